@@ -1,0 +1,188 @@
+"""The card of a game: what is seen, what can be done, how it is won, and how it is evaluated."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args
+
+from rlattack.content import Card
+from rlattack.errors import ContentError, nearest
+
+__all__ = ["SCHEMA", "ActionMode", "AtariOptions", "GameCard", "Protocol", "Reference", "Stall", "Win", "parse_card"]
+
+SCHEMA = "rlattack/game/1"
+ActionMode = Literal["sampled", "greedy"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtariOptions:
+    """How an Atari game is shown and played; the variants that published victims were trained with."""
+
+    noop_max: int = 30
+    """An episode starts with 1 to this many no-ops; 0 for none."""
+    fire_reset: bool = True
+    """Presses FIRE at the start where the game needs it."""
+    action_set: Literal["minimal", "full"] | tuple[int, ...] = "minimal"
+    """ALE's minimal set, all 18 actions, or the listed ALE action numbers in that order."""
+    frame_skip: int = 4
+    """Emulator frames an agent step; the screen is the maximum over the last two."""
+    resize: tuple[int, int] = (84, 84)
+    """Height and width after area interpolation."""
+    crop: tuple[int, int, int, int] | None = None
+    """Top, left, height, width cut out of the resized frame."""
+    stack: int = 4
+    """Frames an observation, oldest first."""
+    stack_fill: Literal["zero", "first"] = "zero"
+    """What stands in the stack before enough frames came: zeros, or copies of the first frame."""
+    life_loss: Literal["continue", "terminal"] = "continue"
+    """Whether a lost life ends the episode."""
+    max_frames: int = 108_000
+    """Emulator frames after which an episode is truncated (30 minutes of play)."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
+
+        Raises:
+            ContentError: A value outside its range.
+        """
+        for name in ("frame_skip", "stack", "max_frames"):
+            if getattr(self, name) < 1:
+                raise ContentError(f"{name}: expected a whole number of at least 1, got {getattr(self, name)}")
+        if self.noop_max < 0:
+            raise ContentError(f"noop_max: expected 0 or more, got {self.noop_max}")
+        if len(self.resize) != 2 or min(self.resize) < 1:
+            raise ContentError(f"resize: expected [height, width], got {list(self.resize)}")
+        if isinstance(self.action_set, tuple) and not all(0 <= a < 18 for a in self.action_set):
+            raise ContentError(f"action_set: ALE actions are 0 to 17, got {list(self.action_set)}")
+        if self.crop is not None:
+            top, left, height, width = self.crop
+            if min(top, left) < 0 or min(height, width) < 1 or top + height > self.resize[0] or left + width > self.resize[1]:
+                raise ContentError(f"crop: {list(self.crop)} does not fit in resize {list(self.resize)}")
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of what the agent sees."""
+        return self.resize if self.crop is None else self.crop[2:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Win:
+    """When an episode counts as won."""
+
+    rule: Literal["score", "threshold"]
+    """`score`: return above, at, below 0 is win, tie, loss. `threshold`: return at or above `score` is a win."""
+    score: float | None = None
+    """The threshold: a named human reference."""
+
+    def __post_init__(self) -> None:
+        """Checks that a threshold has its score."""
+        if (self.rule == "threshold") != (self.score is not None):
+            raise ContentError(f"win: rule 'threshold' needs a score and 'score' takes none, got {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """The two axes of evaluation: how actions are chosen and how often the emulator repeats the last one."""
+
+    actions: ActionMode = "sampled"
+    sticky: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Checks the probability."""
+        if not 0.0 <= self.sticky < 1.0:
+            raise ContentError(f"sticky: expected a probability in [0, 1), got {self.sticky}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stall:
+    """An episode with no reward for this many agent steps is ended and marked."""
+
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Published scores to read a return against."""
+
+    random: float
+    human: float
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GameCard:
+    """A game, resolved: everything an evaluation needs to build and judge it."""
+
+    id: str
+    title: str
+    rom: str | None = None
+    protocol: Protocol = field(default_factory=Protocol)
+    atari: AtariOptions = field(default_factory=AtariOptions)
+    win: Win | None = None
+    stall: Stall | None = None
+    reference: Reference | None = None
+
+
+def parse_card(name: str, card: Card) -> GameCard:
+    """Builds a GameCard from a TOML table.
+
+    Raises:
+        ContentError: An unknown key, a missing one, or a value of the wrong type.
+    """
+    tables = {"protocol": Protocol, "atari": AtariOptions, "win": Win, "stall": Stall, "reference": Reference}
+    values: dict[str, Any] = {"id": name}
+    for key, value in card.items():
+        if key == "schema":
+            continue
+        if key in tables:
+            values[key] = parse_table(tables[key], value, f"game {name}: [{key}]")
+        elif key in ("title", "rom"):
+            values[key] = str(value)
+        else:
+            raise ContentError(f"game {name}: unknown key {key!r}{nearest(key, [*tables, 'title', 'rom'])}")
+    if "title" not in values:
+        raise ContentError(f"game {name}: the card has no title")
+    return GameCard(**values)
+
+
+def parse_table(kind: type[T], table: object, where: str) -> T:
+    """Builds a dataclass from a TOML table, with one clear message for what does not fit.
+
+    Raises:
+        ContentError: Not a table, an unknown or missing key, or a value of the wrong type.
+    """
+    if not isinstance(table, dict):
+        raise ContentError(f"{where}: expected a table, got {table!r}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every caller gives a dataclass
+    for key, value in table.items():
+        if key not in fields:
+            raise ContentError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
+        if not _fits(value, fields[key].type):
+            raise ContentError(f"{where}: {key} expects {_name(fields[key].type)}, got {value!r}")
+    missing = [
+        name
+        for name, f in fields.items()
+        if name not in table and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ContentError(f"{where}: {missing[0]} is missing")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+
+
+def _fits(value: object, expected: Any) -> bool:
+    """Whether a TOML value fits an annotation made of scalars, Literals, tuples of int, None and unions of them."""
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
+    if expected in (int, bool, str):
+        return type(value) is expected
+    arguments = get_args(expected)
+    if getattr(expected, "__origin__", None) is Literal:
+        return value in arguments
+    if getattr(expected, "__origin__", None) is tuple:
+        items = isinstance(value, list | tuple) and all(type(item) is int for item in value)
+        return items and (Ellipsis in arguments or len(value) == len(arguments))  # type: ignore[arg-type]  # a sequence
+    return any(_fits(value, choice) for choice in arguments if choice is not type(None))
+
+
+def _name(expected: Any) -> str:
+    return getattr(expected, "__name__", None) or str(expected).replace("typing.", "")

@@ -1,0 +1,127 @@
+"""The feed-forward networks that an agent folder can hold: a trunk, then an actor and a critic, Q values or quantiles."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from rlattack.errors import ContentError
+
+__all__ = ["NATURE", "SMALL", "Convolution", "Network", "NetworkSpec", "convolutions"]
+
+Convolution = tuple[int, int, int]
+"""Output channels, kernel size, stride."""
+NATURE: tuple[Convolution, ...] = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""Mnih et al. 2015, followed by a hidden layer of 512."""
+SMALL: tuple[Convolution, ...] = ((16, 8, 4), (32, 4, 2), (32, 3, 1))
+"""Half the channels of `NATURE`, followed by a hidden layer of 256: a third of the work."""
+
+_ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """The `[network]` table of an agent card: enough to rebuild the network before its tensors are read."""
+
+    observation: tuple[int, ...]
+    """Shape of one observation: (frames, height, width) or (features,)."""
+    actions: int
+    head: Literal["actor-critic", "q", "quantile"]
+    scale: float = 255.0
+    """The input is divided by this; 1 for state vectors."""
+    convolutions: tuple[Convolution, ...] = ()
+    hidden: tuple[int, ...] = ()
+    """Layers shared by both heads, after the convolutions; always ReLU."""
+    actor: tuple[int, ...] = ()
+    """Hidden layers of the actor alone (or of the Q function)."""
+    critic: tuple[int, ...] = ()
+    activation: Literal["relu", "tanh"] = "relu"
+    """Of the actor's and critic's own hidden layers."""
+    quantiles: int = 1
+    shared: bool = True
+    """Whether actor and critic stand on one trunk."""
+
+    def __post_init__(self) -> None:
+        """Checks what the types cannot say."""
+        positive = (*self.observation, self.actions, *self.hidden, *self.actor, *self.critic, self.quantiles)
+        if not self.observation or min(positive) < 1 or max(positive) > 1_000_000:
+            raise ContentError(f"network: sizes must be 1 to 1,000,000, got {self}")
+        if not self.scale > 0:
+            raise ContentError(f"network: scale must be above 0, got {self.scale}")
+        if self.convolutions and len(self.observation) != 3:
+            raise ContentError(f"network: convolutions need (frames, height, width), got {self.observation}")
+
+
+class Network(nn.Module):
+    """A trunk with its heads.
+
+    Args:
+        spec: Sizes of all layers.
+
+    Raises:
+        ContentError: The convolutions do not fit the observation.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.trunk, width = _trunk(spec)
+        outputs = spec.actions * spec.quantiles
+        self.actor = _mlp((width, *spec.actor, outputs), spec.activation)
+        if spec.head == "actor-critic":
+            self.critic_trunk = None if spec.shared else _trunk(spec)[0]
+            self.critic = _mlp((width, *spec.critic, 1), spec.activation)
+
+    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Maps observations (n, *observation), float32 in the game's own range, to outputs.
+
+        Returns:
+            Logits or Q values (n, actions), and values (n,) where the network has a critic.
+        """
+        scaled = obs / self.spec.scale
+        features = self.trunk(scaled)
+        out = self.actor(features)
+        if self.spec.head == "quantile":
+            out = out.view(-1, self.spec.quantiles, self.spec.actions).mean(dim=1)
+        if self.spec.head != "actor-critic":
+            return out, None
+        if self.critic_trunk is not None:
+            features = self.critic_trunk(scaled)
+        return out, self.critic(features).squeeze(1)
+
+
+def convolutions(spec: tuple[Convolution, ...], channels: int) -> list[nn.Module]:
+    """Builds convolutions with ReLU and a final flatten (channels, height, width order)."""
+    layers: list[nn.Module] = []
+    for out, kernel, stride in spec:
+        layers += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
+        channels = out
+    return [*layers, nn.Flatten()]
+
+
+def _trunk(spec: NetworkSpec) -> tuple[nn.Sequential, int]:
+    channels, *size = spec.observation
+    for _, kernel, stride in spec.convolutions:
+        size = [(side - kernel) // stride + 1 for side in size]
+        if min(size) < 1:
+            raise ContentError(f"network: {spec.convolutions} does not fit observations of {spec.observation}")
+    layers = convolutions(spec.convolutions, channels)
+    width = (spec.convolutions[-1][0] if spec.convolutions else channels) * _product(size)
+    for hidden in spec.hidden:
+        layers += [nn.Linear(width, hidden), nn.ReLU()]
+        width = hidden
+    return nn.Sequential(*layers), width
+
+
+def _mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        layers += [nn.Linear(before, after)]
+        if i < len(sizes) - 2:
+            layers += [_ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+def _product(sizes: list[int]) -> int:
+    return int(torch.tensor(sizes).prod()) if sizes else 1
