@@ -40,7 +40,8 @@ class TrainVictim:
     learning_rate: float | None = None
     """At the start, falling linearly to 0 (PPO, A2C) or constant; None for the published one."""
     seed: int = 0
-    sticky: float = 0.0
+    sticky: float | None = None
+    """Probability that the emulator repeats the last action; the card's by default."""
     checkpoint_every: int = 100_000
     """Agent steps between checkpoints."""
 
@@ -141,7 +142,7 @@ def export(learner: BaseAlgorithm, config: TrainVictim, card: GameCard) -> tuple
     agent = AgentCard(
         game=card.id, role="victim", algorithm=config.algorithm, network=spec, options=changed,
         provenance={
-            "steps": learner.num_timesteps, "seed": config.seed, "sticky": config.sticky,
+            "steps": learner.num_timesteps, "seed": config.seed, "sticky": card.protocol.sticky,
             "versions": {"torch": torch.__version__, "python": platform.python_version()},
         },
     )  # fmt: skip

@@ -1,0 +1,118 @@
+"""An attack at work on a batch of running episodes: what it holds from step to step, a slot."""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import Space
+from torch import Tensor
+
+from rlattack.attacks.base import Attack
+from rlattack.attacks.streams import Streams
+from rlattack.attacks.target import Target
+from rlattack.errors import InvalidInput
+from rlattack.policies.base import Policy
+
+__all__ = ["MODELS", "Attacker", "Model"]
+
+Model = Literal["stack", "frame"]
+MODELS: tuple[Model, ...] = get_args(Model)
+Mask = npt.NDArray[np.bool_]
+
+
+class Attacker:
+    """Perturbs what `slots` running episodes see, and clears what it holds of a slot when its episode ends.
+
+    Args:
+        attack: The attack with its budget.
+        policy: The victim, or a surrogate to craft on.
+        space: One observation of the game.
+        slots: Number of episodes at once.
+        model: `stack`: all stacked frames are perturbed anew each step, as the literature does. `frame`: a frame is
+            perturbed once, when it is newest, and stays so while it is in the stack: what a camera could do.
+        deviation: Standard deviation of each entry of the observation, for budgets in `sigma`.
+
+    Raises:
+        BudgetError: The budget does not fit the space.
+        InvalidInput: The model does not fit the space, or the attack's parameters do not fit the game.
+    """
+
+    def __init__(
+        self,
+        attack: Attack[Any],
+        policy: Policy,
+        space: Space[object],
+        slots: int,
+        *,
+        model: Model = "stack",
+        deviation: Tensor | None = None,
+    ) -> None:
+        if model not in MODELS:
+            raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
+        if model == "frame" and len(space.shape or ()) != 3:
+            raise InvalidInput(
+                f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
+            )
+        attack.check(policy.actions)
+        self.attack, self.slots, self.model, self.space = attack, slots, model, space
+        self.ball = attack.budget.ball(space, newest=model == "frame", deviation=deviation)
+        self.target = Target(policy, slots, attack.knowledge)
+        self.rng = Streams(slots)
+        self._frames = _HeldFrames(slots, space.shape or ()) if model == "frame" else None
+
+    def restart(self, slots: npt.NDArray[np.int64], seeds: list[np.random.SeedSequence]) -> None:
+        """Starts new episodes: clears frames held and recurrent state, and gives each slot its random stream."""
+        for slot, seed in zip(slots, seeds, strict=True):
+            self.rng.restart(int(slot), seed)
+        self.target.restart(slots)
+        if self._frames is not None:
+            self._frames.fresh[slots] = True
+
+    def __call__(self, clean: Tensor, active: Mask | None = None) -> Tensor:
+        """Perturbs one step of the batch.
+
+        Args:
+            clean: What the game shows, float32 in its own range, shape (slots, *observation).
+            active: Slots that play; the others are carried along unperturbed and uncounted. All by default.
+
+        Returns:
+            What the victim receives, same shape: inside the budget and the space.
+        """
+        active = np.ones(self.slots, dtype=np.bool_) if active is None else active
+        self.rng.active = active
+        self.target.begin(clean, active)
+        base = clean if self._frames is None else self._frames.base(clean, active)
+        received = self.ball.project(self.attack.perturb(self.target, base, self.ball, self.rng), base)
+        if not active.all():
+            received = torch.where(torch.from_numpy(active).view(-1, *[1] * (clean.ndim - 1)), received, clean)
+        if self._frames is not None:
+            received = self._frames.keep(received, clean)
+        self.target.advance(received)
+        return received
+
+
+class _HeldFrames:
+    """The frames that the victims received so far: in the `frame` model they stay as they were received."""
+
+    def __init__(self, slots: int, shape: tuple[int, ...]) -> None:
+        self.fresh = torch.ones(slots, dtype=torch.bool)
+        self._received = self._clean = torch.zeros(slots, *shape)
+
+    def base(self, clean: Tensor, active: Mask) -> Tensor:
+        """The received older frames and the clean newest one; a first observation is all clean."""
+        older = ~self.fresh & torch.from_numpy(active)
+        if not clean[older, :-1].equal(self._clean[older, 1:]):
+            raise InvalidInput("--model frame is for stacked frames, oldest first; this game's observations do not shift")
+        base = torch.cat([self._received[:, 1:], clean[:, -1:]], dim=1)
+        return torch.where(older.view(-1, 1, 1, 1), base, clean)
+
+    def keep(self, received: Tensor, clean: Tensor) -> Tensor:
+        """Holds what was received; copies of the first frame that fill a fresh stack are the frame the camera saw."""
+        if self.fresh.any():
+            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & self.fresh[:, None]
+            older = torch.where(copies[..., None, None], received[:, -1:], received[:, :-1])
+            received = torch.cat([older, received[:, -1:]], dim=1)
+        self.fresh[:] = False
+        self._received, self._clean = received, clean
+        return received

@@ -1,0 +1,118 @@
+"""What an attack may ask of the policy it works on; counts each question."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rlattack.policies.base import Output, Policy, State
+
+__all__ = ["Knowledge", "Target"]
+
+Knowledge = Literal["white", "query", "none"]
+
+
+class Target:
+    """The policy under attack, on `slots` observations, through which every output and gradient is asked.
+
+    Calls have a fixed batch shape, since float rounding depends on it: the whole batch, or rows in chunks of `slots`.
+
+    Args:
+        policy: The victim, or the surrogate that the attack is crafted on.
+        slots: Number of slots.
+        knowledge: `query` refuses gradients; `none` and `white` do not (a surrogate's weights are known).
+    """
+
+    def __init__(self, policy: Policy, slots: int, knowledge: Knowledge) -> None:
+        self.policy = policy
+        self.slots = slots
+        self.queries: npt.NDArray[np.int64] = np.zeros(slots, dtype=np.int64)
+        self.gradients: npt.NDArray[np.int64] = np.zeros(slots, dtype=np.int64)
+        self.state: State = policy.initial_state(slots)
+        self._knowledge = knowledge
+        self._active: npt.NDArray[np.bool_] = np.ones(slots, dtype=np.bool_)
+        self._clean = torch.empty(0)
+        self._clean_output: Output | None = None
+
+    def begin(self, clean: Tensor, active: npt.NDArray[np.bool_]) -> None:
+        """Starts a step: the truly clean observations and the slots that count."""
+        self._clean, self._active, self._clean_output = clean, active, None
+
+    @property
+    def known_clean_output(self) -> Output | None:
+        """The output at the clean observations where the attack happened to ask for it, for free reuse."""
+        return self._clean_output
+
+    @property
+    def clean_output(self) -> Output:
+        """The output at the clean observations; a query unless it is known already."""
+        return self(self._clean) if self._clean_output is None else self._clean_output
+
+    @property
+    def labels(self) -> Tensor:
+        """The policy's own greedy choice on the clean observations, shape (slots,), int64."""
+        return self.clean_output.greedy
+
+    def __call__(self, obs: Tensor) -> Output:
+        """Outputs for the whole batch, (slots, *observation): one query a slot."""
+        self.queries += self._active
+        with torch.no_grad():
+            return self._remember(obs, self.policy(obs, self.state))
+
+    def rows(self, obs: Tensor, slots: Tensor) -> Tensor:
+        """Scores for any number of observations, each seen by the slot it names: one query each.
+
+        Args:
+            obs: Shape (m, *observation).
+            slots: Which slot each belongs to, shape (m,), int64.
+
+        Returns:
+            Scores, shape (m, actions).
+        """
+        np.add.at(self.queries, slots.numpy(), 1)
+        missing = -len(obs) % self.slots
+        padded, owners = (
+            torch.cat([obs, obs[:1].expand(missing, *obs.shape[1:])]),
+            torch.cat([slots, slots[:1].expand(missing)]),
+        )
+        with torch.no_grad():
+            chunks = [
+                self.policy(part, None if self.state is None else self.state[owner]).scores
+                for part, owner in zip(torch.split(padded, self.slots), torch.split(owners, self.slots), strict=True)
+            ]
+        return torch.cat(chunks)[: len(obs)]
+
+    def gradient(self, obs: Tensor, loss: Callable[[Output], Tensor]) -> Tensor:
+        """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot."""
+        if self._knowledge == "query":
+            raise PermissionError("an attack declared as `query` asked for a gradient")
+        self.gradients += self._active
+
+        def remembering(out: Output) -> Tensor:
+            self._remember(obs, out.detach())
+            return loss(out)
+
+        grad, _ = self.policy.gradient(obs, remembering, self.state)
+        return grad
+
+    def advance(self, received: Tensor) -> None:
+        """Moves the recurrent state past what was received; nothing for a policy without memory."""
+        if self.state is not None:
+            with torch.no_grad():
+                self.state = self.policy(received, self.state).state
+
+    def restart(self, slots: npt.NDArray[np.int64]) -> None:
+        """Clears the recurrent state of slots whose episode ended."""
+        if self.state is not None and len(slots):
+            fresh = self.policy.initial_state(self.slots)
+            assert fresh is not None
+            self.state = self.state.clone()
+            self.state[slots] = fresh[slots]
+
+    def _remember(self, obs: Tensor, out: Output) -> Output:
+        if obs is self._clean:
+            self._clean_output = out
+        return out

@@ -1,0 +1,34 @@
+"""`rlattack import`: turns other people's weights into an agent folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+
+__all__ = ["Import"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """Import an agent trained elsewhere, without running its code."""
+
+    kind: tyro.conf.Positional[Literal["sb3", "a2c-ppo-acktr"]]
+    """Where it comes from: a Stable-Baselines3 zip, or the network of a2c-ppo-acktr and its relatives."""
+    path: tyro.conf.Positional[Path]
+    """The file."""
+    agent: str
+    """Id of the agent folder to write: agents/<id>/."""
+    game: str | None = None
+    """The game it plays, where the file does not say."""
+    trust: bool = False
+    """Load files that can only be read by running their code."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        from rlattack.policies.importer import import_agent
+
+        folder = import_agent(self.kind, self.path, self.agent, game=self.game, trust=self.trust)
+        Console().print(f"[bold]{folder}[/bold] can now be named as {self.agent}", highlight=False)
+        return 0

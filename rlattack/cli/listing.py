@@ -1,0 +1,106 @@
+"""`rlattack list`: what can be named."""
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tyro
+
+__all__ = ["List"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """List games, agents and attacks."""
+
+    kind: tyro.conf.Positional[Literal["games", "agents", "attacks", "all"]] = "all"
+    """What to list."""
+    json: bool = False
+    """Print a JSON list of objects instead of tables."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        kinds = ("games", "agents", "attacks") if self.kind == "all" else (self.kind,)
+        listed = {kind: _LISTS[kind]() for kind in kinds}
+        if self.json:
+            shown = listed if self.kind == "all" else listed[self.kind]
+            sys.stdout.write(json.dumps(shown, indent=1) + "\n")
+            return 0
+        for kind, rows in listed.items():
+            _print(kind, rows)
+        return 0
+
+
+def _games() -> list[dict[str, Any]]:
+    from rlattack.games import list_games
+
+    return list_games()
+
+
+def _agents() -> list[dict[str, Any]]:
+    from rlattack.policies.folder import agent_cards
+
+    return [
+        {
+            "id": name,
+            "game": card.game,
+            "role": card.role,
+            "algorithm": card.algorithm,
+            "score": card.score.get("mean"),
+            "sha256": card.sha256,
+        }
+        for name, card in agent_cards()
+    ]
+
+
+def _attacks() -> list[dict[str, Any]]:
+    from rlattack.attacks import ATTACKS
+
+    rows = []
+    for name in ATTACKS:
+        kind = ATTACKS.get(name)
+        config = kind.config_type()
+        rows.append(
+            {
+                "id": name,
+                "norms": list(kind.norms),
+                "knowledge": kind.knowledge,
+                "parameters": dict(vars(config)),
+                "about": (kind.__doc__ or "").splitlines()[0],
+            }
+        )
+    return rows
+
+
+_LISTS = {"games": _games, "agents": _agents, "attacks": _attacks}
+
+
+def _print(kind: str, rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        Console().print(f"no {kind}")
+        return
+    table = Table(title=kind, title_justify="left")
+    columns = [column for column in rows[0] if column not in ("sha256", "parameters")]
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    console = Console()
+    console.print(table)
+    if kind == "attacks":
+        for row in rows:
+            if row["parameters"]:
+                settings = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
+                console.print(f"{row['id']} takes {settings}", highlight=False)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)

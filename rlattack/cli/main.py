@@ -1,0 +1,81 @@
+"""`rlattack`: reads the command line and turns every error of the user's into one line and an exit code."""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import sys
+from typing import Annotated, Any
+
+__all__ = ["main"]
+
+_USAGE, _INTERRUPTED = 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: Without the program's name; `sys.argv` by default.
+
+    Returns:
+        0, 2 for wrong input, 130 when interrupted.
+    """
+    from rlattack.errors import RlattackError
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        command = _parse(arguments)
+        return int(command(["rlattack", *arguments]) or 0)
+    except RlattackError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was finished is kept, the same command goes on from there", file=sys.stderr)  # noqa: T201
+        return _INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush has a place to go
+        return 0
+
+
+def _parse(arguments: list[str]) -> Any:  # noqa: ANN401  # one of the command dataclasses
+    import tyro
+
+    from rlattack.cli import attack, importer, listing, perf, report, train
+
+    commands = (
+        Annotated[listing.List, tyro.conf.subcommand("list", prefix_name=False)]
+        | Annotated[attack.Attack, tyro.conf.subcommand("attack", prefix_name=False)]
+        | Annotated[train.Train, tyro.conf.subcommand("train", prefix_name=False)]
+        | Annotated[report.Report, tyro.conf.subcommand("report", prefix_name=False)]
+        | Annotated[importer.Import, tyro.conf.subcommand("import", prefix_name=False)]
+        | Annotated[perf.Perf, tyro.conf.subcommand("perf", prefix_name=False)]
+    )
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                commands, prog="rlattack", args=arguments, description=__doc__,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )  # fmt: skip
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise SystemExit(_complain(_one_line(said.getvalue()))) from None
+
+
+def _one_line(text: str) -> str:
+    """The sense of tyro's boxed message in one line."""
+    text = re.sub(r"[─━│╭╮╰╯┌┐└┘╌]+", " ", re.sub(r"\x1b\[[0-9;]*m", "", text))
+    words = " ".join(text.split())
+    return words.removeprefix("Parsing error ").removeprefix("Required options ").strip()
+
+
+def _complain(message: str) -> int:
+    print("rlattack: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return _USAGE
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Progress of an evaluation: episodes done, steps a second, time left; on standard error, and only where a person looks."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rlattack.evaluation.evaluate import Plan
+from rlattack.evaluation.rollout import Episode
+
+__all__ = ["EpisodeBar"]
+
+
+class EpisodeBar:
+    """A bar over all episodes of a plan.
+
+    Args:
+        planned: What will be played.
+        quiet: Shows nothing.
+    """
+
+    def __init__(self, planned: Plan, *, quiet: bool) -> None:
+        self._labels = {cell.key: cell.attack.name + (f" {cell.budget.eps:g}" if cell.budget else "") for cell in planned.cells}
+        self._left = {cell.key: cell.episodes for cell in planned.cells}
+        self._total = sum(self._left.values())
+        self._steps, self._begun = 0, time.perf_counter()
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"), TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(), console=Console(stderr=True), disable=quiet,
+        )  # fmt: skip
+        self._task = self._bar.add_task("starting", total=self._total, speed="")
+
+    def __enter__(self) -> "EpisodeBar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def advance(self, episode: Episode) -> None:
+        """Counts a finished episode."""
+        self._steps += episode.length
+        self._left[episode.cell] -= 1
+        speed = f"{self._steps / (time.perf_counter() - self._begun):,.0f} steps/s"
+        self._bar.update(self._task, advance=1, description=self._labels[episode.cell], speed=speed)
+        if not self._left[episode.cell] and not self._bar.console.is_terminal and not self._bar.disable:
+            done = self._total - sum(self._left.values())
+            self._bar.console.print(f"{self._labels[episode.cell]} done, {done} of {self._total} episodes, {speed}", highlight=False)

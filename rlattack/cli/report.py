@@ -1,0 +1,32 @@
+"""`rlattack report`: one page from one run or several."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write one self-contained page from run folders."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Run folders."""
+    out: Path | None = None
+    """The page; by default report.html in the run folder, or beside the folders when there are several."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        from rlattack.errors import InvalidInput
+        from rlattack.evaluation.report import write_report
+
+        if not self.runs:
+            raise InvalidInput("expected at least one run folder, as in `rlattack report runs/NAME`")
+        place = self.runs[0] if len(self.runs) == 1 else self.runs[0].parent
+        out = self.out or place / "report.html"
+        write_report(list(self.runs), out)
+        Console().print(f"[bold]{out}[/bold]", highlight=False)
+        return 0

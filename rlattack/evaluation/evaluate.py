@@ -1,0 +1,219 @@
+"""Evaluates a victim: the clean game, the noise control and the attacks at every budget, on the same episodes."""
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rlattack.attacks import AttackSpec, Model, make_attack, parse_attack
+from rlattack.budget import Ball, Budget, Norm, Unit
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.cell import AgentRef, Cell
+from rlattack.evaluation.results import cell_result
+from rlattack.evaluation.rollout import Episode
+from rlattack.evaluation.run import Run, run_name
+from rlattack.evaluation.workers import Effort, Shape, play_cells
+from rlattack.games import find_game, make_game, rom_sha256, with_variant
+from rlattack.games.card import ActionMode, GameCard
+from rlattack.policies import LoadedAgent, agent_options, load_policy
+
+__all__ = ["Evaluation", "Plan", "evaluate", "plan"]
+
+Tell = Callable[[Episode], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What to evaluate; everything that results depend on."""
+
+    game: str
+    victim: str
+    attacks: tuple[str, ...] = ()
+    eps: tuple[float, ...] = ()
+    norm: Norm = "linf"
+    space: Unit = "unit"
+    model: Model = "stack"
+    grid: bool = False
+    surrogate: str | None = None
+    actions: Literal["card", "sampled", "greedy"] = "card"
+    sticky: float | None = None
+    episodes: int = 20
+    seed: int = 0
+    envs: int = 8
+    trust: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
+
+        Raises:
+            InvalidInput: A count below 1, a negative seed, or attacks without a size.
+        """
+        for name in ("episodes", "envs"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
+        if self.attacks and not self.eps and any(attack != "none" for attack in self.attacks):
+            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of an evaluation with what was learned while checking them."""
+
+    cells: tuple[Cell, ...]
+    balls: dict[str, Ball]
+    """Cell key to fitted budget."""
+    shape: Shape
+    victim: LoadedAgent
+    configuration: dict[str, Any]
+    """What a resumed run must share."""
+    circumstances: dict[str, Any]
+    """Versions and hashes."""
+
+
+def plan(config: Evaluation) -> Plan:
+    """Loads and checks everything, plays nothing.
+
+    Raises:
+        RlattackError: Whatever does not fit, in one line.
+    """
+    specs = [parse_attack(text) for text in config.attacks]
+    card = find_game(config.game)
+    card, shape, victim = _seat(card, config)
+    surrogate = None
+    if config.surrogate is not None:
+        surrogate = load_policy(config.surrogate, observation=shape.observation, actions=shape.actions, trust=config.trust)
+    actions: ActionMode = card.protocol.actions if config.actions == "card" else config.actions
+    if config.actions == "card" and victim.policy.value_based:
+        actions = "greedy"  # a Q learner's own way
+    base = Cell(
+        game=card, victim=_ref(config.victim, victim, config), actions=actions, seed=config.seed,
+        episodes=config.episodes, envs=config.envs,
+    )  # fmt: skip
+    cells = [base, *_attacked(base, specs, config, surrogate and _ref(config.surrogate or "", surrogate, config))]
+    balls = _fit(cells, shape, surrogate or victim)
+    configuration = {"cells": [cell.identity for cell in cells]}
+    circumstances = {
+        "evaluation": dataclasses.asdict(config),
+        "seed": config.seed,
+        "victim": victim.name,
+        "victim_sha256": victim.sha256,
+        "surrogate_sha256": surrogate and surrogate.sha256,
+        "rom_sha256": rom_sha256(card),
+        "versions": _versions(),
+    }
+    return Plan(tuple(cells), balls, shape, victim, configuration, circumstances)
+
+
+def evaluate(planned: Plan, folder: Path | None, workers: int, tell: Tell, command: str = "") -> Path:
+    """Plays what is not finished yet and writes results after every cell.
+
+    Args:
+        planned: From `plan`.
+        folder: The run folder; None for `runs/<name of the configuration>`.
+        workers: Processes.
+        tell: Called with every finished `Episode`.
+        command: Kept in `config.json`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        RunConflict: The folder holds another configuration.
+        Unwritable: The folder cannot be written.
+    """
+    folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
+    run = Run(folder, planned.configuration, {"command": command, **planned.circumstances})
+    done: dict[str, tuple[Sequence[Episode], float]] = {}
+    for cell in planned.cells:
+        if (kept := run.finished(cell)) is not None:
+            done[cell.key] = kept
+            for episode in kept[0]:
+                tell(episode)
+    waiting = [cell for cell in planned.cells if cell.key not in done]
+    gathered: dict[str, list[Episode]] = {cell.key: [] for cell in waiting}
+    seconds = dict.fromkeys(gathered, 0.0)
+    for item in play_cells(waiting, planned.shape, workers, run.clips):
+        if isinstance(item, Effort):
+            seconds[item.cell] += item.seconds
+        else:
+            gathered[item.cell].append(item)
+            tell(item)
+            continue
+        for cell in waiting:
+            if cell.key not in done and len(gathered[cell.key]) == cell.episodes:
+                done[cell.key] = (sorted(gathered[cell.key], key=lambda e: e.episode), seconds[cell.key])
+                run.keep(cell, *done[cell.key])
+                _publish(run, planned, done)
+    _publish(run, planned, done)
+    return folder
+
+
+def _publish(run: Run, planned: Plan, done: dict[str, tuple[Sequence[Episode], float]]) -> None:
+    clean = done.get(planned.cells[0].key)
+    if clean is None:
+        return
+    ready = [cell for cell in planned.cells if cell.key in done]
+    radius = {key: ball.radius for key, ball in planned.balls.items()}
+    results = [cell_result(cell, done[cell.key][0], clean[0], radius.get(cell.key), done[cell.key][1]) for cell in ready]
+    run.publish(results, [(cell, done[cell.key][0]) for cell in ready])
+
+
+def _seat(card: GameCard, config: Evaluation) -> tuple[GameCard, Shape, LoadedAgent]:
+    """Applies what the victim's own card and the command say about the game, then seats the victim in it."""
+    card = with_variant(card, sticky=config.sticky, options=agent_options(config.victim))
+    game = make_game(card, 1)
+    observation, actions = game.observation_space.shape or (), int(game.action_space.n)  # type: ignore[attr-defined]  # Discrete
+    game.close()
+    shape = Shape(observation, actions)
+    victim = load_policy(config.victim, observation=observation, actions=actions, trust=config.trust)
+    return card, shape, victim
+
+
+def _ref(spec: str, agent: LoadedAgent, config: Evaluation) -> AgentRef:
+    return AgentRef(spec, agent.sha256, agent.name, config.trust)
+
+
+def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate: AgentRef | None) -> list[Cell]:
+    """The noise control and the attacks at every size, each once."""
+    attacks = [spec for spec in specs if spec.name not in ("none", "noise")]
+    if not config.eps:
+        return []
+    cells: dict[str, Cell] = {}
+    for spec in [AttackSpec("noise"), *attacks]:
+        for eps in config.eps:
+            budget = Budget(norm=config.norm, eps=eps, space=config.space, grid=config.grid)
+            cell = dataclasses.replace(
+                base, attack=spec, budget=budget, model=config.model,
+                surrogate=None if spec.name == "noise" else surrogate,
+            )  # fmt: skip
+            cells[cell.key] = cell
+    return list(cells.values())
+
+
+def _fit(cells: list[Cell], shape: Shape, crafted_on: LoadedAgent) -> dict[str, Ball]:
+    """Fits every budget to the game, so that what cannot work is said before anything is played."""
+    game = make_game(cells[0].game, 1)
+    game.close()
+    balls = {}
+    for cell in cells:
+        if cell.budget is None:
+            continue
+        attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
+        attack.check(shape.actions)
+        balls[cell.key] = cell.budget.ball(game.observation_space, newest=cell.model == "frame")
+    return balls
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("rlattack", "torch", "numpy", "gymnasium", "ale-py", "stable-baselines3"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

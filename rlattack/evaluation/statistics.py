@@ -1,0 +1,103 @@
+"""Intervals and robust means: Wilson, BCa bootstrap, the interquartile mean, paired differences of rates."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from rlattack.games.batch import FloatArray
+
+__all__ = ["Interval", "bca", "iqm", "paired_rates", "wilson"]
+
+LEVEL = 0.95
+_Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
+_RESAMPLES = 9999
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % confidence interval."""
+
+    low: float
+    high: float
+    degenerate: bool = False
+    """All values were equal, so the interval is the point and says nothing about spread."""
+
+
+def wilson(count: int, total: int) -> Interval:
+    """Score interval of a proportion (Wilson 1927).
+
+    Args:
+        count: Successes.
+        total: Trials, at least 1.
+    """
+    rate, z2 = count / total, _Z**2
+    centre = (rate + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z / (1 + z2 / total) * math.sqrt(rate * (1 - rate) / total + z2 / (4 * total**2))
+    low = 0.0 if count == 0 else centre - half
+    high = 1.0 if count == total else centre + half
+    return Interval(low, high)
+
+
+def paired_rates(first: FloatArray, second: FloatArray) -> Interval:
+    """Interval of the difference of two rates over the same episodes (Newcombe 1998, paired method 10).
+
+    Args:
+        first: 0 or 1 an episode, shape (episodes,).
+        second: The same episodes under another condition.
+    """
+    total = len(first)
+    one, two = int(first.sum()), int(second.sum())
+    a, b = wilson(one, total), wilson(two, total)
+    p, q = one / total, two / total
+    spread = one * (total - one) * two * (total - two)
+    phi = 0.0
+    if spread > 0:
+        both = float((first * second).sum())
+        neither = float(((1 - first) * (1 - second)).sum())
+        cross = both * neither - (one - both) * (two - both)
+        cross = max(cross - total / 2, 0.0) if cross > 0 else cross  # Newcombe's continuity correction of phi
+        phi = cross / math.sqrt(spread)
+    low = (p - a.low) ** 2 - 2 * phi * (p - a.low) * (b.high - q) + (b.high - q) ** 2
+    high = (a.high - p) ** 2 - 2 * phi * (a.high - p) * (q - b.low) + (q - b.low) ** 2
+    return Interval(p - q - math.sqrt(max(low, 0.0)), p - q + math.sqrt(max(high, 0.0)))
+
+
+def bca(values: FloatArray) -> Interval:
+    """Bias-corrected and accelerated bootstrap interval of the mean (Efron 1987); the point where all are equal.
+
+    Args:
+        values: One an episode, shape (episodes,), finite.
+
+    Raises:
+        ValueError: Empty, or not finite.
+    """
+    _check(values)
+    if np.ptp(values) == 0:
+        return Interval(float(values[0]), float(values[0]), degenerate=True)
+    result = stats.bootstrap(
+        (values,), np.mean, n_resamples=_RESAMPLES, confidence_level=LEVEL, method="BCa", rng=np.random.default_rng(0)
+    )
+    low, high = map(float, result.confidence_interval)
+    if not (math.isfinite(low) and math.isfinite(high)):  # BCa has no answer for some tiny samples
+        low, high = float(values.min()), float(values.max())
+    return Interval(low, high)
+
+
+def iqm(values: FloatArray) -> float:
+    """Interquartile mean of episode returns.
+
+    Args:
+        values: Undiscounted returns, shape (episodes,).
+
+    Raises:
+        ValueError: Empty, or not finite.
+    """
+    _check(values)
+    return float(stats.trim_mean(values, 0.25))
+
+
+def _check(values: FloatArray) -> None:
+    if len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"expected at least one finite value, got {values}")

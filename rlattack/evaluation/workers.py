@@ -1,0 +1,172 @@
+"""Plays cells on several cores: one process a core, one torch thread each, episodes handed out one by one."""
+
+import multiprocessing
+import os
+import queue
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from rlattack.errors import RlattackError
+from rlattack.evaluation.cell import AgentRef, Cell
+from rlattack.evaluation.rollout import Episode, Rollout
+from rlattack.policies import LoadedAgent, load_policy
+
+__all__ = ["Effort", "Shape", "play_cells"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the game of all cells shows and takes, for checking agents."""
+
+    observation: tuple[int, ...]
+    actions: int
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a worker spent on a cell."""
+
+    cell: str
+    steps: int
+    seconds: float
+
+
+class Tickets(Protocol):
+    """Hands out episodes: the same ones whatever the number of workers, in whatever order they come."""
+
+    def take(self, cell: int) -> int | None:
+        """The next episode of a cell."""
+
+    def next_cell(self) -> int | None:
+        """A cell with episodes left: the first that nobody started, else the one with most left."""
+
+
+class _Counters:
+    """Tickets over shared memory, or a plain list for one worker."""
+
+    def __init__(self, taken: Any, episodes: list[int], lock: AbstractContextManager[Any]) -> None:
+        self._taken, self._episodes, self._lock = taken, episodes, lock
+
+    def take(self, cell: int) -> int | None:
+        with self._lock:
+            episode = int(self._taken[cell])
+            if episode >= self._episodes[cell]:
+                return None
+            self._taken[cell] = episode + 1
+            return episode
+
+    def next_cell(self) -> int | None:
+        with self._lock:
+            left = [total - int(taken) for total, taken in zip(self._episodes, self._taken, strict=True)]
+            untouched = [i for i, taken in enumerate(self._taken) if taken == 0]
+            if untouched:
+                return untouched[0]
+            return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
+
+
+def play_cells(cells: list[Cell], shape: Shape, workers: int, clips: Path) -> Iterator[Episode | Effort]:
+    """Plays every episode of every cell; yields them as they end, in an order that does not matter.
+
+    Args:
+        cells: What to play; all of one game.
+        shape: The game's observation shape and number of actions.
+        workers: Processes; 1 plays in this one.
+        clips: Folder for the recordings of attacked cells.
+
+    Raises:
+        RlattackError: What a worker met that is the input's fault.
+        RuntimeError: A worker died.
+    """
+    episodes = [cell.episodes for cell in cells]
+    if not cells:
+        return
+    if workers == 1:
+        torch.set_num_threads(1)
+        lock = multiprocessing.get_context("spawn").Lock()
+        yield from _work(cells, shape, _Counters([0] * len(cells), episodes, lock), clips)
+        return
+    context = multiprocessing.get_context("spawn")
+    counters = _Counters(context.Array("q", len(cells), lock=False), episodes, context.Lock())
+    results: Any = context.Queue()
+    processes = [
+        context.Process(target=_worker, args=(cells, shape, counters, clips, results), daemon=True)
+        for _ in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield from _collect(results, processes)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def _collect(results: Any, processes: list[Any]) -> Iterator[Episode | Effort]:
+    running = len(processes)
+    while running:
+        try:
+            item = results.get(timeout=1.0)
+        except queue.Empty:
+            if any(process.exitcode not in (None, 0) for process in processes):
+                raise RuntimeError(
+                    "a worker process died; the finished cells are kept, run the command again"
+                ) from None
+            continue
+        if item is None:
+            running -= 1
+        elif isinstance(item, BaseException):
+            raise item
+        else:
+            yield item
+
+
+def _worker(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path, results: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    torch.set_num_threads(1)
+    parent = os.getppid()
+    try:
+        for item in _work(cells, shape, tickets, clips):
+            results.put(item)
+            if os.getppid() != parent:  # the parent was killed
+                return
+        results.put(None)
+    except RlattackError as error:
+        results.put(error)
+    except Exception:
+        results.put(RuntimeError(traceback.format_exc()))
+
+
+def _work(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path) -> Iterator[Episode | Effort]:
+    while (index := tickets.next_cell()) is not None:
+        cell = cells[index]
+        victim = _load(cell.victim, shape).policy
+        crafted_on = victim if cell.surrogate is None else _load(cell.surrogate, shape).policy
+        begun = time.perf_counter()
+        first = tickets.take(index)
+        if first is None:
+            continue
+        pending = [first]
+        rollout = Rollout(
+            cell, victim, crafted_on, lambda: pending.pop() if pending else tickets.take(index),
+            record=first == 0 and cell.budget is not None,
+        )  # fmt: skip
+        yield from rollout.episodes()
+        if rollout.recorder is not None:
+            rollout.recorder.save(clips / f"{cell.key}.npz")
+        yield Effort(cell.key, rollout.steps, time.perf_counter() - begun)
+
+
+@lru_cache(maxsize=4)
+def _load(ref: AgentRef, shape: Shape) -> LoadedAgent:
+    return load_policy(ref.spec, observation=shape.observation, actions=shape.actions, trust=ref.trust)
