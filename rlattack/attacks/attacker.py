@@ -56,6 +56,7 @@ class Attacker:
             )
         attack.check(policy.actions)
         self.attack, self.slots, self.model, self.space = attack, slots, model, space
+        self.grid = attack.budget.grid
         self.ball = attack.budget.ball(space, newest=model == "frame", deviation=deviation)
         self.target = Target(policy, slots, attack.knowledge)
         self.rng = Streams(slots)
@@ -87,8 +88,8 @@ class Attacker:
         if not active.all():
             received = torch.where(torch.from_numpy(active).view(-1, *[1] * (clean.ndim - 1)), received, clean)
         if self._frames is not None:
-            received = self._frames.keep(received, clean)
-        self.target.advance(received)
+            received = self._frames.keep(received, clean, active)
+        self.target.advance(received, active)
         return received
 
 
@@ -103,16 +104,22 @@ class _HeldFrames:
         """The received older frames and the clean newest one; a first observation is all clean."""
         older = ~self.fresh & torch.from_numpy(active)
         if not clean[older, :-1].equal(self._clean[older, 1:]):
-            raise InvalidInput("--model frame is for stacked frames, oldest first; this game's observations do not shift")
+            raise InvalidInput(
+                "--model frame is for stacked frames, oldest first; this game's observations do not shift"
+            )
         base = torch.cat([self._received[:, 1:], clean[:, -1:]], dim=1)
         return torch.where(older.view(-1, 1, 1, 1), base, clean)
 
-    def keep(self, received: Tensor, clean: Tensor) -> Tensor:
+    def keep(self, received: Tensor, clean: Tensor, active: Mask) -> Tensor:
         """Holds what was received; copies of the first frame that fill a fresh stack are the frame the camera saw."""
-        if self.fresh.any():
-            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & self.fresh[:, None]
+        playing = torch.from_numpy(active)
+        fresh = self.fresh & playing
+        if fresh.any():
+            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & fresh[:, None]
             older = torch.where(copies[..., None, None], received[:, -1:], received[:, :-1])
             received = torch.cat([older, received[:, -1:]], dim=1)
-        self.fresh[:] = False
-        self._received, self._clean = received, clean
+        self.fresh &= ~playing
+        rows = playing.view(-1, 1, 1, 1)
+        self._received = torch.where(rows, received, self._received)
+        self._clean = torch.where(rows, clean, self._clean)
         return received

@@ -98,11 +98,15 @@ class Target:
         grad, _ = self.policy.gradient(obs, remembering, self.state)
         return grad
 
-    def advance(self, received: Tensor) -> None:
-        """Moves the recurrent state past what was received; nothing for a policy without memory."""
-        if self.state is not None:
-            with torch.no_grad():
-                self.state = self.policy(received, self.state).state
+    def advance(self, received: Tensor, active: npt.NDArray[np.bool_]) -> None:
+        """Moves the recurrent state of active slots past what was received; nothing for a policy without memory."""
+        if self.state is None:
+            return
+        with torch.no_grad():
+            after = self.policy(received, self.state).state
+        assert after is not None
+        rows = torch.from_numpy(active).view(-1, *[1] * (after.ndim - 1))
+        self.state = torch.where(rows, after, self.state)
 
     def restart(self, slots: npt.NDArray[np.int64]) -> None:
         """Clears the recurrent state of slots whose episode ended."""

@@ -21,7 +21,9 @@ class EpisodeBar:
     """
 
     def __init__(self, planned: Plan, *, quiet: bool) -> None:
-        self._labels = {cell.key: cell.attack.name + (f" {cell.budget.eps:g}" if cell.budget else "") for cell in planned.cells}
+        self._labels = {
+            cell.key: cell.attack.name + (f" {cell.budget.eps:g}" if cell.budget else "") for cell in planned.cells
+        }
         self._left = {cell.key: cell.episodes for cell in planned.cells}
         self._total = sum(self._left.values())
         self._steps, self._begun = 0, time.perf_counter()
@@ -35,7 +37,9 @@ class EpisodeBar:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
 
     def advance(self, episode: Episode) -> None:
@@ -46,4 +50,6 @@ class EpisodeBar:
         self._bar.update(self._task, advance=1, description=self._labels[episode.cell], speed=speed)
         if not self._left[episode.cell] and not self._bar.console.is_terminal and not self._bar.disable:
             done = self._total - sum(self._left.values())
-            self._bar.console.print(f"{self._labels[episode.cell]} done, {done} of {self._total} episodes, {speed}", highlight=False)
+            self._bar.console.print(
+                f"{self._labels[episode.cell]} done, {done} of {self._total} episodes, {speed}", highlight=False
+            )

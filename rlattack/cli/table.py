@@ -12,7 +12,9 @@ __all__ = ["print_results"]
 def print_results(cells: list[dict[str, Any]], folder: Path) -> None:
     """Prints one row a cell: what was done, what it cost the victim, what it took."""
     first = cells[0]
-    protocol = f"{first['episodes']} episodes, {first['actions']} actions, sticky {first['sticky']:g}, seed {first['seed']}"
+    protocol = (
+        f"{first['episodes']} episodes, {first['actions']} actions, sticky {first['sticky']:g}, seed {first['seed']}"
+    )
     table = Table(title=f"{first['victim']} in {first['game']}: {protocol}", title_justify="left")
     for name in ("attack", "budget", "return", "win", "drop in return", "drop in win", "action change", "distinct"):
         table.add_column(name, justify="left" if name in ("attack", "budget") else "right")
@@ -60,7 +62,9 @@ def _notes(cells: list[dict[str, Any]]) -> list[str]:
     elif win["rule"] == "threshold":
         notes.append(f"a win is a return of at least {win['threshold']:g}, a threshold from the game's card")
     if any(cell["distinct"] < cell["episodes"] for cell in cells):
-        notes.append("some episodes repeat each other, so intervals are too narrow: try --actions sampled or --sticky 0.25")
+        notes.append(
+            "some episodes repeat each other, so intervals are too narrow: try --actions sampled or --sticky 0.25"
+        )
     for kind in ("stalled", "truncated"):
         if count := sum(cell[kind] for cell in cells):
             notes.append(f"{count} episodes {kind}")
@@ -72,4 +76,8 @@ def _with_interval(value: float, interval: list[float]) -> str:
 
 
 def _percent(rate: float | None, interval: list[float] | None) -> str:
-    return "" if rate is None or interval is None else f"{100 * rate:.0f} % [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]"
+    return (
+        ""
+        if rate is None or interval is None
+        else f"{100 * rate:.0f} % [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]"
+    )

@@ -68,8 +68,14 @@ class Train:
         score = json.loads((run / "score.json").read_text(encoding="utf-8"))
         low, high = score["ci"]
         console = Console()
-        console.print(f"mean return {score['mean']:.1f} [{low:.1f}, {high:.1f}] over {score['episodes']} episodes", highlight=False)
-        console.print(f"[bold]{folder}[/bold] can now be attacked: rlattack attack {self.game} --victim {agent} ...", highlight=False)
+        console.print(
+            f"mean return {score['mean']:.1f} [{low:.1f}, {high:.1f}] over {score['episodes']} episodes",
+            highlight=False,
+        )
+        console.print(
+            f"[bold]{folder}[/bold] can now be attacked: rlattack attack {self.game} --victim {agent} ...",
+            highlight=False,
+        )
         return 0
 
 

@@ -84,9 +84,11 @@ def plan(config: Evaluation) -> Plan:
     specs = [parse_attack(text) for text in config.attacks]
     card = find_game(config.game)
     card, shape, victim = _seat(card, config)
-    surrogate = None
+    crafted_on = victim
     if config.surrogate is not None:
-        surrogate = load_policy(config.surrogate, observation=shape.observation, actions=shape.actions, trust=config.trust)
+        crafted_on = load_policy(
+            config.surrogate, game=card.id, observation=shape.observation, actions=shape.actions, trust=config.trust
+        )
     actions: ActionMode = card.protocol.actions if config.actions == "card" else config.actions
     if config.actions == "card" and victim.policy.value_based:
         actions = "greedy"  # a Q learner's own way
@@ -94,8 +96,9 @@ def plan(config: Evaluation) -> Plan:
         game=card, victim=_ref(config.victim, victim, config), actions=actions, seed=config.seed,
         episodes=config.episodes, envs=config.envs,
     )  # fmt: skip
-    cells = [base, *_attacked(base, specs, config, surrogate and _ref(config.surrogate or "", surrogate, config))]
-    balls = _fit(cells, shape, surrogate or victim)
+    surrogate = None if config.surrogate is None else _ref(config.surrogate, crafted_on, config)
+    cells = [base, *_attacked(base, specs, config, surrogate)]
+    balls = _fit(cells, shape)
     configuration = {"cells": [cell.identity for cell in cells]}
     circumstances = {
         "evaluation": dataclasses.asdict(config),
@@ -159,7 +162,9 @@ def _publish(run: Run, planned: Plan, done: dict[str, tuple[Sequence[Episode], f
         return
     ready = [cell for cell in planned.cells if cell.key in done]
     radius = {key: ball.radius for key, ball in planned.balls.items()}
-    results = [cell_result(cell, done[cell.key][0], clean[0], radius.get(cell.key), done[cell.key][1]) for cell in ready]
+    results = [
+        cell_result(cell, done[cell.key][0], clean[0], radius.get(cell.key), done[cell.key][1]) for cell in ready
+    ]
     run.publish(results, [(cell, done[cell.key][0]) for cell in ready])
 
 
@@ -170,7 +175,7 @@ def _seat(card: GameCard, config: Evaluation) -> tuple[GameCard, Shape, LoadedAg
     observation, actions = game.observation_space.shape or (), int(game.action_space.n)  # type: ignore[attr-defined]  # Discrete
     game.close()
     shape = Shape(observation, actions)
-    victim = load_policy(config.victim, observation=observation, actions=actions, trust=config.trust)
+    victim = load_policy(config.victim, game=card.id, observation=observation, actions=actions, trust=config.trust)
     return card, shape, victim
 
 
@@ -195,7 +200,7 @@ def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate
     return list(cells.values())
 
 
-def _fit(cells: list[Cell], shape: Shape, crafted_on: LoadedAgent) -> dict[str, Ball]:
+def _fit(cells: list[Cell], shape: Shape) -> dict[str, Ball]:
     """Fits every budget to the game, so that what cannot work is said before anything is played."""
     game = make_game(cells[0].game, 1)
     game.close()

@@ -52,6 +52,7 @@ class Recorder:
         if not self._steps:
             return
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{name: np.stack([step[name] for step in self._steps]) for name in self._steps[0]})
+        arrays: dict[str, Any] = {name: np.stack([step[name] for step in self._steps]) for name in self._steps[0]}
+        np.savez_compressed(buffer, **arrays)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, buffer.getvalue())

@@ -1,5 +1,6 @@
 """Plays the episodes of a cell in slots: clean observation, attack, victim, judge, game; batched at every step."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,8 +63,10 @@ class Rollout:
         self.slots = cell.envs
         self.steps = 0
         """Steps of slots that had an episode to play."""
-        self.full_seconds = self.full_steps = 0.0
-        """Time and steps while every slot had an episode."""
+        self.full_seconds = 0.0
+        """Time while every slot had an episode, resets included."""
+        self.full_steps = self.full_resets = 0
+        """Steps and resets in that time."""
         self.recorder = Recorder() if record else None
         self._take = take
         self._victim = victim
@@ -80,11 +83,11 @@ class Rollout:
         self._since_reward = np.zeros(self.slots, dtype=np.int64)
         self._digest = np.zeros(self.slots, dtype=np.uint64)
 
-    def episodes(self) -> Iterator[Episode]:
-        """Plays until no episode is left; yields each as it ends."""
+    def episodes(self, seconds: float = math.inf) -> Iterator[Episode]:
+        """Plays until no episode is left, or (to measure) until all slots were full for so long; yields each as it ends."""
         try:
             obs = self._start(np.ones(self.slots, dtype=np.bool_), None)
-            while (active := self._episode >= 0).any():
+            while (active := self._episode >= 0).any() and self.full_seconds < seconds:
                 begun, full = time.perf_counter(), bool(active.all())
                 actions = self._act(obs, active)
                 step = self._game.step(actions)
@@ -95,6 +98,7 @@ class Rollout:
                 if full:
                     self.full_seconds += time.perf_counter() - begun
                     self.full_steps += self.slots
+                    self.full_resets += int(ended.sum())
         finally:
             self._game.close()
 
@@ -137,10 +141,10 @@ class Rollout:
         clean = torch.from_numpy(obs.astype(np.float32))
         received = clean if self._attacker is None else self._attacker(clean, active)
         with torch.no_grad():
-            out = self._victim(received, self._state)
+            out = clean_out = self._victim(received, self._state)
             if self._attacker is not None and self._judge is not None:
-                clean_out = self._attacker.target.known_clean_output if self._own_clean else None
-                clean_out = clean_out or self._victim(clean, self._state)
+                known = self._attacker.target.known_clean_output if self._own_clean else None
+                clean_out = known or self._victim(clean, self._state)
                 self._judge.see(clean, received, clean_out.greedy, out.greedy, active)
             uniform = torch.from_numpy(self._numbers.draw())
             actions = out.greedy if self.cell.actions == "greedy" else sample(out, uniform)

@@ -5,7 +5,19 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Line", "Record", "clean_of", "is_ok", "label", "lines", "noise_beside", "number", "settings", "size"]
+__all__ = [
+    "Line",
+    "Record",
+    "clean_of",
+    "distinctions",
+    "is_ok",
+    "label",
+    "lines",
+    "noise_beside",
+    "number",
+    "settings",
+    "size",
+]
 
 Record = dict[str, Any]
 """One cell of `results.json`, as DESIGN.md describes it; any key may be missing."""
@@ -37,6 +49,12 @@ def settings(records: list[Record]) -> list[list[Record]]:
     return list(groups.values())
 
 
+def distinctions(groups: list[list[Record]]) -> list[str]:
+    """Says of each setting what no other shares: empty when there is only one."""
+    apart = [key for key in _SETTING if len({json.dumps(group[0].get(key)) for group in groups}) > 1]
+    return [" ".join(f"{key}={group[0].get(key)}" for key in apart) for group in groups]
+
+
 def lines(records: list[Record]) -> list[Line]:
     """Returns the lines of one setting by norm, attacks before controls; failed cells and the clean one are on none."""
     found: dict[tuple[str, str, str], list[Record]] = {}
@@ -45,7 +63,9 @@ def lines(records: list[Record]) -> list[Line]:
             key = (label(record), str(record.get("norm")), str(record.get("space") or "unit"))
             found.setdefault(key, []).append(record)
     all_lines = [
-        Line(name, norm, space, cells[0]["attack"] == "noise", tuple(sorted(cells, key=lambda cell: float(cell["eps"]))))
+        Line(
+            name, norm, space, cells[0]["attack"] == "noise", tuple(sorted(cells, key=lambda cell: float(cell["eps"])))
+        )
         for (name, norm, space), cells in found.items()
     ]
     order = {norm: place for place, norm in enumerate(_NORMS)}
@@ -76,7 +96,7 @@ def clean_of(records: list[Record]) -> Record | None:
 
 
 def noise_beside(cell: Record, records: list[Record]) -> Record | None:
-    """Returns the control of a cell: noise of its norm, size, space and, where there are several, its own model and grid."""
+    """Returns the control of a cell: noise of its norm and size, of its own model and grid where there is one."""
     same = [
         record
         for record in records
@@ -108,5 +128,7 @@ def size(record: Record) -> str:
     levels = eps * 255
     if space != "unit":
         return f"eps {eps:g}" + (" standard deviations" if space == "sigma" else "") + _MEASURES.get(norm, "")
-    words = next((words for near, words in _LEVELS.items() if abs(levels / near - 1) < 0.03), f"{levels:.3g} grey levels")
+    words = next(
+        (words for near, words in _LEVELS.items() if abs(levels / near - 1) < 0.03), f"{levels:.3g} grey levels"
+    )
     return f"eps {eps:g} ({words}{_MEASURES.get(norm, '')})"

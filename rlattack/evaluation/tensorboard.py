@@ -4,45 +4,42 @@ import io
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.custom_scalar import summary as custom_scalar
+from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.plugins.hparams import metadata as hparams
-from tensorboard.plugins.image import metadata as image
 from tensorboard.plugins.scalar import metadata as scalar
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.util import tensor_util
 
 from rlattack.errors import Unwritable
 from rlattack.evaluation.clip import read_frames, still
-from rlattack.evaluation.series import (
-    Line,
-    Record,
-    clean_of,
-    distinctions,
-    is_ok,
-    label,
-    lines,
-    number,
-    settings,
-)
+from rlattack.evaluation.series import Line, Record, clean_of, distinctions, is_ok, label, lines, number, settings
 
 __all__ = ["write_tensorboard"]
 
-_MILLIONTHS = 1_000_000
-_QUANTITIES: dict[str, tuple[tuple[str, str], tuple[str, str] | None]] = {
-    "win_rate": (("win", "rate"), ("win", "ci")),
-    "return": (("return", "mean"), ("return", "ci")),
-    "win_drop": (("drop", "win"), ("drop", "win_ci")),
-    "return_drop": (("drop", "return"), ("drop", "return_ci")),
+_CURVES: dict[str, tuple[str, ...]] = {
+    "win_rate": ("win", "rate"),
+    "return": ("return", "mean"),
+    "win_drop": ("drop", "win"),
+    "return_drop": ("drop", "return"),
+    "action_change": ("action_change",),
 }
-"""Tag to where its value and its interval lie in a cell."""
-_CHARTS = {"win_rate": "win rate", "return": "return", "win_drop": "fall of the win rate", "return_drop": "fall of the return"}
+"""Tag to where its value lies in a cell."""
+_INTERVALS = {"win_rate": ("win", "ci"), "return": ("return", "ci")} | {
+    f"{name}_drop": ("drop", f"{name}_ci") for name in ("win", "return")
+}
+
+
+_Point = tuple[int, Summary.Value]
+"""Step and what is shown there."""
 
 
 def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names: Sequence[str] | None = None) -> None:
@@ -58,49 +55,136 @@ def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names:
         ContentError: A clip that cannot be read.
         Unwritable: The folder cannot be written.
     """
-    fresh, old = run / ".tensorboard.new", run / ".tensorboard.old"
+    place, fresh, old = (run / name for name in ("tensorboard", ".tensorboard.new", ".tensorboard.old"))
     groups = settings(cells)
     try:
-        for folder in (fresh, old):
-            shutil.rmtree(folder, ignore_errors=True)
-        for place, group in zip(distinctions(groups), groups, strict=True):
-            _write_setting(fresh / _file_name(place), group, clips, action_names)
-        if (run / "tensorboard").exists():
-            (run / "tensorboard").rename(old)
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        for words, group in zip(distinctions(groups), groups, strict=True):
+            for name, values in _runs(group, clips, action_names).items():
+                _write(fresh / _file_name(words) / name, values)
+        if place.exists():
+            place.rename(old)
         if fresh.exists():
-            fresh.rename(run / "tensorboard")
+            fresh.rename(place)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise Unwritable(f"{run / 'tensorboard'}: cannot be written ({error.strerror or error})") from error
+        raise Unwritable(f"{place}: cannot be written ({error.strerror or error})") from error
 
 
-def _write_setting(folder: Path, group: list[Record], clips: Path, action_names: Sequence[str] | None) -> None:
-    clean = clean_of(group)
-    by_label: dict[str, list[Line]] = {}
+def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) -> dict[str, list[_Point]]:
+    """What TensorBoard calls runs: a line an attack, a row a cell; by folder."""
+    names: dict[tuple[str, str], str] = {}
+    runs: dict[str, list[_Point]] = {}
     for line in lines(group):
-        by_label.setdefault(_file_name(line.label + ("" if line.space == "unit" else f" {line.space}")), []).append(line)
-    for name, members in by_label.items():
-        _write_events(folder / name, [event for line in members for event in _line_events(line, clean, clips, action_names)])
-    norms = sorted({line.norm for line in lines(group)})
-    if norms:
-        layout = Event(summary=custom_scalar.pb(_layout(norms)), wall_time=time.time())
-        _write_events(folder / "intervals", [layout])
+        space = "" if line.norm == "l0" or line.space == "unit" else f" {line.space}"
+        name = names.setdefault((line.label, space), _free(_file_name(line.label + space), runs))
+        runs.setdefault(name, []).extend(_line(line, clean_of(group), clips, action_names))
     for record in group:
-        words = [label(record), str(record.get("norm") or ""), f"{number(record, 'eps') or 0:g}"]
-        name = "clean" if record.get("attack") == "none" else _file_name(" ".join(words))
-        _write_events(folder / "cells" / name, _row_events(record))
+        words = [label(record), record.get("norm"), number(record, "eps"), record.get("cell")]
+        name = _file_name(
+            " ".join(f"{word:g}" if isinstance(word, float) else str(word) for word in words if word is not None)
+        )
+        runs[_free(f"cells/{name}", runs)] = [(0, value) for value in _row(record)]
+    return runs
 
 
-def _line_events(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None) -> Iterator[Event]:
-    """A line with the clean value at step 0, and one image a cell at the same steps."""
-    unit = "pixels" if line.norm == "l0" else f"millionths of {line.space} eps"
-    about = f"Norm {line.norm}; the step is the budget in {unit}, 0 is the clean game."
-    for record in (clean, *line.cells):
-        if record is None:
-            continue
+def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None) -> Iterator[_Point]:
+    """A line with the clean value at step 0, and a picture a cell at the same steps."""
+    unit = "pixels" if line.norm == "l0" else f"eps in millionths ({line.space} space)"
+    about = f"The step is the budget in norm {line.norm}: {unit}. Step 0 is the clean game."
+    yield 0, _layout(line.norm)
+    for record in filter(None, (clean, *line.cells)):
         step = 0 if record is clean else _step(record)
-        for tag, (value_path, interval_path) in _QUANTITIES.items():
-            values = {f"{tag}/{line.norm}": number(record, *value_path)}
-            if interval_path is not None:
-                values |= {f"interval_{tag}/{line.norm}/{end}": number(record, *interval_path, i) for i, end in enumerate(("low", "high"))}
-            yield from (_scalar(name, value, step, about) for name, value in values.items() if value is not None)
+        for tag, path in _CURVES.items():
+            yield from ((step, value) for value in _scalar(f"{tag}/{line.norm}", number(record, *path), about))
+        for tag, path in _INTERVALS.items():
+            for i, end in enumerate(("low", "high")):
+                value = number(record, *path, i)
+                yield from (
+                    (step, v) for v in _scalar(f"intervals/{tag}/{line.norm}/{end}", value, f"95 % interval. {about}")
+                )
+        clip = clips / f"{record.get('cell')}.npz"
+        if record is not clean and clip.is_file():
+            yield step, _picture(f"frames/{line.norm}", still(read_frames(clip), names))
+
+
+def _row(record: Record) -> Iterator[Summary.Value]:
+    """A cell as a session of HParams."""
+    shown = {
+        key: record.get(key)
+        for key in ("game", "victim", "defence", "norm", "model", "grid", "actions", "sticky", "surrogate")
+    }
+    start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
+    for key, value in {"attack": label(record), "eps": number(record, "eps") or 0.0, **shown}.items():
+        if isinstance(value, bool):
+            start.hparams[key].bool_value = value
+        elif isinstance(value, int | float):
+            start.hparams[key].number_value = value
+        elif value is not None:
+            start.hparams[key].string_value = str(value)
+    status = api_pb2.STATUS_SUCCESS if is_ok(record) else api_pb2.STATUS_FAILURE
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    for tag, data in (
+        (hparams.SESSION_START_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_start_info=start)),
+        (hparams.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end)),
+    ):
+        yield Summary.Value(tag=tag, metadata=hparams.create_summary_metadata(data), tensor=hparams.NULL_TENSOR)
+    if is_ok(record):
+        for tag, path in _CURVES.items():
+            yield from _scalar(f"cells/{tag}", number(record, *path), "One cell, for the HParams tab.")
+
+
+def _layout(norm: str) -> Summary.Value:
+    """Charts with their intervals as bands, in the tab Custom Scalars."""
+    charts = [
+        layout_pb2.Chart(
+            title=f"{tag.replace('_', ' ')} ({norm})",
+            margin=layout_pb2.MarginChartContent(
+                series=[
+                    layout_pb2.MarginChartContent.Series(
+                        value=f"{tag}/{norm}", lower=f"intervals/{tag}/{norm}/low", upper=f"intervals/{tag}/{norm}/high"
+                    )
+                ]
+            ),
+        )
+        for tag in _INTERVALS
+    ]
+    category = layout_pb2.Category(title="Against the budget, with 95 % intervals", chart=charts)
+    tensor = tensor_util.make_tensor_proto(layout_pb2.Layout(category=[category]).SerializeToString())
+    metadata = custom_scalar.create_summary_metadata()
+    return Summary.Value(tag=custom_scalar.CONFIG_SUMMARY_TAG, metadata=metadata, tensor=tensor)
+
+
+def _step(record: Record) -> int:
+    eps = number(record, "eps") or 0.0
+    return int(eps) if record.get("norm") == "l0" else max(1, round(eps * 1_000_000))
+
+
+def _scalar(tag: str, value: float | None, about: str) -> list[Summary.Value]:
+    if value is None:
+        return []
+    return [Summary.Value(tag=tag, simple_value=value, metadata=scalar.create_summary_metadata("", about))]
+
+
+def _picture(tag: str, png: bytes) -> Summary.Value:
+    width, height = Image.open(io.BytesIO(png)).size
+    return Summary.Value(
+        tag=tag, image=Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=png)
+    )
+
+
+def _write(folder: Path, values: list[_Point]) -> None:
+    writer = EventFileWriter(str(folder))
+    for step, value in values:
+        writer.add_event(Event(step=step, wall_time=time.time(), summary=Summary(value=[value])))
+    writer.close()
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    return next(free for i in count(1) if (free := name if i == 1 else f"{name} {i}") not in taken)
+
+
+def _file_name(text: str) -> str:
+    """A name for a folder: letters, digits and a few signs; agent ids and parameters may hold others."""
+    return re.sub(r"[^\w=.,+ -]", "-", text).strip(". ")[:200]

@@ -19,7 +19,7 @@ class AtariOptions:
     """How an Atari game is shown and played; the variants that published victims were trained with."""
 
     noop_max: int = 30
-    """An episode starts with 1 to this many no-ops; 0 for none."""
+    """An episode starts with 0 to `noop_max - 1` no-ops: ale-py 0.12 draws so, Gymnasium's wrapper 1 to `noop_max`."""
     fire_reset: bool = True
     """Presses FIRE at the start where the game needs it."""
     action_set: Literal["minimal", "full"] | tuple[int, ...] = "minimal"
@@ -35,9 +35,9 @@ class AtariOptions:
     stack_fill: Literal["zero", "first"] = "zero"
     """What stands in the stack before enough frames came: zeros, or copies of the first frame."""
     life_loss: Literal["continue", "terminal"] = "continue"
-    """Whether a lost life ends the episode."""
+    """Whether a lost life ends the episode; the next one is then a new game, not the next life."""
     max_frames: int = 108_000
-    """Emulator frames after which an episode is truncated (30 minutes of play)."""
+    """Emulator frames after the start at which an episode is truncated (30 minutes of play)."""
 
     def __post_init__(self) -> None:
         """Checks ranges.
@@ -52,11 +52,12 @@ class AtariOptions:
             raise ContentError(f"noop_max: expected 0 or more, got {self.noop_max}")
         if len(self.resize) != 2 or min(self.resize) < 1:
             raise ContentError(f"resize: expected [height, width], got {list(self.resize)}")
-        if isinstance(self.action_set, tuple) and not all(0 <= a < 18 for a in self.action_set):
-            raise ContentError(f"action_set: ALE actions are 0 to 17, got {list(self.action_set)}")
+        if isinstance(self.action_set, tuple) and not (self.action_set and all(0 <= a < 18 for a in self.action_set)):
+            raise ContentError(f"action_set: expected ALE actions, 0 to 17, got {list(self.action_set)}")
         if self.crop is not None:
             top, left, height, width = self.crop
-            if min(top, left) < 0 or min(height, width) < 1 or top + height > self.resize[0] or left + width > self.resize[1]:
+            inside = min(top, left) >= 0 and top + height <= self.resize[0] and left + width <= self.resize[1]
+            if not inside or min(height, width) < 1:
                 raise ContentError(f"crop: {list(self.crop)} does not fit in resize {list(self.resize)}")
 
     @property
@@ -77,7 +78,8 @@ class Win:
     def __post_init__(self) -> None:
         """Checks that a threshold has its score."""
         if (self.rule == "threshold") != (self.score is not None):
-            raise ContentError(f"win: rule 'threshold' needs a score and 'score' takes none, got {self}")
+            got = f"rule {self.rule!r} with score {self.score}"
+            raise ContentError(f"rule 'threshold' needs a score and rule 'score' takes none, got {got}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,11 @@ class Stall:
     """An episode with no reward for this many agent steps is ended and marked."""
 
     steps: int
+
+    def __post_init__(self) -> None:
+        """Checks the count."""
+        if self.steps < 1:
+            raise ContentError(f"steps: expected a whole number of at least 1, got {self.steps}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +128,20 @@ class GameCard:
     win: Win | None = None
     stall: Stall | None = None
     reference: Reference | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that only Atari games carry what only the emulator knows.
+
+        Raises:
+            ContentError: A ROM, Atari options or sticky actions on another game.
+        """
+        if self.family != "atari" and (self.rom or self.protocol.sticky or self.atari != AtariOptions()):
+            raise ContentError(f"game {self.id}: a rom, [atari] options and sticky actions are for Atari games only")
+
+    @property
+    def family(self) -> str:
+        """What plays it: the first part of the id."""
+        return self.id.partition("/")[0]
 
 
 def parse_card(name: str, card: Card) -> GameCard:
@@ -166,13 +187,16 @@ def parse_table(kind: type[T], table: object, where: str) -> T:
     ]
     if missing:
         raise ContentError(f"{where}: {missing[0]} is missing")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    except ContentError as error:
+        raise ContentError(f"{where}: {error}") from error
 
 
-def _fits(value: object, expected: Any) -> bool:
+def _fits(value: object, expected: object) -> bool:
     """Whether a TOML value fits an annotation made of scalars, Literals, tuples of int, None and unions of them."""
     if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
+        return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
     if expected in (int, bool, str):
         return type(value) is expected
     arguments = get_args(expected)
@@ -184,5 +208,5 @@ def _fits(value: object, expected: Any) -> bool:
     return any(_fits(value, choice) for choice in arguments if choice is not type(None))
 
 
-def _name(expected: Any) -> str:
-    return getattr(expected, "__name__", None) or str(expected).replace("typing.", "")
+def _name(expected: object) -> str:
+    return expected.__name__ if isinstance(expected, type) else str(expected).replace("typing.", "")

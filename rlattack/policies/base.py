@@ -1,4 +1,4 @@
-"""What an attack and an evaluation need of a policy: outputs for a batch, and their gradient with respect to what it sees."""
+"""What attacks and evaluations need of a policy: outputs for a batch, and gradients with respect to what it sees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Policy(Protocol):
     actions: int
     """Number of actions."""
     value_based: bool
-    """Whether it acts by Q values: then `scores` are Q over a temperature, and sampling from them is not its own way."""
+    """Whether it acts by Q values: `scores` are Q over a temperature, and sampling from them is not its own way."""
 
     def __call__(self, obs: Tensor, state: State = None) -> Output:
         """Outputs for a batch; differentiable with respect to `obs` where gradients are enabled."""
@@ -77,8 +77,9 @@ class ModulePolicy:
     """A torch module as a policy: ours, or anybody's that maps observations to logits or Q values.
 
     Args:
-        module: Maps (n, *observation) to scores (n, actions), or to a tuple (scores, values) or (scores, values, state).
-            With `state_shape` it is called as `module(obs, state)` and must return the tuple of three.
+        module: Maps (n, *observation) to scores (n, actions), or to a tuple (scores, values) or
+            (scores, values, state). Observations are in the game's own range (0..255 for pixels), as in `Policy`. With
+            `state_shape` it is called as `module(obs, state)` and must return the tuple of three.
         observation: Shape of one observation.
         actions: Number of actions.
         value_based: Scores are Q values.
@@ -148,4 +149,4 @@ def sample(out: Output, uniform: Tensor) -> Tensor:
         Actions, shape (n,), int64.
     """
     cumulative = out.probabilities.double().cumsum(dim=1)
-    return (cumulative < uniform[:, None] * cumulative[:, -1:]).sum(dim=1).clamp_(max=cumulative.shape[1] - 1)
+    return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(dim=1).clamp_(max=cumulative.shape[1] - 1)

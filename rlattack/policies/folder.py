@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -10,20 +11,33 @@ from typing import Any
 
 import tomli_w
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from rlattack.content import find_card, iterate_cards, read_card
-from rlattack.errors import ContentError, RefusedFile, Unwritable
+from rlattack.errors import ContentError, RefusedFile, Unwritable, nearest
 from rlattack.games.card import parse_table
+from rlattack.policies.archive import read_file
 from rlattack.policies.network import Network, NetworkSpec
+from rlattack.policies.tensors import Tensors, load_safetensors
 
-__all__ = ["SCHEMA", "AgentCard", "agent_cards", "find_agent", "load_agent", "read_agent_card", "save_agent"]
+__all__ = [
+    "SCHEMA",
+    "AgentCard",
+    "agent_cards",
+    "build",
+    "find_agent",
+    "load_agent",
+    "read_agent_card",
+    "save_agent",
+    "write_whole",
+]
 
 SCHEMA = "rlattack/agent/1"
 WEIGHTS = "policy.safetensors"
-_LARGEST = 512 * 1024**2
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "temperature": (int, float), "options": dict, "provenance": dict, "score": dict,
+}  # fmt: skip
+"""Of the keys of a card that are not strings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +72,35 @@ def read_agent_card(folder: Path) -> AgentCard:
     table = read_card(path, SCHEMA)
     if table is None:
         raise ContentError(f"{path}: expected schema = {SCHEMA!r}")
-    table = {key: value for key, value in table.items() if key != "schema"}
-    network = table.pop("network", None)
-    if isinstance(network, dict) and isinstance(network.get("convolutions"), list):
-        network = network | {"convolutions": tuple(tuple(layer) for layer in network["convolutions"])}
-    tables = {name: table.pop(name, {}) for name in ("options", "provenance", "score")}
-    known = {f.name for f in dataclasses.fields(AgentCard)}
-    unknown = [key for key in table if key not in known]
-    missing = [key for key in ("game", "role", "algorithm") if not isinstance(table.get(key), str)]
-    if unknown or missing:
-        raise ContentError(f"{path}: " + (f"unknown key {unknown[0]!r}" if unknown else f"{missing[0]} is missing"))
-    return AgentCard(network=parse_table(NetworkSpec, network, f"{path}: [network]"), **table, **tables)
+    network = _parse_network(table.get("network"), f"{path}: [network]")
+    fields = {f.name: f for f in dataclasses.fields(AgentCard)}
+    values = {key: value for key, value in table.items() if key not in ("schema", "network")}
+    for key, value in values.items():
+        if key not in fields:
+            raise ContentError(f"{path}: unknown key {key!r}{nearest(key, fields)}")
+        expected = _TYPES.get(key, str)
+        if not isinstance(value, expected) or isinstance(value, bool):
+            raise ContentError(f"{path}: {key} expects {'a table' if expected is dict else 'a value'}, got {value!r}")
+    for key in ("game", "role", "algorithm"):
+        if key not in values:
+            raise ContentError(f"{path}: {key} is missing")
+    if not 0 < values.get("temperature", 1.0) < math.inf:
+        raise ContentError(f"{path}: temperature expects a number above 0, got {values['temperature']}")
+    return AgentCard(network=network, **values)
+
+
+def _parse_network(table: object, where: str) -> NetworkSpec:
+    if not isinstance(table, dict):
+        raise ContentError(f"{where}: expected a table, got {table!r}")
+    layers = table.get("convolutions", [])
+    if not isinstance(layers, list) or not all(_is_convolution(layer) for layer in layers):
+        raise ContentError(f"{where}: convolutions expects [channels, kernel, stride] triples, got {layers!r}")
+    spec = parse_table(NetworkSpec, {key: value for key, value in table.items() if key != "convolutions"}, where)
+    return dataclasses.replace(spec, convolutions=tuple(tuple(layer) for layer in layers))
+
+
+def _is_convolution(layer: object) -> bool:
+    return isinstance(layer, list) and len(layer) == 3 and all(type(size) is int for size in layer)
 
 
 def load_agent(folder: Path) -> tuple[AgentCard, Network]:
@@ -80,37 +112,34 @@ def load_agent(folder: Path) -> tuple[AgentCard, Network]:
     """
     card = read_agent_card(folder)
     path = folder / WEIGHTS
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise RefusedFile(f"{path}: larger than 512 MB, no agent of ours is")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise RefusedFile(f"{path}: cannot be read ({error.strerror})") from error
+    raw = read_file(path)
     if card.sha256 and (digest := hashlib.sha256(raw).hexdigest()) != card.sha256:
-        raise RefusedFile(f"{path}: sha256 is {digest[:12]}..., the card says {card.sha256[:12]}...: damaged or replaced")
-    try:
-        state = {name: tensor.float() for name, tensor in load_tensors(raw).items()}
-    except SafetensorError as error:
-        raise RefusedFile(f"{path}: not a readable safetensors file ({error})") from error
+        raise RefusedFile(f"{path}: sha256 is {digest[:12]}, the card says {card.sha256[:12]}: damaged or replaced")
+    state, _ = load_safetensors(raw, str(path))
     return card, build(card.network, state, str(path))
 
 
-def build(spec: NetworkSpec, state: dict[str, torch.Tensor], where: str) -> Network:
-    """Builds a network and fills it strictly.
+def build(spec: NetworkSpec, state: Tensors, where: str) -> Network:
+    """Builds a network and fills it strictly; takes no memory before the tensors proved to be those of `spec`.
 
     Raises:
+        ContentError: The layers do not fit the observation.
         RefusedFile: Tensors that are missing, left over, of another shape or not finite.
     """
-    network = Network(spec)
+    try:
+        with torch.device("meta"):
+            network = Network(spec)
+    except (RuntimeError, OverflowError) as error:
+        raise ContentError(f"{where}: a network of absurd size ({error})") from error
     expected = network.state_dict()
-    for name in expected.keys() | state.keys():
-        got = tuple(state[name].shape) if name in state else None
-        want = tuple(expected[name].shape) if name in expected else None
+    for name in sorted(expected.keys() | state.keys()):
+        want = tuple(expected[name].shape) if name in expected else "none"
+        got = tuple(state[name].shape) if name in state else "none"
         if got != want:
             raise RefusedFile(f"{where}: tensor {name}: expected shape {want}, got {got}")
         if not torch.isfinite(state[name]).all():
             raise RefusedFile(f"{where}: tensor {name} holds values that are not finite")
-    network.load_state_dict(state, strict=True)
+    network.to_empty(device="cpu").load_state_dict(state, strict=True)
     return network.eval().requires_grad_(False)
 
 
@@ -126,7 +155,8 @@ def save_agent(folder: Path, card: AgentCard, network: Network, *, half: bool = 
     tensors = {name: (t.half() if half else t).contiguous() for name, t in network.state_dict().items()}
     raw = save_tensors(tensors)
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())
-    table = {"schema": SCHEMA} | {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
+    values = {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
+    table = {"schema": SCHEMA} | values
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / WEIGHTS, raw)

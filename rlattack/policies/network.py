@@ -1,9 +1,10 @@
-"""The feed-forward networks that an agent folder can hold: a trunk, then an actor and a critic, Q values or quantiles."""
+"""The feed-forward networks an agent folder can hold: a trunk, then an actor and a critic, Q values or quantiles."""
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from rlattack.errors import ContentError
@@ -18,6 +19,8 @@ SMALL: tuple[Convolution, ...] = ((16, 8, 4), (32, 4, 2), (32, 3, 1))
 """Half the channels of `NATURE`, followed by a hidden layer of 256: a third of the work."""
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+_LARGEST_SIZE = 1_000_000
+_MOST_SIZES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +46,19 @@ class NetworkSpec:
     """Whether actor and critic stand on one trunk."""
 
     def __post_init__(self) -> None:
-        """Checks what the types cannot say."""
-        positive = (*self.observation, self.actions, *self.hidden, *self.actor, *self.critic, self.quantiles)
-        if not self.observation or min(positive) < 1 or max(positive) > 1_000_000:
-            raise ContentError(f"network: sizes must be 1 to 1,000,000, got {self}")
-        if not self.scale > 0:
-            raise ContentError(f"network: scale must be above 0, got {self.scale}")
+        """Checks what the types cannot say.
+
+        Raises:
+            ContentError: A size or scale outside its range.
+        """
+        layers = (*self.hidden, *self.actor, *self.critic, *(size for layer in self.convolutions for size in layer))
+        sizes = (*self.observation, self.actions, self.quantiles, *layers)
+        if not self.observation or min(sizes) < 1 or max(sizes) > _LARGEST_SIZE:
+            raise ContentError(f"network: expected sizes from 1 to {_LARGEST_SIZE:,}, got {_outside(sizes)}")
+        if len(layers) > _MOST_SIZES:
+            raise ContentError(f"network: expected at most {_MOST_SIZES} sizes of layers, got {len(layers)}")
+        if not 0 < self.scale < math.inf:
+            raise ContentError(f"network: expected a scale above 0, got {self.scale}")
         if self.convolutions and len(self.observation) != 3:
             raise ContentError(f"network: convolutions need (frames, height, width), got {self.observation}")
 
@@ -107,7 +117,7 @@ def _trunk(spec: NetworkSpec) -> tuple[nn.Sequential, int]:
         if min(size) < 1:
             raise ContentError(f"network: {spec.convolutions} does not fit observations of {spec.observation}")
     layers = convolutions(spec.convolutions, channels)
-    width = (spec.convolutions[-1][0] if spec.convolutions else channels) * _product(size)
+    width = (spec.convolutions[-1][0] if spec.convolutions else channels) * math.prod(size)
     for hidden in spec.hidden:
         layers += [nn.Linear(width, hidden), nn.ReLU()]
         width = hidden
@@ -116,12 +126,13 @@ def _trunk(spec: NetworkSpec) -> tuple[nn.Sequential, int]:
 
 def _mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (before, after) in enumerate(itertools.pairwise(sizes)):
         layers += [nn.Linear(before, after)]
         if i < len(sizes) - 2:
             layers += [_ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)
 
 
-def _product(sizes: list[int]) -> int:
-    return int(torch.tensor(sizes).prod()) if sizes else 1
+def _outside(sizes: tuple[int, ...]) -> str:
+    wrong = [size for size in sizes if not 1 <= size <= _LARGEST_SIZE]
+    return str(wrong[0]) if wrong else "an empty observation"

@@ -1,6 +1,7 @@
 """Stable-Baselines3 policy tensors, by their names and shapes, as one of our networks."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,10 @@ from rlattack.policies.network import NATURE, Convolution, NetworkSpec
 __all__ = ["Sb3Architecture", "convert"]
 
 State = dict[str, Tensor]
+_LAYER = re.compile(r"(?:[a-z_.]+\.\d{1,3}|action_net|value_net)\.(weight|bias)")
+_EXTRACTOR = re.compile(r"(cnn|linear|layers)\.(\d+)\.(weight|bias)")
+_AXES = {"weight": (2, 4), "bias": (1,)}
+_HEADS = {"action_net.weight", "action_net.bias", "value_net.weight", "value_net.bias"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +40,16 @@ def convert(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[Network
     Raises:
         RefusedFile: Tensors that none of these algorithms has.
     """
+    if any(name.startswith("mlp_extractor.shared_net.") for name in state):
+        raise RefusedFile("actor and critic share layers (`shared_net`, Stable-Baselines3 before 1.8)")
+    for name, tensor in state.items():
+        if not (match := _LAYER.fullmatch(name)) or tensor.ndim not in _AXES[match[1]]:
+            raise RefusedFile(f"{name} {tuple(tensor.shape)} is no tensor of a PPO, A2C, DQN or QRDQN policy")
     if any(name.startswith("quantile_net.") for name in state):
         return _value_based(state, arch, "quantile_net", "quantile")
     if any(name.startswith("q_net.") for name in state):
         return _value_based(state, arch, "q_net", "q")
-    if "action_net.weight" in state and "value_net.weight" in state:
+    if state.keys() >= _HEADS:
         return _actor_critic(state, arch)
     raise RefusedFile(f"expected the tensors of a PPO, A2C, DQN or QRDQN policy, got {_some(state)}")
 
@@ -66,7 +76,9 @@ def _actor_critic(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[N
     policy_trunk, _, _ = _trunk(state, "pi_features_extractor.", arch)
     value_trunk, _, _ = _trunk(state, "vf_features_extractor.", arch)
     policy_trunk, value_trunk = policy_trunk or trunk, value_trunk or trunk
-    shared = all(a.equal(value_trunk[name]) for name, a in policy_trunk.items())
+    shared = policy_trunk.keys() == value_trunk.keys() and all(
+        tensor.equal(value_trunk[name]) for name, tensor in policy_trunk.items()
+    )
     actor = _append(_layers(state, "mlp_extractor.policy_net."), state, "action_net")
     critic = _append(_layers(state, "mlp_extractor.value_net."), state, "value_net")
     _refuse_rest(
@@ -91,20 +103,14 @@ def _trunk(
     kernels = [(name, t) for name, t in own.items() if t.ndim == 4]
     if len(kernels) > len(arch.strides):
         raise RefusedFile(f"expected at most {len(arch.strides)} convolutions, got {len(kernels)}")
-    convs = tuple(
-        (t.shape[0], t.shape[2], stride) for (_, t), stride in zip(kernels, arch.strides, strict=False)
-    )
+    convs = tuple((t.shape[0], t.shape[2], stride) for (_, t), stride in zip(kernels, arch.strides, strict=False))
     linear = [t for t in own.values() if t.ndim == 2]
     trunk: State = {}
     for name, tensor in own.items():
-        head, _, rest = name.partition(".")
-        if head == "linear":
-            index, _, kind = rest.partition(".")
-            trunk[f"{int(index) + 2 * len(convs) + 1}.{kind}"] = tensor
-        elif head in ("cnn", "layers"):
-            trunk[rest] = tensor
-        else:
+        if not (match := _EXTRACTOR.fullmatch(name)):
             raise RefusedFile(f"a features extractor that is not Stable-Baselines3's own: {prefix}{name}")
+        after = 2 * len(convs) + 1 if match[1] == "linear" else 0  # the convolutions, their ReLU and the flatten
+        trunk[f"{int(match[2]) + after}.{match[3]}"] = tensor
     return trunk, convs, tuple(t.shape[0] for t in linear)
 
 
@@ -138,6 +144,6 @@ def _refuse_rest(state: Mapping[str, Tensor], known: tuple[str, ...]) -> None:
         raise RefusedFile(f"tensors that no PPO, A2C, DQN or QRDQN policy has: {_some(rest)}")
 
 
-def _some(names: object) -> str:
-    listed = list(names)  # type: ignore[call-overload]  # a mapping or a list of names
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
     return ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "")

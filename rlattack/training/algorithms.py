@@ -59,10 +59,11 @@ def make_learner(
     from sb3_contrib import QRDQN
     from stable_baselines3 import A2C, DQN, PPO
 
-    kind = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[algorithm]
+    kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[algorithm]
     images = env.observation_space.shape is not None and len(env.observation_space.shape) == 3
     if not images:
-        return kind("MlpPolicy", env, seed=seed, device="auto")
+        learner: BaseAlgorithm = kind("MlpPolicy", env, seed=seed, device="auto")
+        return learner
     settings = dict(_ATARI[algorithm])
     if learning_rate is not None:
         settings["learning_rate"] = _linear(learning_rate) if algorithm in ("ppo", "a2c") else learning_rate
@@ -71,4 +72,5 @@ def make_learner(
         "features_extractor_class": ConvolutionalExtractor,
         "features_extractor_kwargs": {"convolutions": trunk.convolutions, "hidden": trunk.hidden},
     }
-    return kind("CnnPolicy", env, seed=seed, policy_kwargs=kwargs, **settings)
+    learner = kind("CnnPolicy", env, seed=seed, policy_kwargs=kwargs, **settings)
+    return learner

@@ -1,0 +1,83 @@
+"""`rlattack perf`: this machine's throughput beside its own limits."""
+
+import dataclasses
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Perf"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perf:
+    """Measure emulator, network, play and attacked play in one run, each beside the bound that its parts set."""
+
+    game: tyro.conf.Positional[str] = "atari/pong"
+    """The game."""
+    victim: str | None = None
+    """Who plays; the first agent listed for the game by default."""
+    workers: int | None = None
+    """Processes at once; one a core by default."""
+    envs: int = 8
+    """Episodes at once in a worker."""
+    seconds: float = 8.0
+    """For each thing measured."""
+    trust: bool = False
+    """Load files that can only be read by running their code."""
+    json: bool = False
+    """Print the numbers as JSON."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        from rlattack.errors import InvalidInput
+        from rlattack.evaluation.cell import AgentRef
+        from rlattack.evaluation.evaluate import Evaluation, plan
+        from rlattack.evaluation.perf import measure
+
+        if not self.seconds > 0 or (self.workers is not None and self.workers < 1):
+            raise InvalidInput(
+                f"--seconds and --workers: expected more than 0, got {self.seconds:g} and {self.workers}"
+            )
+        victim = self.victim or _first_agent(self.game)
+        planned = plan(Evaluation(game=self.game, victim=victim, envs=self.envs, trust=self.trust))
+        workers = self.workers or len(os.sched_getaffinity(0))
+        console = Console(stderr=True)
+        with console.status(f"measuring {victim} in {self.game}, {workers} processes, about {14 * self.seconds:.0f} s"):
+            found = measure(
+                planned.cells[0].game, AgentRef(victim, planned.victim.sha256, victim, self.trust),
+                envs=self.envs, workers=workers, seconds=self.seconds,
+            )  # fmt: skip
+        if self.json:
+            plays = {name: {**dataclasses.asdict(play), "share": play.share} for name, play in found.plays.items()}
+            sys.stdout.write(json.dumps({**dataclasses.asdict(found), "plays": plays}, indent=1) + "\n")
+            return 0
+        table = Table(
+            title=f"{victim} in {self.game}: {workers} processes of {self.envs} slots; agent steps a second a core"
+        )
+        for name in ("what", "steps/s", "bound", "share of bound"):
+            table.add_column(name, justify="left" if name == "what" else "right")
+        for name, speed in found.parts.items():
+            unit = " resets" if name == "reset" else ""
+            table.add_row({"reset": "seeded reset"}.get(name, name), f"{speed:,.0f}{unit}", "", "")
+        for name, play in found.plays.items():
+            table.add_row(f"{name} play", f"{play.steps_per_second:,.0f}", f"{play.bound:,.0f}", f"{play.share:.2f}")
+        for name, speed in found.others.items():
+            ours = found.plays["fgsm" if "fgsm" in name else "clean"].steps_per_second
+            table.add_row(name, f"{speed:,.0f}", "", f"ours {ours / speed:.2f} times")
+        Console().print(table)
+        return 0
+
+
+def _first_agent(game: str) -> str:
+    from rlattack.errors import InvalidInput
+    from rlattack.policies.folder import agent_cards
+
+    for name, card in agent_cards():
+        if card.game == game:
+            return name
+    raise InvalidInput(f"no agent for {game} ships with the project: name one with --victim")

@@ -1,0 +1,189 @@
+"""Throughput beside its own limits: every part of attacked play timed alone, play itself, and what else a user would run.
+
+All in one run, in as many processes at once as will play, one torch thread each; numbers are agent steps a second a core.
+The bound of a kind of play is what the sum of its parts allows: emulation, forwards, gradients, and the resets it met.
+"""
+
+import importlib.util
+import itertools
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlattack.attacks import AttackSpec
+from rlattack.budget import Budget
+from rlattack.evaluation.baseline import baselines
+from rlattack.evaluation.cell import AgentRef, Cell
+from rlattack.evaluation.rollout import Rollout
+from rlattack.games import GameCard, make_game
+from rlattack.policies import Policy, load_policy
+
+__all__ = ["Measured", "Play", "measure"]
+
+_EPS = 1 / 255
+_PLAYS = {"clean": AttackSpec("none"), "fgsm": AttackSpec("fgsm"), "pgd-10": AttackSpec("pgd", {"steps": 10})}
+_GRADIENTS = {"clean": 0, "fgsm": 1, "pgd-10": 10}
+
+
+@dataclass(frozen=True)
+class Play:
+    """One kind of play, a core: steps a second and what its parts would allow."""
+
+    steps_per_second: float
+    bound: float
+
+    @property
+    def share(self) -> float:
+        """Of the bound."""
+        return self.steps_per_second / self.bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one run of `measure` found, the mean over its processes."""
+
+    workers: int
+    envs: int
+    parts: dict[str, float]
+    """Agent steps a second a core: `emulator`, `environment`, `forward`, `gradient`; and `reset`, seeded resets a second."""
+    plays: dict[str, Play]
+    others: dict[str, float] = field(default_factory=dict)
+    """Stable-Baselines3's `evaluate_policy` loop and foolbox's FGSM in such a loop, where they are installed."""
+
+
+def measure(card: GameCard, victim: AgentRef, *, envs: int, workers: int, seconds: float) -> Measured:
+    """Measures in `workers` processes at once.
+
+    Args:
+        card: An Atari game, or any other (then without the raw emulator and the other loops).
+        victim: Who plays.
+        envs: Slots a worker.
+        workers: Processes.
+        seconds: For each thing measured.
+
+    Raises:
+        RlattackError: The victim or game cannot be loaded.
+    """
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(workers)
+    with context.Pool(workers, initializer=_share, initargs=(barrier,)) as pool:
+        found = pool.starmap(_measure_one, [(card, victim, envs, seconds)] * workers, chunksize=1)
+    parts = {name: statistics.fmean(one[0][name] for one in found) for name in found[0][0]}
+    plays = {
+        name: Play(*(statistics.fmean(values) for values in zip(*(one[1][name] for one in found), strict=True)))
+        for name in _PLAYS
+    }
+    others = {name: statistics.fmean(one[2][name] for one in found) for name in found[0][2]}
+    return Measured(workers=workers, envs=envs, parts=parts, plays=plays, others=others)
+
+
+_barrier: Any = None
+
+
+def _share(barrier: Any) -> None:  # noqa: ANN401  # multiprocessing has no public type for it
+    global _barrier
+    _barrier = barrier
+
+
+def _measure_one(
+    card: GameCard, victim: AgentRef, envs: int, seconds: float
+) -> tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, float]]:
+    torch.set_num_threads(1)
+    policy = load_policy(victim.spec, trust=victim.trust).policy
+    parts = _parts(card, policy, envs, seconds)
+    plays = {name: _play(name, card, policy, envs, seconds, parts) for name in _PLAYS}
+    others = {}
+    if card.family == "atari" and all(importlib.util.find_spec(name) for name in ("foolbox", "cv2")):
+        for name, loop in baselines(card, policy, envs, _EPS).items():
+            _barrier.wait()
+            others[name] = loop(seconds)
+    _barrier.wait()
+    return parts, plays, others
+
+
+def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[str, float]:
+    """Times the parts in turn on the observations of real play, so that caches are as in play."""
+    game = make_game(card, envs)
+    every = np.ones(envs, dtype=np.bool_)
+    begun = time.perf_counter()
+    obs = game.reset(every, np.arange(envs))
+    reset = (time.perf_counter() - begun) / envs
+    spent = {"environment": 0.0, "forward": 0.0, "gradient": 0.0}
+    steps = 0
+    _barrier.wait()
+    while sum(spent.values()) < 3 * seconds:
+        seen = torch.from_numpy(obs.astype(np.float32))
+        with torch.no_grad():
+            out, spent["forward"] = _timed(lambda: policy(seen), spent["forward"])  # noqa: B023  # called at once
+        labels = out.greedy
+        _, spent["gradient"] = _timed(
+            lambda: policy.gradient(
+                seen, lambda o: torch.nn.functional.cross_entropy(o.scores, labels, reduction="sum")
+            ),  # noqa: B023
+            spent["gradient"],
+        )
+        actions = torch.distributions.Categorical(logits=out.scores).sample().numpy()
+        step, spent["environment"] = _timed(lambda: game.step(actions), spent["environment"])  # noqa: B023
+        obs, steps = step.obs, steps + envs
+        if (done := step.terminated | step.truncated).any():
+            obs = game.reset(done, np.arange(int(done.sum())))
+    game.close()
+    speeds = {name: steps / value for name, value in spent.items()} | {"reset": 1 / reset}
+    return ({"emulator": _emulator(card, seconds)} if card.family == "atari" else {}) | speeds
+
+
+def _timed(call: Callable[[], Any], before: float) -> tuple[Any, float]:
+    begun = time.perf_counter()
+    result = call()
+    return result, before + time.perf_counter() - begun
+
+
+def _emulator(card: GameCard, seconds: float) -> float:
+    """The emulator alone: random actions for `frame_skip` frames, no screen read."""
+    import ale_py
+
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    ale = ale_py.ALEInterface()
+    ale.loadROM(ale_py.roms.get_rom_path(card.rom))
+    actions = ale.getMinimalActionSet()
+    chosen = np.random.default_rng(0).integers(len(actions), size=4096)
+    _barrier.wait()
+    begun, steps = time.perf_counter(), 0
+    while time.perf_counter() - begun < seconds:
+        for index in chosen[:256]:
+            for _ in range(card.atari.frame_skip):
+                ale.act(actions[index])
+        steps += 256
+        if ale.game_over():
+            ale.reset_game()
+    return steps / (time.perf_counter() - begun)
+
+
+def _play(
+    name: str, card: GameCard, policy: Policy, envs: int, seconds: float, parts: dict[str, float]
+) -> tuple[float, float]:
+    """Plays with all slots full; returns steps a second and the bound by the parts and the resets of this play."""
+    spec = _PLAYS[name]
+    pixels = name == "clean" or card.family == "atari"
+    budget = None if name == "clean" else Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
+    cell = Cell(
+        game=card, victim=AgentRef("", "", ""), attack=spec, budget=budget, actions=card.protocol.actions, seed=0,
+        episodes=1, envs=envs,
+    )  # fmt: skip
+    numbers = itertools.count()
+    rollout = Rollout(cell, policy, policy, lambda: next(numbers))
+    _barrier.wait()
+    for _ in rollout.episodes(seconds):
+        pass
+    steps = rollout.full_steps
+    least = steps / parts["environment"] + steps / parts["forward"] + rollout.full_resets / parts["reset"]
+    least += _GRADIENTS[name] * steps / parts["gradient"]
+    if name == "pgd-10":  # its random start hides the clean label, which takes a forward of its own
+        least += steps / parts["forward"]
+    return steps / rollout.full_seconds, steps / least

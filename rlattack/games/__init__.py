@@ -1,0 +1,33 @@
+"""Games: cards, and the batched environments behind them. Importing this imports no emulator and no torch."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from rlattack.games.atari import rom_sha256
+from rlattack.games.batch import BatchedGame, Step
+from rlattack.games.card import GameCard
+from rlattack.games.find import find_game, list_games, make_game, with_variant
+from rlattack.games.training import training_env
+
+if TYPE_CHECKING:
+    from rlattack.games.wrappers import AttackObservation
+
+__all__ = [
+    "AttackObservation",
+    "BatchedGame",
+    "GameCard",
+    "Step",
+    "find_game",
+    "list_games",
+    "make_game",
+    "rom_sha256",
+    "training_env",
+    "with_variant",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports the wrappers when they are first used: they need torch."""
+    if name == "AttackObservation":
+        return importlib.import_module("rlattack.games.wrappers").AttackObservation
+    raise AttributeError(f"module 'rlattack.games' has no attribute {name!r}")

@@ -1,0 +1,140 @@
+"""From a game's name to its card, and from its card to the game."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rlattack.content import Card, find_card, iterate_cards, roots
+from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
+from rlattack.games.atari import CRASHING, AtariBatch, atari_roms, check_rom
+from rlattack.games.batch import BatchedGame
+from rlattack.games.card import SCHEMA, AtariOptions, GameCard, parse_card, parse_table
+from rlattack.games.gymnasium_games import GymnasiumBatch, gymnasium_ids
+
+__all__ = ["GameRow", "find_game", "list_games", "make_game", "with_variant"]
+
+GameRow = dict[str, str | float | bool | None]
+_BATCHES: dict[str, Callable[[GameCard, int], BatchedGame]] = {"atari": AtariBatch, "gymnasium": GymnasiumBatch}
+_NEEDS_ALE = 'needs ale-py: pip install "rlattack[atari]"'
+
+
+def find_game(name: str) -> GameCard:
+    """Returns the card of `atari/<name>` or `gymnasium/<env id>`; games without one get the defaults and no win rule.
+
+    Raises:
+        UnknownName: No such game; the message names the closest one.
+        ContentError: Its card does not hold what it must.
+        InvalidInput: An Atari ROM that would end the process.
+        MissingExtra: An Atari game without a card, and ale-py is not installed.
+    """
+    found = find_card("envs", "*.toml", SCHEMA, name)
+    card = _parse(name, *found) if found else _without_card(name)
+    if card.family == "gymnasium" and (env := name.removeprefix("gymnasium/")) not in gymnasium_ids():
+        raise UnknownName(f"no Gymnasium environment {env!r} is registered{_hint(name)}")
+    return card
+
+
+def make_game(card: GameCard, slots: int) -> BatchedGame:
+    """Builds a game in `slots` copies.
+
+    Raises:
+        InvalidInput: Fewer than one slot, or a game that cannot be played as it is.
+        MissingExtra: The game needs a package that is not installed.
+    """
+    if slots < 1:
+        raise InvalidInput(f"game {card.id}: expected at least 1 slot, got {slots}")
+    return _BATCHES[card.family](card, slots)
+
+
+def with_variant(
+    card: GameCard, *, sticky: float | None = None, options: Mapping[str, object] | None = None
+) -> GameCard:
+    """Returns the card with another sticky probability and some of its Atari options replaced.
+
+    Args:
+        card: The game.
+        sticky: Probability in [0, 1) that the emulator repeats the last action; None for the card's.
+        options: Fields of `AtariOptions` as TOML gives them: an agent's `[options]`.
+
+    Raises:
+        ContentError: An unknown option, a value that does not fit, or a game that has no such options.
+    """
+    if options:
+        now = {f.name: getattr(card.atari, f.name) for f in dataclasses.fields(AtariOptions)}
+        table = {key: value for key, value in now.items() if value is not None} | dict(options)
+        card = dataclasses.replace(card, atari=parse_table(AtariOptions, table, f"game {card.id}: options"))
+    if sticky is not None:
+        card = dataclasses.replace(card, protocol=dataclasses.replace(card.protocol, sticky=sticky))
+    return card
+
+
+def list_games() -> list[GameRow]:
+    """Returns what can be played, sorted by id: every card, and every Atari ROM where ale-py is installed.
+
+    Returns:
+        Rows with `id`, `title`, `win` (rule or None), `win_score`, `actions`, `sticky`, `card` (whether it has one) and
+        `note` (what is missing to play it; mostly ""). Gymnasium environments without a card are not listed.
+    """
+    cards = {name: _parse(name, path, table) for name, path, table in iterate_cards("envs", "*.toml", SCHEMA)}
+    roms, note = _roms()
+    bare = {name: _default(name) for name in roms if name not in cards}
+    return [_row(card, name in cards, note) for name, card in sorted({**cards, **bare}.items())]
+
+
+def _parse(name: str, path: Path, table: Card) -> GameCard:
+    """Parses a card; an Atari card that names no ROM means the one of its own name."""
+    family, _, rest = name.partition("/")
+    if family not in _BATCHES:
+        raise ContentError(f"{path}: expected it under {' or '.join(f'envs/{f}/' for f in _BATCHES)}, got id {name!r}")
+    return parse_card(name, {"rom": rest, **table} if family == "atari" else table)
+
+
+def _without_card(name: str) -> GameCard:
+    for path in (root / f"{name}.toml" for root in roots("envs")):
+        if path.is_file():
+            raise ContentError(f"{path}: not a game card: expected readable TOML with schema = {SCHEMA!r}")
+    family, _, rest = name.partition("/")
+    if family not in _BATCHES or (family == "atari" and rest not in (*CRASHING, *atari_roms())):
+        raise UnknownName(f"no game {name!r}{_hint(name)}; `rlattack list games` shows all")
+    if family == "atari":
+        check_rom(rest)
+    return _default(name)
+
+
+def _default(name: str) -> GameCard:
+    family, _, rest = name.partition("/")
+    if family == "atari":
+        return GameCard(id=name, title=rest.replace("_", " ").title(), rom=rest)
+    return GameCard(id=name, title=rest)
+
+
+def _hint(name: str) -> str:
+    """Names the game whose last part is closest, whatever stands before it and in any case."""
+    names = [*(name for name, _, _ in iterate_cards("envs", "*.toml", SCHEMA)), *_roms()[0]]
+    names += [f"gymnasium/{env}" for env in gymnasium_ids()]
+    names.sort(key=len, reverse=True)  # of equal last parts, the shortest name stays
+    tails = {known.rpartition("/")[2].lower(): known for known in names}
+    close = difflib.get_close_matches(name.rpartition("/")[2].lower(), tails, n=1)
+    return f"; did you mean {tails[close[0]]!r}?" if close else ""
+
+
+def _roms() -> tuple[list[str], str]:
+    """Ids of all Atari games, and what is missing to play them."""
+    try:
+        return [f"atari/{rom}" for rom in atari_roms()], ""
+    except MissingExtra:
+        return [], _NEEDS_ALE
+
+
+def _row(card: GameCard, has_card: bool, atari_note: str) -> GameRow:
+    return {
+        "id": card.id,
+        "title": card.title,
+        "win": card.win.rule if card.win else None,
+        "win_score": card.win.score if card.win else None,
+        "actions": card.protocol.actions,
+        "sticky": card.protocol.sticky,
+        "card": has_card,
+        "note": atari_note if card.family == "atari" else "",
+    }

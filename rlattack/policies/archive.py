@@ -1,0 +1,107 @@
+"""Files that strangers wrote: read whole but bounded, and zips opened only after every name and size was checked."""
+
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from rlattack.errors import RefusedFile
+
+__all__ = ["LARGEST", "Archive", "read_file"]
+
+LARGEST = 512 * 1024**2
+"""Bytes of a file, and of everything in a zip together when unpacked."""
+_MOST_MEMBERS = 4096
+_LARGEST_RATIO = 200
+"""Weights and JSON compress by less; deflate alone reaches 1000, so a bomb is far above."""
+_RATIO_FROM = 1024**2
+"""Bytes below which no ratio does harm."""
+_ENTRY = b"PK\x01\x02"
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError,
+)  # fmt: skip
+
+
+def read_file(path: Path) -> bytes:
+    """Reads a file that may be anybody's.
+
+    Raises:
+        RefusedFile: Not a regular file, larger than `LARGEST`, or unreadable.
+    """
+    try:
+        if not path.is_file():
+            raise RefusedFile(f"{path}: expected a file, there is none")
+        if (size := path.stat().st_size) > LARGEST:
+            raise RefusedFile(f"{path}: {_mb(size)}, expected at most {_mb(LARGEST)}")
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedFile(f"{path}: cannot be read ({error.strerror})") from error
+
+
+class Archive:
+    """A zip in memory whose members have harmless names and sizes, read one by one and never unpacked to disk.
+
+    Args:
+        raw: The whole zip.
+        where: What messages call it.
+
+    Raises:
+        RefusedFile: Not a zip, damaged, encrypted, or made to do harm.
+    """
+
+    def __init__(self, raw: bytes, where: str) -> None:
+        self._where = where
+        if raw.count(_ENTRY) > _MOST_MEMBERS:  # before zipfile makes an object of each
+            raise RefusedFile(f"{where}: more than {_MOST_MEMBERS} members, no agent has so many")
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(raw))
+        except _DAMAGED as error:
+            raise RefusedFile(f"{where}: not a zip, or a truncated one ({error})") from error
+        members = self._zip.infolist()
+        self.names = [member.filename for member in members]
+        """Names of all members, in the order of the zip."""
+        for member in members:
+            self._check(member)
+        if len(set(self.names)) < len(members):
+            raise RefusedFile(f"{where}: two members of the same name")
+        if (total := sum(member.file_size for member in members)) > LARGEST:
+            raise RefusedFile(f"{where}: {_mb(total)} when unpacked, expected at most {_mb(LARGEST)}")
+
+    def read(self, name: str, largest: int = LARGEST) -> bytes:
+        """Reads one member, no more than it declared, and checks its checksum.
+
+        Raises:
+            RefusedFile: No such member, larger than `largest`, damaged, or not of the declared size.
+        """
+        if name not in self.names:
+            raise RefusedFile(f"{self._where}: expected a member {name!r}, got {', '.join(self.names[:6]) or 'none'}")
+        member = self._zip.getinfo(name)
+        if member.file_size > largest:
+            raise RefusedFile(f"{self._where}: {name} has {_mb(member.file_size)}, expected at most {_mb(largest)}")
+        try:
+            with self._zip.open(member) as file:
+                raw = file.read(member.file_size + 1)
+        except _DAMAGED as error:
+            raise RefusedFile(f"{self._where}: {name} is damaged ({error})") from error
+        if len(raw) != member.file_size:
+            raise RefusedFile(f"{self._where}: {name} has {len(raw)} bytes, its header says {member.file_size}")
+        return raw
+
+    def _check(self, member: zipfile.ZipInfo) -> None:
+        name = member.orig_filename  # as written: zipfile cuts `filename` at a null byte
+        if name.startswith("/") or ".." in name.split("/") or any(c in name for c in "\\:\0") or not name:
+            raise RefusedFile(f"{self._where}: member {name!r} points outside the zip")
+        if member.flag_bits & 1:
+            raise RefusedFile(f"{self._where}: member {name!r} is encrypted")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise RefusedFile(f"{self._where}: member {name!r} is packed by method {member.compress_type}, not deflate")
+        if member.file_size > max(_RATIO_FROM, _LARGEST_RATIO * member.compress_size):
+            raise RefusedFile(
+                f"{self._where}: member {name!r} grows from {member.compress_size} bytes to {_mb(member.file_size)}: "
+                "a zip bomb"
+            )
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1024**2:,.1f} MB"

@@ -1,0 +1,40 @@
+"""Agents on the Hugging Face hub: `hf:owner/name` or `hf:owner/name:file.zip`."""
+
+import re
+from pathlib import Path
+
+from rlattack.errors import InvalidInput, MissingExtra
+
+__all__ = ["fetch"]
+
+_SPEC = re.compile(r"hf:(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)(?::(?P<file>[\w./-]+))?")
+
+
+def fetch(spec: str) -> Path:
+    """Downloads a file of a model repository, or finds it in the local cache; nothing in it is run.
+
+    Args:
+        spec: `hf:owner/name`, whose file is `<name>.zip` as Stable-Baselines3 uploads it, or `hf:owner/name:file`.
+
+    Raises:
+        InvalidInput: Not such a name, or no such repository or file can be had.
+        MissingExtra: huggingface-hub is not installed.
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise InvalidInput(f"expected hf:owner/name or hf:owner/name:file.zip, got {spec!r}")
+    file = match["file"] or f"{match['name']}.zip"
+    try:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError
+    except ImportError as error:
+        raise MissingExtra(
+            'agents on the Hugging Face hub need huggingface-hub: pip install "rlattack[hub]"'
+        ) from error
+    try:
+        return Path(hf_hub_download(f"{match['owner']}/{match['name']}", file))
+    except (EntryNotFoundError, OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InvalidInput(
+            f"{spec}: {file} can neither be downloaded nor is it in the local cache ({reason})"
+        ) from error

@@ -1,0 +1,103 @@
+"""Other people's agents as agent folders of ours: `rlattack import`."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rlattack.errors import InvalidInput
+from rlattack.games.find import find_game
+from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
+from rlattack.policies.archive import read_file
+from rlattack.policies.folder import AgentCard, find_agent, read_agent_card, save_agent
+from rlattack.policies.network import Network
+from rlattack.policies.sb3_zip import load_sb3_zip
+from rlattack.registry import Registry
+
+__all__ = ["IMPORTERS", "Importer", "game_of", "import_a2c_ppo_acktr", "import_agent", "import_sb3"]
+
+Importer = Callable[[Path, bool], tuple[AgentCard, Network]]
+"""Maps (path, trust) to an agent whose card has an empty game where the file does not say which."""
+
+IMPORTERS: Registry[Importer] = Registry(
+    "importer",
+    {
+        "sb3": "rlattack.policies.importer:import_sb3",
+        "a2c-ppo-acktr": "rlattack.policies.importer:import_a2c_ppo_acktr",
+    },
+)
+
+
+def import_agent(kind: str, path: Path, agent_id: str, game: str | None = None, trust: bool = False) -> Path:
+    """Writes `./agents/<agent_id>/` from somebody's file, in full precision.
+
+    Args:
+        kind: A name in `IMPORTERS`.
+        path: The file.
+        agent_id: Such as `atari/pong/ppo-zoo`.
+        game: What it plays; by default what the file says, else its name, else the agent's id without its last part.
+        trust: Runs code in the file where nothing else can read it.
+
+    Raises:
+        UnknownName: No such kind.
+        InvalidInput: A wrong id, no game, or an agent of that id with other weights exists.
+        RefusedFile: The file is damaged, made to do harm, or of another kind.
+    """
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", agent_id):
+        raise InvalidInput(f"--agent: expected an id such as atari/pong/ppo, got {agent_id!r}")
+    card, network = IMPORTERS.get(kind)(path, trust)
+    game = game or card.game or game_of(path.stem) or agent_id.rpartition("/")[0]
+    if not game:
+        raise InvalidInput(f"{path}: does not say which game it plays; say it with --game, such as --game atari/pong")
+    digest = hashlib.sha256(read_file(path)).hexdigest()
+    provenance = {"file": path.name, "file_sha256": digest, **card.provenance}
+    card = replace(card, game=find_game(game).id, provenance=provenance)
+    folder = Path.cwd() / "agents" / agent_id
+    taken = find_agent(agent_id) or (folder if (folder / "agent.toml").exists() else None)
+    if taken is None:
+        save_agent(folder, card, network, half=False)
+        return folder
+    if replace(read_agent_card(taken), sha256="") != card:
+        raise InvalidInput(f"--agent {agent_id}: {taken} holds another agent; choose another id or remove it")
+    return taken
+
+
+def import_sb3(path: Path, trust: bool) -> tuple[AgentCard, Network]:
+    """Imports a Stable-Baselines3 zip.
+
+    Raises:
+        InvalidInput: `trust`: what only its own code can build does not fit into an agent folder.
+        RefusedFile: See `load_sb3_zip`.
+    """
+    if trust:
+        raise InvalidInput(f"an import runs no code of {path}; to attack it as it is: --victim {path} --trust")
+    found = load_sb3_zip(path)
+    versions = {"stable-baselines3": found.version} if found.version else {}
+    card = AgentCard(game="", role="victim", algorithm=found.algorithm, network=found.network.spec, provenance=versions)
+    return card, found.network
+
+
+def import_a2c_ppo_acktr(path: Path, trust: bool) -> tuple[AgentCard, Network]:
+    """Imports the Atari network of a2c-ppo-acktr; metadata of safetensors (env, algo, source, license) is kept."""
+    network, metadata = load_a2c_ppo_acktr(path, trust=trust)
+    card = AgentCard(
+        game=game_of(metadata.get("env", "")),
+        role="victim",
+        algorithm=metadata.get("algo", "a2c-ppo-acktr"),
+        network=network.spec,
+        provenance=dict(sorted(metadata.items())),
+    )
+    return card, network
+
+
+def game_of(name: str) -> str:
+    """Derives a game's id from the name of an Atari environment anywhere in a text; empty when there is none.
+
+    >>> game_of("PongNoFrameskip-v4"), game_of("ppo-SpaceInvadersNoFrameskip-v4"), game_of("ALE/MsPacman-v5")
+    ('atari/pong', 'atari/space_invaders', 'atari/ms_pacman')
+    """
+    match = re.search(r"(?:ALE/(\w+)-v\d|([A-Z][A-Za-z0-9]*)NoFrameskip-v\d)", name)
+    if match is None:
+        return ""
+    return "atari/" + re.sub(r"(?<!^)(?=[A-Z])", "_", match[1] or match[2]).lower()

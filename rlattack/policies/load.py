@@ -1,0 +1,233 @@
+"""Loads the agent that a user names: an id, a folder, a Stable-Baselines3 zip, a hub model, or a function of theirs."""
+
+import hashlib
+import importlib
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from rlattack.content import iterate_cards
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownName, nearest
+from rlattack.games.find import find_game
+from rlattack.policies.archive import read_file
+from rlattack.policies.base import ModulePolicy, Policy
+from rlattack.policies.folder import SCHEMA, AgentCard, find_agent, load_agent, read_agent_card
+from rlattack.policies.hub import fetch
+from rlattack.policies.sb3_zip import load_sb3_zip
+from rlattack.policies.tensors import load_torch
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.policies import BasePolicy
+
+__all__ = ["LoadedAgent", "agent_options", "load_policy"]
+
+Shape = tuple[int, ...]
+_PROTOCOL = ("observation", "actions", "value_based", "gradient", "initial_state")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedAgent:
+    """A player, ready to play."""
+
+    policy: Policy
+    name: str
+    """As the user named it."""
+    algorithm: str
+    """Of its training, where that is known; `module` for a function of the user's."""
+    card: AgentCard | None = None
+    """Of an agent folder."""
+    sha256: str = ""
+    """Of the file it came from, or of the tensors of the user's module; empty for a policy without tensors."""
+
+
+def load_policy(
+    spec: str,
+    *,
+    game: str | None = None,
+    observation: Shape | None = None,
+    actions: int | None = None,
+    trust: bool = False,
+) -> LoadedAgent:
+    """Loads an agent and checks that it can play the game; runs no code of a file unless `trust`.
+
+    Args:
+        spec: An agent's id, a path to an agent folder or a Stable-Baselines3 `.zip`, `hf:owner/name[:file.zip]`, or
+            `module:function`, which is called without arguments and returns a `Policy`, a `torch.nn.Module` that maps
+            observations to logits, or a Stable-Baselines3 model.
+        game: Id of the game; an agent of another game is refused. None: not checked.
+        observation: Shape of the game's observations. None: not checked.
+        actions: Number of the game's actions. None: not checked.
+        trust: Whether files may be read by running the code in them.
+
+    Raises:
+        UnknownName: No agent of that id.
+        InvalidInput: An agent of another shape or game, or a function that fails.
+        RefusedFile: A file that is damaged, made to do harm, or readable only by running its code.
+        ContentError: An agent's card does not hold what it must.
+        MissingExtra: A hub model, and huggingface-hub is not installed.
+    """
+    path = Path(spec).expanduser()
+    if spec.startswith("hf:"):
+        agent = replace(_from_file(fetch(spec), trust, observation), name=spec)
+    elif (folder := _folder(spec)) is not None:
+        card, network = load_agent(folder)
+        policy = ModulePolicy.of(network, card.temperature)
+        agent = LoadedAgent(policy=policy, name=spec, card=card, sha256=card.sha256, algorithm=card.algorithm)
+    elif path.is_file():
+        agent = _from_file(path, trust, observation)
+    elif ":" in spec:
+        agent = _adapted(_call(spec), spec, observation)
+    else:
+        hint = nearest(spec, (name for name, _, _ in iterate_cards("agents", "agent.toml", SCHEMA)))
+        raise UnknownName(f"no agent and no file {spec!r}{hint or ';'} `rlattack list agents` shows all")
+    _check(agent, game, observation, actions)
+    return agent
+
+
+def agent_options(spec: str) -> Mapping[str, Any]:
+    """Returns the game options that an agent's card asks for; none for an agent without a card.
+
+    Raises:
+        ContentError: Its card does not hold what it must.
+    """
+    folder = _folder(spec)
+    return {} if folder is None else read_agent_card(folder).options
+
+
+def _folder(spec: str) -> Path | None:
+    path = Path(spec).expanduser()
+    return find_agent(spec) or (path if path.is_dir() else None)
+
+
+def _from_file(path: Path, trust: bool, observation: Shape | None) -> LoadedAgent:
+    if path.suffix == ".zip":
+        try:
+            found = load_sb3_zip(path)
+        except RefusedFile:
+            if not trust:
+                raise
+        else:
+            policy = ModulePolicy.of(found.network)
+            return LoadedAgent(policy=policy, name=str(path), sha256=found.sha256, algorithm=found.algorithm)
+        from rlattack.policies.sb3_live import from_sb3, load_trusted
+
+        model, algorithm = load_trusted(path)
+        agent = LoadedAgent(policy=from_sb3(model), name=str(path), algorithm=algorithm)
+    elif trust and path.suffix != ".safetensors":
+        agent = replace(_adapted(_unpickle(path), str(path), observation), algorithm="unknown")
+    else:
+        raise _not_an_agent(path)
+    return replace(agent, sha256=hashlib.sha256(read_file(path)).hexdigest())
+
+
+def _not_an_agent(path: Path) -> RlattackError:
+    if path.suffix in (".pt", ".pth", ".safetensors"):
+        if path.suffix != ".safetensors":
+            load_torch(read_file(path), str(path))
+        return InvalidInput(
+            f"{path}: holds tensors without their network: `rlattack import` makes an agent of those it knows, "
+            "else name a module:function that builds it"
+        )
+    return RefusedFile(
+        f"{path}: expected an agent folder or a Stable-Baselines3 .zip; a pickle runs code when it is read, "
+        "which --trust allows"
+    )
+
+
+def _unpickle(path: Path) -> object:
+    """Runs the code in a file, at the user's word."""
+    try:
+        if path.suffix in (".pt", ".pth"):
+            return torch.load(path, map_location="cpu", weights_only=False)
+        return pickle.loads(path.read_bytes())
+    except Exception as error:  # code of the file: anything
+        raise RefusedFile(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def _call(spec: str) -> object:
+    """Calls the user's function; whatever goes wrong in it becomes one line."""
+    module, _, function = spec.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return getattr(importlib.import_module(module), function)()
+    except (Exception, SystemExit) as error:  # the user's code: anything
+        raise InvalidInput(f"{spec}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _adapted(made: object, spec: str, observation: Shape | None) -> LoadedAgent:
+    """Makes a policy of what a user's function or trusted file gave."""
+    if any(kind.__module__.startswith("stable_baselines3.") for kind in type(made).__mro__):
+        from rlattack.policies.sb3_live import from_sb3
+
+        policy: Policy = from_sb3(cast("BaseAlgorithm | BasePolicy", made))
+        module = getattr(made, "policy", made)
+    elif isinstance(made, nn.Module):
+        policy, module = _bare(made, spec, observation), made
+    elif callable(made) and all(hasattr(made, name) for name in _PROTOCOL):
+        policy, module = cast(Policy, made), getattr(made, "module", None)
+    else:
+        raise InvalidInput(
+            f"{spec}: expected a Policy, a torch.nn.Module or a Stable-Baselines3 model, got {type(made).__name__}"
+        )
+    digest = _digest(module.state_dict()) if isinstance(module, nn.Module) else ""
+    return LoadedAgent(policy=policy, name=spec, sha256=digest, algorithm="module")
+
+
+def _bare(module: nn.Module, spec: str, observation: Shape | None) -> ModulePolicy:
+    """Finds out how many actions a module has, and that it takes the game's observations, by asking it once."""
+    if observation is None:
+        raise InvalidInput(f"{spec}: a torch module does not say what it sees; return rlattack.policies.ModulePolicy")
+    policy = ModulePolicy(module, observation, 1)
+    try:
+        with torch.no_grad():
+            scores = policy(torch.zeros(2, *observation)).scores
+    except Exception as error:  # the user's code: anything
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"{spec}: fails on observations of shape {observation}: {reason}") from error
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != 2:
+        raise InvalidInput(f"{spec}: expected scores of shape (2, actions) for 2 observations, got {scores}")
+    policy.actions = scores.shape[1]
+    return policy
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check(agent: LoadedAgent, game: str | None, observation: Shape | None, actions: int | None) -> None:
+    sees, has = agent.policy.observation, agent.policy.actions
+    of = agent.card.game if agent.card is not None else None
+    if observation not in (None, sees) or actions not in (None, has):
+        shows = sees if observation is None else observation
+        raise InvalidInput(
+            f"agent {agent.name} sees {sees} and has {has} actions; "
+            f"{f'game {game}' if game else 'the game'} shows {shows} and takes {has if actions is None else actions}"
+            + (f"; the agent was trained for {of}" if of and of != game else "")
+        )
+    if game and of and not _same_game(of, game):
+        raise InvalidInput(f"agent {agent.name} was trained for {of}, not for {game}")
+
+
+def _same_game(one: str, two: str) -> bool:
+    """Whether two ids are the same game, or variants of one: two cards of a ROM."""
+    if one == two:
+        return True
+    try:
+        rom = find_game(one).rom
+        return rom is not None and rom == find_game(two).rom
+    except RlattackError:  # a game that is not here is not this one
+        return False

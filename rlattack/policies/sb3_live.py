@@ -1,0 +1,127 @@
+"""Stable-Baselines3 models in memory as policies: the way for models that only their own code can describe."""
+
+import importlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium.spaces import Discrete
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor, nn
+
+from rlattack.errors import InvalidInput, RefusedFile
+from rlattack.policies.archive import Archive, read_file
+from rlattack.policies.base import ModulePolicy
+from rlattack.policies.sb3_zip import guess_algorithm, read_data
+
+__all__ = ["from_sb3", "load_trusted"]
+
+_LEARNERS = {
+    "ppo": "stable_baselines3:PPO",
+    "a2c": "stable_baselines3:A2C",
+    "dqn": "stable_baselines3:DQN",
+    "qrdqn": "sb3_contrib:QRDQN",
+    "trpo": "sb3_contrib:TRPO",
+    "recurrent-ppo": "sb3_contrib:RecurrentPPO",
+    "maskable-ppo": "sb3_contrib:MaskablePPO",
+}
+
+
+def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
+    """Wraps a model with discrete actions as it is: it can go on learning, and the policy follows.
+
+    Args:
+        model: A learner (PPO, A2C, DQN, QRDQN, TRPO, RecurrentPPO, MaskablePPO) or its policy.
+
+    Raises:
+        InvalidInput: Other spaces, or a policy of another kind.
+    """
+    policy = model.policy if isinstance(model, BaseAlgorithm) else model
+    shape = policy.observation_space.shape
+    if not isinstance(policy.action_space, Discrete) or not shape:
+        raise InvalidInput(
+            f"expected observations of one shape and discrete actions, "
+            f"got {policy.observation_space} and {policy.action_space}"
+        )
+    kind = _kind(policy)
+    lstm = getattr(policy, "lstm_actor", None)
+    return ModulePolicy(
+        kind(policy),
+        shape,
+        int(policy.action_space.n),
+        value_based=kind in (_Q, _Quantiles),
+        state_shape=None if lstm is None else (2, lstm.num_layers, lstm.hidden_size),
+    )
+
+
+def load_trusted(path: Path) -> tuple[BaseAlgorithm, str]:
+    """Loads a zip with Stable-Baselines3's own loader, which runs the code in it; returns the algorithm's name too.
+
+    Raises:
+        RefusedFile: Not a zip of a known algorithm, or its loader failed.
+    """
+    raw = read_file(path)
+    algorithm = guess_algorithm(read_data(Archive(raw, str(path)), str(path)))
+    if algorithm not in _LEARNERS:
+        raise RefusedFile(f"{path}: {algorithm} algorithm; {', '.join(_LEARNERS)} can be loaded")
+    module, _, name = _LEARNERS[algorithm].partition(":")
+    learner = getattr(importlib.import_module(module), name)
+    # what only training needs, and old zips cannot restore: schedules, and a replay buffer of many GB
+    unused = dict.fromkeys(("learning_rate", "lr_schedule", "clip_range", "exploration_schedule"), 0.0)
+    try:
+        model: BaseAlgorithm = learner.load(io.BytesIO(raw), device="cpu", custom_objects=unused | {"buffer_size": 1})
+    except Exception as error:  # code of the zip: anything
+        raise RefusedFile(f"{path}: Stable-Baselines3 cannot load it ({type(error).__name__}: {error})") from error
+    return model, algorithm
+
+
+class _Live(nn.Module):
+    """Calls a policy in evaluation mode. It is no submodule, so that freezing this leaves the model trainable."""
+
+    def __init__(self, policy: BasePolicy) -> None:
+        super().__init__()
+        self._policy: tuple[Any] = (policy,)  # each kind below calls what only its own policies have
+
+    @property
+    def policy(self) -> Any:  # noqa: ANN401
+        (policy,) = self._policy
+        policy.set_training_mode(False)
+        return policy
+
+
+class _Actor(_Live):
+    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        logits: Tensor = self.policy.get_distribution(obs).distribution.logits
+        return logits, self.policy.predict_values(obs).squeeze(1)
+
+
+class _RecurrentActor(_Live):
+    """State: the actor's hidden and cell state, (n, 2, layers, units). No values: the critic remembers by itself."""
+
+    def forward(self, obs: Tensor, state: Tensor) -> tuple[Tensor, None, Tensor]:
+        hidden, cell = state.permute(1, 2, 0, 3).contiguous()
+        starts = torch.zeros(len(obs))
+        distribution, after = self.policy.get_distribution(obs, (hidden, cell), starts)
+        return distribution.distribution.logits, None, torch.stack(after).permute(2, 0, 1, 3)
+
+
+class _Q(_Live):
+    def forward(self, obs: Tensor) -> Tensor:
+        q: Tensor = self.policy.q_net(obs)
+        return q
+
+
+class _Quantiles(_Live):
+    def forward(self, obs: Tensor) -> Tensor:
+        q: Tensor = self.policy.quantile_net(obs).mean(dim=1)
+        return q
+
+
+def _kind(policy: BasePolicy) -> type[_Live]:
+    kinds = {"quantile_net": _Quantiles, "q_net": _Q, "lstm_actor": _RecurrentActor, "get_distribution": _Actor}
+    for attribute, kind in kinds.items():
+        if hasattr(policy, attribute):
+            return kind
+    raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")

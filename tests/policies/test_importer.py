@@ -1,0 +1,112 @@
+import pytest
+import torch
+
+from rlattack.errors import ContentError, InvalidInput, RefusedFile, UnknownName
+from rlattack.policies.folder import load_agent
+from rlattack.policies.importer import game_of, import_agent
+
+
+@pytest.fixture
+def zipped(make_model, tmp_path):
+    """A PPO for CartPole."""
+    model = make_model("ppo")
+    model.save(tmp_path / "ppo.zip")
+    return tmp_path / "ppo.zip"
+
+
+def test_zip_becomes_an_agent(zipped, workplace, make_model):
+    folder = import_agent("sb3", zipped, "cartpole/ppo", game="gymnasium/CartPole-v1")
+    card, network = load_agent(folder)
+    assert folder == workplace / "agents" / "cartpole" / "ppo"
+    assert (card.game, card.role, card.algorithm) == ("gymnasium/CartPole-v1", "victim", "ppo")
+    assert card.provenance["file"] == "ppo.zip"
+    obs = torch.randn(3, 4)
+    policy = make_model("ppo").policy
+    assert network(obs)[0].log_softmax(dim=1).equal(policy.get_distribution(obs).distribution.logits)
+
+
+def test_metadata_becomes_provenance(zoo, workplace):
+    folder = import_agent("a2c-ppo-acktr", zoo / "pong-ppo.safetensors", "zoo/pong-ppo")
+    card, _ = load_agent(folder)
+    assert (card.game, card.algorithm) == ("atari/pong", "ppo")
+    assert card.provenance["license"] == "MIT (c) 2020 Davide Liu"
+    assert card.provenance["env"] == "PongNoFrameskip-v4"
+    assert len(card.provenance["source_sha256"]) == 64
+
+
+def test_game_comes_from_the_id_last(zipped, workplace):
+    card, _ = load_agent(import_agent("sb3", zipped, "gymnasium/CartPole-v1/ppo"))
+    assert card.game == "gymnasium/CartPole-v1"
+
+
+def test_game_comes_from_the_name_of_the_file(zipped, workplace):
+    path = zipped.rename(zipped.with_name("ppo-BreakoutNoFrameskip-v4.zip"))
+    assert load_agent(import_agent("sb3", path, "mine"))[0].game == "atari/breakout"
+
+
+def test_missing_and_unknown_games_are_refused(zipped, workplace):
+    with pytest.raises(InvalidInput, match="does not say which game .* --game"):
+        import_agent("sb3", zipped, "ppo")
+    with pytest.raises(UnknownName):
+        import_agent("sb3", zipped, "ppo", game="atari/pnog")
+    assert not (workplace / "agents").exists()
+
+
+def test_importing_again_changes_nothing(zipped, workplace):
+    first = import_agent("sb3", zipped, "mine", game="atari/pong")
+    written = (first / "agent.toml").stat().st_mtime_ns
+    assert import_agent("sb3", zipped, "mine", game="atari/pong") == first
+    assert (first / "agent.toml").stat().st_mtime_ns == written
+
+
+def test_another_agent_is_never_overwritten(zipped, workplace, make_agent):
+    folder = make_agent("atari/pong/mine")
+    before = (folder / "policy.safetensors").read_bytes()
+    with pytest.raises(InvalidInput, match="holds another agent"):
+        import_agent("sb3", zipped, "atari/pong/mine")
+    assert (folder / "policy.safetensors").read_bytes() == before
+
+
+def test_card_that_is_not_ours_is_never_overwritten(zipped, workplace):
+    card = workplace / "agents" / "mine" / "agent.toml"
+    card.parent.mkdir(parents=True)
+    card.write_text("name = 'something else'")
+    with pytest.raises(ContentError, match="expected schema"):
+        import_agent("sb3", zipped, "mine", game="atari/pong")
+
+
+@pytest.mark.parametrize("agent_id", ["../mine", "/mine", "mine/", "", "a/../b", "a b", ".hidden"])
+def test_wrong_id_is_refused(zipped, workplace, agent_id):
+    with pytest.raises(InvalidInput, match="--agent: expected an id"):
+        import_agent("sb3", zipped, agent_id, game="atari/pong")
+
+
+def test_unknown_kind_is_refused(zipped):
+    with pytest.raises(UnknownName, match="did you mean 'sb3'"):
+        import_agent("sb2", zipped, "mine")
+
+
+def test_trust_has_no_use_for_a_zip(zipped, workplace):
+    with pytest.raises(InvalidInput, match="--victim .* --trust"):
+        import_agent("sb3", zipped, "mine", game="atari/pong", trust=True)
+
+
+def test_damaged_file_leaves_nothing(zipped, workplace):
+    zipped.write_bytes(zipped.read_bytes()[:-50])
+    with pytest.raises(RefusedFile):
+        import_agent("sb3", zipped, "mine", game="atari/pong")
+    assert not (workplace / "agents").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "game"),
+    [
+        ("PongNoFrameskip-v4", "atari/pong"),
+        ("dqn-SpaceInvadersNoFrameskip-v4", "atari/space_invaders"),
+        ("DQN_MsPacmanNoFrameskip-v4", "atari/ms_pacman"),
+        ("ALE/UpNDown-v5", "atari/up_n_down"),
+        ("CartPole-v1", ""),
+    ],
+)
+def test_game_of_an_environment(name, game):
+    assert game_of(name) == game

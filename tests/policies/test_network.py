@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from rlattack.errors import ContentError
+from rlattack.policies.network import SMALL, Network, NetworkSpec
+
+
+def spec(**changes) -> NetworkSpec:
+    return NetworkSpec(**{"observation": (4, 84, 84), "actions": 6, "head": "q", "convolutions": SMALL} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"actions": 0}, "sizes from 1 to 1,000,000, got 0"),
+        ({"observation": ()}, "got an empty observation"),
+        ({"hidden": (10**7,)}, "got 10000000"),
+        ({"convolutions": ((16, 8, 0),)}, "got 0"),
+        ({"hidden": (1,) * 101}, "at most 100 sizes"),
+        ({"scale": 0.0}, "scale above 0"),
+        ({"scale": float("inf")}, "scale above 0"),
+        ({"observation": (4,)}, r"convolutions need \(frames, height, width\)"),
+    ],
+)
+def test_sizes_that_no_network_has_are_refused(changes, message):
+    with pytest.raises(ContentError, match=message):
+        spec(**changes)
+
+
+def test_convolutions_that_do_not_fit_are_refused():
+    with pytest.raises(ContentError, match="does not fit observations"):
+        Network(spec(observation=(4, 20, 20)))
+
+
+def test_quantiles_are_averaged():
+    network = Network(spec(head="quantile", quantiles=5))
+    obs = torch.rand(3, 4, 84, 84) * 255
+    quantiles = network.actor(network.trunk(obs / 255)).view(3, 5, 6)
+    assert network(obs)[0].equal(quantiles.mean(dim=1))
+
+
+def test_actor_and_critic_can_have_a_trunk_each():
+    network = Network(spec(head="actor-critic", shared=False))
+    obs = torch.rand(2, 4, 84, 84) * 255
+    before = network(obs)
+    with torch.no_grad():
+        network.critic_trunk[0].bias += 1.0
+    after = network(obs)
+    assert before[0].equal(after[0])
+    assert not before[1].equal(after[1])
