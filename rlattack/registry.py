@@ -39,7 +39,7 @@ class Registry(Generic[T]):
         """
         if name not in self._entries:
             raise UnknownName(
-                f"no {self._kind} {name!r}{nearest(name, self)} `rlattack list {self._kind}s` shows all"
+                f"no {self._kind} {name!r}{nearest(name, self)}; known: {', '.join(self._entries)}"
             )
         module, _, attribute = self._entries[name].partition(":")
         return cast(T, getattr(importlib.import_module(module), attribute))

@@ -60,7 +60,7 @@ class _Model:
         self.steps += len(obs)
         with torch.no_grad():
             scores = self._policy(torch.from_numpy(obs).float()).scores
-        return torch.distributions.Categorical(logits=scores).sample().numpy(), None
+        return _sampled(scores), None
 
 
 def _evaluate_policy(card: GameCard, policy: Policy, envs: int, seconds: float) -> float:
@@ -93,7 +93,7 @@ def _foolbox_loop(card: GameCard, policy: Policy, envs: int, eps: float, seconds
     import foolbox
 
     venv = _vec_env(card, envs)
-    model = foolbox.PyTorchModel(_Scores(policy).eval(), bounds=(0, 255), device="cpu")
+    model = foolbox.models.PyTorchModel(_Scores(policy).eval(), bounds=(0, 255), device="cpu")
     attack = foolbox.attacks.FGSM()
     obs = venv.reset()
     begun, steps = time.perf_counter(), 0
@@ -104,7 +104,12 @@ def _foolbox_loop(card: GameCard, policy: Policy, envs: int, eps: float, seconds
         _, attacked, _ = attack(model, seen, labels, epsilons=255 * eps)
         with torch.no_grad():
             scores = policy(attacked).scores
-        obs, _, _, _ = venv.step(torch.distributions.Categorical(logits=scores).sample().numpy())
+        obs, _, _, _ = venv.step(_sampled(scores))
         steps += envs
     venv.close()
     return steps / (time.perf_counter() - begun)
+
+
+def _sampled(scores: Tensor) -> Array:
+    actions: Array = torch.multinomial(scores.softmax(dim=1), 1).squeeze(1).numpy()
+    return actions

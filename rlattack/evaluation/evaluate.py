@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rlattack.attacks import AttackSpec, Model, make_attack, parse_attack
+from rlattack.attacks import Attacker, AttackSpec, Model, make_attack, parse_attack
 from rlattack.budget import Ball, Budget, Norm, Unit
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AgentRef, Cell
@@ -98,7 +98,7 @@ def plan(config: Evaluation) -> Plan:
     )  # fmt: skip
     surrogate = None if config.surrogate is None else _ref(config.surrogate, crafted_on, config)
     cells = [base, *_attacked(base, specs, config, surrogate)]
-    balls = _fit(cells, shape)
+    balls = _fit(cells, crafted_on)
     configuration = {"cells": [cell.identity for cell in cells]}
     circumstances = {
         "evaluation": dataclasses.asdict(config),
@@ -200,17 +200,15 @@ def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate
     return list(cells.values())
 
 
-def _fit(cells: list[Cell], shape: Shape) -> dict[str, Ball]:
+def _fit(cells: list[Cell], crafted_on: LoadedAgent) -> dict[str, Ball]:
     """Fits every budget to the game, so that what cannot work is said before anything is played."""
     game = make_game(cells[0].game, 1)
     game.close()
     balls = {}
     for cell in cells:
-        if cell.budget is None:
-            continue
-        attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
-        attack.check(shape.actions)
-        balls[cell.key] = cell.budget.ball(game.observation_space, newest=cell.model == "frame")
+        if cell.budget is not None:
+            attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
+            balls[cell.key] = Attacker(attack, crafted_on.policy, game.observation_space, 1, model=cell.model).ball
     return balls
 
 

@@ -128,7 +128,7 @@ def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[st
             ),  # noqa: B023
             spent["gradient"],
         )
-        actions = torch.distributions.Categorical(logits=out.scores).sample().numpy()
+        actions = torch.multinomial(out.probabilities, 1).squeeze(1).numpy()
         step, spent["environment"] = _timed(lambda: game.step(actions), spent["environment"])  # noqa: B023
         obs, steps = step.obs, steps + envs
         if (done := step.terminated | step.truncated).any():
@@ -150,7 +150,9 @@ def _emulator(card: GameCard, seconds: float) -> float:
 
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     ale = ale_py.ALEInterface()
-    ale.loadROM(ale_py.roms.get_rom_path(card.rom))
+    rom = ale_py.roms.get_rom_path(card.rom or "")
+    assert rom is not None  # the batch was made from it
+    ale.loadROM(rom)
     actions = ale.getMinimalActionSet()
     chosen = np.random.default_rng(0).integers(len(actions), size=4096)
     _barrier.wait()

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "Estimate",
     "Line",
     "Record",
     "clean_of",
     "distinctions",
+    "estimate",
     "is_ok",
     "label",
     "lines",
@@ -41,6 +43,15 @@ class Line:
     """From the smallest budget to the largest."""
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval; the interval is the point where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
 def settings(records: list[Record]) -> list[list[Record]]:
     """Groups cells by game, victim, defence and protocol: only within a group are they compared."""
     groups: dict[str, list[Record]] = {}
@@ -59,7 +70,7 @@ def lines(records: list[Record]) -> list[Line]:
     """Returns the lines of one setting by norm, attacks before controls; failed cells and the clean one are on none."""
     found: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        if is_ok(record) and record.get("attack") not in (None, "none") and number(record, "eps") is not None:
+        if is_ok(record) and not is_clean(record) and number(record, "eps") is not None:
             key = (label(record), str(record.get("norm")), str(record.get("space") or "unit"))
             found.setdefault(key, []).append(record)
     all_lines = [
@@ -75,7 +86,7 @@ def lines(records: list[Record]) -> list[Line]:
 def label(record: Record) -> str:
     """Names a line, apart from its norm: `pgd steps=10 frame grid from atari/pong/a2c`."""
     parameters = record.get("parameters") or {}
-    words = [str(record.get("attack")), *(f"{key}={value}" for key, value in sorted(parameters.items()))]
+    words = [str(record.get("attack") or "none"), *(f"{key}={value}" for key, value in sorted(parameters.items()))]
     if record.get("model") == "frame":
         words.append("frame")
     if record.get("grid"):
@@ -90,9 +101,19 @@ def is_ok(record: Record) -> bool:
     return record.get("status") == "ok"
 
 
+def is_clean(record: Record) -> bool:
+    """Whether a cell is the game without an attack."""
+    return record.get("attack") in (None, "none")
+
+
+def is_control(record: Record) -> bool:
+    """Whether a cell is noise, beside which attacks are read."""
+    return record.get("attack") == "noise"
+
+
 def clean_of(records: list[Record]) -> Record | None:
     """Returns the clean cell of one setting."""
-    return next((record for record in records if record.get("attack") == "none" and is_ok(record)), None)
+    return next((record for record in records if is_clean(record) and is_ok(record)), None)
 
 
 def noise_beside(cell: Record, records: list[Record]) -> Record | None:
@@ -100,7 +121,7 @@ def noise_beside(cell: Record, records: list[Record]) -> Record | None:
     same = [
         record
         for record in records
-        if record.get("attack") == "noise"
+        if is_control(record)
         and is_ok(record)
         and all(record.get(key) == cell.get(key) for key in ("norm", "eps", "space"))
     ]
@@ -118,6 +139,15 @@ def number(record: Record | None, *path: str | int) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def estimate(record: Record | None, key: str, value: str, interval: str = "ci") -> Estimate | None:
+    """Returns `record[key][value]` with its interval, or None where it was not measured."""
+    middle = number(record, key, value)
+    if middle is None:
+        return None
+    low, high = number(record, key, interval, 0), number(record, key, interval, 1)
+    return Estimate(middle, middle if low is None else low, middle if high is None else high)
 
 
 def size(record: Record) -> str:

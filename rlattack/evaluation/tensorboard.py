@@ -74,11 +74,10 @@ def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names:
 
 def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) -> dict[str, list[_Point]]:
     """What TensorBoard calls runs: a line an attack, a row a cell; by folder."""
-    names: dict[tuple[str, str], str] = {}
+    names: dict[str, str] = {}
     runs: dict[str, list[_Point]] = {}
     for line in lines(group):
-        space = "" if line.norm == "l0" or line.space == "unit" else f" {line.space}"
-        name = names.setdefault((line.label, space), _free(_file_name(line.label + space), runs))
+        name = names.setdefault(line.label, _free(_file_name(line.label), runs))
         runs.setdefault(name, []).extend(_line(line, clean_of(group), clips, action_names))
     for record in group:
         words = [label(record), record.get("norm"), number(record, "eps"), record.get("cell")]
@@ -91,22 +90,24 @@ def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) 
 
 def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None) -> Iterator[_Point]:
     """A line with the clean value at step 0, and a picture a cell at the same steps."""
-    unit = "pixels" if line.norm == "l0" else f"eps in millionths ({line.space} space)"
+    pixels = line.norm == "l0"
+    chart = line.norm if pixels or line.space == "unit" else f"{line.norm}-{line.space}"
+    unit = "pixels" if pixels else f"eps in millionths, in {line.space} space"
     about = f"The step is the budget in norm {line.norm}: {unit}. Step 0 is the clean game."
-    yield 0, _layout(line.norm)
+    yield 0, _layout(chart)
     for record in filter(None, (clean, *line.cells)):
         step = 0 if record is clean else _step(record)
         for tag, path in _CURVES.items():
-            yield from ((step, value) for value in _scalar(f"{tag}/{line.norm}", number(record, *path), about))
+            yield from ((step, value) for value in _scalar(f"{tag}/{chart}", number(record, *path), about))
         for tag, path in _INTERVALS.items():
             for i, end in enumerate(("low", "high")):
                 value = number(record, *path, i)
                 yield from (
-                    (step, v) for v in _scalar(f"intervals/{tag}/{line.norm}/{end}", value, f"95 % interval. {about}")
+                    (step, v) for v in _scalar(f"with_interval/{tag}/{chart}/{end}", value, f"95 % interval. {about}")
                 )
         clip = clips / f"{record.get('cell')}.npz"
         if record is not clean and clip.is_file():
-            yield step, _picture(f"frames/{line.norm}", still(read_frames(clip), names))
+            yield step, _picture(f"frames/{chart}", still(read_frames(clip), names))
 
 
 def _row(record: Record) -> Iterator[Summary.Value]:
@@ -132,25 +133,27 @@ def _row(record: Record) -> Iterator[Summary.Value]:
         yield Summary.Value(tag=tag, metadata=hparams.create_summary_metadata(data), tensor=hparams.NULL_TENSOR)
     if is_ok(record):
         for tag, path in _CURVES.items():
-            yield from _scalar(f"cells/{tag}", number(record, *path), "One cell, for the HParams tab.")
+            yield from _scalar(f"summary/{tag}", number(record, *path), "One cell, for the HParams tab.")
 
 
-def _layout(norm: str) -> Summary.Value:
+def _layout(chart: str) -> Summary.Value:
     """Charts with their intervals as bands, in the tab Custom Scalars."""
-    charts = [
+    panels = [
         layout_pb2.Chart(
-            title=f"{tag.replace('_', ' ')} ({norm})",
+            title=f"{tag.replace('_', ' ')} ({chart})",
             margin=layout_pb2.MarginChartContent(
                 series=[
                     layout_pb2.MarginChartContent.Series(
-                        value=f"{tag}/{norm}", lower=f"intervals/{tag}/{norm}/low", upper=f"intervals/{tag}/{norm}/high"
+                        value=f"{tag}/{chart}",
+                        lower=f"with_interval/{tag}/{chart}/low",
+                        upper=f"with_interval/{tag}/{chart}/high",
                     )
                 ]
             ),
         )
         for tag in _INTERVALS
     ]
-    category = layout_pb2.Category(title="Against the budget, with 95 % intervals", chart=charts)
+    category = layout_pb2.Category(title="Against the budget, with 95 % intervals", chart=panels)
     tensor = tensor_util.make_tensor_proto(layout_pb2.Layout(category=[category]).SerializeToString())
     metadata = custom_scalar.create_summary_metadata()
     return Summary.Value(tag=custom_scalar.CONFIG_SUMMARY_TAG, metadata=metadata, tensor=tensor)

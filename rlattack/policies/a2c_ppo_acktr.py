@@ -49,7 +49,7 @@ def load_a2c_ppo_acktr(path: Path, *, trust: bool = False) -> tuple[Network, dic
 
 def _spec(state: Tensors, path: Path) -> NetworkSpec:
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if name.endswith("weight")}
-    kernels = [shapes.get(f"trunk.{place}", ()) for place in (0, 2, 4)]
+    kernels = [shapes.get(f"trunk.{place}.weight", ()) for place in (0, 2, 4)]
     linear = [shapes.get(name + ".weight", ()) for name in ("trunk.7", "actor.0")]
     if any(len(shape) != 4 for shape in kernels) or any(len(shape) != 2 for shape in linear):
         raise RefusedFile(f"{path}: expected three convolutions, a hidden layer and an actor, got {sorted(state)}")

@@ -59,6 +59,8 @@ class Archive:
         except _DAMAGED as error:
             raise RefusedFile(f"{where}: not a zip, or a truncated one ({error})") from error
         members = self._zip.infolist()
+        if min((member.header_offset for member in members), default=0) > 0:  # the directory of a zip within the zip
+            raise RefusedFile(f"{where}: truncated, or something stands before the zip")
         self.names = [member.filename for member in members]
         """Names of all members, in the order of the zip."""
         for member in members:

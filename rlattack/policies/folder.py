@@ -113,10 +113,11 @@ def load_agent(folder: Path) -> tuple[AgentCard, Network]:
     card = read_agent_card(folder)
     path = folder / WEIGHTS
     raw = read_file(path)
-    if card.sha256 and (digest := hashlib.sha256(raw).hexdigest()) != card.sha256:
+    digest = hashlib.sha256(raw).hexdigest()
+    if card.sha256 not in ("", digest):
         raise RefusedFile(f"{path}: sha256 is {digest[:12]}, the card says {card.sha256[:12]}: damaged or replaced")
     state, _ = load_safetensors(raw, str(path))
-    return card, build(card.network, state, str(path))
+    return dataclasses.replace(card, sha256=digest), build(card.network, state, str(path))
 
 
 def build(spec: NetworkSpec, state: Tensors, where: str) -> Network:

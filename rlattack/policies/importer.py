@@ -51,7 +51,7 @@ def import_agent(kind: str, path: Path, agent_id: str, game: str | None = None, 
     if not game:
         raise InvalidInput(f"{path}: does not say which game it plays; say it with --game, such as --game atari/pong")
     digest = hashlib.sha256(read_file(path)).hexdigest()
-    provenance = {"file": path.name, "file_sha256": digest, **card.provenance}
+    provenance = {**card.provenance, "file": path.name, "file_sha256": digest}
     card = replace(card, game=find_game(game).id, provenance=provenance)
     folder = Path.cwd() / "agents" / agent_id
     taken = find_agent(agent_id) or (folder if (folder / "agent.toml").exists() else None)

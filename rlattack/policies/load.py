@@ -65,7 +65,7 @@ def load_policy(
         game: Id of the game; an agent of another game is refused. None: not checked.
         observation: Shape of the game's observations. None: not checked.
         actions: Number of the game's actions. None: not checked.
-        trust: Whether files may be read by running the code in them.
+        trust: Whether files that cannot be read otherwise may be read by running the code in them.
 
     Raises:
         UnknownName: No agent of that id.

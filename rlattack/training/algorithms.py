@@ -62,7 +62,8 @@ def make_learner(
     kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[algorithm]
     images = env.observation_space.shape is not None and len(env.observation_space.shape) == 3
     if not images:
-        learner: BaseAlgorithm = kind("MlpPolicy", env, seed=seed, device="auto")
+        settings = {"n_steps": max(1, 2048 // env.num_envs)} if algorithm == "ppo" else {}
+        learner: BaseAlgorithm = kind("MlpPolicy", env, seed=seed, **settings)
         return learner
     settings = dict(_ATARI[algorithm])
     if learning_rate is not None:

@@ -64,11 +64,17 @@ def _evaluate(session: Session, config: TrainVictim) -> dict[str, Any]:
     """Plays the agent as it will be shipped, in half precision, on episodes of another seed than training."""
     spec = str(session.run / "agent")
     planned = plan(
-        Evaluation(game=config.game, victim=spec, episodes=session.episodes, seed=1000 + config.seed, sticky=config.sticky)
+        Evaluation(
+            game=config.game, victim=spec, episodes=session.episodes, seed=1000 + config.seed, sticky=config.sticky
+        )
     )
-    folder = evaluate(planned, session.run / "evaluation" / planned.cells[0].key, len(os.sched_getaffinity(0)), lambda _: None)
+    folder = evaluate(
+        planned, session.run / "evaluation" / planned.cells[0].key, len(os.sched_getaffinity(0)), lambda _: None
+    )
     (cell,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
-    command = f"rlattack attack {config.game} --victim {session.agent} --episodes {session.episodes} --seed {cell['seed']}"
+    command = (
+        f"rlattack attack {config.game} --victim {session.agent} --episodes {session.episodes} --seed {cell['seed']}"
+    )
     if config.sticky is not None:
         command += f" --sticky {config.sticky:g}"
     return {
@@ -85,11 +91,17 @@ def _evaluate(session: Session, config: TrainVictim) -> dict[str, Any]:
 def _open(session: Session) -> None:
     """Makes the run folder, or checks that it is this run and may go on."""
     path = session.run / "config.json"
-    content = {"schema": "rlattack/training/1", "command": session.command, "training": dataclasses.asdict(session.config)}
+    content = {
+        "schema": "rlattack/training/1",
+        "command": session.command,
+        "training": dataclasses.asdict(session.config),
+    }
     if path.is_file():
         _check_same(path, content)
         if not session.resume and (session.run / "checkpoint.pt").is_file():
-            raise RunConflict(f"--run {session.run}: holds a training run; add --resume to go on, or choose another folder")
+            raise RunConflict(
+                f"--run {session.run}: holds a training run; add --resume to go on, or choose another folder"
+            )
         return
     if session.resume:
         raise InvalidInput(f"--resume: {session.run} holds no training run; leave it out to start one")
@@ -108,7 +120,9 @@ def _check_same(path: Path, content: dict[str, Any]) -> None:
     free = ("steps", "checkpoint_every")  # a run may be made longer
     for key, value in content["training"].items():
         if key not in free and kept.get(key) != value:
-            raise RunConflict(f"--run {path.parent}: trained with {key} {kept.get(key)}, now {value}; choose another --run")
+            raise RunConflict(
+                f"--run {path.parent}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
+            )
 
 
 def _check_place(place: Path, session: Session) -> None:

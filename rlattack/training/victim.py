@@ -113,7 +113,10 @@ def train_victim(
     if remaining > 0:
         # SB3 adds the steps done to the total when it does not start over, so schedules see the whole run
         learner.learn(
-            remaining, callback=_Progress(config.checkpoint_every, save, tell), log_interval=10, reset_num_timesteps=False
+            remaining,
+            callback=_Progress(config.checkpoint_every, save, tell),
+            log_interval=10,
+            reset_num_timesteps=False,
         )
         save()
     vec.close()
@@ -128,16 +131,14 @@ def export(learner: BaseAlgorithm, config: TrainVictim, card: GameCard) -> tuple
     arch = Sb3Architecture(
         observation=space.shape,
         scale=255.0 if images else 1.0,
-        activation="tanh" if config.algorithm in ("ppo", "a2c") and not images else "relu",
+        activation="tanh" if config.algorithm in ("ppo", "a2c") else "relu",  # of the heads, as SB3 has them,
         quantiles=getattr(learner.policy, "n_quantiles", 1),
     )
     spec, state = convert({name: t.detach().cpu() for name, t in learner.policy.state_dict().items()}, arch)
     network = Network(spec)
     network.load_state_dict(state)
     changed = {
-        f.name: value
-        for f in dataclasses.fields(card.atari)
-        if (value := getattr(card.atari, f.name)) != f.default
+        f.name: value for f in dataclasses.fields(card.atari) if (value := getattr(card.atari, f.name)) != f.default
     }
     agent = AgentCard(
         game=card.id, role="victim", algorithm=config.algorithm, network=spec, options=changed,

@@ -52,8 +52,11 @@ def mark(tmp_path: Path):
 
 @pytest.fixture
 def payload(mark: Path) -> bytes:
-    """A pickle that makes the folder `mark` when it is loaded."""
-    return pickle.dumps(Payload(mark))
+    """A pickle that makes the folder `mark` when it is loaded, as it is tried here."""
+    raw = pickle.dumps(Payload(mark))
+    pickle.loads(raw)
+    mark.rmdir()
+    return raw
 
 
 @pytest.fixture

@@ -84,6 +84,13 @@ def test_truncated_zip_is_refused(make_zip, keep):
         Archive(raw[:keep], "zip")
 
 
+def test_zip_truncated_after_a_zip_within_it_is_refused(make_zip):
+    inner = make_zip({"inner": b"x"}).read_bytes()
+    raw = make_zip({"policy.pth": inner, "data": b"x"}).read_bytes()
+    with pytest.raises(RefusedFile, match="truncated, or something stands before the zip"):
+        Archive(raw[: raw.index(inner) + len(inner)], "zip")
+
+
 def test_damaged_member_is_refused(make_zip):
     raw = make_zip({"data": b"xxxx"}).read_bytes().replace(b"xxxx", b"xyxx")
     with pytest.raises(RefusedFile, match="data is damaged"):

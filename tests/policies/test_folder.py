@@ -143,7 +143,7 @@ def test_network_beyond_counting_is_refused(make_agent, vector):
     change_card(folder, "actions = 2", "actions = 1000000")
     change_card(folder, r"actor = \[\s*8,\s*\]", "actor = [1000000, 1000000, 1000000]")
     change_card(folder, 'head = "q"', 'head = "quantile"')
-    with pytest.raises((ContentError, RefusedFile), match="absurd size|expected shape"):
+    with pytest.raises((ContentError, RefusedFile), match=r"absurd size|expected shape"):
         load_agent(folder)
 
 

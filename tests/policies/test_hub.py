@@ -12,7 +12,7 @@ NAME = "ppo-CartPole-v1"
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A local cache as huggingface-hub lays it out, and no network."""
-    constants = pytest.importorskip("huggingface_hub").constants
+    constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     commit = "0123456789abcdef0123456789abcdef01234567"

@@ -45,7 +45,7 @@ def test_game_comes_from_the_name_of_the_file(zipped, workplace):
 
 
 def test_missing_and_unknown_games_are_refused(zipped, workplace):
-    with pytest.raises(InvalidInput, match="does not say which game .* --game"):
+    with pytest.raises(InvalidInput, match=r"does not say which game .* --game"):
         import_agent("sb3", zipped, "ppo")
     with pytest.raises(UnknownName):
         import_agent("sb3", zipped, "ppo", game="atari/pnog")
@@ -87,7 +87,7 @@ def test_unknown_kind_is_refused(zipped):
 
 
 def test_trust_has_no_use_for_a_zip(zipped, workplace):
-    with pytest.raises(InvalidInput, match="--victim .* --trust"):
+    with pytest.raises(InvalidInput, match=r"--victim .* --trust"):
         import_agent("sb3", zipped, "mine", game="atari/pong", trust=True)
 
 

@@ -1,4 +1,5 @@
 import pickle
+import subprocess
 import sys
 
 import pytest
@@ -40,8 +41,6 @@ def test_package_offers_it():
 
 
 def test_importing_the_package_loads_no_learner():
-    import subprocess
-
     code = "import sys, rlattack.policies; from rlattack.policies import load_policy; "
     code += "print('stable_baselines3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
@@ -61,7 +60,9 @@ def test_options_of_the_card_are_told(make_agent):
 
 def test_unknown_id_names_the_nearest(make_agent):
     make_agent(MINE)
-    with pytest.raises(UnknownName, match="no agent and no file 'atari/pong/mien'; did you mean 'atari/pong/mine'.*list"):
+    with pytest.raises(
+        UnknownName, match=r"no agent and no file 'atari/pong/mien'; did you mean 'atari/pong/mine'.*list"
+    ):
         load_policy("atari/pong/mien")
 
 
@@ -138,7 +139,7 @@ def test_truncated_zip_is_refused_trusted_or_not(make_model, workplace):
 @pytest.mark.parametrize("suffix", ["pkl", "pickle", "joblib", "pth", "pt", "zip", "bin", ""])
 def test_payload_does_not_run(workplace, payload, mark, suffix):
     (workplace / f"agent.{suffix}").write_bytes(payload)
-    with pytest.raises(RefusedFile, match="runs code|more than tensors|not a zip"):
+    with pytest.raises(RefusedFile, match=r"runs code|more than tensors|not a zip"):
         load_policy(f"agent.{suffix}")
 
 
@@ -166,7 +167,7 @@ def test_trusted_pickle_of_something_else_is_refused(workplace):
     with pytest.raises(InvalidInput, match=r"agent.pkl: expected a Policy, a torch.nn.Module .* got dict"):
         load_policy("agent.pkl", trust=True)
     (workplace / "agent.pkl").write_bytes(b"nonsense")
-    with pytest.raises(RefusedFile, match="agent.pkl: cannot be loaded"):
+    with pytest.raises(RefusedFile, match=r"agent.pkl: cannot be loaded"):
         load_policy("agent.pkl", trust=True)
 
 

@@ -29,7 +29,9 @@ def test_live_model_and_its_zip_agree(make_model, tmp_path, algorithm, kind):
     model.save(tmp_path / "model.zip")
     live, rebuilt = from_sb3(model), ModulePolicy.of(load_sb3_zip(tmp_path / "model.zip").network)
     obs = torch.rand(3, *live.observation) * (255 if kind == "cnn" else 1)
-    grads, outs = zip(*(p.gradient(obs, lambda out: out.probabilities[:, 0].sum()) for p in (live, rebuilt)), strict=True)
+    grads, outs = zip(
+        *(p.gradient(obs, lambda out: out.probabilities[:, 0].sum()) for p in (live, rebuilt)), strict=True
+    )
     assert torch.allclose(outs[0].probabilities, outs[1].probabilities, atol=1e-6)
     assert torch.allclose(outs[0].values, outs[1].values, atol=1e-5)
     assert torch.allclose(grads[0], grads[1], atol=1e-6)
@@ -74,7 +76,7 @@ def test_model_goes_on_learning_and_the_policy_follows(make_model):
 def test_model_with_continuous_actions_is_refused():
     from stable_baselines3 import PPO
 
-    with pytest.raises(InvalidInput, match="discrete actions, got .*Box"):
+    with pytest.raises(InvalidInput, match=r"discrete actions, got .*Box"):
         from_sb3(PPO("MlpPolicy", "Pendulum-v1", n_steps=8, batch_size=8, device="cpu"))
 
 

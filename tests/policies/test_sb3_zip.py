@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import io
 import json
 import zipfile
@@ -10,8 +12,6 @@ from torch import nn
 from rlattack.errors import RefusedFile
 from rlattack.policies.base import ModulePolicy
 from rlattack.policies.sb3_zip import load_sb3_zip
-
-CLASS = "<class 'abc.ABCMeta'>"
 
 
 def observations(model, n: int = 5) -> np.ndarray:
@@ -92,13 +92,13 @@ def test_model_that_has_learned_is_read(make_model, saved):
     check_equal(model, saved(model))
 
 
-def test_our_own_features_extractor_is_read(make_model, saved):
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_our_own_features_extractor_is_read(make_model, saved, algorithm):
     from rlattack.training.extractor import ConvolutionalExtractor
 
     layers = {"convolutions": ((8, 8, 4), (8, 4, 3)), "hidden": (16,)}
-    model = make_model(
-        "dqn", "cnn", features_extractor_class=ConvolutionalExtractor, features_extractor_kwargs=layers
-    )
+    settings = {"features_extractor_class": ConvolutionalExtractor, "features_extractor_kwargs": layers}
+    model = make_model(algorithm, "cnn", **settings)
     for module in model.policy.modules():
         if isinstance(module, ConvolutionalExtractor):
             module._fast = False
@@ -172,8 +172,6 @@ def test_zip_of_an_old_version_is_read(make_model, saved, algorithm, kind):
 
 
 def test_version_and_digest_are_kept(make_model, saved):
-    import hashlib
-
     import stable_baselines3
 
     path = saved(make_model("ppo"))
@@ -205,7 +203,6 @@ def space(name, **values):
         (space("observation_space", **{":type:": "<class 'gymnasium.spaces.dict.Dict'>"}), "observations of Dict"),
         (space("observation_space", **{":type:": "<class 'evil.Box'>"}), "observations of .*evil"),
         (space("observation_space", _shape="__import__('os')"), "observations of shape"),
-        (space("observation_space", _shape=["4"]), None),
         (space("observation_space", _shape=[-4]), "a side of the observation: expected a whole number"),
         (space("observation_space", _shape=[4.0]), "a side of the observation: expected a whole number"),
         (space("observation_space", _shape=[5]), "expected shape"),
@@ -218,11 +215,8 @@ def space(name, **values):
 )
 def test_what_the_readable_part_does_not_describe_is_refused(make_model, saved, change, message):
     path = edited(saved(make_model("ppo")), change)
-    if message is None:
+    with pytest.raises(RefusedFile, match=message):
         load_sb3_zip(path)
-    else:
-        with pytest.raises(RefusedFile, match=message):
-            load_sb3_zip(path)
 
 
 def test_images_of_other_bounds_are_refused(make_model, make_screen, saved):
@@ -237,7 +231,7 @@ def test_wrong_strides_are_refused(make_model, saved, strides):
         features_extractor_class="<class 'rlattack.training.extractor.ConvolutionalExtractor'>",
         features_extractor_kwargs={"convolutions": strides},
     )
-    with pytest.raises(RefusedFile, match="convolutions|a stride"):
+    with pytest.raises(RefusedFile, match=r"convolutions|a stride"):
         load_sb3_zip(edited(saved(make_model("ppo")), change))
 
 
@@ -261,7 +255,7 @@ def test_tensors_of_another_network_are_refused(make_model, saved, tensors, mess
 
 
 def test_recurrent_policy_is_refused_with_the_way_round(make_model, saved):
-    with pytest.raises(RefusedFile, match="recurrent-ppo.*--trust"):
+    with pytest.raises(RefusedFile, match=r"recurrent-ppo.*--trust"):
         load_sb3_zip(saved(make_model("recurrent-ppo")))
 
 
@@ -275,8 +269,6 @@ def test_continuous_actions_are_refused(saved):
 
 
 def test_no_pickle_in_the_data_is_loaded(make_model, saved, payload, mark):
-    import base64
-
     def poison(data) -> None:
         for value in data.values():
             if isinstance(value, dict) and ":serialized:" in value:
@@ -293,7 +285,7 @@ def test_other_members_are_not_even_read(make_model, saved, payload, mark, membe
 
 
 def test_payload_in_the_weights_does_not_run(make_model, saved, payload, mark):
-    with pytest.raises(RefusedFile, match="policy.pth: damaged, or more than tensors"):
+    with pytest.raises(RefusedFile, match=r"policy.pth: damaged, or more than tensors"):
         load_sb3_zip(edited(saved(make_model("ppo")), members={"policy.pth": payload}))
 
 

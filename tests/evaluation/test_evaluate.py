@@ -1,0 +1,198 @@
+"""Evaluations from end to end on CartPole, whose dynamics are cheap, by a policy that never falls on its own."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from rlattack.errors import BudgetError, InvalidInput, RunConflict, UnknownName, Unwritable
+from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+
+HERE = str(Path(__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def players(monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.setenv("PYTHONPATH", HERE)
+
+
+def evaluation(**changes):
+    values = {
+        "game": "gymnasium/CartPole-v1", "victim": "players:balance", "attacks": ("fgsm",), "eps": (0.2,),
+        "space": "raw", "episodes": 6, "envs": 4,
+    }  # fmt: skip
+    return Evaluation(**values | changes)
+
+
+def run(folder, workers=1, **changes):
+    told = []
+    evaluate(plan(evaluation(**changes)), folder, workers, told.append)
+    return json.loads((folder / "results.json").read_text())["cells"], told
+
+
+def without_speed(folder):
+    cells = json.loads((folder / "results.json").read_text())["cells"]
+    return [{key: value for key, value in cell.items() if key != "steps_per_second"} for cell in cells]
+
+
+def test_evaluation_plays_clean_noise_and_attack_on_the_same_episodes(tmp_path):
+    cells, told = run(tmp_path / "run")
+    assert [cell["attack"] for cell in cells] == ["none", "noise", "fgsm"]
+    assert len(told) == 18
+    with (tmp_path / "run" / "episodes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    seeds = {cell["cell"]: [row["seed"] for row in rows if row["cell"] == cell["cell"]] for cell in cells}
+    assert len({tuple(of) for of in seeds.values()}) == 1
+    assert len(set(seeds[cells[0]["cell"]])) == 6
+
+
+def test_an_attack_fells_a_policy_that_noise_of_its_size_does_not(tmp_path):
+    clean, noise, fgsm = run(tmp_path / "run", eps=(0.1,))[0]
+    assert clean["return"]["mean"] == 500
+    assert clean["return"]["degenerate"]
+    assert fgsm["return"]["mean"] < 100 < noise["return"]["mean"]
+    assert fgsm["drop"]["return"] == pytest.approx(500 - fgsm["return"]["mean"])
+    assert fgsm["size"]["linf"] == pytest.approx(0.1, abs=1e-6)
+    assert (fgsm["attacked"], fgsm["gradients"], fgsm["queries"]) == (1.0, 1.0, 0.0)
+    assert fgsm["win"] is None
+
+
+@pytest.mark.parametrize("changes", [{}, {"victim": "players:memory", "attacks": ("pgd:steps=2",)}, {"actions": "greedy"}])
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path, changes):
+    run(tmp_path / "one", **changes)
+    run(tmp_path / "two", workers=2, **changes)
+    assert without_speed(tmp_path / "one") == without_speed(tmp_path / "two")
+    assert (tmp_path / "one" / "episodes.csv").read_bytes() == (tmp_path / "two" / "episodes.csv").read_bytes()
+
+
+def test_episodes_do_not_depend_on_how_many_are_asked_for(tmp_path):
+    run(tmp_path / "few", episodes=3)
+    run(tmp_path / "many", episodes=7)
+    few, many = ((tmp_path / name / "episodes.csv").read_text().splitlines() for name in ("few", "many"))
+    assert [row.partition(",")[2] for row in few[1:4]] == [row.partition(",")[2] for row in many[1:4]]
+
+
+def test_a_broken_off_evaluation_goes_on_and_ends_with_the_same_numbers(tmp_path):
+    run(tmp_path / "whole")
+    planned = plan(evaluation())
+
+    class Killed(Exception):
+        pass
+
+    seen = []
+
+    def kill(episode):
+        seen.append(episode)
+        if len(seen) == 14:
+            raise Killed
+
+    with pytest.raises(Killed):
+        evaluate(planned, tmp_path / "broken", 1, kill)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "broken" / "cells").iterdir()}
+    assert len(kept) == 2
+    assert len(json.loads((tmp_path / "broken" / "results.json").read_text())["cells"]) == 2
+    evaluate(planned, tmp_path / "broken", 1, lambda _: None)
+    assert without_speed(tmp_path / "broken") == without_speed(tmp_path / "whole")
+    assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+
+
+def test_a_finished_evaluation_is_not_played_again(tmp_path, monkeypatch):
+    first, _ = run(tmp_path / "run")
+    monkeypatch.setattr("rlattack.evaluation.workers.Rollout", None)
+    assert run(tmp_path / "run")[0] == first
+
+
+def test_a_damaged_cell_is_played_again(tmp_path):
+    first, _ = run(tmp_path / "run")
+    (tmp_path / "run" / "cells" / f"{first[1]['cell']}.json").write_text('{"episodes": [')
+    assert without_speed(tmp_path / "run") == [{k: v for k, v in c.items() if k != "steps_per_second"} for c in first]
+    again, told = run(tmp_path / "run")
+    assert len(told) == 18
+    assert [cell["return"] for cell in again] == [cell["return"] for cell in first]
+
+
+def test_a_run_folder_of_another_configuration_is_refused_by_its_first_difference(tmp_path):
+    run(tmp_path / "run")
+    with pytest.raises(RunConflict, match=r"holds another configuration: cells.*choose another --run"):
+        run(tmp_path / "run", seed=1)
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunConflict, match="holds other files"):
+        run(tmp_path)
+
+
+def test_an_unreadable_configuration_is_refused(tmp_path):
+    run(tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(RunConflict, match="not a readable configuration"):
+        run(tmp_path / "run")
+
+
+def test_a_run_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="expected a folder"):
+        run(tmp_path / "file")
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_finished(tmp_path, monkeypatch):
+    from rlattack.evaluation import run as module
+
+    write, calls = module.write_whole, []
+
+    def full(path, raw):
+        calls.append(path)
+        if len(calls) > 4:
+            raise OSError(28, "No space left on device")
+        write(path, raw)
+
+    monkeypatch.setattr(module, "write_whole", full)
+    with pytest.raises(Unwritable, match="No space left on device"):
+        run(tmp_path / "run")
+    monkeypatch.setattr(module, "write_whole", write)
+    assert len(run(tmp_path / "run")[0]) == 3
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unwritable, match="cannot be written"):
+        run(tmp_path / "file" / "run")
+
+
+def test_the_surrogate_is_attacked_and_the_victim_judged(tmp_path):
+    _, noise, transferred = run(tmp_path / "run", surrogate="players:memory")[0]
+    assert noise["surrogate"] is None
+    assert transferred["surrogate"] == "players:memory"
+    assert transferred["knowledge"] == "none"
+    assert transferred["action_change"] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"episodes": 0}, InvalidInput, "--episodes: expected at least 1, got 0"),
+        ({"envs": 0}, InvalidInput, "--envs: expected at least 1"),
+        ({"seed": -1}, InvalidInput, "--seed: expected 0 or more"),
+        ({"eps": ()}, InvalidInput, "--eps: expected at least one size"),
+        ({"eps": (0.0,)}, BudgetError, "above 0, got 0"),
+        ({"eps": (-0.1,)}, BudgetError, "above 0, got -0.1"),
+        ({"eps": (float("nan"),)}, BudgetError, "above 0"),
+        ({"space": "unit"}, BudgetError, "use --space raw"),
+        ({"space": "sigma"}, BudgetError, "observation statistics"),
+        ({"model": "frame"}, InvalidInput, "--model frame is for stacked images"),
+        ({"grid": True}, BudgetError, "byte observations"),
+        ({"attacks": ("fgms",)}, UnknownName, "did you mean 'fgsm'"),
+        ({"attacks": ("pixel",)}, BudgetError, "has the norms l0, got linf"),
+        ({"attacks": ("fgsm:target=7",)}, InvalidInput, "expected an action 0 to 1"),
+        ({"game": "gymnasium/CartPol-v1"}, UnknownName, "CartPole-v1"),
+        ({"victim": "players:nobody"}, InvalidInput, "nobody"),
+        ({"game": "gymnasium/Acrobot-v1"}, InvalidInput, r"\(6,\)"),
+        ({"sticky": 1.5}, ValueError, "sticky"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_is_played(changes, error, message):
+    with pytest.raises(error, match=message):
+        plan(evaluation(**changes))

@@ -1,0 +1,31 @@
+import numpy as np
+
+from rlattack.evaluation.seeds import SampledActions, attack_seed, game_seed
+
+
+def test_game_seeds_are_those_that_the_emulator_takes_and_differ():
+    seeds = [game_seed(0, episode) for episode in range(2000)]
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert len(set(seeds)) == 2000
+    assert game_seed(1, 0) != game_seed(0, 0)
+
+
+def test_game_and_attack_draw_from_different_branches():
+    assert attack_seed(3, 5).generate_state(1)[0] >> 1 != game_seed(3, 5)
+
+
+def test_sampled_actions_depend_on_the_episode_and_not_on_its_slot():
+    here, there = SampledActions(2, 7), SampledActions(3, 7)
+    here.restart(0, 4)
+    for _ in range(700):  # past a block
+        there.draw()
+    there.restart(2, 4)
+    assert [here.draw()[0] for _ in range(600)] == [there.draw()[2] for _ in range(600)]
+
+
+def test_sampled_actions_are_uniform():
+    numbers = SampledActions(1, 0)
+    numbers.restart(0, 0)
+    drawn = np.asarray([numbers.draw()[0] for _ in range(4000)])
+    assert 0 <= drawn.min() < drawn.max() < 1
+    assert abs(drawn.mean() - 0.5) < 0.02

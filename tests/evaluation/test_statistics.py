@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 20), (1, 7), (10, 20), (20, 20), (86, 100)])
+def test_wilson_is_the_score_interval_of_scipy(count, total):
+    expected = stats.binomtest(count, total).proportion_ci(method="wilson")
+    interval = wilson(count, total)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_wilson_covers_the_true_rate_as_often_as_it_says():
+    counts = np.random.default_rng(0).binomial(40, 0.3, size=2000)
+    hits = [wilson(int(count), 40).low <= 0.3 <= wilson(int(count), 40).high for count in counts]
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+def test_paired_rates_gives_the_interval_of_newcombe_1998_table_ii():
+    # Newcombe 1998, Stat. Med. 17:2635, example of his table II: e=36, f=12, g=2, h=0; method 10 gives 0.0569 to 0.3404
+    first = np.r_[np.ones(36), np.ones(12), np.zeros(2)]
+    second = np.r_[np.ones(36), np.zeros(12), np.ones(2)]
+    interval = paired_rates(first, second)
+    assert (interval.low, interval.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+
+
+def test_paired_rates_of_a_total_loss_ends_at_one():
+    interval = paired_rates(np.ones(20), np.zeros(20))
+    assert interval.high == pytest.approx(1.0)
+    assert 0.7 < interval.low < 0.8
+
+
+def test_paired_rates_of_equal_outcomes_holds_zero():
+    won = np.r_[np.ones(5), np.zeros(5)]
+    interval = paired_rates(won, won)
+    assert interval.low <= 0 <= interval.high
+
+
+def test_bca_of_equal_returns_is_the_point_and_flagged():
+    interval = bca(np.full(10, 21.0))
+    assert (interval.low, interval.high, interval.degenerate) == (21.0, 21.0, True)
+
+
+def test_bca_covers_the_mean_of_skewed_returns_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    intervals = [bca(rng.exponential(1.0, 30)) for _ in range(200)]
+    assert 0.88 <= np.mean([i.low <= 1.0 <= i.high for i in intervals]) <= 0.99
+
+
+def test_bca_is_the_same_each_time():
+    values = np.random.default_rng(2).normal(size=12)
+    assert bca(values) == bca(values)
+
+
+def test_bca_of_two_values_is_finite():
+    interval = bca(np.asarray([0.0, 1.0]))
+    assert np.isfinite([interval.low, interval.high]).all()
+
+
+def test_iqm_is_the_mean_of_the_middle_half():
+    assert iqm(np.asarray([0.0, 1.0, 2.0, 3.0, 100.0, 4.0, 5.0, 6.0])) == pytest.approx((2 + 3 + 4 + 5) / 4)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+def test_statistics_refuse_what_has_no_mean(values):
+    with pytest.raises(ValueError, match="finite value"):
+        bca(np.asarray(values))
+    with pytest.raises(ValueError, match="finite value"):
+        iqm(np.asarray(values))
