@@ -17,13 +17,13 @@ __all__ = ["Attack"]
 class Attack:
     """Attack a victim and measure how far its win rate and return fall, beside noise of the same size."""
 
-    game: tyro.conf.Positional[str]
+    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
     """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1."""
-    victim: str
+    victim: Annotated[str, tyro.conf.arg(metavar="AGENT")]
     """Agent id, agent folder, Stable-Baselines3 .zip, hf:owner/name, or module:function."""
-    attack: tuple[str, ...] = ()
+    attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """Attacks as NAME or NAME:key=value,...; the clean game and the noise control always run."""
-    eps: tuple[float, ...] = ()
+    eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
     """Sizes per entry in units of --space; the number of pixels for --norm l0."""
     norm: Literal["linf", "l2", "l1", "l0"] = "linf"
     """Largest entry, root mean square, mean, or number of pixels."""
@@ -31,9 +31,9 @@ class Attack:
     """Pixels over 255, the game's own range, or standard deviations."""
     model: Literal["stack", "frame"] = "stack"
     """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
-    grid: Annotated[bool, tyro.conf.arg(aliases=[])] = False
+    grid: bool = False
     """Keep perturbed pixels whole bytes."""
-    surrogate: str | None = None
+    surrogate: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None
     """Craft on this agent instead of the victim (transfer)."""
     actions: Literal["card", "sampled", "greedy"] = "card"
     """How the victim chooses; `card`: as the game's card says."""

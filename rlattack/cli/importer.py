@@ -30,5 +30,5 @@ class Import:
         from rlattack.policies.importer import import_agent
 
         folder = import_agent(self.kind, self.path, self.agent, game=self.game, trust=self.trust)
-        Console().print(f"[bold]{folder}[/bold] can now be named as {self.agent}", highlight=False)
+        Console().print(f"[bold]{folder}[/bold] can now be named as {self.agent}", highlight=False, soft_wrap=True)
         return 0

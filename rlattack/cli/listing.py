@@ -84,7 +84,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         Console().print(f"no {kind}")
         return
     table = Table(title=kind, title_justify="left")
-    columns = [column for column in rows[0] if column not in ("sha256", "parameters")]
+    hidden = ("sha256", "parameters", "win_score", "card")
+    columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -95,7 +96,7 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             if row["parameters"]:
                 settings = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
-                console.print(f"{row['id']} takes {settings}", highlight=False)
+                console.print(f"{row['id']} takes {settings}", highlight=False, soft_wrap=True)
 
 
 def _cell(value: object) -> str:

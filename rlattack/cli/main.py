@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
-def _parse(arguments: list[str]) -> Any:  # noqa: ANN401  # one of the command dataclasses
+def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
     from rlattack.cli import attack, importer, listing, perf, report, train
@@ -66,9 +66,17 @@ def _parse(arguments: list[str]) -> Any:  # noqa: ANN401  # one of the command d
 
 def _one_line(text: str) -> str:
     """The sense of tyro's boxed message in one line."""
-    text = re.sub(r"[─━│╭╮╰╯┌┐└┘╌]+", " ", re.sub(r"\x1b\[[0-9;]*m", "", text))
-    words = " ".join(text.split())
-    return words.removeprefix("Parsing error ").removeprefix("Required options ").strip()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    lines = (line.strip().strip("│|╭╮╰╯+").strip() for line in plain.splitlines())
+    lines = (re.sub(r"[─━-]{4,}", " ", line).strip("─━╌ ") for line in lines)
+    words = " ".join(" ".join(lines).split())
+    words = re.sub(
+        r"^([─-] )?(Missing subcommand|Unrecognized options|Value error|Invalid choice|Parsing error|Required options)\s+",
+        "",
+        words,
+    )
+    words = re.sub(r" Argument helptext: .*?(?= For full helptext|$)", "", words)
+    return re.sub(r"\s+For full helptext, (?:run|see):? ", "; see ", words)
 
 
 def _complain(message: str) -> int:

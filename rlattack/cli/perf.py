@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -17,7 +18,7 @@ __all__ = ["Perf"]
 class Perf:
     """Measure emulator, network, play and attacked play in one run, each beside the bound that its parts set."""
 
-    game: tyro.conf.Positional[str] = "atari/pong"
+    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")] = "atari/pong"
     """The game."""
     victim: str | None = None
     """Who plays; the first agent listed for the game by default."""

@@ -1,4 +1,4 @@
-"""Progress of an evaluation: episodes done, steps a second, time left; on standard error, and only where a person looks."""
+"""Progress of an evaluation on standard error: a bar for a person, a line a cell for a log."""
 
 import time
 from types import TracebackType
@@ -28,8 +28,9 @@ class EpisodeBar:
         self._total = sum(self._left.values())
         self._steps, self._begun = 0, time.perf_counter()
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"), TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(), console=Console(stderr=True), disable=quiet,
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"),
+            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=Console(stderr=True),
+            disable=quiet,
         )  # fmt: skip
         self._task = self._bar.add_task("starting", total=self._total, speed="")
 

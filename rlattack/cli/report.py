@@ -28,5 +28,5 @@ class Report:
         place = self.runs[0] if len(self.runs) == 1 else self.runs[0].parent
         out = self.out or place / "report.html"
         write_report(list(self.runs), out)
-        Console().print(f"[bold]{out}[/bold]", highlight=False)
+        Console().print(f"[bold]{out}[/bold]", highlight=False, soft_wrap=True)
         return 0

@@ -8,6 +8,9 @@ from rich.table import Table
 
 __all__ = ["print_results"]
 
+_WIDE = 160
+"""Columns where no terminal says how many there are."""
+
 
 def print_results(cells: list[dict[str, Any]], folder: Path) -> None:
     """Prints one row a cell: what was done, what it cost the victim, what it took."""
@@ -15,35 +18,52 @@ def print_results(cells: list[dict[str, Any]], folder: Path) -> None:
     protocol = (
         f"{first['episodes']} episodes, {first['actions']} actions, sticky {first['sticky']:g}, seed {first['seed']}"
     )
-    table = Table(title=f"{first['victim']} in {first['game']}: {protocol}", title_justify="left")
-    for name in ("attack", "budget", "return", "win", "drop in return", "drop in win", "action change", "distinct"):
-        table.add_column(name, justify="left" if name in ("attack", "budget") else "right")
-    for cell in cells:
-        table.add_row(*_row(cell), style=None if cell["status"] == "ok" else "red")
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
+    rows = [_row(cell) for cell in cells]
+    table = Table(title=f"{first['victim']} in {first['game']}: {protocol}", title_justify="left")
+    shown = _fitting(rows, console.width)
+    for name in shown:
+        table.add_column(name, justify="left" if name in ("attack", "budget") else "right", no_wrap=True)
+    for cell, row in zip(cells, rows, strict=True):
+        table.add_row(*(row[name] for name in shown), style=None if cell["status"] == "ok" else "red")
     console.print(table)
     for cell in cells:
         if cell["status"] != "ok":
-            console.print(f"{_label(cell)} {cell['eps']:g}: {cell['status']}", highlight=False)
+            console.print(f"{_label(cell)} {cell['eps']:g}: {cell['status']}", highlight=False, soft_wrap=True)
     for line in _notes(cells):
-        console.print(line, highlight=False)
-    console.print(f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}", highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(
+        f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
-def _row(cell: dict[str, Any]) -> list[str]:
+def _fitting(rows: list[dict[str, str]], width: int) -> list[str]:
+    """The columns that fit side by side; those that follow from others go first."""
+    shown = list(rows[0])
+    for name in ("drop in win", "distinct", "action change", "drop in return"):
+        if sum(max(len(row[column]) for row in [*rows, {c: c for c in shown}]) + 3 for column in shown) < width:
+            break
+        shown.remove(name)
+    return shown
+
+
+def _row(cell: dict[str, Any]) -> dict[str, str]:
     clean = cell["attack"] == "none"
     budget = "" if clean else f"{cell['norm']} {cell['eps']:g}" + (" pixels" if cell["norm"] == "l0" else "")
     drop = cell["drop"]
-    return [
-        _label(cell),
-        budget,
-        _with_interval(cell["return"]["mean"], cell["return"]["ci"]),
-        _percent(cell["win"] and cell["win"]["rate"], cell["win"] and cell["win"]["ci"]),
-        "" if clean else _with_interval(drop["return"], drop["return_ci"]),
-        "" if clean else _percent(drop["win"], drop["win_ci"]),
-        "" if clean else f"{100 * cell['action_change']:.0f} %",
-        f"{cell['distinct']} of {cell['episodes']}",
-    ]
+    return {
+        "attack": _label(cell),
+        "budget": budget,
+        "return": _with_interval(cell["return"]["mean"], cell["return"]["ci"]),
+        "win": _percent(cell["win"] and cell["win"]["rate"], cell["win"] and cell["win"]["ci"]),
+        "drop in return": "" if clean else _with_interval(drop["return"], drop["return_ci"]),
+        "drop in win": "" if clean else _percent(drop["win"], drop["win_ci"]),
+        "action change": "" if clean else f"{100 * cell['action_change']:.0f} %",
+        "distinct": f"{cell['distinct']} of {cell['episodes']}",
+    }
 
 
 def _label(cell: dict[str, Any]) -> str:

@@ -101,4 +101,4 @@ class _bar:  # noqa: N801  # reads as a statement
         self._bar.update(self._task, completed=steps)
         if not self._bar.console.is_terminal and steps - self._told >= 100_000:
             self._told = steps
-            self._bar.console.print(f"{steps:,} steps", highlight=False)
+            self._bar.console.print(f"{steps:,} steps", highlight=False, soft_wrap=True)

@@ -28,7 +28,7 @@ def baselines(card: GameCard, policy: Policy, envs: int, eps: float) -> dict[str
     }
 
 
-def _vec_env(card: GameCard, envs: int) -> Any:  # noqa: ANN401  # a VecEnv
+def _vec_env(card: GameCard, envs: int) -> Any:  # a VecEnv
     """SB3's Atari stack: DummyVecEnv over AtariWrapper, four frames, channels first."""
     import ale_py
     from stable_baselines3.common.atari_wrappers import AtariWrapper
@@ -93,7 +93,7 @@ def _foolbox_loop(card: GameCard, policy: Policy, envs: int, eps: float, seconds
     import foolbox
 
     venv = _vec_env(card, envs)
-    model = foolbox.models.PyTorchModel(_Scores(policy).eval(), bounds=(0, 255), device="cpu")
+    model = foolbox.models.pytorch.PyTorchModel(_Scores(policy).eval(), bounds=(0, 255), device="cpu")
     attack = foolbox.attacks.FGSM()
     obs = venv.reset()
     begun, steps = time.perf_counter(), 0

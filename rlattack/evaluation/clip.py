@@ -63,6 +63,11 @@ class Frames:
         """The first step in which the attack changes the most likely action; 0 when it never does."""
         return int(np.argmax(self.probabilities.argmax(axis=1) != self.greedy))
 
+    @property
+    def farthest(self) -> int:
+        """The step in which the attack moves most of the action distribution."""
+        return int(np.argmax(np.abs(self.probabilities - self.probabilities_clean).sum(axis=1)))
+
 
 @dataclass(frozen=True)
 class Film:

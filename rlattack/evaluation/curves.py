@@ -20,8 +20,8 @@ COLOURS = 7
 _MOST_TICKS = 8
 _MARKERS = "os^DvPX"
 _PANELS = {"Win rate": ("win", "rate"), "Mean return": ("return", "mean")}
-_UNITS = {"unit": "eps", "raw": "eps in the game's own units", "sigma": "eps in standard deviations"}
-_SIZES = {"linf": "largest entry", "l2": "root mean square", "l1": "mean"}
+_UNITS = {"unit": " (grey levels)", "raw": ", the game's own units", "sigma": ", standard deviations"}
+_SIZES = {"linf": "L∞ eps: largest entry", "l2": "L2 eps: root mean square", "l1": "L1 eps: mean", "l0": "L0: pixels"}
 # Stand-ins for colours of the page: the drawing is black and white until a style sheet says otherwise.
 _INK, _RULE, _NOISE = "#010101", "#020202", "#030303"
 _PAGE = {_INK: "var(--ink)", _RULE: "var(--rule)", _NOISE: "var(--noise)"} | {
@@ -74,12 +74,14 @@ def draw(lines: Sequence[Line], clean: Record | None, looks: dict[str, Style], n
         name: Of the drawing in its page: two drawings must not share the names of their parts.
 
     Returns:
-        An `<svg>` element without links; text is text.
+        An `<svg>` element without links, in which text is text; nothing when nothing was measured.
     """
     cells = [cell for line in lines for cell in line.cells]
     panels = [title for title, path in _PANELS.items() if any(estimate(cell, *path) for cell in cells)]
+    if not panels:
+        return ""
     with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
-        figure = Figure(figsize=(4.9 * len(panels), 3.7), layout="constrained")
+        figure = Figure(figsize=(5.55 * len(panels), 3.9), layout="constrained")
         for axes, title in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _panel(axes, lines, clean, looks, title)
         handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -122,9 +124,8 @@ def _panel(axes: Axes, lines: Sequence[Line], clean: Record | None, looks: dict[
 
 def _budget_axis(axes: Axes, line: Line, sizes: list[float]) -> None:
     """Ticks stand at the sizes that were played, with the grey levels where eps has them."""
-    pixels, levels = line.norm == "l0", line.norm != "l0" and line.space == "unit"
-    unit = _UNITS.get(line.space, "eps") + f", {_SIZES.get(line.norm, line.norm)}"
-    axes.set_xlabel("pixels" if pixels else f"{unit} (grey levels)" if levels else unit)
+    levels = line.norm != "l0" and line.space == "unit"
+    axes.set_xlabel(_SIZES.get(line.norm, line.norm) + ("" if line.norm == "l0" else _UNITS.get(line.space, "")))
     if sizes[-1] > 5 * sizes[0]:
         axes.set_xscale("log")
     if sizes[-1] == sizes[0]:

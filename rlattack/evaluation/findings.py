@@ -15,7 +15,7 @@ from rlattack.evaluation.series import (
     size,
 )
 
-__all__ = ["Finding", "attacks_of", "finding", "strongest", "title", "warnings"]
+__all__ = ["Finding", "attacks_of", "finding", "strongest", "title", "warnings", "win_rule"]
 
 _NEARLY = 0.9
 """The headline shows the smallest budget that does this share of the greatest harm."""
@@ -49,7 +49,9 @@ def finding(records: list[Record]) -> Finding:
     if greatest.low <= 0:
         before, after = _shown(clean, wins), _shown(record, wins)
         kept = f"{title(record)} at {size(record)}, the strongest, leaves {after} of {before}"
-        return Finding(f"No attack lowered the {name} measurably: {kept}.", clean, record, noise_beside(record, records))
+        return Finding(
+            f"No attack lowered the {name} measurably: {kept}.", clean, record, noise_beside(record, records)
+        )
     enough = [record for fall, record in falls if fall.value >= _NEARLY * greatest.value]
     attack = min(enough, key=lambda record: (record.get("norm") == "l0", number(record, "eps") or 0.0))
     noise = noise_beside(attack, records)
@@ -81,7 +83,9 @@ def warnings(records: list[Record]) -> list[str]:
     found = []
     failed = [record for record in records if not is_ok(record)]
     if failed:
-        found.append(f"{_cells(failed)} failed: see the status in the table. Failed cells are in no curve and no finding.")
+        found.append(
+            f"{_cells(failed)} failed: see the status in the table. Failed cells are in no curve and no finding."
+        )
     good = [record for record in records if is_ok(record)]
     if lonely := [record for record in attacks_of(records) if noise_beside(record, records) is None]:
         found.append(f"{_cells(lonely)} without noise of the same size beside: {_list(lonely)}.")
@@ -94,12 +98,27 @@ def warnings(records: list[Record]) -> list[str]:
         least = min(few, key=lambda record: number(record, "distinct") or 0)
         found.append(
             f"In {_cells(few)} episodes repeat each other (at least {number(least, 'distinct'):g} distinct of "
-            f"{number(least, 'episodes'):g}). Intervals treat repeated episodes as independent and are too narrow there."
+            f"{number(least, 'episodes'):g}). Intervals take them as independent and are too narrow there."
         )
-    for key, meaning in (("stalled", "without reward for too long and were stopped"), ("truncated", "cut by the time limit")):
+    for key, meaning in (
+        ("stalled", "without reward for too long and were stopped"),
+        ("truncated", "cut by the time limit"),
+    ):
         if total := sum(number(record, key) or 0 for record in good):
             found.append(f"{total:g} episodes were {key}: {meaning}. Their returns count as they stood.")
     return found
+
+
+def win_rule(record: Record) -> str:
+    """Says when an episode of a cell counts as won."""
+    win = record.get("win") or {}
+    if win.get("rule") == "score":
+        return "A win is a return above 0, a tie is 0, a loss is below 0."
+    if win.get("rule") == "threshold":
+        least = number(win, "threshold")
+        bar = "the score on the game's card" if least is None else f"{least:g}"
+        return f"A win is a return of at least {bar}: a threshold, a named human reference, not a rule of the game."
+    return "" if win else "This game has no win rule, so no win rate is given."
 
 
 def _shown(record: Record, wins: bool) -> str:

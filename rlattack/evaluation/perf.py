@@ -1,6 +1,6 @@
-"""Throughput beside its own limits: every part of attacked play timed alone, play itself, and what else a user would run.
+"""Throughput beside its own limits: the parts of attacked play timed alone, play itself, and what a user would write.
 
-All in one run, in as many processes at once as will play, one torch thread each; numbers are agent steps a second a core.
+All in one run, in as many processes at once as will play, one torch thread each, in agent steps a second a core.
 The bound of a kind of play is what the sum of its parts allows: emulation, forwards, gradients, and the resets it met.
 """
 
@@ -9,12 +9,13 @@ import itertools
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rlattack.attacks import AttackSpec
 from rlattack.budget import Budget
@@ -22,7 +23,7 @@ from rlattack.evaluation.baseline import baselines
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Rollout
 from rlattack.games import GameCard, make_game
-from rlattack.policies import Policy, load_policy
+from rlattack.policies import Output, Policy, load_policy
 
 __all__ = ["Measured", "Play", "measure"]
 
@@ -51,7 +52,7 @@ class Measured:
     workers: int
     envs: int
     parts: dict[str, float]
-    """Agent steps a second a core: `emulator`, `environment`, `forward`, `gradient`; and `reset`, seeded resets a second."""
+    """Steps a second: `emulator`, `environment`, `forward`, `gradient`; and `reset`, seeded resets a second."""
     plays: dict[str, Play]
     others: dict[str, float] = field(default_factory=dict)
     """Stable-Baselines3's `evaluate_policy` loop and foolbox's FGSM in such a loop, where they are installed."""
@@ -86,7 +87,7 @@ def measure(card: GameCard, victim: AgentRef, *, envs: int, workers: int, second
 _barrier: Any = None
 
 
-def _share(barrier: Any) -> None:  # noqa: ANN401  # multiprocessing has no public type for it
+def _share(barrier: Any) -> None:  # multiprocessing has no public type for it
     global _barrier
     _barrier = barrier
 
@@ -119,17 +120,14 @@ def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[st
     _barrier.wait()
     while sum(spent.values()) < 3 * seconds:
         seen = torch.from_numpy(obs.astype(np.float32))
-        with torch.no_grad():
-            out, spent["forward"] = _timed(lambda: policy(seen), spent["forward"])  # noqa: B023  # called at once
-        labels = out.greedy
-        _, spent["gradient"] = _timed(
-            lambda: policy.gradient(
-                seen, lambda o: torch.nn.functional.cross_entropy(o.scores, labels, reduction="sum")
-            ),  # noqa: B023
-            spent["gradient"],
-        )
+        with torch.no_grad(), _Timed(spent, "forward"):
+            out = policy(seen)
+        loss = partial(_loss, out.greedy)
+        with _Timed(spent, "gradient"):
+            policy.gradient(seen, loss)
         actions = torch.multinomial(out.probabilities, 1).squeeze(1).numpy()
-        step, spent["environment"] = _timed(lambda: game.step(actions), spent["environment"])  # noqa: B023
+        with _Timed(spent, "environment"):
+            step = game.step(actions)
         obs, steps = step.obs, steps + envs
         if (done := step.terminated | step.truncated).any():
             obs = game.reset(done, np.arange(int(done.sum())))
@@ -138,10 +136,21 @@ def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[st
     return ({"emulator": _emulator(card, seconds)} if card.family == "atari" else {}) | speeds
 
 
-def _timed(call: Callable[[], Any], before: float) -> tuple[Any, float]:
-    begun = time.perf_counter()
-    result = call()
-    return result, before + time.perf_counter() - begun
+def _loss(labels: Tensor, out: Output) -> Tensor:
+    return torch.nn.functional.cross_entropy(out.scores, labels, reduction="sum")
+
+
+class _Timed:
+    """Adds the time of a block to a tally."""
+
+    def __init__(self, tally: dict[str, float], name: str) -> None:
+        self._tally, self._name = tally, name
+
+    def __enter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._tally[self._name] += time.perf_counter() - self._begun
 
 
 def _emulator(card: GameCard, seconds: float) -> float:
@@ -178,8 +187,7 @@ def _play(
         game=card, victim=AgentRef("", "", ""), attack=spec, budget=budget, actions=card.protocol.actions, seed=0,
         episodes=1, envs=envs,
     )  # fmt: skip
-    numbers = itertools.count()
-    rollout = Rollout(cell, policy, policy, lambda: next(numbers))
+    rollout = Rollout(cell, policy, policy, itertools.count())
     _barrier.wait()
     for _ in rollout.episodes(seconds):
         pass

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of one or more runs: the finding, the curves, a film, all numbers, how to repeat them."""
+"""One self-contained HTML page of runs: the finding, the curves, a film, all numbers, how to repeat them."""
 
 import base64
 import hashlib
@@ -12,23 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rlattack.errors import ContentError, Unwritable
-from rlattack.evaluation.clip import magnification, read_frames, render, still
-from rlattack.evaluation.curves import COLOURS, Style, draw, styles
-from rlattack.evaluation.findings import finding, strongest, title, warnings
-from rlattack.evaluation.series import Line, Record, clean_of, is_clean, label, lines, number, settings, size
-from rlattack.evaluation.tables import DETAILS, NUMBERS, Column, decimals, row, used
+from rlattack.evaluation.clip import Frames, magnification, read_frames, render, still
+from rlattack.evaluation.curves import draw, styles
+from rlattack.evaluation.findings import finding, strongest, title, warnings, win_rule
+from rlattack.evaluation.series import Record, clean_of, label, lines, settings, size
+from rlattack.evaluation.tables import DETAILS, NUMBERS, mean_return, table, win_rate
 from rlattack.policies.folder import write_whole
 
 __all__ = ["SCHEMA", "write_report"]
 
 SCHEMA = "rlattack/results/1"
-_NORMS = {
-    "linf": "L∞, the largest entry",
-    "l2": "L2, the root mean square of the entries",
-    "l1": "L1, the mean of the entries",
-    "l0": "L0, the number of pixels",
-}
-_SPACES = {"unit": "pixels over 255", "raw": "in the game's own units", "sigma": "in standard deviations of each entry"}
 _MOST_STILLS = 8
 
 
@@ -36,20 +29,25 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
     """Writes one page that needs no other file and no network.
 
     Args:
-        runs: Run folders with `results.json`; `config.json` and `clips/` are used where they are.
+        runs: Run folders with `results.json`; `config.json` and `clips/` are used where they are. Names of actions come
+            from `action_names` of the configuration: a list, or a table of lists by game.
         out: The page.
 
     Raises:
         ContentError: A folder without results, or with results that this version does not read.
         Unwritable: The page cannot be written.
     """
-    shown = [_run(run, place) for place, run in enumerate(runs)]
-    sections = [section for run in shown for section in run["sections"]]
-    loader = FileSystemLoader(Path(__file__).parent)
-    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    shown = [_run(run, f"run-{place}") for place, run in enumerate(runs)]
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     page = pages.get_template("report.html.jinja").render(
-        runs=shown, many=len(sections) > 1, first=sections[0] if sections else None, colours=range(COLOURS)
+        runs=shown, sections=[s for run in shown for s in run["sections"]]
     )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -58,43 +56,129 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
         raise Unwritable(f"{out}: cannot be written ({error.strerror or error})") from error
 
 
-def _run(run: Path, place: int) -> dict[str, Any]:
-    records, config = _read_results(run), _read_config(run)
-    planned = _planned(config)
-    sections = [
-        _section(group, run / "clips", _names(config, group[0].get("game")), f"run-{place}-{number}")
-        for number, group in enumerate(settings(records))
-    ]
+def _run(run: Path, anchor: str) -> dict[str, Any]:
+    records, config = _read_results(run / "results.json"), _read_config(run / "config.json")
+    plan = config.get("configuration")
+    planned = plan.get("cells") if isinstance(plan, dict) else None
+    versions = config.get("versions")
     return {
         "name": run.resolve().name,
-        "sections": sections,
-        "missing": max(0, planned - len(records)) if planned else 0,
-        "planned": planned,
-        "config": config,
-        "text": json.dumps(config, indent=2, ensure_ascii=False),
+        "done": len(records),
+        "planned": len(planned) if isinstance(planned, list) else None,
+        "command": config.get("command"),
+        "facts": {k: v for k, v in config.items() if k != "command" and isinstance(v, str | int | float)},
+        "versions": versions if isinstance(versions, dict) else {},
+        "config": json.dumps(config, indent=2, ensure_ascii=False) if config else "",
+        "sections": [
+            _section(group, run / "clips", _action_names(config, group[0]), f"{anchor}-{place}")
+            for place, group in enumerate(settings(records))
+        ],
     }
 
 
 def _section(records: list[Record], clips: Path, names: Sequence[str] | None, anchor: str) -> dict[str, Any]:
-    drawn, clean, found = lines(records), clean_of(records), finding(records)
+    clean, drawn, found = clean_of(records), lines(records), finding(records)
     looks, first = styles(drawn), clean or records[0]
-    places = decimals(records)
-    tiles = [("clean", found.clean), (found.attack and title(found.attack), found.attack), ("noise of the same size", found.noise)]
+    tiles = {
+        "Clean": found.clean,
+        found.attack and title(found.attack): found.attack,
+        "Noise of that size": found.noise,
+    }
+    charts = groupby(drawn, key=lambda line: (line.norm, line.space))
     return {
         "anchor": anchor,
-        "game": str(first.get("game")),
-        "victim": str(first.get("victim") or " against ".join(map(str, first.get("players") or ["unknown"]))),
-        "defence": first.get("defence"),
-        "protocol": {key: first.get(key) for key in ("actions", "sticky", "episodes", "seed")},
+        "game": first.get("game"),
+        "victim": first.get("victim") or " against ".join(map(str, first.get("players") or ["an unknown victim"])),
+        "protocol": {key: first.get(key) for key in ("defence", "actions", "sticky", "episodes", "seed")},
+        "rule": win_rule(first),
         "finding": found.sentence,
         "tiles": [
-            {"name": name, "size": "" if record is found.clean else size(record), **row(record, NUMBERS, places, 200)}
-            for name, record in tiles
-            if record is not None
+            {
+                "name": name,
+                "size": size(cell) if cell is not found.clean else "",
+                "win": win_rate(cell),
+                "return": mean_return(cell),
+            }
+            for name, cell in tiles.items()
+            if cell is not None
         ],
         "warnings": warnings(records),
-        "rule": _rule(first),
-        "curves": _curves(drawn, clean, looks, anchor),
-        "tables": [_table(records, columns, looks, places) for columns in (NUMBERS, DETAILS)],
-        **_pictures(records, drawn, clips, names),
+        "curves": [
+            # matplotlib escapes the text of its drawings
+            Markup(draw(list(members), clean, looks, f"{anchor}-{place}"))
+            for place, (_, members) in enumerate(charts)
+        ],
+        "tables": [table(records, columns, looks) for columns in (NUMBERS, DETAILS)],
+        **_pictures(records, clips, names),
     }
+
+
+def _pictures(records: list[Record], clips: Path, names: Sequence[str] | None) -> dict[str, Any]:
+    """The film of the strongest attack that has a clip, and one still a line of the others, strongest first."""
+    filmed = [cell for cell in strongest(records) if (clips / f"{cell.get('cell')}.npz").is_file()]
+    noise = [line.cells[-1] for line in lines(records) if line.control]
+    film: dict[str, Any] | None = None
+    stills: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for cell in [*filmed, *noise]:
+        path, kind = clips / f"{cell.get('cell')}.npz", (label(cell), cell.get("norm"), cell.get("space"))
+        if kind in stills or len(stills) > _MOST_STILLS or not path.is_file():
+            continue
+        frames = read_frames(path)
+        stills[kind] = _picture(cell, frames, names)
+        if film is None:
+            reel = render(frames, names)
+            film = stills[kind] | {
+                "src": _data(reel.data, reel.mime),
+                "moves": reel.mime.startswith("video/"),
+                "steps": len(frames.clean),
+            }
+    return {"film": film, "stills": list(stills.values())[1:]}
+
+
+def _picture(cell: Record, frames: Frames, names: Sequence[str] | None) -> dict[str, Any]:
+    return {
+        "title": f"{title(cell)} at {size(cell)}",
+        "return": mean_return(cell).text,
+        "factor": f"{magnification(frames):g}",
+        "step": frames.farthest + 1,
+        "still": _data(still(frames, names, frames.farthest), "image/png"),
+    }
+
+
+def _data(raw: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(raw).decode()}"
+
+
+def _action_names(config: dict[str, Any], record: Record) -> list[str] | None:
+    names = config.get("action_names")
+    if isinstance(names, dict):
+        names = names.get(str(record.get("game")))
+    return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def _read_results(path: Path) -> list[Record]:
+    content = _read_json(path)
+    if content is None:
+        raise ContentError(f"{path.parent}: expected a run folder with results.json; `rlattack attack` makes one")
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        schema = content.get("schema") if isinstance(content, dict) else None
+        raise ContentError(f"{path}: expected schema {SCHEMA!r}, got {schema!r}")
+    cells = content.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise ContentError(f"{path}: expected a list of cells")
+    return cells
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    config = _read_json(path)
+    return config if isinstance(config, dict) else {}
+
+
+def _read_json(path: Path) -> object:
+    """Reads JSON without NaN, which is not JSON and must not be shown; None when there is no file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ContentError(f"{path}: cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""From the episodes of a cell to its line in `results.json`: rates, returns, drops, sizes, effort (DESIGN rules 2 to 7)."""
+"""From the episodes of a cell to its entry in `results.json`: rates, returns, drops, sizes, effort."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,8 @@ import torch
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.recorder import Recorder
 from rlattack.evaluation.judge import Judge, Judgement
+from rlattack.evaluation.recorder import Recorder
 from rlattack.evaluation.seeds import SampledActions, attack_seed, game_seed
 from rlattack.games import make_game
 from rlattack.games.batch import BatchedGame, Step
@@ -52,12 +52,12 @@ class Rollout:
         cell: What to play.
         victim: The policy that acts.
         crafted_on: The policy that the attack asks; the victim itself unless there is a surrogate.
-        take: Returns the next episode's number, or None when there is no more.
+        numbers: Numbers of the episodes to play, taken as slots become free.
         record: Keeps the first steps of episode 0 for a clip.
     """
 
     def __init__(
-        self, cell: Cell, victim: Policy, crafted_on: Policy, take: Callable[[], int | None], *, record: bool = False
+        self, cell: Cell, victim: Policy, crafted_on: Policy, numbers: Iterator[int], *, record: bool = False
     ) -> None:
         self.cell = cell
         self.slots = cell.envs
@@ -68,7 +68,7 @@ class Rollout:
         self.full_steps = self.full_resets = 0
         """Steps and resets in that time."""
         self.recorder = Recorder() if record else None
-        self._take = take
+        self._waiting = numbers
         self._victim = victim
         self._game: BatchedGame = make_game(cell.game, self.slots)
         self._attacker = self._make_attacker(crafted_on)
@@ -84,7 +84,7 @@ class Rollout:
         self._digest = np.zeros(self.slots, dtype=np.uint64)
 
     def episodes(self, seconds: float = math.inf) -> Iterator[Episode]:
-        """Plays until no episode is left, or (to measure) until all slots were full for so long; yields each as it ends."""
+        """Yields episodes as they end, until none is left or, to measure, until slots were full for `seconds`."""
         try:
             obs = self._start(np.ones(self.slots, dtype=np.bool_), None)
             while (active := self._episode >= 0).any() and self.full_seconds < seconds:
@@ -113,7 +113,7 @@ class Rollout:
         """Puts the next episodes into the slots of `mask`; slots for which none is left go idle."""
         started = np.zeros(self.slots, dtype=np.bool_)
         for slot in np.flatnonzero(mask):
-            episode = self._take()
+            episode = next(self._waiting, None)
             self._episode[slot] = -1 if episode is None else episode
             started[slot] = episode is not None
         first = obs is None  # then idle slots need an observation too

@@ -26,7 +26,13 @@ Record = dict[str, Any]
 
 _SETTING = ("game", "victim", "players", "defence", "actions", "sticky", "episodes", "seed")
 _NORMS = ("linf", "l2", "l1", "l0")
-_LEVELS = {0.25: "a quarter of a grey level", 0.5: "half a grey level", 1.0: "one grey level"}
+_LEVELS = {
+    0.125: "an eighth of a grey level",
+    0.25: "a quarter of a grey level",
+    0.5: "half a grey level",
+    1.0: "one grey level",
+    2.0: "two grey levels",
+}
 _MEASURES = {"l2": ", root mean square", "l1": ", mean"}
 
 

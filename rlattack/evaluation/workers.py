@@ -1,5 +1,6 @@
 """Plays cells on several cores: one process a core, one torch thread each, episodes handed out one by one."""
 
+import itertools
 import multiprocessing
 import os
 import queue
@@ -9,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -156,11 +157,8 @@ def _work(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path) -> Ite
         first = tickets.take(index)
         if first is None:
             continue
-        pending = [first]
-        rollout = Rollout(
-            cell, victim, crafted_on, lambda: pending.pop() if pending else tickets.take(index),
-            record=first == 0 and cell.budget is not None,
-        )  # fmt: skip
+        numbers = itertools.chain([first], iter(partial(tickets.take, index), None))
+        rollout = Rollout(cell, victim, crafted_on, numbers, record=first == 0 and cell.budget is not None)
         yield from rollout.episodes()
         if rollout.recorder is not None:
             rollout.recorder.save(clips / f"{cell.key}.npz")

@@ -59,7 +59,9 @@ def test_an_attack_fells_a_policy_that_noise_of_its_size_does_not(tmp_path):
     assert fgsm["win"] is None
 
 
-@pytest.mark.parametrize("changes", [{}, {"victim": "players:memory", "attacks": ("pgd:steps=2",)}, {"actions": "greedy"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"victim": "players:memory", "attacks": ("pgd:steps=2",)}, {"actions": "greedy"}]
+)
 def test_results_do_not_depend_on_the_number_of_workers(tmp_path, changes):
     run(tmp_path / "one", **changes)
     run(tmp_path / "two", workers=2, **changes)

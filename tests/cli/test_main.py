@@ -1,0 +1,181 @@
+"""The command line as a user meets it: exit codes, one line for what is wrong, files for what is right."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rlattack.cli.main import main
+
+PLAYERS = str(Path(__file__).parents[1] / "evaluation")
+CARTPOLE = (
+    "attack",
+    "gymnasium/CartPole-v1",
+    "--victim",
+    "players:balance",
+    "--space",
+    "raw",
+    "--episodes",
+    "3",
+    "--envs",
+    "2",
+)
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(PLAYERS)
+    monkeypatch.setenv("PYTHONPATH", PLAYERS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments):
+    try:
+        return main(list(arguments))
+    except SystemExit as stop:
+        return stop.code
+
+
+def refused(capsys, *arguments):
+    """Runs a command that must be refused; returns the one line that says why."""
+    assert call(*arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("rlattack: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "{list, attack, train, report, import, perf}"),
+        (("atack",), "atack"),
+        (("attack",), "GAME"),
+        (("attack", "atari/pong"), "--victim"),
+        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--eps", "much"), "much"),
+        (
+            ("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--norm", "l3"),
+            "'linf', 'l2', 'l1', 'l0'",
+        ),
+        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--epz", "1"), "--eps"),
+        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--attack", "fgsm"), "at least one size"),
+        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--workers", "0"), "--workers"),
+        (("attack", "gymnasium/CartPole-v1", "--victim", "nobody"), "no agent and no file 'nobody'"),
+        (("attack", "gymnasium/CartPol-v1", "--victim", "players:balance"), "did you mean 'gymnasium/CartPole-v1'"),
+        ((*CARTPOLE, "--attack", "fgms", "--eps", "1"), "did you mean 'fgsm'"),
+        ((*CARTPOLE, "--attack", "pgd:stpes=3", "--eps", "1"), "did you mean 'steps'"),
+        ((*CARTPOLE, "--attack", "pgd:steps=x", "--eps", "1"), "expected a whole number, got 'x'"),
+        ((*CARTPOLE, "--attack", "fgsm", "--eps", "-1"), "above 0"),
+        ((*CARTPOLE, "--attack", "pixel", "--eps", "1"), "has the norms l0"),
+        (("list", "gmaes"), "'games'"),
+        (("report",), "runs"),
+        (("report", "nowhere"), "nowhere"),
+        (("import", "sb3", "nothing.zip", "--agent", "my/agent"), "nothing.zip"),
+        (("perf", "gymnasium/CartPole-v1", "--victim", "players:balance", "--seconds", "0"), "more than 0"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(capsys, arguments, expected):
+    assert expected in refused(capsys, *arguments)
+
+
+def test_attack_leaves_a_whole_run_folder_and_prints_a_table(capsys, working_folder):
+    assert call(*CARTPOLE, "--attack", "fgsm", "--eps", "0.2", "--run", "run", "--workers", "1") == 0
+    printed = capsys.readouterr().out
+    assert "noise (control)" in printed
+    assert "run/report.html" in printed
+    run = working_folder / "run"
+    cells = json.loads((run / "results.json").read_text())["cells"]
+    assert [cell["attack"] for cell in cells] == ["none", "noise", "fgsm"]
+    config = json.loads((run / "config.json").read_text())
+    assert config["command"].startswith("rlattack attack gymnasium/CartPole-v1")
+    assert config["versions"]["torch"]
+    assert len((run / "episodes.csv").read_text().splitlines()) == 1 + 9
+    assert "<html" in (run / "report.html").read_text()
+    assert list(run.rglob("events.out.tfevents*"))
+
+
+def test_attack_names_the_run_by_its_configuration(capsys, working_folder):
+    assert call(*CARTPOLE, "--workers", "1") == 0
+    assert call(*CARTPOLE, "--workers", "1", "--seed", "1") == 0
+    assert len(list((working_folder / "runs").iterdir())) == 2
+    assert call(*CARTPOLE, "--workers", "1") == 0
+    assert len(list((working_folder / "runs").iterdir())) == 2
+
+
+def test_attack_prints_results_as_json_and_nothing_else(capsys, working_folder):
+    assert call(*CARTPOLE, "--workers", "1", "--json") == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["schema"] == "rlattack/results/1"
+    assert captured.err == ""
+
+
+def test_list_agents_prints_objects_with_id_game_and_role(capsys):
+    assert call("list", "agents", "--json") == 0
+    for agent in json.loads(capsys.readouterr().out):
+        assert {"id", "game", "role"} <= agent.keys()
+
+
+def test_list_attacks_shows_every_attack_with_its_parameters(capsys):
+    assert call("list", "attacks") == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("noise", "fgsm", "pgd", "pixel", "pixel-de", "restarts=1"))
+
+
+def test_help_is_exit_code_0(capsys):
+    assert call("attack", "--help") in (0, None)
+    assert "--surrogate" in capsys.readouterr().out
+
+
+def start(folder, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "rlattack.cli.main", *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PLAYERS},
+    )  # fmt: skip
+
+
+def wait_for(condition, process, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+LONG = (*CARTPOLE[:-4], "--attack", "pgd:steps=40", "--eps", "0.05", "0.06", "0.07", "--episodes", "12", "--run", "run")
+
+
+def test_an_interrupt_is_exit_code_130_and_keeps_finished_cells(working_folder):
+    process = start(working_folder, *LONG, "--workers", "2")
+    wait_for(lambda: (working_folder / "run" / "results.json").exists(), process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert list((working_folder / "run" / "cells").glob("*.json"))
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(working_folder):
+    process = start(working_folder, *LONG, "--workers", "1")
+    wait_for(lambda: len(list(working_folder.glob("run/cells/*.json"))) >= 2, process)
+    process.kill()
+    process.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in working_folder.glob("run/cells/*.json")}
+    again = start(working_folder, *LONG, "--workers", "2")
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+    whole = start(working_folder, *LONG[:-1], "whole", "--workers", "1")
+    _, said = whole.communicate(timeout=120)
+    assert whole.returncode == 0, said
+    results = []
+    for name in ("run", "whole"):
+        cells = json.loads((working_folder / name / "results.json").read_text())["cells"]
+        results.append([{key: value for key, value in cell.items() if key != "steps_per_second"} for cell in cells])
+    assert results[0] == results[1]
