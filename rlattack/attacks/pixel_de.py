@@ -85,7 +85,7 @@ class _Search:
         """Evaluates the first population."""
         self.genes = genes
         self.fitness = torch.full(genes.shape[:2], torch.inf)
-        self._accept(genes, self.slots)
+        self._accept(genes[self.slots], self.slots)
 
     def evolve(self, dice: Tensor, forced: Tensor, weight: float, crossover: float) -> None:
         """One generation: mutants around the best, crossed with their parents, kept where they are better."""

@@ -91,7 +91,7 @@ def draw(lines: Sequence[Line], clean: Record | None, looks: dict[str, Style], n
             file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )
     svg = file.getvalue()
-    svg = re.sub(r' id="[a-z]+[\w.]*_\d+"', "", svg[svg.index("<svg") :])
+    svg = re.sub(r' id="[A-Za-z][\w.]*_\d+"', "", svg[svg.index("<svg") :])
     return re.sub("#0[1-4]0[0-3]0[0-9a-f]", lambda match: _PAGE.get(match[0], match[0]), svg)
 
 

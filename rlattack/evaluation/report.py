@@ -116,7 +116,7 @@ def _section(records: list[Record], clips: Path, names: Sequence[str] | None, an
 def _pictures(records: list[Record], clips: Path, names: Sequence[str] | None) -> dict[str, Any]:
     """The film of the strongest attack that has a clip, and one still a line of the others, strongest first."""
     filmed = [cell for cell in strongest(records) if (clips / f"{cell.get('cell')}.npz").is_file()]
-    noise = [line.cells[-1] for line in lines(records) if line.control]
+    noise = [cell for line in lines(records) if line.control for cell in reversed(line.cells)]
     film: dict[str, Any] | None = None
     stills: dict[tuple[Any, ...], dict[str, Any]] = {}
     for cell in [*filmed, *noise]:
