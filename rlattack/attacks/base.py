@@ -54,7 +54,7 @@ class Attack(ABC, Generic[Config]):
             rng: Random numbers, a stream a slot.
         """
 
-    def check(self, actions: int) -> None:  # noqa: B027  # most attacks have nothing to check
+    def check(self, actions: int) -> None:  # most attacks have nothing to check
         """Checks the parameters against the number of actions.
 
         Raises:

@@ -76,7 +76,8 @@ class Attack:
         with EpisodeBar(planned, quiet=self.json) as bar:
             folder = evaluate(planned, self.run, workers, bar.advance, shlex.join(command))
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        write_tensorboard(folder, results["cells"], folder / "clips")
+        names = planned.circumstances["action_names"]
+        write_tensorboard(folder, results["cells"], folder / "clips", names)
         write_report([folder], folder / "report.html")
         if self.json:
             sys.stdout.write((folder / "results.json").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 __all__ = ["main"]
 
 _USAGE, _INTERRUPTED = 2, 130
+_TITLES = "Missing subcommand|Unrecognized options|Value error|Invalid choice|Parsing error|Required options"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,11 +71,7 @@ def _one_line(text: str) -> str:
     lines = (line.strip().strip("│|╭╮╰╯+").strip() for line in plain.splitlines())
     lines = (re.sub(r"[─━-]{4,}", " ", line).strip("─━╌ ") for line in lines)
     words = " ".join(" ".join(lines).split())
-    words = re.sub(
-        r"^([─-] )?(Missing subcommand|Unrecognized options|Value error|Invalid choice|Parsing error|Required options)\s+",
-        "",
-        words,
-    )
+    words = re.sub(rf"^([─-] )?({_TITLES})\s+", "", words)
     words = re.sub(r" Argument helptext: .*?(?= For full helptext|$)", "", words)
     return re.sub(r"\s+For full helptext, (?:run|see):? ", "; see ", words)
 

@@ -22,7 +22,9 @@ class EpisodeBar:
 
     def __init__(self, planned: Plan, *, quiet: bool) -> None:
         self._labels = {
-            cell.key: cell.attack.name + (f" {cell.budget.eps:g}" if cell.budget else "") for cell in planned.cells
+            cell.key: ("clean" if cell.budget is None else cell.attack.name)
+            + (f" {cell.budget.eps:g}" if cell.budget else "")
+            for cell in planned.cells
         }
         self._left = {cell.key: cell.episodes for cell in planned.cells}
         self._total = sum(self._left.values())

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gymnasium import Space
+from gymnasium.spaces import Discrete
+
 from rlattack.attacks import Attacker, AttackSpec, Model, make_attack, parse_attack
 from rlattack.budget import Ball, Budget, Norm, Unit
 from rlattack.errors import InvalidInput
@@ -82,34 +85,38 @@ def plan(config: Evaluation) -> Plan:
         RlattackError: Whatever does not fit, in one line.
     """
     specs = [parse_attack(text) for text in config.attacks]
-    card = find_game(config.game)
-    card, shape, victim = _seat(card, config)
-    crafted_on = victim
+    table = _Table.lay(config)
+    victim = crafted_on = table.seat(config.victim)
+    surrogate = None
     if config.surrogate is not None:
-        crafted_on = load_policy(
-            config.surrogate, game=card.id, observation=shape.observation, actions=shape.actions, trust=config.trust
-        )
-    actions: ActionMode = card.protocol.actions if config.actions == "card" else config.actions
+        crafted_on = table.seat(config.surrogate)
+        surrogate = AgentRef(config.surrogate, crafted_on.sha256, crafted_on.name, config.trust)
+    actions: ActionMode = table.card.protocol.actions if config.actions == "card" else config.actions
     if config.actions == "card" and victim.policy.value_based:
         actions = "greedy"  # a Q learner's own way
-    base = Cell(
-        game=card, victim=_ref(config.victim, victim, config), actions=actions, seed=config.seed,
-        episodes=config.episodes, envs=config.envs,
+    clean = Cell(
+        game=table.card, victim=AgentRef(config.victim, victim.sha256, victim.name, config.trust), actions=actions,
+        seed=config.seed, episodes=config.episodes, envs=config.envs,
     )  # fmt: skip
-    surrogate = None if config.surrogate is None else _ref(config.surrogate, crafted_on, config)
-    cells = [base, *_attacked(base, specs, config, surrogate)]
-    balls = _fit(cells, crafted_on)
-    configuration = {"cells": [cell.identity for cell in cells]}
+    cells = (clean, *_attacked(clean, specs, config, surrogate))
+    compared = {name: value for name, value in dataclasses.asdict(config).items() if name != "trust"}
+    configuration = {
+        "evaluation": compared,
+        "game": dataclasses.asdict(table.card),
+        "victim_sha256": victim.sha256,
+        "surrogate_sha256": surrogate and surrogate.sha256,
+    }
     circumstances = {
-        "evaluation": dataclasses.asdict(config),
         "seed": config.seed,
         "victim": victim.name,
         "victim_sha256": victim.sha256,
-        "surrogate_sha256": surrogate and surrogate.sha256,
-        "rom_sha256": rom_sha256(card),
+        "rom_sha256": rom_sha256(table.card),
+        "action_names": table.action_names,
+        "temperature": getattr(victim.policy, "temperature", None) if victim.policy.value_based else None,
+        "cells": [cell.key for cell in cells],
         "versions": _versions(),
     }
-    return Plan(tuple(cells), balls, shape, victim, configuration, circumstances)
+    return Plan(cells, table.fit(cells, crafted_on), table.shape, victim, configuration, circumstances)
 
 
 def evaluate(planned: Plan, folder: Path | None, workers: int, tell: Tell, command: str = "") -> Path:
@@ -168,19 +175,43 @@ def _publish(run: Run, planned: Plan, done: dict[str, tuple[Sequence[Episode], f
     run.publish(results, [(cell, done[cell.key][0]) for cell in ready])
 
 
-def _seat(card: GameCard, config: Evaluation) -> tuple[GameCard, Shape, LoadedAgent]:
-    """Applies what the victim's own card and the command say about the game, then seats the victim in it."""
-    card = with_variant(card, sticky=config.sticky, options=agent_options(config.victim))
-    game = make_game(card, 1)
-    observation, actions = game.observation_space.shape or (), int(game.action_space.n)  # type: ignore[attr-defined]  # Discrete
-    game.close()
-    shape = Shape(observation, actions)
-    victim = load_policy(config.victim, game=card.id, observation=observation, actions=actions, trust=config.trust)
-    return card, shape, victim
+@dataclass(frozen=True)
+class _Table:
+    """The game as this evaluation plays it, opened once to see what it shows and takes."""
 
+    card: GameCard
+    space: Space[Any]
+    shape: Shape
+    action_names: list[str] | None
+    trust: bool
 
-def _ref(spec: str, agent: LoadedAgent, config: Evaluation) -> AgentRef:
-    return AgentRef(spec, agent.sha256, agent.name, config.trust)
+    @classmethod
+    def lay(cls, config: Evaluation) -> "_Table":
+        """Applies what the victim's own card and the command say about the game."""
+        card = with_variant(find_game(config.game), sticky=config.sticky, options=agent_options(config.victim))
+        game = make_game(card, 1)
+        try:
+            assert isinstance(game.action_space, Discrete)
+            shape = Shape(game.observation_space.shape or (), int(game.action_space.n))
+            return cls(card, game.observation_space, shape, getattr(game, "action_names", None), config.trust)
+        finally:
+            game.close()
+
+    def seat(self, agent: str) -> LoadedAgent:
+        """Loads an agent and checks that it can play here."""
+        shape = self.shape
+        return load_policy(
+            agent, game=self.card.id, observation=shape.observation, actions=shape.actions, trust=self.trust
+        )
+
+    def fit(self, cells: Sequence[Cell], crafted_on: LoadedAgent) -> dict[str, Ball]:
+        """Fits every budget to the game, so that what cannot work is said before anything is played."""
+        balls = {}
+        for cell in cells:
+            if cell.budget is not None:
+                attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
+                balls[cell.key] = Attacker(attack, crafted_on.policy, self.space, 1, model=cell.model).ball
+        return balls
 
 
 def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate: AgentRef | None) -> list[Cell]:
@@ -198,18 +229,6 @@ def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate
             )  # fmt: skip
             cells[cell.key] = cell
     return list(cells.values())
-
-
-def _fit(cells: list[Cell], crafted_on: LoadedAgent) -> dict[str, Ball]:
-    """Fits every budget to the game, so that what cannot work is said before anything is played."""
-    game = make_game(cells[0].game, 1)
-    game.close()
-    balls = {}
-    for cell in cells:
-        if cell.budget is not None:
-            attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
-            balls[cell.key] = Attacker(attack, crafted_on.policy, game.observation_space, 1, model=cell.model).ball
-    return balls
 
 
 def _versions() -> dict[str, str]:

@@ -91,7 +91,7 @@ def warnings(records: list[Record]) -> list[str]:
         found.append(f"{_cells(lonely)} without noise of the same size beside: {_list(lonely)}.")
     if equal := [record for record in good if (record.get("return") or {}).get("degenerate")]:
         found.append(
-            f"In {_cells(equal)} all returns are equal. The interval is then the point, and says nothing about spread."
+            f"In {_cells(equal)} all returns are equal. The interval (starred) is then the point and tells no spread."
         )
     few = [r for r in good if (number(r, "distinct") or 0) < (number(r, "episodes") or 0) and number(r, "distinct")]
     if few:

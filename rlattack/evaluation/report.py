@@ -15,13 +15,13 @@ from rlattack.errors import ContentError, Unwritable
 from rlattack.evaluation.clip import Frames, magnification, read_frames, render, still
 from rlattack.evaluation.curves import draw, styles
 from rlattack.evaluation.findings import finding, strongest, title, warnings, win_rule
+from rlattack.evaluation.results import SCHEMA
 from rlattack.evaluation.series import Record, clean_of, label, lines, settings, size
-from rlattack.evaluation.tables import DETAILS, NUMBERS, mean_return, table, win_rate
+from rlattack.evaluation.tables import DETAILS, NUMBERS, decimals, mean_return, table, win_rate
 from rlattack.policies.folder import write_whole
 
-__all__ = ["SCHEMA", "write_report"]
+__all__ = ["write_report"]
 
-SCHEMA = "rlattack/results/1"
 _MOST_STILLS = 8
 
 
@@ -58,8 +58,7 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
 
 def _run(run: Path, anchor: str) -> dict[str, Any]:
     records, config = _read_results(run / "results.json"), _read_config(run / "config.json")
-    plan = config.get("configuration")
-    planned = plan.get("cells") if isinstance(plan, dict) else None
+    planned = config.get("cells")
     versions = config.get("versions")
     return {
         "name": run.resolve().name,
@@ -97,7 +96,7 @@ def _section(records: list[Record], clips: Path, names: Sequence[str] | None, an
                 "name": name,
                 "size": size(cell) if cell is not found.clean else "",
                 "win": win_rate(cell),
-                "return": mean_return(cell),
+                "return": mean_return(cell, decimals(records)),
             }
             for name, cell in tiles.items()
             if cell is not None
@@ -124,7 +123,7 @@ def _pictures(records: list[Record], clips: Path, names: Sequence[str] | None) -
         if kind in stills or len(stills) > _MOST_STILLS or not path.is_file():
             continue
         frames = read_frames(path)
-        stills[kind] = _picture(cell, frames, names)
+        stills[kind] = _picture(cell, frames, names, decimals(records))
         if film is None:
             reel = render(frames, names)
             film = stills[kind] | {
@@ -135,10 +134,10 @@ def _pictures(records: list[Record], clips: Path, names: Sequence[str] | None) -
     return {"film": film, "stills": list(stills.values())[1:]}
 
 
-def _picture(cell: Record, frames: Frames, names: Sequence[str] | None) -> dict[str, Any]:
+def _picture(cell: Record, frames: Frames, names: Sequence[str] | None, places: int) -> dict[str, Any]:
     return {
         "title": f"{title(cell)} at {size(cell)}",
-        "return": mean_return(cell).text,
+        "return": mean_return(cell, places).text,
         "factor": f"{magnification(frames):g}",
         "step": frames.farthest + 1,
         "still": _data(still(frames, names, frames.farthest), "image/png"),

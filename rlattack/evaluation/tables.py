@@ -1,7 +1,7 @@
 """Cells as rows of text: every number with its interval, a dash where nothing was measured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rlattack.evaluation.curves import Style
@@ -16,7 +16,20 @@ from rlattack.evaluation.series import (
     number,
 )
 
-__all__ = ["DETAILS", "NUMBERS", "Column", "Group", "Read", "Row", "Table", "Value", "mean_return", "table", "win_rate"]
+__all__ = [
+    "DETAILS",
+    "NUMBERS",
+    "Column",
+    "Group",
+    "Read",
+    "Row",
+    "Table",
+    "Value",
+    "decimals",
+    "mean_return",
+    "table",
+    "win_rate",
+]
 
 _NORMS = {
     "linf": "L∞: eps is the largest entry",
@@ -86,7 +99,7 @@ class Table:
 
 def table(records: list[Record], columns: list[Column], looks: dict[str, Style]) -> Table:
     """Lays cells out: the clean one first, then by norm, attacks before noise, small budgets before large ones."""
-    places = _places(records)
+    places = decimals(records)
     norms = list(_NORMS)
 
     def group(record: Record) -> tuple[int, str]:
@@ -113,9 +126,9 @@ def win_rate(record: Record) -> Value:
     return _rate("win")(record, 0)
 
 
-def mean_return(record: Record, places: int = 1) -> Value:
-    """The mean undiscounted return."""
-    return _estimate(estimate(record, "return", "mean"), places)
+def mean_return(record: Record, places: int) -> Value:
+    """The mean undiscounted return; its interval has a star where all returns are equal."""
+    return _starred(_estimate(estimate(record, "return", "mean"), places), record, "return", "degenerate")
 
 
 def _row(record: Record, columns: list[Column], looks: dict[str, Style], places: int) -> Row:
@@ -132,7 +145,8 @@ def _heading(record: Record) -> str:
     return _NORMS.get(norm, norm) + ("" if norm == "l0" else f"; {_SPACES.get(space, space)}")
 
 
-def _places(records: list[Record]) -> int:
+def decimals(records: list[Record]) -> int:
+    """How many decimals the returns of one setting are shown with."""
     largest = max((abs(number(record, "return", "mean") or 0.0) for record in records), default=0.0)
     return 0 if largest >= 1000 else 1 if largest > 1 else 2
 
@@ -191,7 +205,13 @@ def _fall_of_wins(record: Record, places: int) -> Value:
 
 
 def _fall_of_return(record: Record, places: int) -> Value:
-    return _estimate(estimate(record, "drop", "return", "return_ci"), places)
+    fall = _estimate(estimate(record, "drop", "return", "return_ci"), places)
+    return _starred(fall, record, "drop", "return_degenerate")
+
+
+def _starred(value: Value, record: Record, key: str, flag: str) -> Value:
+    equal = bool((record.get(key) or {}).get(flag)) and value.interval
+    return replace(value, interval=f"{value.interval}*") if equal else value
 
 
 def _middle_mean(record: Record, places: int) -> Value:

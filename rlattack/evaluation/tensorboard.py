@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -94,7 +95,7 @@ def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | 
     chart = line.norm if pixels or line.space == "unit" else f"{line.norm}-{line.space}"
     unit = "pixels" if pixels else f"eps in millionths, in {line.space} space"
     about = f"The step is the budget in norm {line.norm}: {unit}. Step 0 is the clean game."
-    yield 0, _layout(chart)
+    yield 0, _layout(chart, line)
     for record in filter(None, (clean, *line.cells)):
         step = 0 if record is clean else _step(record)
         for tag, path in _CURVES.items():
@@ -136,8 +137,9 @@ def _row(record: Record) -> Iterator[Summary.Value]:
             yield from _scalar(f"summary/{tag}", number(record, *path), "One cell, for the HParams tab.")
 
 
-def _layout(chart: str) -> Summary.Value:
-    """Charts with their intervals as bands, in the tab Custom Scalars."""
+def _layout(chart: str, line: Line) -> Summary.Value:
+    """Charts of what a line measured, with intervals as bands, in the tab Custom Scalars."""
+    measured = [tag for tag in _INTERVALS if any(number(cell, *_CURVES[tag]) is not None for cell in line.cells)]
     panels = [
         layout_pb2.Chart(
             title=f"{tag.replace('_', ' ')} ({chart})",
@@ -151,7 +153,7 @@ def _layout(chart: str) -> Summary.Value:
                 ]
             ),
         )
-        for tag in _INTERVALS
+        for tag in measured
     ]
     category = layout_pb2.Category(title="Against the budget, with 95 % intervals", chart=panels)
     tensor = tensor_util.make_tensor_proto(layout_pb2.Layout(category=[category]).SerializeToString())
@@ -167,7 +169,9 @@ def _step(record: Record) -> int:
 def _scalar(tag: str, value: float | None, about: str) -> list[Summary.Value]:
     if value is None:
         return []
-    return [Summary.Value(tag=tag, simple_value=value, metadata=scalar.create_summary_metadata("", about))]
+    # a tensor and not a simple_value: of those TensorBoard's reader drops the description
+    tensor = tensor_util.make_tensor_proto(np.float32(value))
+    return [Summary.Value(tag=tag, tensor=tensor, metadata=scalar.create_summary_metadata("", about))]
 
 
 def _picture(tag: str, png: bytes) -> Summary.Value:

@@ -170,6 +170,12 @@ class AtariBatch:
         self._view.age += 1
         return Step(self._view.show(obs), rewards.astype(np.float64), terminated, truncated)
 
+    @property
+    def action_names(self) -> list[str]:
+        """ALE's name of every action, as NOOP or RIGHTFIRE."""
+        available = self._env.unwrapped.ale.get_action_set()  # type: ignore[attr-defined]  # an AtariVectorEnv
+        return [available[action].name for action in self._view.actions]
+
     def close(self) -> None:
         """See `BatchedGame`."""
         self._env.close()

@@ -18,7 +18,7 @@ class AttackedVecEnv(VecEnvWrapper):
         self._injector = Injector(attacker, venv.observation_space, venv.num_envs, seed)
         super().__init__(venv, observation_space=self._injector.space)
 
-    def seed(self, seed: int | None = None) -> Any:  # noqa: ANN401  # SB3's own
+    def seed(self, seed: int | None = None) -> Any:  # SB3's own
         """Seeds the environments and the attack for the next `reset`."""
         if seed is not None:
             self._injector.seed(seed)

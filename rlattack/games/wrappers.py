@@ -48,7 +48,7 @@ def AttackObservation(
 def AttackObservation(env: gymnasium.Env[Any, Any], attacker: ObservationAttacker, seed: int = 0) -> "AttackedEnv": ...
 @overload
 def AttackObservation(env: "VecEnv", attacker: ObservationAttacker, seed: int = 0) -> "VecEnv": ...
-def AttackObservation(env: Any, attacker: ObservationAttacker, seed: int = 0) -> Any:  # noqa: N802, ANN401  # a constructor
+def AttackObservation(env: Any, attacker: ObservationAttacker, seed: int = 0) -> Any:  # noqa: N802  # a constructor
     """Wraps an environment so that what it shows is attacked.
 
     With `grid` in the budget observations stay bytes. Otherwise they are float32 in the environment's own range (0..255
@@ -140,7 +140,7 @@ class AttackedEnv(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordC
         self._injector.restart(np.ones(1, dtype=np.bool_))
         return self._injector.attack(obs[None])[0], info
 
-    def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:  # noqa: ANN401  # the env's own
+    def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:  # the env's own
         """Steps and attacks what is shown."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         return self._injector.attack(obs[None])[0], reward, terminated, truncated, info
@@ -174,7 +174,7 @@ class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
         self._shown = attacked
         return attacked.copy(), info
 
-    def step(self, actions: Any) -> tuple[Array, Array, Mask, Mask, dict[str, Any]]:  # noqa: ANN401  # the env's own
+    def step(self, actions: Any) -> tuple[Array, Array, Mask, Mask, dict[str, Any]]:  # the env's own
         """Steps and attacks what is shown, `final_obs` included."""
         obs, rewards, terminated, truncated, info = self.env.step(actions)
         done = terminated | truncated

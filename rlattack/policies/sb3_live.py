@@ -85,7 +85,7 @@ class _Live(nn.Module):
         self._policy: tuple[Any] = (policy,)  # each kind below calls what only its own policies have
 
     @property
-    def policy(self) -> Any:  # noqa: ANN401
+    def policy(self) -> Any:
         (policy,) = self._policy
         policy.set_training_mode(False)
         return policy

@@ -1,77 +1,176 @@
-"""The learners: Stable-Baselines3's PPO, A2C, DQN and sb3-contrib's QRDQN with the settings published for them."""
+"""The learners: Stable-Baselines3's PPO, A2C and DQN and sb3-contrib's QRDQN with the settings published for them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+import math
+from pathlib import Path
+from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlattack.policies.network import NATURE, SMALL, Convolution
+from rlattack.errors import InvalidInput
+from rlattack.policies.network import NATURE, SMALL
+from rlattack.training.config import TrainVictim
 from rlattack.training.extractor import ConvolutionalExtractor
 
-__all__ = ["ALGORITHMS", "Algorithm", "NetworkSize", "make_learner"]
+__all__ = ["make_learner", "strides"]
 
-Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn"]
-NetworkSize = Literal["small", "nature"]
-ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+_CONVOLUTIONS = {"small": SMALL, "nature": NATURE}
+_HIDDEN = {"small": (256,), "nature": (512,)}
+_HEADS: dict[str, Any] = {
+    # What SB3 gives a CnnPolicy whose extractor is not its own NatureCNN, and what the first shipped agent was trained
+    # with; the published network has no layers between trunk and outputs, as for the other three.
+    "ppo": {"pi": [64, 64], "vf": [64, 64]},
+    "a2c": [],
+    "dqn": [],
+    "qrdqn": [],
+}
+_LINEAR = ("learning_rate", "clip_range")
+"""Settings of PPO and A2C that fall to 0 over the whole run."""
 
-
-@dataclass(frozen=True)
-class _Trunk:
-    convolutions: tuple[Convolution, ...]
-    hidden: tuple[int, ...]
-
-
-_TRUNKS = {"small": _Trunk(SMALL, (256,)), "nature": _Trunk(NATURE, (512,))}
-
-
-def _linear(start: float) -> Callable[[float], float]:
-    return lambda remaining: start * remaining
-
-
-# Settings of rl-baselines3-zoo for Atari (PPO: Schulman et al. 2017, table 5; DQN: Mnih et al. 2015 with a
-# smaller replay). Batches are larger than there where that costs no learning.
-_ATARI: dict[str, dict[str, Any]] = {
+# rl-baselines3-zoo for Atari, after Schulman et al. 2017 (table 5), Mnih et al. 2016, Mnih et al. 2015 and Dabney et
+# al. 2018, with a replay of a tenth of theirs: 2.8 GB. `every` and `updates` are ours: DQN learns `updates` times every
+# `every` agent steps, however many copies are played.
+_IMAGES: dict[str, dict[str, Any]] = {
     "ppo": {
-        "n_steps": 128, "batch_size": 256, "n_epochs": 4, "learning_rate": _linear(2.5e-4),
-        "clip_range": _linear(0.1), "ent_coef": 0.01, "vf_coef": 0.5,
+        "n_steps": 128, "minibatches": 4, "n_epochs": 4, "learning_rate": 2.5e-4, "clip_range": 0.1, "ent_coef": 0.01,
+        "vf_coef": 0.5,
     },
-    "a2c": {"n_steps": 5, "learning_rate": _linear(7e-4), "ent_coef": 0.01, "vf_coef": 0.25},
+    "a2c": {"n_steps": 5, "learning_rate": 7e-4, "ent_coef": 0.01, "vf_coef": 0.25},
     "dqn": {
-        "buffer_size": 100_000, "learning_starts": 50_000, "learning_rate": 1e-4, "batch_size": 32, "train_freq": 4,
-        "gradient_steps": 1, "target_update_interval": 1000, "exploration_fraction": 0.1,
-        "exploration_final_eps": 0.01, "optimize_memory_usage": True,
-        "replay_buffer_kwargs": {"handle_timeout_termination": False},
+        "every": 4, "updates": 1, "batch_size": 32, "learning_rate": 1e-4, "buffer_size": 100_000,
+        "learning_starts": 50_000, "target_update_interval": 1000, "exploration_fraction": 0.1,
+        "exploration_final_eps": 0.01,
     },
     "qrdqn": {
-        "buffer_size": 100_000, "learning_starts": 50_000, "batch_size": 32, "train_freq": 4,
-        "exploration_fraction": 0.025, "exploration_final_eps": 0.01, "optimize_memory_usage": True,
-        "replay_buffer_kwargs": {"handle_timeout_termination": False},
+        "every": 4, "updates": 1, "batch_size": 32, "learning_rate": 5e-5, "buffer_size": 100_000,
+        "learning_starts": 50_000, "target_update_interval": 10_000, "exploration_fraction": 0.025,
+        "exploration_final_eps": 0.01,
+    },
+}  # fmt: skip
+_PACKED = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}}
+"""Every frame once in the replay, half the memory. SB3 can then not tell a game that was cut off (after half an hour of
+play, in Atari) from one that was lost."""
+
+# rl-baselines3-zoo for CartPole, the settings that learn it fastest.
+_VECTORS: dict[str, dict[str, Any]] = {
+    "ppo": {
+        "n_steps": 32, "minibatches": 1, "n_epochs": 20, "learning_rate": 1e-3, "clip_range": 0.2, "gamma": 0.98,
+        "gae_lambda": 0.8,
+    },
+    "a2c": {"n_steps": 5, "learning_rate": 7e-4},
+    "dqn": {
+        "every": 256, "updates": 128, "batch_size": 64, "learning_rate": 2.3e-3, "buffer_size": 100_000,
+        "learning_starts": 1000, "target_update_interval": 10, "exploration_fraction": 0.16,
+        "exploration_final_eps": 0.04,
+    },
+    "qrdqn": {
+        "every": 256, "updates": 128, "batch_size": 64, "learning_rate": 2.3e-3, "buffer_size": 100_000,
+        "learning_starts": 1000, "target_update_interval": 10, "exploration_fraction": 0.16,
+        "exploration_final_eps": 0.04,
     },
 }  # fmt: skip
 
 
-def make_learner(
-    algorithm: Algorithm, env: VecEnv, size: NetworkSize, seed: int, learning_rate: float | None = None
-) -> BaseAlgorithm:
-    """Builds the learner: the convolutional trunk of that size for images, SB3's defaults for vectors."""
+def make_learner(config: TrainVictim, env: VecEnv, seed: int) -> BaseAlgorithm:
+    """Builds the learner: a convolutional trunk for observations of three axes, two hidden layers for others.
+
+    Args:
+        config: Algorithm, size of the network, length of the run.
+        env: The game; discrete actions.
+        seed: Of weights, games and exploration.
+
+    Raises:
+        InvalidInput: Images with their channels last, or a replay that this machine's memory does not hold.
+        ContentError: Images too small for the convolutions.
+    """
     from sb3_contrib import QRDQN
     from stable_baselines3 import A2C, DQN, PPO
 
-    kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[algorithm]
-    images = env.observation_space.shape is not None and len(env.observation_space.shape) == 3
-    if not images:
-        settings = {"n_steps": max(1, 2048 // env.num_envs)} if algorithm == "ppo" else {}
-        learner: BaseAlgorithm = kind("MlpPolicy", env, seed=seed, **settings)
-        return learner
-    settings = dict(_ATARI[algorithm])
-    if learning_rate is not None:
-        settings["learning_rate"] = _linear(learning_rate) if algorithm in ("ppo", "a2c") else learning_rate
-    trunk = _TRUNKS[size]
-    kwargs = {
-        "features_extractor_class": ConvolutionalExtractor,
-        "features_extractor_kwargs": {"convolutions": trunk.convolutions, "hidden": trunk.hidden},
-    }
-    learner = kind("CnnPolicy", env, seed=seed, policy_kwargs=kwargs, **settings)
+    kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[config.algorithm]
+    space = env.observation_space
+    assert space.shape is not None
+    if is_image_space(space) and not is_image_space_channels_first(space):
+        raise InvalidInput(
+            f"game {config.game}: observations {space.shape} have their channels last; "
+            "expected (channels, height, width)"
+        )
+    images = len(space.shape) == 3
+    settings = _settings(config, images)
+    if "buffer_size" in settings:
+        _check_memory(config, env, settings["buffer_size"])
+    learner: BaseAlgorithm = kind(
+        "CnnPolicy" if images else "MlpPolicy", env, seed=seed, policy_kwargs=_network(config, images),
+        device="auto" if images else "cpu", **settings,
+    )  # fmt: skip
     return learner
+
+
+def strides(config: TrainVictim) -> tuple[int, ...]:
+    """Returns the strides of the convolutions, which their tensors do not tell."""
+    return tuple(stride for _, _, stride in _CONVOLUTIONS[config.network])
+
+
+def _settings(config: TrainVictim, images: bool) -> dict[str, Any]:
+    settings = dict((_IMAGES if images else _VECTORS)[config.algorithm])
+    if config.learning_rate is not None:
+        settings["learning_rate"] = config.learning_rate
+    if config.algorithm == "ppo":
+        settings["batch_size"] = settings["n_steps"] * config.envs // settings.pop("minibatches")
+    if config.algorithm in ("ppo", "a2c"):
+        return settings | {name: LinearSchedule(settings[name], 0.0, 1.0) for name in _LINEAR if name in settings}
+    settings |= _rhythm(settings.pop("every"), settings.pop("updates"), config.envs)
+    # a short run learns too: from a twentieth of it on
+    settings["learning_starts"] = min(settings["learning_starts"], config.steps // 20)
+    return settings | _PACKED if images else settings
+
+
+def _rhythm(every: int, updates: int, envs: int) -> dict[str, int]:
+    """SB3 counts `train_freq` in steps of all copies, and `gradient_steps` not at all: keeps updates per agent step.
+
+    The steps between two updates come as near to `every` as they can while the ratio is exact.
+    """
+    unit = every // math.gcd(every, updates)  # agent steps that belong to a whole number of updates
+    unit //= math.gcd(unit, envs)
+    frequency = unit * max(1, round(every / (unit * envs)))
+    return {"train_freq": frequency, "gradient_steps": frequency * envs * updates // every}
+
+
+def _network(config: TrainVictim, images: bool) -> dict[str, Any]:
+    kwargs: dict[str, Any] = {"optimizer_class": RMSpropTFLike, "optimizer_kwargs": {"eps": 1e-5}}
+    kwargs = kwargs if config.algorithm == "a2c" else {}
+    if images:
+        return kwargs | {
+            "net_arch": _HEADS[config.algorithm],
+            "features_extractor_class": ConvolutionalExtractor,
+            "features_extractor_kwargs": {
+                "convolutions": _CONVOLUTIONS[config.network],
+                "hidden": _HIDDEN[config.network],
+            },
+        }
+    kwargs["net_arch"] = [64, 64] if config.algorithm in ("ppo", "a2c") else [256, 256]
+    return kwargs | ({"n_quantiles": 10} if config.algorithm == "qrdqn" else {})
+
+
+def _check_memory(config: TrainVictim, env: VecEnv, capacity: int) -> None:
+    """Refuses a replay that would end the process hours later, when it is full (numpy takes memory as it is filled)."""
+    space = env.observation_space
+    assert space.shape is not None and space.dtype is not None
+    needed = min(capacity, config.steps) * math.prod(space.shape) * space.dtype.itemsize
+    available = _available_memory()
+    if available is not None and needed > available:
+        raise InvalidInput(
+            f"--algo {config.algorithm}: its replay takes {needed / 1e9:.1f} GB, {available / 1e9:.1f} GB are free; "
+            "free some, or choose --algo ppo"
+        )
+
+
+def _available_memory() -> int | None:
+    """Bytes that can be taken without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)

@@ -1,54 +1,114 @@
 """Checkpoints of a training run: weights, optimiser and step count, in files that load without running code."""
 
-import dataclasses
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor
 
-from rlattack.errors import RefusedFile
+from rlattack.errors import RefusedFile, Unwritable
+from rlattack.policies.archive import read_file
 from rlattack.policies.folder import write_whole
+from rlattack.policies.tensors import _repacked
 
-__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
 FILE = "checkpoint.pt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Where a training run stands."""
+    """Where a training run stands; not yet checked against a policy when it comes from a file."""
 
     steps: int
     """Agent steps learned from."""
-    policy: dict[str, torch.Tensor]
+    policy: dict[str, Any]
+    """Tensors of the policy, target networks included."""
     optimizer: dict[str, Any]
+    """`state_dict()` of its optimiser."""
+
+    @classmethod
+    def of(cls, policy: BasePolicy, steps: int) -> "Checkpoint":
+        """Takes the tensors of a policy as they are now; they go on changing with it."""
+        return cls(steps=steps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict())
+
+    def restore(self, policy: BasePolicy, where: str) -> None:
+        """Fills a policy and its optimiser, whose settings (learning rate, ...) stay the policy's own.
+
+        Args:
+            policy: Of the configuration that the checkpoint is of.
+            where: What messages call the checkpoint.
+
+        Raises:
+            RefusedFile: Tensors that are missing, left over, of another shape or not finite.
+        """
+        expected = policy.state_dict()
+        for name in sorted(expected.keys() | self.policy.keys()):
+            _check(self.policy.get(name), expected.get(name), f"{where}: tensor {name}")
+        optimizer = policy.optimizer.state_dict()
+        parameters = dict(enumerate(p for group in policy.optimizer.param_groups for p in group["params"]))
+        state = self.optimizer.get("state")
+        if not isinstance(state, dict) or not all(isinstance(entry, dict) for entry in state.values()):
+            raise RefusedFile(f"{where}: no state of an optimiser")
+        for index, entry in state.items():
+            for name, value in entry.items():
+                if name != "step":  # which is a count
+                    _check(value, parameters.get(index), f"{where}: optimiser's {name} of parameter {index}")
+        policy.load_state_dict(self.policy)
+        policy.optimizer.load_state_dict(optimizer | {"state": state})
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes the checkpoint whole: the old one stands until the new one does."""
+    """Writes the checkpoint whole: the old one stands until the new one does.
+
+    Raises:
+        Unwritable: The folder cannot be written; the old checkpoint still stands.
+    """
     buffer = io.BytesIO()
-    torch.save(dataclasses.asdict(checkpoint), buffer)
-    write_whole(folder / FILE, buffer.getvalue())
-    write_whole(folder / "progress.json", json.dumps({"steps": checkpoint.steps}).encode())
+    torch.save({"steps": checkpoint.steps, "policy": checkpoint.policy, "optimizer": checkpoint.optimizer}, buffer)
+    try:
+        write_whole(folder / FILE, buffer.getvalue())
+        write_whole(folder / "progress.json", json.dumps({"steps": checkpoint.steps}).encode())
+    except OSError as error:
+        reason = error.strerror or error
+        raise Unwritable(
+            f"{folder}: the checkpoint of step {checkpoint.steps:,} cannot be written ({reason}); the last one stands"
+        ) from error
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Reads the checkpoint of a run folder, None when there is none yet.
+    """Reads the checkpoint of a run folder, None when there is none yet. Runs no code of it.
 
     Raises:
         RefusedFile: Damaged, or not a checkpoint of ours.
     """
     path = folder / FILE
-    if not path.is_file():
+    if not path.exists():
         return None
+    advice = "; remove it to start over"
     try:
-        values = torch.load(path, weights_only=True, map_location="cpu")
-        return Checkpoint(**values)
-    except (OSError, EOFError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, KeyError) as error:
-        raise RefusedFile(f"{path}: not a readable checkpoint ({error}); remove it to start over") from error
-    except Exception as error:  # torch raises pickle.UnpicklingError with advice that must not be followed
-        raise RefusedFile(f"{path}: holds more than tensors and numbers; refused") from error
+        raw = _repacked(read_file(path), str(path))
+        values = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    except RefusedFile as error:
+        raise RefusedFile(f"{error}{advice}") from error
+    except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
+        raise RefusedFile(f"{path}: damaged, or more than tensors and numbers{advice}") from error
+    kinds = {"steps": int, "policy": dict, "optimizer": dict}
+    if not isinstance(values, dict) or {key: type(value) for key, value in values.items()} != kinds:
+        raise RefusedFile(f"{path}: not a checkpoint of a training run{advice}")
+    return Checkpoint(**values)
+
+
+def _check(value: object, expected: Tensor | None, what: str) -> None:
+    """Shapes first: a crafted tensor can pretend to any size, which looking at its numbers would take."""
+    plain = type(value) is Tensor and value.is_floating_point() and value.layout == torch.strided
+    got: object = tuple(value.shape) if plain else type(value).__name__  # type: ignore[attr-defined]  # a tensor
+    want = "none" if expected is None else tuple(expected.shape)
+    if got != want:
+        raise RefusedFile(f"{what}: expected shape {want}, got {got}")
+    if not torch.isfinite(value).all():  # type: ignore[arg-type]  # plain: a tensor
+        raise RefusedFile(f"{what}: values that are not finite")

@@ -6,9 +6,9 @@ twice as fast, and the agent is evaluated in float32.
 
 from pathlib import Path
 
+import torch
 from gymnasium.spaces import Box
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-import torch
 from torch import Tensor, nn
 
 from rlattack.policies.network import Convolution, Network, NetworkSpec

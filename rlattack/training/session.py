@@ -1,23 +1,29 @@
-"""A training run from start to agent folder: configuration, checkpoints, evaluation, card."""
+"""A training run from its folder to its agent: configuration, places to write, training, the agent with its score."""
 
 import dataclasses
 import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
+from torch.utils.tensorboard import SummaryWriter
 
-from rlattack.errors import ContentError, InvalidInput, RunConflict, Unwritable
-from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
-from rlattack.games import find_game, with_variant
+from rlattack.errors import InvalidInput, RunConflict, Unwritable
+from rlattack.games import find_game, rom_sha256, with_variant
+from rlattack.games.card import GameCard
 from rlattack.games.training import training_env
-from rlattack.policies.folder import AgentCard, read_agent_card, save_agent, write_whole
-from rlattack.training.victim import TrainVictim, train_victim
+from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent, write_whole
+from rlattack.training.checkpoint import FILE
+from rlattack.training.config import TrainVictim
+from rlattack.training.victim import train_victim, versions
 
-__all__ = ["Session", "train_and_evaluate"]
+__all__ = ["Session", "ship", "train"]
+
+_FREE = ("steps", "checkpoint_every")
+"""What may change when a run goes on: it can be made longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,112 +33,127 @@ class Session:
     config: TrainVictim
     run: Path
     agent: str
-    episodes: int
-    resume: bool
-    command: str
+    """Id of the agent folder to write, under `./agents`."""
+    resume: bool = False
+    command: str = ""
+
+    @property
+    def place(self) -> Path:
+        """The agent folder."""
+        return Path("agents") / self.agent
 
 
-def train_and_evaluate(session: Session, tell: Callable[[int], None]) -> Path:
-    """Trains, evaluates by the game's protocol, and writes the agent folder with its score.
+def train(session: Session, tell: Callable[[int], None]) -> Path:
+    """Trains the agent of a run, or goes on with it.
 
     Returns:
-        The agent folder, `agents/<id>/` under the working folder.
+        The agent's folder within the run, without a score yet.
 
     Raises:
         RunConflict: The run folder holds another training, or this one and `resume` was not asked for.
+        InvalidInput: The place of the agent is taken, or the game cannot be learned from.
+        RefusedFile: A checkpoint that cannot be gone on from.
         Unwritable: A folder cannot be written.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
     torch.set_num_threads(1)
     config = session.config
     card = with_variant(find_game(config.game), sticky=config.sticky)
-    place = Path("agents") / session.agent
-    _check_place(place, session)
-    _open(session)
-    agent, network = train_victim(config, card, training_env(card, config.envs), session.run, tell)
+    _check_run(session)
+    _check_place(session)
+    env = training_env(card, config.envs)
+    _open(session, card)
+    agent, network = train_victim(config, card, env, session.run, tell)
     agent = dataclasses.replace(agent, provenance={"command": session.command, **agent.provenance})
     save_agent(session.run / "agent", agent, network)
-    score = _evaluate(session, config)
-    write_whole(session.run / "score.json", json.dumps(score).encode())
+    return session.run / "agent"
+
+
+def ship(session: Session, score: dict[str, Any]) -> Path:
+    """Writes the agent of a finished run with its score to its own folder, and the score to TensorBoard.
+
+    Args:
+        session: What was trained.
+        score: For the card: `mean`, `ci` and how they were come by.
+
+    Returns:
+        The agent folder.
+
+    Raises:
+        Unwritable: A folder cannot be written; the agent still lies in the run.
+    """
+    agent, network = load_agent(session.run / "agent")
+    steps = agent.provenance["steps"]
     try:
-        save_agent(place, dataclasses.replace(agent, score=score), network)
-    except Unwritable as error:
+        # before the agent: by it a resumed run knows the agent folder as its own
+        write_whole(session.run / "score.json", json.dumps(score | {"sha256": agent.sha256}).encode())
+        with SummaryWriter(str(session.run)) as writer:
+            for name, value in zip(("mean", "low", "high"), (score["mean"], *score["ci"]), strict=True):
+                writer.add_scalar(f"evaluation/return_{name}", value, steps)
+        save_agent(session.place, dataclasses.replace(agent, score=score), network)
+    except OSError as error:
         raise Unwritable(f"{error}; the trained agent is in {session.run / 'agent'}") from error
-    return place
+    return session.place
 
 
-def _evaluate(session: Session, config: TrainVictim) -> dict[str, Any]:
-    """Plays the agent as it will be shipped, in half precision, on episodes of another seed than training."""
-    spec = str(session.run / "agent")
-    planned = plan(
-        Evaluation(
-            game=config.game, victim=spec, episodes=session.episodes, seed=1000 + config.seed, sticky=config.sticky
-        )
-    )
-    folder = evaluate(
-        planned, session.run / "evaluation" / planned.cells[0].key, len(os.sched_getaffinity(0)), lambda _: None
-    )
-    (cell,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
-    command = (
-        f"rlattack attack {config.game} --victim {session.agent} --episodes {session.episodes} --seed {cell['seed']}"
-    )
-    if config.sticky is not None:
-        command += f" --sticky {config.sticky:g}"
-    return {
-        "mean": cell["return"]["mean"],
-        "ci": cell["return"]["ci"],
-        "episodes": cell["episodes"],
-        "actions": cell["actions"],
-        "sticky": cell["sticky"],
-        "seed": cell["seed"],
-        "command": command,
-    }
-
-
-def _open(session: Session) -> None:
-    """Makes the run folder, or checks that it is this run and may go on."""
+def _check_run(session: Session) -> None:
+    """Refuses a run folder that is not this run's, or not asked to go on."""
     path = session.run / "config.json"
+    if not path.is_file():
+        if session.resume:
+            raise InvalidInput(f"--resume: {session.run} holds no training run; leave it out to start one")
+        if session.run.is_dir() and any(session.run.iterdir()):
+            raise RunConflict(f"--run {session.run}: holds other files and no run; choose another folder")
+        return
+    try:
+        kept = dict(json.loads(path.read_text(encoding="utf-8"))["training"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
+    for key, value in dataclasses.asdict(session.config).items():
+        if key not in _FREE and kept.get(key) != value:
+            raise RunConflict(
+                f"--run {session.run}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
+            )
+    if not session.resume and (session.run / FILE).exists():
+        raise RunConflict(f"--run {session.run}: holds a training run; add --resume to go on, or choose another folder")
+
+
+def _open(session: Session, card: GameCard) -> None:
+    """Makes the run folder and writes its configuration; a run that goes on may have become longer."""
     content = {
         "schema": "rlattack/training/1",
         "command": session.command,
         "training": dataclasses.asdict(session.config),
+        "rom_sha256": rom_sha256(card),
+        "versions": versions(),
     }
-    if path.is_file():
-        _check_same(path, content)
-        if not session.resume and (session.run / "checkpoint.pt").is_file():
-            raise RunConflict(
-                f"--run {session.run}: holds a training run; add --resume to go on, or choose another folder"
-            )
-        return
-    if session.resume:
-        raise InvalidInput(f"--resume: {session.run} holds no training run; leave it out to start one")
     try:
         session.run.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(content, indent=1).encode())
+        write_whole(session.run / "config.json", json.dumps(content, indent=1).encode())
     except OSError as error:
         raise Unwritable(f"{session.run}: cannot be written ({error.strerror}); choose another --run") from error
 
 
-def _check_same(path: Path, content: dict[str, Any]) -> None:
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))["training"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
-    free = ("steps", "checkpoint_every")  # a run may be made longer
-    for key, value in content["training"].items():
-        if key not in free and kept.get(key) != value:
-            raise RunConflict(
-                f"--run {path.parent}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
-            )
+def _check_place(session: Session) -> None:
+    """Refuses a place for the agent that cannot be written or belongs to another one, before hours of training."""
+    id_ = PurePosixPath(session.agent)
+    if id_.is_absolute() or ".." in id_.parts or not id_.parts:
+        example = f"{session.config.game}/{session.config.algorithm}"
+        raise InvalidInput(f"--agent {session.agent!r}: expected an id such as {example}")
+    taken = find_agent(session.agent) or (session.place if (session.place / "agent.toml").exists() else None)
+    if taken is not None and not _is_own(session, taken):
+        raise InvalidInput(f"--agent {session.agent}: {taken} holds another agent; choose another id or remove it")
+    parent = next(folder for folder in session.place.absolute().parents if folder.exists())
+    if session.place.is_dir():
+        parent = session.place
+    if session.place.is_file() or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise Unwritable(f"--agent {session.agent}: {session.place} cannot be written; choose another id")
 
 
-def _check_place(place: Path, session: Session) -> None:
-    """Refuses to write over another agent, before hours of training."""
-    if not (place / "agent.toml").is_file():
-        return
+def _is_own(session: Session, folder: Path) -> bool:
+    """Whether this run wrote that agent before."""
     try:
-        card: AgentCard = read_agent_card(place)
-    except ContentError as error:
-        raise InvalidInput(f"--agent {session.agent}: {place} holds something else; choose another id") from error
-    config = session.config
-    if (card.game, card.algorithm, card.provenance.get("seed")) != (config.game, config.algorithm, config.seed):
-        raise InvalidInput(f"--agent {session.agent}: {place} holds another agent; choose another id or remove it")
+        written = json.loads((session.run / "score.json").read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(folder.resolve() == session.place.resolve() and read_agent_card(folder).sha256 == written)

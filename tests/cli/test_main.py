@@ -135,7 +135,8 @@ def test_help_is_exit_code_0(capsys):
 def start(folder, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "rlattack.cli.main", *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PLAYERS},
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": PLAYERS},
     )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ CONFIG = {
     "rom_sha256": "ab" * 32,
     "victim_sha256": "cd" * 32,
     "action_names": ["NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"],
-    "configuration": {"cells": [{}] * 10},
+    "cells": ["c0"] * 10,
 }
 
 

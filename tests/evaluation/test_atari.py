@@ -1,4 +1,4 @@
-"""Evaluations on Atari: short games by a network with random weights, and (slow) the published figures on real agents."""
+"""Evaluations on Atari: short games by random weights, and (slow) the published figures on real agents."""
 
 import json
 from pathlib import Path

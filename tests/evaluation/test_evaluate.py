@@ -117,7 +117,7 @@ def test_a_damaged_cell_is_played_again(tmp_path):
 
 def test_a_run_folder_of_another_configuration_is_refused_by_its_first_difference(tmp_path):
     run(tmp_path / "run")
-    with pytest.raises(RunConflict, match=r"holds another configuration: cells.*choose another --run"):
+    with pytest.raises(RunConflict, match=r"configuration: evaluation.seed is 0 there, 1 now; choose another --run"):
         run(tmp_path / "run", seed=1)
 
 

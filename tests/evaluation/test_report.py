@@ -231,9 +231,3 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path, make_run, pong_cell
 def test_the_report_needs_no_extra():
     code = "import sys\nfor name in ('av', 'imageio', 'ale_py', 'huggingface_hub'): sys.modules[name] = None\n"
     subprocess.run([sys.executable, "-c", code + "import rlattack.evaluation.report"], check=True, timeout=120)
-
-
-def test_the_schema_is_the_one_that_evaluations_write():
-    from rlattack.evaluation import report, results
-
-    assert report.SCHEMA == results.SCHEMA

@@ -36,6 +36,16 @@ def test_a_failed_cell_shows_its_status(make_cell):
     assert table([{"attack": "fgsm"}], NUMBERS, {}).groups[0].rows[0].status == "no status"
 
 
+def test_an_interval_of_equal_returns_has_a_star(make_cell):
+    cell = make_cell("f", "fgsm", 0.001, -21.0, 0.0)
+    cell["return"] |= {"ci": [-21.0, -21.0], "degenerate": True}
+    cell["drop"] |= {"return_degenerate": True}
+    made = table([cell], NUMBERS, {})
+    assert rows(made, "mean return")["fgsm"].interval == "[-21.0, -21.0]*"
+    assert rows(made, "fall of return")["fgsm"].interval.endswith("*")
+    assert not rows(made, "win rate")["fgsm"].interval.endswith("*")
+
+
 def test_large_returns_have_no_decimals_and_zero_has_no_sign(make_cell):
     large = table([make_cell("q", "fgsm", 0.1, 15935.4, 0.0)], NUMBERS, {})
     assert rows(large, "mean return")["fgsm"].text == "15935"

@@ -1,0 +1,112 @@
+"""What happens beside learning: checkpoints, curves, and a stop that loses nothing."""
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+__all__ = ["Progress", "Refill"]
+
+_POINTS = 1000
+"""Of a curve over a whole run, about."""
+_GAMES = 100
+"""Whose mean score is a point."""
+
+
+class Progress(BaseCallback):
+    """Acts between updates, when weights and optimiser belong together.
+
+    Args:
+        total: Steps of the whole run.
+        every: Steps between checkpoints.
+        save: Writes a checkpoint.
+        tell: Called with the steps done.
+    """
+
+    def __init__(self, total: int, every: int, save: Callable[[], None], tell: Callable[[int], None]) -> None:
+        super().__init__()
+        self._save, self._tell = save, tell
+        self._every, self._dump_every = every, max(1, total // _POINTS)
+        self._next_save = self._next_dump = 0
+        self._scores: deque[float] = deque(maxlen=_GAMES)
+        self._stop = False
+
+    def _on_training_start(self) -> None:
+        self._next_save = self.num_timesteps + self._every
+        self._next_dump = self.num_timesteps + self._dump_every
+
+    def _on_rollout_start(self) -> None:
+        self._tell(self.num_timesteps)
+        if self.num_timesteps >= self._next_dump:
+            self.dump()
+            self._next_dump = self.num_timesteps + self._dump_every
+        if self._stop or self.num_timesteps >= self._next_save:
+            self._save()
+            self._next_save = self.num_timesteps + self._every
+        if self._stop:
+            raise KeyboardInterrupt
+
+    def _on_step(self) -> bool:
+        self._scores.extend(info["game_score"] for info in self.locals["infos"] if "game_score" in info)
+        return True
+
+    def dump(self) -> None:
+        """Writes one point of every curve."""
+        if self._scores:
+            self.logger.record("rollout/game_score_mean", float(np.mean(self._scores)))
+        assert isinstance(self.model, OnPolicyAlgorithm | OffPolicyAlgorithm)
+        self.model.dump_logs()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Lets Ctrl-C wait for the end of an update, a second or so; a second one does not wait."""
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+            yield
+            return
+
+        def stop(number: int, frame: object) -> None:
+            signal.signal(signal.SIGINT, before)
+            self._stop = True
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if self._stop:  # in the last update
+            raise KeyboardInterrupt
+
+
+class Refill(BaseCallback):
+    """Holds a resumed value learner back until its replay, which is not in a checkpoint, is as full as at its start.
+
+    The restored policy plays meanwhile; by `learning_starts` alone SB3 would let chance play.
+
+    Args:
+        steps: Steps to play before learning goes on.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+        self._until = self._updates = 0
+
+    def _on_training_start(self) -> None:
+        assert isinstance(self.model, OffPolicyAlgorithm)
+        self._until = self.num_timesteps + self._steps
+        self._updates, self.model.gradient_steps = self.model.gradient_steps, 0
+
+    def _on_rollout_start(self) -> None:
+        assert isinstance(self.model, OffPolicyAlgorithm)
+        if self.num_timesteps >= self._until:
+            self.model.gradient_steps = self._updates
+
+    def _on_step(self) -> bool:
+        return True
