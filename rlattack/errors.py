@@ -13,6 +13,7 @@ __all__ = [
     "RunConflict",
     "UnknownName",
     "Unwritable",
+    "WorkerDied",
     "nearest",
 ]
 
@@ -54,6 +55,10 @@ class RunConflict(RlattackError):
 
 class Unwritable(RlattackError, OSError):
     """A folder or disk that cannot be written."""
+
+
+class WorkerDied(RlattackError, RuntimeError):
+    """A worker process ended without a word: mostly the system's answer to too little memory."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ import rlattack
 
 _ROOT = Path(rlattack.__file__).parent
 _LAYERS = [
-    {"errors", "content", "registry", "budget"},
+    {"errors", "content", "registry", "files", "budget"},
     {"games"},
     {"policies"},
     {"attacks"},

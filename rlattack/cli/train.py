@@ -1,17 +1,27 @@
 """`rlattack train`: fits a victim, keeps checkpoints, evaluates it, and leaves an agent folder."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+if TYPE_CHECKING:
+    from rlattack.training import Session
+
 __all__ = ["Train"]
+
+_EVALUATION_SEED = 1000
+"""The run seed of the evaluation is so far from that of the training; attacks begin at 0 too."""
+_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +30,15 @@ class Train:
 
     role: tyro.conf.Positional[Literal["victim"]]
     """What to train."""
-    game: tyro.conf.Positional[str]
-    """The game to learn."""
+    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
+    """Game to learn, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1."""
     algo: Literal["ppo", "a2c", "dqn", "qrdqn"] = "ppo"
-    """The learner, with the settings published for Atari, or Stable-Baselines3's defaults elsewhere."""
+    """The learner, with rl-baselines3-zoo's settings: its Atari ones for images (dqn and qrdqn take 3 GB of memory),
+    its CartPole ones for vectors."""
     steps: int | None = None
     """Agent steps to learn from; 10,000,000 for Atari and 100,000 elsewhere by default."""
     network: Literal["small", "nature"] = "small"
-    """Half the channels of Mnih et al. 2015 (0.9 MB as shipped), or all of them (3.4 MB)."""
+    """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), or all of them (3.5 MB)."""
     learning_rate: float | None = None
     """At the start, falling linearly to 0 (ppo, a2c) or constant (dqn, qrdqn); the published one by default."""
     sticky: float | None = None
@@ -36,69 +47,120 @@ class Train:
     """Of weights, games and exploration."""
     envs: int = 8
     """Copies of the game played at once."""
-    checkpoint_every: int = 100_000
-    """Agent steps between checkpoints."""
+    checkpoint_every: int | None = None
+    """Agent steps between checkpoints; a tenth of the run, at most 100,000, by default."""
     episodes: int = 30
     """Episodes of the evaluation at the end, whose score goes on the agent's card."""
     resume: bool = False
-    """Go on from the run's last checkpoint."""
+    """Go on from the run's last checkpoint; --steps may be larger than before."""
     run: Path | None = None
-    """Run folder; by default runs/train-<game>-<algo>."""
+    """Run folder; by default runs/train-<game>-<algo>. `tensorboard --logdir` on it shows the curves; in Atari
+    rollout/ep_rew_mean counts signs of rewards up to a lost life, as the learner sees them."""
     agent: Annotated[str | None, tyro.conf.arg(metavar="ID")] = None
-    """Id of the agent folder to write; by default <game>/<algo>."""
+    """Id of the agent folder to write under ./agents; by default <game>/<algo>."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rlattack.training.session import Session, train_and_evaluate
-        from rlattack.training.victim import TrainVictim
+        from rlattack.errors import InvalidInput
+        from rlattack.training import ship, train
 
-        atari = self.game.startswith("atari/")
-        config = TrainVictim(
-            game=self.game, algorithm=self.algo, steps=self.steps or (10_000_000 if atari else 100_000), envs=self.envs,
-            network=self.network, learning_rate=self.learning_rate, seed=self.seed, sticky=self.sticky,
-            checkpoint_every=self.checkpoint_every,
-        )  # fmt: skip
-        run = self.run or Path("runs") / f"train-{self.game.replace('/', '-')}-{self.algo}"
-        agent = self.agent or f"{self.game}/{self.algo}"
-        session = Session(
-            config=config, run=run, agent=agent, episodes=self.episodes, resume=self.resume, command=shlex.join(command)
-        )
-        with _bar(config.steps) as tell:
-            folder = train_and_evaluate(session, tell)
-        score = json.loads((run / "score.json").read_text(encoding="utf-8"))
+        if self.episodes < 1:
+            raise InvalidInput(f"--episodes: expected at least 1, got {self.episodes}")
+        session = self._session(command)
+        try:
+            with _StepBar(session.config.steps) as tell:
+                trained = train(session, tell)
+            score = self._evaluate(session, trained)
+        except KeyboardInterrupt:
+            if not (session.run / "checkpoint.pt").exists():
+                raise
+            _say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
+            return _INTERRUPTED
+        folder = ship(session, score)
         low, high = score["ci"]
-        console = Console()
-        console.print(
-            f"mean return {score['mean']:.1f} [{low:.1f}, {high:.1f}] over {score['episodes']} episodes",
-            highlight=False,
-        )
-        console.print(
-            f"[bold]{folder}[/bold] can now be attacked: rlattack attack {self.game} --victim {agent} ...",
-            highlight=False,
-        )
+        _say(f"mean return {score['mean']:.1f} [{low:.1f}, {high:.1f}] over {score['episodes']} episodes")
+        attack = shlex.join(["rlattack", "attack", self.game, "--victim", session.agent])
+        _say(f"[bold]{escape(str(folder))}[/bold] can now be attacked: {escape(attack)} --attack fgsm --eps ...")
         return 0
 
+    def _session(self, command: list[str]) -> "Session":
+        from rlattack.training import Session, TrainVictim
 
-class _bar:  # noqa: N801  # reads as a statement
-    """A progress bar over training steps."""
+        steps = self.steps
+        if steps is None:
+            steps = 10_000_000 if self.game.startswith("atari/") else 100_000
+        every = self.checkpoint_every
+        if every is None:
+            every = min(100_000, max(1, steps // 10))
+        config = TrainVictim(
+            game=self.game, algorithm=self.algo, steps=steps, envs=self.envs, network=self.network,
+            learning_rate=self.learning_rate, seed=self.seed, sticky=self.sticky, checkpoint_every=every,
+        )  # fmt: skip
+        return Session(
+            config=config,
+            run=self.run or Path("runs") / f"train-{self.game.replace('/', '-')}-{self.algo}",
+            agent=self.agent or f"{self.game}/{self.algo}",
+            resume=self.resume,
+            # as it would be typed to train the agent anew
+            command=shlex.join(word for word in command if word != "--resume"),
+        )
+
+    def _evaluate(self, session: "Session", trained: Path) -> dict[str, Any]:
+        """Plays the agent as it will be shipped, in half precision, by the game's protocol and away from its seeds."""
+        from rlattack.cli.progress import EpisodeBar
+        from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+
+        seed = _EVALUATION_SEED + self.seed
+        planned = plan(
+            Evaluation(game=self.game, victim=str(trained), episodes=self.episodes, seed=seed, sticky=self.sticky)
+        )
+        folder = session.run / "evaluation" / planned.cells[0].key
+        with EpisodeBar(planned, quiet=False) as bar:
+            evaluate(planned, folder, len(os.sched_getaffinity(0)), bar.advance)
+        (cell,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
+        command = ["rlattack", "attack", self.game, "--victim", session.agent, "--episodes", str(self.episodes)]
+        command += ["--seed", str(seed)]
+        command += [] if self.sticky is None else ["--sticky", f"{self.sticky:g}"]
+        return {
+            "mean": cell["return"]["mean"],
+            "ci": cell["return"]["ci"],
+            **{key: cell[key] for key in ("episodes", "distinct", "actions", "sticky", "seed")},
+            "command": shlex.join(command),
+        }
+
+
+class _StepBar:
+    """Progress over training steps: a bar in a terminal, a line now and then in a log."""
 
     def __init__(self, total: int) -> None:
+        console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console, disable=not console.is_terminal,
         )  # fmt: skip
+        self._total = total
         self._task = self._bar.add_task("", total=total)
-        self._told = 0
+        self._every = max(1, min(100_000, total // 10))
+        self._told: int | None = None
 
     def __enter__(self) -> Callable[[int], None]:
         self._bar.start()
         return self._tell
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
 
     def _tell(self, steps: int) -> None:
-        self._bar.update(self._task, completed=steps)
-        if not self._bar.console.is_terminal and steps - self._told >= 100_000:
+        if self._told is None:  # a resumed run did not make its first steps in no time
+            self._bar.reset(self._task, completed=steps)
             self._told = steps
-            self._bar.console.print(f"{steps:,} steps", highlight=False, soft_wrap=True)
+        self._bar.update(self._task, completed=steps)
+        if self._bar.disable and steps // self._every > self._told // self._every:
+            _say(f"{steps:,} of {self._total:,} steps", stderr=True)
+            self._told = steps
+
+
+def _say(text: str, *, stderr: bool = False) -> None:
+    Console(stderr=stderr).print(text, highlight=False, soft_wrap=True)

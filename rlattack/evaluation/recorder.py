@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from rlattack.files import write_whole
 from rlattack.policies.base import Output
-from rlattack.policies.folder import write_whole
 
 __all__ = ["Recorder"]
 
@@ -54,5 +54,4 @@ class Recorder:
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {name: np.stack([step[name] for step in self._steps]) for name in self._steps[0]}
         np.savez_compressed(buffer, **arrays)
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, buffer.getvalue())

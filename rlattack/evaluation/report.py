@@ -11,14 +11,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from rlattack.errors import ContentError, Unwritable
+from rlattack.errors import ContentError
 from rlattack.evaluation.clip import Frames, magnification, read_frames, render, still
 from rlattack.evaluation.curves import draw, styles
 from rlattack.evaluation.findings import finding, strongest, title, warnings, win_rule
 from rlattack.evaluation.results import SCHEMA
 from rlattack.evaluation.series import Record, clean_of, label, lines, settings, size
 from rlattack.evaluation.tables import DETAILS, NUMBERS, decimals, mean_return, table, win_rate
-from rlattack.policies.folder import write_whole
+from rlattack.files import write_whole
 
 __all__ = ["write_report"]
 
@@ -49,11 +49,7 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
     page = pages.get_template("report.html.jinja").render(
         runs=shown, sections=[s for run in shown for s in run["sections"]]
     )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, page.encode())
-    except OSError as error:
-        raise Unwritable(f"{out}: cannot be written ({error.strerror or error})") from error
+    write_whole(out, page.encode())
 
 
 def _run(run: Path, anchor: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.judge import Judgement
 from rlattack.evaluation.results import SCHEMA, outcome
 from rlattack.evaluation.rollout import Episode
-from rlattack.policies.folder import write_whole
+from rlattack.files import write_whole
 
 __all__ = ["Run", "run_name"]
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rlattack.errors import RlattackError
+from rlattack.errors import RlattackError, WorkerDied
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Episode, Rollout
 from rlattack.policies import LoadedAgent, load_policy
@@ -85,7 +85,7 @@ def play_cells(cells: list[Cell], shape: Shape, workers: int, clips: Path) -> It
 
     Raises:
         RlattackError: What a worker met that is the input's fault.
-        RuntimeError: A worker died.
+        WorkerDied: A worker process was ended from outside.
     """
     episodes = [cell.episodes for cell in cells]
     if not cells:
@@ -120,8 +120,9 @@ def _collect(results: Any, processes: list[Any]) -> Iterator[Episode | Effort]:
             item = results.get(timeout=1.0)
         except queue.Empty:
             if any(process.exitcode not in (None, 0) for process in processes):
-                raise RuntimeError(
-                    "a worker process died; the finished cells are kept, run the command again"
+                raise WorkerDied(
+                    "a worker process was ended from outside, mostly for want of memory; finished cells are kept: "
+                    "run the command again, with fewer --workers"
                 ) from None
             continue
         if item is None:

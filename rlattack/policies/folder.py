@@ -3,8 +3,6 @@
 import dataclasses
 import hashlib
 import math
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,8 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from rlattack.content import find_card, iterate_cards, read_card
-from rlattack.errors import ContentError, RefusedFile, Unwritable, nearest
+from rlattack.errors import ContentError, RefusedFile, nearest
+from rlattack.files import write_whole
 from rlattack.games.card import parse_table
 from rlattack.policies.archive import read_file
 from rlattack.policies.network import Network, NetworkSpec
@@ -29,7 +28,6 @@ __all__ = [
     "load_agent",
     "read_agent_card",
     "save_agent",
-    "write_whole",
 ]
 
 SCHEMA = "rlattack/agent/1"
@@ -158,28 +156,9 @@ def save_agent(folder: Path, card: AgentCard, network: Network, *, half: bool = 
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())
     values = {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
     table = {"schema": SCHEMA} | values
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / WEIGHTS, raw)
-        write_whole(folder / "agent.toml", tomli_w.dumps(table).encode())
-    except OSError as error:
-        raise Unwritable(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    write_whole(folder / WEIGHTS, raw)
+    write_whole(folder / "agent.toml", tomli_w.dumps(table).encode())
     return card
-
-
-def write_whole(path: Path, raw: bytes) -> None:
-    """Writes a file beside and renames it, so that it is whole or absent whenever the process dies."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def find_agent(name: str) -> Path | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rlattack.errors import RefusedFile, Unwritable
 from rlattack.policies.archive import read_file
-from rlattack.policies.folder import write_whole
+from rlattack.files import write_whole
 from rlattack.policies.tensors import _repacked
 
 __all__ = ["FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]

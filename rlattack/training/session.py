@@ -15,7 +15,8 @@ from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.games import find_game, rom_sha256, with_variant
 from rlattack.games.card import GameCard
 from rlattack.games.training import training_env
-from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent, write_whole
+from rlattack.files import write_whole
+from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent
 from rlattack.training.checkpoint import FILE
 from rlattack.training.config import TrainVictim
 from rlattack.training.victim import train_victim, versions
