@@ -113,8 +113,7 @@ class Judge:
             within: Mask = (rows.min(axis=1) >= low) & (rows.max(axis=1) <= high)
             return within
         lows, highs = self._ball.low.numpy().reshape(1, -1), self._ball.high.numpy().reshape(1, -1)
-        inside: Mask = ((rows >= lows) & (rows <= highs)).all(axis=1)
-        return inside
+        return np.asarray(np.all((rows >= lows) & (rows <= highs), axis=1))
 
     def _kept(self, received: Tensor) -> Tensor:
         before, self._received = self._received, received
