@@ -6,8 +6,10 @@ root mean square (l2), the mean (l1); for l0 it is the number of pixels.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from rlattack.errors import BudgetError, nearest
 
-__all__ = ["NORMS", "SPACES", "Ball", "Budget", "Norm", "Sizes", "Unit"]
+__all__ = ["NORMS", "SPACES", "Ball", "Budget", "Norm", "Sizes", "Unit", "is_stack"]
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Unit = Literal["unit", "raw", "sigma"]
@@ -60,8 +62,8 @@ class Budget:
         """Fits the budget to an observation space.
 
         Args:
-            space: One observation: a Box of images (frames, height, width) or of state vectors (features,).
-            newest: Only the newest frame may change (always so for l0 on images).
+            space: One observation: a Box of stacked frames, of one image, or of state vectors.
+            newest: Only the newest of stacked frames may change (always so for l0).
             deviation: Standard deviation of each entry, for `sigma`.
 
         Raises:
@@ -69,29 +71,28 @@ class Budget:
         """
         if not isinstance(space, Box):
             raise BudgetError(f"expected observations in a Box, got {space}")
-        images = len(space.shape) == 3
         scale = self._scale(space, deviation)
-        low, high = (torch.from_numpy(bound).float()[None] for bound in (space.low, space.high))
+        low, high = _bound(space.low), _bound(space.high)
         where = torch.ones(1, *space.shape)
-        if images and (newest or self.norm == "l0"):
+        if is_stack(space) and (newest or self.norm == "l0"):
             where[:, :-1] = 0
         entries = int(where.sum())
-        self._check_size(space, entries, scale)
+        self._check_size(space, entries, scale if isinstance(scale, float) else float(scale.min()))
         radius = {"linf": 1.0, "l2": math.sqrt(entries), "l1": float(entries), "l0": 1.0}[self.norm] * self.eps
         return Ball(self.norm, radius, scale, low, high, where, entries, self.grid, everywhere=entries == where.numel())
 
-    def _scale(self, space: Box, deviation: Tensor | None) -> Tensor:
+    def _scale(self, space: Box, deviation: Tensor | None) -> Tensor | float:
         if self.space == "raw":
-            return torch.ones(1)
+            return 1.0
         if self.space == "unit":
             if not (space.low == 0).all() or not (space.high == 255).all():
                 raise BudgetError(f"--space unit is for pixels in 0..255, this game shows {space}; use --space raw")
-            return torch.full((1,), 255.0)
+            return 255.0
         if deviation is None:
             raise BudgetError("--space sigma needs an agent that ships observation statistics; use --space raw")
         return deviation.float()[None]
 
-    def _check_size(self, space: Box, entries: int, scale: Tensor) -> None:
+    def _check_size(self, space: Box, entries: int, least: float) -> None:
         if self.norm == "l0":
             if self.eps > entries:
                 raise BudgetError(f"--eps: {self.eps:g} pixels asked for, an observation has {entries}")
@@ -100,9 +101,9 @@ class Budget:
                     "--norm l0 sets entries to the ends of their range, and this game's have none; use linf"
                 )
             return
-        width = float((torch.from_numpy(space.high).double() - torch.from_numpy(space.low).double()).max())
-        if self.eps * float(scale.min()) > width:
-            most = width / float(scale.min())
+        width = float((space.high.astype(np.float64) - space.low.astype(np.float64)).max())
+        if self.eps * least > width:
+            most = width / least
             raise BudgetError(
                 f"--eps: {self.eps:g} is more than the whole range of an entry, {most:g} in --space {self.space}"
             )
@@ -111,7 +112,7 @@ class Budget:
         if space.dtype != "uint8":
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
         per_entry = {"linf": 1.0, "l2": math.sqrt(entries), "l1": float(entries)}[self.norm]
-        if self.eps * per_entry * float(scale.max()) < 1.0 - 1e-9:
+        if self.eps * per_entry * least < 1.0 - 1e-9:
             raise BudgetError(
                 f"--grid: eps {self.eps:g} is below one grey level, so no byte can change; leave out --grid or raise eps"
             )
@@ -136,9 +137,11 @@ class Ball:
 
     norm: Norm
     radius: float
-    scale: Tensor
-    low: Tensor
-    high: Tensor
+    scale: Tensor | float
+    """Of one unit of the budget in the game's range: one number, or one an entry (1, *observation)."""
+    low: Tensor | float
+    high: Tensor | float
+    """Ends of the range: one number where all entries share it."""
     where: Tensor
     """1 where an entry may change, 0 elsewhere; shape (1, *observation)."""
     entries: int
@@ -153,7 +156,7 @@ class Ball:
             delta = delta * self.where
         if self.norm == "linf":
             limit = self.scale * self.radius
-            delta = torch.minimum(torch.maximum(delta, -limit), limit)
+            delta = _clip(delta, -limit, limit)
         elif self.norm == "l2":
             norm = self._flat(delta / self.scale).norm(dim=1)
             delta = delta * self._rows((self.radius / norm.clamp_min(1e-30)).clamp_max(1.0), delta)
@@ -166,7 +169,7 @@ class Ball:
         if self.grid:
             # a hair of tolerance: one whole grey level must not fall to 0 because 1/255 has no exact float
             delta = torch.trunc(delta * (1 + 1e-6))
-        return torch.minimum(torch.maximum(clean + delta, self.low), self.high)
+        return _clip(delta.add_(clean), self.low, self.high)
 
     def ascend(self, point: Tensor, grad: Tensor, step: float) -> Tensor:
         """Moves from `point` in the direction of steepest ascent by a step of that norm; `project` must follow.
@@ -176,12 +179,12 @@ class Ball:
         """
         slope = grad if self.everywhere else grad * self.where
         if self.norm == "linf":
-            return point + (self.scale * step) * slope.sign()
+            return slope.sign().mul_(self.scale * step).add_(point)
         slope = slope * self.scale
         if self.norm == "l2":
             norm = self._flat(slope).norm(dim=1).clamp_min(1e-30)
             return point + self.scale * slope * self._rows(step / norm, slope)
-        ends = torch.where(slope > 0, self.high, self.low)
+        ends = torch.where(slope > 0, _as_tensor(self.high), _as_tensor(self.low))
         flat, room = self._flat(slope).abs(), self._flat((ends - point) / self.scale)
         if self.norm == "l1":
             return point + self._unflat(_spend(flat, room.clamp(-step, step), step), point) * self.scale
@@ -225,6 +228,28 @@ class Ball:
     @staticmethod
     def _rows(values: Tensor, like: Tensor) -> Tensor:
         return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def is_stack(space: Box) -> bool:
+    """Whether observations are stacked frames (frames, height, width), oldest first, and not one (h, w, c) image."""
+    return len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])
+
+
+def _bound(values: npt.NDArray[Any]) -> Tensor | float:
+    """The end of a range, as one number where all entries share it: clipping to a number is several times faster."""
+    first = float(values.flat[0])
+    return first if (values == first).all() else torch.from_numpy(values).float()[None]
+
+
+def _as_tensor(bound: Tensor | float) -> Tensor:
+    return torch.tensor(bound) if isinstance(bound, float) else bound
+
+
+def _clip(values: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+    """Clips a tensor that nobody else holds."""
+    if isinstance(low, float) and isinstance(high, float):
+        return values.clamp_(low, high)
+    return torch.minimum(torch.maximum(values, _as_tensor(low)), _as_tensor(high))
 
 
 def _onto_l1(delta: Tensor, radius: float) -> Tensor:

@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from gymnasium import Space
+from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.attacks.base import Attack
 from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Target
+from rlattack.budget import is_stack
 from rlattack.errors import InvalidInput
 from rlattack.policies.base import Policy
 
@@ -50,7 +52,7 @@ class Attacker:
     ) -> None:
         if model not in MODELS:
             raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
-        if model == "frame" and len(space.shape or ()) != 3:
+        if model == "frame" and not (isinstance(space, Box) and is_stack(space)):
             raise InvalidInput(
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
             )

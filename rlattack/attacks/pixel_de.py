@@ -130,6 +130,11 @@ class _Search:
         row = (genes[..., 0] * height).long().clamp_(max=height - 1)
         column = (genes[..., 1] * self.width).long().clamp_(max=self.width - 1)
         place = self.places[row * self.width + column]
-        low, high = self.ball.low.flatten()[place], self.ball.high.flatten()[place]
+        low, high = (_entries(end, points)[place] for end in (self.ball.low, self.ball.high))
         value = low + genes[..., 2] * (high - low)
         return points.scatter_(1, place, value).view(-1, *self.obs.shape[1:])
+
+
+def _entries(end: Tensor | float, points: Tensor) -> Tensor:
+    """The end of the range of every entry, shape (entries,)."""
+    return torch.as_tensor(end).flatten().expand(points.shape[1])

@@ -43,9 +43,6 @@ class Judge:
         self._ball = ball
         self._held = held
         self._norm = NORMS.index(ball.norm)
-        low, high = ball.low, ball.high
-        uniform = bool((low == low.flatten()[0]).all() and (high == high.flatten()[0]).all())
-        self._bounds = (float(low.flatten()[0]), float(high.flatten()[0])) if uniform else None
         self._received: Tensor | None = None
         self._fresh = torch.ones(slots, dtype=torch.bool)
         self._attacked = np.zeros(slots, dtype=np.int64)
@@ -91,9 +88,9 @@ class Judge:
         """linf, l2, l1 and l0 norms of each row, shape (slots, 4); numpy, which is faster here than torch."""
         delta = np.subtract(point.numpy(), centre.numpy()).reshape(len(point), -1)
         np.abs(delta, out=delta)
-        scale = self._ball.scale.numpy().reshape(-1)
-        if len(scale) > 1:
-            delta /= scale
+        scale = self._ball.scale
+        if not isinstance(scale, float):
+            delta /= scale.numpy().reshape(1, -1)
         bits = delta.view(np.int32)  # counted twice as fast as floats
         sizes = np.empty((len(delta), 4))
         sizes[:, 0] = delta.max(axis=1)
@@ -102,17 +99,16 @@ class Judge:
         sizes[:, 1] = np.sqrt(np.vecdot(delta, delta))
         sizes[:, 2] = delta.sum(axis=1)
         sizes[:, 3] = [np.count_nonzero(row) for row in bits]
-        if len(scale) == 1:
+        if isinstance(scale, float):
             sizes[:, :3] /= scale
         return sizes
 
     def _in_space(self, received: Tensor) -> Mask:
-        rows = received.numpy().reshape(len(received), -1)
-        if self._bounds is not None:
-            low, high = self._bounds
+        rows, low, high = received.numpy().reshape(len(received), -1), self._ball.low, self._ball.high
+        if isinstance(low, float) and isinstance(high, float):
             within: Mask = (rows.min(axis=1) >= low) & (rows.max(axis=1) <= high)
             return within
-        lows, highs = self._ball.low.numpy().reshape(1, -1), self._ball.high.numpy().reshape(1, -1)
+        lows, highs = (torch.as_tensor(bound).numpy().reshape(1, -1) for bound in (low, high))
         return np.asarray(np.all((rows >= lows) & (rows <= highs), axis=1))
 
     def _kept(self, received: Tensor) -> Tensor:

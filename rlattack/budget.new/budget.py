@@ -1,0 +1,115 @@
+"""How large a perturbation may be, and whether that makes sense for what a game shows.
+
+In every norm `eps` is the size per entry, so that norms compare as in Huang et al. 2017: the largest entry (linf), the
+root mean square (l2), the mean (l1); for l0 it is the number of pixels.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Box
+from torch import Tensor
+
+from rlattack.budget.ball import Ball
+from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
+from rlattack.errors import BudgetError, nearest
+
+__all__ = ["NORMS", "SPACES", "Budget", "Norm", "Unit"]
+
+Norm = Literal["linf", "l2", "l1", "l0"]
+Unit = Literal["unit", "raw", "sigma"]
+NORMS: tuple[Norm, ...] = get_args(Norm)
+SPACES: tuple[Unit, ...] = get_args(Unit)
+_BALLS: dict[Norm, type[Ball]] = {"linf": LinfBall, "l2": L2Ball, "l1": L1Ball, "l0": L0Ball}
+_UNBOUNDED = 1e30
+"""Environments write the largest float where they mean no bound; nothing larger than this is a size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How large a perturbation may be.
+
+    Raises:
+        BudgetError: An unknown norm or space, a size that is not a positive number, or a fraction of a pixel.
+    """
+
+    norm: Norm = "linf"
+    eps: float
+    """Size per entry in units of `space`; the number of pixels for l0."""
+    space: Unit = "unit"
+    """`unit`: pixels over 255. `raw`: the game's own range. `sigma`: standard deviations of each entry."""
+    grid: bool = False
+    """Perturbed pixels are whole bytes, rounded towards the clean value."""
+
+    def __post_init__(self) -> None:
+        """Checks the budget for itself; `ball` checks it against the observations."""
+        if self.norm not in NORMS:
+            close = nearest(self.norm, NORMS)
+            raise BudgetError(f"--norm: expected one of {', '.join(NORMS)}, got {self.norm!r}{close}")
+        if self.space not in SPACES:
+            close = nearest(self.space, SPACES)
+            raise BudgetError(f"--space: expected one of {', '.join(SPACES)}, got {self.space!r}{close}")
+        if not (math.isfinite(self.eps) and self.eps > 0):
+            raise BudgetError(f"--eps: expected a number above 0, got {self.eps:g}; the clean game is played anyway")
+        if self.norm == "l0" and self.eps != int(self.eps):
+            raise BudgetError(f"--eps: with --norm l0 it is a whole number of pixels, got {self.eps:g}")
+
+    def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
+        """Fits the budget to an observation space.
+
+        Args:
+            space: One observation: a Box of images (frames, height, width), oldest first, or of anything else, such as
+                state vectors (features,).
+            newest: Only the newest frame may change (always so for l0 on images).
+            deviation: Standard deviation of each entry, for `sigma`.
+
+        Raises:
+            BudgetError: The space and the budget do not fit, or the budget is larger than the space.
+        """
+        if not isinstance(space, Box):
+            raise BudgetError(f"expected observations in a Box, got {space}")
+        shape = space.shape
+        if len(shape) == 3 and (newest or self.norm == "l0"):
+            if shape[2] < min(shape[:2]):
+                raise BudgetError(f"expected images (frames, height, width), got {shape}: put the frames first")
+            shape = shape[1:]
+        entries = math.prod(shape)
+        scale = self._scale(space, deviation)
+        self._check_size(space, entries, scale)
+        kind = _BALLS[self.norm]
+        low, high = (torch.from_numpy(bound.astype(np.float32))[None] for bound in (space.low, space.high))
+        return kind(self.norm, kind.radius_of(self.eps, entries), scale, low, high, entries, self.grid)
+
+    def _scale(self, space: Box, deviation: Tensor | None) -> Tensor:
+        if self.space == "raw":
+            return torch.ones(1)
+        if self.space == "unit":
+            if not (space.low == 0).all() or not (space.high == 255).all():
+                raise BudgetError(f"--space unit is for pixels in 0..255, this game shows {space}; use --space raw")
+            return torch.full((1,), 255.0)
+        if deviation is None:
+            raise BudgetError("--space sigma needs an agent that ships observation statistics; use --space raw")
+        if deviation.shape != space.shape or not ((deviation > 0) & deviation.isfinite()).all():
+            raise BudgetError(f"--space sigma: expected a deviation above 0 for each entry of {space.shape}")
+        return deviation.float()[None]
+
+    def _check_size(self, space: Box, entries: int, scale: Tensor) -> None:
+        if self.grid and space.dtype != np.uint8:
+            raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
+        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+        if self.norm == "l0":
+            if self.eps > entries:
+                raise BudgetError(f"--eps: {self.eps:g} pixels asked for, a frame has {entries}")
+            if max(abs(low).max(), abs(high).max()) > _UNBOUNDED:
+                raise BudgetError("--norm l0 sets entries to the ends of their range, and here they have none; use linf")
+            return
+        smallest, largest = float(scale.min()), float(scale.max())
+        most = min((high - low).max() / smallest, _UNBOUNDED / largest)
+        if self.eps > most * (1 + 1e-9):
+            raise BudgetError(f"--eps: {self.eps:g} is more than an entry's whole range, {most:g} in --space {self.space}")
+        if self.grid and _BALLS[self.norm].radius_of(self.eps, entries) * largest < 1 - 1e-9:
+            raise BudgetError(f"--grid: no byte can change, eps {self.eps:g} is below one grey level; raise it")
