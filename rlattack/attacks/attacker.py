@@ -37,7 +37,7 @@ class Attacker:
 
     Raises:
         BudgetError: The budget does not fit the space.
-        InvalidInput: The model does not fit the space, or the attack's parameters do not fit the game.
+        InvalidInput: The policy or the model does not fit the space, or the attack's parameters do not fit the game.
     """
 
     def __init__(
@@ -56,13 +56,18 @@ class Attacker:
             raise InvalidInput(
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
             )
+        self.ball = attack.budget.ball(space, newest=model == "frame", deviation=deviation)
+        shape = tuple(self.ball.low.shape[1:])
+        if tuple(policy.observation) != shape:
+            raise InvalidInput(
+                f"the policy sees observations of shape {tuple(policy.observation)}, the game shows {shape}"
+            )
         attack.check(policy.actions)
         self.attack, self.slots, self.model, self.space = attack, slots, model, space
         self.grid = attack.budget.grid
-        self.ball = attack.budget.ball(space, newest=model == "frame", deviation=deviation)
         self.target = Target(policy, slots, attack.knowledge)
         self.rng = Streams(slots)
-        self._frames = _HeldFrames(slots, space.shape or ()) if model == "frame" else None
+        self._frames = _HeldFrames(slots, shape) if model == "frame" else None
 
     def restart(self, slots: npt.NDArray[np.int64], seeds: list[np.random.SeedSequence]) -> None:
         """Starts new episodes: clears frames held and recurrent state, and gives each slot its random stream."""
@@ -80,15 +85,15 @@ class Attacker:
             active: Slots that play; the others are carried along unperturbed and uncounted. All by default.
 
         Returns:
-            What the victim receives, same shape: inside the budget and the space.
+            What the victim receives, a new tensor of that shape: inside the budget and the space.
         """
         active = np.ones(self.slots, dtype=np.bool_) if active is None else active
         self.rng.active = active
         self.target.begin(clean, active)
         base = clean if self._frames is None else self._frames.base(clean, active)
-        received = self.ball.project(self.attack.perturb(self.target, base, self.ball, self.rng), base)
+        received = self.ball.settle(self.attack.perturb(self.target, base, self.ball, self.rng), base)
         if not active.all():
-            received = torch.where(torch.from_numpy(active).view(-1, *[1] * (clean.ndim - 1)), received, clean)
+            received = torch.where(_rows(active, clean), received, clean)
         if self._frames is not None:
             received = self._frames.keep(received, clean, active)
         self.target.advance(received, active)
@@ -99,29 +104,34 @@ class _HeldFrames:
     """The frames that the victims received so far: in the `frame` model they stay as they were received."""
 
     def __init__(self, slots: int, shape: tuple[int, ...]) -> None:
-        self.fresh = torch.ones(slots, dtype=torch.bool)
-        self._received = self._clean = torch.zeros(slots, *shape)
+        self.fresh: Mask = np.ones(slots, dtype=np.bool_)
+        self._received = torch.zeros(slots, shape[0] - 1, *shape[1:])
+        self._shown = torch.zeros(slots, 1, *shape[1:])
 
     def base(self, clean: Tensor, active: Mask) -> Tensor:
         """The received older frames and the clean newest one; a first observation is all clean."""
-        older = ~self.fresh & torch.from_numpy(active)
-        if not clean[older, :-1].equal(self._clean[older, 1:]):
+        older = active & ~self.fresh
+        moved = (clean[:, -2:-1] == self._shown).flatten(1).all(dim=1).numpy()
+        if clean.shape[1] > 1 and (older & ~moved).any():
             raise InvalidInput(
                 "--model frame is for stacked frames, oldest first; this game's observations do not shift"
             )
-        base = torch.cat([self._received[:, 1:], clean[:, -1:]], dim=1)
-        return torch.where(older.view(-1, 1, 1, 1), base, clean)
+        base = torch.cat([self._received, clean[:, -1:]], dim=1)
+        return base if older.all() else torch.where(_rows(older, clean), base, clean)
 
     def keep(self, received: Tensor, clean: Tensor, active: Mask) -> Tensor:
         """Holds what was received; copies of the first frame that fill a fresh stack are the frame the camera saw."""
-        playing = torch.from_numpy(active)
-        fresh = self.fresh & playing
+        fresh = self.fresh & active
         if fresh.any():
-            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & fresh[:, None]
+            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & torch.from_numpy(fresh)[:, None]
             older = torch.where(copies[..., None, None], received[:, -1:], received[:, :-1])
             received = torch.cat([older, received[:, -1:]], dim=1)
-        self.fresh &= ~playing
-        rows = playing.view(-1, 1, 1, 1)
-        self._received = torch.where(rows, received, self._received)
-        self._clean = torch.where(rows, clean, self._clean)
+        self.fresh &= ~active
+        # copies, since both tensors belong to the caller
+        self._received = torch.where(_rows(active, clean), received[:, 1:], self._received)
+        self._shown = torch.where(_rows(active, clean), clean[:, -1:], self._shown)
         return received
+
+
+def _rows(mask: Mask, like: Tensor) -> Tensor:
+    return torch.from_numpy(mask).view(-1, *[1] * (like.ndim - 1))

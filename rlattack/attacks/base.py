@@ -45,7 +45,7 @@ class Attack(ABC, Generic[Config]):
 
     @abstractmethod
     def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
-        """Returns perturbed observations; the caller projects them once more.
+        """Returns perturbed observations, which the caller projects and, with `grid`, rounds.
 
         Args:
             victim: Outputs and gradients of the policy under attack.

@@ -1,7 +1,7 @@
 """Noise of the same size: the control that every attack is read against (DESIGN rule 7).
 
-It takes the step that FGSM takes, along a random direction: random signs (linf), a scaled gaussian (l2), random entries
-pushed to random ends of their range until the budget is spent (l1), random pixels set to black or white (l0).
+It goes as far as `fgsm` or `pixel` of its norm, in a random direction: random signs (linf), a scaled gaussian (l2),
+random entries pushed to random ends of their range until the budget is spent (l1), random pixels set to random ends (l0).
 """
 
 from typing import ClassVar
@@ -24,6 +24,4 @@ class Noise(Attack[NoParameters]):
 
     def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
         """See `Attack`."""
-        shape = obs.shape[1:]
-        direction = rng.signs(*shape) if ball.norm == "linf" else rng.normal(*shape)
-        return ball.ascend(obs, direction, ball.radius)
+        return ball.random_step(obs, rng)

@@ -1,40 +1,41 @@
 """What a gradient attack climbs: the victim's loss at its own clean choice, or at a target action."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
+from rlattack.attacks.base import Attack
 from rlattack.attacks.target import Target
 from rlattack.errors import InvalidInput
 from rlattack.policies.base import Output
 
-__all__ = ["Objective"]
+__all__ = ["GradientAttack", "Objective"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Objective:
-    """A loss to ascend, summed over the batch.
+    """A loss to ascend, summed over the batch; the parameters that every gradient attack has.
 
-    Untargeted: away from the victim's greedy action on the clean observation (Huang et al. 2017). Targeted: towards an action.
-
-    Attributes:
-        loss: `ce`: cross-entropy of the action distribution. `margin`: the best other score minus the label's (Carlini &
-            Wagner 2017, f6), whose gradient does not vanish when the victim is certain.
-        target: None for untargeted, an action number, or `least`: the clean distribution's least likely action.
+    Untargeted: away from the victim's greedy action on the clean observation (Huang et al. 2017, sec. 3).
     """
 
     loss: Literal["ce", "margin"] = "ce"
+    """`ce`: cross-entropy of the action distribution. `margin`: the best other score minus the label's (Carlini and
+    Wagner 2017, f6), whose gradient does not vanish when the victim is certain."""
     target: int | Literal["least"] | None = None
+    """An action to push towards, or `least`, the clean distribution's least likely one; untargeted by default."""
 
     def check(self, actions: int) -> None:
-        """Checks the target against the game.
+        """Checks the parameters against the number of actions.
 
         Raises:
-            InvalidInput: No such action.
+            InvalidInput: No such action, or no other action than one.
         """
+        if actions < 2:
+            raise InvalidInput(f"expected a game with a choice of actions, got {actions}")
         if isinstance(self.target, int) and not 0 <= self.target < actions:
             raise InvalidInput(f"target: expected an action 0 to {actions - 1} or 'least', got {self.target}")
 
@@ -55,5 +56,19 @@ class Objective:
     def _goal(self, victim: Target) -> Tensor:
         if self.target is None:
             return victim.labels
-        scores = victim.clean_output.scores
-        return scores.argmin(dim=1) if self.target == "least" else torch.full_like(scores.argmin(dim=1), self.target)
+        if self.target == "least":
+            return victim.clean_output.scores.argmin(dim=1)
+        return torch.full((victim.slots,), self.target)
+
+
+Config = TypeVar("Config", bound=Objective)
+
+
+class GradientAttack(Attack[Config]):
+    """An attack whose parameters say what it climbs."""
+
+    config_type: ClassVar[type[Any]] = Objective
+
+    def check(self, actions: int) -> None:
+        """See `Attack`."""
+        self.config.check(actions)

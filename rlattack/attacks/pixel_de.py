@@ -78,7 +78,8 @@ class _Search:
     def __init__(self, victim: Target, obs: Tensor, ball: Ball, slots: Tensor) -> None:
         self.victim, self.obs, self.ball, self.slots = victim, obs, ball, slots
         self.labels = victim.labels
-        self.places = ball.where[0].flatten().nonzero()[:, 0]  # the entries that may change
+        entries = obs[0].numel()
+        self.places = torch.arange(entries - ball.entries, entries)  # those that may change
         self.width = obs.shape[-1]
 
     def open(self, genes: Tensor) -> None:

@@ -37,7 +37,7 @@ class Streams:
 
     def laplace(self, *shape: int) -> Tensor:
         """Standard Laplace, float32."""
-        return self._draw(shape, lambda rng: rng.laplace(size=shape).astype(np.float32))
+        return self._draw(shape, lambda rng: rng.standard_exponential(shape, dtype=np.float32)).mul_(self.signs(*shape))
 
     def signs(self, *shape: int) -> Tensor:
         """-1 or 1 with equal probability, float32; one random bit each."""
@@ -58,8 +58,6 @@ class Streams:
 
     def _draw(self, shape: tuple[int, ...], draw: Callable[[np.random.Generator], Array]) -> Tensor:
         drawn = np.zeros((len(self.generators), *shape), dtype=np.float32)
-        for slot in np.flatnonzero(
-            self.active
-        ):  # drawing costs far more than this loop: about 1 ns a bit, 5 ns a normal
+        for slot in np.flatnonzero(self.active):  # drawing costs more than this loop: 1 ns a bit, 5 ns a normal
             drawn[slot] = draw(self.generators[slot])
         return torch.from_numpy(drawn)

@@ -23,7 +23,7 @@ class Target:
     Args:
         policy: The victim, or the surrogate that the attack is crafted on.
         slots: Number of slots.
-        knowledge: `query` refuses gradients; `none` and `white` do not (a surrogate's weights are known).
+        knowledge: What the attack declared: `query` refuses gradients, `none` every question.
     """
 
     def __init__(self, policy: Policy, slots: int, knowledge: Knowledge) -> None:
@@ -58,6 +58,7 @@ class Target:
 
     def __call__(self, obs: Tensor) -> Output:
         """Outputs for the whole batch, (slots, *observation): one query a slot."""
+        self._allow("white", "query")
         self.queries += self._active
         with torch.no_grad():
             return self._remember(obs, self.policy(obs, self.state))
@@ -72,7 +73,8 @@ class Target:
         Returns:
             Scores, shape (m, actions).
         """
-        np.add.at(self.queries, slots.numpy(), 1)
+        self._allow("white", "query")
+        self.queries += np.bincount(slots.numpy(), minlength=self.slots)
         missing = -len(obs) % self.slots
         padded, owners = (
             torch.cat([obs, obs[:1].expand(missing, *obs.shape[1:])]),
@@ -87,8 +89,7 @@ class Target:
 
     def gradient(self, obs: Tensor, loss: Callable[[Output], Tensor]) -> Tensor:
         """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot."""
-        if self._knowledge == "query":
-            raise PermissionError("an attack declared as `query` asked for a gradient")
+        self._allow("white")
         self.gradients += self._active
 
         def remembering(out: Output) -> Tensor:
@@ -115,6 +116,10 @@ class Target:
             assert fresh is not None
             self.state = self.state.clone()
             self.state[slots] = fresh[slots]
+
+    def _allow(self, *knowledge: Knowledge) -> None:
+        if self._knowledge not in knowledge:
+            raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{knowledge[-1]}`")
 
     def _remember(self, obs: Tensor, out: Output) -> Output:
         if obs is self._clean:

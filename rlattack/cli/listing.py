@@ -92,6 +92,10 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     console = Console()
     console.print(table)
+    if kind == "games":
+        console.print(
+            "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions", highlight=False
+        )
     if kind == "attacks":
         for row in rows:
             if row["parameters"]:

@@ -26,7 +26,7 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train a victim with Stable-Baselines3; killed, the same command with --resume goes on from the last checkpoint."""
+    """Train a victim with Stable-Baselines3; if killed, the same command with --resume goes on from its checkpoint."""
 
     role: tyro.conf.Positional[Literal["victim"]]
     """What to train."""
@@ -40,7 +40,7 @@ class Train:
     network: Literal["small", "nature"] = "small"
     """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), or all of them (3.5 MB)."""
     learning_rate: float | None = None
-    """At the start, falling linearly to 0 (ppo, a2c) or constant (dqn, qrdqn); the published one by default."""
+    """At the start; it falls linearly to 0, but for dqn and qrdqn on images. The published one by default."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     seed: int = 0

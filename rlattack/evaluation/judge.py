@@ -43,6 +43,7 @@ class Judge:
         self._ball = ball
         self._held = held
         self._norm = NORMS.index(ball.norm)
+        self._low, self._high = _bound(ball.low), _bound(ball.high)
         self._received: Tensor | None = None
         self._fresh = torch.ones(slots, dtype=torch.bool)
         self._attacked = np.zeros(slots, dtype=np.int64)
@@ -88,9 +89,9 @@ class Judge:
         """linf, l2, l1 and l0 norms of each row, shape (slots, 4); numpy, which is faster here than torch."""
         delta = np.subtract(point.numpy(), centre.numpy()).reshape(len(point), -1)
         np.abs(delta, out=delta)
-        scale = self._ball.scale
-        if not isinstance(scale, float):
-            delta /= scale.numpy().reshape(1, -1)
+        scale = self._ball.scale.numpy().reshape(1, -1)
+        if scale.size > 1:
+            delta /= scale
         bits = delta.view(np.int32)  # counted twice as fast as floats
         sizes = np.empty((len(delta), 4))
         sizes[:, 0] = delta.max(axis=1)
@@ -99,17 +100,16 @@ class Judge:
         sizes[:, 1] = np.sqrt(np.vecdot(delta, delta))
         sizes[:, 2] = delta.sum(axis=1)
         sizes[:, 3] = [np.count_nonzero(row) for row in bits]
-        if isinstance(scale, float):
+        if scale.size == 1:
             sizes[:, :3] /= scale
         return sizes
 
     def _in_space(self, received: Tensor) -> Mask:
-        rows, low, high = received.numpy().reshape(len(received), -1), self._ball.low, self._ball.high
-        if isinstance(low, float) and isinstance(high, float):
-            within: Mask = (rows.min(axis=1) >= low) & (rows.max(axis=1) <= high)
+        rows = received.numpy().reshape(len(received), -1)
+        if self._low.size == self._high.size == 1:
+            within: Mask = (rows.min(axis=1) >= self._low[0]) & (rows.max(axis=1) <= self._high[0])
             return within
-        lows, highs = (torch.as_tensor(bound).numpy().reshape(1, -1) for bound in (low, high))
-        return np.asarray(np.all((rows >= lows) & (rows <= highs), axis=1))
+        return np.asarray(np.all((rows >= self._low) & (rows <= self._high), axis=1))
 
     def _kept(self, received: Tensor) -> Tensor:
         before, self._received = self._received, received
@@ -119,3 +119,9 @@ class Judge:
         kept = (received[:, :-1] == before[:, 1:]).flatten(1).all(dim=1) | self._fresh
         self._fresh[:] = False
         return kept
+
+
+def _bound(end: Tensor) -> npt.NDArray[np.float32]:
+    """The end of a range, as one number where all entries share it: two passes over the observations less."""
+    values: npt.NDArray[np.float32] = end.numpy().reshape(-1)
+    return values[:1] if (values == values[0]).all() else values

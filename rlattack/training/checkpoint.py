@@ -10,9 +10,9 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from rlattack.errors import RefusedFile, Unwritable
-from rlattack.policies.archive import read_file
+from rlattack.errors import RefusedFile
 from rlattack.files import write_whole
+from rlattack.policies.archive import read_file
 from rlattack.policies.tensors import _repacked
 
 __all__ = ["FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
@@ -70,14 +70,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """
     buffer = io.BytesIO()
     torch.save({"steps": checkpoint.steps, "policy": checkpoint.policy, "optimizer": checkpoint.optimizer}, buffer)
-    try:
-        write_whole(folder / FILE, buffer.getvalue())
-        write_whole(folder / "progress.json", json.dumps({"steps": checkpoint.steps}).encode())
-    except OSError as error:
-        reason = error.strerror or error
-        raise Unwritable(
-            f"{folder}: the checkpoint of step {checkpoint.steps:,} cannot be written ({reason}); the last one stands"
-        ) from error
+    write_whole(folder / FILE, buffer.getvalue())
+    write_whole(folder / "progress.json", json.dumps({"steps": checkpoint.steps}).encode())
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

@@ -28,7 +28,7 @@ class TrainVictim:
     network: NetworkSize = "small"
     """Of games that show images."""
     learning_rate: float | None = None
-    """At the start, falling linearly to 0 (PPO, A2C) or constant; None for the published one."""
+    """At the start; it falls linearly to 0, but for DQN and QRDQN on images. None for the published one."""
     seed: int = 0
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""

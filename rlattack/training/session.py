@@ -12,10 +12,10 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
+from rlattack.files import write_whole
 from rlattack.games import find_game, rom_sha256, with_variant
 from rlattack.games.card import GameCard
 from rlattack.games.training import training_env
-from rlattack.files import write_whole
 from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent
 from rlattack.training.checkpoint import FILE
 from rlattack.training.config import TrainVictim
@@ -126,10 +126,9 @@ def _open(session: Session, card: GameCard) -> None:
         "command": session.command,
         "training": dataclasses.asdict(session.config),
         "rom_sha256": rom_sha256(card),
-        "versions": versions(),
+        "versions": versions(card),
     }
     try:
-        session.run.mkdir(parents=True, exist_ok=True)
         write_whole(session.run / "config.json", json.dumps(content, indent=1).encode())
     except OSError as error:
         raise Unwritable(f"{session.run}: cannot be written ({error.strerror}); choose another --run") from error
@@ -143,7 +142,9 @@ def _check_place(session: Session) -> None:
         raise InvalidInput(f"--agent {session.agent!r}: expected an id such as {example}")
     taken = find_agent(session.agent) or (session.place if (session.place / "agent.toml").exists() else None)
     if taken is not None and not _is_own(session, taken):
-        raise InvalidInput(f"--agent {session.agent}: {taken} holds another agent; choose another id or remove it")
+        raise InvalidInput(
+            f"--agent {session.agent}: {taken} holds another agent; choose another id, as --agent my/pong"
+        )
     parent = next(folder for folder in session.place.absolute().parents if folder.exists())
     if session.place.is_dir():
         parent = session.place

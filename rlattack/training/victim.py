@@ -3,8 +3,8 @@
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecMonitor
 from torch.utils.tensorboard import SummaryWriter
 
+from rlattack.errors import Unwritable
 from rlattack.games.card import GameCard
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.network import Network
@@ -69,21 +70,37 @@ def _learn(learner: BaseAlgorithm, config: TrainVictim, card: GameCard, run: Pat
     done = learner.num_timesteps
     progress = Progress(config.steps, config.checkpoint_every, save, tell)
     callbacks: list[BaseCallback] = [progress]
-    if done:
-        # what was played after the checkpoint is played again: its curves give way
-        SummaryWriter(str(run), purge_step=done + 1).close()
-        if isinstance(learner, OffPolicyAlgorithm):
-            callbacks.append(Refill(learner.learning_starts))
-    learner.set_logger(configure(str(run), ["tensorboard"]))
+    if done and isinstance(learner, OffPolicyAlgorithm):
+        callbacks.append(Refill(learner.learning_starts))
+    with _curves(learner, run), progress.stoppable():
+        # SB3 adds the steps done when it does not start over, so schedules see the whole run
+        learner.learn(
+            config.steps - done,
+            callback=callbacks,
+            log_interval=None,  # type: ignore[arg-type]  # the learners take it: `progress` writes the curves
+            reset_num_timesteps=False,
+        )
+        progress.dump()
+        save()
+        tell(learner.num_timesteps)
+
+
+@contextmanager
+def _curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:
+    """Logs to TensorBoard; what was logged after the checkpoint gives way, since those steps are played again."""
     try:
-        with progress.stoppable():
-            # SB3 adds the steps done when it does not start over, so schedules see the whole run
-            learner.learn(config.steps - done, callback=callbacks, log_interval=None, reset_num_timesteps=False)
-            progress.dump()
-            save()
-            tell(learner.num_timesteps)
-    finally:
-        learner.logger.close()
+        if learner.num_timesteps:
+            SummaryWriter(str(run), purge_step=learner.num_timesteps + 1).close()
+        learner.set_logger(configure(str(run), ["tensorboard"]))
+        try:
+            yield
+        finally:
+            learner.logger.close()
+    except Unwritable:
+        raise
+    except OSError as error:  # of the events, which TensorBoard lets through
+        reason = error.strerror or error
+        raise Unwritable(f"{run}: cannot be written ({reason}); the last checkpoint stands") from error
 
 
 def _seed(seed: int, done: int) -> int:
@@ -112,18 +129,16 @@ def export(learner: BaseAlgorithm, config: TrainVictim, card: GameCard) -> tuple
         game=card.id, role="victim", algorithm=config.algorithm, network=spec, options=options,
         provenance={
             "steps": learner.num_timesteps, "seed": config.seed, "sticky": card.protocol.sticky,
-            "versions": versions(),
+            "versions": versions(card),
         },
     )  # fmt: skip
     return agent, network
 
 
-def versions() -> dict[str, str]:
-    """Versions of everything that a training depends on."""
+def versions(card: GameCard) -> dict[str, str]:
+    """Versions of everything that a training on that game depends on."""
     found = {"python": platform.python_version()}
     for name in ("rlattack", "torch", "numpy", "gymnasium", "stable-baselines3", "sb3-contrib", "ale-py"):
-        try:
+        if name != "ale-py" or card.family == "atari":
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # an extra
-            continue
     return found

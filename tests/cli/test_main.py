@@ -148,7 +148,7 @@ def wait_for(condition, process, seconds=60):
         time.sleep(0.05)
 
 
-LONG = (*CARTPOLE[:-4], "--attack", "pgd:steps=40", "--eps", "0.05", "0.06", "0.07", "--episodes", "12", "--run", "run")
+LONG = (*CARTPOLE[:-4], "--attack", "pgd:steps=4", "--eps", "0.05", "0.06", "0.07", "--episodes", "6", "--run", "run")
 
 
 def test_an_interrupt_is_exit_code_130_and_keeps_finished_cells(working_folder):

@@ -18,7 +18,7 @@ from rlattack.budget.ball import Ball
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
 from rlattack.errors import BudgetError, nearest
 
-__all__ = ["NORMS", "SPACES", "Budget", "Norm", "Unit"]
+__all__ = ["NORMS", "SPACES", "Budget", "Norm", "Unit", "is_stack"]
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Unit = Literal["unit", "raw", "sigma"]
@@ -62,9 +62,8 @@ class Budget:
         """Fits the budget to an observation space.
 
         Args:
-            space: One observation: a Box of images (frames, height, width), oldest first, or of anything else, such as
-                state vectors (features,).
-            newest: Only the newest frame may change (always so for l0 on images).
+            space: One observation: a Box of stacked frames, of one image, or of state vectors.
+            newest: Only the newest of stacked frames may change (always so for l0).
             deviation: Standard deviation of each entry, for `sigma`.
 
         Raises:
@@ -72,12 +71,9 @@ class Budget:
         """
         if not isinstance(space, Box):
             raise BudgetError(f"expected observations in a Box, got {space}")
-        shape = space.shape
-        if len(shape) == 3 and (newest or self.norm == "l0"):
-            if shape[2] < min(shape[:2]):
-                raise BudgetError(f"expected images (frames, height, width), got {shape}: put the frames first")
-            shape = shape[1:]
-        entries = math.prod(shape)
+        entries = math.prod(space.shape)
+        if is_stack(space) and (newest or self.norm == "l0"):
+            entries //= space.shape[0]
         scale = self._scale(space, deviation)
         self._check_size(space, entries, scale)
         kind = _BALLS[self.norm]
@@ -103,13 +99,20 @@ class Budget:
         low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         if self.norm == "l0":
             if self.eps > entries:
-                raise BudgetError(f"--eps: {self.eps:g} pixels asked for, a frame has {entries}")
+                raise BudgetError(f"--eps: {self.eps:g} pixels asked for, there are {entries}")
             if max(abs(low).max(), abs(high).max()) > _UNBOUNDED:
-                raise BudgetError("--norm l0 sets entries to the ends of their range, and here they have none; use linf")
+                raise BudgetError("--norm l0 sets entries to the ends of their range, here are none; use linf")
             return
         smallest, largest = float(scale.min()), float(scale.max())
         most = min((high - low).max() / smallest, _UNBOUNDED / largest)
         if self.eps > most * (1 + 1e-9):
-            raise BudgetError(f"--eps: {self.eps:g} is more than an entry's whole range, {most:g} in --space {self.space}")
+            raise BudgetError(
+                f"--eps: {self.eps:g} is more than the whole range of an entry, {most:g} in --space {self.space}"
+            )
         if self.grid and _BALLS[self.norm].radius_of(self.eps, entries) * largest < 1 - 1e-9:
-            raise BudgetError(f"--grid: no byte can change, eps {self.eps:g} is below one grey level; raise it")
+            raise BudgetError(f"--grid: eps {self.eps:g} is below one grey level, so no byte can change; raise it")
+
+
+def is_stack(space: Box) -> bool:
+    """Whether observations are stacked frames (frames, height, width), oldest first, and not one (h, w, c) image."""
+    return len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])

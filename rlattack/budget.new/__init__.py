@@ -1,6 +1,0 @@
-"""Perturbation budgets: norms, units, projections and the byte grid. The only place that knows them."""
-
-from rlattack.budget.ball import Ball, Draws
-from rlattack.budget.budget import NORMS, SPACES, Budget, Norm, Unit
-
-__all__ = ["NORMS", "SPACES", "Ball", "Budget", "Draws", "Norm", "Unit"]

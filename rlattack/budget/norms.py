@@ -1,0 +1,172 @@
+"""The four norms: projections, steepest steps, and random points of their balls."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rlattack.budget.ball import SLACK, Ball, Draws
+
+__all__ = ["L0Ball", "L1Ball", "L2Ball", "LinfBall"]
+
+FloatArray = npt.NDArray[np.float32]
+_TINY = torch.finfo(torch.float32).tiny
+
+
+class LinfBall(Ball):
+    """The largest entry."""
+
+    @staticmethod
+    def radius_of(eps: float, entries: int) -> float:
+        """See `Ball`."""
+        return eps
+
+    def _shrink(self, delta: Tensor, radius: float) -> Tensor:
+        return delta.clamp_(-radius, radius)
+
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
+        return slope.sign().mul_(length)
+
+    def _inside(self, rng: Draws, radius: float) -> Tensor:
+        return rng.uniform(self.entries).mul_(2).sub_(1).mul_(radius)
+
+    def _aimless(self, rng: Draws, start: Tensor, length: float) -> Tensor:
+        return rng.signs(self.entries).mul_(length)
+
+    def _size(self, delta: Tensor) -> Tensor:
+        return delta.abs().amax(dim=1)
+
+    def _rounds_finely(self) -> bool:
+        return self._coarsest <= SLACK  # so for pixels in unit space
+
+    @cached_property
+    def _coarsest(self) -> float:
+        """The largest rounding error of an entry, in units."""
+        return max(float((end.abs() * 2**-24 / self.scale).max()) for end in (self.low, self.high))
+
+
+class L2Ball(Ball):
+    """The root mean square."""
+
+    @staticmethod
+    def radius_of(eps: float, entries: int) -> float:
+        """See `Ball`."""
+        return eps * math.sqrt(entries)
+
+    def _shrink(self, delta: Tensor, radius: float) -> Tensor:
+        return delta.mul_((radius / self._size(delta).clamp_min(_TINY)).clamp_max(1.0).float()[:, None])
+
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
+        return (slope / self._size(slope).clamp_min(_TINY).float()[:, None]).mul_(length)
+
+    def _inside(self, rng: Draws, radius: float) -> Tensor:
+        length = rng.uniform(1) ** (1 / self.entries) * radius
+        direction = rng.normal(self.entries)
+        return direction.mul_(length / self._size(direction).clamp_min(_TINY).float()[:, None])
+
+    def _size(self, delta: Tensor) -> Tensor:
+        # added up in float32, the squares of a frame lose up to 2e-5 of the norm
+        norms: Tensor = torch.linalg.vector_norm(delta, dim=1, dtype=torch.float64)
+        return norms
+
+
+class L1Ball(Ball):
+    """The mean of absolute values."""
+
+    @staticmethod
+    def radius_of(eps: float, entries: int) -> float:
+        """See `Ball`."""
+        return eps * entries
+
+    def _shrink(self, delta: Tensor, radius: float) -> Tensor:
+        """Euclidean projection: every entry loses the same amount, down to 0."""
+        size = delta.abs()
+        for row in (size.sum(dim=1) > radius).nonzero()[:, 0]:
+            over = _threshold(size[row].numpy(), radius)
+            delta[row] = delta[row].sign() * (size[row] - over).clamp_min_(0)
+        return delta
+
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
+        """Spends all on the steepest entries, each up to the end of its range: a fractional knapsack, so exact."""
+        step, rows = torch.zeros_like(slope), torch.arange(len(slope))
+        count = 64 + int(2 * length / self._width)  # at first: enough when the mean way is half the range
+        while len(rows):
+            count = min(count, self.entries)
+            entry = slope[rows].abs().topk(count, dim=1).indices
+            steep = slope[rows].gather(1, entry)
+            way = self._way(steep, start[rows].gather(1, entry), entry).clamp_(-length, length).mul_(steep != 0)
+            spent = way.abs().double().cumsum(dim=1)
+            part = ((length - spent + way.abs()) / way.abs().clamp_min(_TINY)).clamp_(0, 1).float()
+            step[rows] = torch.zeros_like(slope[rows]).scatter_(1, entry, way * part)
+            # a row that ran out looks at more entries, for itself: what its neighbours need must not change it
+            short = (spent[:, -1] < length) & (steep[:, -1] != 0) & (count < self.entries)
+            rows, count = rows[short], 8 * count
+        return step
+
+    def _inside(self, rng: Draws, radius: float) -> Tensor:
+        length = rng.uniform(1) ** (1 / self.entries) * radius
+        direction = rng.laplace(self.entries)
+        return direction.mul_(length / self._size(direction).clamp_min(_TINY)[:, None])
+
+    def _size(self, delta: Tensor) -> Tensor:
+        return delta.abs().sum(dim=1)
+
+    def _way(self, slope: Tensor, start: Tensor, entry: Tensor) -> Tensor:
+        """Signed way of some entries to the end of their range that the slope points at."""
+        low, high = (end.expand(len(entry), -1).gather(1, entry) for end in self._ends)
+        return torch.where(slope > 0, high, low) - start
+
+    @cached_property
+    def _width(self) -> float:
+        low, high = self._ends
+        return float((high - low).max())
+
+
+class L0Ball(Ball):
+    """The number of entries."""
+
+    @staticmethod
+    def radius_of(eps: float, entries: int) -> float:
+        """See `Ball`."""
+        return eps
+
+    def _shrink(self, delta: Tensor, radius: float) -> Tensor:
+        largest = delta.abs().topk(int(radius), dim=1).indices
+        return torch.zeros_like(delta).scatter_(1, largest, delta.gather(1, largest))
+
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
+        """Sets the entries of highest first-order gain, slope times way, to an end of their range."""
+        down, up = (end - start for end in self._ends)
+        gain, entry = torch.maximum(slope * down, slope * up).topk(int(length), dim=1)
+        way = torch.where(slope.gather(1, entry) > 0, up.gather(1, entry), down.gather(1, entry))
+        return torch.zeros_like(slope).scatter_(1, entry, way * (gain > 0))
+
+    def _aimless(self, rng: Draws, start: Tensor, length: float) -> Tensor:
+        """Sets random entries to random ends of their range; to the other end those that are there already."""
+        down, up = (end - start for end in self._ends)
+        size, entry = (drawn := rng.normal(self.entries)).abs().topk(int(length), dim=1)
+        down, up = down.gather(1, entry), up.gather(1, entry)
+        upwards = ((drawn.gather(1, entry) > 0) & (up > 0)) | (down == 0)
+        return torch.zeros_like(drawn).scatter_(1, entry, torch.where(upwards, up, down) * (size > 0))
+
+    def _size(self, delta: Tensor) -> Tensor:
+        return (delta != 0).sum(dim=1)
+
+    def _rounds_finely(self) -> bool:
+        return True
+
+    def _length(self, size: float) -> float:
+        return size
+
+
+def _threshold(sizes: FloatArray, radius: float) -> float:
+    """What every entry loses in projecting onto the l1 ball (Michelot 1986); `sizes` add up to more than `radius`."""
+    while True:
+        over = (float(sizes.sum(dtype=np.float64)) - radius) / len(sizes)
+        kept = sizes[sizes > over]
+        if len(kept) in (0, len(sizes)):
+            return over
+        sizes = kept
