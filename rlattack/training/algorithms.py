@@ -123,6 +123,7 @@ def _settings(config: TrainVictim, images: bool) -> dict[str, Any]:
         settings["batch_size"] = settings["n_steps"] * config.envs // settings.pop("minibatches")
     if values:
         settings |= _rhythm(settings.pop("every"), settings.pop("updates"), config.envs)
+        settings["target_update_interval"] = max(settings["target_update_interval"], config.envs)  # SB3 asks for it
         # a short run learns too: from a twentieth of it on
         settings["learning_starts"] = min(settings["learning_starts"], config.steps // 20)
     return settings | _PACKED if images and values else settings
@@ -169,10 +170,10 @@ def _check_memory(config: TrainVictim, env: VecEnv, capacity: int) -> None:
         )
 
 
-def _available_memory() -> int | None:
+def _available_memory(path: Path = Path("/proc/meminfo")) -> int | None:
     """Bytes that can be taken without swapping; None where the system does not say."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = path.read_text(encoding="ascii").splitlines()
     except OSError:  # not Linux
         return None
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.files import write_whole
@@ -19,6 +18,7 @@ from rlattack.games.training import training_env
 from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent
 from rlattack.training.checkpoint import FILE
 from rlattack.training.config import TrainVictim
+from rlattack.training.curves import write_points
 from rlattack.training.victim import train_victim, versions
 
 __all__ = ["Session", "ship", "train"]
@@ -88,9 +88,9 @@ def ship(session: Session, score: dict[str, Any]) -> Path:
     try:
         # before the agent: by it a resumed run knows the agent folder as its own
         write_whole(session.run / "score.json", json.dumps(score | {"sha256": agent.sha256}).encode())
-        with SummaryWriter(str(session.run)) as writer:
-            for name, value in zip(("mean", "low", "high"), (score["mean"], *score["ci"]), strict=True):
-                writer.add_scalar(f"evaluation/return_{name}", value, steps)
+        mean, (low, high) = score["mean"], score["ci"]
+        points = {"return_mean": mean, "return_low": low, "return_high": high}
+        write_points(session.run, {f"evaluation/{name}": value for name, value in points.items()}, steps)
         save_agent(session.place, dataclasses.replace(agent, score=score), network)
     except OSError as error:
         raise Unwritable(f"{error}; the trained agent is in {session.run / 'agent'}") from error

@@ -3,8 +3,8 @@
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,10 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecMonitor
-from torch.utils.tensorboard import SummaryWriter
 
-from rlattack.errors import Unwritable
 from rlattack.games.card import GameCard
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.network import Network
@@ -26,6 +23,7 @@ from rlattack.policies.sb3_state import Sb3Architecture, convert
 from rlattack.training.algorithms import make_learner, strides
 from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.config import TrainVictim
+from rlattack.training.curves import curves
 from rlattack.training.progress import Progress, Refill
 from rlattack.training.vecenv import GymnasiumVecEnv
 
@@ -72,7 +70,7 @@ def _learn(learner: BaseAlgorithm, config: TrainVictim, card: GameCard, run: Pat
     callbacks: list[BaseCallback] = [progress]
     if done and isinstance(learner, OffPolicyAlgorithm):
         callbacks.append(Refill(learner.learning_starts))
-    with _curves(learner, run), progress.stoppable():
+    with curves(learner, run), progress.stoppable():
         # SB3 adds the steps done when it does not start over, so schedules see the whole run
         learner.learn(
             config.steps - done,
@@ -83,24 +81,6 @@ def _learn(learner: BaseAlgorithm, config: TrainVictim, card: GameCard, run: Pat
         progress.dump()
         save()
         tell(learner.num_timesteps)
-
-
-@contextmanager
-def _curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:
-    """Logs to TensorBoard; what was logged after the checkpoint gives way, since those steps are played again."""
-    try:
-        if learner.num_timesteps:
-            SummaryWriter(str(run), purge_step=learner.num_timesteps + 1).close()
-        learner.set_logger(configure(str(run), ["tensorboard"]))
-        try:
-            yield
-        finally:
-            learner.logger.close()
-    except Unwritable:
-        raise
-    except OSError as error:  # of the events, which TensorBoard lets through
-        reason = error.strerror or error
-        raise Unwritable(f"{run}: cannot be written ({reason}); the last checkpoint stands") from error
 
 
 def _seed(seed: int, done: int) -> int:

@@ -1,0 +1,190 @@
+import errno
+import os
+import pickle
+import zipfile
+
+import pytest
+import torch
+from small_games import vec
+
+from rlattack.errors import RefusedFile, Unwritable
+from rlattack.training.algorithms import make_learner
+from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
+from rlattack.training.config import ALGORITHMS, TrainVictim
+
+
+def trained(algorithm="ppo", space="vectors", seed=0, steps=600):
+    config = TrainVictim(game="test", algorithm=algorithm, steps=600, envs=2, seed=seed)
+    learner = make_learner(config, vec(space), seed)
+    return learner.learn(steps) if steps else learner
+
+
+def saved(folder, algorithm="ppo", **changes):
+    """Writes a checkpoint, or what a damaged or malicious one could hold in its place."""
+    content = vars(Checkpoint.of(trained(algorithm).policy, 600)) | changes
+    torch.save(content, folder / FILE)
+    return content
+
+
+def refuse(folder, match, algorithm="ppo"):
+    policy = trained(algorithm, steps=0).policy
+    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    with pytest.raises(RefusedFile, match=match):
+        load_checkpoint(folder).restore(policy, str(folder / FILE))
+    assert all(tensor.equal(before[name]) for name, tensor in policy.state_dict().items())
+
+
+@pytest.mark.parametrize("space", ["images", "vectors"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
+    learner, other = trained(algorithm, space, steps=300), trained(algorithm, space, seed=1, steps=0)
+    for tensor in learner.policy.state_dict().values():  # so that a target network is not the network
+        tensor.add_(torch.randn_like(tensor))
+    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 300))
+    found = load_checkpoint(tmp_path)
+    found.restore(other.policy, "here")
+    assert found.steps == 300
+    assert (tmp_path / "progress.json").read_text() == '{"steps": 300}'
+    mine, its = learner.policy.state_dict(), other.policy.state_dict()
+    assert mine.keys() == its.keys()
+    assert all(tensor.equal(its[name]) for name, tensor in mine.items())
+    mine, its = (policy.optimizer.state_dict()["state"] for policy in (learner.policy, other.policy))
+    assert mine.keys() == its.keys()
+    assert mine
+    for index, entry in mine.items():
+        for name, value in entry.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(its[index][name]))
+
+
+def test_learning_goes_on_from_where_the_optimiser_was(tmp_path):
+    learner = trained("a2c")
+    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 600))
+    other = trained("a2c", steps=0)
+    load_checkpoint(tmp_path).restore(other.policy, "here")
+    for policy in (learner.policy, other.policy):
+        policy.optimizer.zero_grad()
+        policy.predict_values(torch.ones(3, 4)).sum().backward()
+        policy.optimizer.param_groups[0]["lr"] = 0.01
+        policy.optimizer.step()
+    mine, its = learner.policy.state_dict(), other.policy.state_dict()
+    assert all(tensor.equal(its[name]) for name, tensor in mine.items())
+
+
+def test_settings_of_the_optimiser_are_the_configurations_not_the_files(tmp_path):
+    content = saved(tmp_path)
+    content["optimizer"]["param_groups"][0]["lr"] = "rm -rf"
+    torch.save(content, tmp_path / FILE)
+    learner = trained(steps=0)
+    before = learner.policy.optimizer.param_groups[0]["lr"]
+    load_checkpoint(tmp_path).restore(learner.policy, "here")
+    assert learner.policy.optimizer.param_groups[0]["lr"] == before
+
+
+def test_a_checkpoint_of_the_first_release_of_this_format_is_read(tmp_path):
+    content = saved(tmp_path)
+    torch.save({"steps": 5, "policy": dict(content["policy"]), "optimizer": content["optimizer"]}, tmp_path / FILE)
+    assert load_checkpoint(tmp_path).steps == 5
+
+
+def test_there_is_none_before_the_first_one(tmp_path):
+    assert load_checkpoint(tmp_path) is None
+
+
+class Payload:
+    def __reduce__(self):
+        return os.mkdir, ("/tmp/rlattack-was-here",)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: torch.save({"steps": 1, "policy": Payload(), "optimizer": {}}, path),
+        lambda path: path.write_bytes(pickle.dumps({"steps": 1, "policy": Payload(), "optimizer": {}})),
+    ],
+)
+def test_a_pickle_with_a_payload_is_refused_and_does_not_run(tmp_path, write):
+    write(tmp_path / FILE)
+    refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
+    assert not os.path.exists("/tmp/rlattack-was-here")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_refused(tmp_path, keep):
+    saved(tmp_path)
+    raw = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(raw[: int(keep * len(raw)) if keep < 1 else keep])
+    refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
+
+
+def test_a_checkpoint_with_a_flipped_bit_is_refused(tmp_path):
+    saved(tmp_path)
+    raw = bytearray((tmp_path / FILE).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (tmp_path / FILE).write_bytes(bytes(raw))
+    refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
+
+
+def test_a_zip_bomb_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / FILE, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("archive/data.pkl", bytes(20 * 1024**2))
+    refuse(tmp_path, "a zip bomb; remove it to start over")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [1, 2],
+        {"steps": 1},
+        {"steps": 1.5, "policy": {}, "optimizer": {}},
+        {"steps": 1, "policy": [], "optimizer": {}},
+    ],
+)
+def test_another_file_of_torch_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / FILE)
+    refuse(tmp_path, "not a checkpoint of a training run; remove it to start over")
+
+
+def test_a_checkpoint_of_another_algorithm_is_refused(tmp_path):
+    saved(tmp_path, "dqn")
+    refuse(tmp_path, r"checkpoint.pt: tensor action_net.bias: expected shape \(3,\), got NoneType")
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    policy = saved(tmp_path)["policy"]
+    saved(tmp_path, policy=policy | {"action_net.bias": torch.tensor([0.0, float("nan"), 0.0])})
+    refuse(tmp_path, "tensor action_net.bias: values that are not finite")
+
+
+def test_a_tensor_that_pretends_to_be_huge_is_refused_by_its_shape(tmp_path):
+    policy = saved(tmp_path)["policy"]
+    saved(tmp_path, policy=policy | {"action_net.bias": torch.zeros(1).expand(10**12)})
+    refuse(tmp_path, r"action_net.bias: expected shape \(3,\), got \(1000000000000,\)")
+
+
+@pytest.mark.parametrize(
+    ("state", "match"),
+    [
+        ([1], "no state of an optimiser"),
+        ({0: 3}, "no state of an optimiser"),
+        ({0: {"exp_avg": torch.zeros(7)}}, r"optimiser's exp_avg of parameter 0: expected shape \(64, 4\), got \(7,\)"),
+        ({99: {"exp_avg": torch.zeros(7)}}, r"optimiser's exp_avg of parameter 99: expected shape none, got \(7,\)"),
+        ({0: {"exp_avg": torch.zeros(64, 4).to_sparse()}}, "expected shape .*, got Tensor"),
+    ],
+)
+def test_a_state_of_another_optimiser_is_refused(tmp_path, state, match):
+    saved(tmp_path, optimizer={"state": state, "param_groups": []})
+    refuse(tmp_path, match)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    policy = trained().policy
+    save_checkpoint(tmp_path, Checkpoint.of(policy, 600))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unwritable, match=r"checkpoint.pt: cannot be written \(No space left on device\)"):
+        save_checkpoint(tmp_path, Checkpoint.of(policy, 1200))
+    assert load_checkpoint(tmp_path).steps == 600
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, "progress.json"}
