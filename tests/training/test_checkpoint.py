@@ -13,7 +13,7 @@ from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save
 from rlattack.training.config import ALGORITHMS, TrainVictim
 
 
-def trained(algorithm="ppo", space="vectors", seed=0, steps=600):
+def trained(algorithm="ppo", space="vectors", seed=0, steps=64):
     config = TrainVictim(game="test", algorithm=algorithm, steps=600, envs=2, seed=seed)
     learner = make_learner(config, vec(space), seed)
     return learner.learn(steps) if steps else learner
