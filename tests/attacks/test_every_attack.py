@@ -1,0 +1,106 @@
+"""What every registered attack keeps, in every norm it has, in both models, on and off the byte grid."""
+
+import numpy as np
+import pytest
+import torch
+
+from rlattack.attacks import ATTACKS
+from rlattack.evaluation.judge import Judge
+
+SMALL = {"pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}}
+CASES = [
+    pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")
+    for name in ATTACKS for norm in ATTACKS.get(name).norms for model in ("stack", "frame") for grid in (False, True)
+]  # fmt: skip
+
+
+def play(attacker, slot_of, steps=6, seed=0, judge=None, policy=None):
+    """Plays one episode of shifting frames in a slot beside company; returns what was received there."""
+    frames = np.random.default_rng(seed).integers(0, 256, (steps + 3, 6, 6)).astype(np.float32)
+    company = np.random.default_rng(seed + 99 + slot_of).integers(0, 256, (attacker.slots, steps + 3, 6, 6))
+    received = []
+    for step in range(steps):
+        clean = torch.from_numpy(company[:, step : step + 3].astype(np.float32))
+        clean[slot_of] = torch.from_numpy(frames[step : step + 3])
+        got = attacker(clean)
+        if judge is not None:
+            choice, clean_choice = policy(got).greedy, policy(clean).greedy
+            judge.see(clean, got, clean_choice, choice, np.ones(attacker.slots, dtype=bool))
+        received.append(got[slot_of].clone())
+    return torch.stack(received)
+
+
+def make(attack_with, policy, name, norm, model, grid, slots=4):
+    eps = 2 if norm == "l0" else 0.02
+    return attack_with(policy, name, norm, eps, slots=slots, model=model, grid=grid, **SMALL.get(name, {}))
+
+
+@pytest.mark.parametrize(("name", "norm", "model", "grid"), CASES)
+def test_every_attack_keeps_its_budget_before_the_judge(policy, attack_with, name, norm, model, grid):
+    attacker = make(attack_with, policy, name, norm, model, grid)
+    judge = Judge(attacker.ball, 4, held=model == "frame")
+    received = play(attacker, 0, judge=judge, policy=policy)
+    judgement = judge.collect(0)
+    assert judgement.broken == 0
+    assert judgement.attacked > 0
+    if grid:
+        assert torch.equal(received, received.round())
+    if model == "frame":
+        assert torch.equal(received[1:, :-1], received[:-1, 1:])
+
+
+@pytest.mark.parametrize(("name", "norm", "model", "grid"), CASES)
+def test_what_a_slot_receives_depends_on_its_own_episode_alone(policy, attack_with, name, norm, model, grid):
+    def episode(slot):
+        attacker = make(attack_with, policy, name, norm, model, grid)
+        attacker.restart(np.asarray([slot]), [np.random.SeedSequence(42)])
+        return play(attacker, slot)
+
+    assert torch.equal(episode(0), episode(3))
+
+
+@pytest.mark.parametrize(("name", "norm", "model", "grid"), CASES)
+def test_an_attack_forgets_an_episode_when_the_next_begins(policy, attack_with, name, norm, model, grid):
+    attacker = make(attack_with, policy, name, norm, model, grid)
+    every = np.arange(4)
+    attacker.restart(every, [np.random.SeedSequence(seed) for seed in (7, 8, 9, 10)])
+    first = play(attacker, 1)
+    attacker.restart(every, [np.random.SeedSequence(seed) for seed in (7, 8, 9, 10)])
+    assert torch.equal(first, play(attacker, 1))
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, name):
+    attacker = make(attack_with, policy, name, ATTACKS.get(name).norms[0], "stack", False)
+    active = np.asarray([True, False, True, False])
+    received = attacker(obs, active)
+    assert torch.equal(received[~active], obs[~active])
+    assert attacker.target.queries[~active].sum() == attacker.target.gradients[~active].sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "norm", "parameters", "queries", "gradients"),
+    [
+        ("noise", "linf", {}, 0, 0),
+        ("fgsm", "linf", {}, 0, 1),
+        ("fgsm", "linf", {"target": "least"}, 0, 1),
+        ("pgd", "linf", {}, 1, 10),
+        ("pgd", "linf", {"random_start": False, "steps": 4}, 0, 4),
+        ("pgd", "linf", {"steps": 3, "restarts": 2}, 3, 6),
+        ("pixel", "l0", {}, 0, 1),
+    ],
+)
+def test_queries_and_gradients_are_counted(policy, attack_with, obs, name, norm, parameters, queries, gradients):
+    attacker = attack_with(policy, name, norm, 1 if norm == "l0" else 0.001, **parameters)
+    attacker(obs)
+    assert attacker.target.queries.tolist() == [queries] * 4
+    assert attacker.target.gradients.tolist() == [gradients] * 4
+
+
+def test_an_attack_by_queries_gets_no_gradient(policy, attack_with, obs):
+    attacker = attack_with(policy, "pixel-de", "l0", 1, population=4, generations=2)
+    attacker(obs)
+    assert attacker.target.gradients.sum() == 0
+    assert (attacker.target.queries <= 4 * 3 + 1).all()
+    with pytest.raises(PermissionError, match="declared as `query`"):
+        attacker.target.gradient(obs, lambda out: out.scores.sum())

@@ -1,0 +1,154 @@
+"""Budgets: sizes per entry, projections, the byte grid, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Discrete
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlattack.attacks.streams import Streams
+from rlattack.budget import Budget
+from rlattack.errors import BudgetError
+
+PIXELS = Box(0, 255, (4, 5, 5), np.uint8)
+VECTOR = Box(np.float32([-1, -2, 0]), np.float32([1, 2, 0.5]))
+UNBOUNDED = Box(-np.inf, np.inf, (3,), np.float32)
+
+
+def size_of(norm, delta):
+    delta = delta.flatten(1).double() / 255
+    return {"linf": delta.abs().amax(1), "l2": delta.norm(dim=1), "l1": delta.abs().sum(1), "l0": (delta != 0).sum(1)}[
+        norm
+    ]
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("linf", 0.01), ("l2", 0.01 * 10), ("l1", 0.01 * 100), ("l0", 3)])
+def test_eps_is_the_size_per_entry_in_every_norm(norm, radius):
+    assert Budget(norm=norm, eps=3 if norm == "l0" else 0.01).ball(PIXELS).radius == pytest.approx(radius)
+
+
+def test_only_the_newest_frame_counts_where_only_it_may_change():
+    assert Budget(norm="l2", eps=0.01).ball(PIXELS, newest=True).radius == pytest.approx(0.01 * 5)
+    assert Budget(norm="l0", eps=1).ball(PIXELS).entries == 25
+
+
+@given(
+    norm=st.sampled_from(["linf", "l2", "l1", "l0"]), size=st.floats(1e-4, 0.5), grid=st.booleans(),
+    reach=st.floats(0, 400), seed=st.integers(0, 2**16), newest=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=120, deadline=None)
+def test_what_is_settled_is_in_the_ball_and_in_the_space(norm, size, grid, reach, seed, newest):
+    eps = max(1, round(size * 20)) if norm == "l0" else max(size, 1 / 255) if grid else size
+    ball = Budget(norm=norm, eps=eps, grid=grid).ball(PIXELS, newest=newest)
+    generator = torch.Generator().manual_seed(seed)
+    clean = torch.randint(0, 256, (3, 4, 5, 5), generator=generator).float()
+    point = clean + reach * torch.randn(clean.shape, generator=generator)
+    settled = ball.settle(point, clean)
+    assert (size_of(norm, settled - clean) <= ball.radius * (1 + 1e-6) + 1e-6).all()
+    assert settled.min() >= 0
+    assert settled.max() <= 255
+    if grid:
+        assert torch.equal(settled, settled.round())
+    if newest or norm == "l0":
+        assert torch.equal(settled[:, :-1], clean[:, :-1])
+    assert torch.allclose(ball.settle(settled, clean), settled, atol=1e-3)
+
+
+@given(st.lists(st.floats(-2, 2), min_size=3, max_size=12), st.floats(0.05, 3))
+@settings(max_examples=60, deadline=None)
+def test_the_l1_projection_is_the_nearest_point_of_the_ball(values, radius):
+    space = Box(-1e6, 1e6, (len(values),), np.float32)
+    ball = Budget(norm="l1", eps=radius / len(values), space="raw").ball(space)
+    point = torch.tensor([values], dtype=torch.float32)
+    projected = ball.project(point, torch.zeros_like(point))[0].double().numpy()
+    low, high = 0.0, 4.0  # the threshold of soft shrinkage, by bisection
+    target = np.abs(values)
+    if target.sum() > radius:
+        for _ in range(80):
+            middle = (low + high) / 2
+            low, high = (middle, high) if np.maximum(target - middle, 0).sum() > radius else (low, middle)
+    expected = np.sign(values) * np.maximum(target - (high if target.sum() > radius else 0), 0)
+    assert projected == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_grid_rounds_towards_the_clean_value():
+    ball = Budget(eps=2.9 / 255, grid=True).ball(PIXELS)
+    clean = torch.full((1, 4, 5, 5), 100.0)
+    assert (ball.settle(clean + 2.9, clean) == 102).all()
+    assert (ball.settle(clean - 2.9, clean) == 98).all()
+
+
+def test_one_grey_level_is_held_by_the_grid():
+    ball = Budget(eps=1 / 255, grid=True).ball(PIXELS)
+    clean = torch.full((1, 4, 5, 5), 100.0)
+    assert (ball.settle(clean + 1, clean) == 101).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1", "l0"])
+def test_a_gradient_of_zero_makes_no_nan(norm):
+    ball = Budget(norm=norm, eps=1 if norm == "l0" else 0.01).ball(PIXELS)
+    clean = torch.full((2, 4, 5, 5), 100.0)
+    assert torch.isfinite(ball.project(ball.ascend(clean, torch.zeros_like(clean), ball.radius), clean)).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_random_points_fill_the_ball(norm):
+    ball = Budget(norm=norm, eps=0.01).ball(PIXELS)
+    clean = torch.full((64, 4, 5, 5), 128.0)
+    sizes = size_of(norm, ball.random_point(clean, Streams(64)) - clean) / ball.radius
+    assert (sizes <= 1 + 1e-6).all()
+    assert sizes.max() > 0.9  # in 100 dimensions nearly all of a ball is near its surface
+
+
+def test_every_entry_has_its_own_unit_in_sigma():
+    ball = Budget(eps=0.5, space="sigma").ball(VECTOR, deviation=torch.tensor([0.2, 1.0, 0.1]))
+    clean = torch.tensor([[0.0, 0.0, 0.25]])
+    assert ball.project(clean + 10, clean)[0].tolist() == pytest.approx([0.1, 0.5, 0.3])
+
+
+def test_the_ends_of_each_entry_are_its_own():
+    ball = Budget(eps=0.5, space="raw").ball(VECTOR)
+    clean = torch.tensor([[0.9, 0.0, 0.4]])
+    assert ball.project(clean + 10, clean)[0].tolist() == pytest.approx([1.0, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"eps": 0.1, "norm": "l3"}, "expected one of linf, l2, l1, l0, got 'l3'"),
+        ({"eps": 0.1, "space": "pixels"}, "expected one of unit, raw, sigma"),
+        ({"eps": 0.0}, "above 0, got 0"),
+        ({"eps": -1.0}, "above 0, got -1"),
+        ({"eps": math.nan}, "above 0, got nan"),
+        ({"eps": math.inf}, "above 0, got inf"),
+        ({"eps": 1.5, "norm": "l0"}, "whole number of pixels, got 1.5"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(values, message):
+    with pytest.raises(BudgetError, match=message):
+        Budget(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "space", "message"),
+    [
+        ({"eps": 0.1}, VECTOR, "use --space raw"),
+        ({"eps": 0.1}, Discrete(3), "expected observations in a Box"),
+        ({"eps": 1.1}, PIXELS, "range.*1 in --space unit"),
+        ({"eps": 26, "norm": "l0"}, PIXELS, "26 pixels asked for"),
+        ({"eps": 1, "norm": "l0", "space": "raw"}, UNBOUNDED, "use linf"),
+        ({"eps": 0.001, "grid": True}, PIXELS, "below one grey level"),
+        ({"eps": 0.1, "space": "raw", "grid": True}, VECTOR, "byte observations"),
+        ({"eps": 0.1, "space": "sigma"}, VECTOR, "ships observation statistics"),
+    ],
+)
+def test_a_budget_that_does_not_fit_the_game_is_refused(values, space, message):
+    with pytest.raises(BudgetError, match=message):
+        Budget(**values).ball(space)
+
+
+def test_one_colour_image_is_not_a_stack_of_frames():
+    assert Budget(norm="l0", eps=1).ball(Box(0, 255, (36, 36, 3), np.uint8)).entries == 36 * 36 * 3
