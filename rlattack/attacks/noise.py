@@ -1,7 +1,7 @@
 """Noise of the same size: the control that every attack is read against (DESIGN rule 7).
 
 It goes as far as `fgsm` or `pixel` of its norm, in a random direction: random signs (linf), a scaled gaussian (l2),
-random entries pushed to random ends of their range until the budget is spent (l1), random pixels set to random ends (l0).
+random entries pushed to random ends of their range until the budget is spent (l1), random pixels at random ends (l0).
 """
 
 from typing import ClassVar

@@ -1,7 +1,7 @@
 """A few pixels of the newest frame, found by differential evolution on the victim's outputs alone (Su et al. 2019).
 
-Every slot has a population of candidates (entry, value) * k; all slots and candidates are asked in one batch. A slot stops
-as soon as its victim's choice changes.
+Every slot has a population of candidates (entry, value) * k; all slots and candidates are asked in one batch. A slot
+stops as soon as its victim's choice changes.
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class _Search:
         )
 
     def _accept(self, genes: Tensor, slots: Tensor) -> None:
-        """Asks for the outputs of candidates (len(slots), population, k, 3), keeps the better, drops slots that are done."""
+        """Asks about candidates (len(slots), population, k, 3), keeps the better, drops slots that are done."""
         owners = slots.repeat_interleave(genes.shape[1])
         scores = self.victim.rows(self._points(genes.flatten(0, 1), owners), owners).log_softmax(dim=1)
         own = scores.gather(1, self.labels[owners][:, None]).squeeze(1)

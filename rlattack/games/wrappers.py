@@ -1,4 +1,4 @@
-"""Wrappers that show an agent attacked observations: around a Gymnasium environment, a vector environment or an SB3 `VecEnv`.
+"""Wrappers that show an agent attacked observations, around environments of Gymnasium and Stable-Baselines3.
 
 They stand alone: give them an `Attacker`, and whatever plays in the environment plays under attack.
 """
@@ -53,13 +53,13 @@ def AttackObservation(env: Any, attacker: ObservationAttacker, seed: int = 0) ->
 
     With `grid` in the budget observations stay bytes. Otherwise they are float32 in the environment's own range (0..255
     for pixels): the policy must take floats in that range. Stable-Baselines3's CnnPolicy does, through `predict` and
-    `evaluate_policy`, but `model.set_env` refuses the changed space, and its `DummyVecEnv` truncates floats to bytes when
-    the space below it is uint8: put this wrapper outside it.
+    `evaluate_policy`, but `model.set_env` refuses the changed space, and its `DummyVecEnv` truncates floats to bytes
+    when the space below it is uint8: put this wrapper outside it.
 
     The last observation of an episode is attacked too (`final_obs`, `terminal_observation`).
 
     Args:
-        env: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a Stable-Baselines3 `VecEnv`; one observation is a Box.
+        env: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv` or a Stable-Baselines3 `VecEnv`, of Box observations.
         attacker: Fitted to the environment's observation space, with one slot an environment.
         seed: Of the attack's random numbers until `reset(seed=...)` gives another.
 
@@ -115,7 +115,7 @@ class Injector:
         return attacked
 
     def attack_ended(self, finals: dict[int, Array], obs: Array) -> dict[int, Array]:
-        """Attacks the last observations of episodes that ended, a slot each, leaving the other slots' episodes alone."""
+        """Attacks the last observations of episodes that ended, by slot, and leaves the other slots alone."""
         batch, active = np.array(obs), np.zeros(len(obs), dtype=np.bool_)
         for slot, final in finals.items():
             batch[slot], active[slot] = final, True
@@ -158,9 +158,7 @@ class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
         self.single_observation_space = self._injector.space
         self.observation_space = batch_space(self._injector.space, env.num_envs)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Resets all, or those of `options["reset_mask"]`; a whole `seed` seeds the attack too."""
         mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs)), dtype=np.bool_)
         obs, info = self.env.reset(seed=seed, options=options)

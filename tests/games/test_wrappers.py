@@ -12,7 +12,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
-from rlattack import AttackObservation, Attacker, Budget, make_attack
+from rlattack import Attacker, AttackObservation, Budget, make_attack
 from rlattack.errors import InvalidInput
 from rlattack.policies import ModulePolicy, from_sb3
 
