@@ -20,8 +20,7 @@ class AttackedVecEnv(VecEnvWrapper):
 
     def seed(self, seed: int | None = None) -> Any:  # SB3's own
         """Seeds the environments and the attack for the next `reset`."""
-        if seed is not None:
-            self._injector.seed(seed)
+        self._injector.seed(seed)
         return self.venv.seed(seed)
 
     def reset(self) -> Array:

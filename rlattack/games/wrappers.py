@@ -3,6 +3,7 @@
 They stand alone: give them an `Attacker`, and whatever plays in the environment plays under attack.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import gymnasium
@@ -54,7 +55,7 @@ def AttackObservation(env: Any, attacker: ObservationAttacker, seed: int = 0) ->
     With `grid` in the budget observations stay bytes. Otherwise they are float32 in the environment's own range (0..255
     for pixels): the policy must take floats in that range. Stable-Baselines3's CnnPolicy does, through `predict` and
     `evaluate_policy`, but `model.set_env` refuses the changed space, and its `DummyVecEnv` truncates floats to bytes
-    when the space below it is uint8: put this wrapper outside it.
+    where the environment in it declares bytes: what makes them floats must declare so, as this wrapper does.
 
     The last observation of an episode is attacked too (`final_obs`, `terminal_observation`).
 
@@ -64,7 +65,8 @@ def AttackObservation(env: Any, attacker: ObservationAttacker, seed: int = 0) ->
         seed: Of the attack's random numbers until `reset(seed=...)` gives another.
 
     Raises:
-        InvalidInput: Not an environment, or an attacker of another space or number of slots.
+        InvalidInput: Not an environment, one that steps only a part of its copies at once, or an attacker of another
+            space or number of slots.
     """
     if isinstance(env, VectorEnv):
         return AttackedVectorEnv(env, attacker, seed)
@@ -99,9 +101,11 @@ class Injector:
         self._attacker = attacker
         self.seed(seed)
 
-    def seed(self, seed: int) -> None:
-        """Starts the random streams anew."""
-        self._root = np.random.SeedSequence(seed)
+    def seed(self, seed: int | Sequence[int | None] | None) -> None:
+        """Starts the random streams anew; None, for all or one environment, asks for nothing."""
+        given = [int(one) for one in np.atleast_1d(np.asarray(seed, dtype=object)) if one is not None]
+        if given:
+            self._root = np.random.SeedSequence(given)
 
     def restart(self, mask: Mask) -> None:
         """Starts new episodes where `mask` is set."""
@@ -110,8 +114,8 @@ class Injector:
 
     def attack(self, obs: Array, active: Mask | None = None) -> Array:
         """Attacks a batch, shape (slots, *observation); rows that are not active come back as they are."""
-        received = self._attacker(torch.from_numpy(np.asarray(obs, dtype=np.float32)), active)
-        attacked: Array = received.numpy().astype(self.space.dtype)
+        received = self._attacker(torch.from_numpy(np.array(obs, dtype=np.float32)), active)
+        attacked: Array = received.numpy().astype(self.space.dtype, copy=False)
         return attacked
 
     def attack_ended(self, finals: dict[int, Array], obs: Array) -> dict[int, Array]:
@@ -135,8 +139,7 @@ class AttackedEnv(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordC
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Resets; `seed` seeds the attack too."""
         obs, info = self.env.reset(seed=seed, options=options)
-        if seed is not None:
-            self._injector.seed(seed)
+        self._injector.seed(seed)
         self._injector.restart(np.ones(1, dtype=np.bool_))
         return self._injector.attack(obs[None])[0], info
 
@@ -151,19 +154,24 @@ class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
 
     def __init__(self, env: VectorEnv[Any, Any, Any], attacker: ObservationAttacker, seed: int = 0) -> None:
         super().__init__(env)
+        if (shape := env.observation_space.shape) and shape[0] != env.num_envs:
+            raise InvalidInput(
+                f"expected all environments to step at once, got {shape[0]} of {env.num_envs}; leave out batch_size"
+            )
         self._injector = Injector(attacker, env.single_observation_space, env.num_envs, seed)
-        self._mode = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
+        # ale-py 0.12 writes the mode into metadata that all vector environments share: the environment's own word first
+        said = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
+        self._mode = AutoresetMode(getattr(env.unwrapped, "autoreset_mode", said))
         self._ended = np.zeros(env.num_envs, dtype=np.bool_)
         self._shown: Array | None = None
         self.single_observation_space = self._injector.space
         self.observation_space = batch_space(self._injector.space, env.num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
-        """Resets all, or those of `options["reset_mask"]`; a whole `seed` seeds the attack too."""
+        """Resets all, or those of `options["reset_mask"]`; `seed`, one or one an environment, seeds the attack too."""
         mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs)), dtype=np.bool_)
         obs, info = self.env.reset(seed=seed, options=options)
-        if seed is not None:
-            self._injector.seed(seed)
+        self._injector.seed(seed)
         self._injector.restart(mask)
         self._ended[mask] = False
         attacked = self._injector.attack(obs, mask)

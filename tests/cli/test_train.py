@@ -19,10 +19,10 @@ from rlattack.policies.folder import read_agent_card
 CARTPOLE = ("train", "victim", "gymnasium/CartPole-v1")
 SHORT = """
 schema = "rlattack/game/1"
-title = "Twenty seconds of Pong"
+title = "Seven seconds of Pong"
 rom = "pong"
 [atari]
-max_frames = 1200
+max_frames = 400
 action_set = [0, 3, 4]
 """
 
@@ -67,14 +67,14 @@ def test_a_trained_agent_plays_what_its_card_says(tmp_path, capsys, algorithm):
     assert "2,000 of 2,000 steps" in said.err or "2,048 of 2,000 steps" in said.err
 
 
-@pytest.mark.parametrize(("algorithm", "steps"), [("ppo", 1100), ("dqn", 300)])
+@pytest.mark.parametrize(("algorithm", "steps"), [("ppo", 300), ("dqn", 200)])
 def test_an_atari_agent_is_evaluated_in_the_variant_it_was_trained_in(tmp_path, algorithm, steps):
     (tmp_path / "envs" / "atari").mkdir(parents=True)
     (tmp_path / "envs" / "atari" / "short.toml").write_text(SHORT)
-    arguments = ["train", "victim", "atari/short", "--algo", algorithm, "--steps", str(steps), "--sticky", "0.25"]
-    assert call(*arguments, "--episodes", "2", "--agent", "my/pong") == 0
+    arguments = ["train", "victim", "atari/short", "--algo", algorithm, "--steps", str(steps), "--envs", "2"]
+    assert call(*arguments, "--sticky", "0.25", "--episodes", "2", "--agent", "my/pong") == 0
     card = read_agent_card(tmp_path / "agents" / "my" / "pong")
-    assert card.options == {"max_frames": 1200, "action_set": [0, 3, 4]}
+    assert card.options == {"max_frames": 400, "action_set": [0, 3, 4]}
     assert card.score["sticky"] == 0.25
     assert "ale-py" in card.provenance["versions"]
     (tmp_path / "envs" / "atari" / "short.toml").write_text(SHORT.split("[atari]")[0])  # the agent's card knows better
@@ -173,14 +173,14 @@ def steps_kept():
 
 
 def test_after_a_kill_the_same_command_goes_on_to_the_same_end(tmp_path):
-    arguments = (*CARTPOLE, "--algo", "a2c", "--steps", "30000", "--checkpoint-every", "1000", "--run", "run")
+    arguments = (*CARTPOLE, "--algo", "a2c", "--steps", "15000", "--checkpoint-every", "1000", "--run", "run")
     process = start(*arguments)
     process.kill()
     process.communicate()
-    assert 1000 <= steps_kept() < 30000
+    assert 1000 <= steps_kept() < 15000
     assert call(*arguments, "--resume", "--episodes", "2") == 0
-    assert steps_kept() == 30000
-    assert read_agent_card(tmp_path / "agents" / "gymnasium" / "CartPole-v1" / "a2c").provenance["steps"] == 30000
+    assert steps_kept() == 15000
+    assert read_agent_card(tmp_path / "agents" / "gymnasium" / "CartPole-v1" / "a2c").provenance["steps"] == 15000
 
 
 def test_an_interrupt_ends_in_one_line_with_a_checkpoint_and_no_children():

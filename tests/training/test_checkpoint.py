@@ -37,7 +37,8 @@ def refuse(folder, match, algorithm="ppo"):
 @pytest.mark.parametrize("space", ["images", "vectors"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
-    learner, other = trained(algorithm, space, steps=300), trained(algorithm, space, seed=1, steps=0)
+    learner = trained(algorithm, space, steps=300 if space == "vectors" else 64)
+    other = trained(algorithm, space, seed=1, steps=0)
     for tensor in learner.policy.state_dict().values():  # so that a target network is not the network
         tensor.add_(torch.randn_like(tensor))
     save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 300))

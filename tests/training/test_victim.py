@@ -1,5 +1,7 @@
 import dataclasses
+import errno
 import itertools
+import os
 import shutil
 
 import numpy as np
@@ -9,6 +11,7 @@ from small_games import CARD, SPACES, noise, vec
 from stable_baselines3.common.vec_env import VecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rlattack.errors import Unwritable
 from rlattack.games.card import AtariOptions, GameCard, Protocol
 from rlattack.policies import load_policy
 from rlattack.policies.folder import read_agent_card, save_agent
@@ -53,7 +56,7 @@ def test_the_agent_is_the_policy_that_was_trained(tmp_path, monkeypatch, algorit
     monkeypatch.setattr(extractor, "_processor", lambda: "")  # no bfloat16 in the trunk
     env = vec(space)
     learner = make_learner(configure(algorithm), env, 0)
-    learner.learn(300)
+    learner.learn(300 if space == "vectors" else 64)
     card, network = export(learner, configure(algorithm), CARD)
     save_agent(tmp_path / "agent", card, network, half=False)
     policy = load_policy(str(tmp_path / "agent")).policy
@@ -154,15 +157,15 @@ def test_the_learning_rate_falls_over_the_whole_run(tmp_path, algorithm):
 
 
 def test_exploration_goes_on_where_it_was(tmp_path):
-    config = configure("dqn", steps=4000, checkpoint_every=200)
+    config = configure("dqn", steps=2000, checkpoint_every=200)
     with pytest.raises(Crash):
-        train(config, tmp_path, crash_at=600)
+        train(config, tmp_path, crash_at=300)
     before = curve(tmp_path, "rollout/exploration_rate")
     train(config, tmp_path)
     rates = curve(tmp_path, "rollout/exploration_rate")
     assert 0.1 < min(before.values()) < 0.3  # on its way from 1 to 0.04
     for step, rate in rates.items():
-        assert rate == pytest.approx(max(0.04, 1 - 0.96 * step / (0.16 * 4000)), abs=1e-6)
+        assert rate == pytest.approx(max(0.04, 1 - 0.96 * step / (0.16 * 2000)), abs=1e-6)
 
 
 def test_a_resumed_value_learner_fills_its_replay_by_its_policy_before_it_learns(tmp_path, monkeypatch):
@@ -231,6 +234,18 @@ def test_curves_hold_the_return_of_episodes_and_end_at_the_last_step(tmp_path, a
     assert 3 < len(returns) <= 1001
     assert all(0 <= value <= 7 for value in returns.values())  # one a step, seven steps an episode
     assert set(curve(tmp_path, "rollout/ep_len_mean").values()) == {7.0}
+
+
+def test_a_full_disk_ends_training_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(Crash):
+        train(configure("a2c", checkpoint_every=100), tmp_path, crash_at=150)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unwritable, match=r"checkpoint.pt: cannot be written \(No space left on device\)"):
+        train(configure("a2c", checkpoint_every=100), tmp_path)
+    assert load_checkpoint(tmp_path).steps == 100
 
 
 def test_the_game_is_closed_whatever_happens(tmp_path):
