@@ -1,7 +1,7 @@
 """A few pixels of the newest frame, found by differential evolution on the victim's outputs alone (Su et al. 2019).
 
-Every slot has a population of candidates (entry, value) * k; all slots and candidates are asked in one batch. A slot
-stops as soon as its victim's choice changes.
+Every slot has a population of candidates, k times (row, column, end of the range), and stops as soon as its victim's
+choice changes. Su et al. evolve the colour too; here a pixel is black or white, since what works best lies at an end.
 """
 
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ __all__ = ["PixelDE", "PixelDEConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class PixelDEConfig:
-    """Parameters of `pixel-de`; at most population * (generations + 1) queries a step and the clean one."""
+    """Parameters of `pixel-de`; at most population * (generations + 1) queries a step, and the clean one."""
 
-    population: int = 32
+    population: int = 16
     """Candidates a generation, at least 4."""
-    generations: int = 5
+    generations: int = 11
     """Generations after the first population."""
     weight: float = 0.5
     """Differential weight F (Su et al.: 0.5)."""
-    crossover: float = 0.7
+    crossover: float = 0.4
     """Probability that a coordinate comes from the mutant."""
 
     def __post_init__(self) -> None:
@@ -42,14 +42,14 @@ class PixelDEConfig:
             raise InvalidInput(
                 f"pixel-de: population is at least 4 and generations 0, got {self.population}, {self.generations}"
             )
-        if not 0 < self.weight <= 2 or not 0 < self.crossover <= 1:
+        if not 0 < self.weight <= 1 or not 0 < self.crossover <= 1:
             raise InvalidInput(
-                f"pixel-de: weight is in (0, 2] and crossover in (0, 1], got {self.weight}, {self.crossover}"
+                f"pixel-de: weight and crossover in (0, 1] expected, got {self.weight} and {self.crossover}"
             )
 
 
 class PixelDE(Attack[PixelDEConfig]):
-    """Differential evolution (best/1/bin) over the places and values of k pixels; asks for outputs only."""
+    """Differential evolution (best/1/bin) over the places and ends of k pixels; asks for outputs only."""
 
     name = "pixel-de"
     knowledge: ClassVar[Knowledge] = "query"
@@ -58,84 +58,80 @@ class PixelDE(Attack[PixelDEConfig]):
 
     def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
         """See `Attack`."""
-        config, size = self.config, int(ball.radius)
-        search = _Search(victim, obs, ball, torch.from_numpy(rng.active.copy()).nonzero()[:, 0])
-        # drawn at once, so that what a slot draws does not depend on when the others stop
-        start = rng.uniform(config.population, size, 3)
-        dice = rng.uniform(config.generations, config.population, 2 + 3 * size)
-        forced = rng.integers(3 * size, config.generations, config.population)
-        search.open(start)
+        config, genes = self.config, 3 * int(ball.radius)
+        search = _Search(victim, obs, ball)
+        # drawn at once, so that what a slot draws does not depend on when it or the others stop
+        start = rng.uniform(config.population, genes)
+        dice = rng.uniform(config.generations, config.population, 2 + genes)
+        forced = rng.integers(genes, config.generations, config.population)
+        slots = search.open(start, torch.from_numpy(rng.active).nonzero()[:, 0])
         for generation in range(config.generations):
-            if len(search.slots) == 0:
+            if len(slots) == 0:
                 break
-            search.evolve(dice[:, generation], forced[:, generation], config.weight, config.crossover)
+            turn = dice[slots, generation], forced[slots, generation]
+            slots = search.evolve(slots, *turn, config.weight, config.crossover)
         return search.best_points()
 
 
 class _Search:
-    """Populations of all slots: genes (slots, population, k, 3) in [0, 1] for row, column and value."""
+    """Populations of all slots, genes (slots, population, 3 k) in [0, 1]; methods return the slots still searching."""
 
-    def __init__(self, victim: Target, obs: Tensor, ball: Ball, slots: Tensor) -> None:
-        self.victim, self.obs, self.ball, self.slots = victim, obs, ball, slots
+    def __init__(self, victim: Target, obs: Tensor, ball: Ball) -> None:
+        self.victim, self.obs = victim, obs
         self.labels = victim.labels
-        entries = obs[0].numel()
-        self.places = torch.arange(entries - ball.entries, entries)  # those that may change
-        self.width = obs.shape[-1]
+        self.first, self.width = obs[0].numel() - ball.entries, obs.shape[-1]
+        self.height = ball.entries // self.width
+        self.low, self.high = ball.low.flatten(), ball.high.flatten()
 
-    def open(self, genes: Tensor) -> None:
-        """Evaluates the first population."""
+    def open(self, genes: Tensor, slots: Tensor) -> Tensor:
+        """Asks about the first population."""
         self.genes = genes
-        self.fitness = torch.full(genes.shape[:2], torch.inf)
-        self._accept(genes[self.slots], self.slots)
+        self.margins = torch.full(genes.shape[:2], torch.inf)
+        return self._keep_better(slots, genes[slots])
 
-    def evolve(self, dice: Tensor, forced: Tensor, weight: float, crossover: float) -> None:
+    def evolve(self, slots: Tensor, dice: Tensor, forced: Tensor, weight: float, crossover: float) -> Tensor:
         """One generation: mutants around the best, crossed with their parents, kept where they are better."""
-        slots = self.slots
-        parents = self.genes[slots].flatten(2)
-        count = parents.shape[1]
-        best = parents[torch.arange(len(slots)), self.fitness[slots].argmin(dim=1)][:, None]
-        first, second = (dice[slots][..., :2] * count).long().clamp_(max=count - 1).unbind(dim=2)
-        rows = torch.arange(len(slots))[:, None]
-        mutant = best + weight * (parents[rows, first] - parents[rows, second])
-        mutant = 1 - (1 - mutant.abs()).abs()  # reflected at the ends of [0, 1]
-        chosen = dice[slots][..., 2:] < crossover
-        chosen.scatter_(2, forced[slots][..., None], True)
-        self._accept(torch.where(chosen, mutant, parents).view(len(slots), *self.genes.shape[1:]), slots)
+        parents = self.genes[slots]
+        count, rows = parents.shape[1], torch.arange(len(slots))[:, None]
+        best = parents[rows, self.margins[slots].argmin(dim=1, keepdim=True)]
+        first = (dice[..., 0] * count).long().clamp_(max=count - 1)
+        second = (first + 1 + (dice[..., 1] * (count - 1)).long().clamp_(max=count - 2)) % count  # another one
+        mutants = best + weight * (parents[rows, first] - parents[rows, second])
+        mutants = 1 - (1 - mutants.abs()).abs()  # reflected at the ends of [0, 1]
+        crossed = (dice[..., 2:] < crossover).scatter_(2, forced[..., None], True)
+        return self._keep_better(slots, torch.where(crossed, mutants, parents))
 
     def best_points(self) -> Tensor:
         """The best candidate of every slot, shape (slots, *observation)."""
         every = torch.arange(len(self.obs))
-        best = self.genes[every, self.fitness.argmin(dim=1)]
-        return torch.where(
-            self.fitness.amin(dim=1).isfinite().view(-1, *[1] * (self.obs.ndim - 1)),
-            self._points(best, every),
-            self.obs,
-        )
+        return self._points(self.genes[every, self.margins.argmin(dim=1)], every)
 
-    def _accept(self, genes: Tensor, slots: Tensor) -> None:
-        """Asks about candidates (len(slots), population, k, 3), keeps the better, drops slots that are done."""
-        owners = slots.repeat_interleave(genes.shape[1])
-        scores = self.victim.rows(self._points(genes.flatten(0, 1), owners), owners).log_softmax(dim=1)
-        own = scores.gather(1, self.labels[owners][:, None]).squeeze(1)
-        others = scores.scatter(1, self.labels[owners][:, None], -torch.inf).amax(dim=1)
-        fitness = (own - others).view(len(slots), -1)  # below 0 once the choice has changed
-        better = fitness < self.fitness[slots]
-        self.genes[slots] = torch.where(better[..., None, None], genes, self.genes[slots])
-        self.fitness[slots] = torch.where(better, fitness, self.fitness[slots])
-        self.slots = slots[self.fitness[slots].amin(dim=1) >= 0]
+    def _keep_better(self, slots: Tensor, genes: Tensor) -> Tensor:
+        """Asks about candidates (len(slots), population, 3 k); leaves out slots whose victim chooses otherwise."""
+        margins = self._margins(genes.flatten(0, 1), slots.repeat_interleave(genes.shape[1])).view(len(slots), -1)
+        better = margins < self.margins[slots]
+        self.genes[slots] = torch.where(better[..., None], genes, self.genes[slots])
+        self.margins[slots] = torch.where(better, margins, self.margins[slots])
+        return slots[self.margins[slots].amin(dim=1) >= 0]
+
+    def _margins(self, genes: Tensor, owners: Tensor) -> Tensor:
+        """The label's score minus the best other one; below 0 once the choice has changed."""
+        size = self.victim.slots  # of a batch; small ones stay in the cache
+        scores = torch.cat(
+            [
+                self.victim.rows(self._points(part, owner), owner)
+                for part, owner in zip(genes.split(size), owners.split(size), strict=True)
+            ]
+        )
+        labels = self.labels[owners][:, None]
+        own = scores.gather(1, labels).squeeze(1)
+        return own - scores.scatter_(1, labels, -torch.inf).amax(dim=1)
 
     def _points(self, genes: Tensor, owners: Tensor) -> Tensor:
-        """Observations with the pixels of `genes` (m, k, 3) set."""
-        points = self.obs[owners].flatten(1)
-        height = len(self.places) // self.width
-        row = (genes[..., 0] * height).long().clamp_(max=height - 1)
-        column = (genes[..., 1] * self.width).long().clamp_(max=self.width - 1)
-        place = self.places[row * self.width + column]
-        low, high = (_entries(end, points)[place] for end in (self.ball.low, self.ball.high))
-        value = low + genes[..., 2] * (high - low)
-        return points.scatter_(1, place, value).view(-1, *self.obs.shape[1:])
-
-
-def _entries(end: Tensor | float, points: Tensor) -> Tensor:
-    """The end of the range of every entry, shape (entries,)."""
-    return torch.as_tensor(end).flatten().expand(points.shape[1])
+        """Observations of the owners with the pixels of `genes` (m, 3 k) set."""
+        row, column, end = genes.unflatten(1, (-1, 3)).unbind(dim=2)
+        row = (row * self.height).long().clamp_(max=self.height - 1)
+        column = (column * self.width).long().clamp_(max=self.width - 1)
+        place = self.first + row * self.width + column
+        value = torch.where(end < 0.5, self.low[place], self.high[place])
+        return self.obs[owners].flatten(1).scatter_(1, place, value).view(-1, *self.obs.shape[1:])

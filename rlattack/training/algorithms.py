@@ -55,9 +55,9 @@ _PACKED = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeo
 """Every frame once in the replay, half the memory. SB3 can then not tell a game that was cut off (after half an hour of
 play, in Atari) from one that was lost."""
 
-# For CartPole, each under a minute with 100,000 steps: rl-baselines3-zoo's for PPO. With its others, A2C needs five times
-# the steps, and DQN in 8 copies forgot what it had learned; so A2C starts three times as fast, and the value learners
-# half as fast, with half the updates and a learning rate that falls. Three seeds of each reached 500.
+# For CartPole, each under a minute with 100,000 steps: rl-baselines3-zoo's for PPO. Of its others, A2C's need five
+# times the steps, and with DQN's 8 copies forgot what they had learned; so A2C starts three times as fast, and the
+# value learners half as fast, with half the updates and a learning rate that falls. Three seeds of each reached 500.
 _VALUES = {
     "every": 256, "updates": 64, "batch_size": 64, "learning_rate": 1e-3, "buffer_size": 100_000,
     "learning_starts": 1000, "target_update_interval": 10, "exploration_fraction": 0.16, "exploration_final_eps": 0.04,

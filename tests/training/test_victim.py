@@ -119,12 +119,12 @@ def test_the_agents_card_says_where_it_comes_from(tmp_path):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_killed_run_goes_on_to_the_same_number_of_steps(tmp_path, algorithm):
-    config = configure(algorithm, steps=1000, checkpoint_every=250)
+    config = configure(algorithm, steps=600, checkpoint_every=150)
     whole, _, told = train(config, tmp_path / "whole")
     with pytest.raises(Crash):
-        train(config, tmp_path / "killed", crash_at=650)
+        train(config, tmp_path / "killed", crash_at=400)
     checkpoint = load_checkpoint(tmp_path / "killed")
-    assert 250 <= checkpoint.steps < 650
+    assert 150 <= checkpoint.steps < 400
     assert read_agent_card(tmp_path / "killed" / "agent").provenance["steps"] == checkpoint.steps  # of use already
     card, _, went_on = train(config, tmp_path / "killed")
     assert went_on[0] == checkpoint.steps
@@ -169,9 +169,9 @@ def test_exploration_goes_on_where_it_was(tmp_path):
 
 
 def test_a_resumed_value_learner_fills_its_replay_by_its_policy_before_it_learns(tmp_path, monkeypatch):
-    config = configure("dqn", steps=3000, checkpoint_every=1000)
+    config = configure("dqn", steps=1500, checkpoint_every=500)
     with pytest.raises(Crash):
-        train(config, tmp_path, crash_at=2000)
+        train(config, tmp_path, crash_at=1000)
     done = load_checkpoint(tmp_path).steps
     played, learned = [], []
     step = VecEnv.step
@@ -187,7 +187,7 @@ def test_a_resumed_value_learner_fills_its_replay_by_its_policy_before_it_learns
     monkeypatch.setattr(DQN, "train", lambda self, *a, **k: (learned.append(self.num_timesteps), learn(self, *a, **k)))
     monkeypatch.setattr(DQN, "predict", lambda self, obs, *_, **__: (np.full(len(obs), 2), None))
     train(config, tmp_path)
-    starts = 3000 // 20
+    starts = 1500 // 20
     assert all((actions == 2).all() for actions in played)  # chance never played
     assert learned[0] > done + starts
     assert learned[0] <= done + starts + 2 * 256
@@ -215,10 +215,10 @@ def test_a_resumed_run_plays_other_games_than_it_began_with(tmp_path):
 
 
 def test_curves_of_steps_that_are_played_again_give_way(tmp_path):
-    config = configure("ppo", steps=1500, checkpoint_every=600)
+    config = configure("ppo", steps=700, checkpoint_every=300)
     with pytest.raises(Crash):
-        train(config, tmp_path, crash_at=1100)
-    assert max(curve(tmp_path, "time/fps")) > 1000
+        train(config, tmp_path, crash_at=500)
+    assert max(curve(tmp_path, "time/fps")) > load_checkpoint(tmp_path).steps
     train(config, tmp_path)
     events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
     events.Reload()
