@@ -88,6 +88,8 @@ class Attacker:
             What the victim receives, a new tensor of that shape: inside the budget and the space.
         """
         active = np.ones(self.slots, dtype=np.bool_) if active is None else active
+        if not active.any():
+            return clean.clone()
         self.rng.active = active
         self.target.begin(clean, active)
         base = clean if self._frames is None else self._frames.base(clean, active)

@@ -120,7 +120,7 @@ class _Search:
         scores = torch.cat(
             [
                 self.victim.rows(self._points(part, owner), owner)
-                for part, owner in zip(genes.split(size), owners.split(size), strict=True)
+                for part, owner in zip(torch.split(genes, size), torch.split(owners, size), strict=True)
             ]
         )
         labels = self.labels[owners][:, None]
@@ -129,7 +129,7 @@ class _Search:
 
     def _points(self, genes: Tensor, owners: Tensor) -> Tensor:
         """Observations of the owners with the pixels of `genes` (m, 3 k) set."""
-        row, column, end = genes.unflatten(1, (-1, 3)).unbind(dim=2)
+        row, column, end = genes.view(len(genes), -1, 3).unbind(dim=2)
         row = (row * self.height).long().clamp_(max=self.height - 1)
         column = (column * self.width).long().clamp_(max=self.width - 1)
         place = self.first + row * self.width + column
