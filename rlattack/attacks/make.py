@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rlattack.attacks.base import Attack
 from rlattack.budget import Budget
@@ -45,16 +45,14 @@ def parse_attack(text: str) -> AttackSpec:
             raise InvalidInput(f"attack none takes no parameters, got {rest!r}")
         return AttackSpec("none")
     config_type = ATTACKS.get(name).config_type
-    fields = {f.name: f for f in dataclasses.fields(config_type)}
+    kinds = get_type_hints(config_type)
     parameters: dict[str, Any] = {}
     for item in filter(None, rest.split(",")):
         key, equals, value = item.partition("=")
-        if key not in fields:
-            known = ", ".join(fields) or "none"
-            raise UnknownName(f"attack {name} has no parameter {key!r}{nearest(key, fields)}; it has: {known}")
-        if not equals:
-            raise InvalidInput(f"attack {name}: expected {key}=value, got {item!r}")
-        parameters[key] = _read(f"attack {name}: {key}", value, fields[key].type)
+        _check_name(name, config_type, key)
+        if not equals or key in parameters:
+            raise InvalidInput(f"attack {name}: expected {key}=value once, got {text!r}")
+        parameters[key] = _read(f"attack {name}: {key}", value, kinds[key])
     config_type(**parameters)
     return AttackSpec(name, parameters)
 
@@ -72,22 +70,27 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
         InvalidInput: A parameter or norm that does not fit.
     """
     kind = ATTACKS.get(name)
-    known = [f.name for f in dataclasses.fields(kind.config_type)]
     for key in parameters:
-        if key not in known:
-            raise UnknownName(
-                f"attack {name} has no parameter {key!r}{nearest(key, known)}; it has: {', '.join(known) or 'none'}"
-            )
+        _check_name(name, kind.config_type, key)
     return kind(budget, kind.config_type(**parameters))
 
 
+def _check_name(attack: str, config_type: type[Any], key: str) -> None:
+    known = [field.name for field in dataclasses.fields(config_type)]
+    if key not in known:
+        it_has = ", ".join(known) or "none"
+        raise UnknownName(f"attack {attack} has no parameter {key!r}{nearest(key, known)}; it has: {it_has}")
+
+
 def _read(what: str, text: str, kind: Any) -> Any:
-    """Turns text into a value of an annotated type: numbers, booleans, Literals and unions of them."""
+    """Turns text into a value of an annotated type: numbers, booleans, `none`, Literals and unions of them."""
     for choice in get_args(kind) if get_origin(kind) not in (None, Literal) else (kind,):
         if get_origin(choice) is Literal and text in get_args(choice):
             return text
         if choice is bool and text in ("true", "false"):
             return text == "true"
+        if choice is type(None) and text == "none":
+            return None
         if choice in (int, float):
             try:
                 return choice(text)
@@ -99,5 +102,5 @@ def _read(what: str, text: str, kind: Any) -> Any:
 def _words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(value) for value in get_args(kind))
-    names = {bool: "true or false", int: "a whole number", float: "a number"}
-    return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind) if choice is not type(None))
+    names = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
+    return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind))

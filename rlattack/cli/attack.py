@@ -1,7 +1,6 @@
 """`rlattack attack`: plays a victim clean, under noise and under attack, and shows how far it fell."""
 
 import json
-import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -62,6 +61,7 @@ class Attack:
         from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
         from rlattack.evaluation.report import write_report
         from rlattack.evaluation.tensorboard import write_tensorboard
+        from rlattack.evaluation.workers import cores
 
         if self.workers is not None and self.workers < 1:
             raise InvalidInput(f"--workers: expected at least 1, got {self.workers}")
@@ -72,7 +72,7 @@ class Attack:
                 episodes=self.episodes, seed=self.seed, envs=self.envs, trust=self.trust,
             )
         )  # fmt: skip
-        workers = self.workers or len(os.sched_getaffinity(0))
+        workers = self.workers or cores()
         with EpisodeBar(planned, quiet=self.json) as bar:
             folder = evaluate(planned, self.run, workers, bar.advance, shlex.join(command))
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -39,6 +38,7 @@ class Perf:
         from rlattack.evaluation.cell import AgentRef
         from rlattack.evaluation.evaluate import Evaluation, plan
         from rlattack.evaluation.perf import measure
+        from rlattack.evaluation.workers import cores
 
         if not self.seconds > 0 or (self.workers is not None and self.workers < 1):
             raise InvalidInput(
@@ -46,7 +46,7 @@ class Perf:
             )
         victim = self.victim or _first_agent(self.game)
         planned = plan(Evaluation(game=self.game, victim=victim, envs=self.envs, trust=self.trust))
-        workers = self.workers or len(os.sched_getaffinity(0))
+        workers = self.workers or cores()
         console = Console(stderr=True)
         with console.status(f"measuring {victim} in {self.game}, {workers} processes, about {14 * self.seconds:.0f} s"):
             found = measure(

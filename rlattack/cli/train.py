@@ -1,7 +1,6 @@
 """`rlattack train`: fits a victim, keeps checkpoints, evaluates it, and leaves an agent folder."""
 
 import json
-import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,6 +108,7 @@ class Train:
         """Plays the agent as it will be shipped, in half precision, by the game's protocol and away from its seeds."""
         from rlattack.cli.progress import EpisodeBar
         from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+        from rlattack.evaluation.workers import cores
 
         seed = _EVALUATION_SEED + self.seed
         planned = plan(
@@ -116,7 +116,7 @@ class Train:
         )
         folder = session.run / "evaluation" / planned.cells[0].key
         with EpisodeBar(planned, quiet=False) as bar:
-            evaluate(planned, folder, len(os.sched_getaffinity(0)), bar.advance)
+            evaluate(planned, folder, cores(), bar.advance)
         (cell,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
         command = ["rlattack", "attack", self.game, "--victim", session.agent, "--episodes", str(self.episodes)]
         command += ["--seed", str(seed)]

@@ -21,7 +21,7 @@ from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Episode, Rollout
 from rlattack.policies import LoadedAgent, load_policy
 
-__all__ = ["Effort", "Shape", "play_cells"]
+__all__ = ["Effort", "Shape", "cores", "play_cells"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Effort:
     cell: str
     steps: int
     seconds: float
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Tickets(Protocol):

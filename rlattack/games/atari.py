@@ -59,7 +59,9 @@ def rom_sha256(card: GameCard) -> str | None:
 
 
 def vector_env(card: GameCard, slots: int, *, threads: int = 1, training: bool = False) -> VectorEnv[Any, Any, Any]:
-    """Builds the `AtariVectorEnv` of a card: raw rewards and NEXT_STEP autoreset, or clipped and SAME_STEP to train on.
+    """Builds the `AtariVectorEnv` of a card, with NEXT_STEP autoreset, or SAME_STEP to train on.
+
+    Rewards are the game's own. To train on, a lost life is an end after which the game goes on.
 
     What it does not know of the card (`crop`, `stack_fill`, a listed `action_set`) is left to `View`.
 
@@ -90,8 +92,9 @@ def vector_env(card: GameCard, slots: int, *, threads: int = 1, training: bool =
         frameskip=options.frame_skip,
         noop_max=options.noop_max,
         use_fire_reset=options.fire_reset,
-        episodic_life=training or options.life_loss == "terminal",
-        reward_clipping=training,
+        episodic_life=not training and options.life_loss == "terminal",
+        life_loss_info=training,  # `episodic_life` would begin a new game: nothing learned would know a second life
+        reward_clipping=False,
         autoreset_mode="SameStep" if training else "NextStep",
     )
     # ale-py 0.12 writes the mode into a dictionary that all vector environments share: the last one made would win

@@ -22,7 +22,8 @@ _Frames = npt.NDArray[np.uint8]
 def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
     """Builds a game in `envs` copies with SAME_STEP autoreset; an ended slot's last observation is in `final_obs`.
 
-    Atari rewards are clipped to their signs and a lost life ends an episode, as in Mnih et al. 2015.
+    Atari rewards are clipped to their signs and a lost life ends an episode, but not the game, as in Mnih et al. 2015.
+    When a game is over, `info["game_score"]` is the sum of its own rewards.
 
     Raises:
         InvalidInput: Fewer than one copy, or a game that cannot be played as it is.
@@ -36,11 +37,13 @@ def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
 
 
 class _AtariTraining(VectorWrapper[_Frames, IntArray, _Frames, IntArray, npt.NDArray[Any]]):
-    """The C++ environment with the card's crop, fill and action list, in `final_obs` too."""
+    """The C++ environment with the card's crop, fill and action list, in `final_obs` too, and with scores of games."""
 
     def __init__(self, card: GameCard, envs: int) -> None:
         super().__init__(vector_env(card, envs, training=True))
         self._view = View(card.atari, self.env.single_action_space, envs)
+        self._lives: npt.NDArray[Any] = np.zeros(envs, dtype=np.int32)
+        self._scores: npt.NDArray[Any] = np.zeros(envs, dtype=np.int64)
         self.single_observation_space = self._view.observation_space
         self.single_action_space = self._view.action_space
         self.observation_space = batch_space(self.single_observation_space, envs)
@@ -50,13 +53,23 @@ class _AtariTraining(VectorWrapper[_Frames, IntArray, _Frames, IntArray, npt.NDA
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[_Frames, dict[str, Any]]:
         obs, info = self.env.reset(seed=seed, options=options)
-        self._view.age[(options or {}).get("reset_mask", slice(None))] = 0
+        begun = (options or {}).get("reset_mask", slice(None))
+        self._view.age[begun] = self._scores[begun] = 0
+        self._lives = info["lives"]
         return self._view.show(obs), info
 
     def step(self, actions: IntArray) -> tuple[_Frames, npt.NDArray[Any], BoolArray, BoolArray, dict[str, Any]]:
         obs, rewards, terminated, truncated, info = self.env.step(self._view.actions[actions])
         self._view.age += 1
-        if "final_obs" in info:
-            info = {**info, "final_obs": self._view.show(info["final_obs"])}
-        self._view.age[terminated | truncated] = 0
-        return self._view.show(obs), rewards, terminated, truncated, info
+        self._scores += rewards
+        # with the last life the count begins anew; games without lives count 0 for ever
+        goes_on = terminated & ~truncated & (info["lives"] < self._lives)
+        over = (terminated | truncated) & ~goes_on
+        self._lives = info["lives"]
+        if "final_obs" in info:  # which ale-py 0.12 leaves unwritten where the game goes on
+            final = np.where(goes_on[:, None, None, None], obs, info["final_obs"])
+            info = {**info, "final_obs": self._view.show(final)}
+        if over.any():
+            info = {**info, "game_score": self._scores.copy(), "_game_score": over}
+            self._view.age[over] = self._scores[over] = 0
+        return self._view.show(obs), np.sign(rewards), terminated, truncated, info

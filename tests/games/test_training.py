@@ -33,18 +33,50 @@ def test_the_spaces_are_the_agents_own():
     assert env.observation_space.contains(obs)
 
 
-def test_the_next_episode_starts_in_the_step_that_ends_the_last():
+def test_the_next_game_starts_in_the_step_that_ends_the_last():
     env = training_env(card("breakout"), 3)
     assert env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
-    lines = run(env, 120)
-    before, ended = lines[0][0], 0
+    lines = run(env, 400)
+    before, over = lines[0][0], 0
     for obs, _, terminated, truncated, info in lines[1:]:
         for slot in np.flatnonzero(terminated | truncated):
-            ended += 1
             assert np.array_equal(info["final_obs"][slot, :-1], before[slot, 1:])  # the old episode
-            assert not obs[slot, :-1].any()  # the new one
+            if info.get("_game_score", np.zeros(3, bool))[slot]:
+                over += 1
+                assert not obs[slot, :-1].any()  # the new one
         before = obs
-    assert ended >= 3
+    assert over >= 3
+
+
+def test_a_lost_life_is_an_end_after_which_the_game_goes_on():
+    env = training_env(card("breakout", stack_fill="first"), 2)
+    lines = run(env, 300)
+    lives, lost = lines[0][1]["lives"], 0
+    for obs, _, terminated, _, info in lines[1:]:
+        over = info.get("_game_score", np.zeros(2, bool))
+        assert np.array_equal(terminated, (info["lives"] < lives) | over)
+        for slot in np.flatnonzero(terminated & ~over):
+            lost += 1
+            assert np.array_equal(obs[slot], info["final_obs"][slot])
+        lives = info["lives"]
+    assert lost > 5
+
+
+def test_the_score_of_a_whole_game_is_told_unclipped():
+    env = training_env(card("qbert"), 2)
+    raw = vector_env(card("qbert"), 2, training=True)
+    rng = np.random.default_rng(0)
+    env.reset(seed=5), raw.reset(seed=5)
+    totals, games = np.zeros(2, int), 0
+    for actions in rng.integers(0, 6, (600, 2)):
+        *_, info = env.step(actions)
+        totals += raw.step(actions)[1]
+        if "game_score" in info:
+            over = info["_game_score"]
+            assert np.array_equal(info["game_score"][over], totals[over])
+            totals[over] = 0
+            games += over.sum()
+    assert games >= 2
 
 
 def test_the_variants_reach_the_last_observation_of_an_episode_too():
