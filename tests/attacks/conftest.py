@@ -23,8 +23,19 @@ def linear_policy(space=SPACE, actions=3, seed=0, value_based=False):
 
 
 @pytest.fixture
+def linear():
+    return linear_policy
+
+
+@pytest.fixture
 def policy():
     return linear_policy()
+
+
+@pytest.fixture
+def two():
+    """Of two actions, so that one direction is worst everywhere."""
+    return linear_policy(actions=2)
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+
+from rlattack.attacks.streams import Streams
+
+KINDS = ["uniform", "normal", "laplace", "signs"]
+
+
+def streams(seeds):
+    made = Streams(len(seeds))
+    for slot, seed in enumerate(seeds):
+        made.restart(slot, np.random.SeedSequence(seed))
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slot_draws_from_its_own_seed_alone(kind):
+    one, other = streams([1, 2, 3]), streams([3, 1, 7, 8])
+    first, second = getattr(one, kind)(2, 5), getattr(other, kind)(2, 5)
+    assert first.shape == (3, 2, 5)
+    assert first.dtype == torch.float32
+    assert torch.equal(first[0], second[1])
+    assert torch.equal(first[2], second[0])
+    assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "integers"])
+def test_an_idle_slot_draws_nothing(kind):
+    def draw(made):
+        return made.integers(100, 50) if kind == "integers" else getattr(made, kind)(50)
+
+    paused, steady = streams([1, 2]), streams([1, 2])
+    paused.active = np.asarray([True, False])
+    assert (draw(paused)[1] == 0).all()
+    draw(steady)
+    paused.active = np.asarray([True, True])
+    third, second = draw(paused), draw(steady)
+    assert torch.equal(third[0], second[0])
+    assert torch.equal(third[1], draw(streams([1, 2]))[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "mean", "variance", "largest"),
+    [("uniform", 0.5, 1 / 12, 1), ("normal", 0, 1, 9), ("laplace", 0, 2, 30), ("signs", 0, 1, 1)],
+)
+def test_draws_have_the_moments_of_their_law(kind, mean, variance, largest):
+    drawn = getattr(streams([0]), kind)(40_000)[0].double()
+    assert float(drawn.mean()) == pytest.approx(mean, abs=0.03)
+    assert float(drawn.var()) == pytest.approx(variance, rel=0.05)
+    assert float(drawn.abs().max()) <= largest
+
+
+def test_signs_are_never_zero():
+    assert set(streams([0]).signs(3, 7)[0].unique().tolist()) == {-1.0, 1.0}
+
+
+def test_integers_are_below_their_bound():
+    drawn = streams([0]).integers(3, 200)
+    assert drawn.unique().tolist() == [0, 1, 2]
