@@ -152,3 +152,155 @@ def test_a_budget_that_does_not_fit_the_game_is_refused(values, space, message):
 
 def test_one_colour_image_is_not_a_stack_of_frames():
     assert Budget(norm="l0", eps=1).ball(Box(0, 255, (36, 36, 3), np.uint8)).entries == 36 * 36 * 3
+
+
+def test_a_wrong_word_names_the_closest_one():
+    with pytest.raises(BudgetError, match="got 'l_inf'; did you mean 'linf'"):
+        Budget(norm="l_inf", eps=0.1)
+    with pytest.raises(BudgetError, match="got 'units'; did you mean 'unit'"):
+        Budget(eps=0.1, space="units")
+
+
+@pytest.mark.parametrize(
+    "deviation", [torch.ones(2), torch.tensor([1.0, 0.0, 1.0]), torch.tensor([1.0, math.nan, 1.0])]
+)
+def test_deviations_that_make_no_unit_are_refused(deviation):
+    with pytest.raises(BudgetError, match=r"a deviation above 0 for each entry of \(3,\)"):
+        Budget(eps=0.1, space="sigma").ball(VECTOR, deviation=deviation)
+
+
+def test_pixels_of_floats_are_not_on_the_byte_grid():
+    with pytest.raises(BudgetError, match="byte observations"):
+        Budget(norm="l0", eps=1, space="raw", grid=True).ball(VECTOR)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_the_whole_range_is_the_largest_budget(norm):
+    ball = Budget(norm=norm, eps=1.0).ball(PIXELS)
+    clean = torch.zeros(1, 4, 5, 5)
+    assert (ball.settle(ball.ascend(clean, torch.ones_like(clean), ball.radius), clean) == 255).all()
+    with pytest.raises(BudgetError, match="more than the whole range"):
+        Budget(norm=norm, eps=1.001).ball(PIXELS)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_huge_budgets_of_entries_without_ends_give_finite_points(norm):
+    ball = Budget(norm=norm, eps=1e30, space="raw").ball(UNBOUNDED)
+    clean = torch.tensor([[1.0, -2.0, 0.0]])
+    for grad in (torch.zeros(1, 3), torch.tensor([[1e-40, 0.0, -1e-30]]), torch.tensor([[1e30, 0.0, -1e20]])):
+        moved = ball.settle(ball.ascend(clean, grad, ball.radius), clean)
+        assert moved.isfinite().all()
+        assert moved[0, 1] == clean[0, 1]
+    assert ball.random_point(clean, Streams(1)).isfinite().all()
+    with pytest.raises(BudgetError, match="more than the whole range"):
+        Budget(norm=norm, eps=1e31, space="raw").ball(UNBOUNDED)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@pytest.mark.parametrize("reach", [1e-3, 1.0, 1e30])
+def test_a_tiny_budget_holds_however_far_the_point_is(norm, reach):
+    ball = Budget(norm=norm, eps=1e-3, space="raw").ball(UNBOUNDED)
+    clean = torch.zeros(1, 3)
+    settled = ball.settle(torch.tensor([[reach, -reach / 3, reach / 7]]), clean)[0].double()
+    size = {"linf": settled.abs().max(), "l2": settled.norm(), "l1": settled.abs().sum()}[norm]
+    assert float(size) <= ball.radius * (1 + 1e-6) + 1e-6
+    assert size > 0 or reach == 1e30  # of which float32 cannot subtract what is too much
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@pytest.mark.parametrize("level", [0.0, 3.0, 200.0, 12345.678, -1e6])
+@pytest.mark.parametrize("shape", [(84,), (4, 84, 84)])
+def test_float_rounding_does_not_leave_the_ball(norm, level, shape):
+    """Equal entries that all round the same way: what float32 adds up worst."""
+    ball = Budget(norm=norm, eps=0.2551, space="raw").ball(Box(-1e7, 1e7, shape, np.float32))
+    clean = torch.full((1, *shape), level)
+    delta = (ball.settle(ball.ascend(clean, torch.ones_like(clean), ball.radius), clean).double() - clean).flatten()
+    size = {"linf": delta.abs().max(), "l2": delta.norm(), "l1": delta.abs().sum()}[norm]
+    assert float(size) <= ball.radius * (1 + 1e-6) + 1e-6
+    if level == 0 and norm != "l1":
+        assert float(size) >= ball.radius * (1 - 1e-5)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1", "l0"])
+def test_a_gradient_of_zero_changes_nothing(norm):
+    ball = Budget(norm=norm, eps=3 if norm == "l0" else 0.01).ball(PIXELS)
+    clean = torch.randint(0, 256, (2, 4, 5, 5), generator=torch.Generator().manual_seed(0)).float()
+    assert torch.equal(ball.settle(ball.ascend(clean, torch.zeros_like(clean), ball.radius), clean), clean)
+
+
+def test_pixels_without_gain_are_left_alone():
+    ball = Budget(norm="l0", eps=3).ball(PIXELS)
+    clean = torch.full((1, 4, 5, 5), 255.0)
+    clean[0, -1, 0, 0] = 7
+    grad = torch.ones_like(clean)  # upwards, where only one pixel can go
+    moved = ball.settle(ball.ascend(clean, grad, ball.radius), clean)
+    assert (moved != clean).sum() == 1
+    assert moved[0, -1, 0, 0] == 255
+
+
+def test_an_l1_step_passes_over_entries_at_the_end_of_their_range():
+    ball = Budget(norm="l1", eps=0.01).ball(Box(0, 255, (400,), np.uint8))
+    clean = torch.full((1, 400), 255.0)
+    clean[0, 300:] = 100
+    grad = torch.linspace(2, 1, 400)[None]  # steepest where nothing can move
+    moved = ball.settle(ball.ascend(clean, grad, ball.radius), clean)
+    assert torch.equal(moved[0, :300], clean[0, :300])
+    assert float((moved - clean).sum()) == pytest.approx(255 * ball.radius, rel=1e-6)
+    assert moved[0, 300] == 255  # the first that can move goes all the way
+
+
+def test_an_l1_step_of_a_row_does_not_depend_on_its_neighbours():
+    ball = Budget(norm="l1", eps=0.2).ball(Box(0, 255, (2000,), np.uint8))
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.randint(0, 256, (2, 2000), generator=generator).float()
+    grad = torch.randint(1, 4, (2, 2000), generator=generator).float()  # many equal slopes
+    clean[1, :1900] = 255  # this row must look at many more entries
+    other = ball.ascend(clean[[0, 0]], grad[[0, 0]], ball.radius)[0]
+    assert torch.equal(ball.ascend(clean, grad, ball.radius)[0], other)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1", "l0"])
+@pytest.mark.parametrize("eps", [0.004, 0.05])
+def test_no_step_of_that_length_climbs_more(norm, eps):
+    """Against many random points of the ball, on a linear function."""
+    ball = Budget(norm=norm, eps=2 if norm == "l0" else eps).ball(Box(0, 255, (3, 5, 5), np.uint8))
+    generator = torch.Generator().manual_seed(1)
+    clean = torch.randint(0, 256, (1, 3, 5, 5), generator=generator).float().expand(200, -1, -1, -1)
+    grad = torch.randn(1, 3, 5, 5, generator=generator).expand(200, -1, -1, -1)
+    rng = Streams(200)
+    for slot in range(200):
+        rng.restart(slot, np.random.SeedSequence(slot))
+    best = (grad * (ball.settle(ball.ascend(clean, grad, ball.radius), clean) - clean)).flatten(1).sum(1)
+    tried = (grad * (ball.settle(ball.random_step(clean, rng), clean) - clean)).flatten(1).sum(1)
+    assert (tried <= best + 1e-3).all()
+    assert (best > 0).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_random_points_are_spread_evenly(norm):
+    """The share of points in the inner half of the ball is 2^-entries."""
+    ball = Budget(norm=norm, eps=0.1, space="raw").ball(Box(-1, 1, (2,), np.float32))
+    rng = Streams(4000)
+    for slot in range(4000):
+        rng.restart(slot, np.random.SeedSequence(slot))
+    points = ball.random_point(torch.zeros(4000, 2), rng).double()
+    size = {"linf": points.abs().amax(1), "l2": points.norm(dim=1), "l1": points.abs().sum(1)}[norm]
+    assert float((size < ball.radius / 2).float().mean()) == pytest.approx(0.25, abs=0.03)
+    for sign in (points > 0).unbind(1):
+        assert float(sign.float().mean()) == pytest.approx(0.5, abs=0.03)
+
+
+def test_random_pixels_are_anywhere_and_always_change():
+    ball = Budget(norm="l0", eps=5).ball(PIXELS)
+    clean = torch.zeros(400, 4, 5, 5)
+    clean[:, -1, :, :2] = 255
+    clean[:, -1, :, 2] = 100
+    rng = Streams(400)
+    for slot in range(400):
+        rng.restart(slot, np.random.SeedSequence(slot))
+    changed = ball.settle(ball.random_step(clean, rng), clean) != clean
+    assert (changed.flatten(1).sum(dim=1) == 5).all()
+    assert not changed[:, :-1].any()
+    assert changed[:, -1].float().mean(dim=0).numpy() == pytest.approx(np.full((5, 5), 0.2), abs=0.08)
+    halfway = ball.settle(ball.random_step(clean, rng), clean)[:, -1, :, 2]
+    assert 0.4 < float((halfway[halfway != 100] == 255).float().mean()) < 0.6

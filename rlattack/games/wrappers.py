@@ -3,7 +3,9 @@
 They stand alone: give them an `Attacker`, and whatever plays in the environment plays under attack.
 """
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import gymnasium
@@ -127,11 +129,24 @@ class Injector:
         return {slot: attacked[slot] for slot in finals}
 
 
+@dataclass(frozen=True)
+class _Recorded:
+    """An attacker in an environment's `spec`: `gymnasium.make` gives each environment that it makes a copy."""
+
+    attacker: ObservationAttacker
+
+
 class AttackedEnv(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordConstructorArgs):
     """A single environment under attack; made by `AttackObservation`."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any], attacker: ObservationAttacker, seed: int = 0) -> None:
-        gymnasium.utils.RecordConstructorArgs.__init__(self, attacker=attacker, seed=seed)
+    def __init__(
+        self, env: gymnasium.Env[Any, Any], attacker: "ObservationAttacker | _Recorded", seed: int = 0
+    ) -> None:
+        if isinstance(attacker, _Recorded):
+            attacker = copy.deepcopy(attacker.attacker)
+        gymnasium.utils.RecordConstructorArgs.__init__(
+            self, _disable_deepcopy=True, attacker=_Recorded(attacker), seed=seed
+        )
         gymnasium.Wrapper.__init__(self, env)
         self._injector = Injector(attacker, env.observation_space, 1, seed)
         self.observation_space = self._injector.space
