@@ -23,9 +23,9 @@ __all__ = ["PixelDE", "PixelDEConfig"]
 class PixelDEConfig:
     """Parameters of `pixel-de`; at most population * (generations + 1) queries a step, and the clean one."""
 
-    population: int = 16
+    population: int = 8
     """Candidates a generation, at least 4."""
-    generations: int = 11
+    generations: int = 23
     """Generations after the first population."""
     weight: float = 0.5
     """Differential weight F (Su et al.: 0.5)."""

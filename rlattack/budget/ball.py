@@ -62,7 +62,7 @@ class Ball(ABC):
 
     @abstractmethod
     def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
-        """The step of that length that climbs most, to first order."""
+        """The step of that length that climbs most, to first order; a new tensor."""
 
     @abstractmethod
     def _size(self, delta: Tensor) -> Tensor:
@@ -146,7 +146,8 @@ class Ball(ABC):
         return tensor.flatten(1)[:, -self.entries :]
 
     def _moved(self, point: Tensor, step: Tensor) -> Tensor:
-        return self._joined(point, self._in_game(step) + self._free(point))
+        """Adds a step, whose memory it takes."""
+        return self._joined(point, self._in_game(step).add_(self._free(point)))
 
     def _joined(self, fixed: Tensor, free: Tensor) -> Tensor:
         """`free` entries among those of `fixed` that may not change."""
