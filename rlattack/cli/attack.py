@@ -35,7 +35,7 @@ class Attack:
     surrogate: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None
     """Craft on this agent instead of the victim (transfer)."""
     actions: Literal["card", "sampled", "greedy"] = "card"
-    """How the victim chooses; `card`: as the game's card says."""
+    """How the victim chooses; `card`: as the game's card says, which for those that act by Q values means greedy."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     episodes: int = 20

@@ -106,6 +106,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)

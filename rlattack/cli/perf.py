@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -48,6 +49,11 @@ class Perf:
         planned = plan(Evaluation(game=self.game, victim=victim, envs=self.envs, trust=self.trust))
         workers = self.workers or cores()
         console = Console(stderr=True)
+        if (load := _load()) > 0.5:
+            console.print(
+                f"the machine was busy in the last minute (load {load:.1f}); measure it idle, or all is too low",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
         with console.status(f"measuring {victim} in {self.game}, {workers} processes, about {14 * self.seconds:.0f} s"):
             found = measure(
                 planned.cells[0].game, AgentRef(victim, planned.victim.sha256, victim, self.trust),
@@ -72,6 +78,11 @@ class Perf:
             table.add_row(name, f"{speed:,.0f}", "", f"ours {ours / speed:.2f} times")
         Console().print(table)
         return 0
+
+
+def _load() -> float:
+    """Mean number of busy processes in the last minute; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _first_agent(game: str) -> str:

@@ -29,10 +29,12 @@ class EpisodeBar:
         self._left = {cell.key: cell.episodes for cell in planned.cells}
         self._total = sum(self._left.values())
         self._steps, self._begun = 0, time.perf_counter()
+        console = Console(stderr=True)
+        self._logs = not (quiet or console.is_terminal)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"),
-            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=Console(stderr=True),
-            disable=quiet,
+            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=console,
+            disable=quiet or self._logs,
         )  # fmt: skip
         self._task = self._bar.add_task("starting", total=self._total, speed="")
 
@@ -51,8 +53,9 @@ class EpisodeBar:
         self._left[episode.cell] -= 1
         speed = f"{self._steps / (time.perf_counter() - self._begun):,.0f} steps/s"
         self._bar.update(self._task, advance=1, description=self._labels[episode.cell], speed=speed)
-        if not self._left[episode.cell] and not self._bar.console.is_terminal and not self._bar.disable:
+        if self._logs and not self._left[episode.cell]:
             done = self._total - sum(self._left.values())
             self._bar.console.print(
-                f"{self._labels[episode.cell]} done, {done} of {self._total} episodes, {speed}", highlight=False
-            )
+                f"{self._labels[episode.cell]} done, {done} of {self._total} episodes, {speed}",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip

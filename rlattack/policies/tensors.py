@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rlattack.errors import RefusedFile
 from rlattack.policies.archive import LARGEST, Archive
 
-__all__ = ["Tensors", "load_safetensors", "load_torch"]
+__all__ = ["Tensors", "load_safetensors", "load_torch", "repacked"]
 
 Tensors = dict[str, Tensor]
 _ZIP = b"PK\x03\x04"
@@ -41,7 +41,7 @@ def load_torch(raw: bytes, where: str) -> Tensors:
         RefusedFile: Damaged, a zip made to do harm, or more than tensors.
     """
     if raw.startswith(_ZIP):
-        raw = _repacked(raw, where)
+        raw = repacked(raw, where)
     try:
         loaded = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
@@ -51,8 +51,12 @@ def load_torch(raw: bytes, where: str) -> Tensors:
     return _floats(loaded, where)
 
 
-def _repacked(raw: bytes, where: str) -> bytes:
-    """Writes a zip anew from its checked members, so that torch's own reader sees what was checked and nothing else."""
+def repacked(raw: bytes, where: str) -> bytes:
+    """Writes a zip anew from its checked members, so that torch's own reader sees what was checked and nothing else.
+
+    Raises:
+        RefusedFile: Damaged, or made to do harm.
+    """
     archive = Archive(raw, where)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as clean:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rlattack.errors import RefusedFile
 from rlattack.files import write_whole
 from rlattack.policies.archive import read_file
-from rlattack.policies.tensors import _repacked
+from rlattack.policies.tensors import repacked
 
 __all__ = ["FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -85,7 +85,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         return None
     advice = "; remove it to start over"
     try:
-        raw = _repacked(read_file(path), str(path))
+        raw = repacked(read_file(path), str(path))
         values = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except RefusedFile as error:
         raise RefusedFile(f"{error}{advice}") from error
