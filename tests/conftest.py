@@ -1,4 +1,4 @@
-"""One torch thread, and the agents that others trained."""
+"""One torch thread, the same random numbers in every run, and the agents that others trained."""
 
 from pathlib import Path
 
@@ -6,6 +6,11 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

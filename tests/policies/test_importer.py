@@ -22,7 +22,7 @@ def test_zip_becomes_an_agent(zipped, workplace, make_model):
     assert card.provenance["file"] == "ppo.zip"
     obs = torch.randn(3, 4)
     policy = make_model("ppo").policy
-    assert network(obs)[0].log_softmax(dim=1).equal(policy.get_distribution(obs).distribution.logits)
+    torch.testing.assert_close(network(obs)[0].log_softmax(dim=1), policy.get_distribution(obs).distribution.logits)
 
 
 def test_metadata_becomes_provenance(zoo, workplace):
