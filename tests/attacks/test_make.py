@@ -35,7 +35,7 @@ def test_parameters_are_read_by_their_types():
         ("pgd:step=inf", InvalidInput, "step is a number above 0, got inf"),
         ("pgd:step=-1", InvalidInput, "step is a number above 0, got -1"),
         ("fgsm:target=most", InvalidInput, "expected a whole number or 'least' or none, got 'most'"),
-        ("pixel-de:generations=-1", InvalidInput, "generations 0, got 8, -1"),
+        ("pixel-de:generations=-1", InvalidInput, "generations 0, got 16, -1"),
         ("pixel-de:weight=1.5", InvalidInput, r"weight and crossover in \(0, 1\]"),
         ("pixel-de:crossover=nan", InvalidInput, r"weight and crossover in \(0, 1\]"),
     ],
