@@ -23,13 +23,13 @@ __all__ = ["PixelDE", "PixelDEConfig"]
 class PixelDEConfig:
     """Parameters of `pixel-de`; at most population * (generations + 1) queries a step, and the clean one."""
 
-    population: int = 8
+    population: int = 16
     """Candidates a generation, at least 4."""
-    generations: int = 23
+    generations: int = 11
     """Generations after the first population."""
     weight: float = 0.5
     """Differential weight F (Su et al.: 0.5)."""
-    crossover: float = 0.4
+    crossover: float = 0.7
     """Probability that a coordinate comes from the mutant."""
 
     def __post_init__(self) -> None:
