@@ -1,13 +1,15 @@
-"""Files that are whole or absent, whenever the process dies."""
+"""Files that are whole or absent, whenever the process dies; and what TensorBoard writes, on a disk that fills."""
 
 import contextlib
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from rlattack.errors import Unwritable
 
-__all__ = ["write_whole"]
+__all__ = ["write_whole", "writing_events"]
 
 
 def write_whole(path: Path, raw: bytes) -> None:
@@ -36,3 +38,28 @@ def write_whole(path: Path, raw: bytes) -> None:
             problem.strerror = reason
             raise problem from error
         raise
+
+
+@contextlib.contextmanager
+def writing_events(run: Path) -> Iterator[None]:
+    """Makes one error of a full disk, which TensorBoard meets in a thread, prints there, and lets through here.
+
+    Raises:
+        Unwritable: The disk is full.
+    """
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not isinstance(args.exc_value, OSError):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, Unwritable):
+            raise
+        reason = error.strerror or error
+        raise Unwritable(f"{run}: cannot be written ({reason}); what was finished before is kept") from error
+    finally:
+        threading.excepthook = before

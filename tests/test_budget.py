@@ -304,3 +304,9 @@ def test_random_pixels_are_anywhere_and_always_change():
     assert changed[:, -1].float().mean(dim=0).numpy() == pytest.approx(np.full((5, 5), 0.2), abs=0.08)
     halfway = ball.settle(ball.random_step(clean, rng), clean)[:, -1, :, 2]
     assert 0.4 < float((halfway[halfway != 100] == 255).float().mean()) < 0.6
+
+
+def test_a_size_below_what_float32_can_add_is_refused():
+    assert Budget(eps=1e-7).ball(PIXELS)
+    with pytest.raises(BudgetError, match="less than float32 can add to a bright pixel"):
+        Budget(eps=1e-8).ball(PIXELS)

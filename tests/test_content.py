@@ -92,3 +92,11 @@ def test_two_different_cards_of_one_id_are_refused_and_equal_ones_are_one(here):
     ):
         with pytest.raises(ContentError, match="two cards claim 'atari/x'"):
             search()
+
+
+def test_a_card_nested_without_end_is_one_line(here):
+    place = here / "work" / "agents" / "deep" / "agent.toml"
+    place.parent.mkdir(parents=True)
+    place.write_text("a = " + "[" * 100_000)
+    with pytest.raises(ContentError, match=r"agent.toml: not a readable card"):
+        read_card(place, "rlattack/agent/1")

@@ -25,6 +25,8 @@ Unit = Literal["unit", "raw", "sigma"]
 NORMS: tuple[Norm, ...] = get_args(Norm)
 SPACES: tuple[Unit, ...] = get_args(Unit)
 _BALLS: dict[Norm, type[Ball]] = {"linf": LinfBall, "l2": L2Ball, "l1": L1Ball, "l0": L0Ball}
+_FINEST = float(np.spacing(np.float32(255))) / 255
+"""Distance between two floats at the value of a white pixel, in unit space."""
 _UNBOUNDED = 1e30
 """Environments write the largest float where they mean no bound; nothing larger than this is a size."""
 
@@ -109,6 +111,8 @@ class Budget:
             raise BudgetError(
                 f"--eps: {self.eps:g} is more than the whole range of an entry, {most:g} in --space {self.space}"
             )
+        if self.space == "unit" and _BALLS[self.norm].radius_of(self.eps, entries) < _FINEST:
+            raise BudgetError(f"--eps: {self.eps:g} is less than float32 can add to a bright pixel; raise it")
         if self.grid and _BALLS[self.norm].radius_of(self.eps, entries) * largest < 1 - 1e-9:
             raise BudgetError(f"--grid: eps {self.eps:g} is below one grey level, so no byte can change; raise it")
 

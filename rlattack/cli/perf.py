@@ -36,7 +36,6 @@ class Perf:
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
         from rlattack.errors import InvalidInput
-        from rlattack.evaluation.cell import AgentRef
         from rlattack.evaluation.evaluate import Evaluation, plan
         from rlattack.evaluation.perf import measure
         from rlattack.evaluation.workers import cores
@@ -56,7 +55,7 @@ class Perf:
             )  # fmt: skip
         with console.status(f"measuring {victim} in {self.game}, {workers} processes, about {14 * self.seconds:.0f} s"):
             found = measure(
-                planned.cells[0].game, AgentRef(victim, planned.victim.sha256, victim, self.trust),
+                planned.cells[0].game, planned.cells[0].victim,
                 envs=self.envs, workers=workers, seconds=self.seconds,
             )  # fmt: skip
         if self.json:

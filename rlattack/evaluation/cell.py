@@ -9,6 +9,7 @@ from typing import Any
 from rlattack.attacks import AttackSpec, Model
 from rlattack.budget import Budget
 from rlattack.games.card import ActionMode, GameCard
+from rlattack.policies import LoadedAgent
 
 __all__ = ["AgentRef", "Cell"]
 
@@ -18,9 +19,17 @@ class AgentRef:
     """An agent by what was typed to name it and the digest of what was found there."""
 
     spec: str
-    sha256: str
+    identity: str
+    """As `LoadedAgent.identity`."""
     name: str
     trust: bool = False
+    foreign: bool = False
+    """Whether it is code of the user's."""
+
+    @classmethod
+    def of(cls, spec: str, agent: LoadedAgent, trust: bool) -> "AgentRef":
+        """Names an agent that was loaded."""
+        return cls(spec, agent.identity, agent.name, trust, agent.algorithm == "module")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,5 +58,5 @@ class Cell:
         values = dataclasses.asdict(self)
         values["attack"] = {"name": self.attack.name, "parameters": dict(self.attack.parameters)}
         for role in ("victim", "surrogate"):
-            values[role] = values[role] and values[role]["sha256"]
+            values[role] = values[role] and values[role]["identity"]
         return values

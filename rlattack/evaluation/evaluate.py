@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from gymnasium import Space
 from gymnasium.spaces import Discrete
 
@@ -90,12 +91,12 @@ def plan(config: Evaluation) -> Plan:
     surrogate = None
     if config.surrogate is not None:
         crafted_on = table.seat(config.surrogate)
-        surrogate = AgentRef(config.surrogate, crafted_on.sha256, crafted_on.name, config.trust)
+        surrogate = AgentRef.of(config.surrogate, crafted_on, config.trust)
     actions: ActionMode = table.card.protocol.actions if config.actions == "card" else config.actions
     if config.actions == "card" and victim.policy.value_based:
         actions = "greedy"  # a Q learner's own way
     clean = Cell(
-        game=table.card, victim=AgentRef(config.victim, victim.sha256, victim.name, config.trust), actions=actions,
+        game=table.card, victim=AgentRef.of(config.victim, victim, config.trust), actions=actions,
         seed=config.seed, episodes=config.episodes, envs=config.envs,
     )  # fmt: skip
     cells = (clean, *_attacked(clean, specs, config, surrogate))
@@ -103,8 +104,9 @@ def plan(config: Evaluation) -> Plan:
     configuration = {
         "evaluation": compared,
         "game": dataclasses.asdict(table.card),
-        "victim_sha256": victim.sha256,
-        "surrogate_sha256": surrogate and surrogate.sha256,
+        "victim": victim.identity,
+        "surrogate": surrogate and surrogate.identity,
+        "versions": _versions(),
     }
     circumstances = {
         "seed": config.seed,
@@ -112,9 +114,12 @@ def plan(config: Evaluation) -> Plan:
         "victim_sha256": victim.sha256,
         "rom_sha256": rom_sha256(table.card),
         "action_names": table.action_names,
-        "temperature": getattr(victim.policy, "temperature", None) if victim.policy.value_based else None,
+        "surrogate": surrogate and surrogate.name,
+        "surrogate_sha256": crafted_on.sha256 if surrogate else None,
+        "temperature": _temperature(victim),
+        "surrogate_temperature": _temperature(crafted_on) if surrogate else None,
         "cells": [cell.key for cell in cells],
-        "versions": _versions(),
+        "versions": {"python": platform.python_version(), **_versions()},
     }
     return Plan(cells, table.fit(cells, crafted_on), table.shape, victim, configuration, circumstances)
 
@@ -146,19 +151,19 @@ def evaluate(planned: Plan, folder: Path | None, workers: int, tell: Tell, comma
                 tell(episode)
     waiting = [cell for cell in planned.cells if cell.key not in done]
     gathered: dict[str, list[Episode]] = {cell.key: [] for cell in waiting}
-    seconds = dict.fromkeys(gathered, 0.0)
+    seconds, accounted = dict.fromkeys(gathered, 0.0), dict.fromkeys(gathered, 0)
     for item in play_cells(waiting, planned.shape, workers, run.clips):
-        if isinstance(item, Effort):
-            seconds[item.cell] += item.seconds
-        else:
+        if not isinstance(item, Effort):
             gathered[item.cell].append(item)
             tell(item)
             continue
-        for cell in waiting:
-            if cell.key not in done and len(gathered[cell.key]) == cell.episodes:
-                done[cell.key] = (sorted(gathered[cell.key], key=lambda e: e.episode), seconds[cell.key])
-                run.keep(cell, *done[cell.key])
-                _publish(run, planned, done)
+        seconds[item.cell] += item.seconds
+        accounted[item.cell] += item.episodes
+        cell = next(cell for cell in waiting if cell.key == item.cell)
+        if accounted[cell.key] == cell.episodes and cell.key not in done:
+            done[cell.key] = (sorted(gathered[cell.key], key=lambda e: e.episode), seconds[cell.key])
+            run.keep(cell, *done[cell.key])
+            _publish(run, planned, done)
     _publish(run, planned, done)
     return folder
 
@@ -211,7 +216,21 @@ class _Table:
             if cell.budget is not None:
                 attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
                 balls[cell.key] = Attacker(attack, crafted_on.policy, self.space, 1, model=cell.model).ball
+                if attack.knowledge == "white":
+                    _check_gradient(crafted_on, attack.name)
         return balls
+
+
+def _check_gradient(agent: LoadedAgent, attack: str) -> None:
+    """Asks for one gradient, so that a module without any is told before hours of play."""
+    policy = agent.policy
+    try:
+        policy.gradient(torch.zeros(1, *policy.observation), lambda out: out.scores.sum(), policy.initial_state(1))
+    except Exception as error:  # the user's code: anything
+        reason = " ".join(str(error).split())
+        raise InvalidInput(
+            f"{agent.name} gives no gradient ({reason}); {attack} needs one, noise and pixel-de do not"
+        ) from error
 
 
 def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate: AgentRef | None) -> list[Cell]:
@@ -231,8 +250,14 @@ def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate
     return list(cells.values())
 
 
+def _temperature(agent: LoadedAgent) -> float | None:
+    """Of the softmax that makes a distribution of Q values; None for a policy that gives one itself."""
+    return getattr(agent.policy, "temperature", None) if agent.policy.value_based else None
+
+
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+    """Of what the numbers of a run depend on."""
+    versions = {}
     for name in ("rlattack", "torch", "numpy", "gymnasium", "ale-py", "stable-baselines3"):
         try:
             versions[name] = importlib.metadata.version(name)

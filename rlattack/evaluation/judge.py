@@ -71,9 +71,11 @@ class Judge:
         sizes = self._measure(point, centre)
         legal = sizes[:, self._norm] <= self._ball.radius * (1 + TOLERANCE) + TOLERANCE
         legal &= self._in_space(received)
+        other = sizes[:, 3] > 0
         if self._held:
-            legal &= self._kept(received).numpy()
-        self._attacked += active & (sizes[:, 3] > 0)
+            legal &= self._kept(received, clean).numpy()
+            other |= (received != clean).flatten(1).any(dim=1).numpy()
+        self._attacked += active & other
         self._changed += active & (clean_choice != choice).numpy()
         self._broken += active & ~legal
         self._sizes = np.maximum(self._sizes, np.where(active[:, None], sizes, 0.0))
@@ -114,12 +116,15 @@ class Judge:
             return within
         return np.asarray(np.all((rows >= self._low) & (rows <= self._high), axis=1))
 
-    def _kept(self, received: Tensor) -> Tensor:
-        before, self._received = self._received, received
-        if before is None:
-            self._fresh[:] = False
-            return torch.ones(len(received), dtype=torch.bool)
-        kept = (received[:, :-1] == before[:, 1:]).flatten(1).all(dim=1) | self._fresh
+    def _kept(self, received: Tensor, clean: Tensor) -> Tensor:
+        """Whether older frames are as they were received; at the start as shown, or copies of the first received."""
+        before = received if self._received is None else self._received
+        self._received = received
+        same = (received[:, :-1] == clean[:, :-1]).flatten(2).all(dim=2)
+        copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2)
+        same |= copies & (received[:, :-1] == received[:, -1:]).flatten(2).all(dim=2)
+        kept = (received[:, :-1] == before[:, 1:]).flatten(1).all(dim=1)
+        kept = torch.where(self._fresh, same.all(dim=1), kept)
         self._fresh[:] = False
         return kept
 

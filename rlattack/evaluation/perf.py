@@ -23,6 +23,7 @@ from rlattack.evaluation.baseline import baselines
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Rollout
 from rlattack.games import GameCard, make_game
+from rlattack.games.card import AtariOptions
 from rlattack.policies import Output, Policy, load_policy
 
 __all__ = ["Measured", "Play", "measure"]
@@ -96,11 +97,18 @@ def _measure_one(
     card: GameCard, victim: AgentRef, envs: int, seconds: float
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, float]]:
     torch.set_num_threads(1)
-    policy = load_policy(victim.spec, trust=victim.trust).policy
+    game = make_game(card, 1)
+    seen = game.observation_space.shape
+    game.close()
+    policy = load_policy(victim.spec, observation=seen, trust=victim.trust).policy
     parts = _parts(card, policy, envs, seconds)
     plays = {name: _play(name, card, policy, envs, seconds, parts) for name in _PLAYS}
     others = {}
-    if card.family == "atari" and all(importlib.util.find_spec(name) for name in ("foolbox", "cv2")):
+    if (
+        card.family == "atari"
+        and card.atari == AtariOptions()
+        and all(importlib.util.find_spec(name) for name in ("foolbox", "cv2"))
+    ):
         for name, loop in baselines(card, policy, envs, _EPS).items():
             _barrier.wait()
             others[name] = loop(seconds)
@@ -110,7 +118,7 @@ def _measure_one(
 
 def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[str, float]:
     """Times the parts in turn on the observations of real play, so that caches are as in play."""
-    game = make_game(card, envs)
+    game, state = make_game(card, envs), policy.initial_state(envs)
     every = np.ones(envs, dtype=np.bool_)
     begun = time.perf_counter()
     obs = game.reset(every, np.arange(envs))
@@ -121,10 +129,10 @@ def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[st
     while sum(spent.values()) < 3 * seconds:
         seen = torch.from_numpy(obs.astype(np.float32))
         with torch.no_grad(), _Timed(spent, "forward"):
-            out = policy(seen)
+            out = policy(seen, state)
         loss = partial(_loss, out.greedy)
         with _Timed(spent, "gradient"):
-            policy.gradient(seen, loss)
+            policy.gradient(seen, loss, state)
         actions = torch.multinomial(out.probabilities, 1).squeeze(1).numpy()
         with _Timed(spent, "environment"):
             step = game.step(actions)
@@ -187,7 +195,8 @@ def _play(
         game=card, victim=AgentRef("", "", ""), attack=spec, budget=budget, actions=card.protocol.actions, seed=0,
         episodes=1, envs=envs,
     )  # fmt: skip
-    rollout = Rollout(cell, policy, policy, itertools.count())
+    numbers = itertools.count()
+    rollout = Rollout(cell, policy, policy, lambda slot: next(numbers))
     _barrier.wait()
     for _ in rollout.episodes(seconds):
         pass

@@ -175,5 +175,5 @@ def _read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ContentError(f"{path}: cannot be read ({error})") from error

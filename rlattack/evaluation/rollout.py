@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +52,10 @@ class Rollout:
         cell: What to play.
         victim: The policy that acts.
         crafted_on: The policy that the attack asks; the victim itself unless there is a surrogate.
-        numbers: Numbers of the episodes to play, taken as slots become free.
-        record: Keeps the first steps of episode 0 for a clip.
+        take: Gives the number of the next episode of a slot, or None; asked as slots become free.
     """
 
-    def __init__(
-        self, cell: Cell, victim: Policy, crafted_on: Policy, numbers: Iterator[int], *, record: bool = False
-    ) -> None:
+    def __init__(self, cell: Cell, victim: Policy, crafted_on: Policy, take: Callable[[int], int | None]) -> None:
         self.cell = cell
         self.slots = cell.envs
         self.steps = 0
@@ -67,8 +64,9 @@ class Rollout:
         """Time while every slot had an episode, resets included."""
         self.full_steps = self.full_resets = 0
         """Steps and resets in that time."""
-        self.recorder = Recorder() if record else None
-        self._waiting = numbers
+        self.recorder = None if cell.budget is None else Recorder()
+        """Keeps the first steps of an attacked episode 0 for a clip."""
+        self._take = take
         self._victim = victim
         self._game: BatchedGame = make_game(cell.game, self.slots)
         self._attacker = self._make_attacker(crafted_on)
@@ -113,7 +111,7 @@ class Rollout:
         """Puts the next episodes into the slots of `mask`; slots for which none is left go idle."""
         started = np.zeros(self.slots, dtype=np.bool_)
         for slot in np.flatnonzero(mask):
-            episode = next(self._waiting, None)
+            episode = self._take(int(slot))
             self._episode[slot] = -1 if episode is None else episode
             started[slot] = episode is not None
         first = obs is None  # then idle slots need an observation too

@@ -43,8 +43,8 @@ class Run:
 
     def __init__(self, folder: Path, configuration: dict[str, Any], circumstances: dict[str, Any]) -> None:
         self.folder = folder
-        self._refuse_conflict(configuration)
         with _writing(folder):
+            self._refuse_conflict(configuration)
             (folder / "cells").mkdir(parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK):
                 raise PermissionError(13, "Permission denied")

@@ -20,9 +20,9 @@ from tensorboard.plugins.scalar import metadata as scalar
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util import tensor_util
 
-from rlattack.errors import Unwritable
 from rlattack.evaluation.clip import read_frames, still
 from rlattack.evaluation.series import Line, Record, clean_of, distinctions, is_ok, label, lines, number, settings
+from rlattack.files import writing_events
 
 __all__ = ["write_tensorboard"]
 
@@ -58,7 +58,7 @@ def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names:
     """
     place, fresh, old = (run / name for name in ("tensorboard", ".tensorboard.new", ".tensorboard.old"))
     groups = settings(cells)
-    try:
+    with writing_events(place):
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
         for words, group in zip(distinctions(groups), groups, strict=True):
@@ -69,8 +69,6 @@ def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names:
         if fresh.exists():
             fresh.rename(place)
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise Unwritable(f"{place}: cannot be written ({error.strerror or error})") from error
 
 
 def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) -> dict[str, list[_Point]]:

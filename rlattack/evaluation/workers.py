@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rlattack.errors import RlattackError, WorkerDied
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, WorkerDied
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Episode, Rollout
 from rlattack.policies import LoadedAgent, load_policy
@@ -34,10 +34,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Effort:
-    """What a worker spent on a cell."""
+    """What a worker spent on a cell, when there is nothing left of it to begin."""
 
     cell: str
-    steps: int
+    episodes: int
+    """That it played."""
     seconds: float
 
 
@@ -47,10 +48,14 @@ def cores() -> int:
 
 
 class Tickets(Protocol):
-    """Hands out episodes: the same ones whatever the number of workers, in whatever order they come."""
+    """Hands out episodes: the same ones whatever the number of workers, in whatever order they come.
 
-    def take(self, cell: int) -> int | None:
-        """The next episode of a cell."""
+    Episode i is played in slot i modulo the number of slots, by whichever worker: float rounding can depend on the
+    place of a row in its batch.
+    """
+
+    def take(self, cell: int, slot: int) -> int | None:
+        """The next episode of a cell for a slot."""
 
     def next_cell(self) -> int | None:
         """A cell with episodes left: the first that nobody started, else the one with most left."""
@@ -59,23 +64,30 @@ class Tickets(Protocol):
 class _Counters:
     """Tickets over shared memory, or a plain list for one worker."""
 
-    def __init__(self, taken: Any, episodes: list[int], lock: AbstractContextManager[Any]) -> None:
-        self._taken, self._episodes, self._lock = taken, episodes, lock
+    def __init__(self, taken: Any, cells: list[Cell], lock: AbstractContextManager[Any]) -> None:
+        self._taken, self._cells, self._lock = taken, cells, lock
+        self._first = [0, *itertools.accumulate(cell.envs for cell in cells)]
 
-    def take(self, cell: int) -> int | None:
+    @staticmethod
+    def size(cells: list[Cell]) -> int:
+        """How many counters it takes: one a cell and slot."""
+        return sum(cell.envs for cell in cells)
+
+    def take(self, cell: int, slot: int) -> int | None:
         with self._lock:
-            episode = int(self._taken[cell])
-            if episode >= self._episodes[cell]:
+            place = self._first[cell] + slot
+            episode = slot + self._cells[cell].envs * int(self._taken[place])
+            if episode >= self._cells[cell].episodes:
                 return None
-            self._taken[cell] = episode + 1
+            self._taken[place] += 1
             return episode
 
     def next_cell(self) -> int | None:
         with self._lock:
-            left = [total - int(taken) for total, taken in zip(self._episodes, self._taken, strict=True)]
-            untouched = [i for i, taken in enumerate(self._taken) if taken == 0]
-            if untouched:
-                return untouched[0]
+            taken = [sum(self._taken[first:last]) for first, last in itertools.pairwise(self._first)]
+            left = [cell.episodes - count for cell, count in zip(self._cells, taken, strict=True)]
+            if 0 in taken:
+                return taken.index(0)
             return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
 
 
@@ -92,16 +104,15 @@ def play_cells(cells: list[Cell], shape: Shape, workers: int, clips: Path) -> It
         RlattackError: What a worker met that is the input's fault.
         WorkerDied: A worker process was ended from outside.
     """
-    episodes = [cell.episodes for cell in cells]
     if not cells:
         return
     if workers == 1:
         torch.set_num_threads(1)
         lock = multiprocessing.get_context("spawn").Lock()
-        yield from _work(cells, shape, _Counters([0] * len(cells), episodes, lock), clips)
+        yield from _work(cells, shape, _Counters([0] * _Counters.size(cells), cells, lock), clips)
         return
     context = multiprocessing.get_context("spawn")
-    counters = _Counters(context.Array("q", len(cells), lock=False), episodes, context.Lock())
+    counters = _Counters(context.Array("q", _Counters.size(cells), lock=False), cells, context.Lock())
     results: Any = context.Queue()
     processes = [
         context.Process(target=_worker, args=(cells, shape, counters, clips, results), daemon=True)
@@ -159,18 +170,33 @@ def _work(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path) -> Ite
         cell = cells[index]
         victim = _load(cell.victim, shape).policy
         crafted_on = victim if cell.surrogate is None else _load(cell.surrogate, shape).policy
-        begun = time.perf_counter()
-        first = tickets.take(index)
-        if first is None:
-            continue
-        numbers = itertools.chain([first], iter(partial(tickets.take, index), None))
-        rollout = Rollout(cell, victim, crafted_on, numbers, record=first == 0 and cell.budget is not None)
-        yield from rollout.episodes()
+        begun, played = time.perf_counter(), 0
+        rollout = Rollout(cell, victim, crafted_on, partial(tickets.take, index))
+        for episode in _blaming(rollout.episodes(), cell):
+            played += 1
+            yield episode
         if rollout.recorder is not None:
             rollout.recorder.save(clips / f"{cell.key}.npz")
-        yield Effort(cell.key, rollout.steps, time.perf_counter() - begun)
+        yield Effort(cell.key, played, time.perf_counter() - begun)
+
+
+def _blaming(episodes: Iterator[Episode], cell: Cell) -> Iterator[Episode]:
+    """Makes one line of what goes wrong in a user's own module."""
+    try:
+        yield from episodes
+    except (RlattackError, GeneratorExit):
+        raise
+    except Exception as error:
+        own = [ref.spec for ref in (cell.victim, cell.surrogate) if ref is not None and ref.foreign]
+        if not own:
+            raise
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"{' or '.join(own)}: fails in play: {type(error).__name__}: {reason}") from error
 
 
 @lru_cache(maxsize=4)
 def _load(ref: AgentRef, shape: Shape) -> LoadedAgent:
-    return load_policy(ref.spec, observation=shape.observation, actions=shape.actions, trust=ref.trust)
+    agent = load_policy(ref.spec, observation=shape.observation, actions=shape.actions, trust=ref.trust)
+    if agent.identity != ref.identity:
+        raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run the command again")
+    return agent

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rlattack.games.batch import BatchedGame
 from rlattack.games.card import SCHEMA, AtariOptions, GameCard, parse_card, parse_table
 from rlattack.games.gymnasium_games import GymnasiumBatch, gymnasium_ids
 
-__all__ = ["GameRow", "find_game", "list_games", "make_game", "with_variant"]
+__all__ = ["GameRow", "find_game", "game_of", "list_games", "make_game", "with_variant"]
 
 GameRow = dict[str, str | float | bool | None]
 _BATCHES: dict[str, Callable[[GameCard, int], BatchedGame]] = {"atari": AtariBatch, "gymnasium": GymnasiumBatch}
@@ -67,6 +68,17 @@ def with_variant(
     if sticky is not None:
         card = dataclasses.replace(card, protocol=dataclasses.replace(card.protocol, sticky=sticky))
     return card
+
+
+def game_of(name: str) -> str:
+    """Derives a game's id from the last name of an Atari environment in a text; empty when there is none.
+
+    >>> game_of("PongNoFrameskip-v4"), game_of("ppo-SpaceInvadersNoFrameskip-v4"), game_of("ALE/MsPacman-v5")
+    ('atari/pong', 'atari/space_invaders', 'atari/ms_pacman')
+    """
+    # of a text that may be long: somebody else's metadata
+    found = re.findall(r"ALE/(\w+)-v\d|([A-Z][A-Za-z0-9]*)NoFrameskip-v\d", name[-200:])
+    return "atari/" + re.sub(r"(?<!^)(?=[A-Z])", "_", "".join(found[-1])).lower() if found else ""
 
 
 def list_games() -> list[GameRow]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rlattack.errors import InvalidInput
-from rlattack.games.find import find_game
+from rlattack.games.find import find_game, game_of
 from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
 from rlattack.policies.archive import read_file
 from rlattack.policies.folder import AgentCard, find_agent, read_agent_card, save_agent
@@ -15,7 +15,7 @@ from rlattack.policies.network import Network
 from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.registry import Registry
 
-__all__ = ["IMPORTERS", "Importer", "game_of", "import_a2c_ppo_acktr", "import_agent", "import_sb3"]
+__all__ = ["IMPORTERS", "Importer", "import_a2c_ppo_acktr", "import_agent", "import_sb3"]
 
 Importer = Callable[[Path, bool], tuple[AgentCard, Network]]
 """Maps (path, trust) to an agent whose card has an empty game where the file does not say which."""
@@ -89,15 +89,3 @@ def import_a2c_ppo_acktr(path: Path, trust: bool) -> tuple[AgentCard, Network]:
         provenance=dict(sorted(metadata.items())),
     )
     return card, network
-
-
-def game_of(name: str) -> str:
-    """Derives a game's id from the name of an Atari environment anywhere in a text; empty when there is none.
-
-    >>> game_of("PongNoFrameskip-v4"), game_of("ppo-SpaceInvadersNoFrameskip-v4"), game_of("ALE/MsPacman-v5")
-    ('atari/pong', 'atari/space_invaders', 'atari/ms_pacman')
-    """
-    match = re.search(r"(?:ALE/(\w+)-v\d|([A-Z][A-Za-z0-9]*)NoFrameskip-v\d)", name)
-    if match is None:
-        return ""
-    return "atari/" + re.sub(r"(?<!^)(?=[A-Z])", "_", match[1] or match[2]).lower()

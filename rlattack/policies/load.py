@@ -1,7 +1,9 @@
 """Loads the agent that a user names: an id, a folder, a Stable-Baselines3 zip, a hub model, or a function of theirs."""
 
+import dataclasses
 import hashlib
 import importlib
+import json
 import os
 import pickle
 import sys
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 
 from rlattack.content import iterate_cards
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownName, nearest
-from rlattack.games.find import find_game
+from rlattack.games.find import find_game, game_of
 from rlattack.policies.archive import read_file
 from rlattack.policies.base import ModulePolicy, Policy
 from rlattack.policies.folder import SCHEMA, AgentCard, find_agent, load_agent, read_agent_card
@@ -46,6 +48,16 @@ class LoadedAgent:
     """Of an agent folder."""
     sha256: str = ""
     """Of the file it came from, or of the tensors of the user's module; empty for a policy without tensors."""
+    code: str = ""
+    """Digest of the user's source file."""
+
+    @property
+    def identity(self) -> str:
+        """Digest of all that its play depends on: weights, network, temperature, and the user's own code."""
+        policy = self.policy
+        network = None if self.card is None else dataclasses.asdict(self.card.network)
+        parts = [self.sha256, self.code, network, policy.value_based, getattr(policy, "temperature", None)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def load_policy(
@@ -74,7 +86,7 @@ def load_policy(
         ContentError: An agent's card does not hold what it must.
         MissingExtra: A hub model, and huggingface-hub is not installed.
     """
-    path = Path(spec).expanduser()
+    path = _path(spec)
     if spec.startswith("hf:"):
         agent = replace(_from_file(fetch(spec), trust, observation), name=spec)
     elif (folder := _folder(spec)) is not None:
@@ -84,7 +96,7 @@ def load_policy(
     elif path.is_file():
         agent = _from_file(path, trust, observation)
     elif ":" in spec:
-        agent = _adapted(_call(spec), spec, observation)
+        agent = replace(_adapted(_call(spec), spec, observation), code=_source(spec))
     else:
         hint = nearest(spec, (name for name, _, _ in iterate_cards("agents", "agent.toml", SCHEMA)))
         raise UnknownName(f"no agent and no file {spec!r}{hint or ';'} `rlattack list agents` shows all")
@@ -103,8 +115,23 @@ def agent_options(spec: str) -> Mapping[str, Any]:
 
 
 def _folder(spec: str) -> Path | None:
-    path = Path(spec).expanduser()
+    path = _path(spec)
     return find_agent(spec) or (path if path.is_dir() else None)
+
+
+def _path(spec: str) -> Path:
+    """The path that a text may be; no text that the operating system would not take as one.
+
+    Raises:
+        UnknownName: It is far too long, or the home of a user whom there is none of.
+    """
+    try:
+        path = Path(spec).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        shown = spec if len(spec) < 60 else spec[:60] + "..."
+        raise UnknownName(f"no agent and no file {shown!r} ({error.__class__.__name__})") from error
+    return path
 
 
 def _from_file(path: Path, trust: bool, observation: Shape | None) -> LoadedAgent:
@@ -163,6 +190,12 @@ def _call(spec: str) -> object:
         raise InvalidInput(f"{spec}: {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
+def _source(spec: str) -> str:
+    """Digest of the file in which a user's function stands."""
+    file = getattr(sys.modules[spec.partition(":")[0]], "__file__", None)
+    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
 def _adapted(made: object, spec: str, observation: Shape | None) -> LoadedAgent:
     """Makes a policy of what a user's function or trusted file gave."""
     if any(kind.__module__.startswith("stable_baselines3.") for kind in type(made).__mro__):
@@ -174,6 +207,7 @@ def _adapted(made: object, spec: str, observation: Shape | None) -> LoadedAgent:
         policy, module = _bare(made, spec, observation), made
     elif callable(made) and all(hasattr(made, name) for name in _PROTOCOL):
         policy, module = cast(Policy, made), getattr(made, "module", None)
+        _ask(policy, spec)
     else:
         raise InvalidInput(
             f"{spec}: expected a Policy, a torch.nn.Module or a Stable-Baselines3 model, got {type(made).__name__}"
@@ -187,16 +221,25 @@ def _bare(module: nn.Module, spec: str, observation: Shape | None) -> ModulePoli
     if observation is None:
         raise InvalidInput(f"{spec}: a torch module does not say what it sees; return rlattack.policies.ModulePolicy")
     policy = ModulePolicy(module, observation, 1)
-    try:
-        with torch.no_grad():
-            scores = policy(torch.zeros(2, *observation)).scores
-    except Exception as error:  # the user's code: anything
-        reason = " ".join(str(error).split())
-        raise InvalidInput(f"{spec}: fails on observations of shape {observation}: {reason}") from error
+    scores = _ask(policy, spec)
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != 2:
         raise InvalidInput(f"{spec}: expected scores of shape (2, actions) for 2 observations, got {scores}")
     policy.actions = scores.shape[1]
     return policy
+
+
+def _ask(policy: Policy, spec: str) -> Tensor:
+    """Asks a user's policy once: it must take the observations, and leave them as they are, since others look too."""
+    shown = torch.ones(2, *policy.observation)
+    try:
+        with torch.no_grad():
+            scores = policy(shown, policy.initial_state(2)).scores
+    except Exception as error:  # the user's code: anything
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"{spec}: fails on observations of shape {policy.observation}: {reason}") from error
+    if not (shown == 1).all():
+        raise InvalidInput(f"{spec}: changes what it is shown in place, as x /= 255 does; write x = x / 255")
+    return scores
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
@@ -210,7 +253,8 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 def _check(agent: LoadedAgent, game: str | None, observation: Shape | None, actions: int | None) -> None:
     sees, has = agent.policy.observation, agent.policy.actions
-    of = agent.card.game if agent.card is not None else None
+    # a file that stands alone can tell its game by its name
+    of = agent.card.game if agent.card is not None else game_of(agent.name)
     if observation not in (None, sees) or actions not in (None, has):
         shows = sees if observation is None else observation
         raise InvalidInput(

@@ -19,6 +19,8 @@ from rlattack.policies.tensors import load_torch
 __all__ = ["Sb3Zip", "guess_algorithm", "load_sb3_zip", "read_data"]
 
 _LARGEST_JSON = 64 * 1024**2
+_LONGEST = 10_000
+"""Characters of the printed bounds of a space, from which numpy leaves out the middle."""
 _TRUST = "; --trust loads it with Stable-Baselines3, which runs the code in it"
 _POLICIES = {
     "stable_baselines3.common.policies": ("ppo", "a2c", "trpo"),
@@ -202,4 +204,6 @@ def _plain(value: object) -> object:
 
 def _numbers(text: object) -> set[str]:
     """Numbers that the printed form of an array shows, whatever it leaves out."""
-    return set(re.findall(r"[-\w.]*\d[\w.]*", str(text)))
+    if len(shown := str(text)) > _LONGEST:
+        raise RefusedFile(f"bounds of {len(shown):,} characters")
+    return set(re.findall(r"[-\w.]*\d[\w.]*", shown))

@@ -1,6 +1,5 @@
 """Events of a training run for TensorBoard, in the run's own folder."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 from torch.utils.tensorboard import SummaryWriter
 
-from rlattack.errors import Unwritable
+from rlattack.files import writing_events
 
 __all__ = ["curves", "write_points"]
 
@@ -21,7 +20,7 @@ def curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:
     Raises:
         Unwritable: The disk is full.
     """
-    with _writing(run):
+    with writing_events(run):
         if learner.num_timesteps:
             SummaryWriter(str(run), purge_step=learner.num_timesteps + 1).close()
         learner.set_logger(configure(str(run), ["tensorboard"]))
@@ -37,27 +36,6 @@ def write_points(run: Path, values: Mapping[str, float], step: int) -> None:
     Raises:
         Unwritable: The disk is full.
     """
-    with _writing(run), SummaryWriter(str(run)) as writer:
+    with writing_events(run), SummaryWriter(str(run)) as writer:
         for name, value in values.items():
             writer.add_scalar(name, value, step)
-
-
-@contextmanager
-def _writing(run: Path) -> Iterator[None]:
-    """Makes one error of a full disk, which TensorBoard meets in a thread, prints there, and lets through here."""
-    before = threading.excepthook
-
-    def hook(args: threading.ExceptHookArgs) -> None:
-        if not isinstance(args.exc_value, OSError):
-            before(args)
-
-    threading.excepthook = hook
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, Unwritable):
-            raise
-        reason = error.strerror or error
-        raise Unwritable(f"{run}: cannot be written ({reason}); what was finished before is kept") from error
-    finally:
-        threading.excepthook = before

@@ -30,3 +30,40 @@ class Memory(nn.Module):
 def memory() -> ModulePolicy:
     """A recurrent player of CartPole."""
     return ModulePolicy(Memory(), (4,), 2, state_shape=(4,))
+
+
+class Opaque(nn.Module):
+    """Balances, and hides its gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = balance()
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        """Scores."""
+        with torch.no_grad():
+            return self.linear(obs)
+
+
+def opaque() -> nn.Module:
+    """A player without a gradient."""
+    return Opaque()
+
+
+class Fragile(nn.Module):
+    """Fails as soon as the cart has moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = balance()
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        """Scores."""
+        if ((obs[:, 0].abs() > 0.06) & (obs[:, 0] < 0.9)).any():
+            raise ValueError("too far")
+        return self.linear(obs)
+
+
+def fragile() -> nn.Module:
+    """A player that fails in play."""
+    return Fragile()

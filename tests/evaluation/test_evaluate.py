@@ -2,11 +2,13 @@
 
 import csv
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from rlattack.errors import BudgetError, InvalidInput, RunConflict, UnknownName, Unwritable
+from rlattack.errors import BudgetError, InvalidInput, RefusedFile, RunConflict, UnknownName, Unwritable
+from rlattack.evaluation import workers
 from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
 
 HERE = str(Path(__file__).parent)
@@ -198,3 +200,55 @@ def test_the_surrogate_is_attacked_and_the_victim_judged(tmp_path):
 def test_wrong_input_is_refused_before_anything_is_played(changes, error, message):
     with pytest.raises(error, match=message):
         plan(evaluation(**changes))
+
+
+def test_an_agent_that_changes_between_plan_and_play_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = Path("mine.py")
+    source.write_text(f"import sys\nsys.path.insert(0, {HERE!r})\nfrom players import balance\n")
+    planned = plan(evaluation(victim="mine:balance"))
+    monkeypatch.setattr("rlattack.evaluation.workers._load", workers._load.__wrapped__)
+    source.write_text(source.read_text() + "# another one\n")
+    with pytest.raises(RefusedFile, match="mine:balance: changed while the run played"):
+        evaluate(planned, tmp_path / "run", 1, lambda _: None)
+
+
+def test_a_victim_of_other_code_is_another_configuration(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = Path("own.py")
+    source.write_text(f"import sys\nsys.path.insert(0, {HERE!r})\nfrom players import balance\n")
+    before = plan(evaluation(victim="own:balance"))
+    source.write_text(source.read_text() + "# edited\n")
+    after = plan(evaluation(victim="own:balance"))
+    assert before.configuration["victim"] != after.configuration["victim"]
+    assert {cell.key for cell in before.cells}.isdisjoint(cell.key for cell in after.cells)
+
+
+def test_a_module_without_gradients_is_told_before_it_plays():
+    with pytest.raises(InvalidInput, match=r"players:opaque gives no gradient .*; fgsm needs one"):
+        plan(evaluation(victim="players:opaque"))
+    plan(evaluation(victim="players:opaque", attacks=()))
+
+
+def test_a_module_that_fails_in_play_is_one_line(tmp_path):
+    with pytest.raises(InvalidInput, match=r"players:fragile: fails in play: ValueError: too far"):
+        run(tmp_path / "run", victim="players:fragile")
+
+
+def test_time_is_that_of_all_workers_of_a_cell(tmp_path, monkeypatch):
+    played = list(workers.play_cells([plan(evaluation(attacks=())).cells[0]], workers.Shape((4,), 2), 1, tmp_path))
+    episodes = [item for item in played if not isinstance(item, workers.Effort)]
+    first, second = workers.Effort(episodes[0].cell, 2, 9.0), workers.Effort(episodes[0].cell, 4, 1.0)
+    monkeypatch.setattr("rlattack.evaluation.evaluate.play_cells", lambda *_: [*episodes, second, first])
+    evaluate(plan(evaluation(attacks=(), eps=())), tmp_path / "run", 2, lambda _: None)
+    (cell,) = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
+    assert cell["steps_per_second"] == pytest.approx(cell["steps"] / 10, rel=1e-3)
+
+
+def test_an_episode_is_always_played_in_the_same_slot():
+    (cell,) = plan(evaluation(attacks=(), eps=(), episodes=11)).cells
+    counters = workers._Counters([0] * cell.envs, [cell], threading.Lock())
+    given = [(slot, counters.take(0, slot)) for slot in (3, 3, 3, 0, 2, 1, 1, 0, 2, 1, 0, 2)]
+    assert all(episode % cell.envs == slot for slot, episode in given if episode is not None)
+    assert sorted(episode for _, episode in given if episode is not None) == list(range(11))
+    assert counters.next_cell() is None

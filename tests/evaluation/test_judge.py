@@ -74,3 +74,30 @@ def test_judge_ignores_idle_slots_and_forgets_a_collected_episode(judge):
     assert judge.collect(1).broken == 0
     assert judge.collect(0).broken == 1
     assert judge.collect(0) == judge.collect(1)
+
+
+@pytest.mark.parametrize("fill", [100.0, 0.0])
+def test_judge_catches_older_frames_that_are_perturbed_at_the_start(fill):
+    judge = Judge(Budget(eps=0.01).ball(SPACE, newest=True), 2, held=True)
+    clean = torch.full((2, 4, 6, 6), 100.0)
+    clean[:, :-1] = fill
+    received = clean.clone()
+    received[:, -1] += 1
+    if fill == 100:  # copies of the frame that the camera saw
+        received[:, :-1] += 1
+    received[1, 0, 0, 0] += 0.5
+    see(judge, clean, received)
+    assert (judge.collect(0).broken, judge.collect(1).broken) == (0, 1)
+
+
+def test_a_step_that_shows_an_older_perturbed_frame_is_attacked():
+    judge = Judge(Budget(eps=0.01).ball(SPACE, newest=True), 2, held=True)
+    clean = torch.zeros(2, 4, 6, 6)
+    clean[:, -1] = 100
+    received = clean.clone()
+    received[0, -1] += 1
+    see(judge, clean, received)
+    shifted = torch.cat([clean[:, 1:], clean[:, -1:] + 3], dim=1)
+    later = torch.cat([received[:, 1:], shifted[:, -1:]], dim=1)
+    see(judge, shifted, later)
+    assert (judge.collect(0).attacked, judge.collect(1).attacked) == (2, 0)

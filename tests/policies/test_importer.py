@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from rlattack.errors import ContentError, InvalidInput, RefusedFile, UnknownName
+from rlattack.games.find import game_of
 from rlattack.policies.folder import load_agent
-from rlattack.policies.importer import game_of, import_agent
+from rlattack.policies.importer import import_agent
 
 
 @pytest.fixture

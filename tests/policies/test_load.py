@@ -243,3 +243,40 @@ def test_module_without_a_game_is_refused(script):
 def test_unknown_module_is_one_line(workplace):
     with pytest.raises(InvalidInput, match="ModuleNotFoundError: No module named 'no_such_module'"):
         load_policy("no_such_module:make")
+
+
+def test_module_that_changes_what_it_sees_is_refused(script):
+    text = """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 2)
+    def forward(self, x):
+        x /= 255
+        return self.linear(x)
+make = Net
+"""
+    with pytest.raises(InvalidInput, match=r"changes what it is shown in place.*; write x = x / 255"):
+        load_policy(script(text), observation=(4,), actions=2)
+
+
+def test_identity_is_of_all_that_play_depends_on(make_agent, vector):
+    one, same, warm = (
+        load_policy(make_agent(f"mine/{name}", vector, temperature=temperature).as_posix())
+        for name, temperature in (("one", 1.0), ("same", 1.0), ("warm", 0.01))
+    )
+    assert one.sha256 == same.sha256 == warm.sha256
+    assert one.identity == same.identity != warm.identity
+
+
+@pytest.mark.parametrize("spec", ["a" * 300, "~nosuchuser/agent", "a\0b"])
+def test_what_cannot_be_a_path_is_no_agent(workplace, spec):
+    with pytest.raises(UnknownName, match="no agent and no file"):
+        load_policy(spec)
+
+
+def test_zip_that_is_named_for_another_game_is_refused(make_model, workplace):
+    make_model("ppo").save("ppo-BreakoutNoFrameskip-v4.zip")
+    with pytest.raises(InvalidInput, match="was trained for atari/breakout, not for gymnasium/CartPole-v1"):
+        load_policy("ppo-BreakoutNoFrameskip-v4.zip", game="gymnasium/CartPole-v1")
