@@ -38,6 +38,6 @@ class Registry(Generic[T]):
             UnknownName: No such name; the message names the closest one.
         """
         if name not in self._entries:
-            raise UnknownName(f"no {self._kind} {name!r}{nearest(name, self)}; known: {', '.join(self._entries)}")
+            raise UnknownName(f"no {self._kind} {name!r}{nearest(name, self)} (known: {', '.join(self._entries)})")
         module, _, attribute = self._entries[name].partition(":")
         return cast(T, getattr(importlib.import_module(module), attribute))

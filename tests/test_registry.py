@@ -32,5 +32,5 @@ def test_a_name_can_be_added_once(shapes):
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(shapes):
-    with pytest.raises(UnknownName, match=r"no shape 'boks'; did you mean 'box'\?; known: box, ball"):
+    with pytest.raises(UnknownName, match=r"no shape 'boks'; did you mean 'box'\? \(known: box, ball\)"):
         shapes.get("boks")

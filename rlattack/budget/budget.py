@@ -56,7 +56,7 @@ class Budget:
             close = nearest(self.space, SPACES)
             raise BudgetError(f"--space: expected one of {', '.join(SPACES)}, got {self.space!r}{close}")
         if not (math.isfinite(self.eps) and self.eps > 0):
-            raise BudgetError(f"--eps: expected a number above 0, got {self.eps:g}; the clean game is played anyway")
+            raise BudgetError(f"--eps: expected a finite number above 0, got {self.eps:g}")
         if self.norm == "l0" and self.eps != int(self.eps):
             raise BudgetError(f"--eps: with --norm l0 it is a whole number of pixels, got {self.eps:g}")
 
@@ -103,7 +103,9 @@ class Budget:
             if self.eps > entries:
                 raise BudgetError(f"--eps: {self.eps:g} pixels asked for, there are {entries}")
             if max(abs(low).max(), abs(high).max()) > _UNBOUNDED:
-                raise BudgetError("--norm l0 sets entries to the ends of their range, here are none; use linf")
+                raise BudgetError(
+                    "--norm l0 sets entries to an end of their range, which not all have here; use fgsm or pgd"
+                )
             return
         smallest, largest = float(scale.min()), float(scale.max())
         most = min((high - low).max() / smallest, _UNBOUNDED / largest)

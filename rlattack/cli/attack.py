@@ -74,7 +74,7 @@ class Attack:
         )  # fmt: skip
         workers = self.workers or cores()
         with EpisodeBar(planned, quiet=self.json) as bar:
-            folder = evaluate(planned, self.run, workers, bar.advance, shlex.join(command))
+            folder = evaluate(planned, self.run, workers, bar.advance, shlex.join(command), bar.skip)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         names = planned.circumstances["action_names"]
         write_tensorboard(folder, results["cells"], folder / "clips", names)

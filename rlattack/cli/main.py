@@ -11,6 +11,7 @@ from typing import Annotated, Any
 __all__ = ["main"]
 
 _USAGE, _INTERRUPTED = 2, 130
+_ABOUT = "Train and attack game-playing agents, and measure how far they fall."
 _TITLES = "Missing subcommand|Unrecognized options|Value error|Invalid choice|Parsing error|Required options"
 
 
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RlattackError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        print("\ninterrupted; what was finished is kept, the same command goes on from there", file=sys.stderr)  # noqa: T201
+        _complain("interrupted; finished cells are kept, the same command goes on with what is missing")
         return _INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush has a place to go
@@ -56,7 +57,7 @@ def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                commands, prog="rlattack", args=arguments, description=__doc__,
+                commands, prog="rlattack", args=arguments, description=_ABOUT,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
             )  # fmt: skip
     except SystemExit as stop:

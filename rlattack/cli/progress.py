@@ -50,8 +50,14 @@ class EpisodeBar:
     def advance(self, episode: Episode) -> None:
         """Counts a finished episode."""
         self._steps += episode.length
+        self._count(episode, f"{self._steps / (time.perf_counter() - self._begun):,.0f} steps/s")
+
+    def skip(self, episode: Episode) -> None:
+        """Counts an episode that was finished before."""
+        self._count(episode, "kept from before")
+
+    def _count(self, episode: Episode, speed: str) -> None:
         self._left[episode.cell] -= 1
-        speed = f"{self._steps / (time.perf_counter() - self._begun):,.0f} steps/s"
         self._bar.update(self._task, advance=1, description=self._labels[episode.cell], speed=speed)
         if self._logs and not self._left[episode.cell]:
             done = self._total - sum(self._left.values())

@@ -25,8 +25,9 @@ class Report:
 
         if not self.runs:
             raise InvalidInput("expected at least one run folder, as in `rlattack report runs/NAME`")
-        place = self.runs[0] if len(self.runs) == 1 else self.runs[0].parent
+        runs = [run.parent if run.name == "results.json" and run.is_file() else run for run in self.runs]
+        place = runs[0] if len(runs) == 1 else runs[0].parent
         out = self.out or place / "report.html"
-        write_report(list(self.runs), out)
+        write_report(runs, out)
         Console().print(f"[bold]{out}[/bold]", highlight=False, soft_wrap=True)
         return 0

@@ -32,7 +32,10 @@ def print_results(cells: list[dict[str, Any]], folder: Path) -> None:
     for cell in cells:
         if cell["status"] != "ok":
             console.print(f"{_label(cell)} {cell['eps']:g}: {cell['status']}", highlight=False, soft_wrap=True)
-    for line in _notes(cells):
+    notes = _notes(cells)
+    if left_out := [name for name in rows[0] if name not in shown]:
+        notes.append(f"no room for {', '.join(left_out)}: a wider terminal, or the report, shows all")
+    for line in notes:
         console.print(line, highlight=False, soft_wrap=True)
     console.print(
         f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}",
@@ -82,9 +85,12 @@ def _notes(cells: list[dict[str, Any]]) -> list[str]:
     elif win["rule"] == "threshold":
         notes.append(f"a win is a return of at least {win['threshold']:g}, a threshold from the game's card")
     if any(cell["distinct"] < cell["episodes"] for cell in cells):
-        notes.append(
-            "some episodes repeat each other, so intervals are too narrow: try --actions sampled or --sticky 0.25"
-        )
+        ways = ["--actions sampled"] * (cells[0]["actions"] == "greedy")
+        ways += ["--sticky 0.25"] * cells[0]["game"].startswith("atari/")
+        way = f": try {' or '.join(ways)}" if ways else ""
+        notes.append(f"some episodes repeat each other, so intervals are too narrow{way}")
+    if len(cells) > 1 and cells[0]["actions"] == "sampled":
+        notes.append("action change compares the most likely actions; sampled ones can change without it")
     for kind in ("stalled", "truncated"):
         if count := sum(cell[kind] for cell in cells):
             notes.append(f"{count} episodes {kind}")

@@ -124,7 +124,9 @@ def plan(config: Evaluation) -> Plan:
     return Plan(cells, table.fit(cells, crafted_on), table.shape, victim, configuration, circumstances)
 
 
-def evaluate(planned: Plan, folder: Path | None, workers: int, tell: Tell, command: str = "") -> Path:
+def evaluate(
+    planned: Plan, folder: Path | None, workers: int, tell: Tell, command: str = "", kept: Tell | None = None
+) -> Path:
     """Plays what is not finished yet and writes results after every cell.
 
     Args:
@@ -133,6 +135,7 @@ def evaluate(planned: Plan, folder: Path | None, workers: int, tell: Tell, comma
         workers: Processes.
         tell: Called with every finished `Episode`.
         command: Kept in `config.json`.
+        kept: Called instead with those that an earlier call finished.
 
     Returns:
         The run folder.
@@ -145,10 +148,10 @@ def evaluate(planned: Plan, folder: Path | None, workers: int, tell: Tell, comma
     run = Run(folder, planned.configuration, {"command": command, **planned.circumstances})
     done: dict[str, tuple[Sequence[Episode], float]] = {}
     for cell in planned.cells:
-        if (kept := run.finished(cell)) is not None:
-            done[cell.key] = kept
-            for episode in kept[0]:
-                tell(episode)
+        if (before := run.finished(cell)) is not None:
+            done[cell.key] = before
+            for episode in before[0]:
+                (kept or tell)(episode)
     waiting = [cell for cell in planned.cells if cell.key not in done]
     gathered: dict[str, list[Episode]] = {cell.key: [] for cell in waiting}
     seconds, accounted = dict.fromkeys(gathered, 0.0), dict.fromkeys(gathered, 0)

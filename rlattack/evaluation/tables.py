@@ -201,12 +201,18 @@ def _share(key: str) -> Read:
 
 
 def _fall_of_wins(record: Record, places: int) -> Value:
-    return _percent(estimate(record, "drop", "win", "win_ci"))
+    return Value() if _is_clean(record) else _percent(estimate(record, "drop", "win", "win_ci"))
 
 
 def _fall_of_return(record: Record, places: int) -> Value:
+    if _is_clean(record):
+        return Value()
     fall = _estimate(estimate(record, "drop", "return", "return_ci"), places)
     return _starred(fall, record, "drop", "return_degenerate")
+
+
+def _is_clean(record: Record) -> bool:
+    return record.get("attack") == "none"
 
 
 def _starred(value: Value, record: Record, key: str, flag: str) -> Value:

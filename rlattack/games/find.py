@@ -88,10 +88,14 @@ def list_games() -> list[GameRow]:
         Rows with `id`, `title`, `win` (rule or None), `win_score`, `actions`, `sticky`, `card` (whether it has one) and
         `note` (what is missing to play it; mostly ""). Gymnasium environments without a card are not listed.
     """
-    cards = {name: _parse(name, path, table) for name, path, table in iterate_cards("envs", "*.toml", SCHEMA)}
-    roms, note = _roms()
-    bare = {name: _default(name) for name in roms if name not in cards}
-    return [_row(card, name in cards, note) for name, card in sorted({**cards, **bare}.items())]
+    rows, (roms, note) = {}, _roms()
+    for name, path, table in iterate_cards("envs", "*.toml", SCHEMA):
+        try:
+            rows[name] = _row(_parse(name, path, table), True, note)
+        except ContentError as error:  # one card must not hide the others
+            rows[name] = {**_row(GameCard(id=name, title=name), True, ""), "note": f"{path}: {error}"}
+    rows |= {name: _row(_default(name), False, note) for name in roms if name not in rows}
+    return [rows[name] for name in sorted(rows)]
 
 
 def _parse(name: str, path: Path, table: Card) -> GameCard:
@@ -99,7 +103,15 @@ def _parse(name: str, path: Path, table: Card) -> GameCard:
     family, _, rest = name.partition("/")
     if family not in _BATCHES:
         raise ContentError(f"{path}: expected it under {' or '.join(f'envs/{f}/' for f in _BATCHES)}, got id {name!r}")
-    return parse_card(name, {"rom": rest, **table} if family == "atari" else table)
+    card = parse_card(name, {"rom": rest, **table} if family == "atari" else table)
+    if "rom" in table:
+        try:
+            check_rom(str(card.rom))
+        except UnknownName as error:
+            raise ContentError(f"{path}: rom {card.rom!r}: {error}") from error
+        except MissingExtra:  # told by whoever plays it
+            pass
+    return card
 
 
 def _without_card(name: str) -> GameCard:

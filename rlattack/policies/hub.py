@@ -1,5 +1,6 @@
 """Agents on the Hugging Face hub: `hf:owner/name` or `hf:owner/name:file.zip`."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def fetch(spec: str) -> Path:
         raise MissingExtra(
             'agents on the Hugging Face hub need huggingface-hub: pip install "rlattack[hub]"'
         ) from error
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # what goes wrong is told in one line
     try:
         return Path(hf_hub_download(f"{match['owner']}/{match['name']}", file))
     except (EntryNotFoundError, OSError, ValueError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, RlattackError
 from rlattack.games.find import find_game, game_of
 from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
 from rlattack.policies.archive import read_file
@@ -47,7 +47,7 @@ def import_agent(kind: str, path: Path, agent_id: str, game: str | None = None, 
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", agent_id):
         raise InvalidInput(f"--agent: expected an id such as atari/pong/ppo, got {agent_id!r}")
     card, network = IMPORTERS.get(kind)(path, trust)
-    game = game or card.game or game_of(path.stem) or agent_id.rpartition("/")[0]
+    game = game or card.game or game_of(path.stem) or _game_in(agent_id)
     if not game:
         raise InvalidInput(f"{path}: does not say which game it plays; say it with --game, such as --game atari/pong")
     digest = hashlib.sha256(read_file(path)).hexdigest()
@@ -61,6 +61,15 @@ def import_agent(kind: str, path: Path, agent_id: str, game: str | None = None, 
     if replace(read_agent_card(taken), sha256="") != card:
         raise InvalidInput(f"--agent {agent_id}: {taken} holds another agent; choose another id or remove it")
     return taken
+
+
+def _game_in(agent_id: str) -> str:
+    """The game that an agent's id begins with, where that is one."""
+    game = agent_id.rpartition("/")[0]
+    try:
+        return find_game(game).id
+    except RlattackError:
+        return ""
 
 
 def import_sb3(path: Path, trust: bool) -> tuple[AgentCard, Network]:

@@ -86,6 +86,8 @@ def load_policy(
         ContentError: An agent's card does not hold what it must.
         MissingExtra: A hub model, and huggingface-hub is not installed.
     """
+    if not spec:
+        raise UnknownName("expected an agent's name, got an empty one; `rlattack list agents` shows all")
     path = _path(spec)
     if spec.startswith("hf:"):
         agent = replace(_from_file(fetch(spec), trust, observation), name=spec)
@@ -95,7 +97,7 @@ def load_policy(
         agent = LoadedAgent(policy=policy, name=spec, card=card, sha256=card.sha256, algorithm=card.algorithm)
     elif path.is_file():
         agent = _from_file(path, trust, observation)
-    elif ":" in spec:
+    elif spec.strip(":") and ":" in spec.strip(":"):
         agent = replace(_adapted(_call(spec), spec, observation), code=_source(spec))
     else:
         hint = nearest(spec, (name for name, _, _ in iterate_cards("agents", "agent.toml", SCHEMA)))
@@ -163,6 +165,8 @@ def _not_an_agent(path: Path) -> RlattackError:
             f"{path}: holds tensors without their network: `rlattack import` makes an agent of those it knows, "
             "else name a module:function that builds it"
         )
+    if path.suffix == ".py":
+        return InvalidInput(f"{path}: to name a function in it, write {path.stem}:FUNCTION")
     return RefusedFile(
         f"{path}: expected an agent folder or a Stable-Baselines3 .zip; a pickle runs code when it is read, "
         "which --trust allows"

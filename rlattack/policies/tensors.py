@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import TypeGuard
@@ -43,9 +44,12 @@ def load_torch(raw: bytes, where: str) -> Tensors:
     if raw.startswith(_ZIP):
         raw = repacked(raw, where)
     try:
-        loaded = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            loaded = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
-        raise RefusedFile(f"{where}: damaged, or more than tensors: only running its code could read it") from error
+        raise RefusedFile(
+            f"{where}: damaged, or more than tensors: only running its code could read it, which --trust allows"
+        ) from error
     if not isinstance(loaded, dict) or not all(type(key) is str for key in loaded):
         raise RefusedFile(f"{where}: expected a state dict, got {type(loaded).__name__}")
     return _floats(loaded, where)

@@ -190,3 +190,17 @@ def test_the_checkouts_cards_are_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_game("atari/pong").win is not None
     assert not Path("envs").exists()
+
+
+def test_one_bad_card_does_not_hide_the_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "envs" / "atari"
+    place.mkdir(parents=True)
+    (place / "typo.toml").write_text(
+        'schema = "rlattack/game/1"\ntitle = "Typo"\nrom = "pong"\n[protocol]\nstiky = 0.1'
+    )
+    (place / "lost.toml").write_text('schema = "rlattack/game/1"\ntitle = "Lost"\nrom = "pongg"')
+    rows = {row["id"]: row for row in list_games()}
+    assert "unknown key 'stiky'" in rows["atari/typo"]["note"]
+    assert "lost.toml: rom 'pongg': no game 'atari/pongg'; did you mean 'atari/pong'?" in rows["atari/lost"]["note"]
+    assert rows["atari/pong"]["note"] == ""

@@ -111,3 +111,8 @@ def test_damaged_file_leaves_nothing(zipped, workplace):
 )
 def test_game_of_an_environment(name, game):
     assert game_of(name) == game
+
+
+def test_an_id_that_begins_with_no_game_says_to_name_one(zipped, workplace):
+    with pytest.raises(InvalidInput, match="does not say which game it plays; say it with --game"):
+        import_agent("sb3", zipped, "my/agent")
