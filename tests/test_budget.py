@@ -310,3 +310,15 @@ def test_a_size_below_what_float32_can_add_is_refused():
     assert Budget(eps=1e-7).ball(PIXELS)
     with pytest.raises(BudgetError, match="less than float32 can add to a bright pixel"):
         Budget(eps=1e-8).ball(PIXELS)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@pytest.mark.parametrize("newest", [False, True])
+def test_projecting_many_points_around_one_is_projecting_each(norm, newest):
+    ball = Budget(norm=norm, eps=0.02).ball(PIXELS, newest=newest)
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.randint(0, 256, (3, 4, 5, 5), generator=generator).float()
+    project = ball.around(clean)
+    for _ in range(3):
+        point = clean + 20 * torch.randn(3, 4, 5, 5, generator=generator)
+        torch.testing.assert_close(project(point.clone()), ball.project(point, clean), rtol=0, atol=3e-5)

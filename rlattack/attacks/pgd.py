@@ -65,10 +65,10 @@ class PGD(GradientAttack[PGDConfig]):
     def _ascend(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
         config, eps = self.config, self.budget.eps
         step = 2.5 / config.steps if config.step is None else config.step / eps
-        adv = ball.random_point(obs, rng) if config.random_start else obs
+        adv, project = ball.random_point(obs, rng) if config.random_start else obs, ball.around(obs)
         for _ in range(config.steps):
             grad = config.gradient(victim, adv)
-            adv = ball.project(ball.ascend(adv, grad, step * ball.radius), obs)
+            adv = project(ball.ascend(adv, grad, step * ball.radius))
         return adv
 
     def _received(self, victim: Target, obs: Tensor, ball: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """A budget fitted to what a game shows: the allowed perturbed observations around a clean one."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -61,8 +62,8 @@ class Ball(ABC):
         """Projects perturbations onto the ball; may work in place."""
 
     @abstractmethod
-    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
-        """The step of that length that climbs most, to first order; a new tensor."""
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
+        """The step of that length that climbs most, to first order, as a direction and its factor."""
 
     @abstractmethod
     def _size(self, delta: Tensor) -> Tensor:
@@ -72,8 +73,8 @@ class Ball(ABC):
         """Points drawn uniformly from the ball around 0; l0 has none, since its ball is not one body."""
         raise NotImplementedError
 
-    def _aimless(self, rng: Draws, start: Tensor, length: float) -> Tensor:
-        """A step of that length in a random direction."""
+    def _aimless(self, rng: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
+        """A step of that length in a random direction, as `_step`."""
         return self._step(rng.normal(self.entries), start, length)
 
     def project(self, point: Tensor, clean: Tensor) -> Tensor:
@@ -81,6 +82,10 @@ class Ball(ABC):
         centre = self._free(clean)
         delta = self._shrink(self._in_units(self._free(point) - centre), self._length(self.radius))
         return self._joined(clean, self._in_game(delta).add_(centre).clamp_(*self._bounds))
+
+    def around(self, clean: Tensor) -> Callable[[Tensor], Tensor]:
+        """Returns `project` for many points around one observation; it may work in place."""
+        return lambda point: self.project(point, clean)
 
     def settle(self, point: Tensor, clean: Tensor) -> Tensor:
         """Projects, then rounds towards `clean`: to bytes with `grid`, else where float rounding left the ball."""
@@ -104,7 +109,7 @@ class Ball(ABC):
         """
         start = self._free(point)
         slope = self._in_game(self._free(grad))  # by the chain rule
-        return self._moved(point, self._step(slope, self._in_units(start), self._length(step)))
+        return self._moved(point, *self._step(slope, self._in_units(start), self._length(step)))
 
     def random_point(self, clean: Tensor, rng: Draws) -> Tensor:
         """A point drawn uniformly from the ball around `clean`, then clipped to the observation space."""
@@ -113,7 +118,7 @@ class Ball(ABC):
     def random_step(self, clean: Tensor, rng: Draws) -> Tensor:
         """As far as the budget goes in a random direction: the step of `ascend` without its aim."""
         start = self._in_units(self._free(clean))
-        return self._moved(clean, self._aimless(rng, start, self._length(self.radius)))
+        return self._moved(clean, *self._aimless(rng, start, self._length(self.radius)))
 
     @cached_property
     def _bounds(self) -> tuple[float, float] | tuple[Tensor, Tensor]:
@@ -145,9 +150,8 @@ class Ball(ABC):
     def _free(self, tensor: Tensor) -> Tensor:
         return tensor.flatten(1)[:, -self.entries :]
 
-    def _moved(self, point: Tensor, step: Tensor) -> Tensor:
-        """Adds a step, whose memory it takes."""
-        return self._joined(point, self._in_game(step).add_(self._free(point)))
+    def _moved(self, point: Tensor, step: Tensor, factor: float = 1.0) -> Tensor:
+        return self._joined(point, torch.add(self._free(point), self._in_game(step), alpha=factor))
 
     def _joined(self, fixed: Tensor, free: Tensor) -> Tensor:
         """`free` entries among those of `fixed` that may not change."""

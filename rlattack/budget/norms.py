@@ -1,6 +1,7 @@
 """The four norms: projections, steepest steps, and random points of their balls."""
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -24,17 +25,24 @@ class LinfBall(Ball):
         """See `Ball`."""
         return eps
 
+    def around(self, clean: Tensor) -> Callable[[Tensor], Tensor]:
+        """See `Ball`; the ball is a box, whose ends are found once."""
+        centre = self._free(clean)
+        reach = self._in_game(torch.full((1, self.entries), self._length(self.radius)))
+        low, high = (self._joined(clean, end.clamp_(*self._bounds)) for end in (centre - reach, centre + reach))
+        return lambda point: point.clamp_(low, high)
+
     def _shrink(self, delta: Tensor, radius: float) -> Tensor:
         return delta.clamp_(-radius, radius)
 
-    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
-        return slope.sign().mul_(length)
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
+        return slope.sign(), length
 
     def _inside(self, rng: Draws, radius: float) -> Tensor:
         return rng.uniform(self.entries).mul_(2).sub_(1).mul_(radius)
 
-    def _aimless(self, rng: Draws, start: Tensor, length: float) -> Tensor:
-        return rng.signs(self.entries).mul_(length)
+    def _aimless(self, rng: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
+        return rng.signs(self.entries), length
 
     def _size(self, delta: Tensor) -> Tensor:
         return delta.abs().amax(dim=1)
@@ -59,8 +67,8 @@ class L2Ball(Ball):
     def _shrink(self, delta: Tensor, radius: float) -> Tensor:
         return delta.mul_((radius / self._size(delta).clamp_min(_TINY)).clamp_max(1.0).float()[:, None])
 
-    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
-        return (slope / self._size(slope).clamp_min(_TINY).float()[:, None]).mul_(length)
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
+        return slope / self._size(slope).clamp_min(_TINY).float()[:, None], length
 
     def _inside(self, rng: Draws, radius: float) -> Tensor:
         length = rng.uniform(1) ** (1 / self.entries) * radius
@@ -89,7 +97,7 @@ class L1Ball(Ball):
             delta[row] = delta[row].sign() * (size[row] - over).clamp_min_(0)
         return delta
 
-    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
         """Spends all on the steepest entries, each up to the end of its range: a fractional knapsack, so exact."""
         step, rows = torch.zeros_like(slope), torch.arange(len(slope))
         count = 64 + int(2 * length / self._width)  # at first: enough when the mean way is half the range
@@ -104,7 +112,7 @@ class L1Ball(Ball):
             # a row that ran out looks at more entries, for itself: what its neighbours need must not change it
             short = (spent[:, -1] < length) & (steep[:, -1] != 0) & (count < self.entries)
             rows, count = rows[short], 8 * count
-        return step
+        return step, 1.0
 
     def _inside(self, rng: Draws, radius: float) -> Tensor:
         length = rng.uniform(1) ** (1 / self.entries) * radius
@@ -137,20 +145,20 @@ class L0Ball(Ball):
         largest = delta.abs().topk(int(radius), dim=1).indices
         return torch.zeros_like(delta).scatter_(1, largest, delta.gather(1, largest))
 
-    def _step(self, slope: Tensor, start: Tensor, length: float) -> Tensor:
+    def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
         """Sets the entries of highest first-order gain, slope times way, to an end of their range."""
         down, up = (end - start for end in self._ends)
         gain, entry = torch.maximum(slope * down, slope * up).topk(int(length), dim=1)
         way = torch.where(slope.gather(1, entry) > 0, up.gather(1, entry), down.gather(1, entry))
-        return torch.zeros_like(slope).scatter_(1, entry, way * (gain > 0))
+        return torch.zeros_like(slope).scatter_(1, entry, way * (gain > 0)), 1.0
 
-    def _aimless(self, rng: Draws, start: Tensor, length: float) -> Tensor:
+    def _aimless(self, rng: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
         """Sets random entries to random ends of their range; to the other end those that are there already."""
         down, up = (end - start for end in self._ends)
         size, entry = (drawn := rng.normal(self.entries)).abs().topk(int(length), dim=1)
         down, up = down.gather(1, entry), up.gather(1, entry)
         upwards = ((drawn.gather(1, entry) > 0) & (up > 0)) | (down == 0)
-        return torch.zeros_like(drawn).scatter_(1, entry, torch.where(upwards, up, down) * (size > 0))
+        return torch.zeros_like(drawn).scatter_(1, entry, torch.where(upwards, up, down) * (size > 0)), 1.0
 
     def _size(self, delta: Tensor) -> Tensor:
         return (delta != 0).sum(dim=1)

@@ -195,7 +195,7 @@ def _play(
         game=card, victim=AgentRef("", "", ""), attack=spec, budget=budget, actions=card.protocol.actions, seed=0,
         episodes=1, envs=envs,
     )  # fmt: skip
-    numbers = itertools.count()
+    numbers = itertools.count(1)  # episode 0 is recorded for a clip
     rollout = Rollout(cell, policy, policy, lambda slot: next(numbers))
     _barrier.wait()
     for _ in rollout.episodes(seconds):

@@ -48,3 +48,16 @@ def test_actor_and_critic_can_have_a_trunk_each():
     after = network(obs)
     assert before[0].equal(after[0])
     assert not before[1].equal(after[1])
+
+
+@pytest.mark.parametrize("side", [84, 80, 82])
+@pytest.mark.parametrize("layer", [(16, 8, 4), (8, 4, 4), (8, 6, 4)])
+def test_gradient_of_a_frozen_strided_convolution_is_torch_s_own(side, layer):
+    spec = NetworkSpec(observation=(3, side, side), actions=3, head="q", convolutions=(layer, (8, 3, 2)), hidden=(9,))
+    network = Network(spec)
+    obs = (torch.rand(2, 3, side, side) * 255).requires_grad_()
+    expected, *_ = torch.autograd.grad(network(obs)[0].logsumexp(1).sum(), obs)  # in training: torch's own way
+    network.requires_grad_(False)
+    got, *_ = torch.autograd.grad(network(obs)[0].logsumexp(1).sum(), obs)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+    assert network(obs)[0].equal(network(obs.detach())[0])
