@@ -1,7 +1,9 @@
+import threading
+
 import pytest
 
 from rlattack.errors import Unwritable
-from rlattack.files import write_whole
+from rlattack.files import write_whole, writing_events
 
 
 def test_a_file_is_written_with_its_folders(tmp_path):
@@ -37,3 +39,12 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "file", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_other_threads_meet_is_still_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(threading, "excepthook", said.append)
+    with writing_events(tmp_path):
+        for error in (ZeroDivisionError("seven"), OSError("full")):
+            threading.excepthook(threading.ExceptHookArgs((type(error), error, None, None)))
+    assert [str(args.exc_value) for args in said] == ["seven"]

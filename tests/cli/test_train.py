@@ -50,15 +50,15 @@ def recomputed(command, folder):
 
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn", "qrdqn"])
 def test_a_trained_agent_plays_what_its_card_says(tmp_path, capsys, algorithm):
-    arguments = (*CARTPOLE, "--algo", algorithm, "--steps", "2000", "--episodes", "4", "--seed", "3")
+    name = f"mine/{algorithm}"
+    arguments = (*CARTPOLE, "--algo", algorithm, "--steps", "2000", "--episodes", "4", "--seed", "3", "--agent", name)
     assert call(*arguments) == 0
-    folder = tmp_path / "agents" / "gymnasium" / "CartPole-v1" / algorithm
+    folder = tmp_path / "agents" / "mine" / algorithm
     card = read_agent_card(folder)
     assert card.provenance["command"] == shlex.join(["rlattack", *arguments])
     assert card.provenance["steps"] >= 2000
     assert card.score["actions"] == ("sampled" if algorithm in ("ppo", "a2c") else "greedy")
     assert card.score["seed"] == 1003  # of the evaluation, whose games are drawn from it; training played 3 to 10
-    name = f"gymnasium/CartPole-v1/{algorithm}"
     assert load_policy(name, game="gymnasium/CartPole-v1", observation=(4,), actions=2).algorithm == algorithm
     assert recomputed(card.score["command"], tmp_path / "again") == (card.score["mean"], card.score["ci"])
     said = capsys.readouterr()

@@ -5,7 +5,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.summary.writer import event_file_writer
 
 from rlattack.errors import Unwritable
-from rlattack.training import curves
 from rlattack.training.curves import write_points
 
 
@@ -28,12 +27,3 @@ def test_a_full_disk_is_one_error_and_nothing_on_the_screen(tmp_path, monkeypatc
         write_points(tmp_path, {"evaluation/return_mean": 1.0}, 10)
     assert threading.excepthook is before
     assert capfd.readouterr() == ("", "")
-
-
-def test_what_other_threads_meet_is_still_said(tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr(threading, "excepthook", said.append)
-    with curves._writing(tmp_path):
-        for error in (ZeroDivisionError("seven"), OSError("full")):
-            threading.excepthook(threading.ExceptHookArgs((type(error), error, None, None)))
-    assert [str(args.exc_value) for args in said] == ["seven"]
