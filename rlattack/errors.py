@@ -15,6 +15,7 @@ __all__ = [
     "Unwritable",
     "WorkerDied",
     "nearest",
+    "one_line",
 ]
 
 
@@ -65,3 +66,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Returns `"; did you mean 'x'?"` for the closest known name, or nothing when none is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Returns what somebody else's error says, as one line of a message of ours."""
+    return " ".join(str(error).split())

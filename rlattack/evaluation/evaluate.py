@@ -14,7 +14,7 @@ from gymnasium.spaces import Discrete
 
 from rlattack.attacks import Attacker, AttackSpec, Model, make_attack, parse_attack
 from rlattack.budget import Ball, Budget, Norm, Unit
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.results import cell_result
 from rlattack.evaluation.rollout import Episode
@@ -230,9 +230,8 @@ def _check_gradient(agent: LoadedAgent, attack: str) -> None:
     try:
         policy.gradient(torch.zeros(1, *policy.observation), lambda out: out.scores.sum(), policy.initial_state(1))
     except Exception as error:  # the user's code: anything
-        reason = " ".join(str(error).split())
         raise InvalidInput(
-            f"{agent.name} gives no gradient ({reason}); {attack} needs one, noise and pixel-de do not"
+            f"{agent.name} gives no gradient ({one_line(error)}); {attack} needs one, noise and pixel-de do not"
         ) from error
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, WorkerDied
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, WorkerDied, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Episode, Rollout
 from rlattack.policies import LoadedAgent, load_policy
@@ -190,8 +190,7 @@ def _blaming(episodes: Iterator[Episode], cell: Cell) -> Iterator[Episode]:
         own = [ref.spec for ref in (cell.victim, cell.surrogate) if ref is not None and ref.foreign]
         if not own:
             raise
-        reason = " ".join(str(error).split())
-        raise InvalidInput(f"{' or '.join(own)}: fails in play: {type(error).__name__}: {reason}") from error
+        raise InvalidInput(f"{' or '.join(own)}: fails in play: {type(error).__name__}: {one_line(error)}") from error
 
 
 @lru_cache(maxsize=4)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rlattack.content import iterate_cards
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownName, nearest
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownName, nearest, one_line
 from rlattack.games.find import find_game, game_of
 from rlattack.policies.archive import read_file
 from rlattack.policies.base import ModulePolicy, Policy
@@ -191,7 +191,7 @@ def _call(spec: str) -> object:
     try:
         return getattr(importlib.import_module(module), function)()
     except (Exception, SystemExit) as error:  # the user's code: anything
-        raise InvalidInput(f"{spec}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise InvalidInput(f"{spec}: {type(error).__name__}: {one_line(error)}") from error
 
 
 def _source(spec: str) -> str:
@@ -239,8 +239,7 @@ def _ask(policy: Policy, spec: str) -> Tensor:
         with torch.no_grad():
             scores = policy(shown, policy.initial_state(2)).scores
     except Exception as error:  # the user's code: anything
-        reason = " ".join(str(error).split())
-        raise InvalidInput(f"{spec}: fails on observations of shape {policy.observation}: {reason}") from error
+        raise InvalidInput(f"{spec}: fails on observations of shape {policy.observation}: {one_line(error)}") from error
     if not (shown == 1).all():
         raise InvalidInput(f"{spec}: changes what it is shown in place, as x /= 255 does; write x = x / 255")
     return scores
