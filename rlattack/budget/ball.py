@@ -113,7 +113,8 @@ class Ball(ABC):
 
     def random_point(self, clean: Tensor, rng: Draws) -> Tensor:
         """A point drawn uniformly from the ball around `clean`, then clipped to the observation space."""
-        return self.project(self._moved(clean, self._inside(rng, self._length(self.radius))), clean)
+        inside = self._in_game(self._inside(rng, self._length(self.radius)))
+        return self._joined(clean, inside.add_(self._free(clean)).clamp_(*self._bounds))
 
     def random_step(self, clean: Tensor, rng: Draws) -> Tensor:
         """As far as the budget goes in a random direction: the step of `ascend` without its aim."""

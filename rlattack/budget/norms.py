@@ -28,7 +28,7 @@ class LinfBall(Ball):
     def around(self, clean: Tensor) -> Callable[[Tensor], Tensor]:
         """See `Ball`; the ball is a box, whose ends are found once."""
         centre = self._free(clean)
-        reach = self._in_game(torch.full((1, self.entries), self._length(self.radius)))
+        reach = self._in_game(torch.full((1, 1), self._length(self.radius)))
         low, high = (self._joined(clean, end.clamp_(*self._bounds)) for end in (centre - reach, centre + reach))
         return lambda point: point.clamp_(low, high)
 
@@ -39,7 +39,7 @@ class LinfBall(Ball):
         return slope.sign(), length
 
     def _inside(self, rng: Draws, radius: float) -> Tensor:
-        return rng.uniform(self.entries).mul_(2).sub_(1).mul_(radius)
+        return rng.uniform(self.entries).mul_(2 * radius).sub_(radius)
 
     def _aimless(self, rng: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
         return rng.signs(self.entries), length

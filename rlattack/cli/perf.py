@@ -65,16 +65,19 @@ class Perf:
         table = Table(
             title=f"{victim} in {self.game}: {workers} processes of {self.envs} slots; agent steps a second a core"
         )
-        for name in ("what", "steps/s", "bound", "share of bound"):
+        for name in ("what", "steps/s", "bound", "share", "resets/1k"):
             table.add_column(name, justify="left" if name == "what" else "right")
         for name, speed in found.parts.items():
             unit = " resets" if name == "reset" else ""
-            table.add_row({"reset": "seeded reset"}.get(name, name), f"{speed:,.0f}{unit}", "", "")
+            table.add_row({"reset": "seeded reset"}.get(name, name), f"{speed:,.0f}{unit}")
         for name, play in found.plays.items():
-            table.add_row(f"{name} play", f"{play.steps_per_second:,.0f}", f"{play.bound:,.0f}", f"{play.share:.2f}")
+            table.add_row(
+                f"{name} play", f"{play.steps_per_second:,.0f}", f"{play.bound:,.0f}", f"{play.share:.2f}",
+                f"{1000 * play.resets_per_step:.2f}",
+            )  # fmt: skip
         for name, speed in found.others.items():
             ours = found.plays["fgsm" if "fgsm" in name else "clean"].steps_per_second
-            table.add_row(name, f"{speed:,.0f}", "", f"ours {ours / speed:.2f} times")
+            table.add_row(name, f"{speed:,.0f}", "", f"ours {ours / speed:.2f}x")
         Console().print(table)
         return 0
 

@@ -1,8 +1,9 @@
 """What a user would otherwise write: Stable-Baselines3's evaluation loop, and foolbox's FGSM inside such a loop."""
 
+import contextlib
+import copy
 import time
-from collections.abc import Callable
-from functools import partial
+from abc import ABC, abstractmethod
 from typing import Any
 
 import gymnasium
@@ -12,20 +13,51 @@ import torch
 from torch import Tensor, nn
 
 from rlattack.games import GameCard
-from rlattack.policies import Policy
+from rlattack.policies import ModulePolicy, Policy
+from rlattack.policies.network import with_torch_gradients
 
-__all__ = ["baselines"]
+__all__ = ["Loop", "baselines"]
 
 Array = npt.NDArray[Any]
-Loop = Callable[[float], float]
+
+
+class Loop(ABC):
+    """A loop that goes on whenever it is called, and counts its own steps and time.
+
+    Args:
+        card: An Atari game with the standard options.
+        policy: Who plays.
+        envs: Environments in SB3's `DummyVecEnv`.
+    """
+
+    def __init__(self, card: GameCard, policy: Policy, envs: int) -> None:
+        self._policy, self._venv = _as_loaded(policy), _vec_env(card, envs)
+        self._steps, self._spent = 0, 0.0
+
+    @property
+    def speed(self) -> float:
+        """Agent steps a second."""
+        return self._steps / self._spent
+
+    @abstractmethod
+    def __call__(self, seconds: float) -> None:
+        """Goes on for so many seconds."""
 
 
 def baselines(card: GameCard, policy: Policy, envs: int, eps: float) -> dict[str, Loop]:
-    """Returns loops that play for some seconds and tell their agent steps a second, by name."""
+    """Returns the loops by name."""
     return {
-        "sb3 evaluate_policy": partial(_evaluate_policy, card, policy, envs),
-        "sb3 loop with foolbox fgsm": partial(_foolbox_loop, card, policy, envs, eps),
+        "sb3 evaluate_policy": _EvaluatePolicy(card, policy, envs),
+        "sb3 loop with foolbox fgsm": _Foolbox(card, policy, envs, eps),
     }
+
+
+def _as_loaded(policy: Policy) -> Policy:
+    """The network as it comes out of a model file, without our own gradients."""
+    if isinstance(policy, ModulePolicy):
+        policy = copy.copy(policy)
+        policy.module = with_torch_gradients(policy.module)
+    return policy
 
 
 def _vec_env(card: GameCard, envs: int) -> Any:  # a VecEnv
@@ -48,34 +80,29 @@ def _vec_env(card: GameCard, envs: int) -> Any:  # a VecEnv
     return venv
 
 
-class _Model:
-    """The part of an SB3 model that `evaluate_policy` calls."""
+class _EvaluatePolicy(Loop):
+    """SB3's own evaluation, of an object with the part of a model that it calls: `predict`."""
 
-    def __init__(self, policy: Policy, deadline: float) -> None:
-        self._policy, self._deadline, self.steps = policy, deadline, 0
+    def __call__(self, seconds: float) -> None:
+        from stable_baselines3.common.evaluation import evaluate_policy
+
+        self._left, self._begun = seconds, 0.0
+        model: Any = self
+        with contextlib.suppress(TimeoutError):
+            evaluate_policy(model, self._venv, n_eval_episodes=1_000_000, deterministic=False, warn=False)
 
     def predict(self, obs: Array, **_: object) -> tuple[Array, None]:
-        if time.perf_counter() > self._deadline:
+        """See SB3's `BaseAlgorithm`; the time of the first reset does not count."""
+        now = time.perf_counter()
+        if not self._begun:
+            self._begun = now
+        elif now - self._begun > self._left:
+            self._spent += now - self._begun
             raise TimeoutError
-        self.steps += len(obs)
+        self._steps += len(obs)
         with torch.no_grad():
             scores = self._policy(torch.from_numpy(obs).float()).scores
         return _sampled(scores), None
-
-
-def _evaluate_policy(card: GameCard, policy: Policy, envs: int, seconds: float) -> float:
-    from stable_baselines3.common.evaluation import evaluate_policy
-
-    venv = _vec_env(card, envs)
-    begun = time.perf_counter()
-    model: Any = _Model(policy, begun + seconds)
-    try:
-        evaluate_policy(model, venv, n_eval_episodes=1_000_000, deterministic=False, warn=False)
-    except TimeoutError:
-        pass
-    finally:
-        venv.close()
-    return float(model.steps / (time.perf_counter() - begun))
 
 
 class _Scores(nn.Module):
@@ -89,25 +116,27 @@ class _Scores(nn.Module):
         return self._policy(obs).scores
 
 
-def _foolbox_loop(card: GameCard, policy: Policy, envs: int, eps: float, seconds: float) -> float:
-    import foolbox
+class _Foolbox(Loop):
+    def __init__(self, card: GameCard, policy: Policy, envs: int, eps: float) -> None:
+        import foolbox
 
-    venv = _vec_env(card, envs)
-    model = foolbox.models.pytorch.PyTorchModel(_Scores(policy).eval(), bounds=(0, 255), device="cpu")
-    attack = foolbox.attacks.FGSM()
-    obs = venv.reset()
-    begun, steps = time.perf_counter(), 0
-    while time.perf_counter() - begun < seconds:
-        seen = torch.from_numpy(np.asarray(obs)).float()
-        with torch.no_grad():
-            labels = policy(seen).greedy
-        _, attacked, _ = attack(model, seen, labels, epsilons=255 * eps)
-        with torch.no_grad():
-            scores = policy(attacked).scores
-        obs, _, _, _ = venv.step(_sampled(scores))
-        steps += envs
-    venv.close()
-    return steps / (time.perf_counter() - begun)
+        super().__init__(card, policy, envs)
+        self._model = foolbox.models.pytorch.PyTorchModel(_Scores(self._policy).eval(), bounds=(0, 255), device="cpu")
+        self._attack, self._eps = foolbox.attacks.FGSM(), 255 * eps
+        self._obs = self._venv.reset()
+
+    def __call__(self, seconds: float) -> None:
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            seen = torch.from_numpy(np.asarray(self._obs)).float()
+            with torch.no_grad():
+                labels = self._policy(seen).greedy
+            _, attacked, _ = self._attack(self._model, seen, labels, epsilons=self._eps)
+            with torch.no_grad():
+                scores = self._policy(attacked).scores
+            self._obs, _, _, _ = self._venv.step(_sampled(scores))
+            self._steps += len(seen)
+        self._spent += time.perf_counter() - begun
 
 
 def _sampled(scores: Tensor) -> Array:

@@ -43,10 +43,10 @@ class Judge:
         self._ball = ball
         self._held = held
         self._norm = NORMS.index(ball.norm)
-        self._low, self._high = _bound(ball.low), _bound(ball.high)
-        scale = ball.scale.numpy()
-        self._unit = 1.0 if scale.size > 1 else float(scale[0])
-        self._units = scale.reshape(-1) if scale.size > 1 else None
+        self._low, self._high = (_bound(end[:, -1:] if held else end) for end in (ball.low, ball.high))
+        own = ball.scale.numel() > 1
+        self._unit = 1.0 if own else float(ball.scale)
+        self._units = (ball.scale[:, -1:] if held else ball.scale).numpy().reshape(-1) if own else None
         # sums that are held to their budget need more digits
         self._digits = np.float64 if ball.norm in ("l2", "l1") else np.float32
         self._ones = np.ones(ball.entries if held else ball.low.numel(), dtype=self._digits)
@@ -68,9 +68,8 @@ class Judge:
             active: Slots that play.
         """
         point, centre = (received[:, -1:], clean[:, -1:]) if self._held else (received, clean)
-        sizes = self._measure(point, centre)
-        legal = sizes[:, self._norm] <= self._ball.radius * (1 + TOLERANCE) + TOLERANCE
-        legal &= self._in_space(received)
+        sizes, legal = self._measure(point, centre)
+        legal &= sizes[:, self._norm] <= self._ball.radius * (1 + TOLERANCE) + TOLERANCE
         other = sizes[:, 3] > 0
         if self._held:
             legal &= self._kept(received, clean).numpy()
@@ -93,13 +92,17 @@ class Judge:
         self._fresh[slot] = True
         return judgement
 
-    def _measure(self, point: Tensor, centre: Tensor) -> npt.NDArray[np.float64]:
-        """linf, l2, l1 and l0 norms of each row, shape (slots, 4); numpy, which is faster here than torch."""
+    def _measure(self, point: Tensor, centre: Tensor) -> tuple[npt.NDArray[np.float64], Mask]:
+        """linf, l2, l1 and l0 norms of each row, shape (slots, 4), and whether it is in the observation space.
+
+        In numpy, which is faster here than torch, and a row at a time, which stays in the cache.
+        """
         rows, centres = (tensor.numpy().reshape(len(point), -1) for tensor in (point, centre))
-        sizes = np.empty((len(rows), 4))
+        sizes, within = np.empty((len(rows), 4)), np.empty(len(rows), dtype=np.bool_)
         delta = np.empty(rows.shape[1], dtype=np.float32)
         bits = delta.view(np.int32)  # counted several times as fast as floats
-        for row, (one, other) in enumerate(zip(rows, centres, strict=True)):  # a row at a time stays in the cache
+        for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
+            within[row] = self._in_space(one)
             np.abs(np.subtract(one, other, out=delta), out=delta)
             if self._units is not None:
                 np.divide(delta, self._units, out=delta)
@@ -107,14 +110,12 @@ class Judge:
             sizes[row] = delta.max(), exact.dot(exact), exact.dot(self._ones), np.count_nonzero(bits)
         sizes[:, 1] = np.sqrt(sizes[:, 1])
         sizes[:, :3] /= self._unit
-        return sizes
+        return sizes, within
 
-    def _in_space(self, received: Tensor) -> Mask:
-        rows = received.numpy().reshape(len(received), -1)
+    def _in_space(self, row: npt.NDArray[np.float32]) -> bool:
         if self._low.size == self._high.size == 1:
-            within: Mask = (rows.min(axis=1) >= self._low[0]) & (rows.max(axis=1) <= self._high[0])
-            return within
-        return np.asarray(np.all((rows >= self._low) & (rows <= self._high), axis=1))
+            return bool(row.min() >= self._low[0] and row.max() <= self._high[0])
+        return bool(np.all((row >= self._low) & (row <= self._high)))
 
     def _kept(self, received: Tensor, clean: Tensor) -> Tensor:
         """Whether older frames are as they were received; at the start as shown, or copies of the first received."""

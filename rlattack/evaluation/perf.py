@@ -1,6 +1,7 @@
 """Throughput beside its own limits: the parts of attacked play timed alone, play itself, and what a user would write.
 
-All in one run, in as many processes at once as will play, one torch thread each, in agent steps a second a core.
+All in one run, in as many processes at once as will play, one torch thread each, in agent steps a second a core. The
+things to measure take turns, a second or so each, so that a machine that slows down for a while slows all of them.
 The bound of a kind of play is what the sum of its parts allows: emulation, forwards, gradients, and the resets it met.
 """
 
@@ -9,6 +10,7 @@ import itertools
 import multiprocessing
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,6 +25,7 @@ from rlattack.evaluation.baseline import baselines
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Rollout
 from rlattack.games import GameCard, make_game
+from rlattack.games.batch import BoolArray
 from rlattack.games.card import AtariOptions
 from rlattack.policies import Output, Policy, load_policy
 
@@ -33,12 +36,21 @@ _PLAYS = {"clean": AttackSpec("none"), "fgsm": AttackSpec("fgsm"), "pgd-10": Att
 _GRADIENTS = {"clean": 0, "fgsm": 1, "pgd-10": 10}
 
 
+_TURNS = 8
+"""How often each thing is measured."""
+
+Turn = Callable[[float], object]
+"""Goes on with something for about so many seconds."""
+
+
 @dataclass(frozen=True)
 class Play:
     """One kind of play, a core: steps a second and what its parts would allow."""
 
     steps_per_second: float
     bound: float
+    resets_per_step: float
+    """Seeded resets of a slot a step: attacks that lose games fast meet more of them."""
 
     @property
     def share(self) -> float:
@@ -76,13 +88,13 @@ def measure(card: GameCard, victim: AgentRef, *, envs: int, workers: int, second
     barrier = context.Barrier(workers)
     with context.Pool(workers, initializer=_share, initargs=(barrier,)) as pool:
         found = pool.starmap(_measure_one, [(card, victim, envs, seconds)] * workers, chunksize=1)
-    parts = {name: statistics.fmean(one[0][name] for one in found) for name in found[0][0]}
-    plays = {
-        name: Play(*(statistics.fmean(values) for values in zip(*(one[1][name] for one in found), strict=True)))
-        for name in _PLAYS
-    }
-    others = {name: statistics.fmean(one[2][name] for one in found) for name in found[0][2]}
-    return Measured(workers=workers, envs=envs, parts=parts, plays=plays, others=others)
+    parts = _means([one[0] for one in found])
+    plays = {name: Play(**_means([one[1][name] for one in found])) for name in _PLAYS}
+    return Measured(workers=workers, envs=envs, parts=parts, plays=plays, others=_means([one[2] for one in found]))
+
+
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.fmean(one[name] for one in found) for name in found[0]}
 
 
 _barrier: Any = None
@@ -95,53 +107,74 @@ def _share(barrier: Any) -> None:  # multiprocessing has no public type for it
 
 def _measure_one(
     card: GameCard, victim: AgentRef, envs: int, seconds: float
-) -> tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, float]]:
+) -> tuple[dict[str, float], dict[str, dict[str, float]], dict[str, float]]:
     torch.set_num_threads(1)
     game = make_game(card, 1)
     seen = game.observation_space.shape
     game.close()
     policy = load_policy(victim.spec, observation=seen, trust=victim.trust).policy
-    parts = _parts(card, policy, envs, seconds)
-    plays = {name: _play(name, card, policy, envs, seconds, parts) for name in _PLAYS}
+    parts = _Parts(card, policy, envs)
+    plays = {name: _Playing(name, card, policy, envs) for name in _PLAYS}
     others = {}
     if (
         card.family == "atari"
         and card.atari == AtariOptions()
         and all(importlib.util.find_spec(name) for name in ("foolbox", "cv2"))
     ):
-        for name, loop in baselines(card, policy, envs, _EPS).items():
-            _barrier.wait()
-            others[name] = loop(seconds)
+        others = baselines(card, policy, envs, _EPS)
+    emulator = [_Emulator(card)] if card.family == "atari" else []
+    turns: list[Turn] = [*emulator, parts, *plays.values(), *others.values()]
+    for turn in turns * _TURNS:
+        _barrier.wait()
+        turn(seconds / _TURNS)
     _barrier.wait()
-    return parts, plays, others
+    speeds = ({"emulator": emulator[0].speed} if emulator else {}) | parts.speeds
+    return (
+        speeds,
+        {name: play.found(speeds) for name, play in plays.items()},
+        {name: loop.speed for name, loop in others.items()},
+    )
 
 
-def _parts(card: GameCard, policy: Policy, envs: int, seconds: float) -> dict[str, float]:
-    """Times the parts in turn on the observations of real play, so that caches are as in play."""
-    game, state = make_game(card, envs), policy.initial_state(envs)
-    every = np.ones(envs, dtype=np.bool_)
-    begun = time.perf_counter()
-    obs = game.reset(every, np.arange(envs))
-    reset = (time.perf_counter() - begun) / envs
-    spent = {"environment": 0.0, "forward": 0.0, "gradient": 0.0}
-    steps = 0
-    _barrier.wait()
-    while sum(spent.values()) < 3 * seconds:
-        seen = torch.from_numpy(obs.astype(np.float32))
-        with torch.no_grad(), _Timed(spent, "forward"):
-            out = policy(seen, state)
-        loss = partial(_loss, out.greedy)
-        with _Timed(spent, "gradient"):
-            policy.gradient(seen, loss, state)
-        actions = torch.multinomial(out.probabilities, 1).squeeze(1).numpy()
-        with _Timed(spent, "environment"):
-            step = game.step(actions)
-        obs, steps = step.obs, steps + envs
-        if (done := step.terminated | step.truncated).any():
-            obs = game.reset(done, np.arange(int(done.sum())))
-    game.close()
-    speeds = {name: steps / value for name, value in spent.items()} | {"reset": 1 / reset}
-    return ({"emulator": _emulator(card, seconds)} if card.family == "atari" else {}) | speeds
+class _Parts:
+    """Times the parts one after the other on the observations of real play, so that caches are as in play."""
+
+    def __init__(self, card: GameCard, policy: Policy, envs: int) -> None:
+        self._policy, self._envs, self._game = policy, envs, make_game(card, envs)
+        self._state = policy.initial_state(envs)
+        self._obs = self._game.reset(np.ones(envs, dtype=np.bool_), np.arange(envs))
+        self._spent = {"environment": 0.0, "forward": 0.0, "gradient": 0.0}
+        self._reset = {"reset": 0.0}
+        self._steps = self._resets = 0
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """Steps a second of each part, and resets a second."""
+        parts = {name: self._steps / spent for name, spent in self._spent.items()}
+        return parts | {"reset": self._resets / self._reset["reset"]}
+
+    def __call__(self, seconds: float) -> None:
+        end = sum(self._spent.values()) + 3 * seconds
+        self._start(np.arange(self._envs) == self._resets % self._envs)
+        while sum(self._spent.values()) < end:
+            seen = torch.from_numpy(self._obs.astype(np.float32))
+            with torch.no_grad(), _Timed(self._spent, "forward"):
+                out = self._policy(seen, self._state)
+            loss = partial(_loss, out.greedy)
+            with _Timed(self._spent, "gradient"):
+                self._policy.gradient(seen, loss, self._state)
+            actions = torch.multinomial(out.probabilities, 1).squeeze(1).numpy()
+            with _Timed(self._spent, "environment"):
+                step = self._game.step(actions)
+            self._obs, self._steps = step.obs, self._steps + self._envs
+            if (done := step.terminated | step.truncated).any():
+                self._start(done)
+
+    def _start(self, mask: BoolArray) -> None:
+        count = int(mask.sum())
+        with _Timed(self._reset, "reset"):
+            self._obs = self._game.reset(mask, np.arange(count))
+        self._resets += count
 
 
 def _loss(labels: Tensor, out: Output) -> Tensor:
@@ -161,48 +194,64 @@ class _Timed:
         self._tally[self._name] += time.perf_counter() - self._begun
 
 
-def _emulator(card: GameCard, seconds: float) -> float:
+class _Emulator:
     """The emulator alone: random actions for `frame_skip` frames, no screen read."""
-    import ale_py
 
-    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-    ale = ale_py.ALEInterface()
-    rom = ale_py.roms.get_rom_path(card.rom or "")
-    assert rom is not None  # the batch was made from it
-    ale.loadROM(rom)
-    actions = ale.getMinimalActionSet()
-    chosen = np.random.default_rng(0).integers(len(actions), size=4096)
-    _barrier.wait()
-    begun, steps = time.perf_counter(), 0
-    while time.perf_counter() - begun < seconds:
-        for index in chosen[:256]:
-            for _ in range(card.atari.frame_skip):
-                ale.act(actions[index])
-        steps += 256
-        if ale.game_over():
-            ale.reset_game()
-    return steps / (time.perf_counter() - begun)
+    def __init__(self, card: GameCard) -> None:
+        import ale_py
+
+        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+        self._ale, self._skip = ale_py.ALEInterface(), card.atari.frame_skip
+        rom = ale_py.roms.get_rom_path(card.rom or "")
+        assert rom is not None  # the batch was made from it
+        self._ale.loadROM(rom)
+        actions = self._ale.getMinimalActionSet()
+        self._actions = [actions[index] for index in np.random.default_rng(0).integers(len(actions), size=256)]
+        self._steps, self._spent = 0, 0.0
+
+    @property
+    def speed(self) -> float:
+        """Agent steps a second."""
+        return self._steps / self._spent
+
+    def __call__(self, seconds: float) -> None:
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            for action in self._actions:
+                for _ in range(self._skip):
+                    self._ale.act(action)
+            self._steps += len(self._actions)
+            if self._ale.game_over():
+                self._ale.reset_game()
+        self._spent += time.perf_counter() - begun
 
 
-def _play(
-    name: str, card: GameCard, policy: Policy, envs: int, seconds: float, parts: dict[str, float]
-) -> tuple[float, float]:
-    """Plays with all slots full; returns steps a second and the bound by the parts and the resets of this play."""
-    spec = _PLAYS[name]
-    pixels = name == "clean" or card.family == "atari"
-    budget = None if name == "clean" else Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
-    cell = Cell(
-        game=card, victim=AgentRef("", "", ""), attack=spec, budget=budget, actions=card.protocol.actions, seed=0,
-        episodes=1, envs=envs,
-    )  # fmt: skip
-    numbers = itertools.count(1)  # episode 0 is recorded for a clip
-    rollout = Rollout(cell, policy, policy, lambda slot: next(numbers))
-    _barrier.wait()
-    for _ in rollout.episodes(seconds):
-        pass
-    steps = rollout.full_steps
-    least = steps / parts["environment"] + steps / parts["forward"] + rollout.full_resets / parts["reset"]
-    least += _GRADIENTS[name] * steps / parts["gradient"]
-    if name == "pgd-10":  # its random start hides the clean label, which takes a forward of its own
-        least += steps / parts["forward"]
-    return steps / rollout.full_seconds, steps / least
+class _Playing:
+    """A kind of play with all slots full."""
+
+    def __init__(self, name: str, card: GameCard, policy: Policy, envs: int) -> None:
+        self._name = name
+        pixels = name == "clean" or card.family == "atari"
+        budget = None if name == "clean" else Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
+        cell = Cell(
+            game=card, victim=AgentRef("", "", ""), attack=_PLAYS[name], budget=budget, actions=card.protocol.actions,
+            seed=0, episodes=1, envs=envs,
+        )  # fmt: skip
+        numbers = itertools.count(1)  # episode 0 is recorded for a clip
+        self._rollout = Rollout(cell, policy, policy, lambda slot: next(numbers))
+        self._steps: Iterator[object] = self._rollout.play()
+
+    def __call__(self, seconds: float) -> None:
+        end = self._rollout.full_seconds + seconds
+        while self._rollout.full_seconds < end:
+            next(self._steps)
+
+    def found(self, parts: dict[str, float]) -> dict[str, float]:
+        """The fields of a `Play`, with the bound by the parts and the resets of this play."""
+        steps, resets = self._rollout.full_steps, self._rollout.full_resets
+        least = steps / parts["environment"] + steps / parts["forward"] + resets / parts["reset"]
+        least += _GRADIENTS[self._name] * steps / parts["gradient"]
+        if self._name == "pgd-10":  # its random start hides the clean label, which takes a forward of its own
+            least += steps / parts["forward"]
+        speed = steps / self._rollout.full_seconds
+        return {"steps_per_second": speed, "bound": steps / least, "resets_per_step": resets / steps}

@@ -1,6 +1,5 @@
 """Plays the episodes of a cell in slots: clean observation, attack, victim, judge, game; batched at every step."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -81,22 +80,28 @@ class Rollout:
         self._since_reward = np.zeros(self.slots, dtype=np.int64)
         self._digest = np.zeros(self.slots, dtype=np.uint64)
 
-    def episodes(self, seconds: float = math.inf) -> Iterator[Episode]:
-        """Yields episodes as they end, until none is left or, to measure, until slots were full for `seconds`."""
+    def episodes(self) -> Iterator[Episode]:
+        """Yields episodes as they end, until none is left."""
+        for ended in self.play():
+            yield from ended
+
+    def play(self) -> Iterator[list[Episode]]:
+        """Plays step by step, until no episode is left; yields the episodes that the step ended."""
         try:
             obs = self._start(np.ones(self.slots, dtype=np.bool_), None)
-            while (active := self._episode >= 0).any() and self.full_seconds < seconds:
+            while (active := self._episode >= 0).any():
                 begun, full = time.perf_counter(), bool(active.all())
                 actions = self._act(obs, active)
                 step = self._game.step(actions)
                 stalled = self._account(step, actions, active)
                 ended = active & (step.terminated | step.truncated | stalled)
-                yield from [self._finish(int(slot), step, stalled) for slot in np.flatnonzero(ended)]
+                finished = [self._finish(int(slot), step, stalled) for slot in np.flatnonzero(ended)]
                 obs = self._start(ended, step.obs) if ended.any() else step.obs
                 if full:
                     self.full_seconds += time.perf_counter() - begun
                     self.full_steps += self.slots
                     self.full_resets += int(ended.sum())
+                yield finished
         finally:
             self._game.close()
 

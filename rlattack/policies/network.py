@@ -1,5 +1,6 @@
 """The feed-forward networks an agent folder can hold: a trunk, then an actor and a critic, Q values or quantiles."""
 
+import copy
 import itertools
 import math
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from rlattack.errors import ContentError
 
-__all__ = ["NATURE", "SMALL", "Convolution", "Network", "NetworkSpec", "convolutions"]
+__all__ = ["NATURE", "SMALL", "Convolution", "Network", "NetworkSpec", "convolutions", "with_torch_gradients"]
 
 Convolution = tuple[int, int, int]
 """Output channels, kernel size, stride."""
@@ -128,6 +129,15 @@ class _Strided(nn.Conv2d):
             return super().forward(input)
         made: Tensor = _FrozenConvolution.apply(input, self.weight, self.bias, stride)  # type: ignore[no-untyped-call]
         return made
+
+
+def with_torch_gradients(module: nn.Module) -> nn.Module:
+    """Returns a copy whose gradients torch computes alone, to compare with."""
+    module = copy.deepcopy(module)
+    for part in module.modules():
+        if isinstance(part, _Strided):
+            part.__class__ = nn.Conv2d  # type: ignore[assignment]  # which has the same fields
+    return module
 
 
 class _FrozenConvolution(torch.autograd.Function):
