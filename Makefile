@@ -8,7 +8,7 @@ PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; d
 .PHONY: run test
 
 run: .venv/.installed-all
-	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack fgsm --eps 0.0001 0.00025 0.001 --episodes 16 --run runs/pong-linf
+	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack fgsm --eps 0.0005 0.001 --episodes 16 --run runs/pong-linf
 	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack pixel --norm l0 --eps 1 2 5 --episodes 16 --run runs/pong-pixels
 	$(BIN)/rlattack report runs/pong-linf runs/pong-pixels
 
