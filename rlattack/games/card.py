@@ -1,17 +1,19 @@
 """The card of a game: what is seen, what can be done, how it is won, and how it is evaluated."""
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
 from rlattack.content import Card
 from rlattack.errors import ContentError, nearest
+from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
+from rlattack.games.table import parse_table
 
 __all__ = ["SCHEMA", "ActionMode", "AtariOptions", "GameCard", "Protocol", "Reference", "Stall", "Win", "parse_card"]
 
 SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
-T = TypeVar("T")
+DUELS = ("mujoco", "pettingzoo")
+"""Families whose games have two seats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,13 +130,19 @@ class GameCard:
     win: Win | None = None
     stall: Stall | None = None
     reference: Reference | None = None
+    mujoco: MujocoCard | None = None
+    """All numbers of a two-player MuJoCo game."""
 
     def __post_init__(self) -> None:
-        """Checks that only Atari games carry what only the emulator knows.
+        """Checks that a game carries what its family has, and nothing else.
 
         Raises:
-            ContentError: A ROM, Atari options or sticky actions on another game.
+            ContentError: A ROM, Atari options or sticky actions on another game, or a win rule on a game of two seats.
         """
+        if self.duel and (self.win or self.stall or self.reference):
+            raise ContentError(f"game {self.id}: [win], [stall] and [reference] are for games of one seat")
+        if (self.family == "mujoco") != (self.mujoco is not None):
+            raise ContentError(f"game {self.id}: a MuJoCo game needs the tables {', '.join(TABLES)}, others take none")
         if self.family != "atari" and (self.rom or self.protocol.sticky or self.atari != AtariOptions()):
             raise ContentError(f"game {self.id}: a rom, [atari] options and sticky actions are for Atari games only")
 
@@ -142,6 +150,11 @@ class GameCard:
     def family(self) -> str:
         """What plays it: the first part of the id."""
         return self.id.partition("/")[0]
+
+    @property
+    def duel(self) -> bool:
+        """Whether it has two seats."""
+        return self.family in DUELS
 
 
 def parse_card(name: str, card: Card) -> GameCard:
@@ -152,6 +165,9 @@ def parse_card(name: str, card: Card) -> GameCard:
     """
     tables = {"protocol": Protocol, "atari": AtariOptions, "win": Win, "stall": Stall, "reference": Reference}
     values: dict[str, Any] = {"id": name}
+    if name.startswith("mujoco/"):
+        values["mujoco"] = parse_mujoco({key: card[key] for key in TABLES if key in card}, f"game {name}")
+        card = {key: value for key, value in card.items() if key not in TABLES}
     for key, value in card.items():
         if key == "schema":
             continue
@@ -164,49 +180,3 @@ def parse_card(name: str, card: Card) -> GameCard:
     if "title" not in values:
         raise ContentError(f"game {name}: the card has no title")
     return GameCard(**values)
-
-
-def parse_table(kind: type[T], table: object, where: str) -> T:
-    """Builds a dataclass from a TOML table, with one clear message for what does not fit.
-
-    Raises:
-        ContentError: Not a table, an unknown or missing key, or a value of the wrong type.
-    """
-    if not isinstance(table, dict):
-        raise ContentError(f"{where}: expected a table, got {table!r}")
-    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every caller gives a dataclass
-    for key, value in table.items():
-        if key not in fields:
-            raise ContentError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
-        if not _fits(value, fields[key].type):
-            raise ContentError(f"{where}: {key} expects {_name(fields[key].type)}, got {value!r}")
-    missing = [
-        name
-        for name, f in fields.items()
-        if name not in table and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise ContentError(f"{where}: {missing[0]} is missing")
-    try:
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
-    except ContentError as error:
-        raise ContentError(f"{where}: {error}") from error
-
-
-def _fits(value: object, expected: object) -> bool:
-    """Whether a TOML value fits an annotation made of scalars, Literals, tuples of int, None and unions of them."""
-    if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
-    if expected in (int, bool, str):
-        return type(value) is expected
-    arguments = get_args(expected)
-    if getattr(expected, "__origin__", None) is Literal:
-        return value in arguments
-    if getattr(expected, "__origin__", None) is tuple:
-        items = isinstance(value, list | tuple) and all(type(item) is int for item in value)
-        return items and (Ellipsis in arguments or len(value) == len(arguments))  # type: ignore[arg-type]  # a sequence
-    return any(_fits(value, choice) for choice in arguments if choice is not type(None))
-
-
-def _name(expected: object) -> str:
-    return expected.__name__ if isinstance(expected, type) else str(expected).replace("typing.", "")

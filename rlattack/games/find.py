@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,14 +11,18 @@ from rlattack.content import Card, find_card, iterate_cards, roots
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
 from rlattack.games.atari import CRASHING, AtariBatch, atari_roms, check_rom
 from rlattack.games.batch import BatchedGame
-from rlattack.games.card import SCHEMA, AtariOptions, GameCard, parse_card, parse_table
+from rlattack.games.card import DUELS, SCHEMA, AtariOptions, GameCard, parse_card
+from rlattack.games.duel import DuelGame, Masks
 from rlattack.games.gymnasium_games import GymnasiumBatch, gymnasium_ids
+from rlattack.games.table import parse_table
 
-__all__ = ["GameRow", "find_game", "game_of", "list_games", "make_game", "with_variant"]
+__all__ = ["GameRow", "find_game", "game_of", "list_games", "make_duel", "make_game", "with_variant"]
 
 GameRow = dict[str, str | float | bool | None]
 _BATCHES: dict[str, Callable[[GameCard, int], BatchedGame]] = {"atari": AtariBatch, "gymnasium": GymnasiumBatch}
+_FAMILIES = (*_BATCHES, *DUELS)
 _NEEDS_ALE = 'needs ale-py: pip install "rlattack[atari]"'
+_NEEDS_MUJOCO = 'needs mujoco: pip install "rlattack[mujoco]"'
 
 
 def find_game(name: str) -> GameCard:
@@ -45,7 +50,33 @@ def make_game(card: GameCard, slots: int) -> BatchedGame:
     """
     if slots < 1:
         raise InvalidInput(f"game {card.id}: expected at least 1 slot, got {slots}")
+    if card.duel:
+        raise InvalidInput(f"game {card.id} has two seats: `rlattack duel {card.id} --players AGENT AGENT` plays it")
     return _BATCHES[card.family](card, slots)
+
+
+def make_duel(card: GameCard, slots: int, *, threads: int = 1, masks: Masks | None = None) -> DuelGame:
+    """Builds a two-player game in `slots` copies.
+
+    Args:
+        card: The game.
+        slots: Number of copies.
+        threads: That step them, where the game can; changes no result.
+        masks: Seats from which the other player is hidden, and how: MuJoCo games only.
+
+    Raises:
+        InvalidInput: Fewer than one slot or thread, a game of one seat, or a mask that it does not have.
+        MissingExtra: The game needs a package that is not installed.
+    """
+    if min(slots, threads) < 1:
+        raise InvalidInput(f"game {card.id}: expected at least 1 slot and 1 thread, got {slots} and {threads}")
+    if card.mujoco is None:
+        raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
+    try:
+        from rlattack.games.mujoco.batch import MujocoDuel
+    except ImportError as error:
+        raise MissingExtra(f"game {card.id} {_NEEDS_MUJOCO}") from error
+    return MujocoDuel(card.mujoco, slots, threads, masks)
 
 
 def with_variant(
@@ -88,21 +119,23 @@ def list_games() -> list[GameRow]:
         Rows with `id`, `title`, `win` (rule or None), `win_score`, `actions`, `sticky`, `card` (whether it has one) and
         `note` (what is missing to play it; mostly ""). Gymnasium environments without a card are not listed.
     """
-    rows, (roms, note) = {}, _roms()
+    rows: dict[str, GameRow] = {}
+    roms, note = _roms()
+    missing = {"atari": note, "mujoco": "" if importlib.util.find_spec("mujoco") else _NEEDS_MUJOCO}
     for name, path, table in iterate_cards("envs", "*.toml", SCHEMA):
         try:
-            rows[name] = _row(_parse(name, path, table), True, note)
+            rows[name] = _row(_parse(name, path, table), True, missing)
         except ContentError as error:  # one card must not hide the others
-            rows[name] = {**_row(GameCard(id=name, title=name), True, ""), "note": f"{path}: {error}"}
-    rows |= {name: _row(_default(name), False, note) for name in roms if name not in rows}
+            rows[name] = _UNREADABLE | {"id": name, "title": name, "note": f"{path}: {error}"}
+    rows |= {name: _row(_default(name), False, missing) for name in roms if name not in rows}
     return [rows[name] for name in sorted(rows)]
 
 
 def _parse(name: str, path: Path, table: Card) -> GameCard:
     """Parses a card; an Atari card that names no ROM means the one of its own name."""
     family, _, rest = name.partition("/")
-    if family not in _BATCHES:
-        raise ContentError(f"{path}: expected it under {' or '.join(f'envs/{f}/' for f in _BATCHES)}, got id {name!r}")
+    if family not in _FAMILIES:
+        raise ContentError(f"{path}: expected it under {' or '.join(f'envs/{f}/' for f in _FAMILIES)}, got id {name!r}")
     card = parse_card(name, {"rom": rest, **table} if family == "atari" else table)
     if "rom" in table:
         try:
@@ -151,14 +184,17 @@ def _roms() -> tuple[list[str], str]:
         return [], _NEEDS_ALE
 
 
-def _row(card: GameCard, has_card: bool, atari_note: str) -> GameRow:
+_UNREADABLE: GameRow = {"win": None, "win_score": None, "actions": None, "sticky": None, "card": True}
+
+
+def _row(card: GameCard, has_card: bool, missing: Mapping[str, str]) -> GameRow:
     return {
         "id": card.id,
         "title": card.title,
-        "win": card.win.rule if card.win else None,
+        "win": "duel" if card.duel else card.win.rule if card.win else None,
         "win_score": card.win.score if card.win else None,
         "actions": card.protocol.actions,
         "sticky": card.protocol.sticky,
         "card": has_card,
-        "note": atari_note if card.family == "atari" else "",
+        "note": missing.get(card.family, ""),
     }

@@ -5,7 +5,7 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import tomli_w
 import torch
@@ -14,14 +14,16 @@ from safetensors.torch import save as save_tensors
 from rlattack.content import find_card, iterate_cards, read_card
 from rlattack.errors import ContentError, RefusedFile, nearest
 from rlattack.files import write_whole
-from rlattack.games.card import parse_table
+from rlattack.games.table import parse_table
 from rlattack.policies.archive import read_file
+from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.tensors import Tensors, load_safetensors
 
 __all__ = [
     "SCHEMA",
     "AgentCard",
+    "AnyNetwork",
     "agent_cards",
     "build",
     "find_agent",
@@ -30,6 +32,8 @@ __all__ = [
     "save_agent",
 ]
 
+AnyNetwork = Network | GaussianNetwork
+AnySpec = NetworkSpec | GaussianSpec
 SCHEMA = "rlattack/agent/1"
 WEIGHTS = "policy.safetensors"
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -45,7 +49,9 @@ class AgentCard:
     game: str
     role: str
     algorithm: str
-    network: NetworkSpec
+    network: AnySpec
+    seat: str = ""
+    """Of a game of two seats, the one it was trained for; either where it says none."""
     sha256: str = ""
     """Of `policy.safetensors`."""
     temperature: float = 1.0
@@ -87,9 +93,11 @@ def read_agent_card(folder: Path) -> AgentCard:
     return AgentCard(network=network, **values)
 
 
-def _parse_network(table: object, where: str) -> NetworkSpec:
+def _parse_network(table: object, where: str) -> AnySpec:
     if not isinstance(table, dict):
         raise ContentError(f"{where}: expected a table, got {table!r}")
+    if table.get("kind") == "gaussian":
+        return parse_table(GaussianSpec, table, where)
     layers = table.get("convolutions", [])
     if not isinstance(layers, list) or not all(_is_convolution(layer) for layer in layers):
         raise ContentError(f"{where}: convolutions expects [channels, kernel, stride] triples, got {layers!r}")
@@ -101,7 +109,7 @@ def _is_convolution(layer: object) -> bool:
     return isinstance(layer, list) and len(layer) == 3 and all(type(size) is int for size in layer)
 
 
-def load_agent(folder: Path) -> tuple[AgentCard, Network]:
+def load_agent(folder: Path) -> tuple[AgentCard, AnyNetwork]:
     """Loads an agent folder: checks the digest, builds the network, fills it strictly.
 
     Raises:
@@ -118,7 +126,11 @@ def load_agent(folder: Path) -> tuple[AgentCard, Network]:
     return dataclasses.replace(card, sha256=digest), build(card.network, state, str(path))
 
 
-def build(spec: NetworkSpec, state: Tensors, where: str) -> Network:
+@overload
+def build(spec: NetworkSpec, state: Tensors, where: str) -> Network: ...
+@overload
+def build(spec: GaussianSpec, state: Tensors, where: str) -> GaussianNetwork: ...
+def build(spec: AnySpec, state: Tensors, where: str) -> AnyNetwork:
     """Builds a network and fills it strictly; takes no memory before the tensors proved to be those of `spec`.
 
     Raises:
@@ -127,7 +139,7 @@ def build(spec: NetworkSpec, state: Tensors, where: str) -> Network:
     """
     try:
         with torch.device("meta"):
-            network = Network(spec)
+            network = GaussianNetwork(spec) if isinstance(spec, GaussianSpec) else Network(spec)
     except (RuntimeError, OverflowError) as error:
         raise ContentError(f"{where}: a network of absurd size ({error})") from error
     expected = network.state_dict()
@@ -138,12 +150,16 @@ def build(spec: NetworkSpec, state: Tensors, where: str) -> Network:
             raise RefusedFile(f"{where}: tensor {name}: expected shape {want}, got {got}")
         if not torch.isfinite(state[name]).all():
             raise RefusedFile(f"{where}: tensor {name} holds values that are not finite")
+        if name in ("obs_std", "value_std") and not (state[name] > 0).all():
+            raise RefusedFile(f"{where}: tensor {name}: expected values above 0")
     network.to_empty(device="cpu").load_state_dict(state, strict=True)
     return network.eval().requires_grad_(False)
 
 
-def save_agent(folder: Path, card: AgentCard, network: Network, *, half: bool = True) -> AgentCard:
+def save_agent(folder: Path, card: AgentCard, network: AnyNetwork, *, half: bool = True) -> AgentCard:
     """Writes an agent folder: both files beside, then renamed; weights first, in half precision by default.
+
+    Gaussian networks are always written in full: observation statistics do not fit half precision.
 
     Returns:
         The card as written, with the digest of the weights.
@@ -151,6 +167,7 @@ def save_agent(folder: Path, card: AgentCard, network: Network, *, half: bool = 
     Raises:
         Unwritable: The folder cannot be written.
     """
+    half = half and isinstance(network, Network)
     tensors = {name: (t.half() if half else t).contiguous() for name, t in network.state_dict().items()}
     raw = save_tensors(tensors)
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())

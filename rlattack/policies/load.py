@@ -21,6 +21,7 @@ from rlattack.games.find import find_game, game_of
 from rlattack.policies.archive import read_file
 from rlattack.policies.base import ModulePolicy, Policy
 from rlattack.policies.folder import SCHEMA, AgentCard, find_agent, load_agent, read_agent_card
+from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.hub import fetch
 from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.policies.tensors import load_torch
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.policies import BasePolicy
 
-__all__ = ["LoadedAgent", "agent_options", "load_policy"]
+__all__ = ["LoadedAgent", "agent_folder", "agent_options", "load_policy"]
 
 Shape = tuple[int, ...]
 _PROTOCOL = ("observation", "actions", "value_based", "gradient", "initial_state")
@@ -91,8 +92,13 @@ def load_policy(
     path = _path(spec)
     if spec.startswith("hf:"):
         agent = replace(_from_file(fetch(spec), trust, observation), name=spec)
-    elif (folder := _folder(spec)) is not None:
+    elif (folder := agent_folder(spec)) is not None:
         card, network = load_agent(folder)
+        if isinstance(network, GaussianNetwork):
+            raise InvalidInput(
+                f"agent {spec} has continuous actions and was trained for {card.game}: "
+                f"`rlattack duel {card.game} --players ...` plays it"
+            )
         policy = ModulePolicy.of(network, card.temperature)
         agent = LoadedAgent(policy=policy, name=spec, card=card, sha256=card.sha256, algorithm=card.algorithm)
     elif path.is_file():
@@ -112,11 +118,12 @@ def agent_options(spec: str) -> Mapping[str, Any]:
     Raises:
         ContentError: Its card does not hold what it must.
     """
-    folder = _folder(spec)
+    folder = agent_folder(spec)
     return {} if folder is None else read_agent_card(folder).options
 
 
-def _folder(spec: str) -> Path | None:
+def agent_folder(spec: str) -> Path | None:
+    """Returns the folder of an agent's id, or the folder that a path names; None for what is neither."""
     path = _path(spec)
     return find_agent(spec) or (path if path.is_dir() else None)
 

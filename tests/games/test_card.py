@@ -1,7 +1,8 @@
 import pytest
 
 from rlattack.errors import ContentError
-from rlattack.games.card import AtariOptions, GameCard, Protocol, Stall, Win, parse_card, parse_table
+from rlattack.games.card import AtariOptions, GameCard, Protocol, Stall, Win, parse_card
+from rlattack.games.table import parse_table
 
 
 def test_a_card_with_a_title_alone_gets_the_defaults():

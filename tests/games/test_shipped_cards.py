@@ -9,6 +9,10 @@ from rlattack.games import find_game
 
 _CARDS = Path(__file__).parents[2] / "envs"
 _NAMES = sorted(path.relative_to(_CARDS).with_suffix("").as_posix() for path in _CARDS.rglob("*.toml"))
+_ATARI = [name for name in _NAMES if name.startswith("atari/")]
+_BANSAL_2018 = {
+    "run-to-goal-ants", "run-to-goal-humans", "you-shall-not-pass", "sumo-ants", "sumo-humans", "kick-and-defend",
+}  # fmt: skip
 _MNIH_2015 = {
     "pong": (-20.7, 9.3),
     "breakout": (1.7, 31.8),
@@ -26,10 +30,11 @@ _MNIH_2015 = {
 
 
 def test_the_promised_games_have_cards():
-    assert {f"atari/{rom}" for rom in _MNIH_2015} <= set(_NAMES)
+    promised = {f"atari/{rom}" for rom in _MNIH_2015} | {f"mujoco/{name}" for name in _BANSAL_2018}
+    assert promised <= set(_NAMES)
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", _ATARI)
 def test_a_shipped_card_parses_and_says_how_it_is_won_and_when_it_stalls(name):
     card = find_game(name)
     assert card.id == name
@@ -40,7 +45,7 @@ def test_a_shipped_card_parses_and_says_how_it_is_won_and_when_it_stalls(name):
     assert card.reference.random < card.reference.human
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", _ATARI)
 def test_a_shipped_card_without_opponent_is_won_at_the_human_reference(name):
     card = find_game(name)
     if name in ("atari/pong", "atari/boxing"):
@@ -56,10 +61,17 @@ def test_a_shipped_reference_is_the_published_one(rom):
     assert "Extended Data Table 2" in reference.source
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", _ATARI)
 def test_a_shipped_card_states_its_protocol(name):
     table = tomllib.loads((_CARDS / f"{name}.toml").read_text())
     assert table["protocol"].keys() == {"actions", "sticky"}
+
+
+@pytest.mark.parametrize("name", [name for name in _NAMES if name.startswith("mujoco/")])
+def test_a_shipped_duel_has_two_named_seats(name):
+    card = find_game(name)
+    assert card.duel
+    assert len(set(card.mujoco.seats)) == 2
 
 
 # Agent steps after which these games end whatever is played (idle and random play, 8 episodes each)

@@ -1,0 +1,3 @@
+"""The two-player MuJoCo games of Bansal et al. 2018. Importing this imports no mujoco."""
+
+__all__: list[str] = []

@@ -1,0 +1,165 @@
+"""Rewards, endings and winners of the six games (Bansal et al. 2018), a batch at a time.
+
+Arrays have the seat as their first axis and the slot as their second. A rule says what each player earns for the end
+and what it earns on the way; who fell, crossed a line or left the arena is read from torsos and centres of mass.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlattack.games.batch import BoolArray, FloatArray, IntArray
+from rlattack.games.duel import NOBODY
+from rlattack.games.mujoco.card import Goal, Kick, Pass, Reward, Rules, Sumo
+
+__all__ = ["ENDINGS", "Seen", "Verdict", "judge"]
+
+ENDINGS = ("", "goal", "fallen", "out", "time", "stopped", "foul", "unstable")
+"""How a game can end, by number."""
+_GOAL, _FALLEN, _OUT, _TIME, _STOPPED, _FOUL = range(1, 7)
+_DIRECTION = np.asarray([[1.0], [-1.0]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the rules look at after a control step."""
+
+    torso: FloatArray
+    """x, y, z, shape (2, slots, 3)."""
+    com: FloatArray
+    """Centre of mass along x, shape (2, slots)."""
+    com_before: FloatArray
+    actions: FloatArray
+    """As given, shape (2, slots, actuators)."""
+    clipped: FloatArray
+    """Within their range."""
+    forces: FloatArray
+    """Contact forces, shape (2, slots, 6 * bodies)."""
+    elapsed: IntArray
+    """Control steps so far, this one included, shape (slots,)."""
+    last: BoolArray
+    """Whether the time is up."""
+    touched: BoolArray
+    """Whether the players (kick: keeper and ball) have touched in this episode, shape (slots,)."""
+    radius: FloatArray
+    """Of the arena, shape (slots,)."""
+    ball: FloatArray
+    """x, y, z and velocity, shape (slots, 6); empty without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a control step brought."""
+
+    sparse: FloatArray
+    """For the end of the game, shape (2, slots)."""
+    dense: FloatArray
+    """On the way, shape (2, slots)."""
+    winner: IntArray
+    """Seat, or NOBODY, shape (slots,)."""
+    ending: IntArray
+    """Index into ENDINGS; 0 while the game goes on."""
+
+
+def judge(rules: Rules, reward: Reward, seen: Seen) -> Verdict:
+    """Applies the rules of a game to a step."""
+    if isinstance(rules, Goal):
+        return _run_to_goal(rules, reward, seen)
+    if isinstance(rules, Pass):
+        return _pass(rules, reward, seen)
+    if isinstance(rules, Sumo):
+        return _sumo(rules, reward, seen)
+    return _kick(rules, reward, seen)
+
+
+def _run_to_goal(rules: Goal, reward: Reward, seen: Seen) -> Verdict:
+    across = np.stack([seen.com[0] > rules.line, seen.com[1] < -rules.line])
+    down = (seen.torso[..., 2] < rules.fallen).all(axis=0)
+    ending = _first((across.any(axis=0), _GOAL), (down, _FALLEN), (seen.last, _TIME))
+    winner = _only(across)
+    dense = _costs(reward, seen) + _alive(reward, seen) + _progress(reward, seen)
+    dense -= rules.distance * np.abs(seen.torso[..., 0] - rules.line * _DIRECTION)
+    return Verdict(sparse=_for_winner(winner, reward.goal), dense=dense, winner=winner, ending=ending)
+
+
+def _pass(rules: Pass, reward: Reward, seen: Seen) -> Verdict:
+    """Seat 1 runs towards -x. The blocker may lie down, and wins by the runner's fall or by time."""
+    across = seen.com[1] < -rules.line
+    down = seen.torso[..., 2] <= rules.fallen
+    ending = _first((across, _GOAL), (down[1], _FALLEN), (seen.last, _TIME))
+    winner = np.where(ending == 0, NOBODY, np.where(across, 1, 0))
+    sparse = _for_winner(winner, reward.goal)
+    # a blocker that lies, or waited for the end, has won without the prize
+    sparse[0] = np.where(((ending == _FALLEN) & down[0]) | (ending == _TIME), 0.0, sparse[0])
+    dense = _costs(reward, seen) + _alive(reward, seen)
+    dense[1] += _progress(reward, seen)[1] - rules.distance * np.abs(seen.torso[1, :, 0] + rules.line)
+    return Verdict(sparse=sparse, dense=dense, winner=winner, ending=ending)
+
+
+def _sumo(rules: Sumo, reward: Reward, seen: Seen) -> Verdict:
+    fallen = seen.torso[..., 2] <= rules.fallen + rules.height
+    far = np.hypot(seen.torso[..., 0], seen.torso[..., 1])
+    out = far > seen.radius
+    ending = _first((fallen.any(axis=0), _FALLEN), (out.any(axis=0), _OUT), (seen.last, _TIME))
+    lost = np.where(ending == _FALLEN, fallen, np.where(ending == _OUT, out, ending == _TIME))
+    winner = np.where(seen.touched & (ending > 0), _only(~lost), NOBODY)
+    sparse = np.where(lost, -reward.goal, 0.0) + np.where(winner == [[0], [1]], reward.goal, 0.0)
+    dense = _costs(reward, seen) + _alive(reward, seen, above=rules.height) - far
+    return Verdict(sparse=sparse, dense=dense, winner=winner, ending=ending)
+
+
+def _kick(rules: Kick, reward: Reward, seen: Seen) -> Verdict:
+    x, y, velocity = seen.ball[:, 0], seen.ball[:, 1], seen.ball[:, 3:]
+    scored = (x > rules.line) & (np.abs(y) <= rules.post)
+    back = (velocity[:, 0] < 0) & (np.linalg.norm(velocity, axis=1) > rules.stopped)
+    down = (seen.torso[0, :, 2] < rules.kicker_fallen) & (seen.torso[1, :, 2] <= rules.keeper_fallen)
+    foul = np.abs(rules.line - seen.torso[1, :, 0]) > rules.foul
+    wide = x > rules.line
+    ending = _first((scored, _GOAL), (seen.last, _TIME), (wide, _OUT), (back, _STOPPED), (down, _FALLEN), (foul, _FOUL))
+    fouled = ending == _FOUL
+    winner = np.where((ending == 0) | fouled, NOBODY, np.where(scored, 0, 1))
+    sparse = _for_winner(winner, reward.goal)
+    kept = winner == 1
+    sparse[1] += np.where(kept & seen.touched, rules.touch, 0.0)
+    sparse[1] += np.where(kept & (seen.torso[1, :, 2] > rules.standing_height), rules.standing, 0.0)
+    sparse[1] -= np.where(fouled, reward.goal, 0.0)
+    dense = _costs(reward, seen)
+    dense[0] += _alive(reward, seen)[0] + _progress(reward, seen)[0]
+    dense[0] -= np.hypot(seen.torso[0, :, 0] - x, seen.torso[0, :, 1] - y)
+    place = (seen.torso[1, :, 0] <= rules.line + 0.05) & (np.abs(seen.torso[1, :, 1]) <= rules.post)
+    dense[1] += np.where((seen.torso[1, :, 2] >= reward.alive_height) & place, reward.alive, -reward.alive)
+    return Verdict(sparse=sparse, dense=dense, winner=winner, ending=ending)
+
+
+def _first(*conditions: tuple[BoolArray | np.bool_, int]) -> IntArray:
+    """The number of the first condition that holds in each slot, or 0."""
+    return np.select([met for met, _ in conditions], [number for _, number in conditions], 0)
+
+
+def _only(met: BoolArray) -> IntArray:
+    """The seat that alone meets a condition, or NOBODY."""
+    return np.where(met[0] == met[1], NOBODY, np.where(met[0], 0, 1))
+
+
+def _for_winner(winner: IntArray, goal: float) -> FloatArray:
+    sign: FloatArray = np.where(winner == NOBODY, 0.0, np.where(winner == 0, 1.0, -1.0))
+    return np.stack([sign, -sign]) * goal
+
+
+def _costs(reward: Reward, seen: Seen) -> FloatArray:
+    """Of control and of contact, below 0."""
+    actions = seen.clipped if reward.clip_control else seen.actions
+    forces = np.clip(seen.forces, -reward.contact_clip, reward.contact_clip) if reward.contact_clip else seen.forces
+    contact = reward.contact * np.square(forces).sum(axis=2)
+    if reward.contact_most:
+        contact = np.minimum(contact, reward.contact_most)
+    costs: FloatArray = -reward.control * np.square(actions).sum(axis=2) - contact
+    return costs
+
+
+def _alive(reward: Reward, seen: Seen, above: float = 0.0) -> FloatArray:
+    return np.where(seen.torso[..., 2] - above >= reward.alive_height, reward.alive, -reward.alive)
+
+
+def _progress(reward: Reward, seen: Seen) -> FloatArray:
+    return _DIRECTION * reward.progress * (seen.com - seen.com_before) / reward.progress_time

@@ -1,0 +1,57 @@
+"""TOML tables as dataclasses, with one clear message for what does not fit."""
+
+import dataclasses
+import math
+from typing import Literal, TypeVar, get_args
+
+from rlattack.errors import ContentError, nearest
+
+__all__ = ["parse_table"]
+
+T = TypeVar("T")
+
+
+def parse_table(kind: type[T], table: object, where: str) -> T:
+    """Builds a dataclass from a TOML table, with one clear message for what does not fit.
+
+    Raises:
+        ContentError: Not a table, an unknown or missing key, or a value of the wrong type.
+    """
+    if not isinstance(table, dict):
+        raise ContentError(f"{where}: expected a table, got {table!r}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every caller gives a dataclass
+    for key, value in table.items():
+        if key not in fields:
+            raise ContentError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
+        if not _fits(value, fields[key].type):
+            raise ContentError(f"{where}: {key} expects {_name(fields[key].type)}, got {value!r}")
+    missing = [
+        name
+        for name, f in fields.items()
+        if name not in table and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ContentError(f"{where}: {missing[0]} is missing")
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    except ContentError as error:
+        raise ContentError(f"{where}: {error}") from error
+
+
+def _fits(value: object, expected: object) -> bool:
+    """Whether a TOML value fits an annotation made of scalars, Literals, tuples of one of them, None and unions."""
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if expected in (int, bool, str):
+        return type(value) is expected
+    arguments = get_args(expected)
+    if getattr(expected, "__origin__", None) is Literal:
+        return value in arguments
+    if getattr(expected, "__origin__", None) is tuple:
+        items = isinstance(value, list | tuple) and all(_fits(item, arguments[0]) for item in value)
+        return items and (Ellipsis in arguments or len(value) == len(arguments))  # type: ignore[arg-type]  # a sequence
+    return any(_fits(value, choice) for choice in arguments if choice is not type(None))
+
+
+def _name(expected: object) -> str:
+    return expected.__name__ if isinstance(expected, type) else str(expected).replace("typing.", "")
