@@ -1,8 +1,7 @@
 """`rlattack import`: turns other people's weights into an agent folder."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -14,10 +13,11 @@ __all__ = ["Import"]
 class Import:
     """Import an agent trained elsewhere, without running its code."""
 
-    kind: tyro.conf.Positional[Literal["sb3", "a2c-ppo-acktr"]]
-    """Where it comes from: a Stable-Baselines3 zip, or the network of a2c-ppo-acktr and its relatives."""
-    path: tyro.conf.Positional[Path]
-    """The file."""
+    kind: tyro.conf.Positional[Literal["sb3", "a2c-ppo-acktr", "bansal"]]
+    """Where it comes from: a Stable-Baselines3 zip, the network of a2c-ppo-acktr and its relatives, or the agent zoo of
+    Bansal et al. 2018."""
+    path: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PATH")]
+    """The file; of bansal also its address, or a name to download, such as you-shall-not-pass/runner-v1."""
     agent: str
     """Id of the agent folder to write: agents/<id>/."""
     game: str | None = None

@@ -43,6 +43,29 @@ class GaussianSpec:
             raise ContentError(f"network: expected a clip above 0, got {self.clip}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class GaussianOutput:
+    """What a Gaussian policy says about a batch of observations.
+
+    Attributes:
+        mean: Mean action, shape (n, actions).
+        deviation: Standard deviation of each entry, shape (actions,).
+        values: Estimated returns, shape (n,).
+        hidden: Activations of the last hidden layer of the actor, shape (n, width): h of the LSTM, where there is one.
+        state: Recurrent state after this step.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    values: Tensor
+    hidden: Tensor
+    state: Tensor | None = None
+
+    def sample(self, normal: Tensor) -> Tensor:
+        """Draws actions by standard normal numbers of shape (n, actions)."""
+        return self.mean + self.deviation * normal
+
+
 class GaussianNetwork(nn.Module):
     """Mean of the action from what is seen, a standard deviation that depends on nothing, and a value.
 
@@ -68,17 +91,26 @@ class GaussianNetwork(nn.Module):
         self.log_std = nn.Parameter(torch.zeros(spec.actions))
         self.pi, self.vf = _Head(spec, spec.actions), _Head(spec, 1)
 
-    def forward(self, obs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Maps observations (n, entries) to mean actions (n, actions), values (n,) and the new state."""
-        seen = ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
+    def forward(self, obs: Tensor, state: Tensor | None = None) -> GaussianOutput:
+        """Outputs for observations of shape (n, entries); without a state, a network with memory starts anew."""
         if state is None:
-            mean, value, after = self.pi(seen)[0], self.vf(seen)[0], None
-        else:
-            old_value, old_policy = state.chunk(2, dim=1)
-            value, new_value = self.vf(seen, old_value)
-            mean, new_policy = self.pi(seen, old_policy)
-            after = torch.cat([new_value, new_policy], dim=1)
-        return mean, value.squeeze(1) * self.value_std + self.value_mean, after
+            state = self.initial_state(len(obs))
+        seen = ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
+        old_value, old_policy = (None, None) if state is None else state.chunk(2, dim=1)
+        _, value, new_value = self.vf(seen, old_value)
+        hidden, mean, new_policy = self.pi(seen, old_policy)
+        return GaussianOutput(
+            mean=mean,
+            deviation=self.log_std.exp(),
+            values=value.squeeze(1) * self.value_std + self.value_mean,
+            hidden=hidden,
+            state=None if state is None else torch.cat([new_value, new_policy], dim=1),
+        )
+
+    def initial_state(self, n: int) -> Tensor | None:
+        """Recurrent state at the start of n episodes."""
+        memory = self.spec.memory
+        return torch.zeros(n, 4 * memory, device=self.obs_mean.device) if memory else None
 
 
 class _Head(nn.Module):
@@ -95,35 +127,14 @@ class _Head(nn.Module):
         self.memory = nn.LSTMCell(width, spec.memory) if spec.memory else None
         self.out = nn.Linear(spec.memory or width, outputs)
 
-    def forward(self, seen: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, seen: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps to the last hidden layer, the output, and the new state, (n, 0) without memory."""
         features = self.layers(seen)
         if self.memory is None or state is None:
-            return self.out(features), None
+            return features, self.out(features), seen[:, :0]
         c, h = state.chunk(2, dim=1)
         h, c = self.memory(features, (h, c))
-        return self.out(h), torch.cat([c, h], dim=1)
-
-
-@dataclass(frozen=True)
-class GaussianOutput:
-    """What a Gaussian policy says about a batch of observations.
-
-    Attributes:
-        mean: Mean action, shape (n, actions).
-        deviation: Standard deviation of each entry, shape (actions,).
-        values: Estimated returns, shape (n,).
-        state: Recurrent state after this step.
-        hidden: Activations of the last hidden layer of the actor, shape (n, width).
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    values: Tensor
-    state: Tensor | None = None
-
-    def sample(self, normal: Tensor) -> Tensor:
-        """Draws actions by standard normal numbers of shape (n, actions)."""
-        return self.mean + self.deviation * normal
+        return h, self.out(h), torch.cat([c, h], dim=1)
 
 
 class GaussianPolicy:
@@ -140,10 +151,9 @@ class GaussianPolicy:
 
     def __call__(self, obs: Tensor, state: Tensor | None = None) -> GaussianOutput:
         """Outputs for a batch; differentiable with respect to `obs` where gradients are enabled."""
-        mean, values, after = self.network(obs, state)
-        return GaussianOutput(mean, self.network.log_std.exp(), values, after)
+        out: GaussianOutput = self.network(obs, state)
+        return out
 
     def initial_state(self, n: int) -> Tensor | None:
         """Recurrent state at the start of n episodes."""
-        memory = self.network.spec.memory
-        return torch.zeros(n, 4 * memory) if memory else None
+        return self.network.initial_state(n)

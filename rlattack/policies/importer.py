@@ -10,31 +10,34 @@ from rlattack.errors import InvalidInput, RlattackError
 from rlattack.games.find import find_game, game_of
 from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
 from rlattack.policies.archive import read_file
-from rlattack.policies.folder import AgentCard, find_agent, read_agent_card, save_agent
+from rlattack.policies.bansal import check_game
+from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, read_agent_card, save_agent
+from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.network import Network
 from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.registry import Registry
 
 __all__ = ["IMPORTERS", "Importer", "import_a2c_ppo_acktr", "import_agent", "import_sb3"]
 
-Importer = Callable[[Path, bool], tuple[AgentCard, Network]]
-"""Maps (path, trust) to an agent whose card has an empty game where the file does not say which."""
+Importer = Callable[[str, bool], tuple[AgentCard, AnyNetwork]]
+"""Maps (source, trust) to an agent whose card has an empty game where the file does not say which."""
 
 IMPORTERS: Registry[Importer] = Registry(
     "importer",
     {
         "sb3": "rlattack.policies.importer:import_sb3",
         "a2c-ppo-acktr": "rlattack.policies.importer:import_a2c_ppo_acktr",
+        "bansal": "rlattack.policies.bansal:import_bansal",
     },
 )
 
 
-def import_agent(kind: str, path: Path, agent_id: str, game: str | None = None, trust: bool = False) -> Path:
+def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None = None, trust: bool = False) -> Path:
     """Writes `./agents/<agent_id>/` from somebody's file, in full precision.
 
     Args:
         kind: A name in `IMPORTERS`.
-        path: The file.
+        source: The file; of `bansal` also an address, or the name of an agent of the zoo.
         agent_id: Such as `atari/pong/ppo-zoo`.
         game: What it plays; by default what the file says, else its name, else the agent's id without its last part.
         trust: Runs code in the file where nothing else can read it.
@@ -46,13 +49,16 @@ def import_agent(kind: str, path: Path, agent_id: str, game: str | None = None, 
     """
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", agent_id):
         raise InvalidInput(f"--agent: expected an id such as atari/pong/ppo, got {agent_id!r}")
-    card, network = IMPORTERS.get(kind)(path, trust)
-    game = game or card.game or game_of(path.stem) or _game_in(agent_id)
+    card, network = IMPORTERS.get(kind)(str(source), trust)
+    game = game or card.game or game_of(Path(source).stem) or _game_in(agent_id)
+    gaussian = isinstance(card.network, GaussianSpec)
     if not game:
-        raise InvalidInput(f"{path}: does not say which game it plays; say it with --game, such as --game atari/pong")
-    digest = hashlib.sha256(read_file(path)).hexdigest()
-    provenance = {**card.provenance, "file": path.name, "file_sha256": digest}
-    card = replace(card, game=find_game(game).id, provenance=provenance)
+        example = "mujoco/you-shall-not-pass" if gaussian else "atari/pong"
+        raise InvalidInput(f"{source}: does not say which game it plays; say it with --game, such as --game {example}")
+    found = find_game(game)
+    if gaussian:
+        check_game(card, found)
+    card = replace(card, game=found.id)
     folder = Path.cwd() / "agents" / agent_id
     taken = find_agent(agent_id) or (folder if (folder / "agent.toml").exists() else None)
     if taken is None:
@@ -72,7 +78,7 @@ def _game_in(agent_id: str) -> str:
         return ""
 
 
-def import_sb3(path: Path, trust: bool) -> tuple[AgentCard, Network]:
+def import_sb3(source: str, trust: bool) -> tuple[AgentCard, Network]:
     """Imports a Stable-Baselines3 zip.
 
     Raises:
@@ -80,21 +86,29 @@ def import_sb3(path: Path, trust: bool) -> tuple[AgentCard, Network]:
         RefusedFile: See `load_sb3_zip`.
     """
     if trust:
-        raise InvalidInput(f"an import runs no code of {path}; to attack it as it is: --victim {path} --trust")
+        raise InvalidInput(f"an import runs no code of {source}; to attack it as it is: --victim {source} --trust")
+    path = Path(source)
     found = load_sb3_zip(path)
     versions = {"stable-baselines3": found.version} if found.version else {}
-    card = AgentCard(game="", role="victim", algorithm=found.algorithm, network=found.network.spec, provenance=versions)
+    card = AgentCard(
+        game="", role="victim", algorithm=found.algorithm, network=found.network.spec, provenance=versions | _file(path)
+    )
     return card, found.network
 
 
-def import_a2c_ppo_acktr(path: Path, trust: bool) -> tuple[AgentCard, Network]:
+def import_a2c_ppo_acktr(source: str, trust: bool) -> tuple[AgentCard, Network]:
     """Imports the Atari network of a2c-ppo-acktr; metadata of safetensors (env, algo, source, license) is kept."""
+    path = Path(source)
     network, metadata = load_a2c_ppo_acktr(path, trust=trust)
     card = AgentCard(
         game=game_of(metadata.get("env", "")),
         role="victim",
         algorithm=metadata.get("algo", "a2c-ppo-acktr"),
         network=network.spec,
-        provenance=dict(sorted(metadata.items())),
+        provenance=dict(sorted(metadata.items())) | _file(path),
     )
     return card, network
+
+
+def _file(path: Path) -> dict[str, str]:
+    return {"file": path.name, "file_sha256": hashlib.sha256(read_file(path)).hexdigest()}

@@ -183,6 +183,7 @@ def load_player(
                 player=GaussianPlayer(policy), name=spec, identity=identity, card=card, sha256=card.sha256
             )
     if not isinstance(action, Discrete):
+        load_policy(spec, trust=trust)  # a name that is none, or a damaged file, is told as that
         raise InvalidInput(f"agent {spec}: has discrete actions, seat {seat} of {game} takes {action}")
     agent = load_policy(spec, game=game, observation=observation.shape, actions=int(action.n), trust=trust)
     return LoadedPlayer(

@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import threading
 import zipfile
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import gymnasium
@@ -147,3 +149,35 @@ def make_model() -> Callable[..., object]:
 def make_screen() -> type[Screen]:
     """The environment that shows images."""
     return Screen
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A web server on this machine: its address, and what it holds by path."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    files: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):  # the base's name
+            if self.path == "/slow":
+                leave.wait(10)
+                return
+            if self.path not in files:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(files[self.path])
+
+        def log_message(self, *_):
+            pass
+
+    leave = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{served.server_port}", files
+        leave.set()
+        served.shutdown()
+        thread.join()

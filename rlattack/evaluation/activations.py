@@ -1,0 +1,154 @@
+"""Why an adversarial policy works: the victim's activations under it are unlike those of normal play.
+
+A Gaussian mixture is fitted to the activations of normal play; how likely it finds those under other opponents tells
+how far they drive the victim from what it knows (Gleave et al. 2019, sec. 5.2 and appendix).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.evaluation.statistics import Interval, bca
+from rlattack.games.batch import FloatArray, IntArray
+
+__all__ = ["Activations", "Density", "Embedding", "density", "embed"]
+
+Array = npt.NDArray[np.float32]
+TRAIN, VALIDATION = "train", "validation"
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What was recorded of a seat against one opponent."""
+
+    values: Array
+    """The actor's last hidden layer, shape (steps, width)."""
+    episode: IntArray
+    """Number of the episode that each row is of, shape (steps,)."""
+
+    def __post_init__(self) -> None:
+        """Checks shapes.
+
+        Raises:
+            InvalidInput: Not one episode number a row, or values that are not finite.
+        """
+        if self.values.ndim != 2 or self.episode.shape != self.values.shape[:1] or not len(self.values):
+            raise InvalidInput(
+                f"activations: expected (steps, width) and (steps,), got {self.values.shape} and {self.episode.shape}"
+            )
+        if not np.isfinite(self.values).all():
+            raise InvalidInput("activations: values that are not finite")
+
+    def of(self, episodes: IntArray) -> "Activations":
+        """The rows of some episodes."""
+        kept = np.isin(self.episode, episodes)
+        return Activations(self.values[kept], self.episode[kept])
+
+
+@dataclass(frozen=True)
+class Density:
+    """How likely a mixture fitted to normal play finds each opponent's activations."""
+
+    components: int
+    bic: float
+    """Bayesian information criterion of the fit on its training rows; lower is better."""
+    likelihood: dict[str, tuple[float, Interval]]
+    """Mean log-likelihood of a step, in nats, by opponent, with a 95 % interval over episodes. The normal opponent is
+    there twice: `train`, the episodes that were fitted, and `validation`, the others."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Activations in two dimensions (van der Maaten and Hinton 2008)."""
+
+    points: Array
+    """Shape (rows, 2)."""
+    opponent: list[str]
+    """Of each row."""
+    perplexity: float
+
+
+def density(recorded: Mapping[str, Activations], normal: str, *, components: int = 10, seed: int = 0) -> Density:
+    """Fits a Gaussian mixture of full covariance to half of the normal episodes, and scores everything with it.
+
+    Halves are whole episodes, since neighbouring steps are nearly alike.
+
+    Args:
+        recorded: Activations by opponent.
+        normal: The opponent of normal play.
+        components: Of the mixture.
+        seed: Of the split and of the fit.
+
+    Raises:
+        InvalidInput: No such opponent, fewer than four normal episodes, or fewer rows than a mixture needs.
+        MissingExtra: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.mixture import GaussianMixture
+    except ImportError as error:
+        raise MissingExtra('activations need scikit-learn: pip install "rlattack[analysis]"') from error
+    if normal not in recorded:
+        raise InvalidInput(f"activations: expected the normal opponent among {', '.join(recorded)}, got {normal!r}")
+    episodes = np.random.default_rng(seed).permutation(np.unique(recorded[normal].episode))
+    if len(episodes) < 4:
+        raise InvalidInput(f"activations: expected at least 4 episodes against {normal}, got {len(episodes)}")
+    half = len(episodes) // 2
+    train, validation = recorded[normal].of(episodes[:half]), recorded[normal].of(episodes[half:])
+    if len(train.values) <= components:
+        raise InvalidInput(f"activations: {len(train.values)} steps are too few for {components} components")
+    mixture = GaussianMixture(components, covariance_type="full", reg_covar=1e-5, random_state=seed)
+    mixture.fit(train.values.astype(np.float64))
+    others = {name: one for name, one in recorded.items() if name != normal}
+    scored = {TRAIN: train, VALIDATION: validation, **others}
+    return Density(
+        components=components,
+        bic=float(mixture.bic(train.values.astype(np.float64))),
+        likelihood={name: _mean(mixture.score_samples(one.values.astype(np.float64)), one.episode)
+                    for name, one in scored.items()},
+    )  # fmt: skip
+
+
+def embed(
+    recorded: Mapping[str, Activations], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0
+) -> Embedding:
+    """Places a random sample of each opponent's rows in the plane by t-SNE.
+
+    Args:
+        recorded: Activations by opponent.
+        rows: At most so many an opponent.
+        perplexity: As published, 250; less where there are too few rows for it.
+        seed: Of the sample and of the embedding.
+
+    Raises:
+        InvalidInput: Fewer than a dozen rows in all.
+        MissingExtra: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise MissingExtra('activations need scikit-learn: pip install "rlattack[analysis]"') from error
+    rng = np.random.default_rng(seed)
+    values, opponent = [], []
+    for name, one in recorded.items():
+        chosen = rng.permutation(len(one.values))[:rows]
+        values.append(one.values[chosen])
+        opponent += [name] * len(chosen)
+    points = np.concatenate(values)
+    if len(points) < 12:
+        raise InvalidInput(f"activations: {len(points)} steps are too few for a picture")
+    perplexity = min(perplexity, len(points) / 4)
+    placed = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)
+    return Embedding(placed.astype(np.float32), opponent, perplexity)
+
+
+def _mean(scores: FloatArray, episode: IntArray) -> tuple[float, Interval]:
+    """Mean over steps; its interval by a bootstrap over episodes, the units that are independent."""
+    _, rows, steps = np.unique(episode, return_inverse=True, return_counts=True)
+    of_episode = np.bincount(rows, weights=scores)
+    mean = float(of_episode.sum() / steps.sum())
+    # the ratio of sums by its linearisation, so that long episodes weigh as many steps as they have
+    interval = bca(mean + (of_episode - mean * steps) / steps.mean())
+    return mean, interval

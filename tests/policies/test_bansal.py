@@ -1,0 +1,329 @@
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rlattack.cli.main import main
+from rlattack.errors import InvalidInput, RefusedFile
+from rlattack.games.find import find_game, make_duel
+from rlattack.policies.bansal import import_bansal
+from rlattack.policies.folder import load_agent
+from rlattack.policies.gaussian import GaussianPolicy
+from rlattack.policies.importer import import_agent
+from rlattack.policies.zoo import ZOO, ZooFile
+
+SIZES = {24_905: (122, 8), 59_039: (380, 17), 299_943: (137, 8), 367_677: (395, 17), 364_839: (384, 17)}
+RUNNER = "you-shall-not-pass/runner-v1"
+
+
+def flat_agent(floats: int) -> np.ndarray:
+    """Random weights, with statistics that could be those of observations."""
+    rng = np.random.default_rng(floats)
+    entries, _ = SIZES[floats]
+    flat = 0.2 * rng.standard_normal(floats).astype(np.float32)
+    flat[:3] = 30, 400, 10
+    mean, spread = rng.standard_normal(entries), np.abs(rng.standard_normal(entries))
+    flat[3 : 3 + entries] = 50 * mean
+    flat[3 + entries : 3 + 2 * entries] = 50 * (mean**2 + spread**2)
+    flat[3 + 2 * entries] = 50
+    return flat
+
+
+class Reference:
+    """The network as facts/games.md, section 6, writes it: double precision, TensorFlow's matrices and gates."""
+
+    def __init__(self, flat: np.ndarray) -> None:
+        self.rest = flat.astype(np.float64)
+        entries, actions = SIZES[len(flat)]
+        self.returns, self.seen = self.statistics(()), self.statistics((entries,))
+        if len(flat) > 100_000:
+            size = 128
+            layers = [(entries, size), (size,), (2 * size, 4 * size), (4 * size,)]
+            self.nets = [[self.take(s) for s in (*layers, (size, n), (n,))] for n in (1, actions)]
+            self.state = np.zeros((2, 2, 1, size))
+        else:
+            layers = [(entries, 64), (64,), (64, 64), (64,)]
+            self.nets = [[self.take(s) for s in (*layers, (64, n), (n,))] for n in (1, actions)]
+            self.state = None
+        self.log_std = self.take((actions,))
+        assert len(self.rest) == 0
+
+    def take(self, shape: tuple[int, ...]) -> np.ndarray:
+        size = int(np.prod(shape))
+        taken, self.rest = self.rest[:size], self.rest[size:]
+        return taken.reshape(shape)
+
+    def statistics(self, shape):
+        total, squares, count = self.take(shape), self.take(shape), self.take(())
+        mean = total / count
+        return mean, np.sqrt(np.maximum(squares / count - mean**2, 0.01))
+
+    def head(self, number: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        w1, b1, w2, b2, w3, b3 = self.nets[number]
+        if self.state is None:
+            hidden = np.tanh(np.tanh(x @ w1 + b1) @ w2 + b2)
+            return hidden, hidden @ w3 + b3
+        c, h = self.state[number]
+        i, j, f, o = np.split(np.concatenate([np.maximum(x @ w1 + b1, 0), h], axis=1) @ w2 + b2, 4, axis=1)
+
+        def sigmoid(z: np.ndarray) -> np.ndarray:
+            return 1 / (1 + np.exp(-z))
+
+        c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j)
+        h = sigmoid(o) * np.tanh(c)
+        self.state[number] = c, h
+        return h, h @ w3 + b3
+
+    def __call__(self, obs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Mean action, value, last hidden layer."""
+        x = np.clip((obs - self.seen[0]) / self.seen[1], -5, 5)
+        hidden, mean = self.head(1, x)
+        return mean, self.head(0, x)[1][:, 0] * self.returns[1] + self.returns[0], hidden
+
+
+def write(path, flat):
+    path.write_bytes(pickle.dumps(flat, protocol=3))
+    return path
+
+
+@pytest.fixture
+def originals(zoo):
+    return zoo.parent / "originals"
+
+
+@pytest.fixture
+def converted(zoo):
+    return zoo.parent / "mujoco"
+
+
+@pytest.mark.parametrize("floats", SIZES)
+def test_outputs_are_those_of_the_flat_network(tmp_path, floats):
+    flat = flat_agent(floats)
+    _, network = import_bansal(str(write(tmp_path / "agent.pkl", flat)), False)
+    policy, reference = GaussianPolicy(network), Reference(flat)
+    rng = np.random.default_rng(1)
+    state = policy.initial_state(1)
+    for _ in range(4):
+        obs = 3 * rng.standard_normal((1, SIZES[floats][0])).astype(np.float32)
+        out = policy(torch.from_numpy(obs), state)
+        state = out.state
+        for got, expected in zip((out.mean, out.values, out.hidden), reference(obs.astype(np.float64)), strict=True):
+            np.testing.assert_allclose(got.numpy(), expected, rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(out.deviation.numpy(), np.exp(reference.log_std), rtol=1e-6)
+    if state is not None:
+        np.testing.assert_allclose(state.numpy().reshape(2, 2, 1, 128), reference.state, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("original", "twin"),
+    [
+        ("sumo-ants-agent_parameters-v1.pkl", "sumo-ants/agent-v1.safetensors"),
+        ("you-shall-not-pass-agent2_parameters-v1.pkl", "you-shall-not-pass/runner-v1.safetensors"),
+    ],
+)
+def test_an_original_is_its_converted_twin_to_the_bit(originals, converted, original, twin):
+    card, network = import_bansal(str(originals / original), False)
+    twin_card, twin_network = import_bansal(str(converted / twin), False)
+    assert (card.game, card.seat, card.network) == (twin_card.game, twin_card.seat, twin_card.network)
+    tensors, twins = network.state_dict(), twin_network.state_dict()
+    assert {name for name in tensors if not tensors[name].equal(twins[name])} == set()
+    one, other = GaussianPolicy(network), GaussianPolicy(twin_network)
+    state = other_state = one.initial_state(3)
+    for obs in torch.randn(20, 3, *one.observation):
+        out, other_out = one(obs, state), other(obs, other_state)
+        state, other_state = out.state, other_out.state
+        assert out.mean.equal(other_out.mean)
+        assert out.values.equal(other_out.values)
+
+
+def test_every_converted_agent_fits_its_seat(converted):
+    for path in sorted(converted.rglob("*.safetensors")):
+        card, network = import_bansal(str(path), False)
+        game = make_duel(find_game(card.game), 1)
+        assert card.game == f"mujoco/{path.parent.name}"
+        assert network.spec.observation == game.observation_spaces[0].shape
+        assert (network.spec.actions,) == game.action_spaces[0].shape
+        assert card.seat in game.seats or (card.seat == "" and path.stem.startswith("agent-"))
+        kept = load_file(path)
+        assert network.obs_std.equal(kept["obs_std"])
+        assert network.value_mean.equal(kept["ret_mean"])
+
+
+def test_the_card_tells_where_the_runner_comes_from(originals, workplace):
+    path = originals / "you-shall-not-pass-agent2_parameters-v1.pkl"
+    card, network = load_agent(import_agent("bansal", path, "zoo/runner"))
+    assert (card.game, card.seat, card.role, card.algorithm) == (
+        "mujoco/you-shall-not-pass", "runner", "victim", "ppo",
+    )  # fmt: skip
+    assert card.provenance == {
+        "source": "github.com/openai/multiagent-competition, agent-zoo/you-shall-not-pass/agent2_parameters-v1.pkl "
+        "(Bansal et al. 2018)",
+        "license": "the repository names none",
+        "zoo": "you-shall-not-pass/runner-v1",
+        "version": "v1",
+        "file": path.name,
+        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "origin": "sha256 is that of the zoo's file",
+    }
+    kept = import_bansal(str(path), False)[1].state_dict()
+    assert all(tensor.equal(kept[name]) for name, tensor in network.state_dict().items())
+
+
+def test_importing_again_changes_nothing(originals, workplace, capsys):
+    path = str(originals / "sumo-ants-agent_parameters-v1.pkl")
+    for _ in range(2):
+        assert main(["import", "bansal", path, "--agent", "zoo/sumo"]) == 0
+        assert "can now be named as zoo/sumo" in capsys.readouterr().out
+    card, _ = load_agent(workplace / "agents" / "zoo" / "sumo")
+    assert (card.game, card.seat) == ("mujoco/sumo-ants", "")
+
+
+def test_an_unknown_file_of_known_length_says_so(tmp_path, workplace):
+    folder = import_agent("bansal", write(tmp_path / "agent.pkl", flat_agent(364_839)), "mine")
+    card, _ = load_agent(folder)
+    assert (card.game, card.seat) == ("mujoco/kick-and-defend", "")
+    assert card.provenance["origin"] == "unknown: sha256 is of none of the zoo's files"
+    assert "source" not in card.provenance
+
+
+def test_two_games_of_one_length_need_to_be_told_apart(tmp_path, workplace):
+    path = write(tmp_path / "agent.pkl", flat_agent(59_039))
+    with pytest.raises(InvalidInput, match="say it with --game, such as --game mujoco/you-shall-not-pass"):
+        import_agent("bansal", path, "mine")
+    for game in ("run-to-goal-humans", "you-shall-not-pass"):
+        card, _ = load_agent(import_agent("bansal", path, f"mine/{game}", game=f"mujoco/{game}"))
+        assert card.game == f"mujoco/{game}"
+
+
+def test_the_id_can_name_the_game(tmp_path, workplace):
+    path = write(tmp_path / "agent.pkl", flat_agent(59_039))
+    assert load_agent(import_agent("bansal", path, "mujoco/run-to-goal-humans/mine"))[0].game.endswith("goal-humans")
+
+
+def test_a_variant_of_the_game_is_a_game_for_it(tmp_path, workplace):
+    source = find_source("mujoco/kick-and-defend")
+    variant = workplace / "envs" / "mujoco" / "far-post.toml"
+    variant.parent.mkdir(parents=True)
+    variant.write_text(source.replace("post = 3.0", "post = 4.0"))
+    path = write(tmp_path / "agent.pkl", flat_agent(364_839))
+    assert load_agent(import_agent("bansal", path, "mine", game="mujoco/far-post"))[0].game == "mujoco/far-post"
+
+
+def find_source(game):
+    from rlattack.content import find_card
+    from rlattack.games.card import SCHEMA
+
+    return find_card("envs", "*.toml", SCHEMA, game)[0].read_text()
+
+
+@pytest.mark.parametrize("game", ["mujoco/sumo-ants", "atari/pong", "gymnasium/CartPole-v1"])
+def test_a_game_of_other_sizes_is_refused(tmp_path, workplace, game):
+    path = write(tmp_path / "agent.pkl", flat_agent(59_039))
+    message = f"run-to-goal-humans or mujoco/you-shall-not-pass cannot play {game}; say which it plays with --game"
+    with pytest.raises(InvalidInput, match=message):
+        import_agent("bansal", path, "mine", game=game)
+    assert not (workplace / "agents").exists()
+
+
+def test_a_seat_of_another_game_is_refused(tmp_path, workplace, monkeypatch):
+    path = write(tmp_path / "agent.pkl", flat_agent(59_039))
+    known = ZooFile(ZOO[RUNNER].path, hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setitem(ZOO, RUNNER, known)
+    assert load_agent(import_agent("bansal", path, "mine"))[0].seat == "runner"
+    with pytest.raises(InvalidInput, match="for the seat 'runner' has none in mujoco/run-to-goal-humans: right and le"):
+        import_agent("bansal", path, "other", game="mujoco/run-to-goal-humans")
+
+
+@pytest.mark.parametrize("floats", [0, 1, 59_038, 59_040])
+def test_another_length_is_refused(tmp_path, floats):
+    path = write(tmp_path / "agent.pkl", np.ones(floats, dtype=np.float32))
+    with pytest.raises(RefusedFile, match=f"expected an agent of 24905, .* floats, got {floats}"):
+        import_bansal(str(path), False)
+
+
+def test_statistics_of_no_observation_are_refused(tmp_path):
+    flat = flat_agent(24_905)
+    flat[3 + 2 * 122] = 0
+    with pytest.raises(RefusedFile, match="tensor obs_mean holds values that are not finite"):
+        import_bansal(str(write(tmp_path / "agent.pkl", flat)), False)
+
+
+def test_a_payload_does_not_run(tmp_path, workplace, payload, mark, capsys):
+    (tmp_path / "agent.pkl").write_bytes(payload)
+    assert main(["import", "bansal", str(tmp_path / "agent.pkl"), "--agent", "mine"]) == 2
+    error = capsys.readouterr().err
+    assert "nothing in it was run" in error
+    assert error.count("\n") == 1
+    assert not (workplace / "agents").exists()
+
+
+def test_trust_has_no_use(tmp_path):
+    with pytest.raises(InvalidInput, match="leave out --trust"):
+        import_bansal(str(tmp_path / "agent.pkl"), True)
+
+
+def converted_agent() -> dict[str, torch.Tensor]:
+    """A converted file of the ants that run to a goal."""
+    tensors = {"obs_mean": torch.zeros(122), "obs_std": torch.ones(122), "log_std": torch.zeros(8)}
+    tensors |= {"ret_mean": torch.zeros(()), "ret_std": torch.ones(()), "obs_count": torch.tensor(3.0)}
+    for head, last in (("vf", 1), ("pi", 8)):
+        for number, (inputs, outputs) in enumerate([(122, 64), (64, 64), (64, last)]):
+            tensors[f"{head}.{number}.weight"] = torch.arange(1.0, 1 + outputs * inputs).reshape(outputs, inputs)
+            tensors[f"{head}.{number}.bias"] = torch.zeros(outputs)
+    return tensors
+
+
+def test_a_converted_file_without_metadata_is_of_unknown_origin(tmp_path):
+    save_file(converted_agent(), tmp_path / "agent.safetensors")
+    card, network = import_bansal(str(tmp_path / "agent.safetensors"), False)
+    assert (card.game, card.seat) == ("mujoco/run-to-goal-ants", "")
+    assert card.provenance["origin"] == "unknown"
+    assert network.pi.out.weight.equal(converted_agent()["pi.2.weight"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.update({"conv1.weight": torch.ones(2)}), r"tensor conv1\.weight: expected those of a converted"),
+        (lambda t: t.update({"pi.9.weight": torch.ones(2)}), r"tensor pi\.9\.weight: expected those of a converted"),
+        (lambda t: t.update({"pi": torch.ones(2)}), "tensor pi: expected those of a converted"),
+        (lambda t: t.update({"pi.lstm.bias_ih": torch.ones(512)}), "sees 122 and acts by 8 numbers, as in none"),
+        (lambda t: t.update({"obs_mean": torch.ones(123)}), "sees 123 and acts by 8 numbers, as in none"),
+        (lambda t: t.pop("log_std"), "sees 122 and acts by 0 numbers, as in none"),
+        (lambda t: t.pop("vf.1.bias"), r"tensor vf\.layers\.2\.bias: expected shape \(64,\), got none"),
+        (lambda t: t["obs_std"].zero_(), "tensor obs_std: expected values above 0"),
+        (lambda t: t["pi.0.bias"].fill_(torch.nan), "not finite"),
+    ],
+)
+def test_other_tensors_are_refused(tmp_path, change, message):
+    tensors = converted_agent()
+    change(tensors)
+    save_file(tensors, tmp_path / "agent.safetensors")
+    with pytest.raises(RefusedFile, match=message):
+        import_bansal(str(tmp_path / "agent.safetensors"), False)
+
+
+def test_metadata_of_another_game_are_refused(tmp_path, workplace):
+    save_file(converted_agent(), tmp_path / "agent.safetensors", {"source": ZOO[RUNNER].path})
+    with pytest.raises(InvalidInput, match="an agent of mujoco/run-to-goal-ants cannot play mujoco/you-shall-not-pass"):
+        import_agent("bansal", tmp_path / "agent.safetensors", "mine")
+
+
+def test_a_download_becomes_an_agent(server, workplace, monkeypatch):
+    base, files = server
+    raw = pickle.dumps(flat_agent(59_039), protocol=3)
+    known = ZooFile(ZOO[RUNNER].path, hashlib.sha256(raw).hexdigest())
+    files[f"/{known.path}"] = raw
+    monkeypatch.setitem(ZOO, RUNNER, known)
+    card, network = import_bansal(RUNNER, False, base)
+    assert (card.game, card.seat, card.provenance["zoo"]) == ("mujoco/you-shall-not-pass", "runner", RUNNER)
+    folder = import_agent("bansal", f"{base}/{known.path}", "zoo/runner")
+    kept, same = load_agent(folder)
+    assert kept.provenance == card.provenance
+    assert same.log_std.equal(network.log_std)
+    files[f"/{known.path}"] = raw[:-1]
+    with pytest.raises(RefusedFile, match="damaged or replaced"):
+        import_bansal(RUNNER, False, base)
