@@ -63,7 +63,7 @@ def test_a_package_says_what_it_offers():
 
 @pytest.mark.parametrize("module", ["rlattack", "rlattack.games", "rlattack.errors", "rlattack.content"])
 def test_importing_pulls_in_nothing_heavy(module):
-    heavy = ("torch", "mujoco", "ale_py", "stable_baselines3", "matplotlib", "scipy")
+    heavy = ("torch", "mujoco", "pettingzoo", "pygame", "ale_py", "stable_baselines3", "matplotlib", "scipy")
     code = f"import sys, {module}; print(sorted(set({heavy}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

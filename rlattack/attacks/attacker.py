@@ -14,7 +14,7 @@ from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Target
 from rlattack.budget import is_stack
 from rlattack.errors import InvalidInput
-from rlattack.policies.base import Policy
+from rlattack.policies.gaussian import AnyPolicy
 
 __all__ = ["MODELS", "Attacker", "Model"]
 
@@ -43,7 +43,7 @@ class Attacker:
     def __init__(
         self,
         attack: Attack[Any],
-        policy: Policy,
+        policy: AnyPolicy,
         space: Space[object],
         slots: int,
         *,
@@ -62,7 +62,7 @@ class Attacker:
             raise InvalidInput(
                 f"the policy sees observations of shape {tuple(policy.observation)}, the game shows {shape}"
             )
-        attack.check(policy.actions)
+        attack.check(policy)
         self.attack, self.slots, self.model, self.space = attack, slots, model, space
         self.grid = attack.budget.grid
         self.target = Target(policy, slots, attack.knowledge)

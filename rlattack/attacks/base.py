@@ -10,6 +10,7 @@ from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import NORMS, Ball, Budget, Norm
 from rlattack.errors import BudgetError
+from rlattack.policies.gaussian import AnyPolicy
 
 __all__ = ["Attack", "NoParameters"]
 
@@ -54,8 +55,8 @@ class Attack(ABC, Generic[Config]):
             rng: Random numbers, a stream a slot.
         """
 
-    def check(self, actions: int) -> None:  # most attacks have nothing to check
-        """Checks the parameters against the number of actions.
+    def check(self, policy: AnyPolicy) -> None:  # most attacks have nothing to check
+        """Checks the parameters against the policy to be attacked.
 
         Raises:
             InvalidInput: They do not fit.

@@ -50,6 +50,11 @@ class PGD(GradientAttack[PGDConfig]):
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
     config_type = PGDConfig
 
+    @property
+    def starts_clean(self) -> bool:
+        """See `GradientAttack`."""
+        return not self.config.random_start
+
     def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
         """See `Attack`."""
         best = self._ascend(victim, obs, ball, rng)

@@ -15,6 +15,7 @@ from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball, Norm
 from rlattack.errors import InvalidInput
+from rlattack.policies.gaussian import AnyPolicy, GaussianPolicy
 
 __all__ = ["PixelDE", "PixelDEConfig"]
 
@@ -55,6 +56,11 @@ class PixelDE(Attack[PixelDEConfig]):
     knowledge: ClassVar[Knowledge] = "query"
     norms: ClassVar[tuple[Norm, ...]] = ("l0",)
     config_type = PixelDEConfig
+
+    def check(self, policy: AnyPolicy) -> None:
+        """See `Attack`."""
+        if isinstance(policy, GaussianPolicy):
+            raise InvalidInput("attack pixel-de: expected discrete actions; use pgd for continuous ones")
 
     def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
         """See `Attack`."""

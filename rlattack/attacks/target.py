@@ -8,9 +8,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.policies.base import Output, Policy, State
+from rlattack.policies.base import Output, State
+from rlattack.policies.gaussian import AnyOutput, AnyPolicy
 
-__all__ = ["Knowledge", "Target"]
+__all__ = ["Knowledge", "Target", "scores"]
 
 Knowledge = Literal["white", "query", "none"]
 
@@ -26,7 +27,7 @@ class Target:
         knowledge: What the attack declared: `query` refuses gradients, `none` every question.
     """
 
-    def __init__(self, policy: Policy, slots: int, knowledge: Knowledge) -> None:
+    def __init__(self, policy: AnyPolicy, slots: int, knowledge: Knowledge) -> None:
         self.policy = policy
         self.slots = slots
         self.queries: npt.NDArray[np.int64] = np.zeros(slots, dtype=np.int64)
@@ -35,28 +36,28 @@ class Target:
         self._knowledge = knowledge
         self._active: npt.NDArray[np.bool_] = np.ones(slots, dtype=np.bool_)
         self._clean = torch.empty(0)
-        self._clean_output: Output | None = None
+        self._clean_output: AnyOutput | None = None
 
     def begin(self, clean: Tensor, active: npt.NDArray[np.bool_]) -> None:
         """Starts a step: the truly clean observations and the slots that count."""
         self._clean, self._active, self._clean_output = clean, active, None
 
     @property
-    def known_clean_output(self) -> Output | None:
+    def known_clean_output(self) -> AnyOutput | None:
         """The output at the clean observations where the attack happened to ask for it, for free reuse."""
         return self._clean_output
 
     @property
-    def clean_output(self) -> Output:
+    def clean_output(self) -> AnyOutput:
         """The output at the clean observations; a query unless it is known already."""
         return self(self._clean) if self._clean_output is None else self._clean_output
 
     @property
     def labels(self) -> Tensor:
-        """The policy's own greedy choice on the clean observations, shape (slots,), int64."""
-        return self.clean_output.greedy
+        """The policy's own greedy choice on the clean observations, shape (slots,), int64; of discrete actions only."""
+        return scores(self.clean_output).argmax(dim=1)
 
-    def __call__(self, obs: Tensor) -> Output:
+    def __call__(self, obs: Tensor) -> AnyOutput:
         """Outputs for the whole batch, (slots, *observation): one query a slot."""
         self._allow("white", "query")
         self.queries += self._active
@@ -82,17 +83,17 @@ class Target:
         )
         with torch.no_grad():
             chunks = [
-                self.policy(part, None if self.state is None else self.state[owner]).scores
+                scores(self.policy(part, None if self.state is None else self.state[owner]))
                 for part, owner in zip(torch.split(padded, self.slots), torch.split(owners, self.slots), strict=True)
             ]
         return torch.cat(chunks)[: len(obs)]
 
-    def gradient(self, obs: Tensor, loss: Callable[[Output], Tensor]) -> Tensor:
+    def gradient(self, obs: Tensor, loss: Callable[[AnyOutput], Tensor]) -> Tensor:
         """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot."""
         self._allow("white")
         self.gradients += self._active
 
-        def remembering(out: Output) -> Tensor:
+        def remembering(out: AnyOutput) -> Tensor:
             self._remember(obs, out.detach())
             return loss(out)
 
@@ -121,7 +122,13 @@ class Target:
         if self._knowledge not in knowledge:
             raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{knowledge[-1]}`")
 
-    def _remember(self, obs: Tensor, out: Output) -> Output:
+    def _remember(self, obs: Tensor, out: AnyOutput) -> AnyOutput:
         if obs is self._clean:
             self._clean_output = out
         return out
+
+
+def scores(out: AnyOutput) -> Tensor:
+    """Scores of discrete actions, shape (n, actions)."""
+    assert isinstance(out, Output)  # attacks that ask for scores refuse continuous actions in `check`
+    return out.scores

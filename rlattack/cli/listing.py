@@ -96,6 +96,10 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         console.print(
             "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions", highlight=False
         )
+        console.print(
+            "and pettingzoo/<env id> for any PettingZoo game of two agents, as pettingzoo/connect_four_v3",
+            highlight=False,
+        )
     if kind == "attacks":
         for row in rows:
             if row["parameters"]:

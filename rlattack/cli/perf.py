@@ -16,7 +16,10 @@ __all__ = ["Perf"]
 
 @dataclass(frozen=True, kw_only=True)
 class Perf:
-    """Measure emulator, network, play and attacked play in one run, each beside the bound that its parts set."""
+    """Measure emulator, network, play and attacked play in one run, each beside the bound that its parts set.
+
+    Of a game of two seats: the training of an adversary, beside Stable-Baselines3's SubprocVecEnv over single games.
+    """
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")] = "atari/pong"
     """The game."""
@@ -39,12 +42,15 @@ class Perf:
         from rlattack.evaluation.evaluate import Evaluation, plan
         from rlattack.evaluation.perf import measure
         from rlattack.evaluation.workers import cores
+        from rlattack.games import find_game
 
         if not self.seconds > 0 or (self.workers is not None and self.workers < 1):
             raise InvalidInput(
                 f"--seconds and --workers: expected more than 0, got {self.seconds:g} and {self.workers}"
             )
         victim = self.victim or _first_agent(self.game)
+        if find_game(self.game).duel:
+            return self._training(victim)
         planned = plan(Evaluation(game=self.game, victim=victim, envs=self.envs, trust=self.trust))
         workers = self.workers or cores()
         console = Console(stderr=True)
@@ -78,6 +84,24 @@ class Perf:
         for name, speed in found.others.items():
             ours = found.plays["fgsm" if "fgsm" in name else "clean"].steps_per_second
             table.add_row(name, f"{speed:,.0f}", "", f"ours {ours / speed:.2f}x")
+        Console().print(table)
+        return 0
+
+    def _training(self, victim: str) -> int:
+        """Compares with the loop that a user would write to train an adversary."""
+        from rlattack.evaluation.workers import cores
+        from rlattack.training.speed import measure_training
+
+        with Console(stderr=True).status(f"measuring training against {victim} in {self.game}"):
+            found = measure_training(self.game, victim, threads=self.workers or cores(), seconds=self.seconds)
+        if self.json:
+            sys.stdout.write(json.dumps({**dataclasses.asdict(found), "ratio": found.ratio}, indent=1) + "\n")
+            return 0
+        table = Table(title=f"training against {victim} in {self.game}: agent steps a second, updates included")
+        for name in ("what", "steps/s", "ratio"):
+            table.add_column(name, justify="left" if name == "what" else "right")
+        table.add_row("batched games", f"{found.batched:,.0f}", f"{found.ratio:.2f}")
+        table.add_row("SubprocVecEnv over single games", f"{found.subprocesses:,.0f}", "")
         Console().print(table)
         return 0
 

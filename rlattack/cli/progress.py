@@ -6,6 +6,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rlattack.evaluation.duels import DuelEpisode, DuelPlan
 from rlattack.evaluation.evaluate import Plan
 from rlattack.evaluation.rollout import Episode
 
@@ -20,12 +21,8 @@ class EpisodeBar:
         quiet: Shows nothing.
     """
 
-    def __init__(self, planned: Plan, *, quiet: bool) -> None:
-        self._labels = {
-            cell.key: ("clean" if cell.budget is None else cell.attack.name)
-            + (f" {cell.budget.eps:g}" if cell.budget else "")
-            for cell in planned.cells
-        }
+    def __init__(self, planned: Plan | DuelPlan, *, quiet: bool) -> None:
+        self._labels = {cell.key: cell.label for cell in planned.cells}
         self._left = {cell.key: cell.episodes for cell in planned.cells}
         self._total = sum(self._left.values())
         self._steps, self._begun = 0, time.perf_counter()
@@ -47,16 +44,16 @@ class EpisodeBar:
     ) -> None:
         self._bar.stop()
 
-    def advance(self, episode: Episode) -> None:
+    def advance(self, episode: Episode | DuelEpisode) -> None:
         """Counts a finished episode."""
         self._steps += episode.length
         self._count(episode, f"{self._steps / (time.perf_counter() - self._begun):,.0f} steps/s")
 
-    def skip(self, episode: Episode) -> None:
+    def skip(self, episode: Episode | DuelEpisode) -> None:
         """Counts an episode that was finished before."""
         self._count(episode, "kept from before")
 
-    def _count(self, episode: Episode, speed: str) -> None:
+    def _count(self, episode: Episode | DuelEpisode, speed: str) -> None:
         self._left[episode.cell] -= 1
         self._bar.update(self._task, advance=1, description=self._labels[episode.cell], speed=speed)
         if self._logs and not self._left[episode.cell]:

@@ -1,17 +1,16 @@
-"""`rlattack train`: fits a victim, keeps checkpoints, evaluates it, and leaves an agent folder."""
+"""`rlattack train`: fits an agent, keeps checkpoints, evaluates it, and leaves an agent folder."""
 
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rlattack.cli.steps import StepBar, say
+from rlattack.cli.train_adversary import Adversary
 
 if TYPE_CHECKING:
     from rlattack.training import Session
@@ -24,11 +23,9 @@ _INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train:
+class Victim:
     """Train a victim with Stable-Baselines3; if killed, the same command with --resume goes on from its checkpoint."""
 
-    role: tyro.conf.Positional[Literal["victim"]]
-    """What to train."""
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
     """Game to learn, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1."""
     algo: Literal["ppo", "a2c", "dqn", "qrdqn"] = "ppo"
@@ -67,19 +64,19 @@ class Train:
             raise InvalidInput(f"--episodes: expected at least 1, got {self.episodes}")
         session = self._session(command)
         try:
-            with _StepBar(session.config.steps) as tell:
+            with StepBar(session.config.steps) as tell:
                 trained = train(session, tell)
             score = self._evaluate(session, trained)
         except KeyboardInterrupt:
             if not (session.run / "checkpoint.pt").exists():
                 raise
-            _say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
+            say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
             return _INTERRUPTED
         folder = ship(session, score)
         low, high = score["ci"]
-        _say(f"mean return {score['mean']:.1f} [{low:.1f}, {high:.1f}] over {score['episodes']} episodes")
+        say(f"mean return {score['mean']:.1f} [{low:.1f}, {high:.1f}] over {score['episodes']} episodes")
         attack = shlex.join(["rlattack", "attack", self.game, "--victim", session.agent])
-        _say(f"[bold]{escape(str(folder))}[/bold] can now be attacked: {escape(attack)} --attack fgsm --eps ...")
+        say(f"[bold]{escape(str(folder))}[/bold] can now be attacked: {escape(attack)} --attack fgsm --eps ...")
         return 0
 
     def _session(self, command: list[str]) -> "Session":
@@ -129,38 +126,15 @@ class Train:
         }
 
 
-class _StepBar:
-    """Progress over training steps: a bar in a terminal, a line now and then in a log."""
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train an agent with Stable-Baselines3; if killed, the same command with --resume goes on from its checkpoint."""
 
-    def __init__(self, total: int) -> None:
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn(),
-            console=console, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._total = total
-        self._task = self._bar.add_task("", total=total)
-        self._every = max(1, min(100_000, total // 10))
-        self._told: int | None = None
+    role: (
+        Annotated[Victim, tyro.conf.subcommand("victim", prefix_name=False)]
+        | Annotated[Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
+    )
 
-    def __enter__(self) -> Callable[[int], None]:
-        self._bar.start()
-        return self._tell
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def _tell(self, steps: int) -> None:
-        if self._told is None:  # a resumed run did not make its first steps in no time
-            self._bar.reset(self._task, completed=steps)
-            self._told = steps
-        self._bar.update(self._task, completed=steps)
-        if self._bar.disable and steps // self._every > self._told // self._every:
-            _say(f"{steps:,} of {self._total:,} steps", stderr=True)
-            self._told = steps
-
-
-def _say(text: str, *, stderr: bool = False) -> None:
-    Console(stderr=stderr).print(text, highlight=False, soft_wrap=True)
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        return self.role(command)

@@ -8,10 +8,16 @@ from typing import Any
 
 from rlattack.attacks import AttackSpec, Model
 from rlattack.budget import Budget
+from rlattack.errors import RefusedFile
 from rlattack.games.card import ActionMode, GameCard
 from rlattack.policies import LoadedAgent
 
-__all__ = ["AgentRef", "Cell"]
+__all__ = ["AgentRef", "Cell", "digest"]
+
+
+def digest(identity: dict[str, Any]) -> str:
+    """Eight hexadecimal digits that name what has that identity."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,15 @@ class AgentRef:
     def of(cls, spec: str, agent: LoadedAgent, trust: bool) -> "AgentRef":
         """Names an agent that was loaded."""
         return cls(spec, agent.identity, agent.name, trust, agent.algorithm == "module")
+
+    def check(self, identity: str) -> None:
+        """Compares with what was found when it was loaded again.
+
+        Raises:
+            RefusedFile: It is another agent by now.
+        """
+        if identity != self.identity:
+            raise RefusedFile(f"{self.spec}: changed while the run played; finished cells are kept, run it again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +65,12 @@ class Cell:
     @property
     def key(self) -> str:
         """Eight hexadecimal digits that name the cell."""
-        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:8]
+        return digest(self.identity)
+
+    @property
+    def label(self) -> str:
+        """What is tried in it, in a word or two."""
+        return "clean" if self.budget is None else f"{self.attack.name} {self.budget.eps:g}"
 
     @property
     def identity(self) -> dict[str, Any]:

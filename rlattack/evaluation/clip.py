@@ -2,11 +2,13 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 from zipfile import BadZipFile
 
 import matplotlib
@@ -16,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rlattack.errors import ContentError
 
-__all__ = ["Film", "Frames", "magnification", "read_frames", "render", "still"]
+__all__ = ["Film", "Frames", "encode", "magnification", "read_frames", "render", "still"]
 
 Pixels = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.floating]
@@ -26,7 +28,7 @@ LIMIT = 1_900_000
 """Bytes of a film; a page with several stays small enough to send."""
 FPS = 15
 """Agent steps a second: an Atari game in its own time (60 frames, 4 a step)."""
-_H264 = {"crf": "22", "preset": "veryfast", "threads": "1", "x264-params": "aq-mode=2:aq-strength=2:psy=0"}
+_H264 = {"crf": "22", "x264-params": "aq-mode=2:aq-strength=2:psy=0"}
 """Bits go to the frames and the text, not to the noise of a magnified perturbation, which would take most of them."""
 _PANEL, _CHART, _EDGE, _HEAD = 252, 250, 14, 30
 """Pixels: side of a panel (84 by 3), width of the chart, margin, height of the captions."""
@@ -125,44 +127,60 @@ def still(frames: Frames, names: Sequence[str] | None = None, step: int | None =
 
 
 def render(frames: Frames, names: Sequence[str] | None = None) -> Film:
-    """Draws the episode as a film: H.264 with the `video` extra, else an animated GIF.
+    """Draws the episode as a film of at most `LIMIT` bytes; see `encode`."""
+    return encode(len(frames.clean), FPS, lambda steps: (_palette()[row] for row in _draw(frames, names, steps)), _H264)
 
-    Steps are left out, evenly, until the film is below `LIMIT` bytes; each that stays is shown longer.
+
+def encode(
+    total: int,
+    fps: int,
+    draw: Callable[[IntArray], Iterable[Pixels]],
+    options: Mapping[str, str] = MappingProxyType({}),
+) -> Film:
+    """Makes a film: H.264 with the `video` extra, else an animated GIF.
+
+    Pictures are left out, evenly, until the film is below `LIMIT` bytes; each that stays is shown longer.
+
+    Args:
+        total: Number of pictures.
+        fps: Pictures a second.
+        draw: Gives those of some numbers, each of shape (height, width, 3) with even sides.
+        options: Of the H.264 encoder.
     """
     try:
         import av  # noqa: F401  # only whether it is there
     except ImportError:
-        encode, mime = _gif, "image/gif"
+        mime, make = "image/gif", _gif
     else:
-        encode, mime = _mp4, "video/mp4"
-    total, stride = len(frames.clean), 1
+        mime, make = "video/mp4", partial(_mp4, options={"preset": "veryfast", "threads": "1", **options})
+    stride = 1
     while True:
-        data = encode(_draw(frames, names, np.arange(0, total, stride)), stride)
+        data = make(draw(np.arange(0, total, stride)), Fraction(fps, stride))
         if len(data) <= LIMIT or stride >= total:
             return Film(data, mime)
         stride *= math.ceil(len(data) / LIMIT)
 
 
-def _mp4(canvas: Pixels, stride: int) -> bytes:
+def _mp4(pictures: Iterable[Pixels], rate: Fraction, *, options: dict[str, str]) -> bytes:
     import av
 
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(FPS, stride), options=_H264)
-        stream.height, stream.width, stream.pix_fmt = *canvas.shape[1:], "yuv420p"
-        for frame in canvas:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(_palette()[frame], format="rgb24")))
+        stream = container.add_stream("libx264", rate=rate, options=options)
+        stream.pix_fmt = "yuv420p"
+        for number, picture in enumerate(pictures):
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return file.getvalue()
 
 
-def _gif(canvas: Pixels, stride: int) -> bytes:
-    images = [Image.fromarray(frame) for frame in canvas]
-    for image in images:
-        image.putpalette(_palette().tobytes())
+def _gif(pictures: Iterable[Pixels], rate: Fraction) -> bytes:
+    images = [Image.fromarray(picture).quantize(dither=Image.Dither.NONE) for picture in pictures]
     file = io.BytesIO()
-    options = {"save_all": True, "append_images": images[1:], "duration": 1000 * stride // FPS, "loop": 0}
-    images[0].save(file, "GIF", optimize=False, **options)
+    options: dict[str, Any] = {"append_images": images[1:], "duration": int(1000 / rate), "loop": 0}
+    images[0].save(file, "GIF", save_all=True, optimize=False, **options)
     return file.getvalue()
 
 

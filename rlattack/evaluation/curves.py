@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 
 from rlattack.evaluation.series import Line, Record, estimate
 
-__all__ = ["COLOURS", "Style", "draw", "styles"]
+__all__ = ["COLOURS", "INK", "Style", "draw", "drawing", "styles", "svg"]
 
 COLOURS = 7
 """Colours of attacks; the page defines them as `--line-0` and so on."""
@@ -23,8 +24,8 @@ _PANELS = {"Win rate": ("win", "rate"), "Mean return": ("return", "mean")}
 _UNITS = {"unit": " (grey levels)", "raw": ", the game's own units", "sigma": ", standard deviations"}
 _SIZES = {"linf": "L∞ eps: largest entry", "l2": "L2 eps: root mean square", "l1": "L1 eps: mean", "l0": "L0: pixels"}
 # Stand-ins for colours of the page: the drawing is black and white until a style sheet says otherwise.
-_INK, _RULE, _NOISE = "#010101", "#020202", "#030303"
-_PAGE = {_INK: "var(--ink)", _RULE: "var(--rule)", _NOISE: "var(--noise)"} | {
+INK, _RULE, _NOISE = "#010101", "#020202", "#030303"
+_PAGE = {INK: "var(--ink)", _RULE: "var(--rule)", _NOISE: "var(--noise)"} | {
     f"#0400{i:02x}": f"var(--line-{i})" for i in range(COLOURS)
 }
 _SETTINGS: dict[Any, Any] = {
@@ -34,7 +35,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), _INK),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), INK),
     "grid.color": _RULE,
 }
 
@@ -80,19 +81,28 @@ def draw(lines: Sequence[Line], clean: Record | None, looks: dict[str, Style], n
     panels = [title for title, path in _PANELS.items() if any(estimate(cell, *path) for cell in cells)]
     if not panels:
         return ""
-    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+    with drawing(name):
         figure = Figure(figsize=(5.55 * len(panels), 3.9), layout="constrained")
         for axes, title in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _panel(axes, lines, clean, looks, title)
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
-        file = io.StringIO()
-        figure.savefig(
-            file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
-    svg = file.getvalue()
-    svg = re.sub(r' id="[A-Za-z][\w.]*_\d+"', "", svg[svg.index("<svg") :])
-    return re.sub("#0[1-4]0[0-3]0[0-9a-f]", lambda match: _PAGE.get(match[0], match[0]), svg)
+        return svg(figure)
+
+
+def drawing(name: str) -> AbstractContextManager[None]:
+    """Settings for a drawing of that name."""
+    context: AbstractContextManager[None] = matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name})
+    return context
+
+
+def svg(figure: Figure) -> str:
+    """Makes an `<svg>` element of a figure; within `drawing`, see `draw`."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = file.getvalue()
+    text = re.sub(r' id="[A-Za-z][\w.]*_\d+"', "", text[text.index("<svg") :])
+    return re.sub("#0[1-4]0[0-3]0[0-9a-f]", lambda match: _PAGE.get(match[0], match[0]), text)
 
 
 def _panel(axes: Axes, lines: Sequence[Line], clean: Record | None, looks: dict[str, Style], title: str) -> None:
@@ -111,8 +121,8 @@ def _panel(axes: Axes, lines: Sequence[Line], clean: Record | None, looks: dict[
         axes.fill_between(x, low, high, color=look.colour, alpha=0.07 if look.dashed else 0.14, linewidth=0)
         axes.vlines(x, low, high, color=look.colour, linewidth=1)
     if (level := estimate(clean, key, value)) is not None:
-        axes.axhline(level.value, color=_INK, linewidth=1, linestyle=":", label="clean")
-        axes.axhspan(level.low, level.high, color=_INK, alpha=0.07, linewidth=0)
+        axes.axhline(level.value, color=INK, linewidth=1, linestyle=":", label="clean")
+        axes.axhspan(level.low, level.high, color=INK, alpha=0.07, linewidth=0)
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(axis="y", linewidth=0.8)
     axes.tick_params(length=3)

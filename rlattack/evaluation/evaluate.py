@@ -3,10 +3,10 @@
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from gymnasium import Space
@@ -16,17 +16,35 @@ from rlattack.attacks import Attacker, AttackSpec, Model, make_attack, parse_att
 from rlattack.budget import Ball, Budget, Norm, Unit
 from rlattack.errors import InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
-from rlattack.evaluation.results import cell_result
+from rlattack.evaluation.judge import Judgement
+from rlattack.evaluation.results import cell_result, outcome
 from rlattack.evaluation.rollout import Episode
 from rlattack.evaluation.run import Run, run_name
-from rlattack.evaluation.workers import Effort, Shape, play_cells
+from rlattack.evaluation.workers import Effort, Job, Shape, play_cells
 from rlattack.games import find_game, make_game, rom_sha256, with_variant
 from rlattack.games.card import ActionMode, GameCard
 from rlattack.policies import LoadedAgent, agent_options, load_policy
 
-__all__ = ["Evaluation", "Plan", "evaluate", "plan"]
+__all__ = ["Done", "Evaluation", "Plan", "complete", "evaluate", "plan", "versions"]
 
+
+class Played(Protocol):
+    """An episode, of whatever kind."""
+
+    @property
+    def cell(self) -> str:
+        """The key of its cell."""
+
+    @property
+    def episode(self) -> int:
+        """Its number."""
+
+
+C = TypeVar("C", bound=Job)
+E = TypeVar("E", bound=Played)
 Tell = Callable[[Episode], None]
+Done = dict[str, tuple[Sequence[E], float]]
+"""Episodes, in order, and seconds of a cell, by its key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +124,7 @@ def plan(config: Evaluation) -> Plan:
         "game": dataclasses.asdict(table.card),
         "victim": victim.identity,
         "surrogate": surrogate and surrogate.identity,
-        "versions": _versions(),
+        "versions": versions(),
     }
     circumstances = {
         "seed": config.seed,
@@ -119,7 +137,7 @@ def plan(config: Evaluation) -> Plan:
         "temperature": _temperature(victim),
         "surrogate_temperature": _temperature(crafted_on) if surrogate else None,
         "cells": [cell.key for cell in cells],
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions()},
     }
     return Plan(cells, table.fit(cells, crafted_on), table.shape, victim, configuration, circumstances)
 
@@ -146,16 +164,43 @@ def evaluate(
     """
     folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
     run = Run(folder, planned.configuration, {"command": command, **planned.circumstances})
-    done: dict[str, tuple[Sequence[Episode], float]] = {}
-    for cell in planned.cells:
-        if (before := run.finished(cell)) is not None:
+    complete(
+        run, planned.cells, lambda waiting: play_cells(waiting, planned.shape, workers, run.clips), _episode, tell,
+        lambda done: _publish(run, planned, done), kept,
+    )  # fmt: skip
+    return folder
+
+
+def complete(
+    run: Run,
+    cells: Sequence[C],
+    play: Callable[[list[C]], Iterator[E | Effort]],
+    read: Callable[[dict[str, Any]], E],
+    tell: Callable[[E], None],
+    publish: Callable[[Done[E]], None],
+    kept: Callable[[E], None] | None = None,
+) -> None:
+    """Plays the cells of a run that are not finished yet, keeps each as it ends, and publishes those so far.
+
+    Args:
+        run: Where finished cells are kept.
+        cells: What is to be there at the end.
+        play: Plays cells.
+        read: Makes an episode of what was kept of it.
+        tell: Called with every finished episode.
+        publish: Called with the episodes and seconds of what is finished, after every cell.
+        kept: Called instead with the episodes that an earlier call finished.
+    """
+    done: Done[E] = {}
+    for cell in cells:
+        if (before := run.finished(cell, read)) is not None:
             done[cell.key] = before
             for episode in before[0]:
                 (kept or tell)(episode)
-    waiting = [cell for cell in planned.cells if cell.key not in done]
-    gathered: dict[str, list[Episode]] = {cell.key: [] for cell in waiting}
+    waiting = [cell for cell in cells if cell.key not in done]
+    gathered: dict[str, list[E]] = {cell.key: [] for cell in waiting}
     seconds, accounted = dict.fromkeys(gathered, 0.0), dict.fromkeys(gathered, 0)
-    for item in play_cells(waiting, planned.shape, workers, run.clips):
+    for item in play(waiting):
         if not isinstance(item, Effort):
             gathered[item.cell].append(item)
             tell(item)
@@ -166,12 +211,16 @@ def evaluate(
         if accounted[cell.key] == cell.episodes and cell.key not in done:
             done[cell.key] = (sorted(gathered[cell.key], key=lambda e: e.episode), seconds[cell.key])
             run.keep(cell, *done[cell.key])
-            _publish(run, planned, done)
-    _publish(run, planned, done)
-    return folder
+            publish(done)
+    publish(done)
 
 
-def _publish(run: Run, planned: Plan, done: dict[str, tuple[Sequence[Episode], float]]) -> None:
+def _episode(kept: dict[str, Any]) -> Episode:
+    judgement = kept["judgement"]
+    return Episode(**kept | {"judgement": Judgement(**judgement | {"size": tuple(judgement["size"])})})
+
+
+def _publish(run: Run, planned: Plan, done: Done[Episode]) -> None:
     clean = done.get(planned.cells[0].key)
     if clean is None:
         return
@@ -180,7 +229,12 @@ def _publish(run: Run, planned: Plan, done: dict[str, tuple[Sequence[Episode], f
     results = [
         cell_result(cell, done[cell.key][0], clean[0], radius.get(cell.key), done[cell.key][1]) for cell in ready
     ]
-    run.publish(results, [(cell, done[cell.key][0]) for cell in ready])
+    rows = (
+        (e.cell, e.episode, e.seed, e.score, outcome(cell.game.win, e.score) or "", e.length, int(e.truncated),
+         int(e.stalled))
+        for cell in ready for e in done[cell.key][0]
+    )  # fmt: skip
+    run.publish(results, ("cell", "episode", "seed", "return", "outcome", "length", "truncated", "stalled"), rows)
 
 
 @dataclass(frozen=True)
@@ -257,12 +311,12 @@ def _temperature(agent: LoadedAgent) -> float | None:
     return getattr(agent.policy, "temperature", None) if agent.policy.value_based else None
 
 
-def _versions() -> dict[str, str]:
-    """Of what the numbers of a run depend on."""
-    versions = {}
-    for name in ("rlattack", "torch", "numpy", "gymnasium", "ale-py", "stable-baselines3"):
+def versions(*more: str) -> dict[str, str]:
+    """Of what the numbers of a run depend on, and of some more packages."""
+    found = {}
+    for name in ("rlattack", "torch", "numpy", "gymnasium", "ale-py", "stable-baselines3", *more):
         try:
-            versions[name] = importlib.metadata.version(name)
+            found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return versions
+    return found

@@ -15,7 +15,17 @@ from rlattack.evaluation.series import (
     size,
 )
 
-__all__ = ["Finding", "attacks_of", "finding", "strongest", "title", "warnings", "win_rule"]
+__all__ = [
+    "Finding",
+    "attacks_of",
+    "count_cells",
+    "finding",
+    "repeats",
+    "strongest",
+    "title",
+    "warnings",
+    "win_rule",
+]
 
 _NEARLY = 0.9
 """The headline shows the smallest budget that does this share of the greatest harm."""
@@ -84,22 +94,17 @@ def warnings(records: list[Record]) -> list[str]:
     failed = [record for record in records if not is_ok(record)]
     if failed:
         found.append(
-            f"{_cells(failed)} failed: see the status in the table. Failed cells are in no curve and no finding."
+            f"{count_cells(failed)} failed: see the status in the table. Failed cells are in no curve and no finding."
         )
     good = [record for record in records if is_ok(record)]
     if lonely := [record for record in attacks_of(records) if noise_beside(record, records) is None]:
-        found.append(f"{_cells(lonely)} without noise of the same size beside: {_list(lonely)}.")
+        found.append(f"{count_cells(lonely)} without noise of the same size beside: {_list(lonely)}.")
     if equal := [record for record in good if (record.get("return") or {}).get("degenerate")]:
         found.append(
-            f"In {_cells(equal)} all returns are equal. The interval (starred) is then the point and tells no spread."
+            f"In {count_cells(equal)} all returns are equal. The interval (starred) is then the point "
+            "and tells no spread."
         )
-    few = [r for r in good if (number(r, "distinct") or 0) < (number(r, "episodes") or 0) and number(r, "distinct")]
-    if few:
-        least = min(few, key=lambda record: number(record, "distinct") or 0)
-        found.append(
-            f"In {_cells(few)} episodes repeat each other (at least {number(least, 'distinct'):g} distinct of "
-            f"{number(least, 'episodes'):g}). Intervals take them as independent and are too narrow there."
-        )
+    found += repeats(good)
     for key, meaning in (
         ("stalled", "without reward for too long and were stopped"),
         ("truncated", "cut by the time limit"),
@@ -107,6 +112,18 @@ def warnings(records: list[Record]) -> list[str]:
         if total := sum(number(record, key) or 0 for record in good):
             found.append(f"{total:g} episodes were {key}: {meaning}. Their returns count as they stood.")
     return found
+
+
+def repeats(records: list[Record]) -> list[str]:
+    """Warns of cells whose episodes went alike."""
+    few = [r for r in records if (number(r, "distinct") or 0) < (number(r, "episodes") or 0) and number(r, "distinct")]
+    if not few:
+        return []
+    least = min(few, key=lambda record: number(record, "distinct") or 0)
+    return [
+        f"In {count_cells(few)} episodes repeat each other (at least {number(least, 'distinct'):g} distinct of "
+        f"{number(least, 'episodes'):g}). Intervals take them as independent and are too narrow there."
+    ]
 
 
 def win_rule(record: Record) -> str:
@@ -128,7 +145,8 @@ def _shown(record: Record, wins: bool) -> str:
     return f"{100 * point.value:.0f} %" if wins else f"{point.value:.4g}"
 
 
-def _cells(records: list[Record]) -> str:
+def count_cells(records: list[Record]) -> str:
+    """`1 cell`, `2 cells`."""
     return f"{len(records)} cell{'' if len(records) == 1 else 's'}"
 
 

@@ -14,6 +14,8 @@ from markupsafe import Markup
 from rlattack.errors import ContentError
 from rlattack.evaluation.clip import Frames, magnification, read_frames, render, still
 from rlattack.evaluation.curves import draw, styles
+from rlattack.evaluation.duels.grid import duel_settings
+from rlattack.evaluation.duels.section import duel_section
 from rlattack.evaluation.findings import finding, strongest, title, warnings, win_rule
 from rlattack.evaluation.results import SCHEMA
 from rlattack.evaluation.series import Record, clean_of, label, lines, settings, size
@@ -29,8 +31,8 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
     """Writes one page that needs no other file and no network.
 
     Args:
-        runs: Run folders with `results.json`; `config.json` and `clips/` are used where they are. Names of actions come
-            from `action_names` of the configuration: a list, or a table of lists by game.
+        runs: Run folders with `results.json`; `config.json`, `clips/` and `videos/` are used where they are. Names of
+            actions come from `action_names` of the configuration: a list, or a table of lists by game.
         out: The page.
 
     Raises:
@@ -54,6 +56,8 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
 
 def _run(run: Path, anchor: str) -> dict[str, Any]:
     records, config = _read_results(run / "results.json"), _read_config(run / "config.json")
+    duels = [record for record in records if record.get("players")]
+    attacks = [record for record in records if not record.get("players")]
     planned = config.get("cells")
     versions = config.get("versions")
     return {
@@ -66,7 +70,11 @@ def _run(run: Path, anchor: str) -> dict[str, Any]:
         "config": json.dumps(config, indent=2, ensure_ascii=False) if config else "",
         "sections": [
             _section(group, run / "clips", _action_names(config, group[0]), f"{anchor}-{place}")
-            for place, group in enumerate(settings(records))
+            for place, group in enumerate(settings(attacks))
+        ]
+        + [
+            duel_section(group, run / "videos", f"{anchor}-duel-{place}")
+            for place, group in enumerate(duel_settings(duels))
         ],
     }
 
@@ -81,9 +89,9 @@ def _section(records: list[Record], clips: Path, names: Sequence[str] | None, an
     }
     charts = groupby(drawn, key=lambda line: (line.norm, line.space))
     return {
+        "kind": "attack",
         "anchor": anchor,
-        "game": first.get("game"),
-        "victim": first.get("victim") or " against ".join(map(str, first.get("players") or ["an unknown victim"])),
+        "title": f"{first.get('game')}: {first.get('victim') or 'an unknown victim'} under attack",
         "protocol": {key: first.get(key) for key in ("defence", "actions", "sticky", "episodes", "seed")},
         "rule": win_rule(first),
         "finding": found.sentence,
@@ -154,7 +162,9 @@ def _action_names(config: dict[str, Any], record: Record) -> list[str] | None:
 def _read_results(path: Path) -> list[Record]:
     content = _read_json(path)
     if content is None:
-        raise ContentError(f"{path.parent}: expected a run folder with results.json; `rlattack attack` makes one")
+        raise ContentError(
+            f"{path.parent}: expected a run folder with results.json; `rlattack attack` or `rlattack duel` makes one"
+        )
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         schema = content.get("schema") if isinstance(content, dict) else None
         raise ContentError(f"{path}: expected schema {SCHEMA!r}, got {schema!r}")

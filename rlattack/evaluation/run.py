@@ -6,20 +6,19 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
-from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.judge import Judgement
-from rlattack.evaluation.results import SCHEMA, outcome
-from rlattack.evaluation.rollout import Episode
+from rlattack.evaluation.results import SCHEMA
+from rlattack.evaluation.workers import Job
 from rlattack.files import write_whole
 
 __all__ = ["Run", "run_name"]
 
 CONFIG_SCHEMA = "rlattack/config/1"
+E = TypeVar("E")
 
 
 def run_name(game: str, configuration: dict[str, Any]) -> str:
@@ -58,27 +57,34 @@ class Run:
         """Where recordings of attacked cells lie."""
         return self.folder / "clips"
 
-    def finished(self, cell: Cell) -> tuple[list[Episode], float] | None:
-        """Returns the episodes of a cell that was finished before and the seconds they took, or None."""
+    def finished(self, cell: Job, read: Callable[[dict[str, Any]], E]) -> tuple[list[E], float] | None:
+        """Returns the episodes of a cell that was finished before and the seconds they took, or None.
+
+        Args:
+            cell: What was played.
+            read: Makes an episode of its fields.
+        """
         path = self.folder / "cells" / f"{cell.key}.json"
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            episodes = [Episode(**item | {"judgement": _judgement(item["judgement"])}) for item in kept["episodes"]]
+            episodes = [read(item) for item in kept["episodes"]]
         except (OSError, ValueError, KeyError, TypeError):  # absent, or not ours: play it again
             return None
         return (episodes, float(kept["seconds"])) if len(episodes) == cell.episodes else None
 
-    def keep(self, cell: Cell, episodes: Sequence[Episode], seconds: float) -> None:
-        """Keeps a finished cell."""
+    def keep(self, cell: Job, episodes: Sequence[Any], seconds: float) -> None:
+        """Keeps a finished cell; episodes are dataclasses."""
         with _writing(self.folder):
             content = {"episodes": [dataclasses.asdict(episode) for episode in episodes], "seconds": seconds}
             _write_json(self.folder / "cells" / f"{cell.key}.json", content)
 
-    def publish(self, results: list[dict[str, Any]], episodes: list[tuple[Cell, Sequence[Episode]]]) -> None:
-        """Writes `results.json` and `episodes.csv` of the cells so far."""
+    def publish(self, results: list[dict[str, Any]], head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Writes `results.json`, and `episodes.csv` with a row an episode, of the cells so far."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([head, *rows])
         with _writing(self.folder):
             _write_json(self.folder / "results.json", {"schema": SCHEMA, "cells": results})
-            write_whole(self.folder / "episodes.csv", _table(episodes).encode())
+            write_whole(self.folder / "episodes.csv", text.getvalue().encode())
 
     def _refuse_conflict(self, configuration: dict[str, Any]) -> None:
         path = self.folder / "config.json"
@@ -104,21 +110,6 @@ def _first_difference(kept: Any, ours: Any, where: str = "") -> str | None:
                 return found
         return None
     return None if kept == ours else f"{where} is {json.dumps(kept)} there, {json.dumps(ours)} now"
-
-
-def _judgement(values: dict[str, Any]) -> Judgement:
-    return Judgement(**values | {"size": tuple(values["size"])})
-
-
-def _table(episodes: list[tuple[Cell, Sequence[Episode]]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["cell", "episode", "seed", "return", "outcome", "length", "truncated", "stalled"])
-    for cell, played in episodes:
-        for e in played:
-            result = outcome(cell.game.win, e.score) or ""
-            writer.writerow([e.cell, e.episode, e.seed, e.score, result, e.length, int(e.truncated), int(e.stalled)])
-    return text.getvalue()
 
 
 def _write_json(path: Path, content: Any) -> None:

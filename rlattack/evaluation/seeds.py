@@ -4,9 +4,9 @@ import numpy as np
 
 from rlattack.games.batch import FloatArray
 
-__all__ = ["SampledActions", "attack_seed", "game_seed"]
+__all__ = ["SampledActions", "attack_seed", "game_seed", "seat_seed"]
 
-_GAME, _ACTIONS, _ATTACK = range(3)
+_GAME, _ACTIONS, _ATTACK, _SEATS = range(4)
 _BLOCK = 512
 
 
@@ -20,8 +20,13 @@ def attack_seed(run: int, episode: int) -> np.random.SeedSequence:
     return _branch(run, episode, _ATTACK)
 
 
-def _branch(run: int, episode: int, kind: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(run, spawn_key=(episode, kind))
+def seat_seed(run: int, episode: int, seat: int) -> np.random.SeedSequence:
+    """Where the random numbers of a seat's player come from, in a game of two seats."""
+    return _branch(run, episode, _SEATS, seat)
+
+
+def _branch(run: int, episode: int, *kind: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(run, spawn_key=(episode, *kind))
 
 
 class SampledActions:

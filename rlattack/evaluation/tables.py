@@ -26,9 +26,14 @@ __all__ = [
     "Table",
     "Value",
     "decimals",
+    "fixed",
     "mean_return",
+    "percent",
+    "plain",
+    "starred",
     "table",
     "win_rate",
+    "with_interval",
 ]
 
 _NORMS = {
@@ -128,7 +133,8 @@ def win_rate(record: Record) -> Value:
 
 def mean_return(record: Record, places: int) -> Value:
     """The mean undiscounted return; its interval has a star where all returns are equal."""
-    return _starred(_estimate(estimate(record, "return", "mean"), places), record, "return", "degenerate")
+    value = with_interval(estimate(record, "return", "mean"), places)
+    return starred(value, record.get("return"), "degenerate")
 
 
 def _row(record: Record, columns: list[Column], looks: dict[str, Style], places: int) -> Row:
@@ -151,26 +157,29 @@ def decimals(records: list[Record]) -> int:
     return 0 if largest >= 1000 else 1 if largest > 1 else 2
 
 
-def _fixed(value: float, places: int) -> str:
+def fixed(value: float, places: int) -> str:
+    """A number with so many decimals."""
     return f"{round(value, places) + 0.0:.{places}f}"  # adding 0.0 turns -0.0 into 0.0
 
 
-def _estimate(point: Estimate | None, places: int, *, bare: bool = False) -> Value:
+def with_interval(point: Estimate | None, places: int, *, bare: bool = False) -> Value:
+    """A number with its interval, unless `bare`."""
     if point is None:
         return Value()
-    low, high = _fixed(point.low, places), _fixed(point.high, places)
-    return Value(_fixed(point.value, places), "" if bare else f"[{low}, {high}]", point.value)
+    low, high = fixed(point.low, places), fixed(point.high, places)
+    return Value(fixed(point.value, places), "" if bare else f"[{low}, {high}]", point.value)
 
 
-def _percent(point: Estimate | None) -> Value:
+def percent(point: Estimate | None) -> Value:
+    """A share as a percentage with its interval."""
     if point is None:
         return Value()
-    percent = _estimate(Estimate(100 * point.value, 100 * point.low, 100 * point.high), 0)
+    percent = with_interval(Estimate(100 * point.value, 100 * point.low, 100 * point.high), 0)
     return Value(f"{percent.text} %", percent.interval, percent.order)
 
 
 def _rate(key: str) -> Read:
-    return lambda record, _: _percent(estimate(record, key, "rate"))
+    return lambda record, _: percent(estimate(record, key, "rate"))
 
 
 def _grey_levels(record: Record, places: int) -> Value:
@@ -181,10 +190,12 @@ def _grey_levels(record: Record, places: int) -> Value:
 
 
 def _largest_size(record: Record, places: int) -> Value:
-    return _plain("size", str(record.get("norm")))(record, places)
+    return plain("size", str(record.get("norm")))(record, places)
 
 
-def _plain(*path: str) -> Read:
+def plain(*path: str) -> Read:
+    """Reads the number at a path of keys."""
+
     def read(record: Record, places: int) -> Value:
         value = number(record, *path)
         return Value() if value is None else Value(f"{value:.6g}", "", value)
@@ -195,33 +206,34 @@ def _plain(*path: str) -> Read:
 def _share(key: str) -> Read:
     def read(record: Record, places: int) -> Value:
         value = number(record, key)
-        return Value() if value is None else Value(f"{_fixed(100 * value, 1)} %", "", value)
+        return Value() if value is None else Value(f"{fixed(100 * value, 1)} %", "", value)
 
     return read
 
 
 def _fall_of_wins(record: Record, places: int) -> Value:
-    return Value() if _is_clean(record) else _percent(estimate(record, "drop", "win", "win_ci"))
+    return Value() if _is_clean(record) else percent(estimate(record, "drop", "win", "win_ci"))
 
 
 def _fall_of_return(record: Record, places: int) -> Value:
     if _is_clean(record):
         return Value()
-    fall = _estimate(estimate(record, "drop", "return", "return_ci"), places)
-    return _starred(fall, record, "drop", "return_degenerate")
+    fall = with_interval(estimate(record, "drop", "return", "return_ci"), places)
+    return starred(fall, record.get("drop"), "return_degenerate")
 
 
 def _is_clean(record: Record) -> bool:
     return record.get("attack") == "none"
 
 
-def _starred(value: Value, record: Record, key: str, flag: str) -> Value:
-    equal = bool((record.get(key) or {}).get(flag)) and value.interval
+def starred(value: Value, part: Record | None, flag: str) -> Value:
+    """The value with a star at its interval where the flag says that all values were equal."""
+    equal = bool((part or {}).get(flag)) and value.interval
     return replace(value, interval=f"{value.interval}*") if equal else value
 
 
 def _middle_mean(record: Record, places: int) -> Value:
-    return _estimate(estimate(record, "return", "iqm", ""), places, bare=True)
+    return with_interval(estimate(record, "return", "iqm", ""), places, bare=True)
 
 
 def _name(record: Record, places: int) -> Value:
@@ -230,7 +242,7 @@ def _name(record: Record, places: int) -> Value:
 
 _RATE, _MEAN = "with its 95 % Wilson interval", "with its 95 % BCa interval"
 NUMBERS = [
-    Column("eps", "size of the perturbation per entry", _plain("eps")),
+    Column("eps", "size of the perturbation per entry", plain("eps")),
     Column("grey levels", "eps × 255", _grey_levels),
     Column("win rate", _RATE, _rate("win")),
     Column("mean return", _MEAN, mean_return),
@@ -240,20 +252,20 @@ NUMBERS = [
 ]
 """What most readers want."""
 DETAILS = [
-    Column("eps", "size of the perturbation per entry", _plain("eps")),
+    Column("eps", "size of the perturbation per entry", plain("eps")),
     Column("tie", _RATE, _rate("tie")),
     Column("loss", _RATE, _rate("loss")),
     Column("IQM", "interquartile mean of the returns", _middle_mean),
     Column("attacked", "steps in which the victim saw something else than the game showed", _share("attacked")),
-    Column("radius", "what the budget allows, in its norm", _plain("radius")),
+    Column("radius", "what the budget allows, in its norm", plain("radius")),
     Column("largest", "largest norm that the judge measured", _largest_size),
-    Column("queries", "victim outputs asked for, per step", _plain("queries")),
-    Column("gradients", "backward passes, per step", _plain("gradients")),
-    Column("distinct", "different trajectories", _plain("distinct")),
-    Column("stalled", "episodes stopped for lack of reward", _plain("stalled")),
-    Column("truncated", "episodes cut by the time limit", _plain("truncated")),
-    Column("steps", "agent steps, all episodes", _plain("steps")),
-    Column("steps/s", "agent steps a second", _plain("steps_per_second")),
+    Column("queries", "victim outputs asked for, per step", plain("queries")),
+    Column("gradients", "backward passes, per step", plain("gradients")),
+    Column("distinct", "different trajectories", plain("distinct")),
+    Column("stalled", "episodes stopped for lack of reward", plain("stalled")),
+    Column("truncated", "episodes cut by the time limit", plain("truncated")),
+    Column("steps", "agent steps, all episodes", plain("steps")),
+    Column("steps/s", "agent steps a second", plain("steps_per_second")),
     Column("cell", "its name in results.json and episodes.csv", _name),
 ]
 """What the judge measured."""

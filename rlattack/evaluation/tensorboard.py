@@ -4,7 +4,7 @@ import io
 import re
 import shutil
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -24,8 +24,10 @@ from rlattack.evaluation.clip import read_frames, still
 from rlattack.evaluation.series import Line, Record, clean_of, distinctions, is_ok, label, lines, number, settings
 from rlattack.files import writing_events
 
-__all__ = ["write_tensorboard"]
+__all__ = ["Point", "file_name", "free_name", "picture", "scalars", "session", "write_events", "write_tensorboard"]
 
+Point = tuple[int, Summary.Value]
+"""Step and what is shown there."""
 _CURVES: dict[str, tuple[str, ...]] = {
     "win_rate": ("win", "rate"),
     "return": ("return", "mean"),
@@ -37,10 +39,6 @@ _CURVES: dict[str, tuple[str, ...]] = {
 _INTERVALS = {"win_rate": ("win", "ci"), "return": ("return", "ci")} | {
     f"{name}_drop": ("drop", f"{name}_ci") for name in ("win", "return")
 }
-
-
-_Point = tuple[int, Summary.Value]
-"""Step and what is shown there."""
 
 
 def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names: Sequence[str] | None = None) -> None:
@@ -56,14 +54,26 @@ def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names:
         ContentError: A clip that cannot be read.
         Unwritable: The folder cannot be written.
     """
-    place, fresh, old = (run / name for name in ("tensorboard", ".tensorboard.new", ".tensorboard.old"))
     groups = settings(cells)
+    runs: dict[str, list[Point]] = {}
+    for words, group in zip(distinctions(groups), groups, strict=True):
+        for name, values in _runs(group, clips, action_names).items():
+            runs[free_name(f"{file_name(words)}/{name}".strip("/"), runs)] = values
+    write_events(run, runs)
+
+
+def write_events(run: Path, runs: Mapping[str, Sequence[Point]]) -> None:
+    """Writes `<run>/tensorboard/`, in place of what was there: a folder for each of what TensorBoard calls runs.
+
+    Raises:
+        Unwritable: The folder cannot be written.
+    """
+    place, fresh, old = (run / name for name in ("tensorboard", ".tensorboard.new", ".tensorboard.old"))
     with writing_events(place):
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        for words, group in zip(distinctions(groups), groups, strict=True):
-            for name, values in _runs(group, clips, action_names).items():
-                _write(fresh / _file_name(words) / name, values)
+        for name, values in runs.items():
+            _write(fresh / name, values)
         if place.exists():
             place.rename(old)
         if fresh.exists():
@@ -71,23 +81,23 @@ def write_tensorboard(run: Path, cells: list[Record], clips: Path, action_names:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) -> dict[str, list[_Point]]:
+def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) -> dict[str, list[Point]]:
     """What TensorBoard calls runs: a line an attack, a row a cell; by folder."""
     names: dict[str, str] = {}
-    runs: dict[str, list[_Point]] = {}
+    runs: dict[str, list[Point]] = {}
     for line in lines(group):
-        name = names.setdefault(line.label, _free(_file_name(line.label), runs))
+        name = names.setdefault(line.label, free_name(file_name(line.label), runs))
         runs.setdefault(name, []).extend(_line(line, clean_of(group), clips, action_names))
     for record in group:
         words = [label(record), record.get("norm"), number(record, "eps"), record.get("cell")]
-        name = _file_name(
+        name = file_name(
             " ".join(f"{word:g}" if isinstance(word, float) else str(word) for word in words if word is not None)
         )
-        runs[_free(f"cells/{name}", runs)] = [(0, value) for value in _row(record)]
+        runs[free_name(f"cells/{name}", runs)] = [(0, value) for value in _row(record)]
     return runs
 
 
-def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None) -> Iterator[_Point]:
+def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None) -> Iterator[Point]:
     """A line with the clean value at step 0, and a picture a cell at the same steps."""
     pixels = line.norm == "l0"
     chart = line.norm if pixels or line.space == "unit" else f"{line.norm}-{line.space}"
@@ -97,16 +107,16 @@ def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | 
     for record in filter(None, (clean, *line.cells)):
         step = 0 if record is clean else _step(record)
         for tag, path in _CURVES.items():
-            yield from ((step, value) for value in _scalar(f"{tag}/{chart}", number(record, *path), about))
+            yield from ((step, value) for value in scalars(f"{tag}/{chart}", number(record, *path), about))
         for tag, path in _INTERVALS.items():
             for i, end in enumerate(("low", "high")):
                 value = number(record, *path, i)
                 yield from (
-                    (step, v) for v in _scalar(f"with_interval/{tag}/{chart}/{end}", value, f"95 % interval. {about}")
+                    (step, v) for v in scalars(f"with_interval/{tag}/{chart}/{end}", value, f"95 % interval. {about}")
                 )
         clip = clips / f"{record.get('cell')}.npz"
         if record is not clean and clip.is_file():
-            yield step, _picture(f"frames/{chart}", still(read_frames(clip), names))
+            yield step, picture(f"frames/{chart}", still(read_frames(clip), names))
 
 
 def _row(record: Record) -> Iterator[Summary.Value]:
@@ -115,24 +125,29 @@ def _row(record: Record) -> Iterator[Summary.Value]:
         key: record.get(key)
         for key in ("game", "victim", "defence", "norm", "model", "grid", "actions", "sticky", "surrogate")
     }
+    yield from session({"attack": label(record), "eps": number(record, "eps") or 0.0, **shown}, is_ok(record))
+    if is_ok(record):
+        for tag, path in _CURVES.items():
+            yield from scalars(f"summary/{tag}", number(record, *path), "One cell, for the HParams tab.")
+
+
+def session(parameters: Mapping[str, object], ok: bool) -> Iterator[Summary.Value]:
+    """A row of the HParams tab; what it measured are the scalars beside it."""
     start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
-    for key, value in {"attack": label(record), "eps": number(record, "eps") or 0.0, **shown}.items():
+    for key, value in parameters.items():
         if isinstance(value, bool):
             start.hparams[key].bool_value = value
         elif isinstance(value, int | float):
             start.hparams[key].number_value = value
         elif value is not None:
             start.hparams[key].string_value = str(value)
-    status = api_pb2.STATUS_SUCCESS if is_ok(record) else api_pb2.STATUS_FAILURE
+    status = api_pb2.STATUS_SUCCESS if ok else api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
     for tag, data in (
         (hparams.SESSION_START_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_start_info=start)),
         (hparams.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end)),
     ):
         yield Summary.Value(tag=tag, metadata=hparams.create_summary_metadata(data), tensor=hparams.NULL_TENSOR)
-    if is_ok(record):
-        for tag, path in _CURVES.items():
-            yield from _scalar(f"summary/{tag}", number(record, *path), "One cell, for the HParams tab.")
 
 
 def _layout(chart: str, line: Line) -> Summary.Value:
@@ -164,7 +179,8 @@ def _step(record: Record) -> int:
     return int(eps) if record.get("norm") == "l0" else max(1, round(eps * 1_000_000))
 
 
-def _scalar(tag: str, value: float | None, about: str) -> list[Summary.Value]:
+def scalars(tag: str, value: float | None, about: str) -> list[Summary.Value]:
+    """A point of a chart, or nothing where nothing was measured."""
     if value is None:
         return []
     # a tensor and not a simple_value: of those TensorBoard's reader drops the description
@@ -172,24 +188,26 @@ def _scalar(tag: str, value: float | None, about: str) -> list[Summary.Value]:
     return [Summary.Value(tag=tag, tensor=tensor, metadata=scalar.create_summary_metadata("", about))]
 
 
-def _picture(tag: str, png: bytes) -> Summary.Value:
+def picture(tag: str, png: bytes) -> Summary.Value:
+    """A picture."""
     width, height = Image.open(io.BytesIO(png)).size
     return Summary.Value(
         tag=tag, image=Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=png)
     )
 
 
-def _write(folder: Path, values: list[_Point]) -> None:
+def _write(folder: Path, values: Sequence[Point]) -> None:
     writer = EventFileWriter(str(folder))
     for step, value in values:
         writer.add_event(Event(step=step, wall_time=time.time(), summary=Summary(value=[value])))
     writer.close()
 
 
-def _free(name: str, taken: Container[str]) -> str:
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or the name and a number where it is taken."""
     return next(free for i in count(1) if (free := name if i == 1 else f"{name} {i}") not in taken)
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
     """A name for a folder: letters, digits and a few signs; agent ids and parameters may hold others."""
     return re.sub(r"[^\w=.,+ -]", "-", text).strip(". ")[:200]

@@ -7,21 +7,43 @@ import queue
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, WorkerDied, one_line
+from rlattack.errors import InvalidInput, RlattackError, WorkerDied, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.rollout import Episode, Rollout
+from rlattack.evaluation.slots import Take
 from rlattack.policies import LoadedAgent, load_policy
 
-__all__ = ["Effort", "Shape", "cores", "play_cells"]
+__all__ = ["Effort", "Job", "Shape", "blaming", "cores", "play_cells", "share"]
+
+
+class Job(Protocol):
+    """What is shared out: a cell, of whatever kind."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+
+    @property
+    def episodes(self) -> int:
+        """How many are to be played."""
+
+    @property
+    def envs(self) -> int:
+        """How many are played at once."""
+
+
+C = TypeVar("C", bound=Job)
+E = TypeVar("E")
+Play = Callable[[C, Take], Iterator[E]]
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,12 @@ class Tickets(Protocol):
 class _Counters:
     """Tickets over shared memory, or a plain list for one worker."""
 
-    def __init__(self, taken: Any, cells: list[Cell], lock: AbstractContextManager[Any]) -> None:
+    def __init__(self, taken: Any, cells: Sequence[Job], lock: AbstractContextManager[Any]) -> None:
         self._taken, self._cells, self._lock = taken, cells, lock
         self._first = [0, *itertools.accumulate(cell.envs for cell in cells)]
 
     @staticmethod
-    def size(cells: list[Cell]) -> int:
+    def size(cells: Sequence[Job]) -> int:
         """How many counters it takes: one a cell and slot."""
         return sum(cell.envs for cell in cells)
 
@@ -104,19 +126,32 @@ def play_cells(cells: list[Cell], shape: Shape, workers: int, clips: Path) -> It
         RlattackError: What a worker met that is the input's fault.
         WorkerDied: A worker process was ended from outside.
     """
+    return share(cells, partial(_play, shape=shape, clips=clips), workers)
+
+
+def share(cells: Sequence[C], play: Play[C, E], workers: int) -> Iterator[E | Effort]:
+    """Shares the episodes of cells out among processes; yields them as they end, in an order that does not matter.
+
+    Args:
+        cells: What to play.
+        play: Plays the episodes of one cell that it is given; another process must be able to import it.
+        workers: Processes; 1 plays in this one.
+
+    Raises:
+        RlattackError: See `play_cells`.
+    """
     if not cells:
         return
     if workers == 1:
         torch.set_num_threads(1)
         lock = multiprocessing.get_context("spawn").Lock()
-        yield from _work(cells, shape, _Counters([0] * _Counters.size(cells), cells, lock), clips)
+        yield from _work(cells, play, _Counters([0] * _Counters.size(cells), cells, lock))
         return
     context = multiprocessing.get_context("spawn")
     counters = _Counters(context.Array("q", _Counters.size(cells), lock=False), cells, context.Lock())
     results: Any = context.Queue()
     processes = [
-        context.Process(target=_worker, args=(cells, shape, counters, clips, results), daemon=True)
-        for _ in range(workers)
+        context.Process(target=_worker, args=(cells, play, counters, results), daemon=True) for _ in range(workers)
     ]
     for process in processes:
         process.start()
@@ -129,7 +164,7 @@ def play_cells(cells: list[Cell], shape: Shape, workers: int, clips: Path) -> It
             process.join()
 
 
-def _collect(results: Any, processes: list[Any]) -> Iterator[Episode | Effort]:
+def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
     running = len(processes)
     while running:
         try:
@@ -149,12 +184,12 @@ def _collect(results: Any, processes: list[Any]) -> Iterator[Episode | Effort]:
             yield item
 
 
-def _worker(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path, results: Any) -> None:
+def _worker(cells: Sequence[C], play: Play[C, E], tickets: Tickets, results: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     torch.set_num_threads(1)
     parent = os.getppid()
     try:
-        for item in _work(cells, shape, tickets, clips):
+        for item in _work(cells, play, tickets):
             results.put(item)
             if os.getppid() != parent:  # the parent was killed
                 return
@@ -165,29 +200,32 @@ def _worker(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path, resu
         results.put(RuntimeError(traceback.format_exc()))
 
 
-def _work(cells: list[Cell], shape: Shape, tickets: Tickets, clips: Path) -> Iterator[Episode | Effort]:
+def _work(cells: Sequence[C], play: Play[C, E], tickets: Tickets) -> Iterator[E | Effort]:
     while (index := tickets.next_cell()) is not None:
-        cell = cells[index]
-        victim = _load(cell.victim, shape).policy
-        crafted_on = victim if cell.surrogate is None else _load(cell.surrogate, shape).policy
         begun, played = time.perf_counter(), 0
-        rollout = Rollout(cell, victim, crafted_on, partial(tickets.take, index))
-        for episode in _blaming(rollout.episodes(), cell):
+        for episode in play(cells[index], partial(tickets.take, index)):
             played += 1
             yield episode
-        if rollout.recorder is not None:
-            rollout.recorder.save(clips / f"{cell.key}.npz")
-        yield Effort(cell.key, played, time.perf_counter() - begun)
+        yield Effort(cells[index].key, played, time.perf_counter() - begun)
 
 
-def _blaming(episodes: Iterator[Episode], cell: Cell) -> Iterator[Episode]:
+def _play(cell: Cell, take: Take, *, shape: Shape, clips: Path) -> Iterator[Episode]:
+    victim = _load(cell.victim, shape).policy
+    crafted_on = victim if cell.surrogate is None else _load(cell.surrogate, shape).policy
+    rollout = Rollout(cell, victim, crafted_on, take)
+    yield from blaming(rollout.episodes(), (cell.victim, cell.surrogate))
+    if rollout.recorder is not None:
+        rollout.recorder.save(clips / f"{cell.key}.npz")
+
+
+def blaming(episodes: Iterator[E], agents: Iterable[AgentRef | None]) -> Iterator[E]:
     """Makes one line of what goes wrong in a user's own module."""
     try:
         yield from episodes
     except (RlattackError, GeneratorExit):
         raise
     except Exception as error:
-        own = [ref.spec for ref in (cell.victim, cell.surrogate) if ref is not None and ref.foreign]
+        own = [ref.spec for ref in agents if ref is not None and ref.foreign]
         if not own:
             raise
         raise InvalidInput(f"{' or '.join(own)}: fails in play: {type(error).__name__}: {one_line(error)}") from error
@@ -196,6 +234,5 @@ def _blaming(episodes: Iterator[Episode], cell: Cell) -> Iterator[Episode]:
 @lru_cache(maxsize=4)
 def _load(ref: AgentRef, shape: Shape) -> LoadedAgent:
     agent = load_policy(ref.spec, observation=shape.observation, actions=shape.actions, trust=ref.trust)
-    if agent.identity != ref.identity:
-        raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run the command again")
+    ref.check(agent.identity)
     return agent

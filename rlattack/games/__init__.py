@@ -10,6 +10,7 @@ from rlattack.games.find import find_game, list_games, make_game, with_variant
 from rlattack.games.training import training_env
 
 if TYPE_CHECKING:
+    from rlattack.games.mujoco.parallel import parallel_env
     from rlattack.games.wrappers import AttackObservation
 
 __all__ = [
@@ -20,14 +21,18 @@ __all__ = [
     "find_game",
     "list_games",
     "make_game",
+    "parallel_env",
     "rom_sha256",
     "training_env",
     "with_variant",
 ]
 
 
+_LAZY = {"AttackObservation": "rlattack.games.wrappers", "parallel_env": "rlattack.games.mujoco.parallel"}
+
+
 def __getattr__(name: str) -> object:
-    """Imports the wrappers when they are first used: they need torch."""
-    if name == "AttackObservation":
-        return importlib.import_module("rlattack.games.wrappers").AttackObservation
+    """Imports what needs torch, or MuJoCo, when it is first used."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'rlattack.games' has no attribute {name!r}")

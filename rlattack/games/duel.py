@@ -9,7 +9,7 @@ from gymnasium import Space
 
 from rlattack.games.batch import BoolArray, FloatArray, IntArray
 
-__all__ = ["MASKS", "NOBODY", "DuelGame", "DuelStep", "Mask", "Masks", "Sight"]
+__all__ = ["MASKS", "NOBODY", "WAIT", "DuelGame", "DuelStep", "Mask", "Masks", "Sight"]
 
 Mask = Literal["initial", "zero", "noise"]
 """How the other player is hidden from a seat (Gleave et al. 2019): as at the scene's start, all zero, or noised."""
@@ -19,6 +19,8 @@ Masks = Mapping[int, Mask]
 
 NOBODY = -1
 """In place of the winner's seat: a tie, or a game that goes on."""
+WAIT = -1
+"""In place of an action, in games of turns: the slot stays as it is, and earns nothing."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class DuelGame(Protocol):
         """Starts new episodes in the slots of `mask` with `seeds` (one a set slot); the other slots stay."""
 
     def step(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> DuelStep:
-        """Plays one action a seat and slot, each of shape (slots, *action)."""
+        """Plays one action a seat and slot, each of shape (slots, *action); in games of turns, slots can WAIT."""
 
     def close(self) -> None:
         """Frees what the game holds."""

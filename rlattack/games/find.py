@@ -14,6 +14,7 @@ from rlattack.games.batch import BatchedGame
 from rlattack.games.card import DUELS, SCHEMA, AtariOptions, GameCard, parse_card
 from rlattack.games.duel import DuelGame, Masks
 from rlattack.games.gymnasium_games import GymnasiumBatch, gymnasium_ids
+from rlattack.games.pettingzoo_games import PettingZooDuel, pettingzoo_ids
 from rlattack.games.table import parse_table
 
 __all__ = ["GameRow", "find_game", "game_of", "list_games", "make_duel", "make_game", "with_variant"]
@@ -23,21 +24,24 @@ _BATCHES: dict[str, Callable[[GameCard, int], BatchedGame]] = {"atari": AtariBat
 _FAMILIES = (*_BATCHES, *DUELS)
 _NEEDS_ALE = 'needs ale-py: pip install "rlattack[atari]"'
 _NEEDS_MUJOCO = 'needs mujoco: pip install "rlattack[mujoco]"'
+_NEEDS_PETTINGZOO = 'needs pettingzoo: pip install "rlattack[pettingzoo]"'
 
 
 def find_game(name: str) -> GameCard:
-    """Returns the card of `atari/<name>` or `gymnasium/<env id>`; games without one get the defaults and no win rule.
+    """Returns the card of a game; those of Atari, Gymnasium and PettingZoo need none, and have then no win rule.
 
     Raises:
         UnknownName: No such game; the message names the closest one.
         ContentError: Its card does not hold what it must.
         InvalidInput: An Atari ROM that would end the process.
-        MissingExtra: An Atari game without a card, and ale-py is not installed.
+        MissingExtra: An Atari game without a card needs ale-py, a PettingZoo game pettingzoo.
     """
     found = find_card("envs", "*.toml", SCHEMA, name)
     card = _parse(name, *found) if found else _without_card(name)
     if card.family == "gymnasium" and (env := name.removeprefix("gymnasium/")) not in gymnasium_ids():
         raise UnknownName(f"no Gymnasium environment {env!r} is registered{_hint(name)}")
+    if card.family == "pettingzoo" and (env := name.removeprefix("pettingzoo/")) not in pettingzoo_ids():
+        raise UnknownName(f"no PettingZoo game {env!r} is registered{_hint(name)}")
     return card
 
 
@@ -70,6 +74,10 @@ def make_duel(card: GameCard, slots: int, *, threads: int = 1, masks: Masks | No
     """
     if min(slots, threads) < 1:
         raise InvalidInput(f"game {card.id}: expected at least 1 slot and 1 thread, got {slots} and {threads}")
+    if card.family == "pettingzoo":
+        if masks:
+            raise InvalidInput(f"game {card.id}: only MuJoCo games can hide the other player from a seat")
+        return PettingZooDuel(card, slots)
     if card.mujoco is None:
         raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
     try:
@@ -117,11 +125,15 @@ def list_games() -> list[GameRow]:
 
     Returns:
         Rows with `id`, `title`, `win` (rule or None), `win_score`, `actions`, `sticky`, `card` (whether it has one) and
-        `note` (what is missing to play it; mostly ""). Gymnasium environments without a card are not listed.
+        `note` (what is missing to play it; mostly ""). Gymnasium's and PettingZoo's without a card are not listed.
     """
     rows: dict[str, GameRow] = {}
     roms, note = _roms()
-    missing = {"atari": note, "mujoco": "" if importlib.util.find_spec("mujoco") else _NEEDS_MUJOCO}
+    missing = {
+        "atari": note,
+        "mujoco": "" if importlib.util.find_spec("mujoco") else _NEEDS_MUJOCO,
+        "pettingzoo": "" if importlib.util.find_spec("pettingzoo") else _NEEDS_PETTINGZOO,
+    }
     for name, path, table in iterate_cards("envs", "*.toml", SCHEMA):
         try:
             rows[name] = _row(_parse(name, path, table), True, missing)
@@ -152,7 +164,7 @@ def _without_card(name: str) -> GameCard:
         if path.is_file():
             raise ContentError(f"{path}: not a game card: expected readable TOML with schema = {SCHEMA!r}")
     family, _, rest = name.partition("/")
-    if family not in _BATCHES or (family == "atari" and rest not in (*CRASHING, *atari_roms())):
+    if family not in (*_BATCHES, "pettingzoo") or (family == "atari" and rest not in (*CRASHING, *atari_roms())):
         raise UnknownName(f"no game {name!r}{_hint(name)}; `rlattack list games` shows all")
     if family == "atari":
         check_rom(rest)
@@ -170,6 +182,9 @@ def _hint(name: str) -> str:
     """Names the game whose last part is closest, whatever stands before it and in any case."""
     names = [*(name for name, _, _ in iterate_cards("envs", "*.toml", SCHEMA)), *_roms()[0]]
     names += [f"gymnasium/{env}" for env in gymnasium_ids()]
+    names += _pettingzoo_names()
+    if name.startswith("pettingzoo/"):  # `pettingzoo/pong` is not one of Atari's own
+        names = [known for known in names if known.startswith("pettingzoo/")]
     names.sort(key=len, reverse=True)  # of equal last parts, the shortest name stays
     tails = {known.rpartition("/")[2].lower(): known for known in names}
     close = difflib.get_close_matches(name.rpartition("/")[2].lower(), tails, n=1)
@@ -182,6 +197,13 @@ def _roms() -> tuple[list[str], str]:
         return [f"atari/{rom}" for rom in atari_roms()], ""
     except MissingExtra:
         return [], _NEEDS_ALE
+
+
+def _pettingzoo_names() -> list[str]:
+    try:
+        return [f"pettingzoo/{env}" for env in pettingzoo_ids()]
+    except MissingExtra:
+        return []
 
 
 _UNREADABLE: GameRow = {"win": None, "win_score": None, "actions": None, "sticky": None, "card": True}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -41,6 +41,11 @@ class Output:
     def greedy(self) -> Tensor:
         """Most likely action, shape (n,), int64; the lowest number among equals."""
         return self.scores.argmax(dim=1)
+
+    def divergence(self, clean: "Output") -> Tensor:
+        """Kullback-Leibler divergence of this distribution from the clean one, KL(clean || this), shape (n,)."""
+        before, now = clean.scores.log_softmax(dim=1), self.scores.log_softmax(dim=1)
+        return (before.exp() * (before - now)).sum(dim=1)
 
     def detach(self) -> "Output":
         """The same without its graph."""
@@ -130,7 +135,17 @@ class ModulePolicy:
         return None if self._state_shape is None else torch.zeros(n, *self._state_shape)
 
 
-def gradient(policy: Policy, obs: Tensor, loss: Loss, state: State) -> tuple[Tensor, Output]:
+class _Detachable(Protocol):
+    def detach(self) -> Self:
+        """The same without its graph."""
+
+
+Out = TypeVar("Out", bound=_Detachable)
+
+
+def gradient(
+    policy: Callable[[Tensor, State], Out], obs: Tensor, loss: Callable[[Out], Tensor], state: State
+) -> tuple[Tensor, Out]:
     """Back-propagates through a differentiable policy to its observation."""
     point = obs.detach().requires_grad_(True)
     with torch.enable_grad():

@@ -1,6 +1,7 @@
 """Gaussian policies of continuous actions: normalised observations, then an MLP or an LSTM, actor and critic apart."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from rlattack.errors import ContentError
+from rlattack.policies.base import Output, Policy, gradient
 
-__all__ = ["GaussianNetwork", "GaussianOutput", "GaussianPolicy", "GaussianSpec"]
+__all__ = ["AnyOutput", "AnyPolicy", "GaussianNetwork", "GaussianOutput", "GaussianPolicy", "GaussianSpec"]
 
 _LARGEST = 100_000
 
@@ -60,6 +62,22 @@ class GaussianOutput:
     values: Tensor
     hidden: Tensor
     state: Tensor | None = None
+
+    @property
+    def greedy(self) -> Tensor:
+        """The most likely action, shape (n, actions)."""
+        return self.mean
+
+    def divergence(self, clean: "GaussianOutput") -> Tensor:
+        """KL(clean || this), shape (n,), of distributions with one deviation (Zhang et al. 2020, sec. 3.3, MAD)."""
+        return ((self.mean - clean.mean) / self.deviation).square().sum(dim=1) / 2
+
+    def detach(self) -> "GaussianOutput":
+        """The same without its graph."""
+        return GaussianOutput(
+            mean=self.mean.detach(), deviation=self.deviation, values=self.values.detach(),
+            hidden=self.hidden.detach(), state=None if self.state is None else self.state.detach(),
+        )  # fmt: skip
 
     def sample(self, normal: Tensor) -> Tensor:
         """Draws actions by standard normal numbers of shape (n, actions)."""
@@ -154,6 +172,17 @@ class GaussianPolicy:
         out: GaussianOutput = self.network(obs, state)
         return out
 
+    def gradient(
+        self, obs: Tensor, loss: Callable[[GaussianOutput], Tensor], state: Tensor | None = None
+    ) -> tuple[Tensor, GaussianOutput]:
+        """Gradient of `loss(output)` with respect to `obs`, same shape, and the (detached) output it came from."""
+        return gradient(self, obs, loss, state)
+
     def initial_state(self, n: int) -> Tensor | None:
         """Recurrent state at the start of n episodes."""
         return self.network.initial_state(n)
+
+
+AnyOutput = Output | GaussianOutput
+AnyPolicy = Policy | GaussianPolicy
+"""Of discrete or of continuous actions."""

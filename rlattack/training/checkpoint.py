@@ -2,12 +2,14 @@
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from rlattack.errors import RefusedFile
@@ -15,9 +17,10 @@ from rlattack.files import write_whole
 from rlattack.policies.archive import read_file
 from rlattack.policies.tensors import repacked
 
-__all__ = ["FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["FILE", "Checkpoint", "load_checkpoint", "running", "save_checkpoint"]
 
 FILE = "checkpoint.pt"
+_PARTS = ("mean", "variance", "count")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +33,16 @@ class Checkpoint:
     """Tensors of the policy, target networks included."""
     optimizer: dict[str, Any]
     """`state_dict()` of its optimiser."""
+    statistics: dict[str, Any] = field(default_factory=dict)
+    """Running means and variances of observations and returns, of a learner that normalises them."""
 
     @classmethod
-    def of(cls, policy: BasePolicy, steps: int) -> "Checkpoint":
+    def of(cls, policy: BasePolicy, steps: int, normal: VecNormalize | None = None) -> "Checkpoint":
         """Takes the tensors of a policy as they are now; they go on changing with it."""
-        return cls(steps=steps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict())
+        return cls(
+            steps=steps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
+            statistics={} if normal is None else _statistics(normal),
+        )  # fmt: skip
 
     def restore(self, policy: BasePolicy, where: str) -> None:
         """Fills a policy and its optimiser, whose settings (learning rate, ...) stay the policy's own.
@@ -61,6 +69,25 @@ class Checkpoint:
         policy.load_state_dict(self.policy)
         policy.optimizer.load_state_dict(optimizer | {"state": state})
 
+    def restore_statistics(self, normal: VecNormalize, where: str) -> None:
+        """Fills running means and variances.
+
+        Args:
+            normal: Around the game of the configuration that the checkpoint is of.
+            where: What messages call the checkpoint.
+
+        Raises:
+            RefusedFile: Statistics that are missing, left over, of another shape, not finite, or negative.
+        """
+        expected = _statistics(normal)
+        for name in sorted(expected.keys() | self.statistics.keys()):
+            _check(self.statistics.get(name), expected.get(name), f"{where}: statistics {name}")
+            if not name.endswith("mean") and self.statistics[name].min() < 0:
+                raise RefusedFile(f"{where}: statistics {name}: values below 0")
+        for prefix, found in running(normal).items():
+            mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
+            found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
+
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes the checkpoint whole: the old one stands until the new one does.
@@ -69,7 +96,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         Unwritable: The folder cannot be written; the old checkpoint still stands.
     """
     buffer = io.BytesIO()
-    torch.save({"steps": checkpoint.steps, "policy": checkpoint.policy, "optimizer": checkpoint.optimizer}, buffer)
+    values = {name: value for name, value in vars(checkpoint).items() if name != "statistics" or value}
+    torch.save(values, buffer)
     write_whole(folder / FILE, buffer.getvalue())
     write_whole(folder / "progress.json", json.dumps({"steps": checkpoint.steps}).encode())
 
@@ -92,9 +120,26 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
         raise RefusedFile(f"{path}: damaged, or more than tensors and numbers{advice}") from error
     kinds = {"steps": int, "policy": dict, "optimizer": dict}
+    if isinstance(values, dict) and "statistics" in values:
+        kinds["statistics"] = dict
     if not isinstance(values, dict) or {key: type(value) for key, value in values.items()} != kinds:
         raise RefusedFile(f"{path}: not a checkpoint of a training run{advice}")
     return Checkpoint(**values)
+
+
+def running(normal: VecNormalize) -> dict[str, RunningMeanStd]:
+    """The running statistics of returns (`return`) and, where they are normalised, of observations (`obs`)."""
+    observations = {"obs": cast(RunningMeanStd, normal.obs_rms)} if normal.norm_obs else {}
+    return observations | {"return": normal.ret_rms}
+
+
+def _statistics(normal: VecNormalize) -> dict[str, Tensor]:
+    """What restores a `VecNormalize`, float64."""
+    return {
+        f"{prefix}_{part}": torch.tensor(value, dtype=torch.float64)
+        for prefix, found in running(normal).items()
+        for part, value in zip(_PARTS, (found.mean, found.var, found.count), strict=True)
+    }
 
 
 def _check(value: object, expected: Tensor | None, what: str) -> None:

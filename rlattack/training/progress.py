@@ -11,12 +11,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-__all__ = ["Progress", "Refill"]
+__all__ = ["Games", "Progress", "Refill", "Weak"]
 
 _POINTS = 1000
 """Of a curve over a whole run, about."""
 _GAMES = 100
 """Whose mean score is a point."""
+_DUELS = 500
+"""Whose outcomes are a point."""
 
 
 class Progress(BaseCallback):
@@ -82,6 +84,67 @@ class Progress(BaseCallback):
             signal.signal(signal.SIGINT, before)
         if self._stop:  # in the last update
             raise KeyboardInterrupt
+
+
+class Weak(Exception):
+    """A learner that wins too little to go on with."""
+
+
+class Games(Progress):
+    """Progress of a learner in a two-player game, with the outcomes of its last 500 games.
+
+    Args:
+        total: See `Progress`, as the next ones.
+        every: See there.
+        save: See there.
+        tell: See there.
+        cut: Steps and win rate: a learner that reaches the steps with a lower one is given up.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        every: int,
+        save: Callable[[], None],
+        tell: Callable[[int], None],
+        cut: tuple[int, float] | None = None,
+    ) -> None:
+        super().__init__(total, every, save, tell)
+        self._cut, self._judged = cut, True
+        self._outcomes: deque[int] = deque(maxlen=_DUELS)
+        self._lengths: deque[int] = deque(maxlen=_DUELS)
+
+    def rate(self, outcome: int) -> float | None:
+        """Share of the last games that were won (1), tied (0), lost (-1); None before the first one."""
+        return self._outcomes.count(outcome) / len(self._outcomes) if self._outcomes else None
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        self._judged = self._cut is None or self.num_timesteps >= self._cut[0]  # then it has passed before
+
+    def _on_rollout_start(self) -> None:
+        super()._on_rollout_start()
+        if self._judged or self._cut is None or self.num_timesteps < self._cut[0] or len(self._outcomes) < _DUELS:
+            return
+        self._judged = True
+        won = self.rate(1)
+        if won is not None and won < self._cut[1]:
+            raise Weak
+
+    def _on_step(self) -> bool:
+        for info in self.locals["infos"]:
+            if "outcome" in info:
+                self._outcomes.append(int(info["outcome"]))
+                self._lengths.append(int(info["episode"]["l"]))
+        return True
+
+    def dump(self) -> None:
+        """Writes one point of every curve."""
+        if self._outcomes:
+            for outcome, name in ((1, "win"), (0, "tie"), (-1, "loss")):
+                self.logger.record(f"adversary/{name}_rate", self._outcomes.count(outcome) / len(self._outcomes))
+            self.logger.record("adversary/episode_length", float(np.mean(self._lengths)))
+        super().dump()
 
 
 class Refill(BaseCallback):

@@ -17,21 +17,21 @@ from rlattack.games.card import GameCard
 from rlattack.games.training import training_env
 from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent
 from rlattack.training.checkpoint import FILE
-from rlattack.training.config import TrainVictim
+from rlattack.training.config import TrainAdversary, TrainVictim
 from rlattack.training.curves import write_points
 from rlattack.training.victim import train_victim, versions
 
-__all__ = ["Session", "ship", "train"]
+__all__ = ["Session", "check_place", "check_run", "open_run", "ship", "train"]
 
-_FREE = ("steps", "checkpoint_every")
-"""What may change when a run goes on: it can be made longer."""
+_FREE = ("steps", "checkpoint_every", "seeds", "cut")
+"""What may change when a run goes on: it can be made longer, and of more seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What one call of `rlattack train victim` does."""
+    """What one call of `rlattack train` does."""
 
-    config: TrainVictim
+    config: TrainVictim | TrainAdversary
     run: Path
     agent: str
     """Id of the agent folder to write, under `./agents`."""
@@ -59,11 +59,12 @@ def train(session: Session, tell: Callable[[int], None]) -> Path:
     """
     torch.set_num_threads(1)
     config = session.config
+    assert isinstance(config, TrainVictim)
     card = with_variant(find_game(config.game), sticky=config.sticky)
-    _check_run(session)
-    _check_place(session)
+    check_run(session)
+    check_place(session)
     env = training_env(card, config.envs)
-    _open(session, card)
+    open_run(session, card)
     agent, network = train_victim(config, card, env, session.run, tell)
     agent = dataclasses.replace(agent, provenance={"command": session.command, **agent.provenance})
     save_agent(session.run / "agent", agent, network)
@@ -75,7 +76,8 @@ def ship(session: Session, score: dict[str, Any]) -> Path:
 
     Args:
         session: What was trained.
-        score: For the card: `mean`, `ci` and how they were come by.
+        score: For the card: `mean` and `ci`, or `win`, `tie` and `loss` with `rate` and `ci`; and how they were come
+            by.
 
     Returns:
         The agent folder.
@@ -88,16 +90,26 @@ def ship(session: Session, score: dict[str, Any]) -> Path:
     try:
         # before the agent: by it a resumed run knows the agent folder as its own
         write_whole(session.run / "score.json", json.dumps(score | {"sha256": agent.sha256}).encode())
-        mean, (low, high) = score["mean"], score["ci"]
-        points = {"return_mean": mean, "return_low": low, "return_high": high}
-        write_points(session.run, {f"evaluation/{name}": value for name, value in points.items()}, steps)
+        write_points(session.run, {f"evaluation/{name}": value for name, value in _points(score).items()}, steps)
         save_agent(session.place, dataclasses.replace(agent, score=score), network)
     except OSError as error:
         raise Unwritable(f"{error}; the trained agent is in {session.run / 'agent'}") from error
     return session.place
 
 
-def _check_run(session: Session) -> None:
+def _points(score: dict[str, Any]) -> dict[str, float]:
+    """A score as points of curves."""
+    if "mean" in score:
+        mean, (low, high) = score["mean"], score["ci"]
+        return {"return_mean": mean, "return_low": low, "return_high": high}
+    (low, high) = score["win"]["ci"]
+    return {f"{name}_rate": score[name]["rate"] for name in ("win", "tie", "loss")} | {
+        "win_rate_low": low,
+        "win_rate_high": high,
+    }
+
+
+def check_run(session: Session) -> None:
     """Refuses a run folder that is not this run's, or not asked to go on."""
     path = session.run / "config.json"
     if not path.is_file():
@@ -110,16 +122,16 @@ def _check_run(session: Session) -> None:
         kept = dict(json.loads(path.read_text(encoding="utf-8"))["training"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
-    for key, value in dataclasses.asdict(session.config).items():
+    for key, value in json.loads(json.dumps(dataclasses.asdict(session.config))).items():  # lists for tuples
         if key not in _FREE and kept.get(key) != value:
             raise RunConflict(
                 f"--run {session.run}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
             )
-    if not session.resume and (session.run / FILE).exists():
+    if not session.resume and [*session.run.glob(FILE), *session.run.glob(f"*/{FILE}")]:
         raise RunConflict(f"--run {session.run}: holds a training run; add --resume to go on, or choose another folder")
 
 
-def _open(session: Session, card: GameCard) -> None:
+def open_run(session: Session, card: GameCard) -> None:
     """Makes the run folder and writes its configuration; a run that goes on may have become longer."""
     content = {
         "schema": "rlattack/training/1",
@@ -134,7 +146,7 @@ def _open(session: Session, card: GameCard) -> None:
         raise Unwritable(f"{session.run}: cannot be written ({error.strerror}); choose another --run") from error
 
 
-def _check_place(session: Session) -> None:
+def check_place(session: Session) -> None:
     """Refuses a place for the agent that cannot be written or belongs to another one, before hours of training."""
     id_ = PurePosixPath(session.agent)
     if id_.is_absolute() or ".." in id_.parts or not id_.parts:

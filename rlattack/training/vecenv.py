@@ -11,8 +11,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from rlattack.errors import InvalidInput
+from rlattack.games.opponent import EmbeddedVectorEnv
 
-__all__ = ["GymnasiumVecEnv"]
+__all__ = ["DuelVecEnv", "GymnasiumVecEnv"]
 
 _LARGEST_SEED = 2**31 - 1
 
@@ -104,6 +105,20 @@ class GymnasiumVecEnv(VecEnv):
         """The environments in a `SyncVectorEnv`; for the C++ one, which shows none, itself for each."""
         copies = getattr(self.env.unwrapped, "envs", None) or [self.env] * self.num_envs
         return [copies[i] for i in self._get_indices(indices)]
+
+
+class DuelVecEnv(GymnasiumVecEnv):
+    """A game with an opponent in it, which says to sb3-contrib's `MaskablePPO` what is legal."""
+
+    env: EmbeddedVectorEnv
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """See `GymnasiumVecEnv`; all masks are asked for at once."""
+        if method_name == "action_masks":
+            return list(self.env.action_masks())
+        return super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
 
 
 def _row(info: dict[str, Any], slot: int) -> dict[str, Any]:

@@ -27,7 +27,10 @@ from rlattack.training.curves import curves
 from rlattack.training.progress import Progress, Refill
 from rlattack.training.vecenv import GymnasiumVecEnv
 
-__all__ = ["export", "train_victim", "versions"]
+__all__ = ["export", "resumed_seed", "train_victim", "versions"]
+
+_ENGINES = {"atari": "ale-py", "mujoco": "mujoco", "pettingzoo": "pettingzoo"}
+"""Packages that play a family's games."""
 
 
 def train_victim(
@@ -51,7 +54,7 @@ def train_victim(
     with closing(env):
         found = load_checkpoint(run)
         done = 0 if found is None else found.steps
-        learner = make_learner(config, VecMonitor(GymnasiumVecEnv(env)), _seed(config.seed, done))
+        learner = make_learner(config, VecMonitor(GymnasiumVecEnv(env)), resumed_seed(config.seed, done))
         if found is not None:
             found.restore(learner.policy, str(run / FILE))
             learner.num_timesteps = done
@@ -83,7 +86,7 @@ def _learn(learner: BaseAlgorithm, config: TrainVictim, card: GameCard, run: Pat
         tell(learner.num_timesteps)
 
 
-def _seed(seed: int, done: int) -> int:
+def resumed_seed(seed: int, done: int) -> int:
     """A resumed run plays other games than it began with: its seed comes from the first one and the steps done."""
     return seed if done == 0 else int(np.random.SeedSequence((seed, done)).generate_state(1)[0] // 4)
 
@@ -118,7 +121,15 @@ def export(learner: BaseAlgorithm, config: TrainVictim, card: GameCard) -> tuple
 def versions(card: GameCard) -> dict[str, str]:
     """Versions of everything that a training on that game depends on."""
     found = {"python": platform.python_version()}
-    for name in ("rlattack", "torch", "numpy", "gymnasium", "stable-baselines3", "sb3-contrib", "ale-py"):
-        if name != "ale-py" or card.family == "atari":
+    for name in (
+        "rlattack",
+        "torch",
+        "numpy",
+        "gymnasium",
+        "stable-baselines3",
+        "sb3-contrib",
+        _ENGINES.get(card.family),
+    ):
+        if name is not None:
             found[name] = importlib.metadata.version(name)
     return found

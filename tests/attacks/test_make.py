@@ -26,7 +26,7 @@ def test_parameters_are_read_by_their_types():
         ("pgd:steps=2.5", InvalidInput, "expected a whole number, got '2.5'"),
         ("pgd:step=big", InvalidInput, "a number"),
         ("pgd:random_start=maybe", InvalidInput, "expected true or false"),
-        ("fgsm:loss=mse", InvalidInput, "expected 'ce' or 'margin', got 'mse'"),
+        ("fgsm:loss=mse", InvalidInput, "expected 'ce' or 'margin' or 'kl' or none, got 'mse'"),
         ("fgsm:target=most", InvalidInput, "got 'most'"),
         ("pgd:steps=0", InvalidInput, "at least 1"),
         ("pgd:steps=2,steps=3", InvalidInput, "expected steps=value once, got 'pgd:steps=2,steps=3'"),

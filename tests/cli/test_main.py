@@ -54,7 +54,7 @@ def refused(capsys, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "{list, attack, train, report, import, perf}"),
+        ((), "{list, attack, duel, train, report, import, perf}"),
         (("atack",), "atack"),
         (("attack",), "GAME"),
         (("attack", "atari/pong"), "--victim"),

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rlattack.evaluation.seeds import SampledActions, attack_seed, game_seed
+from rlattack.evaluation.seeds import SampledActions, attack_seed, game_seed, seat_seed
 
 
 def test_game_seeds_are_those_that_the_emulator_takes_and_differ():
@@ -12,6 +12,11 @@ def test_game_seeds_are_those_that_the_emulator_takes_and_differ():
 
 def test_game_and_attack_draw_from_different_branches():
     assert attack_seed(3, 5).generate_state(1)[0] >> 1 != game_seed(3, 5)
+
+
+def test_the_seats_of_an_episode_draw_from_branches_of_their_own():
+    branches = [attack_seed(3, 5), *(seat_seed(3, episode, seat) for episode in (5, 6) for seat in (0, 1))]
+    assert len({int(branch.generate_state(1)[0]) for branch in branches}) == 5
 
 
 def test_sampled_actions_depend_on_the_episode_and_not_on_its_slot():

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import mujoco
-import mujoco.batch
 import numpy as np
 import numpy.typing as npt
 from gymnasium import Space
@@ -11,23 +9,28 @@ from gymnasium.spaces import Box
 
 from rlattack.errors import InvalidInput
 from rlattack.games.batch import BoolArray, FloatArray, IntArray, check_seeds
-from rlattack.games.duel import MASKS, NOBODY, DuelStep, Mask, Masks, Sight
+from rlattack.games.duel import MASKS, NOBODY, DuelStep, Masks, Sight
 from rlattack.games.mujoco.card import Kick, MujocoCard, Sumo
-from rlattack.games.mujoco.observe import State, observe
+from rlattack.games.mujoco.engine import mujoco
+from rlattack.games.mujoco.observe import bind, observe
 from rlattack.games.mujoco.rules import ENDINGS, Seen, judge
-from rlattack.games.mujoco.scene import build, seat
+from rlattack.games.mujoco.scene import build
 
 __all__ = ["MujocoDuel"]
 
 _UNSTABLE = ENDINGS.index("unstable")
 _TIME = ENDINGS.index("time")
+_LATE = 1e6
+"""Seconds to which clocks are set: the engine starts a diverged scene anew, at 0, and says nothing. Forbidding it that
+would cost seconds, since a state of NaN touches itself everywhere."""
 
 
 class MujocoDuel:
     """One of the six games of Bansal et al. 2018, or a variant of it.
 
     A control step is `frame_skip` substeps; contact forces are those of the start of the last one, other derived
-    quantities those of its last Runge-Kutta stage, as the agents of 2018 saw them.
+    quantities those of its last Runge-Kutta stage, as the agents of 2018 saw them. A touch is one at the start of the
+    last substep. A scene that diverges ends its episode as `unstable`, and shows its start until it is reset.
 
     Args:
         card: Its numbers.
@@ -38,6 +41,7 @@ class MujocoDuel:
 
     Raises:
         InvalidInput: A seat or a way of hiding that there is none of.
+        ContentError: A scene that cannot be built.
     """
 
     endings: tuple[str, ...] = ENDINGS
@@ -50,128 +54,136 @@ class MujocoDuel:
         self.model = build(card.scene, card.rules)
         mujoco.set_mju_user_warning(lambda text: None)  # told by the step; else in a file in the working folder
         self._batch = mujoco.batch.Batch(self.model, slots, nthread=threads)
-        self._masks = dict(masks or {})
-        self._bind()
-        low, high = self.model.actuator_ctrlrange[: self._actuators].T.astype(np.float32)
-        self._low, self._high = low, high
+        self._state = bind(self.model, self._batch)
+        self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
+        self._touch, self._ctrl = self._batch.bind("sensordata"), self._batch.bind("ctrl")
+        self._time = self._batch.bind("time")
+        if isinstance(card.rules, Sumo):
+            self._arena = self._batch.expand("geom_size")[:, self.model.geom("arena").id]
+        self._radius = np.full(slots, card.rules.radius[1] if isinstance(card.rules, Sumo) else np.inf)
         self._elapsed = np.zeros(slots, dtype=np.int64)
-        self._radius = np.full(slots, self._arena[:, 0] if isinstance(card.rules, Sumo) else np.inf)
         self._touched = np.zeros(slots, dtype=np.bool_)
-        self._com = np.zeros((2, slots))
-        self._streams = [np.random.default_rng(0) for _ in range(slots)]
-        self._noise = np.zeros((slots, self._nq))
+        self._masks = dict(masks or {})
+        self._noise = _Noise(self._state.qpos.shape, card.scene.max_steps) if "noise" in self._masks.values() else None
         self._batch.forward()
-        width = self._observe().shape[2]
-        self.observation_spaces: tuple[Space[Any], Space[Any]] = (Box(-np.inf, np.inf, (width,), np.float32),) * 2
-        self.action_spaces: tuple[Space[Any], Space[Any]] = (Box(low, high, dtype=np.float32),) * 2
+        (_, _, width), half = self._observe().shape, self.model.nu // 2
+        low, high = self.model.actuator_ctrlrange[:half].T.astype(np.float32)
+        self._low, self._high = low, high
+        self.observation_spaces: tuple[Space[Any], Space[Any]] = (
+            Box(-np.inf, np.inf, (width,), np.float32),
+            Box(-np.inf, np.inf, (width,), np.float32),
+        )
+        self.action_spaces: tuple[Space[Any], Space[Any]] = (Box(low, high), Box(low, high))
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> Sight:
         """See `DuelGame.reset`."""
         seeds = check_seeds(mask, seeds)
         if len(ids := np.flatnonzero(mask)):
             self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
-            for slot, number in zip(ids, seeds, strict=True):
-                self._place(int(slot), np.random.default_rng(number))
-                self._streams[slot] = np.random.default_rng((number, 1))
-                self._noise[slot] = self._streams[slot].standard_normal(self._nq)
+            for slot, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
+                self._place(slot, np.random.default_rng(seed))
+                if self._noise is not None:
+                    self._noise.restart(slot, np.random.default_rng((seed, 1)))
             self._batch.forward(ids)
             self._elapsed[ids] = 0
             self._touched[ids] = isinstance(self.card.rules, Sumo) and self.card.rules.auto_contact
-            self._com[:, ids] = self._centres()[:, ids]
         return self._sight()
 
     def step(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> DuelStep:
-        """Plays one action a seat and slot, each (slots, actuators) as the networks give them; the engine clamps."""
-        raw = np.stack(actions).astype(np.float64)
-        self._batch.ctrl[:] = np.concatenate([*raw], axis=1)
-        self._batch.step(nstep=self.card.scene.frame_skip)
-        self._elapsed += 1
-        if "noise" in self._masks.values():
-            self._noise = np.stack([stream.standard_normal(self._nq) for stream in self._streams])
-        broken = ~(
-            (np.abs(self._qpos) < mujoco.mjMAXVAL).all(axis=1) & (np.abs(self._qvel) < mujoco.mjMAXVAL).all(axis=1)
-        )
-        if broken.any():  # what is shown of it must be finite
-            self._batch.reset(np.flatnonzero(broken))
-        verdict = judge(self.card.rules, self.card.reward, self._seen(raw))
+        """Plays one action a seat and slot, each (slots, actuators) as the networks give them; they are clipped.
+
+        Raises:
+            InvalidInput: Actions of another shape, or that are not finite: idle slots take any that are.
+        """
+        raw = self._checked(actions)
+        clipped = np.clip(raw, self._low, self._high)
+        self._ctrl[:] = clipped.swapaxes(0, 1).reshape(self.slots, -1)
+        before = self._state.com.copy()
+        broken = self._advance()
+        verdict = judge(self.card.rules, self.card.reward, self._seen(raw, clipped, before))
         ending = np.where(broken, _UNSTABLE, verdict.ending)
-        alive = ~broken
-        sparse = verdict.sparse * alive
         truncated = broken | ((ending == _TIME) & self.card.cut)
+        sparse = np.where(broken, 0.0, verdict.sparse)
         return DuelStep(
-            sight=self._sight(), rewards=sparse + verdict.dense * alive, sparse=sparse,
+            sight=self._sight(), rewards=sparse + np.where(broken, 0.0, verdict.dense), sparse=sparse,
             terminated=(ending > 0) & ~truncated, truncated=truncated,
             winner=np.where(broken, NOBODY, verdict.winner), ending=ending,
         )  # fmt: skip
 
+    def show(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Writes where everything of a slot stands into a copy of `model` and its data, to draw it.
+
+        Raises:
+            InvalidInput: No such slot.
+        """
+        if not 0 <= slot < self.slots:
+            raise InvalidInput(f"slot: expected 0 to {self.slots - 1}, got {slot}")
+        self._batch.get_model(slot, model)
+        self._batch.get_data(slot, data)
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_camlight(model, data)
+
     def close(self) -> None:
         """Nothing is held."""
 
-    def _bind(self) -> None:
-        """Finds what belongs to each player in the arrays of the batch, and takes live views of them."""
-        model, batch = self.model, self._batch
-        first, second = (model.body(seat(number) + "torso").id for number in (0, 1))
-        bodies = second - first
-        self._ball = 7 if isinstance(self.card.rules, Kick) else 0
-        self._nq, self._nv = (model.nq - self._ball) // 2, (model.nv - max(self._ball - 1, 0)) // 2
-        self._bodies, self._torsos, self._actuators = slice(first, first + 2 * bodies), [first, second], model.nu // 2
-        self._qpos, self._qvel = batch.qpos, batch.qvel
-        self._cinert, self._cvel, self._forces = batch.bind("cinert"), batch.bind("cvel"), batch.bind("cfrc_ext")
-        self._xmat, self._subtree, self._driven = (
-            batch.bind("xmat"),
-            batch.bind("subtree_com"),
-            batch.bind("qfrc_actuator"),
-        )
-        self._touch = batch.bind("sensordata")
-        if isinstance(self.card.rules, Sumo):
-            self._arena = batch.expand("geom_size")[:, model.geom("arena").id]
+    def _checked(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> FloatArray:
+        """Actions of both seats, shape (2, slots, actuators)."""
+        shape = (self.slots, len(self._low))
+        for seat, given in zip(self.seats, actions, strict=True):
+            if np.shape(given) != shape:
+                raise InvalidInput(f"actions of the {seat}: expected shape {shape}, got {np.shape(given)}")
+        raw = np.stack(actions).astype(np.float64)
+        if not np.isfinite(raw).all():  # the engine would take them for zeros, and say nothing
+            first = tuple(np.argwhere(~np.isfinite(raw))[0])
+            raise InvalidInput(f"actions of the {self.seats[first[0]]}: expected finite numbers, got {raw[first]}")
+        return raw
 
-    def _players(self, rows: npt.NDArray[Any], skip: int = 0) -> FloatArray:
-        """(slots, 2 n) to (2, slots, n), without the ball's entries."""
-        return rows[:, skip:].reshape(self.slots, 2, -1).swapaxes(0, 1)
-
-    def _by_body(self, rows: npt.NDArray[Any]) -> FloatArray:
-        """(slots, all bodies, k) to (2, slots, bodies * k)."""
-        return rows[:, self._bodies].reshape(self.slots, 2, -1).swapaxes(0, 1)
-
-    def _centres(self) -> FloatArray:
-        centres: FloatArray = self._subtree[:, self._torsos, 0].T
-        return centres
+    def _advance(self) -> BoolArray:
+        """Steps all scenes; returns which of them broke down, shape (slots,), after setting those to their start."""
+        broken = np.zeros(self.slots, dtype=np.bool_)
+        self._time[:] = _LATE
+        try:
+            self._batch.step(nstep=self.card.scene.frame_skip)
+        except mujoco.batch.SimulationError as error:
+            broken[error.ids] = True
+        self._elapsed += 1
+        broken |= self._time < _LATE
+        for numbers in (self._qpos, self._qvel):
+            broken |= ~(np.abs(numbers).max(axis=1) < mujoco.mjMAXVAL)  # so that NaN counts
+        if broken.any():  # what is shown must be finite
+            self._batch.reset(np.flatnonzero(broken))
+        return broken
 
     def _place(self, slot: int, rng: np.random.Generator) -> None:
         """Noise on everything, then the players' places where the rules draw them."""
         reset, rules, model = self.card.reset, self.card.rules, self.model
         qpos = model.qpos0 + rng.uniform(-reset.position, reset.position, model.nq)
         qvel = reset.velocity * rng.standard_normal(model.nv)
-        players = qpos[self._ball :].reshape(2, -1)
+        ball = 7 if isinstance(rules, Kick) else 0
+        players = qpos[ball:].reshape(2, -1)
         if isinstance(rules, Sumo):
-            self._radius[slot] = self._arena[slot, 0] = radius = rng.uniform(rules.radius[0], rules.radius[1])
+            self._radius[slot] = self._arena[slot, 0] = radius = rng.uniform(*rules.radius)
             players[:, :2] = _in_arena(rules, radius, rng)
         if isinstance(rules, Kick):
-            for row, place in zip(
-                (players[0], players[1], qpos), (rules.kicker_place, rules.keeper_place, rules.ball_place), strict=True
-            ):
+            places = (rules.kicker_place, rules.keeper_place, rules.ball_place)
+            for row, place in zip((*players, qpos), places, strict=True):
                 row[:2] = rng.uniform(place[0::2], place[1::2])
             qpos[2] = rules.ball_height
             if qvel[0] < 0:
                 qvel[:3] = rules.roll
-        # 1.31 made the noisy quaternions unit ones
-        for free in (*([qpos] if self._ball else []), *players):
+        for free in (players[0], players[1], qpos[:ball]):  # 1.31 made the noisy quaternions unit ones
             free[3:7] /= np.linalg.norm(free[3:7])
         self._qpos[slot], self._qvel[slot] = qpos, qvel
 
-    def _seen(self, raw: FloatArray) -> Seen:
+    def _seen(self, raw: FloatArray, clipped: FloatArray, before: FloatArray) -> Seen:
+        state = self._state
         if isinstance(self.card.rules, Sumo | Kick):  # within the margin is not yet a touch
             found, distance = self._touch[:, -2], self._touch[:, -1]
             self._touched |= (found > 0) & (distance < 0)
-        before, self._com = self._com, self._centres().copy()
-        ball = (
-            np.concatenate([self._qpos[:, :3], self._qvel[:, :3]], axis=1) if self._ball else np.empty((self.slots, 0))
-        )
         return Seen(
-            torso=self._players(self._qpos, self._ball)[..., :3], com=self._com, com_before=before, actions=raw,
-            clipped=np.clip(raw, self._low, self._high), forces=self._by_body(self._forces), elapsed=self._elapsed,
-            last=self._elapsed >= self.card.scene.max_steps, touched=self._touched, radius=self._radius, ball=ball,
+            torso=state.qpos[..., :3], com=state.com, com_before=before, actions=raw, clipped=clipped,
+            forces=state.forces, last=self._elapsed >= self.card.scene.max_steps, touched=self._touched,
+            radius=self._radius, ball=state.ball, ball_velocity=state.ball_velocity,
         )  # fmt: skip
 
     def _sight(self) -> Sight:
@@ -179,30 +191,47 @@ class MujocoDuel:
         return Sight((obs[0], obs[1]), np.ones((2, self.slots), dtype=np.bool_))
 
     def _observe(self) -> FloatArray:
-        skip = max(self._ball - 1, 0)
-        qpos = self._players(self._qpos, self._ball)
-        state = State(
-            qpos=qpos, qvel=self._players(self._qvel, skip), cinert=self._by_body(self._cinert),
-            cvel=self._by_body(self._cvel), qfrc_actuator=self._players(self._driven, skip),
-            forces=self._by_body(self._forces), turn=self._xmat[:, self._torsos].swapaxes(0, 1), radius=self._radius,
-            ball=self._qpos[:, :3] if self._ball else np.empty((self.slots, 0)),
-            left=self.card.scene.max_steps - self._elapsed,
-        )  # fmt: skip
-        other = qpos[::-1]
-        if self._masks:
-            other = other.copy()
-            for number, mask in self._masks.items():
-                other[number] = self._hidden(mask, other[number], 1 - number)
-        return observe(self.card.scene.body, self.card.rules, state, other)
+        left = self.card.scene.max_steps - self._elapsed
+        return observe(self.card.scene.body, self.card.rules, self._state, self._other(), self._radius, left)
 
-    def _hidden(self, mask: Mask, shown: FloatArray, player: int) -> FloatArray:
-        """What a masked seat sees of the other player's `qpos`, shape (slots, nq)."""
-        if mask == "zero":
-            return np.zeros_like(shown)
-        if mask == "noise":
-            return shown + self._noise
-        start = self.model.qpos0[self._ball :].reshape(2, -1)[player]
-        return np.broadcast_to(start, shown.shape)
+    def _other(self) -> FloatArray:
+        """`qpos` of the other player as each one sees it, shape (2, slots, nq)."""
+        other = self._state.qpos[::-1]
+        if not self._masks:
+            return other
+        other = other.copy()
+        for number, mask in self._masks.items():
+            if mask == "zero":
+                other[number] = 0.0
+            elif mask == "initial":
+                _, _, width = other.shape
+                other[number] = self.model.qpos0[-width:] if number == 0 else self.model.qpos0[-2 * width : -width]
+            elif self._noise is not None:
+                other[number] += self._noise.at(number, self._elapsed)
+        return other
+
+
+class _Noise:
+    """Normal numbers for all steps of an episode, drawn at its start so that a step needs no loop over slots.
+
+    Args:
+        shape: (2, slots, entries).
+        steps: The most of an episode.
+    """
+
+    def __init__(self, shape: tuple[int, ...], steps: int) -> None:
+        seats, slots, entries = shape
+        self._drawn = np.zeros((slots, seats, steps + 1, entries), dtype=np.float32)
+        self._slots, self._steps = np.arange(slots), steps
+
+    def restart(self, slot: int, rng: np.random.Generator) -> None:
+        """Draws those of a new episode."""
+        rng.standard_normal(dtype=np.float32, out=self._drawn[slot])
+
+    def at(self, seat: int, elapsed: IntArray) -> npt.NDArray[np.float32]:
+        """Those of a seat after so many steps, shape (slots, entries); idle slots keep the last ones."""
+        numbers: npt.NDArray[np.float32] = self._drawn[self._slots, seat, np.minimum(elapsed, self._steps)]
+        return numbers
 
 
 def _in_arena(rules: Sumo, radius: float, rng: np.random.Generator) -> FloatArray:

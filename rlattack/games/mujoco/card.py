@@ -11,6 +11,8 @@ __all__ = ["TABLES", "Goal", "Kick", "MujocoCard", "Pass", "Reset", "Reward", "R
 
 TABLES = ("duel", "scene", "reset", "reward", "rules")
 
+_MOST_SUBSTEPS, _MOST_STEPS = 1000, 100_000
+
 Body = Literal["humanoid", "ant"]
 
 
@@ -39,9 +41,15 @@ class Scene:
         Raises:
             ContentError: A value outside its range.
         """
-        _above_zero(self, "timestep", "frame_skip", "max_steps")
-        if self.margin < 0:
-            raise ContentError(f"margin: expected 0 or more, got {self.margin:g}")
+        _positive(self, "timestep", "frame_skip", "max_steps")
+        _not_negative(self, "margin")
+        if self.frame_skip > _MOST_SUBSTEPS or self.max_steps > _MOST_STEPS:
+            got = f"{self.frame_skip} and {self.max_steps}"
+            raise ContentError(
+                f"frame_skip and max_steps: expected at most {_MOST_SUBSTEPS:,} and {_MOST_STEPS:,}, got {got}"
+            )
+        if min(self.start[2::3]) <= 0:
+            raise ContentError(f"start: expected [x, y, z, x, y, z] above the floor, got {list(self.start)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +63,7 @@ class Reset:
 
     def __post_init__(self) -> None:
         """Checks ranges."""
-        for name in ("position", "velocity"):
-            if getattr(self, name) < 0:
-                raise ContentError(f"{name}: expected 0 or more, got {getattr(self, name):g}")
+        _not_negative(self, "position", "velocity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +91,10 @@ class Reward:
 
     def __post_init__(self) -> None:
         """Checks ranges."""
-        _above_zero(self, "progress_time")
+        _positive(self, "progress_time")
+        _not_negative(
+            self, "goal", "progress", "control", "contact", "contact_clip", "contact_most", "alive", "alive_height"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +109,11 @@ class Goal:
     distance: float
     """Times the distance to the line, a cost."""
 
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        _positive(self, "line")
+        _not_negative(self, "fallen", "distance")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
@@ -108,8 +122,13 @@ class Pass:
     rules: ClassVar[str] = "you-shall-not-pass"
     line: float
     fallen: float
-    """Height of the runner's torso at which it has lost."""
+    """Height of the runner's torso at which it has lost, and the blocker without the prize."""
     distance: float
+
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        _positive(self, "line")
+        _not_negative(self, "fallen", "distance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +149,16 @@ class Sumo:
 
     def __post_init__(self) -> None:
         """Checks ranges."""
+        _positive(self, "height")
+        _not_negative(self, "fallen", "gap")
         if not 0 < self.radius[0] <= self.radius[1]:
             raise ContentError(f"radius: expected [smallest, largest] above 0, got {list(self.radius)}")
-        if self.gap + self.gap + self.radius[0] / 2 >= self.radius[0]:
-            raise ContentError(f"gap: {self.gap:g} leaves no place in a radius of {self.radius[0]:g}")
+        if 2 * self.gap + self.radius[0] / 2 >= self.radius[0]:
+            most = self.radius[0] / 4
+            raise ContentError(
+                f"gap: expected less than a quarter of the smallest radius, {most:g}, or there is no place "
+                f"for the players, got {self.gap:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +192,22 @@ class Kick:
     """Speed along each axis given to a ball that would roll back."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
+        """Checks ranges, and that a game is not over as it starts."""
+        _positive(self, "line", "post", "foul")
+        _not_negative(self, "stopped", "touch", "standing", "standing_height", "kicker_fallen", "keeper_fallen", "roll")
         for name in ("kicker_place", "keeper_place", "ball_place"):
             low_x, high_x, low_y, high_y = getattr(self, name)
             if low_x > high_x or low_y > high_y:
                 raise ContentError(f"{name}: expected [low x, high x, low y, high y], got {list(getattr(self, name))}")
         if min(self.ball) <= 0:
             raise ContentError(f"ball: expected a radius and a mass above 0, got {list(self.ball)}")
+        if self.ball_height < self.ball[0]:
+            raise ContentError(f"ball_height: expected at least the radius {self.ball[0]:g}, got {self.ball_height:g}")
+        if self.ball_place[1] > self.line:
+            raise ContentError(f"ball_place: expected x up to the line at {self.line:g}, got {self.ball_place[1]:g}")
+        if max(abs(self.line - x) for x in self.keeper_place[:2]) > self.foul:
+            got = list(self.keeper_place[:2])
+            raise ContentError(f"keeper_place: expected x up to {self.foul:g} from the line, got {got}")
 
 
 Rules = Goal | Pass | Sumo | Kick
@@ -189,6 +223,21 @@ class MujocoCard:
     reset: Reset
     reward: Reward
     rules: Rules
+
+    def __post_init__(self) -> None:
+        """Checks that nobody has lost or won before the first step.
+
+        Raises:
+            ContentError: A start below the height, or behind the line, at which the game is over.
+        """
+        for number in (0, 1):
+            x, _, z = self.scene.start[3 * number : 3 * number + 3]
+            seat, down = self.seats[number], _down(self.rules)[number]
+            if z <= down:
+                raise ContentError(f"[scene] start: the {seat} starts at {z:g}, and is down at {down:g} by [rules]")
+            if isinstance(self.rules, Goal | Pass) and abs(x) >= self.rules.line:
+                line = self.rules.line
+                raise ContentError(f"[scene] start: the {seat} starts at {x:g}, behind the line at {line:g} of [rules]")
 
     @property
     def cut(self) -> bool:
@@ -223,16 +272,31 @@ def parse_mujoco(tables: Mapping[str, Any], where: str) -> MujocoCard:
         raise ContentError(f"{where}: [duel] rules: expected one of {', '.join(_RULES)}, got {duel.rules!r}{hint}")
     if len(set(duel.seats)) < 2 or not all(duel.seats):
         raise ContentError(f"{where}: [duel] seats: expected two names, got {list(duel.seats)}")
-    return MujocoCard(
-        seats=duel.seats,
-        scene=parse_table(Scene, tables["scene"], f"{where}: [scene]"),
-        reset=parse_table(Reset, tables["reset"], f"{where}: [reset]"),
-        reward=parse_table(Reward, tables["reward"], f"{where}: [reward]"),
-        rules=parse_table(_RULES[duel.rules], tables["rules"], f"{where}: [rules]"),
-    )
+    kinds: dict[str, type] = {"scene": Scene, "reset": Reset, "reward": Reward, "rules": _RULES[duel.rules]}
+    parts: dict[str, Any] = {
+        name: parse_table(kind, tables[name], f"{where}: [{name}]") for name, kind in kinds.items()
+    }
+    try:
+        return MujocoCard(seats=duel.seats, **parts)
+    except ContentError as error:
+        raise ContentError(f"{where}: {error}") from error
 
 
-def _above_zero(table: object, *names: str) -> None:
+def _down(rules: Rules) -> tuple[float, float]:
+    """Heights of the torsos at which the players are done."""
+    if isinstance(rules, Kick):
+        return rules.kicker_fallen, rules.keeper_fallen
+    ground = rules.height if isinstance(rules, Sumo) else 0.0
+    return ground + rules.fallen, ground + rules.fallen
+
+
+def _positive(table: object, *names: str) -> None:
     for name in names:
         if getattr(table, name) <= 0:
             raise ContentError(f"{name}: expected more than 0, got {getattr(table, name)}")
+
+
+def _not_negative(table: object, *names: str) -> None:
+    for name in names:
+        if getattr(table, name) < 0:
+            raise ContentError(f"{name}: expected 0 or more, got {getattr(table, name)}")

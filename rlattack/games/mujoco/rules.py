@@ -18,6 +18,8 @@ ENDINGS = ("", "goal", "fallen", "out", "time", "stopped", "foul", "unstable")
 """How a game can end, by number."""
 _GOAL, _FALLEN, _OUT, _TIME, _STOPPED, _FOUL = range(1, 7)
 _DIRECTION = np.asarray([[1.0], [-1.0]])
+_SIGN = np.asarray([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
+"""Of what a seat gets for a winner; NOBODY is the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,6 @@ class Seen:
     """Within their range."""
     forces: FloatArray
     """Contact forces, shape (2, slots, 6 * bodies)."""
-    elapsed: IntArray
-    """Control steps so far, this one included, shape (slots,)."""
     last: BoolArray
     """Whether the time is up."""
     touched: BoolArray
@@ -44,7 +44,8 @@ class Seen:
     radius: FloatArray
     """Of the arena, shape (slots,)."""
     ball: FloatArray
-    """x, y, z and velocity, shape (slots, 6); empty without one."""
+    """x, y, z, shape (slots, 3); empty without one."""
+    ball_velocity: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def _sumo(rules: Sumo, reward: Reward, seen: Seen) -> Verdict:
 
 
 def _kick(rules: Kick, reward: Reward, seen: Seen) -> Verdict:
-    x, y, velocity = seen.ball[:, 0], seen.ball[:, 1], seen.ball[:, 3:]
+    x, y, velocity = seen.ball[:, 0], seen.ball[:, 1], seen.ball_velocity
     scored = (x > rules.line) & (np.abs(y) <= rules.post)
     back = (velocity[:, 0] < 0) & (np.linalg.norm(velocity, axis=1) > rules.stopped)
     down = (seen.torso[0, :, 2] < rules.kicker_fallen) & (seen.torso[1, :, 2] <= rules.keeper_fallen)
@@ -133,7 +134,10 @@ def _kick(rules: Kick, reward: Reward, seen: Seen) -> Verdict:
 
 def _first(*conditions: tuple[BoolArray | np.bool_, int]) -> IntArray:
     """The number of the first condition that holds in each slot, or 0."""
-    return np.select([met for met, _ in conditions], [number for _, number in conditions], 0)
+    first: IntArray = np.zeros(np.shape(conditions[0][0]), dtype=np.int64)
+    for met, number in reversed(conditions):
+        first = np.where(met, number, first)
+    return first
 
 
 def _only(met: BoolArray) -> IntArray:
@@ -142,8 +146,8 @@ def _only(met: BoolArray) -> IntArray:
 
 
 def _for_winner(winner: IntArray, goal: float) -> FloatArray:
-    sign: FloatArray = np.where(winner == NOBODY, 0.0, np.where(winner == 0, 1.0, -1.0))
-    return np.stack([sign, -sign]) * goal
+    paid: FloatArray = _SIGN[:, winner] * goal
+    return paid
 
 
 def _costs(reward: Reward, seen: Seen) -> FloatArray:

@@ -7,11 +7,12 @@ import math
 from pathlib import Path
 
 import gymnasium
-import mujoco
 import numpy as np
 
+from rlattack.errors import ContentError, one_line
 from rlattack.games.batch import FloatArray
 from rlattack.games.mujoco.card import Kick, Rules, Scene, Sumo
+from rlattack.games.mujoco.engine import mujoco
 
 __all__ = ["build", "seat"]
 
@@ -21,8 +22,9 @@ _FOUND = 1 << int(mujoco.mjtConDataField.mjCONDATA_FOUND)
 _DISTANCE = 1 << int(mujoco.mjtConDataField.mjCONDATA_DIST)
 _NEAREST = 1
 """Of several contacts a sensor tells the one of least distance."""
-_ARENA = 4.5
-"""Radius at which the arena is compiled: the largest, so that the engine's bounding sphere holds smaller ones."""
+
+_LINE = 4.0
+"""Where the goal lines lie in a game that has none: sumo's scenes kept them, unseen."""
 
 
 def seat(number: int) -> str:
@@ -34,14 +36,15 @@ def build(scene: Scene, rules: Rules) -> mujoco.MjModel:
     """Composes and compiles a scene: floor and goal lines, what the rules need, two players.
 
     Actions of seat 0 come first in `ctrl`, its joints first in `qpos` after the ball's.
+
+    Raises:
+        ContentError: Numbers that the engine does not take.
     """
     spec = mujoco.MjSpec()
     spec.option.timestep = scene.timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_RK4
     spec.option.solver = mujoco.mjtSolver.mjSOL_PGS
     spec.option.iterations = 1000
-    # a scene that diverges must be seen, not silently started anew
-    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     # 1.31 took the larger margin of a pair of geoms, MuJoCo now takes the sum
     margin = scene.margin / 2
     _furnish(spec, rules, margin)
@@ -51,6 +54,16 @@ def build(scene: Scene, rules: Rules) -> mujoco.MjModel:
         torso.pos = scene.start[3 * number : 3 * number + 3]
         torso.quat = (math.cos(half), 0.0, 0.0, math.sin(half))
         spec.attach(player, prefix=seat(number), frame=spec.worldbody.add_frame())
+    _sense(spec, rules)
+    try:
+        return spec.compile()
+    except ValueError as error:
+        raise ContentError(f"[scene]: MuJoCo cannot build it: {one_line(error)}") from error
+
+
+def _sense(spec: mujoco.MjSpec, rules: Rules) -> None:
+    """Adds the sensors; of a touch, found and distance are the last two numbers of all."""
+    body, ball = mujoco.mjtObj.mjOBJ_XBODY, isinstance(rules, Kick)
     # an acceleration sensor makes the engine compute contact forces at the start of the last substep, as 1.31 did
     spec.worldbody.add_site(name="origin")
     spec.add_sensor(
@@ -58,34 +71,33 @@ def build(scene: Scene, rules: Rules) -> mujoco.MjModel:
         objname="origin",
     )  # fmt: skip
     if isinstance(rules, Sumo | Kick):
-        first, second = (
-            ("ball", seat(1) + "torso") if isinstance(rules, Kick) else (seat(0) + "torso", seat(1) + "torso")
-        )
         spec.add_sensor(
-            name="touch", type=mujoco.mjtSensor.mjSENS_CONTACT, objtype=mujoco.mjtObj.mjOBJ_XBODY, objname=first,
-            reftype=mujoco.mjtObj.mjOBJ_XBODY, refname=second, intprm=(_FOUND | _DISTANCE, _NEAREST, 1),
+            name="touch", type=mujoco.mjtSensor.mjSENS_CONTACT, objtype=body,
+            objname="ball" if ball else seat(0) + "torso", reftype=body, refname=seat(1) + "torso",
+            intprm=(_FOUND | _DISTANCE, _NEAREST, 1),
         )  # fmt: skip
-    return spec.compile()
 
 
 def _furnish(spec: mujoco.MjSpec, rules: Rules, margin: float) -> None:
+    """Adds floor, goal lines, arena, ball and goal."""
     world, kinds = spec.worldbody, mujoco.mjtGeom
-    world.add_light(
-        pos=(0, 0, 8), dir=(0, 0, -1), type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, diffuse=(0.8, 0.8, 0.8)
-    )
-    world.add_camera(name="side", pos=(0, -9, 4), xyaxes=(1, 0, 0, 0, 0.4, 1))
+    _light(spec)
     world.add_geom(
         name="floor", type=kinds.mjGEOM_PLANE, size=(20, 20, 0.125), friction=(1, 0.1, 0.1), margin=margin,
-        rgba=(0.8, 0.85, 0.8, 1),
+        material="ground",
     )  # fmt: skip
-    for name, x in (("rightgoal", 4.0), ("leftgoal", -4.0)):
+    shown = 0.0 if isinstance(rules, Sumo) else 1.0
+    line = _LINE if isinstance(rules, Sumo) else rules.line
+    for name, x in (("rightgoal", line), ("leftgoal", -line)):
         world.add_geom(
-            name=name, type=kinds.mjGEOM_CYLINDER, fromto=(x, -5, 0, x, 5, 0), size=(0.03, 0, 0), margin=margin
-        )
+            name=name, type=kinds.mjGEOM_CYLINDER, fromto=(x, -5, 0, x, 5, 0), size=(0.03, 0, 0), margin=margin,
+            rgba=(0.75, 0.55, 0.1, shown),
+        )  # fmt: skip
     if isinstance(rules, Sumo):
         half = rules.height / 2
+        _, largest = rules.radius  # so that the engine's bounding sphere, never computed again, holds smaller ones
         world.add_geom(
-            name="arena", type=kinds.mjGEOM_CYLINDER, size=(_ARENA, half, 0), pos=(0, 0, half), friction=(1, 0.1, 0.1),
+            name="arena", type=kinds.mjGEOM_CYLINDER, size=(largest, half, 0), pos=(0, 0, half), friction=(1, 0.1, 0.1),
             conaffinity=-1, margin=margin, rgba=(0.75, 0.7, 0.55, 1),
         )  # fmt: skip
     if isinstance(rules, Kick):
@@ -97,6 +109,24 @@ def _furnish(spec: mujoco.MjSpec, rules: Rules, margin: float) -> None:
             name="goalpost", type=kinds.mjGEOM_BOX, size=(0.1, rules.post, rules.post), pos=(rules.line + 0.05, 0, 0),
             contype=0, conaffinity=0, rgba=(0.9, 0.9, 0.9, 0.3),
         )  # fmt: skip
+
+
+def _light(spec: mujoco.MjSpec) -> None:
+    """Adds what only pictures show: light, sky, and squares of a metre to see the speed by."""
+    sky, squares = mujoco.mjtTexture.mjTEXTURE_SKYBOX, mujoco.mjtTexture.mjTEXTURE_2D
+    gradient, checker = mujoco.mjtBuiltin.mjBUILTIN_GRADIENT, mujoco.mjtBuiltin.mjBUILTIN_CHECKER
+    spec.add_texture(
+        name="sky", type=sky, builtin=gradient, rgb1=(0.65, 0.75, 0.85), rgb2=(0.35, 0.45, 0.6), width=64, height=384
+    )
+    spec.add_texture(
+        name="squares", type=squares, builtin=checker, rgb1=(0.62, 0.68, 0.62), rgb2=(0.7, 0.76, 0.7), width=128,
+        height=128,
+    )  # fmt: skip
+    ground = spec.add_material(name="ground", texrepeat=(0.5, 0.5), texuniform=True)
+    ground.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "squares"
+    spec.worldbody.add_light(
+        pos=(0, 0, 8), dir=(0.2, 0.3, -1), type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, diffuse=(0.6, 0.6, 0.6)
+    )
 
 
 def _player(scene: Scene, margin: float, colour: tuple[float, ...]) -> mujoco.MjSpec:

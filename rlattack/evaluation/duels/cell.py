@@ -1,0 +1,80 @@
+"""A cell of a duel: a game, who sits where, what is hidden from whom, and a protocol with a seed."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.evaluation.cell import AgentRef, digest
+from rlattack.games.card import ActionMode, GameCard
+from rlattack.games.duel import MASKS, Mask, Masks
+
+__all__ = ["DuelCell", "parse_mask"]
+
+NO_MASK = "none"
+_DEFAULT: Mask = "initial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuelCell:
+    """What is played, and nothing about how fast: equal cells have equal results on one machine."""
+
+    game: GameCard
+    seats: tuple[str, str]
+    """Their names."""
+    players: tuple[AgentRef, AgentRef]
+    """Who holds seat 0 and seat 1."""
+    mask: tuple[int, Mask] | None = None
+    """The seat from which the other player is hidden, and how."""
+    actions: ActionMode
+    seed: int
+    episodes: int
+    envs: int
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that name the cell."""
+        return digest(self.identity)
+
+    @property
+    def label(self) -> str:
+        """Who plays, and what is hidden."""
+        hidden = "" if self.mask is None else f", mask {self.mask_name}"
+        return " - ".join(player.name for player in self.players) + hidden
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that a result depends on; players by their digests."""
+        return dataclasses.asdict(self) | {"players": [player.identity for player in self.players]}
+
+    @property
+    def masks(self) -> Masks | None:
+        """As `make_duel` takes them."""
+        return None if self.mask is None else {self.mask[0]: self.mask[1]}
+
+    @property
+    def mask_name(self) -> str:
+        """As the command line takes it: `runner:initial`, or `none`."""
+        return NO_MASK if self.mask is None else f"{self.seats[self.mask[0]]}:{self.mask[1]}"
+
+
+def parse_mask(text: str, seats: tuple[str, str]) -> tuple[int, Mask] | None:
+    """Reads `SEAT`, `SEAT:MODE` or `none`.
+
+    Args:
+        text: As typed; without a mode the other player stays as at the start of the scene.
+        seats: Names of the game's seats.
+
+    Raises:
+        UnknownName: No such seat.
+        InvalidInput: No such way of hiding.
+    """
+    if text == NO_MASK:
+        return None
+    name, colon, mode = text.partition(":")
+    if name not in seats:
+        raise UnknownName(f"--mask: expected {' or '.join(seats)} or none, got {name!r}{nearest(name, seats)}")
+    mask = next((mask for mask in MASKS if mask == (mode if colon else _DEFAULT)), None)
+    if mask is None:
+        raise InvalidInput(f"--mask {text}: expected {name}:MODE, one of {', '.join(MASKS)}{nearest(mode, MASKS)}")
+    return seats.index(name), mask

@@ -1,0 +1,188 @@
+"""Plays duels: every pair of players, seen and hidden from each other, on the same episodes."""
+
+import dataclasses
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.evaluation.cell import AgentRef
+from rlattack.evaluation.duels.cell import NO_MASK, DuelCell, parse_mask
+from rlattack.evaluation.duels.results import HEAD, duel_result, episode_rows, read_episode
+from rlattack.evaluation.duels.rollout import DuelEpisode, take_seats
+from rlattack.evaluation.evaluate import Done, complete, versions
+from rlattack.evaluation.run import Run, run_name
+from rlattack.evaluation.slots import Take
+from rlattack.evaluation.workers import blaming, share
+from rlattack.games.card import GameCard
+from rlattack.games.find import find_game, make_duel
+from rlattack.policies.player import LoadedPlayer, load_player
+
+__all__ = ["Duel", "DuelPlan", "evaluate_duel", "plan_duel"]
+
+Tell = Callable[[DuelEpisode], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duel:
+    """What to play; everything that results depend on, and how they are laid out."""
+
+    game: str
+    players: tuple[tuple[str, ...], ...]
+    """Candidates of seat 0 and of seat 1: every pair plays."""
+    masks: tuple[str, ...] = (NO_MASK,)
+    """`SEAT`, `SEAT:MODE` or `none`: every pair plays under each."""
+    actions: Literal["card", "sampled", "greedy"] = "card"
+    episodes: int = 100
+    seed: int = 0
+    envs: int = 8
+    trust: bool = False
+    victim: str = ""
+    """The seat whose players are the rows of the table; seat 1 by default."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
+
+        Raises:
+            InvalidInput: A count below 1, a negative seed, or not two seats with a player each.
+        """
+        for name in ("episodes", "envs"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
+        if len(self.players) != 2 or not all(name for names in self.players for name in names or ("",)):
+            got = " ".join(",".join(names) for names in self.players) or "nothing"
+            raise InvalidInput(
+                "--players: expected two, who takes seat 0 and who takes seat 1 (several as A,B: every pair plays), "
+                f"got {got}"
+            )
+
+
+@dataclass(frozen=True)
+class DuelPlan:
+    """The cells of a run of duels with what was learned while checking them."""
+
+    cells: tuple[DuelCell, ...]
+    victim: int
+    """The seat whose players are the rows of the table."""
+    configuration: dict[str, Any]
+    """What a resumed run must share."""
+    circumstances: dict[str, Any]
+    """Versions and hashes."""
+
+
+def plan_duel(config: Duel) -> DuelPlan:
+    """Loads and checks everything, plays nothing.
+
+    Raises:
+        RlattackError: Whatever does not fit, in one line.
+    """
+    card = find_game(config.game)
+    seats, loaded = _sit(config, card)
+    victim = _victim(config.victim, seats)
+    masks = list(dict.fromkeys(parse_mask(text, seats) for text in config.masks or (NO_MASK,)))
+    refs = [
+        [
+            AgentRef(name, player.identity, player.name, config.trust, player.foreign)
+            for name, player in of.items()
+        ]
+        for of in loaded
+    ]  # fmt: skip
+    cells = tuple(
+        DuelCell(
+            game=card, seats=seats, players=(first, second), mask=mask,
+            actions=card.protocol.actions if config.actions == "card" else config.actions,
+            seed=config.seed, episodes=config.episodes, envs=config.envs,
+        )
+        for mask in masks
+        for first in refs[0]
+        for second in refs[1]
+    )  # fmt: skip
+    for mask in masks:
+        make_duel(card, 1, masks=None if mask is None else {mask[0]: mask[1]}).close()
+    found = versions("mujoco", "pettingzoo")
+    compared = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("trust", "victim")}
+    configuration = {
+        "duel": compared,
+        "game": dataclasses.asdict(card),
+        "players": {
+            seat: {name: player.identity for name, player in of.items()}
+            for seat, of in zip(seats, loaded, strict=True)
+        },
+        "versions": found,
+    }  # fmt: skip
+    circumstances = {
+        "seed": config.seed,
+        "players_sha256": {
+            seat: {name: player.sha256 or None for name, player in of.items()}
+            for seat, of in zip(seats, loaded, strict=True)
+        },
+        "cells": [cell.key for cell in cells],
+        "versions": {"python": platform.python_version(), **found},
+    }  # fmt: skip
+    return DuelPlan(cells, victim, configuration, circumstances)
+
+
+def evaluate_duel(
+    planned: DuelPlan, folder: Path | None, workers: int, tell: Tell, command: str = "", kept: Tell | None = None
+) -> Path:
+    """Plays what is not finished yet and writes results after every cell.
+
+    Args:
+        planned: From `plan_duel`.
+        folder: The run folder; None for `runs/<name of the configuration>`.
+        workers: Processes.
+        tell: Called with every finished `DuelEpisode`.
+        command: Kept in `config.json`.
+        kept: Called instead with those that an earlier call finished.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        RunConflict: The folder holds another configuration.
+        Unwritable: The folder cannot be written.
+    """
+    folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
+    run = Run(folder, planned.configuration, {"command": command, **planned.circumstances})
+    complete(
+        run, planned.cells, lambda waiting: share(waiting, play, workers), read_episode, tell,
+        lambda done: _publish(run, planned, done), kept,
+    )  # fmt: skip
+    return folder
+
+
+def play(cell: DuelCell, take: Take) -> Iterator[DuelEpisode]:
+    """Plays the episodes of a cell that `take` gives."""
+    yield from blaming(take_seats(cell, take).episodes(), cell.players)
+
+
+def _publish(run: Run, planned: DuelPlan, done: Done[DuelEpisode]) -> None:
+    ready = [(cell, *done[cell.key]) for cell in planned.cells if cell.key in done]
+    results = [duel_result(cell, episodes, seconds, planned.victim) for cell, episodes, seconds in ready]
+    run.publish(results, HEAD, (row for _, episodes, _ in ready for row in episode_rows(episodes)))
+
+
+def _sit(config: Duel, card: GameCard) -> tuple[tuple[str, str], list[dict[str, LoadedPlayer]]]:
+    """The names of the seats, and the candidates of each, loaded and checked against what it shows and takes."""
+    game = make_duel(card, 1)
+    try:
+        spaces = zip(game.seats, game.observation_spaces, game.action_spaces, config.players, strict=True)
+        loaded = [
+            {name: load_player(name, card.id, seat, seen, done, trust=config.trust) for name in names}
+            for seat, seen, done, names in spaces
+        ]
+    finally:
+        game.close()
+    return game.seats, loaded
+
+
+def _victim(name: str, seats: Sequence[str]) -> int:
+    if not name:
+        return 1
+    if name not in seats:
+        raise UnknownName(f"--victim: expected {' or '.join(seats)}, got {name!r}{nearest(name, seats)}")
+    return seats.index(name)

@@ -1,0 +1,101 @@
+"""Duels as a grid (Gleave et al. 2019, figure of win rates): rows are victims, columns are opponents."""
+
+import json
+from dataclasses import dataclass
+
+from rlattack.evaluation.series import Estimate, Record, estimate
+
+__all__ = [
+    "Grid",
+    "duel_settings",
+    "fair",
+    "grid",
+    "masked",
+    "opponent_wins",
+    "player",
+    "seat_wins",
+    "seats",
+    "victim_seat",
+]
+
+_SETTING = ("game", "seats", "victim_seat", "actions", "episodes", "seed")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells by who is the victim and who the opponent; a player that does not see the other one is another player."""
+
+    rows: list[str]
+    columns: list[str]
+    cells: dict[tuple[int, int], Record]
+    """By row and column; a pair that was not played is missing."""
+    seats: tuple[str, str]
+    """Names of the victim's seat and the opponent's."""
+
+
+def duel_settings(records: list[Record]) -> list[list[Record]]:
+    """Groups cells by game and protocol: only within a group are they compared."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(json.dumps([record.get(key) for key in _SETTING]), []).append(record)
+    return list(groups.values())
+
+
+def grid(records: list[Record]) -> Grid:
+    """Lays out the cells of one setting, in the order in which players first come."""
+    victim = victim_seat(records[0])
+    places = [(_sighted(record, victim), _sighted(record, 1 - victim)) for record in records]
+    rows, columns = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
+    cells = {(rows.index(row), columns.index(column)): r for (row, column), r in zip(places, records, strict=True)}
+    names = seats(records[0])
+    return Grid(rows, columns, cells, (names[victim], names[1 - victim]))
+
+
+def seats(record: Record) -> tuple[str, str]:
+    """Names of seat 0 and seat 1."""
+    return _two(record.get("seats"), "seat 0", "seat 1")
+
+
+def victim_seat(record: Record) -> int:
+    """Number of the seat whose players are the rows."""
+    names = seats(record)
+    return names.index(record["victim_seat"]) if record.get("victim_seat") in names else 1
+
+
+def player(record: Record, seat: int) -> str:
+    """Names who holds a seat, without the name of the game before it."""
+    return _two(record.get("players"), "?", "?")[seat].removeprefix(f"{record.get('game')}/")
+
+
+def masked(record: Record) -> tuple[int, str] | None:
+    """The seat from which the other player is hidden, and how."""
+    mask = record.get("mask")
+    names = seats(record)
+    if not isinstance(mask, dict) or mask.get("seat") not in names:
+        return None
+    return names.index(mask["seat"]), str(mask.get("mode"))
+
+
+def seat_wins(record: Record | None, seat: int) -> Estimate | None:
+    """The share of games that a seat won, with its interval."""
+    return estimate(record, "win" if seat == 0 else "loss", "rate")
+
+
+def opponent_wins(record: Record | None) -> Estimate | None:
+    """The share of games that the victim's opponent won."""
+    return None if record is None else seat_wins(record, 1 - victim_seat(record))
+
+
+def fair(record: Record) -> bool:
+    """Whether both players see each other."""
+    return masked(record) is None
+
+
+def _sighted(record: Record, seat: int) -> str:
+    mask = masked(record)
+    return player(record, seat) + (f", masked ({mask[1]})" if mask is not None and mask[0] == seat else "")
+
+
+def _two(names: object, *otherwise: str) -> tuple[str, str]:
+    first, second = names if isinstance(names, list) and len(names) == 2 else otherwise
+    return str(first), str(second)

@@ -1,0 +1,73 @@
+"""Duels on the page of a run: the finding, the heat map, all numbers, films."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from rlattack.evaluation.duels.film import find_film
+from rlattack.evaluation.duels.findings import duel_finding, duel_warnings
+from rlattack.evaluation.duels.grid import fair, grid, masked, opponent_wins, player, seats, victim_seat
+from rlattack.evaluation.duels.heatmap import heat_map_svg
+from rlattack.evaluation.duels.tables import details, duel_table, numbers
+from rlattack.evaluation.series import Record
+from rlattack.evaluation.tables import percent
+
+__all__ = ["duel_section"]
+
+_MOST_FILMS = 6
+
+
+def duel_section(records: list[Record], videos: Path, anchor: str) -> dict[str, Any]:
+    """What the page shows of the duels of one setting.
+
+    Args:
+        records: The cells.
+        videos: Folder of the films; a cell may have none.
+        anchor: Name of the section in its page.
+    """
+    found, laid = duel_finding(records), grid(records)
+    first = records[0]
+    return {
+        "kind": "duel",
+        "anchor": anchor,
+        "title": f"{first.get('game')}: {laid.seats[1]} against {laid.seats[0]}",
+        "protocol": {
+            "victims": laid.seats[0],
+            "opponents": laid.seats[1],
+            **{key: first.get(key) for key in ("actions", "episodes", "seed")},
+        },
+        "finding": found.sentence,
+        "tiles": [{"name": _pairing(cell), "win": percent(opponent_wins(cell))} for cell in found.cells],
+        "opponent": laid.seats[1],
+        "warnings": duel_warnings(records),
+        "heat_map": Markup(heat_map_svg(laid, anchor)) if len(laid.cells) > 1 else "",
+        "tables": [duel_table(records, columns(first)) for columns in (numbers, details)],
+        "films": _films(records, videos),
+    }
+
+
+def _films(records: list[Record], videos: Path) -> list[dict[str, Any]]:
+    """Episode 0 of the cells, those with the strongest opponents first."""
+    shown: list[dict[str, Any]] = []
+    for record in sorted(records, key=_strength, reverse=True):
+        path = find_film(videos, str(record.get("cell")))
+        if path is not None and len(shown) < _MOST_FILMS:
+            moves = path.suffix == ".mp4"
+            raw = base64.b64encode(path.read_bytes()).decode()
+            src = f"data:{'video/mp4' if moves else 'image/gif'};base64,{raw}"
+            shown.append({"title": _pairing(record), "moves": moves, "src": src})
+    return shown
+
+
+def _strength(record: Record) -> tuple[bool, float]:
+    wins = opponent_wins(record)
+    return fair(record), -1.0 if wins is None else wins.value
+
+
+def _pairing(record: Record) -> str:
+    """`zero against runner`, and what is hidden."""
+    victim, mask = victim_seat(record), masked(record)
+    hidden = "" if mask is None else f"; hidden from the {seats(record)[mask[0]]} ({mask[1]})"
+    return f"{player(record, 1 - victim)} against {player(record, victim)}{hidden}"

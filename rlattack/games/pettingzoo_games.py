@@ -1,0 +1,234 @@
+"""PettingZoo's two-player games (Terry et al. 2021), in turns or at once, in copies that are stepped one by one."""
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import Space
+from gymnasium.error import DependencyNotInstalled
+from gymnasium.spaces import Box, Dict, Discrete
+
+from rlattack.errors import InvalidInput, MissingExtra, UnknownName, nearest, one_line
+from rlattack.games.batch import BoolArray, IntArray, check_seeds
+from rlattack.games.card import GameCard
+from rlattack.games.duel import NOBODY, WAIT, DuelStep, Sight
+from rlattack.games.pettingzoo_copy import Look, copy_of
+
+__all__ = ["PettingZooDuel", "make_env", "pettingzoo_ids"]
+
+_EXTRAS = ("atari", "butterfly", "classic", "sisl")
+"""PettingZoo's folders; each has an extra of that name with all that its games need."""
+
+
+def pettingzoo_ids() -> dict[str, str]:
+    """Maps the ids that are registered now, `connect_four_v3`, to PettingZoo's own, `classic/connect_four-v3`.
+
+    Raises:
+        MissingExtra: PettingZoo is not installed.
+    """
+    try:
+        import pettingzoo
+    except ImportError as error:
+        raise MissingExtra('PettingZoo games need pettingzoo: pip install "rlattack[pettingzoo]"') from error
+    ids: dict[str, str] = {}
+    for known in (*pettingzoo.aec_registry, *pettingzoo.parallel_registry):
+        ids.setdefault(re.sub(r"-v(\d+)$", r"_v\1", known.rpartition("/")[2]), known)
+    return ids
+
+
+def make_env(card: GameCard) -> Any:
+    """Makes one copy of the environment of a card: a `ParallelEnv` where there is one, else an `AECEnv`.
+
+    Raises:
+        UnknownName: No such environment.
+        MissingExtra: It needs a package that is not installed.
+        InvalidInput: It cannot be made.
+    """
+    ids, name = pettingzoo_ids(), card.id.removeprefix("pettingzoo/")
+    if name not in ids:
+        raise UnknownName(f"no PettingZoo game {name!r} is registered{nearest(name, ids)}")
+    import pettingzoo
+    from pettingzoo.env_registry.exceptions import FailedToImport
+
+    known = ids[name]
+    try:
+        return pettingzoo.make("parallel" if known in pettingzoo.parallel_registry else "aec", known, **_roms(known))
+    except (ImportError, FailedToImport, DependencyNotInstalled) as error:
+        raise MissingExtra(f"game {card.id} needs {_package(error)}: {_remedy(known)}") from error
+    except Exception as error:  # somebody else's constructor can raise anything
+        if known.startswith("atari/") and isinstance(error, OSError):
+            raise MissingExtra(f'game {card.id} needs its ROM: pip install "rlattack[atari]" brings it') from error
+        raise InvalidInput(f"game {card.id}: the environment cannot be made: {one_line(error)}") from error
+
+
+class PettingZooDuel:
+    """A PettingZoo game of two agents, who take the seats in the order of `possible_agents`.
+
+    Observations are those of the game, a dictionary's `observation` taken out of it: bytes stay bytes, other arrays are
+    float32, and a whole number becomes one-hot. Actions are Discrete and count from 0, or a Box, into which they are
+    clipped. Legal actions are the game's `action_mask`; whoever is not to act may do anything, since it is not looked
+    at. A slot whose game has ended has nobody to act.
+
+    The seat with the higher sum of rewards wins when the game ends; equal sums are a tie. `sparse` are the rewards
+    themselves: PettingZoo does not say which of them come for the end of the game.
+
+    An episode depends on its seed and the actions alone as far as the environment's own `reset(seed=)` sees to it.
+
+    Args:
+        card: The game, `pettingzoo/<env id>`.
+        slots: Number of copies.
+
+    Raises:
+        InvalidInput: Other than two agents, or observations or actions of another kind.
+        RlattackError: See `make_env`.
+    """
+
+    endings: tuple[str, ...] = ("", "over", "time")
+
+    def __init__(self, card: GameCard, slots: int) -> None:
+        first = make_env(card)
+        # it is no attribute where agents come and go
+        self._agents: tuple[Any, ...] = tuple(getattr(first, "possible_agents", ()))
+        if len(self._agents) != 2:
+            raise InvalidInput(
+                f"game {card.id}: expected a game of two agents, got {len(self._agents) or 'a changing number'}"
+            )
+        self.slots, self.seats = slots, (str(self._agents[0]), str(self._agents[1]))
+        one, two = (_Seat(card.id, first.observation_space(a), first.action_space(a)) for a in self._agents)
+        self._seats = (one, two)
+        self.observation_spaces: tuple[Space[Any], Space[Any]] = (one.seen, two.seen)
+        self.action_spaces: tuple[Space[Any], Space[Any]] = (one.done, two.done)
+        self._copies = [copy_of(env) for env in (first, *(make_env(card) for _ in range(slots - 1)))]
+        self._obs: tuple[npt.NDArray[Any], npt.NDArray[Any]] = (_empty(one.seen, slots), _empty(two.seen, slots))
+        self._legal = (np.ones((slots, one.actions), np.bool_), np.ones((slots, two.actions), np.bool_))
+        self._tells = False
+        self._turn: BoolArray = np.zeros((2, slots), dtype=np.bool_)
+        self._totals = np.zeros((2, slots))
+
+    def reset(self, mask: BoolArray, seeds: IntArray) -> Sight:
+        """See `DuelGame.reset`."""
+        for slot, seed in zip(np.flatnonzero(mask), check_seeds(mask, seeds), strict=True):
+            self._take(int(slot), self._copies[slot].reset(int(seed)))
+        self._totals[:, mask] = 0
+        return self._sight()
+
+    def step(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> DuelStep:
+        """See `DuelGame.step`."""
+        rewards = np.zeros((2, self.slots))
+        terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
+        for slot in np.flatnonzero(self._turn.any(axis=0) & ~self._waiting(actions)):
+            chosen = {
+                agent: seat.action(done[slot])
+                for agent, seat, done, acts in zip(self._agents, self._seats, actions, self._turn[:, slot], strict=True)
+                if acts
+            }
+            look = self._copies[slot].step(chosen)
+            self._take(int(slot), look)
+            rewards[:, slot] = [look.rewards.get(agent, 0.0) for agent in self._agents]
+            terminated[slot], truncated[slot] = look.over and not look.cut, look.over and look.cut
+        self._totals += rewards
+        decided = (terminated | truncated) & (self._totals[0] != self._totals[1])
+        return DuelStep(
+            sight=self._sight(), rewards=rewards, sparse=rewards.copy(), terminated=terminated, truncated=truncated,
+            winner=np.where(decided, self._totals.argmax(axis=0), NOBODY), ending=terminated + 2 * truncated,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """See `DuelGame.close`."""
+        for copy in self._copies:
+            copy.env.close()
+
+    def _waiting(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> BoolArray:
+        """Slots in which somebody who is to act waits, shape (slots,)."""
+        waiting: BoolArray = np.zeros(self.slots, dtype=np.bool_)
+        for seat, done, turn in zip(self._seats, actions, self._turn, strict=True):
+            if isinstance(seat.done, Discrete):
+                waiting |= turn & (np.asarray(done) == WAIT)
+        return waiting
+
+    def _take(self, slot: int, look: Look) -> None:
+        """Keeps what both seats see; one that has left sees the last again."""
+        for number, (agent, seat) in enumerate(zip(self._agents, self._seats, strict=True)):
+            self._turn[number, slot] = agent in look.acting
+            self._legal[number][slot] = True
+            if agent not in look.obs:
+                continue
+            raw, info = look.obs[agent], look.infos.get(agent, {})
+            self._obs[number][slot] = seat.show(raw)
+            mask = (raw if isinstance(raw, Mapping) and "action_mask" in raw else info).get("action_mask")
+            self._tells |= mask is not None
+            # a mask that allows nothing says nothing
+            if mask is not None and self._turn[number, slot] and np.any(mask) and seat.actions:
+                self._legal[number][slot] = mask
+
+    def _sight(self) -> Sight:
+        (one, two), (may_one, may_two) = self._obs, self._legal
+        legal = (may_one.copy(), may_two.copy()) if self._tells else None
+        return Sight((one.copy(), two.copy()), self._turn.copy(), legal)
+
+
+class _Seat:
+    """What an agent sees and does, and how that is said to its environment.
+
+    Raises:
+        InvalidInput: Observations or actions of a kind that no policy here takes.
+    """
+
+    def __init__(self, game: str, seen: Space[Any], done: Space[Any]) -> None:
+        self._seen = seen["observation"] if isinstance(seen, Dict) and "observation" in seen.spaces else seen
+        self._done = done
+        if not isinstance(self._seen, Discrete) and not (isinstance(self._seen, Box) and self._seen.shape):
+            raise InvalidInput(f"game {game}: expected a Box of at least one axis or Discrete observations, got {seen}")
+        if not isinstance(done, Discrete | Box):
+            raise InvalidInput(f"game {game}: expected Discrete or Box actions, got {done}")
+        self.seen = _as_array(self._seen)
+        self.done = Discrete(int(done.n)) if isinstance(done, Discrete) else done
+        self.actions = int(done.n) if isinstance(done, Discrete) else 0
+
+    def show(self, raw: Any) -> npt.NDArray[Any]:
+        """An observation of the environment as an array of `seen`, or one that is cast to it."""
+        seen = np.asarray(raw["observation"] if isinstance(raw, Mapping) else raw)
+        return np.arange(self._seen.n) == seen - self._seen.start if isinstance(self._seen, Discrete) else seen
+
+    def action(self, chosen: Any) -> Any:
+        """An action as the environment takes it."""
+        if isinstance(self._done, Box):
+            return np.clip(chosen, self._done.low, self._done.high).astype(self._done.dtype)
+        return int(chosen) + int(self._done.start)  # type: ignore[attr-defined]  # Discrete, or the constructor refused
+
+
+def _as_array(space: Space[Any]) -> Box:
+    """The space of observations as policies and attacks take them: bytes, or float32."""
+    if isinstance(space, Discrete):
+        return Box(0.0, 1.0, (int(space.n),), np.float32)
+    assert isinstance(space, Box)
+    if space.dtype == np.uint8:
+        return space
+    with np.errstate(over="ignore"):  # what is too large for float32 is no bound
+        return Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
+
+
+def _empty(space: Space[Any], slots: int) -> npt.NDArray[Any]:
+    return np.zeros((slots, *(space.shape or ())), dtype=space.dtype)
+
+
+def _roms(known: str) -> dict[str, str]:
+    """Where the ROM of an Atari game lies: ale-py brings all of them, multi-agent-ale-py none."""
+    spec = importlib.util.find_spec("ale_py") if known.startswith("atari/") else None
+    return {"auto_rom_install_path": str(Path(str(spec.origin)).parent / "roms")} if spec else {}
+
+
+def _package(error: BaseException) -> str:
+    """Names the module that could not be imported, or says what was said of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return getattr(error, "name", None) or f"a package that is missing: {one_line(error)}"
+
+
+def _remedy(known: str) -> str:
+    extra = known.partition("/")[0]
+    return f'pip install "pettingzoo[{extra}]"' if extra in _EXTRAS else "install it"

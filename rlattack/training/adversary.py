@@ -1,0 +1,116 @@
+"""Trains an adversary: PPO against a frozen victim in the other seat (Gleave et al. 2019, sections 3 and 4)."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from rlattack.files import write_whole
+from rlattack.games.card import GameCard
+from rlattack.games.opponent import EmbeddedVectorEnv
+from rlattack.policies.folder import save_agent
+from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
+from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
+from rlattack.training.config import TrainAdversary
+from rlattack.training.curves import curves
+from rlattack.training.progress import Games, Weak
+from rlattack.training.vecenv import DuelVecEnv
+from rlattack.training.victim import resumed_seed
+
+__all__ = ["Tell", "Trained", "train_adversary"]
+
+Tell = Callable[[int, int, float | None], None]
+"""Called between updates with the seed, the steps done, and the share of the last 500 games that were won."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What became of one seed."""
+
+    seed: int
+    steps: int
+    folder: Path
+    """Of its agent."""
+    win: float | None = None
+    """Share of its last 500 training games that it won."""
+    cut: bool = False
+    """Whether it was given up for winning too little."""
+
+
+def train_adversary(
+    config: TrainAdversary, seed: int, card: GameCard, env: EmbeddedVectorEnv, run: Path, tell: Tell
+) -> Trained:
+    """Trains one seed until `config.steps`, or until it is cut, from its checkpoint where there is one.
+
+    Args:
+        config: What to train.
+        seed: One of `config.seeds`.
+        card: The game.
+        env: The game with the victim in it; stays open.
+        run: Folder of this seed: checkpoints, TensorBoard events, and its `agent`.
+        tell: See `Tell`.
+
+    Raises:
+        InvalidInput: A game that cannot be learned from.
+        RefusedFile: A checkpoint that is damaged, or not of this configuration.
+        Unwritable: A checkpoint cannot be written.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
+    """
+    found = load_checkpoint(run)
+    done = 0 if found is None else found.steps
+    learner = make_adversary(config, DuelVecEnv(env), resumed_seed(seed, done))
+    if found is not None:
+        found.restore(learner.policy, str(run / FILE))
+        found.restore_statistics(normaliser(learner), str(run / FILE))
+        learner.num_timesteps = done
+    kept = _kept(run)
+    given_up = bool(kept.get("cut")) and config.cut is not None
+    if done >= config.steps or given_up:  # finished before
+        save_agent(run / "agent", *export_adversary(learner, config, seed, card))
+        return Trained(seed=seed, steps=done, folder=run / "agent", win=kept.get("win"), cut=given_up)
+    return _learn(learner, config, seed, card, run, tell)
+
+
+def _learn(
+    learner: OnPolicyAlgorithm, config: TrainAdversary, seed: int, card: GameCard, run: Path, tell: Tell
+) -> Trained:
+    cut = False
+
+    def save() -> None:
+        save_checkpoint(run, Checkpoint.of(learner.policy, learner.num_timesteps, normaliser(learner)))
+        save_agent(run / "agent", *export_adversary(learner, config, seed, card))
+        kept = {"steps": learner.num_timesteps, "win": games.rate(1), "cut": cut}
+        write_whole(run / "progress.json", json.dumps(kept).encode())
+
+    def say(steps: int) -> None:
+        tell(seed, steps, games.rate(1))
+
+    games = Games(config.steps, config.checkpoint_every, save, say, config.cut)
+    with curves(learner, run), games.stoppable():
+        try:
+            learner.learn(
+                config.steps - learner.num_timesteps,
+                callback=games,
+                log_interval=None,  # type: ignore[arg-type]  # PPO takes it: `games` writes the curves
+                reset_num_timesteps=False,
+            )
+        except Weak:
+            cut = True
+        games.dump()
+        save()
+        say(learner.num_timesteps)
+    return Trained(seed=seed, steps=learner.num_timesteps, folder=run / "agent", win=games.rate(1), cut=cut)
+
+
+def _kept(run: Path) -> dict[str, Any]:
+    """What was written beside the checkpoint."""
+    try:
+        kept = json.loads((run / "progress.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(kept, dict) or not isinstance(kept.get("win"), float | None):
+        return {}
+    return kept

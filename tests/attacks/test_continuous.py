@@ -1,0 +1,122 @@
+"""Attacks on what a victim of continuous actions sees: the divergence from its clean action is climbed."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box
+
+from rlattack.attacks import Attacker, make_attack
+from rlattack.budget import Budget
+from rlattack.errors import InvalidInput
+from rlattack.policies import ModulePolicy
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+
+SPACE = Box(-np.inf, np.inf, (6,), np.float32)
+SLOTS = 4
+
+
+def gaussian(memory=0):
+    torch.manual_seed(0)
+    spec = GaussianSpec(observation=(6,), actions=3, hidden=(8,) if memory else (), memory=memory)
+    network = GaussianNetwork(spec)
+    network.obs_mean += 0.5
+    network.obs_std *= torch.linspace(0.5, 2.0, 6)
+    network.log_std.data -= 1
+    return GaussianPolicy(network)
+
+
+def attacker(policy, name="pgd", *, eps=0.1, norm="l2", space="raw", **parameters):
+    attack = make_attack(name, Budget(norm=norm, eps=eps, space=space), **parameters)
+    made = Attacker(attack, policy, SPACE, SLOTS, deviation=policy.network.obs_std if space == "sigma" else None)
+    made.restart(np.arange(SLOTS), [np.random.SeedSequence(seed) for seed in range(SLOTS)])
+    return made
+
+
+def obs():
+    return torch.randn(SLOTS, 6, generator=torch.Generator().manual_seed(1))
+
+
+def divergence(policy, received, clean, state=None):
+    return policy(received, state).divergence(policy(clean, state))
+
+
+def test_divergence_is_that_of_torch_distributions():
+    policy, clean = gaussian(), obs()
+    one, two = policy(clean), policy(clean + 0.3)
+    normal = [torch.distributions.Normal(out.mean, out.deviation) for out in (one, two)]
+    expected = torch.distributions.kl_divergence(*normal).sum(dim=1)
+    torch.testing.assert_close(two.divergence(one), expected)
+
+
+@pytest.mark.parametrize("space", ["raw", "sigma"])
+def test_pgd_finds_the_worst_l2_perturbation_of_a_linear_policy(space):
+    policy, clean = gaussian(), obs()
+    made = attacker(policy, space=space, steps=100)
+    received = made(clean)
+    # the mean is linear: the worst direction is the first singular vector of its map, in units of the deviation
+    scale = policy.network.obs_std if space == "raw" else torch.ones(6)
+    slopes = policy.network.pi.out.weight / scale / policy(clean).deviation[:, None]
+    radius = 0.1 * 6**0.5
+    worst = (radius * torch.linalg.svdvals(slopes)[0]) ** 2 / 2
+    found = divergence(policy, received, clean)
+    assert (found <= worst * (1 + 1e-4)).all()
+    assert (found > 0.95 * worst).all()
+
+
+def test_pgd_does_more_than_noise_of_the_same_size_inside_the_budget():
+    policy, clean = gaussian(), obs()
+    received, noised = (attacker(policy, name, norm="linf")(clean) for name in ("pgd", "noise"))
+    assert ((received - clean).abs() <= 0.1 * (1 + 1e-5)).all()
+    assert (divergence(policy, received, clean) > divergence(policy, noised, clean)).all()
+
+
+def test_the_attack_knows_the_recurrent_state():
+    policy, clean = gaussian(memory=4), obs()
+    made = attacker(policy, norm="linf")
+    made(clean)
+    state = made.target.state
+    assert state.abs().sum() > 0
+    received = made(clean)
+    assert (divergence(policy, received, clean, state) > 0).all()
+    made.restart(np.arange(2), [np.random.SeedSequence(0)] * 2)
+    assert (made.target.state[:2] == 0).all()
+    assert (made.target.state[2:] != 0).any()
+
+
+def test_kl_moves_a_discrete_policy_away_from_its_whole_distribution():
+    torch.manual_seed(0)
+    policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
+    made = Attacker(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl"), policy, SPACE, SLOTS)
+    clean = obs()
+    received = made(clean)
+    found = policy(received).divergence(policy(clean))
+    expected = torch.distributions.kl_divergence(
+        *(torch.distributions.Categorical(logits=policy(seen).scores) for seen in (clean, received))
+    )
+    torch.testing.assert_close(found, expected)
+    assert (found > 1e-4).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("fgsm", {}, "attack fgsm: the divergence from the clean actions has no slope .* use pgd"),
+        ("pgd", {"random_start": False}, "has no slope where the attack starts"),
+        ("pgd", {"loss": "ce"}, "continuous actions take loss=kl and no target"),
+        ("pgd", {"target": 1}, "continuous actions take loss=kl and no target"),
+    ],
+)
+def test_what_continuous_actions_do_not_have_is_refused(name, parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        attacker(gaussian(), name, **parameters)
+
+
+def test_pixel_de_is_refused_for_continuous_actions():
+    with pytest.raises(InvalidInput, match="pixel-de: expected discrete actions"):
+        make_attack("pixel-de", Budget(norm="l0", eps=1)).check(gaussian())
+
+
+def test_kl_takes_no_target():
+    policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
+    with pytest.raises(InvalidInput, match="loss=kl has no target"):
+        make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1).check(policy)

@@ -1,0 +1,49 @@
+import dataclasses
+
+import pytest
+
+from rlattack.errors import InvalidInput, UnknownName
+from rlattack.evaluation.cell import AgentRef
+from rlattack.evaluation.duels.cell import parse_mask
+
+SEATS = ("blocker", "runner")
+
+
+@pytest.mark.parametrize(
+    ("text", "mask"),
+    [("none", None), ("runner", (1, "initial")), ("blocker:zero", (0, "zero")), ("runner:noise", (1, "noise"))],
+)
+def test_a_mask_is_a_seat_and_a_way(text, mask):
+    assert parse_mask(text, SEATS) == mask
+
+
+def test_an_unknown_seat_is_refused_with_the_nearest():
+    with pytest.raises(
+        UnknownName, match="--mask: expected blocker or runner or none, got 'runer'; did you mean 'runner'"
+    ):
+        parse_mask("runer:zero", SEATS)
+
+
+@pytest.mark.parametrize("text", ["runner:zer", "runner:"])
+def test_an_unknown_way_of_hiding_is_refused(text):
+    with pytest.raises(InvalidInput, match=f"--mask {text}: expected runner:MODE, one of initial, zero, noise"):
+        parse_mask(text, SEATS)
+
+
+def test_the_key_depends_on_who_plays_and_not_on_how_it_was_named(make_cell):
+    cell = make_cell()
+    other = dataclasses.replace(cell, players=(AgentRef("./zero", "zero", "./zero", trust=True), cell.players[1]))
+    swapped = dataclasses.replace(cell, players=(AgentRef("zero", "another", "zero"), cell.players[1]))
+    assert cell.key == other.key != swapped.key
+
+
+def test_every_part_of_the_protocol_makes_another_cell(make_cell):
+    changes = [{}, {"mask": (1, "zero")}, {"mask": (0, "zero")}, {"seed": 1}, {"episodes": 7}, {"envs": 3},
+               {"actions": "greedy"}]  # fmt: skip
+    assert len({make_cell(**change).key for change in changes}) == len(changes)
+
+
+def test_a_cell_says_who_plays_and_what_is_hidden(make_cell):
+    assert make_cell().label == "zero - zero"
+    assert make_cell(mask=(1, "noise")).label == "zero - zero, mask right:noise"
+    assert (make_cell(mask=(1, "noise")).masks, make_cell().masks) == ({1: "noise"}, None)

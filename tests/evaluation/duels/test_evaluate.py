@@ -1,0 +1,160 @@
+"""Duels from end to end: on games of known answers, and on a MuJoCo game where processes share the work."""
+
+import csv
+import json
+
+import pytest
+
+from rlattack.errors import InvalidInput, RunConflict, UnknownName
+from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
+
+
+def duel(**changes):
+    values = {"game": "pettingzoo/pull", "players": (("zero",), ("random",)), "episodes": 6, "envs": 4}
+    return Duel(**values | changes)
+
+
+def run(folder, workers=1, **changes):
+    told = []
+    evaluate_duel(plan_duel(duel(**changes)), folder, workers, told.append)
+    return json.loads((folder / "results.json").read_text())["cells"], told
+
+
+def without_speed(folder):
+    cells = json.loads((folder / "results.json").read_text())["cells"]
+    return [{key: value for key, value in cell.items() if key != "steps_per_second"} for cell in cells]
+
+
+def rows(folder):
+    with (folder / "episodes.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_pair_plays_under_every_mask_on_the_same_episodes(tmp_path, games):
+    cells, told = run(
+        tmp_path / "run", players=(("zero", "random"), ("random", "zero")), masks=("none", "left", "right:zero")
+    )
+    assert [(*cell["players"], cell["mask"] and cell["mask"]["seat"]) for cell in cells][:5] == [
+        ("zero", "random", None), ("zero", "zero", None), ("random", "random", None), ("random", "zero", None),
+        ("zero", "random", "left"),
+    ]  # fmt: skip
+    assert len(cells) == 12
+    assert len(told) == 72
+    seeds = {
+        cell["cell"]: [row["seed"] for row in rows(tmp_path / "run") if row["cell"] == cell["cell"]] for cell in cells
+    }
+    assert len({tuple(of) for of in seeds.values()}) == 1
+    assert [masks for masks in games["masks"] if masks][-8:] == [{0: "initial"}] * 4 + [{1: "zero"}] * 4
+
+
+def test_a_row_an_episode_says_what_each_seat_earned_and_how_it_ended(tmp_path, games):
+    _, told = run(tmp_path / "run")
+    first = rows(tmp_path / "run")[0]
+    episode = next(episode for episode in told if episode.episode == 0)
+    assert list(first) == [
+        "cell", "episode", "seed", "return_0", "return_1", "outcome", "ending", "length", "truncated",
+    ]  # fmt: skip
+    assert (float(first["return_0"]), float(first["return_1"])) == episode.returns
+    assert (first["outcome"], first["ending"], first["truncated"]) == (episode.outcome, "pulled", "0")
+
+
+def test_players_named_twice_play_once(tmp_path, games):
+    assert len(plan_duel(duel(players=(("zero", "zero"), ("random",)), masks=("right", "right:initial"))).cells) == 1
+
+
+def test_actions_are_the_cards_unless_they_are_chosen(games):
+    assert [plan_duel(duel(actions=how)).cells[0].actions for how in ("card", "greedy")] == ["sampled", "greedy"]
+
+
+def test_the_victims_seat_is_named_in_the_results_and_changes_nothing_else(tmp_path, games):
+    first, _ = run(tmp_path / "run")
+    again, told = run(tmp_path / "run", victim="left")
+    assert (first[0]["victim_seat"], again[0]["victim_seat"]) == ("right", "left")
+    assert again[0] == first[0] | {"victim_seat": "left"}
+    assert len(told) == 6
+
+
+def test_the_configuration_knows_versions_and_who_played(tmp_path, games):
+    run(tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert {"rlattack", "torch", "numpy"} <= config["versions"].keys()
+    assert config["players_sha256"] == {"left": {"zero": None}, "right": {"random": None}}
+    assert config["configuration"]["players"]["right"] == {"random": "random"}
+
+
+def test_a_broken_off_run_goes_on_and_ends_with_the_same_numbers(tmp_path, games):
+    players = (("zero", "random"), ("random",))
+    run(tmp_path / "whole", players=players)
+
+    class Killed(Exception):
+        pass
+
+    seen = []
+
+    def kill(episode):
+        seen.append(episode)
+        if len(seen) == 9:
+            raise Killed
+
+    planned = plan_duel(duel(players=players))
+    with pytest.raises(Killed):
+        evaluate_duel(planned, tmp_path / "broken", 1, kill)
+    (kept,) = (tmp_path / "broken" / "cells").iterdir()
+    before, told, again = kept.stat().st_mtime_ns, [], []
+    evaluate_duel(planned, tmp_path / "broken", 1, told.append, kept=again.append)
+    assert kept.stat().st_mtime_ns == before
+    assert (len(told), len(again)) == (6, 6)
+    assert without_speed(tmp_path / "broken") == without_speed(tmp_path / "whole")
+    assert rows(tmp_path / "broken") == rows(tmp_path / "whole")
+
+
+def test_a_run_folder_of_another_configuration_is_refused_by_its_first_difference(tmp_path, games):
+    run(tmp_path / "run")
+    with pytest.raises(RunConflict, match=r"another configuration: duel.seed is 0 there, 1 now; choose another --run"):
+        run(tmp_path / "run", seed=1)
+
+
+def test_without_a_folder_the_run_is_named_by_its_configuration(tmp_path, games, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = (evaluate_duel(plan_duel(duel(seed=seed)), None, 1, lambda _: None) for seed in (0, 1))
+    assert first != second
+    assert first.name.startswith("pettingzoo-pull-")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"episodes": 0}, InvalidInput, "--episodes: expected at least 1, got 0"),
+        ({"envs": 0}, InvalidInput, "--envs: expected at least 1, got 0"),
+        ({"seed": -1}, InvalidInput, "--seed: expected 0 or more, got -1"),
+        ({"players": (("zero",),)}, InvalidInput, "--players: expected two, .* got zero"),
+        ({"players": (("zero",), ("zero",), ("a", "b"))}, InvalidInput, "--players: .* got zero zero a,b"),
+        ({"players": (("zero",), ("",))}, InvalidInput, "--players: expected two"),
+        ({"victim": "rigth"}, UnknownName, "--victim: expected left or right, got 'rigth'; did you mean 'right'"),
+        ({"masks": ("up",)}, UnknownName, "--mask: expected left or right or none, got 'up'"),
+        ({"players": (("zero",), ("nobody",))}, UnknownName, "no agent and no file 'nobody'"),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_refused_before_anything_is_played(games, changes, error, message):
+    with pytest.raises(error, match=message):
+        plan_duel(duel(**changes))
+
+
+def test_a_game_of_one_seat_is_refused():
+    with pytest.raises(InvalidInput, match="gymnasium/CartPole-v1 has one seat: `rlattack attack"):
+        plan_duel(duel(game="gymnasium/CartPole-v1"))
+
+
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
+    pytest.importorskip("mujoco")
+    values = {
+        "game": "mujoco/you-shall-not-pass",
+        "players": (("zero", "random"), ("random",)),
+        "episodes": 4,
+        "envs": 2,
+    }
+    run(tmp_path / "one", **values)
+    run(tmp_path / "two", workers=2, **values)
+    assert without_speed(tmp_path / "one") == without_speed(tmp_path / "two")
+    assert (tmp_path / "one" / "episodes.csv").read_bytes() == (tmp_path / "two" / "episodes.csv").read_bytes()
+    assert {cell["loss"]["rate"] for cell in without_speed(tmp_path / "one")} == {0.0}  # a random runner never arrives

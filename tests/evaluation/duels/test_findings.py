@@ -1,0 +1,42 @@
+from rlattack.evaluation.duels.findings import duel_finding, duel_warnings
+
+
+def test_the_strongest_opponent_is_named_with_others_and_with_the_mask_beside(heat):
+    found = duel_finding(heat)
+    assert found.sentence == (
+        "adversary (blocker) wins 86 % of its games against runner (runner), which wins 14 %; against the same "
+        "victim, zero wins 2 %. With the other player hidden from the runner (initial), it wins 12 %."
+    )
+    assert [cell["win"]["rate"] for cell in found.cells] == [0.86, 0.12, 0.02]
+
+
+def test_ties_are_said(make_record):
+    assert duel_finding([make_record("a", "b", 0.5, 0.2)]).sentence == (
+        "a (blocker) wins 50 % of its games against b (runner), which wins 30 % and ties 20 %."
+    )
+
+
+def test_of_many_opponents_a_few_are_named(make_record):
+    sentence = duel_finding(
+        [make_record(name, "b", wins) for name, wins in zip("acdefg", (9, 5, 4, 3, 2, 1), strict=True)]
+    ).sentence
+    assert sentence.endswith("c wins 500 %, d wins 400 %, e wins 300 % and 2 more were tried.")
+
+
+def test_masked_cells_alone_have_a_finding(make_record):
+    hidden = make_record("a", "b", 0.5, mask={"seat": "runner", "mode": "zero"})
+    assert "wins 50 %" in duel_finding([hidden]).sentence
+
+
+def test_nothing_measured_is_said():
+    assert duel_finding([{"players": ["a", "b"]}]).sentence == "No duel was measured yet."
+
+
+def test_what_weakens_the_numbers_is_said(make_record):
+    equal = [{"mean": 0.0, "ci": [0.0, 0.0], "degenerate": True}] * 2
+    records = [make_record("a", "b", 0.5, unstable=3, distinct=40), make_record("c", "b", 0.5, **{"return": equal})]
+    unstable, alike, degenerate = duel_warnings(records)
+    assert unstable.startswith("In 3 games the simulation broke down.")
+    assert "at least 40 distinct of 100" in alike
+    assert degenerate.startswith("In 1 cell all returns of a seat are equal.")
+    assert duel_warnings([make_record("a", "b", 0.5)]) == []

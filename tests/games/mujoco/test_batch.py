@@ -1,0 +1,416 @@
+import mujoco
+import numpy as np
+import pytest
+
+from rlattack.errors import InvalidInput
+from rlattack.games.duel import NOBODY
+from rlattack.games.mujoco.batch import MujocoDuel
+
+_ALL = ["you-shall-not-pass", "run-to-goal-humans", "run-to-goal-ants", "sumo-humans", "sumo-ants", "kick-and-defend"]
+_ENTRIES = {
+    "you-shall-not-pass": 380,
+    "run-to-goal-humans": 380,
+    "run-to-goal-ants": 122,
+    "sumo-humans": 395,
+    "sumo-ants": 137,
+    "kick-and-defend": 384,
+}
+
+
+def every(slots):
+    return np.ones(slots, dtype=np.bool_)
+
+
+def random_play(duel, steps, size=1.0, seed=0):
+    """Actions (steps, 2, slots, actuators), as far as twice the range."""
+    rng, space = np.random.default_rng(seed), duel.action_spaces[0]
+    return rng.uniform(2 * size * space.low, 2 * size * space.high, (steps, 2, duel.slots, *space.shape)).astype(
+        np.float32
+    )
+
+
+def play(duel, actions):
+    """All that the steps bring, one array of (steps, 2, slots, ...) each."""
+    steps = [duel.step((first, second)) for first, second in actions]
+    return [np.stack([np.stack(step.sight.obs) for step in steps]), np.stack([step.rewards for step in steps])]
+
+
+def as_in_the_paper(model, data, name, seat, forces, left):
+    """An observation by the tables of Bansal et al., from one scene stepped by hand."""
+    ball = 7 if name == "kick-and-defend" else 0
+    first = 2 if ball else 1
+    bodies, joints = 13, (model.nq - ball) // 2
+    dofs = joints - 1
+
+    def own(player):
+        start = ball + player * joints
+        return data.qpos[start : start + joints]
+
+    body = slice(first + seat * bodies, first + (seat + 1) * bodies)
+    dof = slice(max(ball - 1, 0) + seat * dofs, max(ball - 1, 0) + (seat + 1) * dofs)
+    mine, other = own(seat), own(1 - seat)
+    felt = np.clip(forces[body], -1, 1).ravel()
+    full = [data.cinert[body].ravel(), data.cvel[body].ravel(), data.qfrc_actuator[dof], felt]
+    if name in ("you-shall-not-pass", "run-to-goal-humans"):
+        parts = [mine, data.qvel[dof], *full, other]
+    elif name == "run-to-goal-ants":
+        parts = [mine, data.qvel[dof], felt, other]
+    elif name == "kick-and-defend":
+        x, y, z = data.qpos[:3]
+        away = [other[:2] - mine[:2], other[2:], data.qpos[:2] - mine[:2]]
+        parts = [mine[2:], data.qvel[dof], *full, *away, [z, 4 - x, 3 - y, -3 - y]]
+    else:
+        radius = model.geom("arena").size[0]
+        inside = [radius - np.hypot(*at[:2]) for at in (mine, other)]
+        numbers = [radius, *inside, left]
+        turn = data.xmat[first + seat * bodies]
+        me = full if name == "sumo-humans" else [felt]
+        parts = [mine, data.qvel[dof], *me, other, other[:2] - mine[:2], turn, numbers]
+    return np.concatenate(parts).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", _ALL)
+def test_a_plain_loop_over_mj_step_sees_the_same_to_the_bit(card, name):
+    game = card(name)
+    duel = MujocoDuel(game, 2)
+    sight = duel.reset(every(2), np.asarray([3, 4]))
+    model, data = duel.model, mujoco.MjData(duel.model)
+    duel.show(1, model, data)  # the radius of the arena of that slot too
+    start = data.qpos.copy(), data.qvel.copy()
+    mujoco.mj_resetData(model, data)
+    data.qpos[:], data.qvel[:] = start
+    mujoco.mj_forward(model, data)
+    mujoco.mj_rnePostConstraint(model, data)
+    forces = data.cfrc_ext.copy()
+    for elapsed, actions in enumerate([None, *random_play(duel, 40, size=0.5)]):
+        if actions is not None:
+            sight = duel.step(tuple(actions)).sight
+            data.ctrl[:] = np.concatenate(actions[:, 1])
+            mujoco.mj_step(model, data, 4)
+            mujoco.mj_forward(model, data)
+            mujoco.mj_rnePostConstraint(model, data)
+            forces = data.cfrc_ext.copy()
+            mujoco.mj_step(model, data)
+        for seat in (0, 1):
+            expected = as_in_the_paper(model, data, name, seat, forces, 500 - elapsed)
+            assert expected.shape == (_ENTRIES[name],)
+            assert (sight.obs[seat][1] == expected).all(), (elapsed, seat)
+
+
+@pytest.mark.parametrize("name", _ALL)
+def test_spaces_are_those_of_the_original(card, name):
+    duel = MujocoDuel(card(name), 3)
+    sight = duel.reset(every(3), np.arange(3))
+    most = 1.0 if "ants" in name else 0.4
+    for seat in (0, 1):
+        assert sight.obs[seat].shape == (3, _ENTRIES[name])
+        assert sight.obs[seat].dtype == np.float32
+        assert duel.observation_spaces[seat].shape == (_ENTRIES[name],)
+        assert (duel.action_spaces[seat].low == np.float32(-most)).all()
+        assert (duel.action_spaces[seat].high == np.float32(most)).all()
+    assert duel.action_spaces[0] is not duel.action_spaces[1]
+    assert sight.turn.all()
+
+
+def starts(duel, episodes):
+    """Own qpos of both players at the start of many episodes, (2, episodes, nq), and all of the scenes' state."""
+    places, states = [], []
+    for seed in range(0, episodes, duel.slots):
+        duel.reset(every(duel.slots), np.arange(seed, seed + duel.slots))
+        places.append(duel._state.qpos.copy())
+        states.append(np.concatenate([duel._qpos, duel._qvel, duel._radius[:, None]], axis=1))
+    return np.concatenate(places, axis=1), np.concatenate(states)
+
+
+class TestReset:
+    def test_noise_is_uniform_on_places_and_normal_on_speeds(self, card):
+        duel = MujocoDuel(card("run-to-goal-ants"), 50)
+        places, states = starts(duel, 400)
+        moved = places - duel.model.qpos0.reshape(2, 1, 15)
+        moved = np.delete(moved, slice(3, 7), axis=2)
+        assert np.abs(moved).max() <= 0.1
+        assert (moved.min(axis=1) < -0.09).all()
+        assert (moved.max(axis=1) > 0.09).all()
+        speeds = states[:, 30:58]
+        assert speeds.std() == pytest.approx(0.1, rel=0.03)
+        assert np.abs(speeds.mean(axis=0)).max() < 0.025
+
+    @pytest.mark.parametrize("name", ["you-shall-not-pass", "kick-and-defend"])
+    def test_quaternions_are_unit_ones_as_in_the_engine_of_2018(self, card, name):
+        duel = MujocoDuel(card(name), 10)
+        places, states = starts(duel, 10)
+        assert np.linalg.norm(places[..., 3:7], axis=2) == pytest.approx(np.ones((2, 10)), abs=1e-12)
+        assert (np.abs(places[..., 3:7] - duel.model.qpos0[-24:][3:7]).max(axis=2) > 1e-3).any()
+        if name == "kick-and-defend":
+            assert np.linalg.norm(states[:, 3:7], axis=1) == pytest.approx(np.ones(10), abs=1e-12)
+
+    @pytest.mark.parametrize(("name", "low", "high"), [("sumo-humans", 1.5, 3.5), ("sumo-ants", 2.5, 4.5)])
+    def test_sumo_draws_the_arena_and_a_place_for_each_on_its_own_side(self, card, name, low, high):
+        duel = MujocoDuel(card(name), 50)
+        places, states = starts(duel, 500)
+        radius, gap = states[:, -1], 0.3 + low / 2
+        assert (radius.min(), radius.max()) == (pytest.approx(low, abs=0.05), pytest.approx(high, abs=0.05))
+        for seat, side in ((0, -1), (1, 1)):
+            x, y, z = places[seat, :, :3].T
+            assert (side * x >= 0.3).all()
+            assert (side * x <= radius - gap).all()
+            assert (np.abs(y) <= np.sqrt(radius**2 - x**2) - gap).all()
+            assert np.abs(z - 2.5).max() <= 0.1
+            assert np.abs(y).max() > (high - gap) * 0.6
+        assert duel._batch.expand("geom_size")[:, duel.model.geom("arena").id, 0] == pytest.approx(radius[-50:])
+
+    def test_kick_and_defend_draws_the_places_of_players_and_ball(self, card):
+        places, states = starts(MujocoDuel(card("kick-and-defend"), 50), 500)
+        ranges = [(places[0], (-3.5, -0.5, -2, 2)), (places[1], (1.6, 3.5, -2, 2)), (states, (-2, 1, -4, 4))]
+        for rows, (low_x, high_x, low_y, high_y) in ranges:
+            for column, low, high in ((0, low_x, high_x), (1, low_y, high_y)):
+                drawn = rows[..., column]
+                assert low <= drawn.min() < low + 0.1
+                assert high - 0.1 < drawn.max() <= high
+        assert (states[:, 2] == 0.35).all()
+        speed = states[:, 55:58]
+        back = speed[:, 0] == 0.1
+        assert 0.4 < back.mean() < 0.6
+        assert (speed[back] == 0.1).all()
+        assert (speed[:, 0] > 0).all()
+
+    def test_only_the_slots_of_the_mask_start_anew(self, card):
+        duel = MujocoDuel(card("sumo-ants"), 3)
+        duel.reset(every(3), np.arange(3))
+        play(duel, random_play(duel, 3))
+        before, left = duel._qpos.copy(), duel._elapsed.copy()
+        sight = duel.reset(np.asarray([False, True, False]), np.asarray([7]))
+        assert (duel._qpos[[0, 2]] == before[[0, 2]]).all()
+        assert (duel._qpos[1] != before[1]).any()
+        assert (left.tolist(), duel._elapsed.tolist()) == ([3, 3, 3], [3, 0, 3])
+        assert sight.obs[0][:, -1].tolist() == [497, 500, 497]
+
+    def test_no_slot_to_start_changes_nothing(self, card):
+        duel = MujocoDuel(card("sumo-ants"), 2)
+        before = duel.reset(every(2), np.arange(2))
+        after = duel.reset(~every(2), np.asarray([], dtype=np.int64))
+        assert (np.stack(before.obs) == np.stack(after.obs)).all()
+
+    def test_a_seed_too_few_is_refused(self, card):
+        with pytest.raises(InvalidInput, match="expected one seed for each of 2 slots"):
+            MujocoDuel(card("sumo-ants"), 2).reset(every(2), np.asarray([1]))
+
+
+class TestSameSeed:
+    @pytest.mark.parametrize("name", ["you-shall-not-pass", "sumo-ants", "kick-and-defend"])
+    def test_an_episode_is_the_same_in_any_slot_of_any_number_with_any_threads(self, card, name):
+        masks = {0: "noise", 1: "noise"}
+        few = MujocoDuel(card(name), 2, threads=1, masks=masks)
+        many = MujocoDuel(card(name), 5, threads=3, masks=masks)
+        few.reset(every(2), np.asarray([11, 12]))
+        many.reset(every(5), np.asarray([5, 12, 9, 11, 1]))
+        actions = random_play(many, 25, size=0.4)
+        wide, narrow = play(many, actions), play(few, actions[:, :, [3, 1]])
+        for all_slots, two in zip(wide, narrow, strict=True):
+            assert (all_slots[:, :, [3, 1]] == two).all()
+
+    def test_an_episode_does_not_know_what_was_played_before(self, card):
+        duel = MujocoDuel(card("sumo-humans"), 1)
+        actions = random_play(duel, 20)
+        duel.reset(every(1), np.asarray([1]))
+        first = play(duel, actions)
+        duel.reset(every(1), np.asarray([2]))
+        play(duel, actions)
+        duel.reset(every(1), np.asarray([1]))
+        assert all((now == then).all() for now, then in zip(play(duel, actions), first, strict=True))
+
+
+class TestMasks:
+    @pytest.mark.parametrize(
+        ("name", "hidden"),
+        [
+            ("you-shall-not-pass", range(356, 380)),
+            ("run-to-goal-ants", range(107, 122)),
+            ("sumo-ants", [*range(107, 124), 135]),
+            ("kick-and-defend", range(354, 378)),
+        ],
+    )
+    @pytest.mark.parametrize("mask", ["initial", "zero", "noise"])
+    def test_what_is_hidden_tells_nothing_and_all_else_is_as_before(self, card, name, hidden, mask):
+        plain, masked = MujocoDuel(card(name), 2), MujocoDuel(card(name), 2, masks={1: mask})
+        for duel in (plain, masked):
+            duel.reset(every(2), np.arange(2))
+        actions = random_play(plain, 5)
+        (seen, rewards), (half_seen, same_rewards) = play(plain, actions), play(masked, actions)
+        assert (seen[:, 0] == half_seen[:, 0]).all()
+        assert (rewards == same_rewards).all()
+        open_to_all = np.delete(np.arange(seen.shape[3]), list(hidden))
+        assert (seen[:, 1][..., open_to_all] == half_seen[:, 1][..., open_to_all]).all()
+        assert (seen[:, 1][..., list(hidden)] != half_seen[:, 1][..., list(hidden)]).mean() > 0.9
+
+    def test_the_other_player_stands_where_the_scene_has_it_or_at_zero(self, card):
+        at_start = MujocoDuel(card("you-shall-not-pass"), 1, masks={0: "initial", 1: "zero"})
+        obs = at_start.reset(every(1), np.asarray([3])).obs
+        assert obs[0][0, 356:380] == pytest.approx([1, 0, 1.4, 0, 0, 0, 1, *[0] * 17], abs=1e-6)
+        assert not obs[1][0, 356:380].any()
+        other = MujocoDuel(card("you-shall-not-pass"), 1, masks={1: "initial"}).reset(every(1), np.asarray([3])).obs
+        assert other[1][0, 356:380] == pytest.approx([-1, 0, 1.4, 1, *[0] * 20], abs=1e-6)
+
+    def test_distances_follow_from_where_a_hidden_player_seems_to_be(self, card):
+        obs = MujocoDuel(card("sumo-ants"), 1, masks={0: "initial"}).reset(every(1), np.asarray([3])).obs[0][0]
+        assert obs[122:124] == pytest.approx(np.asarray([1, 0]) - obs[:2], abs=1e-6)
+        assert obs[135] == pytest.approx(obs[133] - 1, abs=1e-6)
+
+    def test_noise_is_normal_and_new_each_step_and_of_each_seat_its_own(self, card):
+        game = card("you-shall-not-pass")
+        plain, noised = MujocoDuel(game, 20), MujocoDuel(game, 20, masks={0: "noise", 1: "noise"})
+        for duel in (plain, noised):
+            duel.reset(every(20), np.arange(20))
+        actions = random_play(plain, 10)
+        noise = (play(noised, actions)[0] - play(plain, actions)[0])[..., 356:380]
+        assert noise.std() == pytest.approx(1, abs=0.03)
+        assert abs(noise.mean()) < 0.03
+        assert np.abs(np.corrcoef(noise[1:].ravel(), noise[:-1].ravel())[0, 1]) < 0.04
+        assert np.abs(np.corrcoef(noise[:, 0].ravel(), noise[:, 1].ravel())[0, 1]) < 0.04
+
+    def test_an_idle_slot_may_be_stepped_beyond_the_end(self, card):
+        duel = MujocoDuel(card("run-to-goal-ants", scene={"max_steps": 2}), 1, masks={0: "noise"})
+        duel.reset(every(1), np.asarray([0]))
+        seen, _ = play(duel, random_play(duel, 4))
+        assert np.isfinite(seen).all()
+
+    @pytest.mark.parametrize("masks", [{2: "zero"}, {0: "blind"}])
+    def test_another_seat_or_mask_is_refused(self, card, masks):
+        with pytest.raises(InvalidInput, match="mask: expected seat 0 or 1 and one of initial, zero, noise, got"):
+            MujocoDuel(card("sumo-ants"), 1, masks=masks)
+
+
+class TestUnstable:
+    def test_a_scene_that_breaks_down_ends_and_the_others_do_not_notice(self, card):
+        whole, broken = MujocoDuel(card("sumo-humans"), 3, threads=2), MujocoDuel(card("sumo-humans"), 3, threads=2)
+        for duel in (whole, broken):
+            duel.reset(every(3), np.arange(3))
+        actions = random_play(whole, 8)
+        (seen, rewards), (seen_too, rewards_too) = play(whole, actions[:4]), play(broken, actions[:4])
+        assert (seen == seen_too).all()
+        broken._qvel[1] = 1e9  # a player that the solver threw away
+        step = broken.step(tuple(actions[4]))
+        clean = whole.step(tuple(actions[4]))
+        assert broken.endings[step.ending[1]] == "unstable"
+        assert step.truncated.tolist() == [False, True, False]
+        assert not step.terminated.any()
+        assert (step.winner == NOBODY).all()
+        assert not step.rewards[:, 1].any()
+        assert not step.sparse[:, 1].any()
+        assert np.isfinite(np.stack(step.sight.obs)).all()
+        assert (np.stack(step.sight.obs)[:, [0, 2]] == np.stack(clean.sight.obs)[:, [0, 2]]).all()
+        (seen, rewards), (seen_too, rewards_too) = play(whole, actions[5:]), play(broken, actions[5:])
+        assert (seen[:, :, [0, 2]] == seen_too[:, :, [0, 2]]).all()
+        assert (rewards[:, :, [0, 2]] == rewards_too[:, :, [0, 2]]).all()
+
+    def test_a_slot_plays_again_after_it_broke_down(self, card):
+        duel, fresh = MujocoDuel(card("sumo-ants"), 1), MujocoDuel(card("sumo-ants"), 1)
+        actions = random_play(duel, 5)
+        duel.reset(every(1), np.asarray([0]))
+        duel._qpos[0, 4] = np.nan
+        assert duel.step(tuple(actions[0])).truncated.all()
+        for game in (duel, fresh):
+            game.reset(every(1), np.asarray([1]))
+        assert all((now == then).all() for now, then in zip(play(duel, actions), play(fresh, actions), strict=True))
+
+    def test_an_error_of_the_engine_ends_that_slot_only(self, card, monkeypatch):
+        duel = MujocoDuel(card("sumo-ants"), 3)
+        duel.reset(every(3), np.arange(3))
+        step = type(duel._batch).step
+
+        def fails(batch, **options):
+            step(batch, **options)
+            raise mujoco.batch.SimulationError(np.asarray([2]), "out of memory")
+
+        monkeypatch.setattr(type(duel._batch), "step", fails)
+        assert duel.step(tuple(random_play(duel, 1)[0])).truncated.tolist() == [False, False, True]
+
+    def test_too_long_a_timestep_shows_finite_numbers_and_leaves_no_log(self, card, monkeypatch, tmp_path, capfd):
+        monkeypatch.chdir(tmp_path)
+        duel = MujocoDuel(card("you-shall-not-pass", scene={"timestep": 0.02}), 2, threads=2)
+        duel.reset(every(2), np.arange(2))
+        steps = [duel.step(tuple(actions)) for actions in random_play(duel, 12)]
+        assert any(step.truncated.any() for step in steps)
+        for step in steps:
+            assert np.isfinite(np.stack(step.sight.obs)).all()
+            assert np.isfinite(step.rewards).all()
+        assert list(tmp_path.iterdir()) == []
+        assert capfd.readouterr() == ("", "")
+
+
+class TestActions:
+    def test_actions_beyond_the_range_move_as_those_at_its_edge_but_cost_more(self, card):
+        one, other = MujocoDuel(card("run-to-goal-ants"), 1), MujocoDuel(card("run-to-goal-ants"), 1)
+        for duel in (one, other):
+            duel.reset(every(1), np.asarray([0]))
+        huge, edge = (np.full((1, 8), size, dtype=np.float32) for size in (1e20, 1.0))
+        far, near = one.step((huge, huge)), other.step((edge, edge))
+        assert (np.stack(far.sight.obs) == np.stack(near.sight.obs)).all()
+        assert (far.rewards < near.rewards - 1e30).all()
+
+    @pytest.mark.parametrize("number", [np.nan, np.inf])
+    def test_actions_that_are_not_finite_are_refused_before_anything_moves(self, card, number):
+        duel = MujocoDuel(card("you-shall-not-pass"), 2)
+        duel.reset(every(2), np.arange(2))
+        before = duel._qpos.copy()
+        first, second = random_play(duel, 1)[0]
+        second[1, 4] = number
+        with pytest.raises(InvalidInput, match=f"actions of the runner: expected finite numbers, got {number}"):
+            duel.step((first, second))
+        assert (duel._qpos == before).all()
+
+    def test_actions_of_another_shape_are_refused(self, card):
+        duel = MujocoDuel(card("you-shall-not-pass"), 2)
+        with pytest.raises(InvalidInput, match=r"actions of the blocker: expected shape \(2, 17\), got \(2, 8\)"):
+            duel.step((np.zeros((2, 8)), np.zeros((2, 17))))
+
+
+class TestLimit:
+    @pytest.mark.parametrize(("name", "cut"), [("run-to-goal-ants", True), ("you-shall-not-pass", False)])
+    def test_time_cuts_a_game_that_has_no_limit_in_the_original_and_decides_the_others(self, card, name, cut):
+        duel = MujocoDuel(card(name, scene={"max_steps": 3}), 1)
+        duel.reset(every(1), np.asarray([0]))
+        steps = [duel.step(tuple(actions)) for actions in random_play(duel, 3, size=0.0)]
+        assert [duel.endings[step.ending[0]] for step in steps] == ["", "", "time"]
+        assert (steps[-1].truncated[0], steps[-1].terminated[0]) == (cut, not cut)
+        assert steps[-1].winner[0] == (NOBODY if cut else 0)
+
+
+class TestTouch:
+    def pushed(self, duel, distance):
+        """Two ants in the air, that far apart, one step later."""
+        duel.reset(every(1), np.asarray([0]))
+        duel._qpos[0] = duel.model.qpos0
+        duel._qpos[0, [0, 15]] = -distance / 2, distance / 2
+        duel._qvel[0] = 0
+        duel._batch.forward()
+        duel.step((np.zeros((1, 8)), np.zeros((1, 8))))
+        return bool(duel._touched[0])
+
+    def test_players_have_touched_once_their_bodies_overlap(self, card):
+        duel = MujocoDuel(card("sumo-ants", rules={"auto_contact": False}), 1)
+        assert self.pushed(duel, 0.4)
+        duel._qpos[0, 0] = -2
+        duel.step((np.zeros((1, 8)), np.zeros((1, 8))))
+        assert duel._touched[0]
+        assert not self.pushed(duel, 2.5)
+
+    def test_contact_is_given_from_the_start_where_the_card_says_so(self, card):
+        duel = MujocoDuel(card("sumo-ants"), 1)
+        assert self.pushed(duel, 2.5)
+
+    def test_it_is_the_keeper_s_touch_of_the_ball_that_counts(self, card):
+        duel = MujocoDuel(card("kick-and-defend"), 2)
+        duel.reset(every(2), np.asarray([0, 1]))
+        players = duel._state.qpos
+        for slot, seat in ((0, 0), (1, 1)):
+            duel._qpos[slot, :3] = players[seat, slot, :3]  # in the belly
+        duel._batch.forward()
+        duel.step((np.zeros((2, 17)), np.zeros((2, 17))))
+        assert duel._touched.tolist() == [False, True]
+
+
+def test_a_slot_that_is_not_there_cannot_be_shown(card):
+    duel = MujocoDuel(card("sumo-ants"), 2)
+    with pytest.raises(InvalidInput, match="slot: expected 0 to 1, got 2"):
+        duel.show(2, duel.model, mujoco.MjData(duel.model))

@@ -1,0 +1,493 @@
+import sys
+
+import numpy as np
+import pettingzoo
+import pytest
+from gymnasium import spaces
+
+from rlattack.errors import InvalidInput, MissingExtra, UnknownName
+from rlattack.games.card import GameCard
+from rlattack.games.duel import NOBODY, WAIT
+from rlattack.games.find import find_game, list_games, make_duel, make_game
+from rlattack.games.pettingzoo_games import PettingZooDuel, pettingzoo_ids
+
+
+class Bids(pettingzoo.ParallelEnv):
+    """Both bid 1 to 3 at once and earn their bids; over after `rounds`."""
+
+    possible_agents = ("low", "high")
+    seen = (spaces.Box(-10, 10, (2,), np.float64), spaces.Dict({"observation": spaces.Discrete(5, start=3)}))
+    done = spaces.Discrete(3, start=1)
+    rounds, end = 3, "rule"
+
+    def observation_space(self, agent):
+        return self.seen[self.possible_agents.index(agent)]
+
+    def action_space(self, agent):
+        return self.done
+
+    def reset(self, seed=None, options=None):
+        self.agents = list(self.possible_agents)
+        self.luck = np.random.default_rng(seed)
+        self.round = 0
+        return self._seen(), {agent: {} for agent in self.agents}
+
+    def step(self, actions):
+        assert set(actions) == set(self.agents)
+        assert all(self.done.contains(action) for action in actions.values())
+        self.round += 1
+        over = self.round == self.rounds
+        ends = dict.fromkeys(self.agents, over)
+        none = dict.fromkeys(self.agents, False)
+        rewards = {agent: float(np.sum(action)) for agent, action in actions.items()}
+        flags = {"rule": (ends, none), "time": (none, ends), "rule and time": (ends, ends)}[self.end]
+        result = self._seen(), rewards, *flags, {agent: {} for agent in actions}
+        if over:
+            self.agents = []
+        return result
+
+    def _seen(self):
+        return {"low": np.array([self.round, self.luck.normal()]), "high": {"observation": 3 + self.round}}
+
+
+class Cut(Bids):
+    end = "time"
+
+
+class Last(Bids):
+    end = "rule and time"
+
+
+class Push(Bids):
+    done = spaces.Box(-1, 1, (2,), np.float32)
+
+
+class Bytes(Bids):
+    seen = (spaces.Box(0, 255, (2,), np.uint8),) * 2
+
+    def _seen(self):
+        return dict.fromkeys(self.possible_agents, np.array([self.round, 255]))
+
+
+class Deserted(Bids):
+    """`low` leaves after the first round; `high` goes on alone and is cut."""
+
+    def step(self, actions):
+        assert set(actions) == set(self.agents)
+        self.round += 1
+        here = list(self.agents)
+        if self.round == 1:
+            ends, cuts = {"low": True, "high": False}, {"low": False, "high": False}
+        else:
+            ends, cuts = {"high": False}, {"high": self.round == 3}
+        self.agents = [agent for agent in here if not (ends[agent] or cuts[agent])]
+        rewards = {agent: float(actions[agent]) for agent in here}
+        return {agent: self._seen()[agent] for agent in here}, rewards, ends, cuts, {agent: {} for agent in here}
+
+
+class Sticks(pettingzoo.AECEnv):
+    """Five sticks, one or two a move; the taker of the last wins. Every move gives the other 0.25. Mask in `infos`."""
+
+    possible_agents = ("a", "b")
+
+    def observation_space(self, agent):
+        return spaces.Box(0, 5, (1,), np.int8)
+
+    def action_space(self, agent):
+        return spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        self.agents = list(self.possible_agents)
+        self.left = 5
+        self.agent_selection = "ab"[seed % 2]
+        self.rewards = dict.fromkeys("ab", 0.0)
+        self._cumulative_rewards = dict.fromkeys("ab", 0.0)
+        self.terminations = dict.fromkeys("ab", False)
+        self.truncations = dict.fromkeys("ab", False)
+        self._tell()
+
+    def observe(self, agent):
+        return np.array([self.left], np.int8)
+
+    def step(self, action):
+        if self.terminations[self.agent_selection] or self.truncations[self.agent_selection]:
+            self._was_dead_step(action)
+            return
+        actor = self.agent_selection
+        other = "ba"["ab".index(actor)]
+        assert 0 <= action < 2
+        assert action + 1 <= self.left, "an illegal move"
+        self.left -= action + 1
+        self._cumulative_rewards[actor] = 0.0
+        self.rewards = {actor: 0.0, other: 0.25}
+        if self.left == 0:
+            self.rewards = {actor: 1.0, other: -1.0}
+            self.terminations = dict.fromkeys("ab", True)
+        self.agent_selection = other
+        self._tell()
+        self._accumulate_rewards()
+
+    def _tell(self):
+        self.infos = {agent: {"action_mask": np.array([1, self.left > 1], np.int8)} for agent in "ab"}
+
+
+class Abandoned(Sticks):
+    """`a` drops out with the first move; whoever is left takes all the other sticks."""
+
+    def step(self, action):
+        if self.left == 5 and action is not None:
+            super().step(action)
+            self.terminations["a"] = True
+            self.agent_selection = "b"
+            self._deads_step_first()  # `a` is to say None before
+        elif action is None:
+            self._was_dead_step(action)
+        else:
+            assert self.agent_selection == "b"
+            self.left -= action + 1
+            self.rewards = {"b": 1.0}
+            self.terminations["b"] = self.left <= 0
+            self._tell()
+
+
+class Mute(Sticks):
+    """Says once that nothing is allowed."""
+
+    def _tell(self):
+        self.infos = {agent: {"action_mask": np.zeros(2, np.int8)} for agent in "ab"}
+
+
+class Crowd(Bids):
+    seen = (spaces.Discrete(5),) * 3
+    possible_agents = ("one", "two", "three")
+
+
+class Bits(Bids):
+    seen = (spaces.MultiBinary(3),) * 2
+
+
+class Number(Bids):
+    seen = (spaces.Box(0, 1, ()),) * 2
+
+
+class Buttons(Bids):
+    done = spaces.MultiDiscrete([2, 2])
+
+
+class Fussy(Bids):
+    def __init__(self):
+        raise RuntimeError("no licence\nsecond line")
+
+
+class Needy(Bids):
+    def __init__(self):
+        import a_package_of_nobody  # noqa: F401
+
+
+class Changing(Sticks):
+    """Does not know who will play."""
+
+    possible_agents = ()
+
+
+_AT_ONCE = (Bids, Cut, Last, Push, Bytes, Deserted, Crowd, Bits, Number, Buttons, Fussy, Needy)
+_IN_TURNS = (Sticks, Abandoned, Mute, Changing)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _registered():
+    for kind in _AT_ONCE:
+        pettingzoo.register("parallel", f"tests/{kind.__name__}-v0", kind)
+    for kind in _IN_TURNS:
+        pettingzoo.register("aec", f"tests/{kind.__name__}-v0", kind)
+    yield
+    for kind in (*_AT_ONCE, *_IN_TURNS):
+        for registry in (pettingzoo.aec_registry, pettingzoo.parallel_registry):
+            registry.pop(f"tests/{kind.__name__}-v0", None)
+
+
+def game(name: str, slots: int) -> PettingZooDuel:
+    return PettingZooDuel(GameCard(id=f"pettingzoo/{name}_v0", title=name), slots)
+
+
+def started(name: str, *seeds: int):
+    """A game with an episode in every slot, and its first sight."""
+    duel = game(name, len(seeds))
+    return duel, duel.reset(np.ones(len(seeds), dtype=bool), np.array(seeds))
+
+
+def both(*actions):
+    """The same actions for both seats."""
+    return np.array(actions), np.array(actions)
+
+
+def test_agents_take_the_seats_in_their_order_and_each_has_its_spaces():
+    duel = game("Bids", 2)
+    assert duel.seats == ("low", "high")
+    assert duel.observation_spaces == (spaces.Box(-10, 10, (2,), np.float32), spaces.Box(0, 1, (5,), np.float32))
+    assert duel.action_spaces == (spaces.Discrete(3), spaces.Discrete(3))
+
+
+def test_whole_numbers_are_seen_one_hot_and_taken_out_of_their_dictionary():
+    duel, sight = started("Bids", 1, 1)
+    assert sight.obs[1].tolist() == [[1, 0, 0, 0, 0]] * 2
+    assert duel.step(both(0, 0)).sight.obs[1].tolist() == [[0, 1, 0, 0, 0]] * 2
+
+
+def test_bytes_stay_bytes_and_other_numbers_are_float32():
+    assert started("Bytes", 1)[1].obs[0].dtype == np.uint8
+    assert started("Bids", 1)[1].obs[0].dtype == np.float32
+    assert started("Sticks", 1)[1].obs[0].dtype == np.float32
+
+
+def test_both_seats_act_at_once_count_from_zero_and_earn_their_own():
+    duel, sight = started("Bids", 1, 2)
+    assert sight.turn.all()
+    assert sight.legal is None
+    step = duel.step((np.array([0, 2]), np.array([2, 1])))
+    assert step.rewards.tolist() == [[1, 3], [3, 2]]
+    assert step.sparse.tolist() == step.rewards.tolist()
+    assert step.winner.tolist() == [NOBODY, NOBODY]
+
+
+@pytest.mark.parametrize(
+    ("name", "terminated", "ending"), [("Bids", True, "over"), ("Cut", False, "time"), ("Last", True, "over")]
+)
+def test_the_seat_with_the_higher_sum_wins_by_rule_or_by_time(name, terminated, ending):
+    duel, _ = started(name, 1, 2, 3)
+    for _ in range(2):
+        step = duel.step((np.array([0, 2, 1]), np.array([1, 0, 1])))
+        assert step.ending.tolist() == [0, 0, 0]
+    step = duel.step((np.array([2, 0, 0]), np.array([1, 1, 0])))  # ahead now, behind in all; and the other way round
+    assert step.winner.tolist() == [1, 0, NOBODY]
+    assert step.terminated.tolist() == [terminated] * 3
+    assert step.truncated.tolist() == [not terminated] * 3
+    assert [duel.endings[number] for number in step.ending] == [ending] * 3
+
+
+def test_a_new_episode_starts_its_sum_anew():
+    duel, _ = started("Bids", 1)
+    for _ in range(3):
+        step = duel.step((np.array([2]), np.array([0])))
+    assert step.winner.tolist() == [0]
+    duel.reset(np.array([True]), np.array([1]))
+    for _ in range(3):
+        step = duel.step((np.array([0]), np.array([1])))
+    assert step.winner.tolist() == [1]
+
+
+def test_continuous_actions_are_clipped_into_their_box():
+    duel, _ = started("Push", 1)
+    step = duel.step((np.array([[0.25, 7.0]], np.float32), np.array([[-9.0, 0.5]], np.float32)))
+    assert duel.action_spaces[0] == Push.done
+    assert step.rewards.tolist() == [[1.25], [-0.5]]
+
+
+def test_one_acts_after_the_other_in_every_slot_by_itself():
+    duel, sight = started("Sticks", 0, 1)
+    assert sight.turn.tolist() == [[True, False], [False, True]]
+    step = duel.step((np.array([1, 99]), np.array([99, 0])))  # what the other does is not looked at
+    assert step.sight.obs[0].tolist() == step.sight.obs[1].tolist() == [[3], [4]]
+    assert step.sight.turn.tolist() == [[False, True], [True, False]]
+    assert step.rewards.tolist() == [[0, 0.25], [0.25, 0]]
+
+
+def test_only_what_the_game_allows_is_legal_and_anything_for_who_is_not_to_act():
+    duel, sight = started("Sticks", 0)
+    assert all(legal.all() for legal in sight.legal)
+    for taken in (1, 1):
+        step = duel.step(both(taken))
+    assert step.sight.legal[0].tolist() == [[True, False]]  # one stick is left
+    assert step.sight.legal[1].tolist() == [[True, True]]
+    assert duel.step(both(0)).sight.legal[0].tolist() == [[True, True]]  # it is over
+
+
+def test_the_last_rewards_of_both_seats_count_and_decide():
+    duel, _ = started("Sticks", 0)
+    steps = [duel.step(both(taken)) for taken in (1, 1, 0)]
+    assert steps[-1].rewards.tolist() == [[1], [-1]]
+    assert np.sum([step.rewards for step in steps], axis=0).tolist() == [[1.25], [-0.75]]
+    assert steps[-1].winner.tolist() == [0]
+    assert steps[-1].terminated.tolist() == [True]
+    assert not steps[-1].sight.turn.any()
+
+
+def test_a_slot_waits_where_who_is_to_act_says_so():
+    duel, _ = started("Sticks", 0, 0, 1)
+    step = duel.step((np.array([WAIT, 0, WAIT]), np.array([1, WAIT, 1])))
+    assert step.sight.obs[0].tolist() == [[5], [4], [3]]
+    assert step.sight.turn.tolist() == [[True, False, True], [False, True, False]]
+    assert step.rewards[:, 0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_seat_that_leaves_a_game_of_turns_is_passed_over(seed):
+    duel, _ = started("Abandoned", seed)
+    step = duel.step(both(1))
+    while not step.terminated[0]:
+        assert step.sight.turn.tolist() == [[False], [True]]
+        step = duel.step(both(0))
+        assert step.rewards.tolist() == [[0], [1]]
+    assert step.winner.tolist() == [1]
+
+
+def test_a_seat_that_leaves_a_game_at_once_is_not_asked_again_and_sees_what_it_saw_last():
+    duel, _ = started("Deserted", 1)
+    last = duel.step(both(0))
+    assert last.sight.turn.tolist() == [[False], [True]]
+    assert not last.terminated.any()
+    assert duel.step(both(1)).sight.obs[0].tolist() == last.sight.obs[0].tolist()
+    step = duel.step(both(1))
+    assert (step.terminated.tolist(), step.truncated.tolist(), step.winner.tolist()) == ([False], [True], [1])
+
+
+def test_a_mask_that_allows_nothing_says_nothing():
+    _, sight = started("Mute", 0)
+    assert sight.legal[0].tolist() == [[True, True]]
+
+
+def test_a_slot_is_idle_until_its_reset_and_after_its_end():
+    duel = game("Bids", 2)
+    sight = duel.reset(np.array([True, False]), np.array([1]))
+    assert sight.turn.tolist() == [[True, False]] * 2
+    for _ in range(3):
+        step = duel.step(both(0, 0))
+    assert step.terminated.tolist() == [True, False]
+    after = duel.step(both(0, 0))
+    assert not (after.terminated | after.truncated | after.rewards.any(axis=0)).any()
+    assert after.winner.tolist() == [NOBODY, NOBODY]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("Crowd", InvalidInput, "expected a game of two agents, got 3$"),
+        ("Changing", InvalidInput, "expected a game of two agents, got a changing number"),
+        ("Bits", InvalidInput, r"expected a Box of at least one axis or Discrete observations, got MultiBinary\(3\)"),
+        ("Number", InvalidInput, r"or Discrete observations, got Box\(0.0, 1.0, \(\)"),
+        ("Buttons", InvalidInput, r"expected Discrete or Box actions, got MultiDiscrete"),
+        ("Fussy", InvalidInput, "cannot be made: no licence second line$"),
+        ("Needy", MissingExtra, "needs a_package_of_nobody: install it$"),
+    ],
+)
+def test_a_game_that_cannot_be_played_is_refused_in_one_line(name, error, message):
+    with pytest.raises(error, match=f"game pettingzoo/{name}_v0:? .*{message}"):
+        game(name, 1)
+
+
+@pytest.mark.parametrize("seeds", [[-1], [2**31], [1, 2]])
+def test_seeds_that_would_not_be_kept_are_refused(seeds):
+    with pytest.raises(InvalidInput, match="expected"):
+        game("Bids", 1).reset(np.ones(1, dtype=bool), np.array(seeds))
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("pettingzoo/pong", "pong_v3"),
+        ("pettingzoo/pong_v2", "pong_v3"),
+        ("pettingzoo/classic/connect_four-v3", "connect_four_v3"),
+        ("connect_four", "connect_four_v3"),
+        ("pettingzoo/leduc_holdem", "leduc_holdem_v4"),
+    ],
+)
+def test_an_unknown_game_is_answered_with_the_nearest(name, close):
+    with pytest.raises(UnknownName, match=f"no .*did you mean 'pettingzoo/{close}'"):
+        find_game(name)
+
+
+def test_an_unknown_card_is_answered_with_the_nearest():
+    with pytest.raises(UnknownName, match="no PettingZoo game 'Bidz_v0' is registered; did you mean 'Bids_v0'"):
+        game("Bidz", 1)
+
+
+def test_any_registered_game_has_a_card_of_defaults_and_two_seats():
+    card = find_game("pettingzoo/Bids_v0")
+    assert card == GameCard(id="pettingzoo/Bids_v0", title="Bids_v0")
+    assert card.duel
+    with pytest.raises(InvalidInput, match="has two seats: `rlattack duel pettingzoo/Bids_v0"):
+        make_game(card, 1)
+
+
+def test_make_duel_builds_it_and_hides_nobody():
+    card = find_game("pettingzoo/Bids_v0")
+    duel = make_duel(card, 2)
+    assert (type(duel), duel.slots) == (PettingZooDuel, 2)
+    with pytest.raises(InvalidInput, match="only MuJoCo games can hide the other player"):
+        make_duel(card, 2, masks={0: "zero"})
+    with pytest.raises(InvalidInput, match="at least 1 slot and 1 thread, got 0"):
+        make_duel(card, 0)
+
+
+def test_a_users_card_titles_a_game(tmp_path, monkeypatch):
+    (tmp_path / "envs" / "pettingzoo").mkdir(parents=True)
+    (tmp_path / "envs" / "pettingzoo" / "Bids_v0.toml").write_text('schema = "rlattack/game/1"\ntitle = "Mine"\n')
+    monkeypatch.chdir(tmp_path)
+    assert find_game("pettingzoo/Bids_v0").title == "Mine"
+    row = next(row for row in list_games() if row["id"] == "pettingzoo/Bids_v0")
+    assert (row["win"], row["note"]) == ("duel", "")
+
+
+def test_without_pettingzoo_its_games_say_what_to_install_and_the_others_stay(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pettingzoo", None)
+    with pytest.raises(MissingExtra, match=r'pip install "rlattack\[pettingzoo\]"'):
+        find_game("pettingzoo/connect_four_v3")
+    with pytest.raises(UnknownName, match="did you mean 'atari/pong'"):
+        find_game("pong")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [
+        ("connect_four_v3", "pygame", "classic"),
+        ("leduc_holdem_v4", "rlcard", "classic"),
+        ("pong_v3", "multi_agent_ale_py", "atari"),
+    ],
+)
+def test_a_missing_package_is_named_with_what_brings_it(name, module, extra, monkeypatch):
+    for loaded in [known for known in sys.modules if known.startswith(("pettingzoo.classic", "pettingzoo.atari"))]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, module, None)
+    pettingzoo.env_registry.spec._load_env_creator.cache_clear()
+    with pytest.raises(MissingExtra, match=rf'game pettingzoo/{name} needs {module}: pip install "pettingzoo\[{extra}'):
+        make_duel(find_game(f"pettingzoo/{name}"), 1)
+
+
+def test_a_missing_rom_is_told(monkeypatch):
+    pytest.importorskip("multi_agent_ale_py")
+    monkeypatch.setitem(sys.modules, "ale_py", None)
+    with pytest.raises(MissingExtra, match=r'needs its ROM: pip install "rlattack\[atari\]"'):
+        make_duel(find_game("pettingzoo/pong_v3"), 1)
+
+
+def test_connect_four_goes_to_who_has_four_in_a_column():
+    pytest.importorskip("pygame")
+    duel = make_duel(find_game("pettingzoo/connect_four_v3"), 2)
+    sight = duel.reset(np.ones(2, dtype=bool), np.array([1, 2]))
+    assert sight.legal[0].all()
+    for move in range(7):  # in slot 1 the second player prefers the first one's column
+        step = duel.step(both(move % 2, 0 if move < 6 else 1))
+        assert step.terminated.tolist() == [move == 6, False]
+    assert step.rewards.tolist() == [[1, 0], [-1, 0]]
+    assert step.winner.tolist() == [0, NOBODY]
+    assert not step.sight.legal[1][1, 0]  # the column of slot 1 is full
+    assert step.sight.legal[1][1, 1:].all()
+
+
+def test_atari_players_see_the_same_screen_and_pong_is_a_zero_sum():
+    pytest.importorskip("multi_agent_ale_py")
+    duel = make_duel(find_game("pettingzoo/pong_v3"), 1)
+    sight = duel.reset(np.ones(1, dtype=bool), np.array([1]))
+    assert (duel.seats, duel.action_spaces[0]) == (("first_0", "second_0"), spaces.Discrete(6))
+    assert np.array_equal(*sight.obs)
+    total = np.zeros((2, 1))
+    for _ in range(400):
+        total += duel.step((np.array([1]), np.array([1]))).rewards  # FIRE serves
+    assert total[0] == -total[1] != 0
+    duel.close()
+
+
+def test_pettingzoos_own_names_are_known_without_loading_its_games():
+    ids = pettingzoo_ids()
+    assert ids["leduc_holdem_v4"] == "classic/leduc_holdem-v4"
+    assert ids["boxing_v2"] == "atari/boxing-v2"
