@@ -41,6 +41,8 @@ class Duel:
     """Run folder; by default runs/<game>-<digest of the configuration>."""
     video: bool = False
     """Film episode 0 of every cell."""
+    activations: Annotated[str | None, tyro.conf.arg(metavar="SEAT")] = None
+    """Play once more and compare what this seat's network does against each opponent; the first one is normal play."""
     trust: bool = False
     """Load files that can only be read by running their code."""
     json: bool = False
@@ -48,11 +50,14 @@ class Duel:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
+        from rich.console import Console
+
         from rlattack.cli.duel_table import print_duels
         from rlattack.cli.progress import EpisodeBar
         from rlattack.errors import InvalidInput
         from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
         from rlattack.evaluation.duels.heatmap import write_heat_map
+        from rlattack.evaluation.duels.minds import write_minds
         from rlattack.evaluation.duels.tensorboard import write_duel_events
         from rlattack.evaluation.report import write_report
         from rlattack.evaluation.workers import cores
@@ -71,6 +76,9 @@ class Duel:
             folder = evaluate_duel(planned, self.run, workers, bar.advance, shlex.join(command), bar.skip)
         if self.video:
             self._film(planned, folder, workers)
+        if self.activations is not None:
+            with Console(stderr=True, quiet=self.json).status(f"looking into the {self.activations}"):
+                write_minds(folder, planned.cells, self.activations, workers)
         cells = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
         write_duel_events(folder, cells)
         write_heat_map(folder, cells)

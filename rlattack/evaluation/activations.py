@@ -79,7 +79,7 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
     Args:
         recorded: Activations by opponent.
         normal: The opponent of normal play.
-        components: Of the mixture.
+        components: Of the mixture; fewer where play repeats itself so much that there are not so many distinct rows.
         seed: Of the split and of the fit.
 
     Raises:
@@ -99,6 +99,7 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
     train, validation = recorded[normal].of(episodes[:half]), recorded[normal].of(episodes[half:])
     if len(train.values) <= components:
         raise InvalidInput(f"activations: {len(train.values)} steps are too few for {components} components")
+    components = min(components, len(np.unique(train.values, axis=0)))
     mixture = GaussianMixture(components, covariance_type="full", reg_covar=1e-5, random_state=seed)
     mixture.fit(train.values.astype(np.float64))
     others = {name: one for name, one in recorded.items() if name != normal}

@@ -72,10 +72,7 @@ def _run(run: Path, anchor: str) -> dict[str, Any]:
             _section(group, run / "clips", _action_names(config, group[0]), f"{anchor}-{place}")
             for place, group in enumerate(settings(attacks))
         ]
-        + [
-            duel_section(group, run / "videos", f"{anchor}-duel-{place}")
-            for place, group in enumerate(duel_settings(duels))
-        ],
+        + [duel_section(group, run, f"{anchor}-duel-{place}") for place, group in enumerate(duel_settings(duels))],
     }
 
 

@@ -87,13 +87,23 @@ def export_adversary(
 
 
 def _gaussian(state: dict[str, Tensor], normal: VecNormalize) -> GaussianNetwork:
+    """Actor and critic behind the statistics, which are float64 in SB3 and float32 here.
+
+    Where an entry hardly varies (a mass, a fixed angle) a rounded mean would be many deviations off; what it is off by,
+    the same in every observation, goes into the first layers.
+    """
     seen = running(normal)["obs"]
+    mean, std = torch.from_numpy(seen.mean), torch.from_numpy(np.sqrt(seen.var + normal.epsilon))
+    off = (mean.float().double() - mean) / std
     ours = {_ours(name): tensor for name, tensor in state.items()} | {
-        "obs_mean": torch.from_numpy(seen.mean).float(),
-        "obs_std": torch.from_numpy(np.sqrt(seen.var + normal.epsilon)).float(),
+        "obs_mean": mean.float(),
+        "obs_std": std.float(),
         "value_mean": torch.zeros(()),
         "value_std": torch.tensor(float(np.sqrt(normal.ret_rms.var + normal.epsilon))),
     }
+    for head in ("pi", "vf"):
+        weight, bias = ours[f"{head}.layers.0.weight"].double(), ours[f"{head}.layers.0.bias"].double()
+        ours[f"{head}.layers.0.bias"] = (bias + weight @ off).float()
     spec = GaussianSpec(observation=seen.mean.shape, actions=len(ours["log_std"]), hidden=_HIDDEN, clip=normal.clip_obs)
     network = GaussianNetwork(spec)
     network.load_state_dict(ours)

@@ -15,7 +15,7 @@ from rlattack.games.opponent import EmbedOpponent
 from rlattack.policies.folder import load_agent, read_agent_card
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.training import TrainAdversary, train_adversary
-from rlattack.training.adversary_learner import export_adversary, make_adversary
+from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.vecenv import DuelVecEnv
 
@@ -94,6 +94,19 @@ def test_the_agent_acts_and_values_as_the_learner_does():
     torch.testing.assert_close(out.mean, theirs.mean, atol=1e-5, rtol=0)
     torch.testing.assert_close(out.deviation.expand(1000, 1), theirs.stddev)
     torch.testing.assert_close(out.values, values.float(), atol=1e-4, rtol=1e-4)
+
+
+def test_an_entry_that_hardly_varies_is_seen_as_the_learner_sees_it():
+    """Its mean in float32 is more than a thousandth of a deviation off, as that of a body's mass is."""
+    learner = learned(128)
+    seen = normaliser(learner).obs_rms
+    seen.mean[:], seen.var[:] = 5.852784449356555, 0.0
+    obs = np.asarray(5.8527844 + 1e-4 * np.random.default_rng(0).normal(size=(50, 3)), dtype=np.float32)
+    _, network = export_adversary(learner, configure(), 0, CARD)
+    assert abs(float(network.obs_mean[0]) - 5.852784449356555) / float(network.obs_std[0]) > 1e-3
+    with torch.no_grad():
+        theirs = learner.policy.get_distribution(torch.from_numpy(normaliser(learner).normalize_obs(obs))).distribution
+    torch.testing.assert_close(GaussianPolicy(network)(torch.from_numpy(obs)).mean, theirs.mean, atol=1e-6, rtol=0)
 
 
 def test_a_learner_learns_to_win(tmp_path):

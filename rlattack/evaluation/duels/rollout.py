@@ -71,7 +71,7 @@ class DuelRollout(Slots[DuelEpisode]):
         super().__init__(cell.envs, cell.seed, take)
         self.cell = cell
         self.game = game
-        self._players, self._watch = players, watch
+        self.players, self._watch = players, watch
         self._streams = (Streams(self.slots), Streams(self.slots))
         self._states: list[State] = [player.initial_state(self.slots) for player in players]
         self._returns = np.zeros((2, self.slots))
@@ -83,7 +83,7 @@ class DuelRollout(Slots[DuelEpisode]):
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         fresh = np.zeros(self.slots, dtype=np.bool_)
         fresh[started] = True
-        for seat, player in enumerate(self._players):
+        for seat, player in enumerate(self.players):
             for slot in started:
                 seed = seat_seed(self._seed, int(self._episode[slot]), seat)
                 self._streams[seat].restart(int(slot), seed)
@@ -103,7 +103,7 @@ class DuelRollout(Slots[DuelEpisode]):
 
     def _act(self, seat: int, active: BoolArray) -> Array:
         """Asks a player for the whole batch; its state and its draws go on only where it is to act."""
-        sight, player, before = self._sight, self._players[seat], self._states[seat]
+        sight, player, before = self._sight, self.players[seat], self._states[seat]
         acting = active & sight.turn[seat]
         self._streams[seat].active = acting
         if self._watch is not None:

@@ -10,6 +10,7 @@ from rlattack.evaluation.duels.film import find_film
 from rlattack.evaluation.duels.findings import duel_finding, duel_warnings
 from rlattack.evaluation.duels.grid import fair, grid, masked, opponent_wins, player, seats, victim_seat
 from rlattack.evaluation.duels.heatmap import heat_map_svg
+from rlattack.evaluation.duels.minds import PICTURE, read_minds
 from rlattack.evaluation.duels.tables import details, duel_table, numbers
 from rlattack.evaluation.series import Record
 from rlattack.evaluation.tables import percent
@@ -19,12 +20,12 @@ __all__ = ["duel_section"]
 _MOST_FILMS = 6
 
 
-def duel_section(records: list[Record], videos: Path, anchor: str) -> dict[str, Any]:
+def duel_section(records: list[Record], run: Path, anchor: str) -> dict[str, Any]:
     """What the page shows of the duels of one setting.
 
     Args:
         records: The cells.
-        videos: Folder of the films; a cell may have none.
+        run: The run folder, for films and activations where it has them.
         anchor: Name of the section in its page.
     """
     found, laid = duel_finding(records), grid(records)
@@ -44,8 +45,17 @@ def duel_section(records: list[Record], videos: Path, anchor: str) -> dict[str, 
         "warnings": duel_warnings(records),
         "heat_map": Markup(heat_map_svg(laid, anchor)) if len(laid.cells) > 1 else "",
         "tables": [duel_table(records, columns(first)) for columns in (numbers, details)],
-        "films": _films(records, videos),
+        "films": _films(records, run / "videos"),
+        "minds": _minds(run),
     }
+
+
+def _minds(run: Path) -> dict[str, Any] | None:
+    found = read_minds(run)
+    if found is None:
+        return None
+    raw = base64.b64encode((run / PICTURE).read_bytes()).decode()
+    return {"src": f"data:image/png;base64,{raw}", **{key: found[key] for key in ("seat", "normal", "components")}}
 
 
 def _films(records: list[Record], videos: Path) -> list[dict[str, Any]]:

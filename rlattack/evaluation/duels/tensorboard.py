@@ -7,6 +7,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from rlattack.evaluation.duels.grid import duel_settings, grid, masked, player, seats, victim_seat
 from rlattack.evaluation.duels.heatmap import heat_map_png
+from rlattack.evaluation.duels.minds import PICTURE, read_minds
 from rlattack.evaluation.series import Record, is_ok, number
 from rlattack.evaluation.tensorboard import Point, file_name, free_name, picture, scalars, session, write_events
 
@@ -34,6 +35,8 @@ def write_duel_events(run: Path, cells: list[Record]) -> None:
         if len(laid.cells) > 1:
             step = int(number(group[0], "episodes") or 0)
             runs[free_name("grid", runs)] = [(step, picture("duels/heat_map", heat_map_png(laid)))]
+    if read_minds(run) is not None:
+        runs["activations"] = [(0, picture("duels/activations", (run / PICTURE).read_bytes()))]
     write_events(run, runs)
 
 

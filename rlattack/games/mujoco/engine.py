@@ -11,7 +11,7 @@ try:
 except ImportError as error:
     raise MissingExtra('MuJoCo games need mujoco: pip install "rlattack[mujoco]"') from error
 except Exception:  # mujoco 4.0 cannot be imported at all where MUJOCO_GL names what does not load
-    _named = os.environ["MUJOCO_GL"]
+    _named = os.environ.get("MUJOCO_GL", "")
     os.environ["MUJOCO_GL"] = "disable"
     try:
         import mujoco.batch

@@ -5,6 +5,7 @@ import copy
 import ctypes
 import importlib
 import os
+import warnings
 import weakref
 from typing import Any
 
@@ -110,8 +111,9 @@ def _gl(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco.Mjr
     chosen = os.environ.get("MUJOCO_GL", "").lower() or _off_screen()
     try:
         module = importlib.import_module(f"mujoco.{chosen}") if chosen in _LIBRARIES else mujoco
-        context = module.GLContext(width, height)
-        context.make_current()
+        with warnings.catch_warnings(action="ignore"):  # glfw warns of what the error below says
+            context = module.GLContext(width, height)
+            context.make_current()
         return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
     except Exception as error:  # each library has its own way to be missing
         raise MissingExtra(

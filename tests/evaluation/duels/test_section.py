@@ -62,8 +62,9 @@ def test_films_show_the_strongest_opponents_first(page, heat):
 
 def test_only_some_films_are_put_into_the_page(tmp_path, make_record):
     records = [make_record(f"player{i}", "b", 0.1 * i, cell=f"c{i}") for i in range(9)]
+    (tmp_path / "videos").mkdir()
     for record in records:
-        (tmp_path / f"{record['cell']}.mp4").write_bytes(b"film")
+        (tmp_path / "videos" / f"{record['cell']}.mp4").write_bytes(b"film")
     films = duel_section(records, tmp_path, "here")["films"]
     assert [film["title"] for film in films] == [f"player{i} against b" for i in range(8, 2, -1)]
 

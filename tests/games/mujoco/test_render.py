@@ -131,6 +131,7 @@ def test_without_gl_the_game_goes_on_and_a_picture_says_what_to_install(library)
     environment |= {"MUJOCO_GL": library, "PYOPENGL_PLATFORM": "egl"}  # osmesa then refuses to load
     done = subprocess.run([sys.executable, "-c", _PLAY], env=environment, capture_output=True, text=True, check=True)
     played, told = done.stdout.splitlines()
+    assert done.stderr == ""
     assert played == "[0]"
     assert told.startswith(f"pictures need OpenGL, and MUJOCO_GL={library} gives none (")
     assert told.endswith(

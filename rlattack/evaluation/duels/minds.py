@@ -1,0 +1,177 @@
+"""What a victim's network does against each opponent: recorded in play, put in numbers and in a picture."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.activations import TRAIN, VALIDATION, Activations, Density, Embedding, density, embed
+from rlattack.evaluation.curves import drawing
+from rlattack.evaluation.duels.cell import DuelCell
+from rlattack.evaluation.duels.rollout import take_seats
+from rlattack.evaluation.slots import Take
+from rlattack.evaluation.workers import Effort, blaming, share
+from rlattack.files import write_whole
+from rlattack.games.batch import IntArray
+from rlattack.policies.base import State
+from rlattack.policies.player import GaussianPlayer
+
+__all__ = ["FILE", "PICTURE", "read_minds", "record", "write_minds"]
+
+FloatArray32 = npt.NDArray[np.float32]
+SCHEMA = "rlattack/activations/1"
+FILE, PICTURE = "activations.json", "activations.png"
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A cell whose episodes are played once more to look into a player."""
+
+    cell: DuelCell
+    seat: int
+    episodes: int
+
+    @property
+    def envs(self) -> int:
+        return self.cell.envs
+
+    @property
+    def key(self) -> str:
+        return self.cell.key
+
+
+def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int) -> None:
+    """Records a seat's player against every opponent, analyses it, and writes numbers and picture.
+
+    The first opponent is normal play.
+
+    Args:
+        folder: The run folder.
+        cells: Of the run; those with something hidden are left out.
+        seat: Name of the watched seat.
+        workers: Processes.
+
+    Raises:
+        InvalidInput: An unknown seat, more than one player in it, fewer than two opponents, a player that shows no
+            activations, or too little play.
+        MissingExtra: scikit-learn is not installed.
+        Unwritable: The folder cannot be written.
+    """
+    recorded = record(cells, seat, workers)
+    normal = next(iter(recorded))
+    found, placed = density(recorded, normal), embed(recorded)
+    content = {
+        "schema": SCHEMA, "seat": seat, "normal": normal, "components": found.components, "bic": found.bic,
+        "steps": {name: len(one.values) for name, one in recorded.items()},
+        "log_likelihood": {
+            name: {"mean": mean, "ci": [interval.low, interval.high]}
+            for name, (mean, interval) in found.likelihood.items()
+        },
+    }  # fmt: skip
+    write_whole(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    write_whole(folder / PICTURE, _draw(found, placed, normal))
+
+
+def read_minds(folder: Path) -> dict[str, Any] | None:
+    """What `write_minds` left in a run folder, or None."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return dict(content) if content["schema"] == SCHEMA and (folder / PICTURE).is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def record(cells: Sequence[DuelCell], seat: str, workers: int) -> dict[str, Activations]:
+    """Plays the cells once more and returns the activations of a seat's player, by opponent.
+
+    Raises:
+        InvalidInput: See `write_minds`.
+    """
+    names = cells[0].seats
+    if seat not in names:
+        raise InvalidInput(f"--activations: expected {' or '.join(names)}, got {seat!r}")
+    number = names.index(seat)
+    seen = [cell for cell in cells if cell.mask is None]
+    if len({cell.players[number].identity for cell in seen}) != 1 or len(seen) < 2:
+        raise InvalidInput(
+            f"--activations {seat}: expected one player there, nothing hidden, and at least two opponents, "
+            "normal play first"
+        )
+    watched = [_Watched(cell, number, cell.episodes) for cell in seen]
+    parts: dict[str, list[Activations]] = {cell.key: [] for cell in seen}
+    for item in share(watched, _watch, workers):
+        if not isinstance(item, Effort):
+            parts[item[0]].append(item[1])
+    return {cell.players[1 - number].name: _joined(parts[cell.key]) for cell in seen}
+
+
+def _watch(watched: _Watched, take: Take) -> Iterator[tuple[str, Activations]]:
+    values: list[FloatArray32] = []
+    episodes: list[IntArray] = []
+
+    def look(seat: int, episode: IntArray, obs: Any, state: State) -> None:
+        if seat == watched.seat:
+            with torch.no_grad():
+                hidden = policy(torch.from_numpy(np.ascontiguousarray(obs, dtype=np.float32)), state).hidden
+            values.append(hidden.numpy()[episode >= 0])
+            episodes.append(episode[episode >= 0])
+
+    rollout = take_seats(watched.cell, take, look)
+    player = rollout.players[watched.seat]
+    if not isinstance(player, GaussianPlayer):
+        name = watched.cell.players[watched.seat].name
+        raise InvalidInput(f"--activations: {name} shows none: expected an agent of continuous actions")
+    policy = player.policy
+    for _ in blaming(rollout.episodes(), watched.cell.players):
+        pass
+    if values:
+        yield watched.key, Activations(np.concatenate(values), np.concatenate(episodes))
+
+
+def _joined(parts: Sequence[Activations]) -> Activations:
+    """In the order of episodes, whoever played them."""
+    values = np.concatenate([part.values for part in parts])
+    episode = np.concatenate([part.episode for part in parts])
+    order = np.argsort(episode, kind="stable")
+    return Activations(values[order], episode[order])
+
+
+def _draw(found: Density, placed: Embedding, normal: str) -> bytes:
+    with drawing("activations"):
+        figure = Figure(figsize=(11, 4.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        colours = {name: f"C{place}" for place, name in enumerate(dict.fromkeys(placed.opponent))}
+        _likelihoods(left, found, normal, colours)
+        for name, colour in colours.items():
+            chosen = np.asarray(placed.opponent) == name
+            right.scatter(*placed.points[chosen].T, s=4, color=colour, label=name, linewidths=0)
+        right.set_title(f"t-SNE, perplexity {placed.perplexity:g}")
+        right.set_xticks([])
+        right.set_yticks([])
+        right.legend(markerscale=3, frameon=False)
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()
+
+
+def _likelihoods(axes: Axes, found: Density, normal: str, colours: dict[str, str]) -> None:
+    rows = list(found.likelihood.items())
+    for place, (name, (mean, interval)) in enumerate(rows):
+        colour = colours[normal if name in (TRAIN, VALIDATION) else name]
+        axes.plot([interval.low, interval.high], [place, place], color=colour, linewidth=2)
+        axes.plot(mean, place, "o", color=colour)
+    labels = [f"{normal} ({name})" if name in (TRAIN, VALIDATION) else name for name, _ in rows]
+    axes.set_yticks(range(len(rows)), labels)
+    axes.invert_yaxis()
+    axes.grid(axis="x")
+    axes.set_xlabel("mean log-likelihood of a step, nats, with 95 % intervals")
+    axes.set_title(f"Gaussian mixture of {found.components}, fitted to play against {normal}")
