@@ -46,6 +46,7 @@ def _agents() -> list[dict[str, Any]]:
             "id": name,
             "game": card.game,
             "role": card.role,
+            "seat": card.seat,
             "algorithm": card.algorithm,
             "score": card.score.get("mean"),
             "sha256": card.sha256,
@@ -87,7 +88,7 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     hidden = ("sha256", "parameters", "win_score", "card")
     columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     console = Console()

@@ -124,8 +124,9 @@ def list_games() -> list[GameRow]:
     """Returns what can be played, sorted by id: every card, and every Atari ROM where ale-py is installed.
 
     Returns:
-        Rows with `id`, `title`, `win` (rule or None), `win_score`, `actions`, `sticky`, `card` (whether it has one) and
-        `note` (what is missing to play it; mostly ""). Gymnasium's and PettingZoo's without a card are not listed.
+        Rows with `id`, `title`, `seats` (their names, where a card names two), `win` (rule or None), `win_score`,
+        `actions`, `sticky`, `card` (whether it has one) and `note` (what is missing to play it; mostly "").
+        Gymnasium's and PettingZoo's without a card are not listed.
     """
     rows: dict[str, GameRow] = {}
     roms, note = _roms()
@@ -206,13 +207,16 @@ def _pettingzoo_names() -> list[str]:
         return []
 
 
-_UNREADABLE: GameRow = {"win": None, "win_score": None, "actions": None, "sticky": None, "card": True}
+_UNREADABLE: GameRow = {
+    "seats": None, "win": None, "win_score": None, "actions": None, "sticky": None, "card": True,
+}  # fmt: skip
 
 
 def _row(card: GameCard, has_card: bool, missing: Mapping[str, str]) -> GameRow:
     return {
         "id": card.id,
         "title": card.title,
+        "seats": ", ".join(card.mujoco.seats) if card.mujoco else None,
         "win": "duel" if card.duel else card.win.rule if card.win else None,
         "win_score": card.win.score if card.win else None,
         "actions": card.protocol.actions,

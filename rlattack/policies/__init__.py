@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from rlattack.policies.base import ModulePolicy, Output, Policy
     from rlattack.policies.folder import AgentCard
     from rlattack.policies.load import LoadedAgent, agent_options, load_policy
+    from rlattack.policies.player import load_player
     from rlattack.policies.sb3_live import from_sb3
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Policy",
     "agent_options",
     "from_sb3",
+    "load_player",
     "load_policy",
 ]
 
@@ -28,6 +30,7 @@ _HOMES = {
     "Policy": "base",
     "agent_options": "load",
     "from_sb3": "sb3_live",
+    "load_player": "player",
     "load_policy": "load",
 }
 

@@ -150,7 +150,7 @@ def test_the_list_holds_cards_and_roms_but_not_those_that_crash(here):
     (here / "gymnasium" / "CartPole-v1.toml").write_text(_CARD)
     rows = {row["id"]: row for row in list_games()}
     assert rows["atari/breakout"] == {
-        "id": "atari/breakout", "title": "Breakout", "win": "threshold", "win_score": 31.8,
+        "id": "atari/breakout", "title": "Breakout", "seats": None, "win": "threshold", "win_score": 31.8,
         "actions": "sampled", "sticky": 0.0, "card": True, "note": "",
     }  # fmt: skip
     assert (rows["atari/asterix"]["card"], rows["atari/asterix"]["win"]) == (False, None)
@@ -204,3 +204,8 @@ def test_one_bad_card_does_not_hide_the_others(tmp_path, monkeypatch):
     assert "unknown key 'stiky'" in rows["atari/typo"]["note"]
     assert "lost.toml: rom 'pongg': no game 'atari/pongg'; did you mean 'atari/pong'?" in rows["atari/lost"]["note"]
     assert rows["atari/pong"]["note"] == ""
+
+
+def test_the_list_names_the_seats_of_a_duel():
+    rows = {row["id"]: row for row in list_games()}
+    assert rows["mujoco/you-shall-not-pass"]["seats"] == "blocker, runner"
