@@ -77,12 +77,13 @@ class Attacker:
         if self._frames is not None:
             self._frames.fresh[slots] = True
 
-    def __call__(self, clean: Tensor, active: Mask | None = None) -> Tensor:
+    def __call__(self, clean: Tensor, active: Mask | None = None, legal: Tensor | None = None) -> Tensor:
         """Perturbs one step of the batch.
 
         Args:
             clean: What the game shows, float32 in its own range, shape (slots, *observation).
             active: Slots that play; the others are carried along unperturbed and uncounted. All by default.
+            legal: Legal actions, bool, shape (slots, actions), where the game tells: the policy chooses among them.
 
         Returns:
             What the victim receives, a new tensor of that shape: inside the budget and the space.
@@ -91,7 +92,7 @@ class Attacker:
         if not active.any():
             return clean.clone()
         self.rng.active = active
-        self.target.begin(clean, active)
+        self.target.begin(clean, active, legal)
         base = clean if self._frames is None else self._frames.base(clean, active)
         received = self.ball.settle(self.attack.perturb(self.target, base, self.ball, self.rng), base)
         if not active.all():

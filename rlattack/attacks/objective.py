@@ -10,6 +10,7 @@ from torch import Tensor
 from rlattack.attacks.base import Attack
 from rlattack.attacks.target import Target, scores
 from rlattack.errors import InvalidInput
+from rlattack.policies.base import ILLEGAL
 from rlattack.policies.gaussian import AnyOutput, AnyPolicy, GaussianOutput, GaussianPolicy
 
 __all__ = ["GradientAttack", "Objective"]
@@ -72,7 +73,8 @@ class Objective:
         if self.target is None:
             return victim.labels
         if self.target == "least":
-            return scores(victim.clean_output).argmin(dim=1)
+            likely = scores(victim.clean_output)
+            return likely.masked_fill(likely <= ILLEGAL, torch.inf).argmin(dim=1)
         return torch.full((victim.slots,), self.target)
 
 

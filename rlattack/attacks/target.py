@@ -37,10 +37,11 @@ class Target:
         self._active: npt.NDArray[np.bool_] = np.ones(slots, dtype=np.bool_)
         self._clean = torch.empty(0)
         self._clean_output: AnyOutput | None = None
+        self._legal: Tensor | None = None
 
-    def begin(self, clean: Tensor, active: npt.NDArray[np.bool_]) -> None:
-        """Starts a step: the truly clean observations and the slots that count."""
-        self._clean, self._active, self._clean_output = clean, active, None
+    def begin(self, clean: Tensor, active: npt.NDArray[np.bool_], legal: Tensor | None = None) -> None:
+        """Starts a step: the truly clean observations, the slots that count, and what is legal where the game tells."""
+        self._clean, self._active, self._clean_output, self._legal = clean, active, None, legal
 
     @property
     def known_clean_output(self) -> AnyOutput | None:
@@ -62,7 +63,7 @@ class Target:
         self._allow("white", "query")
         self.queries += self._active
         with torch.no_grad():
-            return self._remember(obs, self.policy(obs, self.state))
+            return self._remember(obs, _among(self.policy(obs, self.state), self._legal))
 
     def rows(self, obs: Tensor, slots: Tensor) -> Tensor:
         """Scores for any number of observations, each seen by the slot it names: one query each.
@@ -83,7 +84,7 @@ class Target:
         )
         with torch.no_grad():
             chunks = [
-                scores(self.policy(part, None if self.state is None else self.state[owner]))
+                scores(_among(self.policy(part, _of(self.state, owner)), _of(self._legal, owner)))
                 for part, owner in zip(torch.split(padded, self.slots), torch.split(owners, self.slots), strict=True)
             ]
         return torch.cat(chunks)[: len(obs)]
@@ -94,6 +95,7 @@ class Target:
         self.gradients += self._active
 
         def remembering(out: AnyOutput) -> Tensor:
+            out = _among(out, self._legal)
             self._remember(obs, out.detach())
             return loss(out)
 
@@ -126,6 +128,14 @@ class Target:
         if obs is self._clean:
             self._clean_output = out
         return out
+
+
+def _among(out: AnyOutput, legal: Tensor | None) -> AnyOutput:
+    return out.among(legal) if isinstance(out, Output) else out
+
+
+def _of(rows: Tensor | None, owner: Tensor) -> Tensor | None:
+    return None if rows is None else rows[owner]
 
 
 def scores(out: AnyOutput) -> Tensor:

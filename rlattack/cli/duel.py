@@ -1,4 +1,4 @@
-"""`rlattack duel`: lets players of a two-player game meet, and shows who wins, and what hiding changes."""
+"""`rlattack duel`: lets players of a two-player game meet, and shows who wins, and what hiding and attacks change."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ __all__ = ["Duel"]
 
 @dataclass(frozen=True, kw_only=True)
 class Duel:
-    """Let agents play a two-player game against each other: every pair, seen and hidden from each other."""
+    """Let agents play a two-player game against each other: every pair, seen and hidden, clean and attacked."""
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
     """Game to play, as `rlattack list games` shows: mujoco/you-shall-not-pass."""
@@ -27,6 +27,16 @@ class Duel:
     """Seats from which the other player is hidden; several are compared, and `none` is one of them."""
     victim: Annotated[str, tyro.conf.arg(metavar="SEAT")] = ""
     """The seat whose players are the rows of the table and the picture; seat 1 by default."""
+    attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
+    """Attacks on what a seat sees, as NAME or NAME:key=value,...; the clean game and the noise control always run."""
+    eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
+    """Sizes per entry in units of --space; the number of pixels for --norm l0."""
+    norm: Literal["linf", "l2", "l1", "l0"] = "linf"
+    """Largest entry, root mean square, mean, or number of pixels."""
+    space: Literal["unit", "raw", "sigma"] = "raw"
+    """Pixels over 255, the game's own range, or standard deviations of what the agent saw in training."""
+    attacked: Annotated[str, tyro.conf.arg(metavar="SEAT")] = ""
+    """The seat whose observations are perturbed; the victim's by default."""
     actions: Literal["card", "sampled", "greedy"] = "card"
     """How players choose; `card`: as the game's card says."""
     episodes: int = 100
@@ -52,12 +62,12 @@ class Duel:
         """Runs the command."""
         from rich.console import Console
 
-        from rlattack.cli.duel_table import print_duels
+        from rlattack.cli.duel_table import print_duels, print_likelihoods
         from rlattack.cli.progress import EpisodeBar
         from rlattack.errors import InvalidInput
         from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
         from rlattack.evaluation.duels.heatmap import write_heat_map
-        from rlattack.evaluation.duels.minds import write_minds
+        from rlattack.evaluation.duels.minds import read_minds, watch_cells, write_minds
         from rlattack.evaluation.duels.tensorboard import write_duel_events
         from rlattack.evaluation.report import write_report
         from rlattack.evaluation.workers import cores
@@ -68,9 +78,12 @@ class Duel:
             Duel(
                 game=self.game, players=tuple(tuple(names.split(",")) for names in self.players), masks=self.mask,
                 actions=self.actions, episodes=self.episodes, seed=self.seed, envs=self.envs, trust=self.trust,
-                victim=self.victim,
+                victim=self.victim, attacks=self.attack, eps=self.eps, norm=self.norm, space=self.space,
+                attacked=self.attacked,
             )
         )  # fmt: skip
+        if self.activations is not None:
+            watch_cells(planned.cells, self.activations)  # hours of play later it would be too late to say no
         workers = self.workers or cores()
         with EpisodeBar(planned, quiet=self.json) as bar:
             folder = evaluate_duel(planned, self.run, workers, bar.advance, shlex.join(command), bar.skip)
@@ -87,7 +100,9 @@ class Duel:
             sys.stdout.write((folder / "results.json").read_text(encoding="utf-8"))
         else:
             print_duels(cells, folder)
-        return 0
+            if self.activations is not None and (found := read_minds(folder)) is not None:
+                print_likelihoods(found)
+        return int(any(cell["status"] != "ok" for cell in cells))
 
     def _film(self, planned: "DuelPlan", folder: Path, workers: int) -> None:
         """Films; where that cannot be done, one line says why, and the rest goes on."""

@@ -1,5 +1,6 @@
-"""The tables at the end of duels: every cell, and who beats whom as a grid."""
+"""The tables at the end of duels: every cell, who beats whom as a grid, and what attacks on a seat's sight do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from rich.table import Table
 
 from rlattack.evaluation.duels.findings import duel_warnings
 from rlattack.evaluation.duels.grid import Grid, grid, opponent_wins, seat_wins, victim_seat
-from rlattack.evaluation.duels.tables import details, duel_table, numbers
+from rlattack.evaluation.duels.tables import attack_numbers, attack_table, details, duel_table, numbers
 from rlattack.evaluation.series import Record, estimate
+from rlattack.evaluation.tables import Group, Value
+from rlattack.evaluation.tables import Table as Laid
 
 __all__ = ["print_duels"]
 
@@ -23,21 +26,12 @@ def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
+    title = f"{first['game']}: {first['episodes']} games a row, {first['actions']} actions, seed {first['seed']}"
     shown = duel_table(cells, [*numbers(first), details(first)[2]])
-    table = Table(
-        title=f"{first['game']}: {first['episodes']} games a row, {first['actions']} actions, seed {first['seed']}",
-        title_justify="left",
-    )
-    table.add_column(" – ".join(first["seats"]))
-    for column in shown.columns:
-        table.add_column(column.title, justify="left" if column.title == "endings" else "right")
-    for group in shown.groups:
-        if len(shown.groups) > 1:
-            table.add_section()
-            table.add_row(group.title, style="dim")
-        for row in group.rows:
-            table.add_row(row.label, *(f"{value.text} {value.interval}".strip() for value in row.values))
-    console.print(table)
+    console.print(_table(title, " – ".join(first["seats"]), shown, shown.groups))
+    attacks = attack_table(cells, attack_numbers(first)[:-1])
+    for group in attacks.groups:
+        console.print(_table(group.title, "attack", attacks, [group]))
     laid = grid(cells)
     if len(laid.rows) > 1 or len(laid.columns) > 1:
         console.print(_grid(laid))
@@ -47,6 +41,24 @@ def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
         f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _table(title: str, first: str, shown: Laid, groups: Sequence[Group]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    for column in shown.columns:
+        table.add_column(column.title, justify="left" if column.title == "endings" else "right")
+    for group in groups:
+        if len(groups) > 1:
+            table.add_section()
+            table.add_row(group.title, style="dim")
+        for row in group.rows:
+            table.add_row(row.label, *([row.status] if row.status else [_text(value) for value in row.values]))
+    return table
+
+
+def _text(value: Value) -> str:
+    return f"{value.text} {value.interval}".strip()
 
 
 def _grid(laid: Grid) -> Table:
@@ -68,3 +80,15 @@ def _square(record: Record | None) -> str:
         return "–"
     rest = [seat_wins(record, victim_seat(record)), estimate(record, "tie", "rate")]
     return f"{100 * wins.value:.0f} ({', '.join(f'{100 * rate.value:.0f}' for rate in rest if rate is not None)})"
+
+
+def print_likelihoods(found: dict[str, Any]) -> None:
+    """Prints how likely normal play's mixture finds the activations of a seat against each opponent."""
+    words = []
+    for name, one in found["log_likelihood"].items():
+        who = f"{found['normal']} ({name})" if name in ("train", "validation") else name
+        words.append(f"{who} {one['mean']:.1f} [{one['ci'][0]:.1f}, {one['ci'][1]:.1f}]")
+    Console().print(
+        f"log-likelihood of the {found['seat']}'s activations, nats a step: {'; '.join(words)}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip

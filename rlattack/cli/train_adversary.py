@@ -1,6 +1,5 @@
 """`rlattack train adversary`: learns to beat a frozen victim, a seed after the other, and ships the best of them."""
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rlattack.cli.games import Games
 from rlattack.cli.steps import StepBar, say
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Adversary:
     """Games by which the best of several seeds is chosen."""
     episodes: int = 1000
     """Fresh games whose score goes on the agent's card."""
+    init: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None
+    """Start from this agent's weights, its observation statistics frozen, in place of chance."""
     resume: bool = False
     """Go on from the run's last checkpoints; --steps may be larger than before, and --seeds more."""
     run: Path | None = None
@@ -79,7 +81,9 @@ class Adversary:
         if self.threads is not None and self.threads < 1:
             raise InvalidInput(f"--threads: expected at least 1, got {self.threads}")
         threads = self.threads or cores()
-        against = contest(self.game, self.victim, seat=self.seat, envs=self.envs, threads=threads, trust=self.trust)
+        against = contest(
+            self.game, self.victim, seat=self.seat, init=self.init, envs=self.envs, threads=threads, trust=self.trust
+        )
         session = self._session(against, command)
         try:
             with StepBar(self.steps) as bar:
@@ -106,7 +110,8 @@ class Adversary:
             game=self.game, victim=self.victim, victim_sha256="" if against.victim.foreign else against.victim.sha256,
             seat=against.duel.seats[against.seat], steps=self.steps, seeds=self.seeds, envs=self.envs,
             batch=self.batch, learning_rate=self.learning_rate, sparse=self.sparse, dense=self.dense, cut=self.cut,
-            checkpoint_every=self.checkpoint_every,
+            checkpoint_every=self.checkpoint_every, init=self.init,
+            init_sha256=None if against.init is None else against.init.sha256,
         )  # fmt: skip
         return Session(
             config=config,
@@ -123,7 +128,11 @@ class Adversary:
 
         tuned = trained if len(trained) > 1 else []
         with StepBar(len(tuned) * self.tuning + self.episodes, "episodes") as bar:
-            play = _Games(session.run, against, self.victim, bar, trust=self.trust)
+            games = Games(session.run, against.card.id, bar, trust=self.trust)
+
+            def play(agent: Path, episodes: int, seed: int, note: str) -> dict[str, Any]:
+                return games(str(agent), self.victim, against.seat, episodes, seed, note)
+
             tuning = [play(one.folder, self.tuning, _TUNING_SEED, f"choosing, seed {one.seed}") for one in tuned]
             best = choose(session, trained, tuning)
             score = play(session.run / "agent", self.episodes, _EVALUATION_SEED + best.seed, "evaluating")
@@ -132,39 +141,6 @@ class Adversary:
         players = against.seated(session.agent, self.victim)
         again = ["rlattack", "duel", self.game, "--players", *players, "--episodes", str(self.episodes)]
         return score | {"command": shlex.join([*again, "--seed", str(score["seed"])])}
-
-
-class _Games:
-    """Plays an adversary against the victim as `rlattack duel` does, and says what it reached."""
-
-    def __init__(self, run: Path, against: "Contest", victim: str, bar: StepBar, *, trust: bool) -> None:
-        self._run, self._against, self._victim, self._bar, self._trust = run, against, victim, bar, trust
-        self._played = 0
-
-    def __call__(self, agent: Path, episodes: int, seed: int, note: str) -> dict[str, Any]:
-        """Win, tie and loss of the adversary, with intervals, over the episodes of a run seed."""
-        from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
-        from rlattack.evaluation.workers import cores
-
-        first, second = self._against.seated(str(agent), self._victim)
-        planned = plan_duel(
-            Duel(
-                game=self._against.card.id, players=((first,), (second,)), episodes=episodes, seed=seed,
-                trust=self._trust,
-            )
-        )  # fmt: skip
-        folder = self._run / "evaluation" / planned.cells[0].key
-        evaluate_duel(planned, folder, cores(), lambda _: self._tell(note), kept=lambda _: self._tell(note))
-        (cell,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
-        won, lost = ("win", "loss") if self._against.seat == 0 else ("loss", "win")
-        return {
-            "win": cell[won], "tie": cell["tie"], "loss": cell[lost], "length": cell["length"]["mean"],
-            **{key: cell[key] for key in ("episodes", "distinct", "endings", "actions", "seed")},
-        }  # fmt: skip
-
-    def _tell(self, note: str) -> None:
-        self._played += 1
-        self._bar(self._played, note)
 
 
 def _note(seed: int, win: float | None) -> str:

@@ -23,9 +23,9 @@ from rlattack.evaluation.run import Run, run_name
 from rlattack.evaluation.workers import Effort, Job, Shape, play_cells
 from rlattack.games import find_game, make_game, rom_sha256, with_variant
 from rlattack.games.card import ActionMode, GameCard
-from rlattack.policies import LoadedAgent, agent_options, load_policy
+from rlattack.policies import LoadedAgent, Policy, agent_options, load_policy
 
-__all__ = ["Done", "Evaluation", "Plan", "complete", "evaluate", "plan", "versions"]
+__all__ = ["Done", "Evaluation", "Plan", "check_gradient", "complete", "evaluate", "plan", "versions"]
 
 
 class Played(Protocol):
@@ -274,18 +274,26 @@ class _Table:
                 attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
                 balls[cell.key] = Attacker(attack, crafted_on.policy, self.space, 1, model=cell.model).ball
                 if attack.knowledge == "white":
-                    _check_gradient(crafted_on, attack.name)
+                    check_gradient(crafted_on.policy, crafted_on.name, attack.name)
         return balls
 
 
-def _check_gradient(agent: LoadedAgent, attack: str) -> None:
-    """Asks for one gradient, so that a module without any is told before hours of play."""
-    policy = agent.policy
+def check_gradient(policy: Policy, agent: str, attack: str) -> None:
+    """Asks for one gradient, so that a module without any is told before hours of play.
+
+    Args:
+        policy: To be asked.
+        agent: Its name.
+        attack: The name of the attack that will ask it.
+
+    Raises:
+        InvalidInput: It gives none.
+    """
     try:
         policy.gradient(torch.zeros(1, *policy.observation), lambda out: out.scores.sum(), policy.initial_state(1))
     except Exception as error:  # the user's code: anything
         raise InvalidInput(
-            f"{agent.name} gives no gradient ({one_line(error)}); {attack} needs one, noise and pixel-de do not"
+            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, noise and pixel-de do not"
         ) from error
 
 

@@ -24,7 +24,17 @@ from rlattack.evaluation.clip import read_frames, still
 from rlattack.evaluation.series import Line, Record, clean_of, distinctions, is_ok, label, lines, number, settings
 from rlattack.files import writing_events
 
-__all__ = ["Point", "file_name", "free_name", "picture", "scalars", "session", "write_events", "write_tensorboard"]
+__all__ = [
+    "Point",
+    "file_name",
+    "free_name",
+    "line_points",
+    "picture",
+    "scalars",
+    "session",
+    "write_events",
+    "write_tensorboard",
+]
 
 Point = tuple[int, Summary.Value]
 """Step and what is shown there."""
@@ -87,7 +97,7 @@ def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) 
     runs: dict[str, list[Point]] = {}
     for line in lines(group):
         name = names.setdefault(line.label, free_name(file_name(line.label), runs))
-        runs.setdefault(name, []).extend(_line(line, clean_of(group), clips, action_names))
+        runs.setdefault(name, []).extend(line_points(line, clean_of(group), clips, action_names))
     for record in group:
         words = [label(record), record.get("norm"), number(record, "eps"), record.get("cell")]
         name = file_name(
@@ -97,7 +107,7 @@ def _runs(group: list[Record], clips: Path, action_names: Sequence[str] | None) 
     return runs
 
 
-def _line(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None) -> Iterator[Point]:
+def line_points(line: Line, clean: Record | None, clips: Path, names: Sequence[str] | None = None) -> Iterator[Point]:
     """A line with the clean value at step 0, and a picture a cell at the same steps."""
     pixels = line.norm == "l0"
     chart = line.norm if pixels or line.space == "unit" else f"{line.norm}-{line.space}"

@@ -121,7 +121,7 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
         self.observation_space = batch_space(self.single_observation_space, game.slots)
         self.action_space = batch_space(self.single_action_space, game.slots)
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        self._weights, self._greedy = (sparse, dense), greedy
+        self.weights, self._greedy = (sparse, dense), greedy
         self._endings = np.asarray(game.endings, dtype=object)
         self._all: BoolArray = np.ones(game.slots, dtype=np.bool_)
         self._all.flags.writeable = False
@@ -210,7 +210,7 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
         return self._earned(step)
 
     def _earned(self, step: DuelStep) -> _Played:
-        sparse, dense = self._weights
+        sparse, dense = self.weights
         earned = sparse * step.sparse[self.seat] + dense * (step.rewards[self.seat] - step.sparse[self.seat])
         return _Played(earned, step.terminated, step.truncated, step.winner, step.ending)
 

@@ -1,7 +1,7 @@
 """What attacks and evaluations need of a policy: outputs for a batch, and gradients with respect to what it sees."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from rlattack.policies.network import Network
 
-__all__ = ["Loss", "ModulePolicy", "Output", "Policy", "State", "sample"]
+__all__ = ["ILLEGAL", "Loss", "ModulePolicy", "Output", "Policy", "State", "sample"]
+
+ILLEGAL = -1e30
+"""Score of what the game does not allow now: probability 0, and a number, so that divergences stay numbers."""
 
 State = Tensor | None
 """Recurrent state, first axis the batch; None for a policy without memory."""
@@ -46,6 +49,12 @@ class Output:
         """Kullback-Leibler divergence of this distribution from the clean one, KL(clean || this), shape (n,)."""
         before, now = clean.scores.log_softmax(dim=1), self.scores.log_softmax(dim=1)
         return (before.exp() * (before - now)).sum(dim=1)
+
+    def among(self, legal: Tensor | None) -> "Output":
+        """The same with no more than the legal actions of each row, (n, actions); as it is where none is given."""
+        if legal is None:
+            return self
+        return replace(self, scores=self.scores.masked_fill(~legal, ILLEGAL))
 
     def detach(self) -> "Output":
         """The same without its graph."""

@@ -86,9 +86,7 @@ class PolicyPlayer:
     ) -> tuple[Array, State]:
         """See `Player`; Q learners always choose greedily among what is legal."""
         with torch.no_grad():
-            out = self.policy(_seen(obs), state)
-        if legal is not None:
-            out = dataclasses.replace(out, scores=out.scores.masked_fill(~torch.from_numpy(legal), -torch.inf))
+            out = self.policy(_seen(obs), state).among(None if legal is None else torch.from_numpy(legal))
         chosen = out.greedy if greedy or self.policy.value_based else sample(out, draws.uniform(1)[:, 0])
         return chosen.numpy(), out.state
 

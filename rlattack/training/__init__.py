@@ -2,7 +2,8 @@
 
 from rlattack.training.adversary import train_adversary
 from rlattack.training.adversary_session import Contest, contest, train_adversaries
-from rlattack.training.config import TrainAdversary, TrainVictim
+from rlattack.training.config import TrainAdversary, TrainSelfPlay, TrainVictim
+from rlattack.training.selfplay import match, train_self_play
 from rlattack.training.session import Session, ship, train
 from rlattack.training.vecenv import GymnasiumVecEnv
 from rlattack.training.victim import train_victim
@@ -12,11 +13,14 @@ __all__ = [
     "GymnasiumVecEnv",
     "Session",
     "TrainAdversary",
+    "TrainSelfPlay",
     "TrainVictim",
     "contest",
+    "match",
     "ship",
     "train",
     "train_adversaries",
     "train_adversary",
+    "train_self_play",
     "train_victim",
 ]

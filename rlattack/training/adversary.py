@@ -1,4 +1,4 @@
-"""Trains an adversary: PPO against a frozen victim in the other seat (Gleave et al. 2019, sections 3 and 4)."""
+"""Trains a duelist: PPO against frozen players in the other seat (Gleave et al. 2019, sections 3 and 4)."""
 
 import json
 from collections.abc import Callable
@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rlattack.files import write_whole
 from rlattack.games.card import GameCard
 from rlattack.games.opponent import EmbeddedVectorEnv
 from rlattack.policies.folder import save_agent
+from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.config import TrainAdversary
+from rlattack.training.coach import Coach
+from rlattack.training.config import TrainAdversary, TrainDuelist
 from rlattack.training.curves import curves
 from rlattack.training.progress import Games, Weak
 from rlattack.training.vecenv import DuelVecEnv
@@ -41,17 +44,21 @@ class Trained:
 
 
 def train_adversary(
-    config: TrainAdversary, seed: int, card: GameCard, env: EmbeddedVectorEnv, run: Path, tell: Tell
-) -> Trained:
+    config: TrainDuelist, seed: int, card: GameCard, env: EmbeddedVectorEnv, run: Path, tell: Tell, *,
+    init: GaussianNetwork | None = None, coach: Coach | None = None, until: int | None = None,
+) -> Trained:  # fmt: skip
     """Trains one seed until `config.steps`, or until it is cut, from its checkpoint where there is one.
 
     Args:
         config: What to train.
-        seed: One of `config.seeds`.
+        seed: Of weights, games and exploration.
         card: The game.
-        env: The game with the victim in it; stays open.
+        env: The game with the opponent in it; stays open.
         run: Folder of this seed: checkpoints, TensorBoard events, and its `agent`.
         tell: See `Tell`.
+        init: See `make_adversary`.
+        coach: Who chooses opponents and rewards while it learns.
+        until: Steps to stop at, of `config.steps`.
 
     Raises:
         InvalidInput: A game that cannot be learned from.
@@ -61,22 +68,23 @@ def train_adversary(
     """
     found = load_checkpoint(run)
     done = 0 if found is None else found.steps
-    learner = make_adversary(config, DuelVecEnv(env), resumed_seed(seed, done))
+    learner = make_adversary(config, DuelVecEnv(env), resumed_seed(seed, done), init)
     if found is not None:
         found.restore(learner.policy, str(run / FILE))
         found.restore_statistics(normaliser(learner), str(run / FILE))
         learner.num_timesteps = done
-    kept = _kept(run)
-    given_up = bool(kept.get("cut")) and config.cut is not None
-    if done >= config.steps or given_up:  # finished before
+    kept, until = _kept(run), until or config.steps
+    given_up = bool(kept.get("cut")) and _cut(config) is not None
+    if done >= until or given_up:  # finished before
         save_agent(run / "agent", *export_adversary(learner, config, seed, card))
         return Trained(seed=seed, steps=done, folder=run / "agent", win=kept.get("win"), cut=given_up)
-    return _learn(learner, config, seed, card, run, tell)
+    return _learn(learner, config, seed, card, run, tell, coach, until)
 
 
 def _learn(
-    learner: OnPolicyAlgorithm, config: TrainAdversary, seed: int, card: GameCard, run: Path, tell: Tell
-) -> Trained:
+    learner: OnPolicyAlgorithm, config: TrainDuelist, seed: int, card: GameCard, run: Path, tell: Tell,
+    coach: Coach | None, until: int,
+) -> Trained:  # fmt: skip
     cut = False
 
     def save() -> None:
@@ -88,12 +96,16 @@ def _learn(
     def say(steps: int) -> None:
         tell(seed, steps, games.rate(1))
 
-    games = Games(config.steps, config.checkpoint_every, save, say, config.cut)
+    games = Games(config.steps, config.checkpoint_every, save, say, _cut(config), name=config.role)
+    callbacks: list[BaseCallback] = [games]
+    if coach is not None:
+        coach.prepare(learner)
+        callbacks.insert(0, coach)  # so that a checkpoint comes after the snapshot of its steps
     with curves(learner, run), games.stoppable():
         try:
             learner.learn(
-                config.steps - learner.num_timesteps,
-                callback=games,
+                until - learner.num_timesteps,
+                callback=callbacks,
                 log_interval=None,  # type: ignore[arg-type]  # PPO takes it: `games` writes the curves
                 reset_num_timesteps=False,
             )
@@ -103,6 +115,10 @@ def _learn(
         save()
         say(learner.num_timesteps)
     return Trained(seed=seed, steps=learner.num_timesteps, folder=run / "agent", win=games.rate(1), cut=cut)
+
+
+def _cut(config: TrainDuelist) -> tuple[int, float] | None:
+    return config.cut if isinstance(config, TrainAdversary) else None
 
 
 def _kept(run: Path) -> dict[str, Any]:

@@ -16,15 +16,16 @@ from rlattack.games.duel import DuelGame
 from rlattack.games.find import make_duel
 from rlattack.games.opponent import EmbedOpponent
 from rlattack.policies.folder import load_agent, read_agent_card, save_agent
+from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.load import agent_folder
-from rlattack.policies.player import PLACEHOLDERS, LoadedPlayer, load_player
+from rlattack.policies.player import PLACEHOLDERS, GaussianPlayer, LoadedPlayer, load_player
 from rlattack.training.adversary import Tell, Trained, train_adversary
 from rlattack.training.adversary_learner import make_adversary
 from rlattack.training.config import TrainAdversary
 from rlattack.training.session import Session, check_place, check_run, open_run
 from rlattack.training.vecenv import DuelVecEnv
 
-__all__ = ["Contest", "choose", "contest", "train_adversaries"]
+__all__ = ["Contest", "choose", "contest", "init_network", "load_init", "train_adversaries"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Contest:
     seat: int
     """The learner's."""
     victim: LoadedPlayer
+    init: LoadedPlayer | None = None
+    """Whom learning goes on from."""
 
     def seated(self, learner: str, victim: str) -> tuple[str, str]:
         """Names of players in the order of the seats."""
@@ -43,20 +46,23 @@ class Contest:
 
 
 def contest(
-    game: str, victim: str, *, seat: str | None = None, envs: int = 64, threads: int = 1, trust: bool = False
-) -> Contest:
+    game: str, victim: str, *, seat: str | None = None, init: str | None = None, envs: int = 64, threads: int = 1,
+    trust: bool = False,
+) -> Contest:  # fmt: skip
     """Seats a victim.
 
     Args:
         game: Id of a game of two seats.
         victim: An agent.
         seat: Name of the learner's seat; by default the one that the victim was not trained for, or the second.
+        init: An agent that the learner goes on from.
         envs: Games at once.
         threads: That step them; changes no result.
         trust: See `load_player`.
 
     Raises:
-        InvalidInput: A game of one seat, an unknown seat, or a victim of another game or seat, or of none.
+        InvalidInput: A game of one seat, an unknown seat, an `init` that cannot be trained, or a victim of another
+            game or seat, or of none.
         RlattackError: The victim or the game cannot be loaded.
     """
     card = find_game(game)
@@ -76,7 +82,35 @@ def contest(
         learner = duel.seats.index(seat)
     spaces = duel.observation_spaces[1 - learner], duel.action_spaces[1 - learner]
     loaded = load_player(victim, game, duel.seats[1 - learner], *spaces, trust=trust)
-    return Contest(card=card, duel=duel, seat=learner, victim=loaded)
+    first = None if init is None else load_init(init, card.id, duel, learner)
+    return Contest(card=card, duel=duel, seat=learner, victim=loaded, init=first)
+
+
+def load_init(name: str, game: str, duel: DuelGame, seat: int) -> LoadedPlayer:
+    """Loads the agent that a learner in that seat goes on from.
+
+    Raises:
+        InvalidInput: No Gaussian network without memory, or an agent of another game, seat or shape.
+        RlattackError: It cannot be loaded.
+    """
+    if name in PLACEHOLDERS:
+        raise InvalidInput(f"--init: expected an agent, got {name!r}, which has no weights")
+    loaded = load_player(name, game, duel.seats[seat], duel.observation_spaces[seat], duel.action_spaces[seat])
+    network = init_network(loaded)
+    if network is None:
+        raise InvalidInput(f"--init {name}: expected a Gaussian network, for continuous actions")
+    if network.spec.memory:
+        raise InvalidInput(
+            f"--init {name}: has a memory (LSTM), which is not supported here: it can only be an opponent"
+        )
+    return loaded
+
+
+def init_network(init: LoadedPlayer | None) -> GaussianNetwork | None:
+    """The weights that learning goes on from."""
+    if init is None or not isinstance(init.player, GaussianPlayer):
+        return None
+    return init.player.policy.network
 
 
 def train_adversaries(session: Session, against: Contest, tell: Tell) -> list[Trained]:
@@ -100,15 +134,14 @@ def train_adversaries(session: Session, against: Contest, tell: Tell) -> list[Tr
     check_run(session)
     check_place(session)
     env = EmbedOpponent(against.duel, against.seat, against.victim.player, sparse=config.sparse, dense=config.dense)
-    make_adversary(
-        config, DuelVecEnv(env), 0
-    )  # a game that cannot be learned from is refused before anything is written
+    init = init_network(against.init)
+    make_adversary(config, DuelVecEnv(env), 0, init)  # a game that cannot be learned is refused before a file is made
     open_run(session, against.card)
     trained = []
     for seed in config.seeds:
         folder = session.run / f"seed-{seed}"
         folder.mkdir(exist_ok=True)
-        trained.append(train_adversary(config, seed, against.card, env, folder, tell))
+        trained.append(train_adversary(config, seed, against.card, env, folder, tell, init=init))
     return trained
 
 

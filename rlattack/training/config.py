@@ -2,11 +2,20 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from rlattack.errors import InvalidInput
 
-__all__ = ["ALGORITHMS", "MINIBATCHES", "Algorithm", "NetworkSize", "TrainAdversary", "TrainVictim"]
+__all__ = [
+    "ALGORITHMS",
+    "MINIBATCHES",
+    "Algorithm",
+    "NetworkSize",
+    "TrainAdversary",
+    "TrainDuelist",
+    "TrainSelfPlay",
+    "TrainVictim",
+]
 
 Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn"]
 NetworkSize = Literal["small", "nature"]
@@ -55,21 +64,15 @@ class TrainVictim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainAdversary:
-    """The configuration of adversaries against one victim, a run a seed; defaults of Gleave et al. 2019 (section 4)."""
+class TrainDuelist:
+    """What trainings in a game of two seats share; defaults of Gleave et al. 2019 (section 4)."""
 
     game: str
-    victim: str
-    """As the user named it."""
-    victim_sha256: str
-    """Of its weights."""
     seat: str
-    """The adversary's."""
+    """The learner's; `both` for one that plays both, `each` for two learners."""
     algorithm: Literal["ppo"] = "ppo"
     steps: int = 20_000_000
-    """Agent steps to learn from, each seed."""
-    seeds: tuple[int, ...] = (0,)
-    """Each trains an adversary of its own, one after the other; the best of them is the result."""
+    """Agent steps to learn from, each seed and learner."""
     envs: int = 64
     """Games that are played at once."""
     batch: int = 16_384
@@ -80,10 +83,12 @@ class TrainAdversary:
     """Weight of what comes for the end of a game."""
     dense: float = 0.0
     """Weight of what comes on the way."""
-    cut: tuple[int, float] | None = None
-    """Steps and win rate: a seed that has won less of its last 500 training games by then is given up."""
     checkpoint_every: int = 100_000
     """Agent steps between checkpoints."""
+    init: str | None = None
+    """The agent that learning goes on from, as the user named it."""
+    init_sha256: str | None = None
+    """Of its weights."""
 
     def __post_init__(self) -> None:
         """Checks ranges.
@@ -103,12 +108,6 @@ class TrainAdversary:
             raise InvalidInput(
                 f"--steps: expected at least {self.batch}, one batch, got {self.steps}; choose a smaller --batch"
             )
-        if (
-            not self.seeds
-            or len(set(self.seeds)) < len(self.seeds)
-            or not 0 <= min(self.seeds) <= max(self.seeds) < _SEEDS
-        ):
-            raise InvalidInput(f"--seeds: expected different numbers of 0 to {_SEEDS - 1}, got {list(self.seeds)}")
         for name in ("sparse", "dense"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidInput(f"--{name}: expected a weight of 0 or more, got {getattr(self, name)}")
@@ -116,5 +115,117 @@ class TrainAdversary:
             raise InvalidInput("--sparse and --dense: expected a weight above 0 for one of them, got 0 and 0")
         if not 0 < self.learning_rate < math.inf:
             raise InvalidInput(f"--learning-rate: expected a number above 0, got {self.learning_rate}")
+
+    def weights(self, steps: int) -> tuple[float, float]:
+        """Weights of what comes for the end of a game and of what comes on the way, after so many steps."""
+        return self.sparse, self.dense
+
+    @property
+    def role(self) -> str:
+        """Of the agent."""
+        raise NotImplementedError
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Whom it learned from, for the agent's card."""
+        if self.init is None:
+            return {}
+        return {"init": {"id": self.init, "sha256": self.init_sha256}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainAdversary(TrainDuelist):
+    """The configuration of adversaries against one victim, a run a seed."""
+
+    victim: str
+    """As the user named it."""
+    victim_sha256: str
+    """Of its weights."""
+    seeds: tuple[int, ...] = (0,)
+    """Each trains an adversary of its own, one after the other; the best of them is the result."""
+    cut: tuple[int, float] | None = None
+    """Steps and win rate: a seed that has won less of its last 500 training games by then is given up."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
+
+        Raises:
+            InvalidInput: A value outside its range.
+        """
+        super().__post_init__()
+        if (
+            not self.seeds
+            or len(set(self.seeds)) < len(self.seeds)
+            or not 0 <= min(self.seeds) <= max(self.seeds) < _SEEDS
+        ):
+            raise InvalidInput(f"--seeds: expected different numbers of 0 to {_SEEDS - 1}, got {list(self.seeds)}")
         if self.cut is not None and not (self.cut[0] >= 1 and 0 <= self.cut[1] <= 1):
             raise InvalidInput(f"--cut: expected steps of 1 or more and a rate in [0, 1], got {list(self.cut)}")
+
+    @property
+    def role(self) -> str:
+        """Of the agent."""
+        return "adversary"
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Whom it learned from, and the other seeds."""
+        victim = {"id": self.victim, "sha256": self.victim_sha256}
+        return {"victim": victim, "seeds": list(self.seeds)} | super().provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSelfPlay(TrainDuelist):
+    """The configuration of a victim that learns from its own past, or from fixed opponents (Bansal et al. 2018)."""
+
+    seed: int = 0
+    dense: float = 0.01
+    """Weight of what comes on the way while the curriculum lasts: as much as that of the end, as in the paper."""
+    delta: float = 0.5
+    """Opponents are versions not older than this share of the steps done; 1 for the last one."""
+    anneal: float = 0.15
+    """Share of the steps in which the reward goes over from what comes on the way to what comes for the end."""
+    snapshot_every: int = 5
+    """Updates between two versions that are kept."""
+    turns: int = 10
+    """Updates of one seat before it is the other's turn, where each has a learner."""
+    opponents: tuple[tuple[str, str], ...] = ()
+    """Name and sha256 of fixed ones in place of its own past."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
+
+        Raises:
+            InvalidInput: A value outside its range.
+        """
+        super().__post_init__()
+        for name in ("snapshot_every", "turns"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(self, name)}")
+        if not 0 <= self.seed < _SEEDS:
+            raise InvalidInput(f"--seed: expected 0 to {_SEEDS - 1}, got {self.seed}")
+        for name in ("delta", "anneal"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInput(f"--{name}: expected a share in [0, 1], got {getattr(self, name)}")
+
+    def alpha(self, steps: int) -> float:
+        """Share of the reward that comes on the way: 1 at first, 0 after the first `anneal` of the steps."""
+        return max(0.0, 1 - steps / (self.anneal * self.steps)) if self.anneal else 0.0
+
+    def weights(self, steps: int) -> tuple[float, float]:
+        """See `TrainDuelist`: alpha dense + (1 - alpha) sparse (section 4.1)."""
+        alpha = self.alpha(steps)
+        return (1 - alpha) * self.sparse, alpha * self.dense
+
+    @property
+    def role(self) -> str:
+        """Of the agent."""
+        return "victim"
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Whom it learned from."""
+        met: dict[str, Any] = {"delta": self.delta}
+        if self.opponents:
+            met = {"opponents": [{"id": name, "sha256": digest} for name, digest in self.opponents]}
+        return met | {"anneal": self.anneal} | super().provenance

@@ -99,6 +99,7 @@ class Games(Progress):
         save: See there.
         tell: See there.
         cut: Steps and win rate: a learner that reaches the steps with a lower one is given up.
+        name: Of the learner, before the names of its curves.
     """
 
     def __init__(
@@ -108,9 +109,10 @@ class Games(Progress):
         save: Callable[[], None],
         tell: Callable[[int], None],
         cut: tuple[int, float] | None = None,
+        name: str = "adversary",
     ) -> None:
         super().__init__(total, every, save, tell)
-        self._cut, self._judged = cut, True
+        self._cut, self._judged, self._name = cut, True, name
         self._outcomes: deque[int] = deque(maxlen=_DUELS)
         self._lengths: deque[int] = deque(maxlen=_DUELS)
 
@@ -142,8 +144,8 @@ class Games(Progress):
         """Writes one point of every curve."""
         if self._outcomes:
             for outcome, name in ((1, "win"), (0, "tie"), (-1, "loss")):
-                self.logger.record(f"adversary/{name}_rate", self._outcomes.count(outcome) / len(self._outcomes))
-            self.logger.record("adversary/episode_length", float(np.mean(self._lengths)))
+                self.logger.record(f"{self._name}/{name}_rate", self._outcomes.count(outcome) / len(self._outcomes))
+            self.logger.record(f"{self._name}/episode_length", float(np.mean(self._lengths)))
         super().dump()
 
 

@@ -17,7 +17,7 @@ from rlattack.games.card import GameCard
 from rlattack.games.training import training_env
 from rlattack.policies.folder import find_agent, load_agent, read_agent_card, save_agent
 from rlattack.training.checkpoint import FILE
-from rlattack.training.config import TrainAdversary, TrainVictim
+from rlattack.training.config import TrainDuelist, TrainVictim
 from rlattack.training.curves import write_points
 from rlattack.training.victim import train_victim, versions
 
@@ -31,7 +31,7 @@ _FREE = ("steps", "checkpoint_every", "seeds", "cut")
 class Session:
     """What one call of `rlattack train` does."""
 
-    config: TrainVictim | TrainAdversary
+    config: TrainVictim | TrainDuelist
     run: Path
     agent: str
     """Id of the agent folder to write, under `./agents`."""

@@ -7,6 +7,7 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks.target import Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.policies import ModulePolicy
@@ -154,3 +155,27 @@ def test_the_clean_output_is_kept_where_the_attack_asked_for_it(policy, obs):
 def test_what_does_not_fit_the_game_is_refused(linear, model, actions, shown, message):
     with pytest.raises(InvalidInput, match=message):
         attacker_of(linear(actions=actions), shown, model=model)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"target": "least"}])
+def test_an_attack_chooses_among_what_is_legal(parameters):
+    """Scores are what is seen; of 0 and 1, which are legal, the victim takes 1, though it likes 2 best and 3 least."""
+    policy = ModulePolicy(nn.Linear(4, 4, bias=False), (4,), 4)
+    policy.module.weight.data = torch.eye(4)
+    space = Box(-10, 10, (4,), np.float32)
+    attacker = Attacker(make_attack("fgsm", Budget(eps=0.5, space="raw"), **parameters), policy, space, 1)
+    clean = torch.tensor([[1.0, 2.0, 9.0, -9.0]])
+    received = attacker(clean, legal=torch.tensor([[True, True, False, False]]))
+    pushed = (received - clean)[0].tolist()
+    assert pushed[:2] == [0.5, -0.5]
+    assert pushed[2:] == [0.0, 0.0]
+    assert attacker.target.labels.tolist() == [1]
+
+
+def test_any_number_of_questions_is_answered_among_what_is_legal():
+    policy = ModulePolicy(nn.Identity(), (2,), 2)
+    target = Target(policy, 3, "query")
+    legal = torch.tensor([[True, True], [True, False], [False, True]])
+    target.begin(torch.zeros(3, 2), np.ones(3, dtype=np.bool_), legal)
+    answers = target.rows(torch.zeros(5, 2), torch.tensor([2, 1, 0, 1, 2]))
+    assert (answers == 0).tolist() == legal[[2, 1, 0, 1, 2]].tolist()

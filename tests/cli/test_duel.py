@@ -9,11 +9,14 @@ import sys
 import time
 
 import pytest
+import torch
 
 from rlattack.cli import duel_table
 from rlattack.cli.main import main
 from rlattack.errors import MissingExtra
 from rlattack.evaluation.duels.film import find_film
+from rlattack.policies.folder import AgentCard, save_agent
+from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 
 pytest.importorskip("mujoco")
 GAME = "mujoco/you-shall-not-pass"
@@ -44,6 +47,9 @@ def call(*arguments):
         ((*DUEL, "--players", "zero", "zero", "--victim", "bloker"), "did you mean 'blocker'"),
         ((*DUEL[:2], "--players", "zero", "zero", "--episodes", "0"), "--episodes: expected at least 1"),
         ((*DUEL[:2], "--players", "zero", "zero", "--workers", "0"), "--workers: expected at least 1"),
+        ((*DUEL, "--players", "zero", "zero", "--attack", "pgd"), "--eps: expected at least one size"),
+        ((*DUEL, "--players", "zero", "zero", "--attack", "pgd", "--eps", "0.1"), "zero looks at nothing"),
+        ((*DUEL, "--players", "zero", "zero", "--eps", "0.1", "--attacked", "runer"), "did you mean 'runner'"),
         (("duel", "mujoco/you-shall-not-pas", "--players", "zero", "zero"), f"did you mean '{GAME}'"),
         (("duel", "gymnasium/CartPole-v1", "--players", "zero", "zero"), "has one seat: `rlattack attack"),
         (("attack", GAME, "--victim", "zero"), "has two seats: `rlattack duel"),
@@ -73,6 +79,43 @@ def test_duel_leaves_a_whole_run_folder_and_prints_tables(capsys, working_folder
     assert (run / "heatmap.png").read_bytes()[:4] == b"\x89PNG"
     assert "Who beats whom" in (run / "report.html").read_text()
     assert list(run.rglob("events.out.tfevents*"))
+
+
+@pytest.fixture
+def runner(working_folder):
+    """A runner that was never trained, with memory and statistics."""
+    torch.manual_seed(0)
+    network = GaussianNetwork(GaussianSpec(observation=(380,), actions=17, hidden=(8,), memory=4))
+    network.obs_std *= 0.5
+    save_agent(
+        working_folder / "me", AgentCard(game=GAME, role="victim", algorithm="ppo", network=network.spec), network
+    )
+    return str(working_folder / "me")
+
+
+def test_what_a_seat_sees_is_attacked_beside_noise_and_shown_in_its_own_table(capsys, working_folder, runner):
+    attack = ("--attack", "pgd:steps=2", "--eps", "0.05", "0.2", "--space", "sigma")
+    assert call(*DUEL, "--players", "zero", runner, *attack, "--run", "run") == 0
+    printed = " ".join(capsys.readouterr().out.split())  # the path of the agent breaks the line
+    assert "what the runner sees is perturbed, linf in units of a standard deviation" in printed
+    assert "pgd steps=2 0.2" in printed
+    assert "Rows are victims" not in printed
+    cells = json.loads((working_folder / "run" / "results.json").read_text())["cells"]
+    assert [(cell["attack"], cell.get("eps")) for cell in cells] == [
+        ("none", None), ("noise", 0.05), ("noise", 0.2), ("pgd", 0.05), ("pgd", 0.2),
+    ]  # fmt: skip
+    for cell in cells[1:]:
+        assert cell["size"]["linf"] == pytest.approx(cell["eps"], rel=1e-4)
+        assert (cell["status"], cell["attacked"], cell["action_change"]) == ("ok", 1.0, None)
+    assert "Attacks on what a player sees" in (working_folder / "run" / "report.html").read_text()
+    assert not (working_folder / "run" / "heatmap.png").exists()
+
+
+def test_an_attack_that_left_its_budget_is_told_by_the_exit_code(capsys, runner, monkeypatch):
+    monkeypatch.setattr("rlattack.evaluation.judge.TOLERANCE", -0.5)
+    assert call(*DUEL, "--players", "zero", runner, "--eps", "0.2", "--run", "run") == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "In 1 cell the attack left its budget" in printed
 
 
 def test_duel_prints_results_as_json_and_nothing_else(capsys, working_folder):

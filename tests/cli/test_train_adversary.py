@@ -128,7 +128,7 @@ def test_an_interrupt_keeps_what_was_learned_and_the_run_goes_on(tmp_path):
 
 
 def test_an_interrupt_before_anything_was_kept_is_an_ordinary_one(capsys, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rlattack.training.adversary_session.train_adversary", interrupt)

@@ -44,3 +44,17 @@ def test_samples_follow_the_distribution():
 def test_impossible_action_is_never_drawn():
     out = Output(torch.tensor([[0.0, 1.0]]).log())
     assert sample(out, torch.zeros(1)).tolist() == [1]
+
+
+def test_among_legal_actions_the_rest_has_no_chance_and_divergences_stay_numbers():
+    scores = torch.tensor([[0.0, 1.0, 5.0], [2.0, 0.0, 0.0]])
+    out = Output(scores)
+    assert out.among(None) is out
+    masked = out.among(torch.tensor([[True, True, False], [False, True, True]]))
+    torch.testing.assert_close(masked.probabilities[0, :2], scores[0, :2].softmax(0))
+    assert (masked.probabilities[0, 2], masked.probabilities[1, 0]) == (0, 0)
+    assert masked.greedy.tolist() == [1, 1]
+    other = Output(scores * 2).among(torch.tensor([[True, True, False], [False, True, True]]))
+    one, two = scores[0, :2].log_softmax(0), (scores[0, :2] * 2).log_softmax(0)
+    torch.testing.assert_close(other.divergence(masked)[0], (one.exp() * (one - two)).sum())
+    assert other.divergence(masked)[1] == 0

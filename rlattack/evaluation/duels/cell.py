@@ -1,9 +1,11 @@
-"""A cell of a duel: a game, who sits where, what is hidden from whom, and a protocol with a seed."""
+"""A cell of a duel: a game, who sits where, what is hidden from whom or perturbed, and a protocol with a seed."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from rlattack.attacks import AttackSpec
+from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.evaluation.cell import AgentRef, digest
 from rlattack.games.card import ActionMode, GameCard
@@ -26,6 +28,10 @@ class DuelCell:
     """Who holds seat 0 and seat 1."""
     mask: tuple[int, Mask] | None = None
     """The seat from which the other player is hidden, and how."""
+    attack: AttackSpec = field(default_factory=lambda: AttackSpec("none"))
+    budget: Budget | None = None
+    attacked: int | None = None
+    """The seat whose observations the attack perturbs; None without one."""
     actions: ActionMode
     seed: int
     episodes: int
@@ -38,14 +44,18 @@ class DuelCell:
 
     @property
     def label(self) -> str:
-        """Who plays, and what is hidden."""
+        """Who plays, what is hidden, and what is perturbed."""
         hidden = "" if self.mask is None else f", mask {self.mask_name}"
-        return " - ".join(player.name for player in self.players) + hidden
+        attacked = "" if self.budget is None else f", {self.attack.name} {self.budget.eps:g}"
+        return " - ".join(player.name for player in self.players) + hidden + attacked
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that a result depends on; players by their digests."""
-        return dataclasses.asdict(self) | {"players": [player.identity for player in self.players]}
+        return dataclasses.asdict(self) | {
+            "players": [player.identity for player in self.players],
+            "attack": {"name": self.attack.name, "parameters": dict(self.attack.parameters)},
+        }
 
     @property
     def masks(self) -> Masks | None:

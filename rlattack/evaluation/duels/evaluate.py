@@ -1,4 +1,4 @@
-"""Plays duels: every pair of players, seen and hidden from each other, on the same episodes."""
+"""Plays duels: every pair of players, seen and hidden from each other, clean and attacked, on the same episodes."""
 
 import dataclasses
 import platform
@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rlattack.attacks import AttackSpec, parse_attack
+from rlattack.budget import Budget, Norm, Unit
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.evaluation.cell import AgentRef
 from rlattack.evaluation.duels.cell import NO_MASK, DuelCell, parse_mask
 from rlattack.evaluation.duels.results import HEAD, duel_result, episode_rows, read_episode
 from rlattack.evaluation.duels.rollout import DuelEpisode, take_seats
-from rlattack.evaluation.evaluate import Done, complete, versions
+from rlattack.evaluation.duels.seat_attack import policy_of, seat_attacker
+from rlattack.evaluation.evaluate import Done, check_gradient, complete, versions
 from rlattack.evaluation.run import Run, run_name
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.workers import blaming, share
 from rlattack.games.card import GameCard
 from rlattack.games.find import find_game, make_duel
-from rlattack.policies.player import LoadedPlayer, load_player
+from rlattack.policies.player import LoadedPlayer, PolicyPlayer, load_player
 
 __all__ = ["Duel", "DuelPlan", "evaluate_duel", "plan_duel"]
 
@@ -41,12 +44,19 @@ class Duel:
     trust: bool = False
     victim: str = ""
     """The seat whose players are the rows of the table; seat 1 by default."""
+    attacks: tuple[str, ...] = ()
+    """On what a seat sees, each at every size, beside noise of that size."""
+    eps: tuple[float, ...] = ()
+    norm: Norm = "linf"
+    space: Unit = "raw"
+    attacked: str = ""
+    """The seat whose observations are perturbed; the victim's by default."""
 
     def __post_init__(self) -> None:
         """Checks ranges.
 
         Raises:
-            InvalidInput: A count below 1, a negative seed, or not two seats with a player each.
+            InvalidInput: A count below 1, a negative seed, not two seats with a player each, or attacks without a size.
         """
         for name in ("episodes", "envs"):
             if getattr(self, name) < 1:
@@ -59,6 +69,8 @@ class Duel:
                 "--players: expected two, who takes seat 0 and who takes seat 1 (several as A,B: every pair plays), "
                 f"got {got}"
             )
+        if not self.eps and any(attack != "none" for attack in self.attacks):
+            raise InvalidInput("--eps: expected at least one size, as in --eps 0.05 0.2")
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,8 @@ class DuelPlan:
     cells: tuple[DuelCell, ...]
     victim: int
     """The seat whose players are the rows of the table."""
+    radius: dict[str, float]
+    """Of the budget of a cell, by its key, in units of its space."""
     configuration: dict[str, Any]
     """What a resumed run must share."""
     circumstances: dict[str, Any]
@@ -82,7 +96,8 @@ def plan_duel(config: Duel) -> DuelPlan:
     """
     card = find_game(config.game)
     seats, loaded = _sit(config, card)
-    victim = _victim(config.victim, seats)
+    victim = _seat("--victim", config.victim, seats, 1)
+    attacked = _seat("--attacked", config.attacked, seats, victim)
     masks = list(dict.fromkeys(parse_mask(text, seats) for text in config.masks or (NO_MASK,)))
     refs = [
         [
@@ -91,7 +106,7 @@ def plan_duel(config: Duel) -> DuelPlan:
         ]
         for of in loaded
     ]  # fmt: skip
-    cells = tuple(
+    pairs = [
         DuelCell(
             game=card, seats=seats, players=(first, second), mask=mask,
             actions=card.protocol.actions if config.actions == "card" else config.actions,
@@ -100,11 +115,15 @@ def plan_duel(config: Duel) -> DuelPlan:
         for mask in masks
         for first in refs[0]
         for second in refs[1]
-    )  # fmt: skip
+    ]  # fmt: skip
+    specs = [parse_attack(text) for text in config.attacks]
+    cells = tuple(cell for pair in pairs for cell in (pair, *_attacked(pair, specs, config, attacked)))
     for mask in masks:
         make_duel(card, 1, masks=None if mask is None else {mask[0]: mask[1]}).close()
+    radius = _fit(cells, card, loaded)
     found = versions("mujoco", "pettingzoo")
     compared = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("trust", "victim")}
+    compared["attacked"] = seats[attacked] if radius else ""
     configuration = {
         "duel": compared,
         "game": dataclasses.asdict(card),
@@ -123,7 +142,7 @@ def plan_duel(config: Duel) -> DuelPlan:
         "cells": [cell.key for cell in cells],
         "versions": {"python": platform.python_version(), **found},
     }  # fmt: skip
-    return DuelPlan(cells, victim, configuration, circumstances)
+    return DuelPlan(cells, victim, radius, configuration, circumstances)
 
 
 def evaluate_duel(
@@ -162,7 +181,13 @@ def play(cell: DuelCell, take: Take) -> Iterator[DuelEpisode]:
 
 def _publish(run: Run, planned: DuelPlan, done: Done[DuelEpisode]) -> None:
     ready = [(cell, *done[cell.key]) for cell in planned.cells if cell.key in done]
-    results = [duel_result(cell, episodes, seconds, planned.victim) for cell, episodes, seconds in ready]
+    clean = {(cell.players, cell.mask): episodes for cell, episodes, _ in ready if cell.budget is None}
+    results = [
+        duel_result(
+            cell, episodes, seconds, planned.victim, clean.get((cell.players, cell.mask)), planned.radius.get(cell.key)
+        )
+        for cell, episodes, seconds in ready
+    ]
     run.publish(results, HEAD, (row for _, episodes, _ in ready for row in episode_rows(episodes)))
 
 
@@ -180,9 +205,44 @@ def _sit(config: Duel, card: GameCard) -> tuple[tuple[str, str], list[dict[str, 
     return game.seats, loaded
 
 
-def _victim(name: str, seats: Sequence[str]) -> int:
+def _attacked(base: DuelCell, specs: Sequence[AttackSpec], config: Duel, seat: int) -> list[DuelCell]:
+    """The noise control and the attacks at every size, each once."""
+    attacks = [spec for spec in specs if spec.name not in ("none", "noise")]
+    cells: dict[str, DuelCell] = {}
+    for spec in [AttackSpec("noise"), *attacks]:
+        for eps in config.eps:
+            budget = Budget(norm=config.norm, eps=eps, space=config.space)
+            cell = dataclasses.replace(base, attack=spec, budget=budget, attacked=seat)
+            cells[cell.key] = cell
+    return list(cells.values())
+
+
+def _fit(cells: Sequence[DuelCell], card: GameCard, loaded: Sequence[dict[str, LoadedPlayer]]) -> dict[str, float]:
+    """Fits every budget to what the attacked seat sees, so that what cannot work is said before anything is played."""
+    radius: dict[str, float] = {}
+    attacked = [cell for cell in cells if cell.budget is not None and cell.attacked is not None]
+    if not attacked:
+        return radius
+    game = make_duel(card, 1)
+    try:
+        spaces = game.observation_spaces
+    finally:
+        game.close()
+    for cell in attacked:
+        assert cell.budget is not None
+        assert cell.attacked is not None
+        ref = cell.players[cell.attacked]
+        player = loaded[cell.attacked][ref.spec].player
+        made = seat_attacker(cell.attack, cell.budget, policy_of(player, ref.name), spaces[cell.attacked], 1)
+        radius[cell.key] = made.ball.radius
+        if made.attack.knowledge == "white" and isinstance(player, PolicyPlayer):
+            check_gradient(player.policy, ref.name, cell.attack.name)
+    return radius
+
+
+def _seat(option: str, name: str, seats: Sequence[str], default: int) -> int:
     if not name:
-        return 1
+        return default
     if name not in seats:
-        raise UnknownName(f"--victim: expected {' or '.join(seats)}, got {name!r}{nearest(name, seats)}")
+        raise UnknownName(f"{option}: expected {' or '.join(seats)}, got {name!r}{nearest(name, seats)}")
     return seats.index(name)

@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass
 
-from rlattack.evaluation.series import Estimate, Record, estimate
+from rlattack.evaluation.series import Estimate, Record, estimate, is_clean
 
 __all__ = [
     "Grid",
+    "attacked_pairs",
+    "attacked_seat",
     "duel_settings",
     "fair",
     "grid",
@@ -42,11 +44,12 @@ def duel_settings(records: list[Record]) -> list[list[Record]]:
 
 
 def grid(records: list[Record]) -> Grid:
-    """Lays out the cells of one setting, in the order in which players first come."""
+    """Lays out the cells of one setting without an attack, in the order in which players first come."""
     victim = victim_seat(records[0])
-    places = [(_sighted(record, victim), _sighted(record, 1 - victim)) for record in records]
-    rows, columns = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
-    cells = {(rows.index(row), columns.index(column)): r for (row, column), r in zip(places, records, strict=True)}
+    clean = [record for record in records if is_clean(record)]
+    places = [(_sighted(record, victim), _sighted(record, 1 - victim)) for record in clean]
+    rows, columns = (list(dict.fromkeys(place[axis] for place in places)) for axis in (0, 1))
+    cells = {(rows.index(row), columns.index(column)): r for (row, column), r in zip(places, clean, strict=True)}
     names = seats(records[0])
     return Grid(rows, columns, cells, (names[victim], names[1 - victim]))
 
@@ -84,6 +87,29 @@ def seat_wins(record: Record | None, seat: int) -> Estimate | None:
 def opponent_wins(record: Record | None) -> Estimate | None:
     """The share of games that the victim's opponent won."""
     return None if record is None else seat_wins(record, 1 - victim_seat(record))
+
+
+def attacked_seat(record: Record) -> int:
+    """Number of the seat whose observations an attack perturbs; the victim's where none does."""
+    names = seats(record)
+    return names.index(record["attacked_seat"]) if record.get("attacked_seat") in names else victim_seat(record)
+
+
+def attacked_pairs(records: list[Record]) -> list[list[Record]]:
+    """Groups the cells of one setting by who plays, what is hidden and whose sight is attacked, clean ones first.
+
+    Pairs that are not attacked are left out.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if not is_clean(record):
+            key = json.dumps([record.get("players"), record.get("mask"), attacked_seat(record)])
+            groups.setdefault(key, []).append(record)
+    return [
+        [r for r in records if is_clean(r) and all(r.get(key) == group[0].get(key) for key in ("players", "mask"))][:1]
+        + group
+        for group in groups.values()
+    ]
 
 
 def fair(record: Record) -> bool:

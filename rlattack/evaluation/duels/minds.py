@@ -25,7 +25,7 @@ from rlattack.games.batch import IntArray
 from rlattack.policies.base import State
 from rlattack.policies.player import GaussianPlayer
 
-__all__ = ["FILE", "PICTURE", "read_minds", "record", "write_minds"]
+__all__ = ["FILE", "PICTURE", "Watched", "read_minds", "record", "watch_cells", "write_minds"]
 
 FloatArray32 = npt.NDArray[np.float32]
 SCHEMA = "rlattack/activations/1"
@@ -33,7 +33,7 @@ FILE, PICTURE = "activations.json", "activations.png"
 
 
 @dataclass(frozen=True)
-class _Watched:
+class Watched:
     """A cell whose episodes are played once more to look into a player."""
 
     cell: DuelCell
@@ -42,10 +42,12 @@ class _Watched:
 
     @property
     def envs(self) -> int:
+        """Slots, as in the cell."""
         return self.cell.envs
 
     @property
     def key(self) -> str:
+        """Of the cell."""
         return self.cell.key
 
 
@@ -56,7 +58,7 @@ def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int
 
     Args:
         folder: The run folder.
-        cells: Of the run; those with something hidden are left out.
+        cells: Of the run; those with something hidden or an attack are left out.
         seat: Name of the watched seat.
         workers: Processes.
 
@@ -96,25 +98,35 @@ def record(cells: Sequence[DuelCell], seat: str, workers: int) -> dict[str, Acti
     Raises:
         InvalidInput: See `write_minds`.
     """
+    watched = watch_cells(cells, seat)
+    parts: dict[str, list[Activations]] = {one.key: [] for one in watched}
+    for item in share(watched, _watch, workers):
+        if not isinstance(item, Effort):
+            parts[item[0]].append(item[1])
+    return {one.cell.players[1 - one.seat].name: _joined(parts[one.key]) for one in watched}
+
+
+def watch_cells(cells: Sequence[DuelCell], seat: str) -> list[Watched]:
+    """Finds the cells to look into: those where nothing is hidden or attacked.
+
+    Raises:
+        InvalidInput: An unknown seat, more than one player in it, or fewer than two opponents.
+    """
     names = cells[0].seats
     if seat not in names:
         raise InvalidInput(f"--activations: expected {' or '.join(names)}, got {seat!r}")
     number = names.index(seat)
-    seen = [cell for cell in cells if cell.mask is None]
-    if len({cell.players[number].identity for cell in seen}) != 1 or len(seen) < 2:
+    seen = [cell for cell in cells if cell.mask is None and cell.budget is None]
+    players = list(dict.fromkeys(cell.players[number].name for cell in seen))
+    if len(players) != 1 or len(seen) < 2:
         raise InvalidInput(
-            f"--activations {seat}: expected one player there, nothing hidden, and at least two opponents, "
-            "normal play first"
+            f"--activations {seat}: expected one player there and at least two opponents, normal play first, in cells "
+            f"where nothing is hidden; got {len(players)} there and {len(seen)} such cells"
         )
-    watched = [_Watched(cell, number, cell.episodes) for cell in seen]
-    parts: dict[str, list[Activations]] = {cell.key: [] for cell in seen}
-    for item in share(watched, _watch, workers):
-        if not isinstance(item, Effort):
-            parts[item[0]].append(item[1])
-    return {cell.players[1 - number].name: _joined(parts[cell.key]) for cell in seen}
+    return [Watched(cell, number, cell.episodes) for cell in seen]
 
 
-def _watch(watched: _Watched, take: Take) -> Iterator[tuple[str, Activations]]:
+def _watch(watched: Watched, take: Take) -> Iterator[tuple[str, Activations]]:
     values: list[FloatArray32] = []
     episodes: list[IntArray] = []
 

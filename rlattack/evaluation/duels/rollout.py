@@ -1,4 +1,4 @@
-"""Plays the episodes of a duel in slots: both players, then the game; batched at every step."""
+"""Plays the episodes of a duel in slots: attack, both players, then the game; batched at every step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import torch
 
 from rlattack.attacks.streams import Streams
 from rlattack.evaluation.duels.cell import DuelCell
+from rlattack.evaluation.duels.seat_attack import Measured, SeatAttack, policy_of, seat_attacker
 from rlattack.evaluation.seeds import game_seed, seat_seed
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.batch import BoolArray, IntArray
@@ -23,8 +24,8 @@ __all__ = ["DuelEpisode", "DuelRollout", "Outcome", "Watch", "take_seats"]
 Array = npt.NDArray[Any]
 Outcome = Literal["win", "tie", "loss"]
 Watch = Callable[[int, IntArray, Array, State], None]
-"""Called before a seat acts, with the seat, the episode of each slot (-1 where it is idle or not to act), its
-observations and its recurrent state: enough to ask a policy what it thinks."""
+"""Called before a seat acts, with the seat, the episode of each slot (-1 where it is idle or not to act), the
+observations that it receives and its recurrent state: enough to ask a policy what it thinks."""
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
@@ -47,6 +48,8 @@ class DuelEpisode:
     """Cut by a time limit, or because the simulation broke down."""
     trajectory: str
     """Digest of actions and rewards: equal for games that went alike."""
+    measured: Measured | None = None
+    """What an attack did to what a seat saw."""
 
 
 class DuelRollout(Slots[DuelEpisode]):
@@ -58,6 +61,9 @@ class DuelRollout(Slots[DuelEpisode]):
         players: Of seat 0 and seat 1.
         take: Where episodes come from.
         watch: See `Watch`.
+
+    Raises:
+        RlattackError: The cell's attack does not fit.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class DuelRollout(Slots[DuelEpisode]):
         self.cell = cell
         self.game = game
         self.players, self._watch = players, watch
+        self._attack = self._make_attack()
         self._streams = (Streams(self.slots), Streams(self.slots))
         self._states: list[State] = [player.initial_state(self.slots) for player in players]
         self._returns = np.zeros((2, self.slots))
@@ -79,6 +86,14 @@ class DuelRollout(Slots[DuelEpisode]):
         self._digest = np.zeros(self.slots, dtype=np.uint64)
         self._sight: Sight
         self._last: DuelStep
+
+    def _make_attack(self) -> SeatAttack | None:
+        cell, seat = self.cell, self.cell.attacked
+        if cell.budget is None or seat is None:
+            return None
+        policy = policy_of(self.players[seat], cell.players[seat].name)
+        space = self.game.observation_spaces[seat]
+        return SeatAttack(seat_attacker(cell.attack, cell.budget, policy, space, self.slots), policy, cell.seed)
 
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         fresh = np.zeros(self.slots, dtype=np.bool_)
@@ -88,6 +103,8 @@ class DuelRollout(Slots[DuelEpisode]):
                 seed = seat_seed(self._seed, int(self._episode[slot]), seat)
                 self._streams[seat].restart(int(slot), seed)
             self._states[seat] = _rows(fresh, player.initial_state(self.slots), self._states[seat])
+        if self._attack is not None:
+            self._attack.restart(started, self._episode[started])
         self._returns[:, started] = 0.0
         self._length[started] = self._digest[started] = 0
         self._sight = self.game.reset(reset, seeds)
@@ -106,13 +123,16 @@ class DuelRollout(Slots[DuelEpisode]):
         sight, player, before = self._sight, self.players[seat], self._states[seat]
         acting = active & sight.turn[seat]
         self._streams[seat].active = acting
-        if self._watch is not None:
-            self._watch(seat, np.where(acting, self._episode, -1), sight.obs[seat], before)
         legal = None if sight.legal is None else sight.legal[seat]
         if legal is not None:  # nothing is legal where a game is over, or the other one is to act
             legal = legal | ~legal.any(axis=1, keepdims=True)
+        obs = sight.obs[seat]
+        if self._attack is not None and seat == self.cell.attacked:
+            obs = self._attack(obs, before, acting, legal)
+        if self._watch is not None:
+            self._watch(seat, np.where(acting, self._episode, -1), obs, before)
         greedy = self.cell.actions == "greedy"
-        actions, after = player.act(sight.obs[seat], before, self._streams[seat], legal=legal, greedy=greedy)
+        actions, after = player.act(obs, before, self._streams[seat], legal=legal, greedy=greedy)
         self._states[seat] = _rows(acting, after, before)
         return actions
 
@@ -124,6 +144,7 @@ class DuelRollout(Slots[DuelEpisode]):
             outcome="tie" if winner == NOBODY else "win" if winner == 0 else "loss",
             ending=self.game.endings[int(self._last.ending[slot])], length=int(self._length[slot]),
             truncated=bool(self._last.truncated[slot]), trajectory=f"{int(self._digest[slot]):016x}",
+            measured=None if self._attack is None else self._attack.collect(slot),
         )  # fmt: skip
 
     def _close(self) -> None:

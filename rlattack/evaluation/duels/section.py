@@ -8,11 +8,11 @@ from markupsafe import Markup
 
 from rlattack.evaluation.duels.film import find_film
 from rlattack.evaluation.duels.findings import duel_finding, duel_warnings
-from rlattack.evaluation.duels.grid import fair, grid, masked, opponent_wins, player, seats, victim_seat
+from rlattack.evaluation.duels.grid import attacked_seat, fair, grid, masked, opponent_wins, player, seats, victim_seat
 from rlattack.evaluation.duels.heatmap import heat_map_svg
 from rlattack.evaluation.duels.minds import PICTURE, read_minds
-from rlattack.evaluation.duels.tables import details, duel_table, numbers
-from rlattack.evaluation.series import Record
+from rlattack.evaluation.duels.tables import attack_numbers, attack_table, details, duel_table, numbers
+from rlattack.evaluation.series import Record, is_clean, label, size
 from rlattack.evaluation.tables import percent
 
 __all__ = ["duel_section"]
@@ -45,6 +45,7 @@ def duel_section(records: list[Record], run: Path, anchor: str) -> dict[str, Any
         "warnings": duel_warnings(records),
         "heat_map": Markup(heat_map_svg(laid, anchor)) if len(laid.cells) > 1 else "",
         "tables": [duel_table(records, columns(first)) for columns in (numbers, details)],
+        "attacks": attack_table(records, attack_numbers(first)),
         "films": _films(records, run / "videos"),
         "minds": _minds(run),
     }
@@ -77,7 +78,9 @@ def _strength(record: Record) -> tuple[bool, float]:
 
 
 def _pairing(record: Record) -> str:
-    """`zero against runner`, and what is hidden."""
+    """`zero against runner`, what is hidden, and what is perturbed."""
     victim, mask = victim_seat(record), masked(record)
     hidden = "" if mask is None else f"; hidden from the {seats(record)[mask[0]]} ({mask[1]})"
-    return f"{player(record, 1 - victim)} against {player(record, victim)}{hidden}"
+    sight = seats(record)[attacked_seat(record)]
+    attacked = "" if is_clean(record) else f"; {label(record)}, {size(record)}, on what the {sight} sees"
+    return f"{player(record, 1 - victim)} against {player(record, victim)}{hidden}{attacked}"

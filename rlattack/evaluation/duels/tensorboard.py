@@ -1,15 +1,36 @@
-"""Duels for TensorBoard: win, tie and loss of every cell as scalars and as a row in HParams, the heat map as image."""
+"""Duels for TensorBoard: win, tie and loss of every cell as scalars and as a row in HParams, the heat map as image.
+
+Attacks on what a seat sees are a line each against the budget, as attacks on victims of games of one seat are.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from rlattack.evaluation.duels.grid import duel_settings, grid, masked, player, seats, victim_seat
+from rlattack.evaluation.duels.grid import (
+    attacked_pairs,
+    attacked_seat,
+    duel_settings,
+    grid,
+    masked,
+    player,
+    seats,
+    victim_seat,
+)
 from rlattack.evaluation.duels.heatmap import heat_map_png
 from rlattack.evaluation.duels.minds import PICTURE, read_minds
-from rlattack.evaluation.series import Record, is_ok, number
-from rlattack.evaluation.tensorboard import Point, file_name, free_name, picture, scalars, session, write_events
+from rlattack.evaluation.series import Record, clean_of, is_clean, is_ok, label, lines, number, size
+from rlattack.evaluation.tensorboard import (
+    Point,
+    file_name,
+    free_name,
+    line_points,
+    picture,
+    scalars,
+    session,
+    write_events,
+)
 
 __all__ = ["write_duel_events"]
 
@@ -31,6 +52,9 @@ def write_duel_events(run: Path, cells: list[Record]) -> None:
         step = int(number(record, "episodes") or 0)
         runs[free_name(f"cells/{_name(record)}", runs)] = [(step, value) for value in _row(record)]
     for group in duel_settings(cells):
+        for pair in attacked_pairs(group):
+            for name, points in _lines(pair, run).items():
+                runs[free_name(name, runs)] = points
         laid = grid(group)
         if len(laid.cells) > 1:
             step = int(number(group[0], "episodes") or 0)
@@ -40,13 +64,35 @@ def write_duel_events(run: Path, cells: list[Record]) -> None:
     write_events(run, runs)
 
 
+def _lines(pair: list[Record], run: Path) -> dict[str, list[Point]]:
+    """A line an attack: wins are those of the attacked seat, and the step is the budget."""
+    seat = attacked_seat(pair[-1])
+    seen = [_seen_from(seat, record) for record in pair]
+    name = f"{_players(pair[-1])} - {seats(pair[-1])[seat]} attacked"
+    found: dict[str, list[Point]] = {}
+    for line in lines(seen):
+        points = found.setdefault(file_name(f"{name} - {line.label}"), [])
+        points.extend(line_points(line, clean_of(seen), run / "clips"))
+    return found
+
+
+def _seen_from(seat: int, record: Record) -> Record:
+    """A cell as one of a game of one seat."""
+    returns = record.get("return")
+    own = returns[seat] if isinstance(returns, list) and len(returns) == 2 else None
+    return record | {"win": record.get(_key(seat)), "return": own}
+
+
 def _row(record: Record) -> Iterator[Summary.Value]:
     """A cell as a session of HParams, and its rates with their intervals as charts."""
     mask = masked(record)
     names = seats(record)
     shown = {key: record.get(key) for key in ("game", "actions", "seed")}
     shown |= {names[seat]: player(record, seat) for seat in (0, 1)}
-    yield from session({**shown, "mask": "none" if mask is None else f"{names[mask[0]]}:{mask[1]}"}, is_ok(record))
+    shown |= {"mask": "none" if mask is None else f"{names[mask[0]]}:{mask[1]}"}
+    if not is_clean(record):
+        shown |= {"attack": label(record), "eps": number(record, "eps"), "attacked": names[attacked_seat(record)]}
+    yield from session(shown, is_ok(record))
     if not is_ok(record):
         return
     victim = victim_seat(record)
@@ -65,8 +111,13 @@ def _key(seat: int) -> str:
 
 
 def _name(record: Record) -> str:
+    attack = "" if is_clean(record) else f" {label(record)} {record.get('norm')} {size(record)}"
+    return file_name(_players(record) + attack)
+
+
+def _players(record: Record) -> str:
     mask = masked(record)
     words = f"{player(record, 0)} - {player(record, 1)}"
     if mask is not None:
         words += f" masked {seats(record)[mask[0]]} {mask[1]}"
-    return file_name(words)
+    return words

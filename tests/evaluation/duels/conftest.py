@@ -152,6 +152,31 @@ def make_record() -> Callable[..., dict[str, Any]]:
     return record
 
 
+def attacked(attack: str, eps: float, win: float, **changes: Any) -> dict[str, Any]:
+    """Of the runner against zero, of which the blocker wins that share; nothing without an attack."""
+    values = {
+        "cell": f"{attack}{eps:g}", "attack": attack, "parameters": {}, "attacked_seat": "runner",
+        "knowledge": "white", "norm": "linf", "eps": eps, "radius": eps, "space": "sigma",
+        "drop": {"win": win, "win_ci": [win - 0.1, win + 0.1], "return": 100 * win, "return_ci": [0.0, 200.0]},
+        "attacked": 1.0, "action_change": None, "size": {"linf": eps, "l2": 1.0, "l1": 2.0, "l0": 380},
+        "queries": 1.0, "gradients": 10.0,
+    }  # fmt: skip
+    return record("zero", "runner", win, **values | changes)
+
+
+@pytest.fixture
+def assault() -> list[dict[str, Any]]:
+    """A runner clean, under noise and under two sizes of pgd, and another opponent without an attack."""
+    return [
+        record("zero", "runner", 0.0, attack="none"),
+        attacked("noise", 0.05, 0.01),
+        attacked("noise", 0.2, 0.02),
+        attacked("pgd", 0.05, 0.6),
+        attacked("pgd", 0.2, 1.0),
+        record("adversary", "runner", 0.86, attack="none"),
+    ]
+
+
 @pytest.fixture
 def heat() -> list[dict[str, Any]]:
     """Two opponents against two victims, and the better one against a masked victim."""

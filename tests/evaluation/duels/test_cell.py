@@ -2,10 +2,19 @@ import dataclasses
 
 import pytest
 
+from rlattack.attacks import AttackSpec
+from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.evaluation.cell import AgentRef
 from rlattack.evaluation.duels.cell import parse_mask
 
+PGD, SIZE = AttackSpec("pgd", {"steps": 5}), Budget(eps=0.1, space="sigma")
+ATTACKS = [
+    {"attack": PGD, "budget": SIZE, "attacked": 1},
+    {"attack": PGD, "budget": SIZE, "attacked": 0},
+    {"attack": AttackSpec("noise"), "budget": SIZE, "attacked": 1},
+    {"attack": PGD, "budget": Budget(eps=0.2, space="sigma"), "attacked": 1},
+]
 SEATS = ("blocker", "runner")
 
 
@@ -39,11 +48,12 @@ def test_the_key_depends_on_who_plays_and_not_on_how_it_was_named(make_cell):
 
 def test_every_part_of_the_protocol_makes_another_cell(make_cell):
     changes = [{}, {"mask": (1, "zero")}, {"mask": (0, "zero")}, {"seed": 1}, {"episodes": 7}, {"envs": 3},
-               {"actions": "greedy"}]  # fmt: skip
+               {"actions": "greedy"}, *ATTACKS]  # fmt: skip
     assert len({make_cell(**change).key for change in changes}) == len(changes)
 
 
 def test_a_cell_says_who_plays_and_what_is_hidden(make_cell):
     assert make_cell().label == "zero - zero"
     assert make_cell(mask=(1, "noise")).label == "zero - zero, mask right:noise"
+    assert make_cell(mask=(1, "noise"), **ATTACKS[0]).label == "zero - zero, mask right:noise, pgd 0.1"
     assert (make_cell(mask=(1, "noise")).masks, make_cell().masks) == ({1: "noise"}, None)

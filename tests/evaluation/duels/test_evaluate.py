@@ -2,11 +2,16 @@
 
 import csv
 import json
+import sys
 
 import pytest
+import torch
 
-from rlattack.errors import InvalidInput, RunConflict, UnknownName
+from rlattack.errors import BudgetError, InvalidInput, RunConflict, UnknownName
 from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
+from rlattack.policies import ModulePolicy
+from rlattack.policies.folder import AgentCard, save_agent
+from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 
 
 def duel(**changes):
@@ -132,12 +137,90 @@ def test_without_a_folder_the_run_is_named_by_its_configuration(tmp_path, games,
         ({"players": (("zero",), ("",))}, InvalidInput, "--players: expected two"),
         ({"victim": "rigth"}, UnknownName, "--victim: expected left or right, got 'rigth'; did you mean 'right'"),
         ({"masks": ("up",)}, UnknownName, "--mask: expected left or right or none, got 'up'"),
+        ({"attacks": ("pgd",)}, InvalidInput, "--eps: expected at least one size, as in --eps 0.05 0.2"),
+        ({"attacks": ("pgd",), "eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing, .* --attacked names"),
+        ({"eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing"),
+        ({"attacks": ("pg",), "eps": (0.1,)}, UnknownName, "no attack 'pg'; did you mean 'pgd'"),
+        ({"eps": (0.1,), "attacked": "lef"}, UnknownName, "--attacked: expected left or right, got 'lef'.* 'left'"),
         ({"players": (("zero",), ("nobody",))}, UnknownName, "no agent and no file 'nobody'"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_refused_before_anything_is_played(games, changes, error, message):
     with pytest.raises(error, match=message):
         plan_duel(duel(**changes))
+
+
+@pytest.fixture
+def agent(tmp_path):
+    """A Gaussian agent of the rope, by its folder."""
+    torch.manual_seed(0)
+    network = GaussianNetwork(GaussianSpec(observation=(1,), actions=1, hidden=(4,)))
+    card = AgentCard(game="pettingzoo/pull", role="victim", algorithm="ppo", network=network.spec)
+    save_agent(tmp_path / "agent", card, network)
+    return str(tmp_path / "agent")
+
+
+def test_every_pair_is_attacked_at_every_size_beside_noise_on_the_same_episodes(tmp_path, games, agent):
+    values = {"players": (("zero", "random"), (agent,)), "masks": ("none", "left"), "attacks": ("pgd:steps=2", "none")}
+    cells, _ = run(tmp_path / "run", **values, eps=(0.1, 0.2))
+    by_cell = [(cell["players"][0], bool(cell["mask"]), cell["attack"], cell.get("eps")) for cell in cells]
+    tried = [("none", None), ("noise", 0.1), ("noise", 0.2), ("pgd", 0.1), ("pgd", 0.2)]
+    assert by_cell == [(who, hidden, *one) for hidden in (False, True) for who in ("zero", "random") for one in tried]
+    assert {cell["attacked_seat"] for cell in cells if cell["attack"] != "none"} == {"right"}
+    assert {row["seed"] for row in rows(tmp_path / "run")} == {row["seed"] for row in rows(tmp_path / "run")[:6]}
+    for cell in cells:
+        if cell["attack"] != "none":
+            assert (cell["status"], cell["radius"]) == ("ok", cell["eps"])
+            (clean,) = [c for c in cells if c["attack"] == "none" and all(c[k] == cell[k] for k in ("players", "mask"))]
+            assert cell["drop"]["win"] == pytest.approx(clean["loss"]["rate"] - cell["loss"]["rate"])
+            assert cell["drop"]["return"] == pytest.approx(clean["return"][1]["mean"] - cell["return"][1]["mean"])
+
+
+def test_an_attacked_run_goes_on_where_it_stopped_with_the_same_numbers(tmp_path, games, agent):
+    values = {"players": (("random",), (agent,)), "attacks": ("pgd:steps=2",), "eps": (0.3,)}
+    run(tmp_path / "whole", **values)
+    run(tmp_path / "broken", **values)
+    for kept in sorted((tmp_path / "broken" / "cells").iterdir())[:2]:
+        kept.unlink()
+    _, told = run(tmp_path / "broken", **values)
+    assert len(told) == 18
+    assert without_speed(tmp_path / "broken") == without_speed(tmp_path / "whole")
+
+
+def test_the_attacked_seat_is_the_victim_s_unless_another_is_named(games, agent):
+    cells = [
+        plan_duel(duel(players=((agent,), ("zero",)), eps=(0.1,), **named)).cells[1].attacked
+        for named in ({"victim": "left"}, {"attacked": "left"})
+    ]
+    assert cells == [0, 0]
+
+
+def test_what_the_attack_cannot_do_is_refused_before_anything_is_played(games, agent):
+    values = {"players": (("zero",), (agent,)), "eps": (0.1,)}
+    with pytest.raises(InvalidInput, match=r"attack fgsm: the divergence .* use pgd"):
+        plan_duel(duel(**values, attacks=("fgsm",)))
+    with pytest.raises(BudgetError, match="--space unit is for pixels"):
+        plan_duel(duel(**values, space="unit"))
+
+
+def opaque():
+    return ModulePolicy(Opaque(), (1,), 3)
+
+
+class Opaque(torch.nn.Module):
+    """Gives no gradient."""
+
+    def forward(self, obs):
+        return obs.detach().expand(-1, 3).clone()
+
+
+def test_a_module_without_gradients_is_refused_for_attacks_that_need_them(games, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "opaques", sys.modules[__name__])
+    values = {"game": "pettingzoo/turns", "players": (("zero",), ("opaques:opaque",)), "eps": (0.1,), "trust": True}
+    with pytest.raises(InvalidInput, match=r"opaques:opaque gives no gradient .*; fgsm needs one"):
+        plan_duel(duel(**values, attacks=("fgsm",)))
+    assert len(plan_duel(duel(**values)).cells) == 2
 
 
 def test_a_game_of_one_seat_is_refused():

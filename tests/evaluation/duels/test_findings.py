@@ -40,3 +40,27 @@ def test_what_weakens_the_numbers_is_said(make_record):
     assert "at least 40 distinct of 100" in alike
     assert degenerate.startswith("In 1 cell all returns of a seat are equal.")
     assert duel_warnings([make_record("a", "b", 0.5)]) == []
+
+
+def test_the_strongest_attack_on_what_a_seat_sees_is_told_beside_noise_of_its_size(assault):
+    found = duel_finding(assault)
+    assert found.sentence.startswith("adversary (blocker) wins 86 % of its games against runner (runner)")
+    assert found.sentence.endswith(
+        " With pgd at eps 0.2 standard deviations on what it sees, runner (runner) wins 0 % of its games against zero, "
+        "and 100 % without (under noise of that size 98 %)."
+    )
+    assert [record["cell"] for record in found.cells[1:2]] == ["pgd0.2"]
+
+
+def test_of_attacks_of_equal_effect_the_smallest_is_told_and_failed_ones_are_not(assault):
+    assault[3]["drop"] = assault[4]["drop"]
+    assert "With pgd at eps 0.05" in duel_finding(assault).sentence
+    assault[3]["status"] = "failed: the attack left its budget in 1 of 2 steps"
+    assert "With pgd at eps 0.2" in duel_finding(assault).sentence
+    assert "In 1 cell the attack left its budget. They show no numbers." in duel_warnings(assault)
+
+
+def test_a_victim_that_is_no_agent_is_no_headline(make_record):
+    records = [make_record("adversary", "zero", 1.0), make_record("adversary", "runner", 0.6)]
+    assert duel_finding(records).sentence.startswith("adversary (blocker) wins 60 %")
+    assert duel_finding(records[:1]).sentence.startswith("adversary (blocker) wins 100 %")

@@ -1,4 +1,15 @@
-from rlattack.evaluation.duels.grid import duel_settings, fair, grid, masked, opponent_wins, player, seat_wins, seats
+from rlattack.evaluation.duels.grid import (
+    attacked_pairs,
+    attacked_seat,
+    duel_settings,
+    fair,
+    grid,
+    masked,
+    opponent_wins,
+    player,
+    seat_wins,
+    seats,
+)
 
 
 def test_rows_are_victims_and_columns_opponents(heat):
@@ -41,3 +52,24 @@ def test_a_record_with_hardly_any_key_has_its_place():
         None,
     )
     assert fair({})
+
+
+def test_attacked_cells_are_not_in_the_grid(assault):
+    laid = grid(assault)
+    assert (laid.rows, laid.columns) == (["runner"], ["zero", "adversary"])
+    assert opponent_wins(laid.cells[0, 0]).value == 0.0
+    assert grid(assault[1:5]).cells == {}
+
+
+def test_attacked_pairs_have_their_clean_cell_first(assault):
+    hidden = [record | {"mask": {"seat": "runner", "mode": "zero"}} for record in assault[3:5]]
+    pairs = attacked_pairs([*assault, *hidden])
+    assert [[record["cell"] for record in pair] for pair in pairs] == [
+        [assault[0]["cell"], "noise0.05", "noise0.2", "pgd0.05", "pgd0.2"], ["pgd0.05", "pgd0.2"],
+    ]  # fmt: skip
+    assert attacked_pairs(assault[:1]) == []
+
+
+def test_the_attacked_seat_is_the_victim_s_where_nothing_says(assault):
+    assert attacked_seat(assault[0]) == attacked_seat(assault[1]) == 1
+    assert attacked_seat(assault[1] | {"attacked_seat": "blocker"}) == 0

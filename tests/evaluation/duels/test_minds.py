@@ -3,6 +3,8 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
+from rlattack.attacks import AttackSpec
+from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AgentRef
 from rlattack.evaluation.duels.minds import FILE, PICTURE, read_minds, record, write_minds
@@ -44,6 +46,15 @@ def test_every_step_of_the_watched_seat_is_recorded_with_its_episode(watched):
     for episode in range(40):
         rows = one.values[one.episode == episode]
         np.testing.assert_allclose(rows, expected[: len(rows)], rtol=1e-5)
+
+
+def test_cells_with_an_attack_are_left_out(watched):
+    cells, _ = watched
+    attack = {"attack": AttackSpec("noise"), "budget": Budget(eps=1.0, space="raw"), "attacked": 1}
+    clean, found = (
+        record([*cells("zero", "random"), *more], "right", 1) for more in ([], cells("zero", "random", **attack))
+    )
+    assert [one.values.tolist() for one in clean.values()] == [one.values.tolist() for one in found.values()]
 
 
 def test_numbers_and_picture_are_left_in_the_run(watched, tmp_path):

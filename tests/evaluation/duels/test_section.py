@@ -39,6 +39,7 @@ def test_the_page_says_the_finding_the_grid_and_every_number(page, heat):
     assert "-1250 [-1300, -1200]" in text
     assert "The player does not see where the other one is" in text
     assert "fgsm" not in text.lower()
+    assert "Attacks on what a player sees" not in text
     assert "under attack" not in text
 
 
@@ -100,3 +101,11 @@ def test_a_cell_with_hardly_any_key_is_a_page(page):
     _, text = page([{"players": ["a", "b"]}])
     assert "No duel was measured yet." in text
     assert "no status" in text
+
+
+def test_attacks_on_what_a_seat_sees_have_their_own_table_and_clip(page, assault):
+    _, text = page(assault, videos=["pgd0.2.mp4"])
+    assert "Attacks on what a player sees" in text
+    assert "All cells without an attack" in text
+    assert "zero against runner; pgd, eps 0.2 standard deviations, on what the runner sees: episode 0." in text
+    assert text.count("noise 0.2") == 1

@@ -57,3 +57,18 @@ def test_the_heat_map_is_an_image_where_there_are_several_cells(written, heat):
 def test_a_cell_that_failed_is_a_row_without_numbers(written, heat):
     events = written([heat[0] | {"status": "failed"}])["cells/adversary - runner"]
     assert "duels/opponent_wins" not in events.Tags()["tensors"]
+
+
+def test_an_attack_on_what_a_seat_sees_is_a_line_against_its_size(written, assault):
+    runs = written(assault)
+    for name, wins in (("pgd", [1.0, 0.4, 0.0]), ("noise", [1.0, 0.99, 0.98])):
+        line = runs[f"zero - runner - runner attacked - {name}"].Tensors("win_rate/linf-sigma")
+        assert [point.step for point in line] == [0, 50_000, 200_000]
+        assert [float(tensor_util.make_ndarray(point.tensor_proto)) for point in line] == pytest.approx(wins)
+    assert len(runs["grid"].Images("duels/heat_map")) == 1
+    content = runs["cells/zero - runner pgd linf eps 0.2 standard deviations"]
+    values = metadata.parse_session_start_info_plugin_data(
+        content.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    ).hparams
+    assert (values["attack"].string_value, values["eps"].number_value) == ("pgd", 0.2)
+    assert values["attacked"].string_value == "runner"

@@ -1,0 +1,93 @@
+"""A learner's own past, from which opponents are drawn (Bansal et al. 2018, section 4.2)."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from rlattack.games.opponent import Opponent
+from rlattack.policies.base import ModulePolicy
+from rlattack.policies.folder import AgentCard, AnyNetwork, load_agent, save_agent
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
+from rlattack.policies.player import GaussianPlayer, PolicyPlayer
+
+__all__ = ["Past"]
+
+
+class Past:
+    """Snapshots of a learner by the steps it had learned from, each an agent folder; their number is bounded.
+
+    Args:
+        folder: Holds them, named by their steps; those that lie there are read.
+        delta: Opponents are drawn from versions not older than this share of the steps done.
+        every: Steps between snapshots.
+        most: How many are kept.
+        until: Steps of the checkpoint that a run goes on from; what came after it is removed. None: all are read.
+
+    Raises:
+        RefusedFile: A snapshot that is damaged.
+    """
+
+    def __init__(self, folder: Path, *, delta: float, every: int = 1, most: int = 64, until: int | None = None) -> None:
+        self.folder, self._delta, self._every, self._most = folder, delta, every, most
+        found = sorted(int(path.parent.name) for path in folder.glob("[0-9]*/agent.toml"))
+        self._players = {steps: _player(*load_agent(folder / str(steps))) for steps in found}
+        for steps in found:
+            if until is not None and steps > until:
+                self._drop(steps)
+
+    @property
+    def versions(self) -> list[int]:
+        """Steps of the snapshots, ascending."""
+        return sorted(self._players)
+
+    def due(self, now: int) -> bool:
+        """Whether the time has come for another one."""
+        return not self._players or now - max(self._players) >= self._every
+
+    def add(self, now: int, card: AgentCard, network: AnyNetwork, *, either: bool = False) -> None:
+        """Keeps the learner as it is now, and drops versions that are too old or too close to others.
+
+        Args:
+            now: Steps done.
+            card: Of the learner.
+            network: Its own copy of the weights.
+            either: Whether the snapshot takes the other seat too: its card then names none.
+
+        Raises:
+            Unwritable: The folder cannot be written.
+        """
+        if either:
+            card = dataclasses.replace(card, seat="")
+        save_agent(self.folder / str(now), card, network, half=False)
+        self._players[now] = _player(card, network)
+        for steps in [steps for steps in self.versions if steps < self._delta * now and steps != now]:
+            self._drop(steps)
+        if len(self._players) > self._most:
+            kept = self.versions
+            gaps = [after - before for before, after in zip(kept[:-2], kept[2:], strict=True)]
+            self._drop(kept[1 + int(np.argmin(gaps))])
+
+    def draw(self, now: int, count: int, rng: np.random.Generator) -> list[tuple[int, Opponent]]:
+        """Draws versions: their steps are uniform in [delta now, now], up to the spacing of the snapshots.
+
+        Args:
+            now: Steps done by the learner whose past this is.
+            count: How many; one may come twice.
+            rng: Of the draws.
+        """
+        window = [steps for steps in self.versions if self._delta * now <= steps <= now] or self.versions[-1:]
+        ages = rng.uniform(self._delta * now, now, size=count)
+        nearest = np.abs(ages[:, None] - np.asarray(window)).argmin(axis=1)
+        return [(window[index], self._players[window[index]]) for index in nearest]
+
+    def _drop(self, steps: int) -> None:
+        del self._players[steps]
+        shutil.rmtree(self.folder / str(steps), ignore_errors=True)
+
+
+def _player(card: AgentCard, network: AnyNetwork) -> Opponent:
+    if isinstance(network, GaussianNetwork):
+        return GaussianPlayer(GaussianPolicy(network))
+    return PolicyPlayer(ModulePolicy.of(network, card.temperature))
