@@ -198,19 +198,22 @@ def complete(
             for episode in before[0]:
                 (kept or tell)(episode)
     waiting = [cell for cell in cells if cell.key not in done]
-    gathered: dict[str, list[E]] = {cell.key: [] for cell in waiting}
+    by_key = {cell.key: cell for cell in waiting}
+    gathered: dict[str, list[E]] = {key: [] for key in by_key}
     seconds, accounted = dict.fromkeys(gathered, 0.0), dict.fromkeys(gathered, 0)
     for item in play(waiting):
         if not isinstance(item, Effort):
             gathered[item.cell].append(item)
-            tell(item)
+            if len(gathered[item.cell]) < by_key[item.cell].episodes:
+                tell(item)
             continue
         seconds[item.cell] += item.seconds
         accounted[item.cell] += item.episodes
-        cell = next(cell for cell in waiting if cell.key == item.cell)
+        cell = by_key[item.cell]
         if accounted[cell.key] == cell.episodes and cell.key not in done:
             done[cell.key] = (sorted(gathered[cell.key], key=lambda e: e.episode), seconds[cell.key])
             run.keep(cell, *done[cell.key])
+            tell(gathered[cell.key][-1])  # only now: who hears that a cell is done may stop at once and lose nothing
             publish(done)
     publish(done)
 

@@ -234,6 +234,7 @@ def test_in_the_log_of_a_long_run_there_is_a_line_every_100_000_steps(capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn", "qrdqn"])
 def test_the_obvious_command_trains_a_good_agent(tmp_path, algorithm):
-    assert call(*CARTPOLE, "--algo", algorithm) == 0
-    card = read_agent_card(tmp_path / "agents" / "gymnasium" / "CartPole-v1" / algorithm)
+    # the default id of one of them belongs to an agent that ships
+    assert call(*CARTPOLE, "--algo", algorithm, "--agent", f"mine/{algorithm}") == 0
+    card = read_agent_card(tmp_path / "agents" / "mine" / algorithm)
     assert card.score["mean"] >= 400

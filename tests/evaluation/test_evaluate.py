@@ -252,3 +252,15 @@ def test_an_episode_is_always_played_in_the_same_slot():
     assert all(episode % cell.envs == slot for slot, episode in given if episode is not None)
     assert sorted(episode for _, episode in given if episode is not None) == list(range(11))
     assert counters.next_cell() is None
+
+
+def test_a_cell_is_kept_before_its_last_episode_is_told(tmp_path):
+    planned, told = plan(evaluation()), dict.fromkeys((cell.key for cell in plan(evaluation()).cells), 0)
+
+    def tell(episode):
+        told[episode.cell] += 1
+        if told[episode.cell] == 6:  # who stops here has been told that the cell is done
+            assert (tmp_path / "run" / "cells" / f"{episode.cell}.json").exists()
+
+    evaluate(planned, tmp_path / "run", 2, tell)
+    assert set(told.values()) == {6}

@@ -1,6 +1,7 @@
 """Plays duels: every pair of players, seen and hidden from each other, clean and attacked, on the same episodes."""
 
 import dataclasses
+import itertools
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from rlattack.evaluation.run import Run, run_name
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.workers import blaming, share
 from rlattack.games.card import GameCard
+from rlattack.games.duel import Mask
 from rlattack.games.find import find_game, make_duel
 from rlattack.policies.player import LoadedPlayer, PolicyPlayer, load_player
 
@@ -99,23 +101,7 @@ def plan_duel(config: Duel) -> DuelPlan:
     victim = _seat("--victim", config.victim, seats, 1)
     attacked = _seat("--attacked", config.attacked, seats, victim)
     masks = list(dict.fromkeys(parse_mask(text, seats) for text in config.masks or (NO_MASK,)))
-    refs = [
-        [
-            AgentRef(name, player.identity, player.name, config.trust, player.foreign)
-            for name, player in of.items()
-        ]
-        for of in loaded
-    ]  # fmt: skip
-    pairs = [
-        DuelCell(
-            game=card, seats=seats, players=(first, second), mask=mask,
-            actions=card.protocol.actions if config.actions == "card" else config.actions,
-            seed=config.seed, episodes=config.episodes, envs=config.envs,
-        )
-        for mask in masks
-        for first in refs[0]
-        for second in refs[1]
-    ]  # fmt: skip
+    pairs = _pairs(config, card, seats, loaded, masks)
     specs = [parse_attack(text) for text in config.attacks]
     cells = tuple(cell for pair in pairs for cell in (pair, *_attacked(pair, specs, config, attacked)))
     for mask in masks:
@@ -124,25 +110,42 @@ def plan_duel(config: Duel) -> DuelPlan:
     found = versions("mujoco", "pettingzoo")
     compared = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("trust", "victim")}
     compared["attacked"] = seats[attacked] if radius else ""
+    seated = dict(zip(seats, loaded, strict=True))
     configuration = {
         "duel": compared,
         "game": dataclasses.asdict(card),
-        "players": {
-            seat: {name: player.identity for name, player in of.items()}
-            for seat, of in zip(seats, loaded, strict=True)
-        },
+        "players": {seat: {name: player.identity for name, player in of.items()} for seat, of in seated.items()},
         "versions": found,
-    }  # fmt: skip
+    }
     circumstances = {
         "seed": config.seed,
         "players_sha256": {
-            seat: {name: player.sha256 or None for name, player in of.items()}
-            for seat, of in zip(seats, loaded, strict=True)
+            seat: {name: player.sha256 or None for name, player in of.items()} for seat, of in seated.items()
         },
         "cells": [cell.key for cell in cells],
         "versions": {"python": platform.python_version(), **found},
-    }  # fmt: skip
+    }
     return DuelPlan(cells, victim, radius, configuration, circumstances)
+
+
+def _pairs(
+    config: Duel, card: GameCard, seats: tuple[str, str], loaded: list[dict[str, LoadedPlayer]],
+    masks: list[tuple[int, Mask] | None],
+) -> list[DuelCell]:  # fmt: skip
+    """Every pair of players under every mask, unattacked."""
+    first, second = (
+        [AgentRef(name, player.identity, player.name, config.trust, player.foreign) for name, player in of.items()]
+        for of in loaded
+    )
+    return [
+        DuelCell(
+            game=card, seats=seats, players=players, mask=mask,
+            actions=card.protocol.actions if config.actions == "card" else config.actions,
+            seed=config.seed, episodes=config.episodes, envs=config.envs,
+        )
+        for mask in masks
+        for players in itertools.product(first, second)
+    ]  # fmt: skip
 
 
 def evaluate_duel(

@@ -184,6 +184,6 @@ def _likelihoods(axes: Axes, found: Density, normal: str, colours: dict[str, str
     labels = [f"{normal} ({name})" if name in (TRAIN, VALIDATION) else name for name, _ in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.invert_yaxis()
-    axes.grid(axis="x")
+    axes.grid(axis="x", color="#d0d4da", linewidth=0.6)
     axes.set_xlabel("mean log-likelihood of a step, nats, with 95 % intervals")
     axes.set_title(f"Gaussian mixture of {found.components}, fitted to play against {normal}")

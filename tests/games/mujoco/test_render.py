@@ -108,9 +108,10 @@ def test_two_renderers_draw_in_turns(card, draw):
 
 
 def test_a_renderer_is_closed_as_often_as_you_like(card, draw):
-    renderer = draw(started(card, "sumo-ants"), 32, 32)
-    renderer.close()
-    renderer.close()
+    first, second = (draw(started(card, "sumo-ants"), 32, 32) for _ in range(2))
+    first.close()
+    first.close()
+    assert second.frame(0).any()  # and others go on drawing
 
 
 def test_a_slot_that_is_not_there_is_refused(card, draw):
