@@ -10,11 +10,11 @@ from rlattack.cli.games import Games
 from rlattack.cli.steps import StepBar, say
 
 if TYPE_CHECKING:
-    from rlattack.cli.train import Victim
+    from rlattack.cli.train_victim import Victim
     from rlattack.training import Session
     from rlattack.training.selfplay import Learner, Match
 
-__all__ = ["DUEL_ONLY", "self_play"]
+__all__ = ["DUEL_ONLY", "opponent_names", "self_play"]
 
 DUEL_ONLY = (
     "seat", "opponents", "init", "delta", "anneal", "sparse", "dense", "snapshot_every", "turns", "batch", "threads",
@@ -38,7 +38,7 @@ def self_play(asked: "Victim", command: list[str]) -> int:
         if getattr(asked, name) is not None and getattr(asked, name) < 1:
             raise InvalidInput(f"--{name}: expected at least 1, got {getattr(asked, name)}")
     arranged = match(
-        asked.game, seat=asked.seat, opponents=_names(asked.opponents), init=asked.init, envs=asked.envs or 64,
+        asked.game, seat=asked.seat, opponents=opponent_names(asked.opponents), init=asked.init, envs=asked.envs or 64,
         threads=asked.threads or cores(), trust=bool(asked.trust),
     )  # fmt: skip
     session = _session(asked, arranged, command)
@@ -63,7 +63,8 @@ def self_play(asked: "Victim", command: list[str]) -> int:
     return 0
 
 
-def _names(opponents: str | None) -> tuple[str, ...]:
+def opponent_names(opponents: str | None) -> tuple[str, ...]:
+    """Reads `A,B,...`."""
     from rlattack.errors import InvalidInput
 
     names = () if opponents is None else tuple(opponents.split(","))

@@ -4,7 +4,7 @@ from rlattack.training.adversary import train_adversary
 from rlattack.training.adversary_session import Contest, contest, train_adversaries
 from rlattack.training.config import TrainAdversary, TrainSelfPlay, TrainVictim
 from rlattack.training.selfplay import match, train_self_play
-from rlattack.training.session import Session, ship, train
+from rlattack.training.session import Session, check_place, ship, train
 from rlattack.training.vecenv import GymnasiumVecEnv
 from rlattack.training.victim import train_victim
 
@@ -15,6 +15,7 @@ __all__ = [
     "TrainAdversary",
     "TrainSelfPlay",
     "TrainVictim",
+    "check_place",
     "contest",
     "match",
     "ship",

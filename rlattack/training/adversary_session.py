@@ -86,7 +86,7 @@ def contest(
     return Contest(card=card, duel=duel, seat=learner, victim=loaded, init=first)
 
 
-def load_init(name: str, game: str, duel: DuelGame, seat: int) -> LoadedPlayer:
+def load_init(name: str, game: str, duel: DuelGame, seat: int, *, option: str = "--init") -> LoadedPlayer:
     """Loads the agent that a learner in that seat goes on from.
 
     Raises:
@@ -94,14 +94,14 @@ def load_init(name: str, game: str, duel: DuelGame, seat: int) -> LoadedPlayer:
         RlattackError: It cannot be loaded.
     """
     if name in PLACEHOLDERS:
-        raise InvalidInput(f"--init: expected an agent, got {name!r}, which has no weights")
+        raise InvalidInput(f"{option}: expected an agent, got {name!r}, which has no weights")
     loaded = load_player(name, game, duel.seats[seat], duel.observation_spaces[seat], duel.action_spaces[seat])
     network = init_network(loaded)
     if network is None:
-        raise InvalidInput(f"--init {name}: expected a Gaussian network, for continuous actions")
+        raise InvalidInput(f"{option} {name}: expected a Gaussian network, for continuous actions")
     if network.spec.memory:
         raise InvalidInput(
-            f"--init {name}: has a memory (LSTM), which is not supported here: it can only be an opponent"
+            f"{option} {name}: has a memory (LSTM), which is not supported here: it can only be an opponent"
         )
     return loaded
 
@@ -132,7 +132,7 @@ def train_adversaries(session: Session, against: Contest, tell: Tell) -> list[Tr
     config = session.config
     assert isinstance(config, TrainAdversary)
     check_run(session)
-    check_place(session)
+    check_place(session.agent, session.run, f"{config.game}/adversary")
     env = EmbedOpponent(against.duel, against.seat, against.victim.player, sparse=config.sparse, dense=config.dense)
     init = init_network(against.init)
     make_adversary(config, DuelVecEnv(env), 0, init)  # a game that cannot be learned is refused before a file is made

@@ -161,7 +161,8 @@ def train_self_play(session: Session, arranged: Match, tell: Tell) -> list[Train
     assert isinstance(config, TrainSelfPlay)
     check_run(session)
     for learner in arranged.learners:
-        check_place(part(session, arranged, learner))
+        own = part(session, arranged, learner)
+        check_place(own.agent, own.run, f"{config.game}/victim")
     rooms = [_Room(session, config, arranged, learner) for learner in arranged.learners]
     open_run(session, arranged.card)
     if len(rooms) == 1:

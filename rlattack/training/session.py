@@ -62,7 +62,7 @@ def train(session: Session, tell: Callable[[int], None]) -> Path:
     assert isinstance(config, TrainVictim)
     card = with_variant(find_game(config.game), sticky=config.sticky)
     check_run(session)
-    check_place(session)
+    check_place(session.agent, session.run, f"{config.game}/{config.algorithm}")
     env = training_env(card, config.envs)
     open_run(session, card)
     agent, network = train_victim(config, card, env, session.run, tell)
@@ -146,28 +146,35 @@ def open_run(session: Session, card: GameCard) -> None:
         raise Unwritable(f"{session.run}: cannot be written ({error.strerror}); choose another --run") from error
 
 
-def check_place(session: Session) -> None:
-    """Refuses a place for the agent that cannot be written or belongs to another one, before hours of training."""
-    id_ = PurePosixPath(session.agent)
+def check_place(agent: str, run: Path, example: str) -> None:
+    """Refuses a place for the agent that cannot be written or belongs to another one, before hours of training.
+
+    Args:
+        agent: Its id.
+        run: Folder of the run that trains it.
+        example: An id to show to whom gave none.
+
+    Raises:
+        InvalidInput: No id, or that of an agent that another run wrote.
+        Unwritable: The folder cannot be written.
+    """
+    id_, place = PurePosixPath(agent), Path("agents") / agent
     if id_.is_absolute() or ".." in id_.parts or not id_.parts:
-        example = f"{session.config.game}/{session.config.algorithm}"
-        raise InvalidInput(f"--agent {session.agent!r}: expected an id such as {example}")
-    taken = find_agent(session.agent) or (session.place if (session.place / "agent.toml").exists() else None)
-    if taken is not None and not _is_own(session, taken):
-        raise InvalidInput(
-            f"--agent {session.agent}: {taken} holds another agent; choose another id, as --agent my/pong"
-        )
-    parent = next(folder for folder in session.place.absolute().parents if folder.exists())
-    if session.place.is_dir():
-        parent = session.place
-    if session.place.is_file() or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise Unwritable(f"--agent {session.agent}: {session.place} cannot be written; choose another id")
+        raise InvalidInput(f"--agent {agent!r}: expected an id such as {example}")
+    taken = find_agent(agent) or (place if (place / "agent.toml").exists() else None)
+    if taken is not None and not _is_own(taken, place, run):
+        raise InvalidInput(f"--agent {agent}: {taken} holds another agent; choose another id, as --agent my/pong")
+    parent = next(folder for folder in place.absolute().parents if folder.exists())
+    if place.is_dir():
+        parent = place
+    if place.is_file() or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise Unwritable(f"--agent {agent}: {place} cannot be written; choose another id")
 
 
-def _is_own(session: Session, folder: Path) -> bool:
-    """Whether this run wrote that agent before."""
+def _is_own(folder: Path, place: Path, run: Path) -> bool:
+    """Whether the run wrote that agent before."""
     try:
-        written = json.loads((session.run / "score.json").read_text(encoding="utf-8"))["sha256"]
+        written = json.loads((run / "score.json").read_text(encoding="utf-8"))["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(folder.resolve() == session.place.resolve() and read_agent_card(folder).sha256 == written)
+    return bool(folder.resolve() == place.resolve() and read_agent_card(folder).sha256 == written)

@@ -11,6 +11,7 @@ from rlattack.evaluation.duels.findings import duel_finding, duel_warnings
 from rlattack.evaluation.duels.grid import attacked_seat, fair, grid, masked, opponent_wins, player, seats, victim_seat
 from rlattack.evaluation.duels.heatmap import heat_map_svg
 from rlattack.evaluation.duels.minds import PICTURE, read_minds
+from rlattack.evaluation.duels.staircase import read_staircase, staircase_svg
 from rlattack.evaluation.duels.tables import attack_numbers, attack_table, details, duel_table, numbers
 from rlattack.evaluation.series import Record, is_clean, label, size
 from rlattack.evaluation.tables import percent
@@ -44,6 +45,7 @@ def duel_section(records: list[Record], run: Path, anchor: str) -> dict[str, Any
         "opponent": laid.seats[1],
         "warnings": duel_warnings(records),
         "heat_map": Markup(heat_map_svg(laid, anchor)) if len(laid.cells) > 1 else "",
+        "staircase": Markup(staircase_svg(stairs, f"{anchor}-stairs")) if (stairs := read_staircase(run)) else "",
         "tables": [duel_table(records, columns(first)) for columns in (numbers, details)],
         "attacks": attack_table(records, attack_numbers(first)),
         "films": _films(records, run / "videos"),

@@ -20,6 +20,7 @@ from rlattack.evaluation.duels.grid import (
 )
 from rlattack.evaluation.duels.heatmap import heat_map_png
 from rlattack.evaluation.duels.minds import PICTURE, read_minds
+from rlattack.evaluation.duels.staircase import read_staircase, staircase_png
 from rlattack.evaluation.series import Record, clean_of, is_clean, is_ok, label, lines, number, size
 from rlattack.evaluation.tensorboard import (
     Point,
@@ -61,6 +62,13 @@ def write_duel_events(run: Path, cells: list[Record]) -> None:
             runs[free_name("grid", runs)] = [(step, picture("duels/heat_map", heat_map_png(laid)))]
     if read_minds(run) is not None:
         runs["activations"] = [(0, picture("duels/activations", (run / PICTURE).read_bytes()))]
+    if stairs := read_staircase(run):
+        runs["staircase"] = [(0, picture("duels/staircase", staircase_png(stairs)))]
+        about = "The step is the number of the adversary plus that of the victim: up at even ones, down at odd ones."
+        for one in stairs:
+            rates = (("adversary_wins", one.wins.value), ("low", one.wins.low), ("high", one.wins.high))
+            for name, value in rates:
+                runs["staircase"] += [(sum(one.number), item) for item in scalars(f"staircase/{name}", value, about)]
     write_events(run, runs)
 
 

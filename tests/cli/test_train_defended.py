@@ -1,0 +1,136 @@
+"""`rlattack train defended` as a user meets it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from rlattack.cli.main import main
+from rlattack.policies.folder import AgentCard, load_agent, read_agent_card, save_agent
+from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+
+pytest.importorskip("mujoco")
+GAME = "mujoco/you-shall-not-pass"
+SMALL = (
+    "train", "defended", GAME, "--victim", "runner", "--envs", "4", "--batch", "64", "--threads", "1", "--steps", "64",
+    "--episodes", "2",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    """Holds a runner and two blockers that know nothing; the runner soon falls."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # evaluates in this process
+    for name, seat in (("runner", "runner"), ("blocker", "blocker"), ("other", "blocker")):
+        save(tmp_path / name, seat=seat)
+    return tmp_path
+
+
+def save(folder, *, seat, game=GAME, **spec):
+    torch.manual_seed(len(folder.name))
+    made = GaussianSpec(**{"observation": (380,), "actions": 17, "hidden": (8,), **spec})
+    save_agent(folder, AgentCard(game=game, role="victim", algorithm="ppo", seat=seat, network=made),
+               GaussianNetwork(made))  # fmt: skip
+
+
+def call(*arguments):
+    try:
+        return main(list(arguments))
+    except SystemExit as stop:
+        return stop.code
+
+
+def test_rounds_leave_agents_that_learned_from_each_other_and_a_staircase(tmp_path, capsys):
+    arguments = (*SMALL, "--adversary", "blocker", "--opponents", "other", "--rounds", "2", "--agent", "my")
+    assert call(*arguments, "--run", "run") == 0
+    agents = tmp_path / "agents" / "my"
+    assert sorted(path.name for path in agents.iterdir()) == ["adversary-1", "adversary-2", "victim-1", "victim-2"]
+    cards = {path.name: read_agent_card(path) for path in agents.iterdir()}
+    assert {card.seat for name, card in cards.items() if name.startswith("victim")} == {"runner"}
+    met = {name: [one["id"] for one in cards[name].provenance["opponents"]] for name in ("victim-1", "victim-2")}
+    assert met == {"victim-1": ["blocker", "other"], "victim-2": ["my/adversary-1", "other"]}
+    assert cards["victim-2"].provenance["init"] == {"id": "my/victim-1", "sha256": cards["victim-1"].sha256}
+    for number in (1, 2):
+        victim = {"id": f"my/victim-{number}", "sha256": cards[f"victim-{number}"].sha256}
+        assert cards[f"adversary-{number}"].provenance["victim"] == victim
+    stairs = json.loads((tmp_path / "run" / "duel-2" / "staircase.json").read_text())["stairs"]
+    assert [one["number"] for one in stairs] == [[0, 0], [0, 1], [1, 1], [1, 2], [2, 2]]
+    cells = json.loads((tmp_path / "run" / "duel-2" / "results.json").read_text())["cells"]
+    rates = {tuple(cell["players"]): cell["win"]["rate"] for cell in cells}
+    assert len(rates) == 12
+    assert all(one["win"]["rate"] == rates[one["adversary"], one["victim"]] for one in stairs)
+    said = capsys.readouterr().out
+    assert "the staircase" in said
+    assert "staircase" in (tmp_path / "run" / "duel-2" / "report.html").read_text()
+
+
+def test_a_card_of_a_round_names_the_command_that_makes_its_agent(tmp_path):
+    assert call(*SMALL, "--adversary", "blocker", "--agent", "my") == 0
+    card = read_agent_card(tmp_path / "agents" / "my" / "victim-1")
+    words = card.provenance["command"].split()
+    assert words[:4] == ["rlattack", "train", "victim", GAME]
+    words[words.index("--agent") + 1] = "again"
+    words[words.index("--run") + 1] = "again"
+    assert call(*words[1:]) == 0
+    assert same(tmp_path / "agents" / "again", tmp_path / "agents" / "my" / "victim-1")
+
+
+def same(first, second):
+    states = [load_agent(folder)[1].state_dict() for folder in (first, second)]
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_without_an_adversary_one_is_trained_first_and_finetuning_goes_on_from_it(tmp_path):
+    assert call(*SMALL, "--agent", "my", "--reattack", "finetune", "--adversary-steps", "128") == 0
+    cards = {path.name: read_agent_card(path) for path in (tmp_path / "agents" / "my").iterdir()}
+    assert sorted(cards) == ["adversary-0", "adversary-1", "victim-1"]
+    assert cards["adversary-0"].provenance["victim"]["id"] == "runner"
+    assert cards["adversary-1"].provenance["init"]["id"] == "my/adversary-0"
+    assert [cards[name].provenance["steps"] for name in sorted(cards)] == [128, 128, 64]
+    assert [one["id"] for one in cards["victim-1"].provenance["opponents"]] == ["my/adversary-0"]
+
+
+def test_a_run_goes_on_with_more_rounds_and_repeats_none(tmp_path, capsys):
+    arguments = (*SMALL, "--adversary", "blocker", "--agent", "my", "--run", "run")
+    assert call(*arguments) == 0
+    before = (tmp_path / "run" / "victim-1" / "runner" / "checkpoint.pt").stat().st_mtime_ns
+    assert call(*arguments) == 2
+    assert "--run run: holds a training run; add --resume to go on" in capsys.readouterr().err
+    assert call(*arguments, "--resume", "--rounds", "2") == 0
+    assert (tmp_path / "run" / "victim-1" / "runner" / "checkpoint.pt").stat().st_mtime_ns == before
+    assert (tmp_path / "run" / "duel-2" / "staircase.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_interrupt_ends_the_rounds(monkeypatch, tmp_path):
+    monkeypatch.setattr("rlattack.cli.train_adversary.Adversary.__call__", lambda self, command: 130)
+    assert call(*SMALL, "--agent", "my") == 130
+    assert not (tmp_path / "agents").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--rounds", "0"), "--rounds: expected at least 1, got 0"),
+        (("--episodes", "0"), "--episodes: expected at least 1, got 0"),
+        (("--envs", "0"), "--envs: expected at least 1, got 0"),
+        (("--victim", "zero"), "--victim: expected an agent, got 'zero'"),
+        (("--victim", "lstm"), "--victim lstm: has a memory (LSTM), which is not supported here"),
+        (("--adversary", "runner"), "runner"),
+        (("--opponents", "blocker,"), "--opponents: expected different names"),
+        (("--opponents", "blocker"), "--opponents: expected different names"),
+        (("--adversary", "nobody"), "nobody"),
+        (("--resume",), "--resume: runs/train-mujoco-you-shall-not-pass-defended holds no training run"),
+        (("--agent", "../x"), "--agent '../x/victim-1': expected an id such as"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line_before_anything_is_trained(tmp_path, capsys, arguments, expected):
+    save(tmp_path / "lstm", seat="runner", memory=8, hidden=(8,))
+    assert call(*SMALL, "--adversary", "blocker", *arguments) == 2
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1
+    assert expected in said.err
+    assert not (tmp_path / "runs").exists()
+    assert not Path("agents").exists()
