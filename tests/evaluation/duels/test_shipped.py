@@ -1,0 +1,54 @@
+"""The agents that ship play what their cards say."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rlattack.cli.main import main
+from rlattack.policies.folder import agent_cards
+from rlattack.policies.load import agent_folder
+
+pytest.importorskip("mujoco")
+ZOO = Path(__file__).parents[3] / "../shared/zoo/mujoco"
+SHIPPED = {name: card for name, card in agent_cards() if card.game.startswith("mujoco/")}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_names_who_was_met_and_how_the_score_was_come_by(name):
+    card = SHIPPED[name]
+    words = shlex.split(card.score["command"])
+    assert words[:3] == ["rlattack", "duel", card.game]
+    assert name in words
+    assert card.score["episodes"] >= 1000
+    assert sum(card.score[kind]["rate"] for kind in ("win", "tie", "loss")) == pytest.approx(1)
+    victim = card.provenance.get("victim")
+    assert card.role != "adversary" or len(victim["sha256"]) == 64
+    if victim is not None and not victim["id"].startswith("zoo/"):
+        assert SHIPPED[victim["id"]].sha256 == victim["sha256"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_an_agent_wins_as_often_as_its_card_says(name, tmp_path, monkeypatch, capsys):
+    card = SHIPPED[name]
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(card.score["command"])
+    players = words[words.index("--players") + 1 :][:2]
+    for player in players:
+        if player.startswith("zoo/"):
+            _, game, file = player.split("/")
+            if not ZOO.is_dir():
+                pytest.skip("the zoo of 2018 is not there")
+            source = str(ZOO / game / f"{file}.safetensors")
+            assert main(["import", "bansal", source, "--agent", player, "--game", card.game]) == 0
+    capsys.readouterr()
+    assert main([*words[1:], "--json"]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)["cells"]
+    own = "win" if players[0] == name else "loss"
+    low, high = card.score["win"]["ci"]
+    assert low <= cell[own]["rate"] <= high
+    victim = card.provenance.get("victim")
+    if victim is not None and agent_folder(victim["id"]) is not None:
+        assert dict(agent_cards())[victim["id"]].sha256 == victim["sha256"]
