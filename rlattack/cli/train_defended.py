@@ -80,7 +80,7 @@ class Defended:
             if turn:
                 met = ",".join([adversaries[-1], *opponent_names(self.opponents)])
                 words = ["--init", victims[-1], "--opponents", met, "--seat", seats[own], "--steps", str(self.steps)]
-                words += ["--seed", str(self.seeds[0]), *(["--trust", "True"] if self.trust else [])]
+                words += ["--seed", str(self.seeds[0]), *(["--trust"] if self.trust else [])]
                 if code := self._train(Victim, "victim", turn, words, victims):
                     return code
             if len(adversaries) <= turn:

@@ -39,7 +39,7 @@ def self_play(asked: "Victim", command: list[str]) -> int:
             raise InvalidInput(f"--{name}: expected at least 1, got {getattr(asked, name)}")
     arranged = match(
         asked.game, seat=asked.seat, opponents=opponent_names(asked.opponents), init=asked.init, envs=asked.envs or 64,
-        threads=asked.threads or cores(), trust=bool(asked.trust),
+        threads=asked.threads or cores(), trust=asked.trust,
     )  # fmt: skip
     session = _session(asked, arranged, command)
     try:
@@ -105,7 +105,7 @@ def _judge(asked: "Victim", session: "Session", arranged: "Match") -> list[dict[
     pairs = [_pairings(learner, last(session, arranged, learner)) for learner in arranged.learners]
     total = sum(_share(episodes, len(met)) * len(met) for met in pairs)
     with StepBar(total, "episodes") as bar:
-        games = Games(session.run, asked.game, bar, trust=bool(asked.trust))
+        games = Games(session.run, asked.game, bar, trust=asked.trust)
         return [
             _score(games, asked, part(session, arranged, learner), learner, met, _share(episodes, len(met)))
             for learner, met in zip(arranged.learners, pairs, strict=True)

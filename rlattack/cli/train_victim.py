@@ -76,7 +76,7 @@ class Victim:
     """Agent steps between two updates; 16,384 by default."""
     threads: int | None = None
     """That step the games; one a core by default. Changes no result."""
-    trust: bool | None = None
+    trust: bool = False
     """Load opponents that can only be read by running their code."""
     resume: bool = False
     """Go on from the run's last checkpoint; --steps may be larger than before."""
@@ -98,7 +98,7 @@ class Victim:
         if find_game(self.game).duel:
             return self_play(self, command)
         for name in DUEL_ONLY:
-            if getattr(self, name) is not None:
+            if getattr(self, name) is not None and getattr(self, name) is not False:
                 raise InvalidInput(f"--{name.replace('_', '-')}: is for games of two seats, {self.game} has one")
         session = self._session(command)
         try:

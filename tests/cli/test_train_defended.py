@@ -1,18 +1,16 @@
 """`rlattack train defended` as a user meets it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import PASS as GAME
+from command_line import call, refused, save_untrained
 
-from rlattack.cli.main import main
-from rlattack.policies.folder import AgentCard, load_agent, read_agent_card, save_agent
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.folder import load_agent, read_agent_card
 
 pytest.importorskip("mujoco")
-GAME = "mujoco/you-shall-not-pass"
 SMALL = (
     "train", "defended", GAME, "--victim", "runner", "--envs", "4", "--batch", "64", "--threads", "1", "--steps", "64",
     "--episodes", "2",
@@ -20,27 +18,9 @@ SMALL = (
 
 
 @pytest.fixture(autouse=True)
-def working_folder(tmp_path, monkeypatch):
-    """Holds a runner and two blockers that know nothing; the runner soon falls."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # evaluates in this process
-    for name, seat in (("runner", "runner"), ("blocker", "blocker"), ("other", "blocker")):
-        save(tmp_path / name, seat=seat)
-    return tmp_path
-
-
-def save(folder, *, seat, game=GAME, **spec):
-    torch.manual_seed(len(folder.name))
-    made = GaussianSpec(**{"observation": (380,), "actions": 17, "hidden": (8,), **spec})
-    save_agent(folder, AgentCard(game=game, role="victim", algorithm="ppo", seat=seat, network=made),
-               GaussianNetwork(made))  # fmt: skip
-
-
-def call(*arguments):
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return stop.code
+def _players(working_folder):
+    for seed, (name, seat) in enumerate((("runner", "runner"), ("blocker", "blocker"), ("other", "blocker"))):
+        save_untrained(working_folder / name, GAME, seat=seat, seed=seed)
 
 
 def test_rounds_leave_agents_that_learned_from_each_other_and_a_staircase(tmp_path, capsys):
@@ -68,10 +48,11 @@ def test_rounds_leave_agents_that_learned_from_each_other_and_a_staircase(tmp_pa
 
 
 def test_a_card_of_a_round_names_the_command_that_makes_its_agent(tmp_path):
-    assert call(*SMALL, "--adversary", "blocker", "--agent", "my") == 0
+    assert call(*SMALL, "--adversary", "blocker", "--agent", "my", "--trust") == 0
     card = read_agent_card(tmp_path / "agents" / "my" / "victim-1")
     words = card.provenance["command"].split()
     assert words[:4] == ["rlattack", "train", "victim", GAME]
+    assert "--trust" in words
     words[words.index("--agent") + 1] = "again"
     words[words.index("--run") + 1] = "again"
     assert call(*words[1:]) == 0
@@ -97,8 +78,7 @@ def test_a_run_goes_on_with_more_rounds_and_repeats_none(tmp_path, capsys):
     arguments = (*SMALL, "--adversary", "blocker", "--agent", "my", "--run", "run")
     assert call(*arguments) == 0
     before = (tmp_path / "run" / "victim-1" / "runner" / "checkpoint.pt").stat().st_mtime_ns
-    assert call(*arguments) == 2
-    assert "--run run: holds a training run; add --resume to go on" in capsys.readouterr().err
+    assert "--run run: holds a training run; add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume", "--rounds", "2") == 0
     assert (tmp_path / "run" / "victim-1" / "runner" / "checkpoint.pt").stat().st_mtime_ns == before
     assert (tmp_path / "run" / "duel-2" / "staircase.png").read_bytes().startswith(b"\x89PNG")
@@ -127,10 +107,7 @@ def test_an_interrupt_ends_the_rounds(monkeypatch, tmp_path):
     ],
 )
 def test_bad_input_is_refused_in_one_line_before_anything_is_trained(tmp_path, capsys, arguments, expected):
-    save(tmp_path / "lstm", seat="runner", memory=8, hidden=(8,))
-    assert call(*SMALL, "--adversary", "blocker", *arguments) == 2
-    said = capsys.readouterr()
-    assert len(said.err.splitlines()) == 1
-    assert expected in said.err
+    save_untrained(tmp_path / "lstm", GAME, seat="runner", memory=8)
+    assert expected in refused(capsys, *SMALL, "--adversary", "blocker", *arguments)
     assert not (tmp_path / "runs").exists()
     assert not Path("agents").exists()
