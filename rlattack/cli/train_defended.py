@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlattack.cli.duel import Duel
+from rlattack.cli.steps import say
 from rlattack.cli.train_adversary import Adversary
 from rlattack.cli.train_selfplay import opponent_names
 from rlattack.cli.train_victim import Victim
@@ -102,6 +103,7 @@ class Defended:
         if (folder / "config.json").is_file():
             words.append("--resume")
         trained.append(self._id(name))
+        say(f"[bold]{name}[/bold], of {self.rounds} rounds", stderr=True)
         return int(tyro.cli(verb, args=words)(["rlattack", "train", role, *words]))
 
     def _meet(

@@ -42,8 +42,11 @@ def test_rounds_leave_agents_that_learned_from_each_other_and_a_staircase(tmp_pa
     rates = {tuple(cell["players"]): cell["win"]["rate"] for cell in cells}
     assert len(rates) == 12
     assert all(one["win"]["rate"] == rates[one["adversary"], one["victim"]] for one in stairs)
-    said = capsys.readouterr().out
-    assert "the staircase" in said
+    said = capsys.readouterr()
+    assert "the staircase" in said.out
+    assert [line for line in said.err.splitlines() if line.endswith("of 2 rounds")] == [
+        f"{name}, of 2 rounds" for name in ("victim-1", "adversary-1", "victim-2", "adversary-2")
+    ]
     assert "staircase" in (tmp_path / "run" / "duel-2" / "report.html").read_text()
 
 
