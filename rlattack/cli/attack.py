@@ -58,7 +58,8 @@ class Attack:
         from rlattack.cli.progress import EpisodeBar
         from rlattack.cli.table import print_results
         from rlattack.errors import InvalidInput
-        from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+        from rlattack.evaluation.evaluate import evaluate
+        from rlattack.evaluation.plan import Evaluation, plan
         from rlattack.evaluation.report import write_report
         from rlattack.evaluation.tensorboard import write_tensorboard
         from rlattack.evaluation.workers import cores

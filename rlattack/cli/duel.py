@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
+    from rlattack.cli.stages import Stages
     from rlattack.evaluation.duels import DuelPlan
 
 __all__ = ["Duel"]
@@ -24,7 +25,7 @@ class Duel:
     players: Annotated[tuple[str, ...], tyro.conf.arg(metavar="A[,A2,...] B[,B2,...]")]
     """Who takes seat 0 and who takes seat 1: agent ids, agent folders, `zero` or `random`; several joined by commas."""
     mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SEAT[:initial|zero|noise] ...")] = ("none",)
-    """Seats from which the other player is hidden; several are compared, and `none` is one of them."""
+    """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
     victim: Annotated[str, tyro.conf.arg(metavar="SEAT")] = ""
     """The seat whose players are the rows of the table and the picture; seat 1 by default."""
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
@@ -60,14 +61,13 @@ class Duel:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rich.console import Console
-
         from rlattack.cli.duel_table import print_duels, print_likelihoods
         from rlattack.cli.progress import EpisodeBar
+        from rlattack.cli.stages import Stages
         from rlattack.errors import InvalidInput
         from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
         from rlattack.evaluation.duels.heatmap import write_heat_map
-        from rlattack.evaluation.duels.minds import read_minds, watch_cells, write_minds
+        from rlattack.evaluation.duels.minds import check_minds, read_minds, write_minds
         from rlattack.evaluation.duels.tensorboard import write_duel_events
         from rlattack.evaluation.report import write_report
         from rlattack.evaluation.workers import cores
@@ -83,15 +83,18 @@ class Duel:
             )
         )  # fmt: skip
         if self.activations is not None:
-            watch_cells(planned.cells, self.activations)  # hours of play later it would be too late to say no
+            check_minds(planned.cells, self.activations)
+        if planned.note:
+            _say(planned.note)
+        filmed = self.video and self._has_camera(planned)
         workers = self.workers or cores()
         with EpisodeBar(planned, quiet=self.json) as bar:
             folder = evaluate_duel(planned, self.run, workers, bar.advance, shlex.join(command), bar.skip)
-        if self.video:
-            self._film(planned, folder, workers)
-        if self.activations is not None:
-            with Console(stderr=True, quiet=self.json).status(f"looking into the {self.activations}"):
-                write_minds(folder, planned.cells, self.activations, workers)
+        with Stages(quiet=self.json) as stages:
+            if filmed:
+                self._film(planned, folder, workers, stages)
+            if self.activations is not None:
+                write_minds(folder, planned.cells, self.activations, workers, stages)
         cells = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
         write_duel_events(folder, cells)
         write_heat_map(folder, cells)
@@ -104,16 +107,28 @@ class Duel:
                 print_likelihoods(found)
         return int(any(cell["status"] != "ok" for cell in cells))
 
-    def _film(self, planned: "DuelPlan", folder: Path, workers: int) -> None:
-        """Films; where that cannot be done, one line says why, and the rest goes on."""
-        from rich.console import Console
+    def _has_camera(self, planned: "DuelPlan") -> bool:
+        """Whether the game can be filmed; where not, one line says why, and the rest goes on."""
+        from rlattack.errors import InvalidInput, MissingExtra
+        from rlattack.evaluation.duels.film import check_camera
 
+        try:
+            check_camera(planned.cells[0])
+        except (InvalidInput, MissingExtra) as error:
+            _say(f"no video: {error}")
+            return False
+        return True
+
+    def _film(self, planned: "DuelPlan", folder: Path, workers: int, stages: "Stages") -> None:
+        """Films; what goes wrong then costs the films and nothing else."""
         from rlattack.errors import InvalidInput, MissingExtra
         from rlattack.evaluation.duels.film import film_cells
 
-        console = Console(stderr=True, quiet=self.json)
         try:
-            with console.status(f"filming {len(planned.cells)} games"):
-                film_cells(planned.cells, folder / "videos", workers)
+            film_cells(planned.cells, folder / "videos", workers, stages)
         except (InvalidInput, MissingExtra) as error:
-            print(f"rlattack: no video: {error}", file=sys.stderr)  # noqa: T201
+            _say(f"no video: {error}")
+
+
+def _say(line: str) -> None:
+    print(f"rlattack: {line}", file=sys.stderr)  # noqa: T201

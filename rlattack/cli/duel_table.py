@@ -35,7 +35,8 @@ def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
     laid = grid(cells)
     if len(laid.rows) > 1 or len(laid.columns) > 1:
         console.print(_grid(laid))
-    for line in duel_warnings(cells):
+    legend = ["* all values are equal, so the interval is only their point"] if _has_star(shown, attacks) else []
+    for line in [*legend, *duel_warnings(cells)]:
         console.print(line, highlight=False, soft_wrap=True)
     console.print(
         f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}",
@@ -55,6 +56,11 @@ def _table(title: str, first: str, shown: Laid, groups: Sequence[Group]) -> Tabl
         for row in group.rows:
             table.add_row(row.label, *([row.status] if row.status else [_text(value) for value in row.values]))
     return table
+
+
+def _has_star(*tables: Laid) -> bool:
+    rows = [row for table in tables for group in table.groups for row in group.rows if not row.status]
+    return any(value.interval.endswith("*") for row in rows for value in row.values)
 
 
 def _text(value: Value) -> str:

@@ -19,7 +19,7 @@ class Import:
     path: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PATH")]
     """The file; of bansal also its address, or a name to download, such as you-shall-not-pass/runner-v1."""
     agent: str
-    """Id of the agent folder to write: agents/<id>/."""
+    """Id of the agent folder to write: agents/<id>/. An equal agent there stays as it is; another one is refused."""
     game: str | None = None
     """The game it plays, where the file does not say."""
     trust: bool = False
@@ -27,8 +27,11 @@ class Import:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
+        from rlattack.policies.folder import find_agent
         from rlattack.policies.importer import import_agent
 
+        before = find_agent(self.agent)  # another agent than this one would be refused
         folder = import_agent(self.kind, self.path, self.agent, game=self.game, trust=self.trust)
-        Console().print(f"[bold]{folder}[/bold] can now be named as {self.agent}", highlight=False, soft_wrap=True)
+        now = "can now" if before is None else "was there already and is equal: nothing was written. It can"
+        Console().print(f"[bold]{folder}[/bold] {now} be named as {self.agent}", highlight=False, soft_wrap=True)
         return 0

@@ -1,19 +1,16 @@
 """Progress of an evaluation on standard error: a bar for a person, a line a cell for a log."""
 
 import time
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from rlattack.cli.steps import Bar
 from rlattack.evaluation.duels import DuelEpisode, DuelPlan
-from rlattack.evaluation.evaluate import Plan
+from rlattack.evaluation.plan import Plan
 from rlattack.evaluation.rollout import Episode
 
 __all__ = ["EpisodeBar"]
 
 
-class EpisodeBar:
+class EpisodeBar(Bar):
     """A bar over all episodes of a plan.
 
     Args:
@@ -22,27 +19,10 @@ class EpisodeBar:
     """
 
     def __init__(self, planned: Plan | DuelPlan, *, quiet: bool) -> None:
-        self._labels = {cell.key: cell.label for cell in planned.cells}
-        self._left = {cell.key: cell.episodes for cell in planned.cells}
-        self._total = sum(self._left.values())
+        self._cells = {cell.key: cell for cell in planned.cells}
+        self._left = {key: cell.episodes for key, cell in self._cells.items()}
         self._steps, self._begun = 0, time.perf_counter()
-        console = Console(stderr=True)
-        self._logs = not (quiet or console.is_terminal)
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"),
-            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=console,
-            disable=quiet or self._logs,
-        )  # fmt: skip
-        self._task = self._bar.add_task("starting", total=self._total, speed="")
-
-    def __enter__(self) -> "EpisodeBar":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        super().__init__(sum(self._left.values()), "episodes", "starting", quiet=quiet)
 
     def advance(self, episode: Episode | DuelEpisode) -> None:
         """Counts a finished episode."""
@@ -54,11 +34,12 @@ class EpisodeBar:
         self._count(episode, "kept from before")
 
     def _count(self, episode: Episode | DuelEpisode, speed: str) -> None:
-        self._left[episode.cell] -= 1
-        self._bar.update(self._task, advance=1, description=self._labels[episode.cell], speed=speed)
-        if self._logs and not self._left[episode.cell]:
-            done = self._total - sum(self._left.values())
+        cell = self._cells[episode.cell]
+        self._left[cell.key] -= 1
+        self._bar.update(self._task, advance=1, description=cell.label, speed=speed)
+        if self._logs and not self._left[cell.key]:
+            done = sum(not left for left in self._left.values())
             self._bar.console.print(
-                f"{self._labels[episode.cell]} done, {done} of {self._total} episodes, {speed}",
+                f"{cell.label} done, {cell.episodes} episodes, {done} of {len(self._left)} cells, {speed}",
                 highlight=False, soft_wrap=True,
             )  # fmt: skip

@@ -2,14 +2,45 @@
 
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["StepBar", "say"]
+__all__ = ["Bar", "StepBar", "say"]
 
 
-class StepBar:
+class Bar:
+    """A bar on standard error, for a person: there is none in a log.
+
+    Args:
+        total: How much there will be.
+        unit: What is counted.
+        begun: What it says at first.
+        quiet: Shows nothing, in a log neither.
+    """
+
+    def __init__(self, total: int, unit: str, begun: str, *, quiet: bool = False) -> None:
+        console = Console(stderr=True)
+        self._logs = not (quiet or console.is_terminal)
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
+            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=console,
+            disable=quiet or self._logs,
+        )  # fmt: skip
+        self._task = self._bar.add_task(begun, total=total, speed="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+class StepBar(Bar):
     """Progress over training steps: a bar in a terminal, a line now and then in a log.
 
     Args:
@@ -18,26 +49,11 @@ class StepBar:
     """
 
     def __init__(self, total: int, unit: str = "steps") -> None:
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
-            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=console,
-            disable=not console.is_terminal,
-        )  # fmt: skip
+        super().__init__(total, unit, "training")
         self._total, self._unit = total, unit
-        self._task = self._bar.add_task("training", total=total, speed="")
         self._every = max(1, min(100_000, total // 10))
         self._told = self._first = self._last = 0
         self._begun: float | None = None
-
-    def __enter__(self) -> "StepBar":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self, steps: int, note: str = "") -> None:
         """Tells how many steps are done; `note` says what of."""
@@ -49,7 +65,7 @@ class StepBar:
         speed = (steps - self._first) / max(time.perf_counter() - self._begun, 1e-9)
         said_speed = f"{speed:,.{0 if speed > 10 else 1}f} {self._unit}/s" if steps > self._first else ""
         self._bar.update(self._task, completed=steps, description=note or "training", speed=said_speed)
-        if self._bar.disable and steps // self._every > self._told // self._every:
+        if self._logs and steps // self._every > self._told // self._every:
             said = [f"{steps:,} of {self._total:,} {self._unit}", *([note, said_speed] if note else [])]
             say(", ".join(filter(None, said)), stderr=True)
             self._told = steps

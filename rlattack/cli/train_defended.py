@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -14,6 +14,9 @@ from rlattack.cli.steps import say
 from rlattack.cli.train_adversary import Adversary
 from rlattack.cli.train_selfplay import opponent_names
 from rlattack.cli.train_victim import Victim
+
+if TYPE_CHECKING:
+    from rlattack.evaluation.duels.staircase import Stair
 
 __all__ = ["Defended"]
 
@@ -125,14 +128,20 @@ class Defended:
         stairs = write_staircase(folder, cells, victims, adversaries)
         write_duel_events(folder, cells)
         write_report([folder], folder / "report.html")
-        table = Table(title="the staircase: games that the adversary wins", title_justify="left")
-        for column in ("adversary", "victim", "wins"):
-            table.add_column(column, justify="right" if column == "wins" else "left")
-        for stair in stairs:
-            won = stair.wins
-            table.add_row(stair.adversary, stair.victim, f"{won.value:.3f} [{won.low:.3f}, {won.high:.3f}]")
-        Console().print(table)
+        self._print(stairs)
         return code
+
+    def _print(self, stairs: "list[Stair]") -> None:
+        table = Table(title="the staircase: games that adversary i wins against victims i and i + 1")
+        for column in ("", "adversary", "victim", "wins"):
+            table.add_column(column, overflow="fold", justify="right" if column == "wins" else "left")
+        for stair in stairs:
+            won, home = stair.wins, f"{self.game}/"
+            table.add_row(
+                "{} – {}".format(*stair.number), stair.adversary.removeprefix(home), stair.victim.removeprefix(home),
+                f"{won.value:.3f} [{won.low:.3f}, {won.high:.3f}]",
+            )  # fmt: skip
+        Console().print(table)
 
     @property
     def _folder(self) -> Path:
@@ -154,8 +163,9 @@ class Defended:
         own = 1 - against.seat
         load_init(self.victim, self.game, against.duel, own, option="--victim")
         seat = against.duel.seats[own]
-        if met := tuple(name for name in (self.adversary, *opponent_names(self.opponents)) if name is not None):
-            match(self.game, seat=seat, opponents=met, trust=self.trust)
+        met = [names for names in (self.adversary, self.opponents) if names is not None]
+        if met:
+            match(self.game, seat=seat, opponents=opponent_names(",".join(met)), trust=self.trust)
         begun = any(self._folder.glob("*/config.json"))
         if begun and not self.resume:
             raise RunConflict(f"--run {self._folder}: holds a training run; add --resume to go on, or choose another")

@@ -143,7 +143,8 @@ class Victim:
     def _evaluate(self, session: "Session", trained: Path) -> dict[str, Any]:
         """Plays the agent as it will be shipped, in half precision, by the game's protocol and away from its seeds."""
         from rlattack.cli.progress import EpisodeBar
-        from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+        from rlattack.evaluation.evaluate import evaluate
+        from rlattack.evaluation.plan import Evaluation, plan
         from rlattack.evaluation.workers import cores
 
         seed, episodes = _EVALUATION_SEED + self.seed, 30 if self.episodes is None else self.episodes

@@ -18,6 +18,9 @@ __all__ = ["Activations", "Density", "Embedding", "density", "embed"]
 
 Array = npt.NDArray[np.float32]
 TRAIN, VALIDATION = "train", "validation"
+LEAST = 4
+"""Episodes of normal play: two to fit, two to validate."""
+NEEDS = 'activations need scikit-learn: pip install "rlattack[analysis]"'
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,12 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
     try:
         from sklearn.mixture import GaussianMixture
     except ImportError as error:
-        raise MissingExtra('activations need scikit-learn: pip install "rlattack[analysis]"') from error
+        raise MissingExtra(NEEDS) from error
     if normal not in recorded:
         raise InvalidInput(f"activations: expected the normal opponent among {', '.join(recorded)}, got {normal!r}")
     episodes = np.random.default_rng(seed).permutation(np.unique(recorded[normal].episode))
-    if len(episodes) < 4:
-        raise InvalidInput(f"activations: expected at least 4 episodes against {normal}, got {len(episodes)}")
+    if len(episodes) < LEAST:
+        raise InvalidInput(f"activations: expected at least {LEAST} episodes against {normal}, got {len(episodes)}")
     half = len(episodes) // 2
     train, validation = recorded[normal].of(episodes[:half]), recorded[normal].of(episodes[half:])
     if len(train.values) <= components:
@@ -130,7 +133,7 @@ def embed(
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise MissingExtra('activations need scikit-learn: pip install "rlattack[analysis]"') from error
+        raise MissingExtra(NEEDS) from error
     rng = np.random.default_rng(seed)
     values, opponent = [], []
     for name, one in recorded.items():

@@ -1,31 +1,18 @@
 """Evaluates a victim: the clean game, the noise control and the attacks at every budget, on the same episodes."""
 
-import dataclasses
-import importlib.metadata
-import platform
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import torch
-from gymnasium import Space
-from gymnasium.spaces import Discrete
-
-from rlattack.attacks import Attacker, AttackSpec, Model, make_attack, parse_attack
-from rlattack.budget import Ball, Budget, Norm, Unit
-from rlattack.errors import InvalidInput, one_line
-from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.judge import Judgement
+from rlattack.evaluation.plan import Plan
 from rlattack.evaluation.results import cell_result, outcome
 from rlattack.evaluation.rollout import Episode
 from rlattack.evaluation.run import Run, run_name
-from rlattack.evaluation.workers import Effort, Job, Shape, play_cells
-from rlattack.games import find_game, make_game, rom_sha256, with_variant
-from rlattack.games.card import ActionMode, GameCard
-from rlattack.policies import LoadedAgent, Policy, agent_options, load_policy
+from rlattack.evaluation.workers import Effort, Job, play_cells
+from rlattack.games.card import GameCard
 
-__all__ = ["Done", "Evaluation", "Plan", "check_gradient", "complete", "evaluate", "plan", "versions"]
+__all__ = ["Done", "complete", "evaluate", "open_run"]
 
 
 class Played(Protocol):
@@ -40,106 +27,35 @@ class Played(Protocol):
         """Its number."""
 
 
+class OfGame(Protocol):
+    """A cell, of whatever kind."""
+
+    @property
+    def game(self) -> GameCard:
+        """What is played in it."""
+
+
+class Planned(Protocol):
+    """A plan, of whatever kind."""
+
+    @property
+    def cells(self) -> Sequence[OfGame]:
+        """All of one game."""
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What a resumed run must share."""
+
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """Versions and hashes."""
+
+
 C = TypeVar("C", bound=Job)
 E = TypeVar("E", bound=Played)
 Tell = Callable[[Episode], None]
 Done = dict[str, tuple[Sequence[E], float]]
 """Episodes, in order, and seconds of a cell, by its key."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What to evaluate; everything that results depend on."""
-
-    game: str
-    victim: str
-    attacks: tuple[str, ...] = ()
-    eps: tuple[float, ...] = ()
-    norm: Norm = "linf"
-    space: Unit = "unit"
-    model: Model = "stack"
-    grid: bool = False
-    surrogate: str | None = None
-    actions: Literal["card", "sampled", "greedy"] = "card"
-    sticky: float | None = None
-    episodes: int = 20
-    seed: int = 0
-    envs: int = 8
-    trust: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: A count below 1, a negative seed, or attacks without a size.
-        """
-        for name in ("episodes", "envs"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
-        if self.attacks and not self.eps and any(attack != "none" for attack in self.attacks):
-            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The cells of an evaluation with what was learned while checking them."""
-
-    cells: tuple[Cell, ...]
-    balls: dict[str, Ball]
-    """Cell key to fitted budget."""
-    shape: Shape
-    victim: LoadedAgent
-    configuration: dict[str, Any]
-    """What a resumed run must share."""
-    circumstances: dict[str, Any]
-    """Versions and hashes."""
-
-
-def plan(config: Evaluation) -> Plan:
-    """Loads and checks everything, plays nothing.
-
-    Raises:
-        RlattackError: Whatever does not fit, in one line.
-    """
-    specs = [parse_attack(text) for text in config.attacks]
-    table = _Table.lay(config)
-    victim = crafted_on = table.seat(config.victim)
-    surrogate = None
-    if config.surrogate is not None:
-        crafted_on = table.seat(config.surrogate)
-        surrogate = AgentRef.of(config.surrogate, crafted_on, config.trust)
-    actions: ActionMode = table.card.protocol.actions if config.actions == "card" else config.actions
-    if config.actions == "card" and victim.policy.value_based:
-        actions = "greedy"  # a Q learner's own way
-    clean = Cell(
-        game=table.card, victim=AgentRef.of(config.victim, victim, config.trust), actions=actions,
-        seed=config.seed, episodes=config.episodes, envs=config.envs,
-    )  # fmt: skip
-    cells = (clean, *_attacked(clean, specs, config, surrogate))
-    compared = {name: value for name, value in dataclasses.asdict(config).items() if name != "trust"}
-    configuration = {
-        "evaluation": compared,
-        "game": dataclasses.asdict(table.card),
-        "victim": victim.identity,
-        "surrogate": surrogate and surrogate.identity,
-        "versions": versions(),
-    }
-    circumstances = {
-        "seed": config.seed,
-        "victim": victim.name,
-        "victim_sha256": victim.sha256,
-        "rom_sha256": rom_sha256(table.card),
-        "action_names": table.action_names,
-        "surrogate": surrogate and surrogate.name,
-        "surrogate_sha256": crafted_on.sha256 if surrogate else None,
-        "temperature": _temperature(victim),
-        "surrogate_temperature": _temperature(crafted_on) if surrogate else None,
-        "cells": [cell.key for cell in cells],
-        "versions": {"python": platform.python_version(), **versions()},
-    }
-    return Plan(cells, table.fit(cells, crafted_on), table.shape, victim, configuration, circumstances)
 
 
 def evaluate(
@@ -162,13 +78,18 @@ def evaluate(
         RunConflict: The folder holds another configuration.
         Unwritable: The folder cannot be written.
     """
-    folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
-    run = Run(folder, planned.configuration, {"command": command, **planned.circumstances})
+    run = open_run(planned, folder, command)
     complete(
         run, planned.cells, lambda waiting: play_cells(waiting, planned.shape, workers, run.clips), _episode, tell,
         lambda done: _publish(run, planned, done), kept,
     )  # fmt: skip
-    return folder
+    return run.folder
+
+
+def open_run(planned: Planned, folder: Path | None, command: str) -> Run:
+    """Opens the run folder of a plan, by default runs/<name of the configuration>; see `evaluate`."""
+    folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
+    return Run(folder, planned.configuration, {"command": command, **planned.circumstances})
 
 
 def complete(
@@ -238,96 +159,3 @@ def _publish(run: Run, planned: Plan, done: Done[Episode]) -> None:
         for cell in ready for e in done[cell.key][0]
     )  # fmt: skip
     run.publish(results, ("cell", "episode", "seed", "return", "outcome", "length", "truncated", "stalled"), rows)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The game as this evaluation plays it, opened once to see what it shows and takes."""
-
-    card: GameCard
-    space: Space[Any]
-    shape: Shape
-    action_names: list[str] | None
-    trust: bool
-
-    @classmethod
-    def lay(cls, config: Evaluation) -> "_Table":
-        """Applies what the victim's own card and the command say about the game."""
-        card = with_variant(find_game(config.game), sticky=config.sticky, options=agent_options(config.victim))
-        game = make_game(card, 1)
-        try:
-            assert isinstance(game.action_space, Discrete)
-            shape = Shape(game.observation_space.shape or (), int(game.action_space.n))
-            return cls(card, game.observation_space, shape, getattr(game, "action_names", None), config.trust)
-        finally:
-            game.close()
-
-    def seat(self, agent: str) -> LoadedAgent:
-        """Loads an agent and checks that it can play here."""
-        shape = self.shape
-        return load_policy(
-            agent, game=self.card.id, observation=shape.observation, actions=shape.actions, trust=self.trust
-        )
-
-    def fit(self, cells: Sequence[Cell], crafted_on: LoadedAgent) -> dict[str, Ball]:
-        """Fits every budget to the game, so that what cannot work is said before anything is played."""
-        balls = {}
-        for cell in cells:
-            if cell.budget is not None:
-                attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
-                balls[cell.key] = Attacker(attack, crafted_on.policy, self.space, 1, model=cell.model).ball
-                if attack.knowledge == "white":
-                    check_gradient(crafted_on.policy, crafted_on.name, attack.name)
-        return balls
-
-
-def check_gradient(policy: Policy, agent: str, attack: str) -> None:
-    """Asks for one gradient, so that a module without any is told before hours of play.
-
-    Args:
-        policy: To be asked.
-        agent: Its name.
-        attack: The name of the attack that will ask it.
-
-    Raises:
-        InvalidInput: It gives none.
-    """
-    try:
-        policy.gradient(torch.zeros(1, *policy.observation), lambda out: out.scores.sum(), policy.initial_state(1))
-    except Exception as error:  # the user's code: anything
-        raise InvalidInput(
-            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, noise and pixel-de do not"
-        ) from error
-
-
-def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate: AgentRef | None) -> list[Cell]:
-    """The noise control and the attacks at every size, each once."""
-    attacks = [spec for spec in specs if spec.name not in ("none", "noise")]
-    if not config.eps:
-        return []
-    cells: dict[str, Cell] = {}
-    for spec in [AttackSpec("noise"), *attacks]:
-        for eps in config.eps:
-            budget = Budget(norm=config.norm, eps=eps, space=config.space, grid=config.grid)
-            cell = dataclasses.replace(
-                base, attack=spec, budget=budget, model=config.model,
-                surrogate=None if spec.name == "noise" else surrogate,
-            )  # fmt: skip
-            cells[cell.key] = cell
-    return list(cells.values())
-
-
-def _temperature(agent: LoadedAgent) -> float | None:
-    """Of the softmax that makes a distribution of Q values; None for a policy that gives one itself."""
-    return getattr(agent.policy, "temperature", None) if agent.policy.value_based else None
-
-
-def versions(*more: str) -> dict[str, str]:
-    """Of what the numbers of a run depend on, and of some more packages."""
-    found = {}
-    for name in ("rlattack", "torch", "numpy", "gymnasium", "ale-py", "stable-baselines3", *more):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -120,9 +120,10 @@ def repeats(records: list[Record]) -> list[str]:
     if not few:
         return []
     least = min(few, key=lambda record: number(record, "distinct") or 0)
+    only = "only" if len(few) == 1 else "in the worst only"
     return [
-        f"In {count_cells(few)} episodes repeat each other (at least {number(least, 'distinct'):g} distinct of "
-        f"{number(least, 'episodes'):g}). Intervals take them as independent and are too narrow there."
+        f"In {count_cells(few)} episodes repeat each other: {only} {number(least, 'distinct'):g} of "
+        f"{number(least, 'episodes'):g} are distinct. Intervals take them as independent and are too narrow there."
     ]
 
 

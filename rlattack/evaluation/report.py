@@ -25,6 +25,8 @@ from rlattack.files import write_whole
 __all__ = ["write_report"]
 
 _MOST_STILLS = 8
+_MOST_GAMES = 3
+"""In the title of a page."""
 
 
 def write_report(runs: Sequence[Path], out: Path) -> None:
@@ -48,10 +50,21 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
         lstrip_blocks=True,
     )
     pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    page = pages.get_template("report.html.jinja").render(
-        runs=shown, sections=[s for run in shown for s in run["sections"]]
-    )
+    sections = [section for run in shown for section in run["sections"]]
+    page = pages.get_template("report.html.jinja").render(runs=shown, sections=sections, title=_title(shown, sections))
     write_whole(out, page.encode())
+
+
+def _title(runs: Sequence[dict[str, Any]], sections: Sequence[dict[str, Any]]) -> str:
+    """Of the page: what its only section is about, or the games of all, or the runs where nothing was played yet."""
+    if len(sections) == 1:
+        return str(sections[0]["title"])
+    games = list(dict.fromkeys(str(section["game"]) for section in sections))
+    if not games:
+        return f"rlattack: {', '.join(str(run['name']) for run in runs)}"
+    more = f" and {len(games) - _MOST_GAMES} more" if len(games) > _MOST_GAMES else ""
+    kinds = dict.fromkeys("duels" if section["kind"] == "duel" else "attacks" for section in sections)
+    return f"{' and '.join(sorted(kinds)).capitalize()}: {', '.join(games[:_MOST_GAMES])}{more}"
 
 
 def _run(run: Path, anchor: str) -> dict[str, Any]:
@@ -87,6 +100,7 @@ def _section(records: list[Record], clips: Path, names: Sequence[str] | None, an
     charts = groupby(drawn, key=lambda line: (line.norm, line.space))
     return {
         "kind": "attack",
+        "game": first.get("game"),
         "anchor": anchor,
         "title": f"{first.get('game')}: {first.get('victim') or 'an unknown victim'} under attack",
         "protocol": {key: first.get(key) for key in ("defence", "actions", "sticky", "episodes", "seed")},

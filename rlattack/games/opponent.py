@@ -1,7 +1,6 @@
 """A two-player game for one who learns: a frozen player holds the other seat (Gleave et al. 2019, section 3)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import gymnasium
@@ -14,8 +13,10 @@ from torch import Tensor
 
 from rlattack.budget import Draws
 from rlattack.errors import InvalidInput
-from rlattack.games.batch import BoolArray, FloatArray, IntArray
-from rlattack.games.duel import NOBODY, WAIT, DuelGame, DuelStep, Sight
+from rlattack.games.batch import BoolArray, FloatArray
+from rlattack.games.draws import SharedDraws
+from rlattack.games.duel import WAIT, DuelGame, DuelStep, Sight
+from rlattack.games.played import Played
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -88,17 +89,6 @@ def EmbedOpponent(  # noqa: N802  # a constructor
     )
 
 
-@dataclass(frozen=True)
-class _Played:
-    """What the learner's action brought, each of shape (slots,)."""
-
-    earned: FloatArray
-    terminated: BoolArray
-    truncated: BoolArray
-    winner: IntArray
-    ending: IntArray
-
-
 class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
     """A duel in slots as a vector environment for the player of one seat; made by `EmbedOpponent`."""
 
@@ -141,11 +131,11 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
     def step(self, actions: Array) -> tuple[Array, FloatArray, BoolArray, BoolArray, Info]:
         """Plays one action of the learner in every slot; games that ended start again at once."""
         played = self._play(actions)
-        done = played.terminated | played.truncated
+        done = played.done
         if not done.any():
             return self._shown(), played.earned, played.terminated, played.truncated, self._info()
         final: Info = {
-            "outcome": _outcome(played.winner, self.seat), "_outcome": done,
+            "outcome": played.outcome(self.seat), "_outcome": done,
             "ending": self._endings[played.ending], "_ending": done,
         }  # fmt: skip
         last = self._shown()
@@ -166,32 +156,32 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
     def _seed(self, seed: int | Sequence[int] | None) -> None:
         games, draws = np.random.SeedSequence(seed).spawn(2)
         self._games = np.random.default_rng(games)
-        self._draws = _Draws(self.num_envs, int(draws.generate_state(1)[0]))
+        self._draws = SharedDraws(self.num_envs, int(draws.generate_state(1)[0]))
 
     def _begin(self, mask: BoolArray) -> None:
         """Starts games, and lets the opponent play where it is first; a game that it ends so starts anew."""
         while mask.any():
             self._sight = self.game.reset(mask, self._games.integers(2**31, size=int(mask.sum())))
             self._state = _where(mask, self.opponent.initial_state(self.num_envs), self._state)
-            played = self._follow(_nothing(self.num_envs), mask)
-            mask = played.terminated | played.truncated
+            played = self._follow(Played.nothing(self.num_envs), mask)
+            mask = played.done
 
-    def _play(self, actions: Array) -> _Played:
+    def _play(self, actions: Array) -> Played:
         return self._follow(self._move(actions, self._all), self._all)
 
-    def _follow(self, played: _Played, mask: BoolArray) -> _Played:
+    def _follow(self, played: Played, mask: BoolArray) -> Played:
         """Lets the opponent play in the slots of `mask` until the learner is to act, or the game is over."""
         waiting = None
         while True:
             assert self._sight is not None
-            rest = mask & ~(played.terminated | played.truncated) & ~self._sight.turn[self.seat]
+            rest = mask & ~played.done & ~self._sight.turn[self.seat]
             if not rest.any():
                 return played
             if waiting is None:
                 waiting = np.full(self.num_envs, WAIT)
-            played = _joined(played, self._move(waiting, rest), rest)
+            played = played.then(self._move(waiting, rest), rest)
 
-    def _move(self, actions: Array, mask: BoolArray) -> _Played:
+    def _move(self, actions: Array, mask: BoolArray) -> Played:
         """One step of the game: the learner's actions, and the opponent's where it is to act and `mask` is set."""
         assert self._sight is not None, "reset comes first"
         sight, other = self._sight, 1 - self.seat
@@ -209,10 +199,10 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
         self._sight = step.sight
         return self._earned(step)
 
-    def _earned(self, step: DuelStep) -> _Played:
+    def _earned(self, step: DuelStep) -> Played:
         sparse, dense = self.weights
         earned = sparse * step.sparse[self.seat] + dense * (step.rewards[self.seat] - step.sparse[self.seat])
-        return _Played(earned, step.terminated, step.truncated, step.winner, step.ending)
+        return Played(earned, step.terminated, step.truncated, step.winner, step.ending)
 
     def _shown(self) -> Array:
         assert self._sight is not None
@@ -256,7 +246,7 @@ class EmbeddedEnv(gymnasium.Env[Array, Any]):
         terminated, truncated = bool(played.terminated[0]), bool(played.truncated[0])
         info = _first(env._info())
         if terminated or truncated:
-            info |= {"outcome": int(_outcome(played.winner, env.seat)[0]), "ending": env._endings[played.ending[0]]}
+            info |= {"outcome": int(played.outcome(env.seat)[0]), "ending": env._endings[played.ending[0]]}
         return env._shown()[0], float(played.earned[0]), terminated, truncated, info
 
     def action_masks(self) -> BoolArray:
@@ -267,56 +257,6 @@ class EmbeddedEnv(gymnasium.Env[Array, Any]):
     def close(self) -> None:
         """Closes the game."""
         self._env.close()
-
-
-class _Draws:
-    """Random numbers of the opponent for all slots at once: training needs no stream a slot.
-
-    Args:
-        slots: Number of slots.
-        seed: Of the numbers.
-    """
-
-    def __init__(self, slots: int, seed: int) -> None:
-        self._slots, self._generator = slots, torch.Generator().manual_seed(seed)
-
-    def uniform(self, *shape: int) -> Tensor:
-        """Uniform in [0, 1)."""
-        return torch.rand(self._slots, *shape, generator=self._generator)
-
-    def normal(self, *shape: int) -> Tensor:
-        """Standard normal."""
-        return torch.randn(self._slots, *shape, generator=self._generator)
-
-    def laplace(self, *shape: int) -> Tensor:
-        """Standard Laplace."""
-        return torch.empty(self._slots, *shape).exponential_(generator=self._generator) * self.signs(*shape)
-
-    def signs(self, *shape: int) -> Tensor:
-        """-1 or 1."""
-        return torch.randint(2, (self._slots, *shape), generator=self._generator).float() * 2 - 1
-
-
-def _nothing(slots: int) -> _Played:
-    """Before anything was played."""
-    never = np.zeros(slots, dtype=np.bool_)
-    return _Played(np.zeros(slots), never, never, np.full(slots, NOBODY), np.zeros(slots, dtype=np.int64))
-
-
-def _joined(before: _Played, after: _Played, mask: BoolArray) -> _Played:
-    """Adds what came after in the slots of `mask`."""
-    return _Played(
-        before.earned + np.where(mask, after.earned, 0.0),
-        np.where(mask, after.terminated, before.terminated),
-        np.where(mask, after.truncated, before.truncated),
-        np.where(mask, after.winner, before.winner),
-        np.where(mask, after.ending, before.ending),
-    )
-
-
-def _outcome(winner: IntArray, seat: int) -> IntArray:
-    """1, 0 or -1 for a win, a tie or a loss of a seat."""
-    return np.where(winner == NOBODY, 0, np.where(winner == seat, 1, -1))
 
 
 def _where(mask: BoolArray, new: Tensor | None, old: Tensor | None) -> Tensor | None:

@@ -6,7 +6,7 @@ from typing import Literal, TypeVar, get_args
 
 from rlattack.errors import ContentError, nearest
 
-__all__ = ["parse_table"]
+__all__ = ["not_negative", "parse_table", "positive"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,28 @@ def parse_table(kind: type[T], table: object, where: str) -> T:
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
     except ContentError as error:
         raise ContentError(f"{where}: {error}") from error
+
+
+def positive(table: object, *names: str) -> None:
+    """Checks numbers of a table.
+
+    Raises:
+        ContentError: One is not above 0.
+    """
+    for name in names:
+        if getattr(table, name) <= 0:
+            raise ContentError(f"{name}: expected more than 0, got {getattr(table, name)}")
+
+
+def not_negative(table: object, *names: str) -> None:
+    """Checks numbers of a table.
+
+    Raises:
+        ContentError: One is below 0.
+    """
+    for name in names:
+        if getattr(table, name) < 0:
+            raise ContentError(f"{name}: expected 0 or more, got {getattr(table, name)}")
 
 
 def _fits(value: object, expected: object) -> bool:

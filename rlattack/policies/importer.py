@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from rlattack.errors import InvalidInput, RlattackError
@@ -11,7 +11,7 @@ from rlattack.games.find import find_game, game_of
 from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
 from rlattack.policies.archive import read_file
 from rlattack.policies.bansal import check_game
-from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, read_agent_card, save_agent
+from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, load_agent, save_agent
 from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.network import Network
 from rlattack.policies.sb3_zip import load_sb3_zip
@@ -33,7 +33,7 @@ IMPORTERS: Registry[Importer] = Registry(
 
 
 def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None = None, trust: bool = False) -> Path:
-    """Writes `./agents/<agent_id>/` from somebody's file, in full precision.
+    """Writes `./agents/<agent_id>/` from somebody's file, in full precision; an equal agent of that id stays as it is.
 
     Args:
         kind: A name in `IMPORTERS`.
@@ -42,10 +42,13 @@ def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None 
         game: What it plays; by default what the file says, else its name, else the agent's id without its last part.
         trust: Runs code in the file where nothing else can read it.
 
+    Returns:
+        The agent's folder, which may be one that was there before, of `./agents` or of what ships.
+
     Raises:
         UnknownName: No such kind.
-        InvalidInput: A wrong id, no game, or an agent of that id with other weights exists.
-        RefusedFile: The file is damaged, made to do harm, or of another kind.
+        InvalidInput: A wrong id, no game, or another agent has that id: it is never replaced.
+        RefusedFile: The file, or the agent that is there already, is damaged, made to do harm, or of another kind.
     """
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", agent_id):
         raise InvalidInput(f"--agent: expected an id such as atari/pong/ppo, got {agent_id!r}")
@@ -64,9 +67,24 @@ def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None 
     if taken is None:
         save_agent(folder, card, network, half=False)
         return folder
-    if replace(read_agent_card(taken), sha256="") != card:
-        raise InvalidInput(f"--agent {agent_id}: {taken} holds another agent; choose another id or remove it")
+    _check_equal(load_agent(taken)[0], card, f"--agent {agent_id}: {taken}")
     return taken
+
+
+def _check_equal(there: AgentCard, card: AgentCard, where: str) -> None:
+    """Refuses an agent that is not the one to be imported; equal cards name a source of equal checksum.
+
+    Raises:
+        InvalidInput: It is another one.
+    """
+    names = [
+        f.name for f in fields(AgentCard) if f.name != "sha256" and getattr(there, f.name) != getattr(card, f.name)
+    ]
+    if names:
+        raise InvalidInput(
+            f"{where} holds another agent ({', '.join(names)} {'differs' if len(names) == 1 else 'differ'}), which is "
+            "not replaced; choose another id or remove it"
+        )
 
 
 def _game_in(agent_id: str) -> str:

@@ -92,14 +92,18 @@ class PolicyPlayer:
 
 
 @dataclass(frozen=True)
-class Zero:
-    """Does nothing: zeros, or the first legal action."""
+class _Placeholder:
+    """What players that look at nothing share."""
 
     space: Space[Any]
 
     def initial_state(self, n: int) -> State:
         """See `Player`."""
         return None
+
+
+class Zero(_Placeholder):
+    """Does nothing: zeros, or the first legal action."""
 
     def act(
         self, obs: Array, state: State, draws: Draws, *, legal: Mask | None = None, greedy: bool = False
@@ -110,15 +114,8 @@ class Zero:
         return (np.zeros(len(obs), dtype=np.int64) if legal is None else legal.argmax(axis=1)), None
 
 
-@dataclass(frozen=True)
-class Random:
+class Random(_Placeholder):
     """Acts uniformly at random, within the range or among the legal actions."""
-
-    space: Space[Any]
-
-    def initial_state(self, n: int) -> State:
-        """See `Player`."""
-        return None
 
     def act(
         self, obs: Array, state: State, draws: Draws, *, legal: Mask | None = None, greedy: bool = False

@@ -2,38 +2,23 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from command_line import PASS as GAME
+from command_line import call, numbers, refused
 
 from rlattack.cli import duel_table
-from rlattack.cli.main import main
-from rlattack.errors import MissingExtra
+from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.evaluation.activations import Embedding
 from rlattack.evaluation.duels.film import find_film
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 
 pytest.importorskip("mujoco")
-GAME = "mujoco/you-shall-not-pass"
 DUEL = ("duel", GAME, "--episodes", "2", "--envs", "2", "--workers", "1")
-
-
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def call(*arguments):
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return stop.code
 
 
 @pytest.mark.parametrize(
@@ -45,6 +30,8 @@ def call(*arguments):
         ((*DUEL, "--players", "zero", "zero", "--mask", "runer"), "did you mean 'runner'"),
         ((*DUEL, "--players", "zero", "zero", "--mask", "runner:nois"), "did you mean 'noise'"),
         ((*DUEL, "--players", "zero", "zero", "--victim", "bloker"), "did you mean 'blocker'"),
+        ((*DUEL, "--players", "zero", "zero", "--victim", "2"), "expected blocker (0) or runner (1), got '2'"),
+        ((*DUEL, "--players", "zero,random", "zero", "--activations", "1"), "zero shows none"),
         ((*DUEL[:2], "--players", "zero", "zero", "--episodes", "0"), "--episodes: expected at least 1"),
         ((*DUEL[:2], "--players", "zero", "zero", "--workers", "0"), "--workers: expected at least 1"),
         ((*DUEL, "--players", "zero", "zero", "--attack", "pgd"), "--eps: expected at least one size"),
@@ -56,26 +43,28 @@ def call(*arguments):
     ],
 )  # fmt: skip
 def test_wrong_input_is_one_line_and_exit_code_2(capsys, arguments, expected):
-    assert call(*arguments) == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("rlattack: ")
-    assert expected in line
+    assert expected in refused(capsys, *arguments)
 
 
-def test_duel_leaves_a_whole_run_folder_and_prints_tables(capsys, working_folder):
-    assert call(*DUEL, "--players", "zero,random", "random", "--mask", "none", "runner:zero", "--run", "run") == 0
-    printed = capsys.readouterr().out
+def test_duel_leaves_a_whole_run_folder_and_prints_tables(capsys, working_folder, runner):
+    players = ("--players", "zero,random", f"{runner},random")
+    assert call(*DUEL, *players, "--mask", "none", "1:zero", "--run", "run") == 0
+    printed, said = (" ".join(text.split()) for text in capsys.readouterr())
     assert "blocker wins" in printed
-    assert "random, masked (zero)" in printed
+    assert "blind (mask zero)" in printed
     assert "run/report.html" in printed
+    assert said.startswith(
+        "rlattack: --mask: random sees nothing that could be hidden, so under it 2 pairs are not played again"
+    )
     run = working_folder / "run"
     cells = json.loads((run / "results.json").read_text())["cells"]
-    assert [(*cell["players"], bool(cell["mask"])) for cell in cells] == [
-        ("zero", "random", False), ("random", "random", False), ("zero", "random", True), ("random", "random", True),
-    ]  # fmt: skip
+    assert [(cell["players"][0], cell["players"][1] == runner, cell["mask"]) for cell in cells] == [
+        *((opponent, agent, None) for opponent in ("zero", "random") for agent in (True, False)),
+        *((opponent, True, {"seat": "runner", "mode": "zero"}) for opponent in ("zero", "random")),
+    ]
     assert json.loads((run / "config.json").read_text())["command"].startswith(f"rlattack duel {GAME}")
     with (run / "episodes.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 8
+        assert len(list(csv.DictReader(file))) == 12
     assert (run / "heatmap.png").read_bytes()[:4] == b"\x89PNG"
     assert "Who beats whom" in (run / "report.html").read_text()
     assert list(run.rglob("events.out.tfevents*"))
@@ -150,47 +139,82 @@ def test_without_a_gl_library_the_evaluation_goes_on_and_one_line_says_what_to_i
     assert json.loads(captured.out)["cells"]
 
 
-def start(folder, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "rlattack.cli.main", *arguments], cwd=folder, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env={**os.environ},
-    )  # fmt: skip
+def test_what_goes_wrong_while_filming_costs_the_films_alone(capsys, monkeypatch):
+    def broken(*_):
+        raise InvalidInput("it went wrong")
+
+    monkeypatch.setattr("rlattack.evaluation.duels.film.film_cells", broken)
+    monkeypatch.setattr("rlattack.evaluation.duels.film.check_camera", lambda _: None)
+    assert call(*DUEL, "--players", "zero", "zero", "--run", "run", "--video", "--json") == 0
+    captured = capsys.readouterr()
+    assert captured.err.strip() == "rlattack: no video: it went wrong"
+    assert json.loads(captured.out)["cells"]
+
+
+def test_that_a_game_cannot_be_filmed_is_said_first_and_it_is_played_all_the_same(capsys):
+    pytest.importorskip("pettingzoo.classic")
+    asked = ("duel", "pettingzoo/tictactoe_v3", "--players", "random", "random", "--episodes", "2", "--workers", "1")
+    assert call(*asked, "--run", "run", "--video") == 0
+    first, then = capsys.readouterr().err.strip().splitlines()
+    assert first == "rlattack: no video: pettingzoo/tictactoe_v3 cannot be filmed, only MuJoCo games can"
+    assert then.startswith("random - random done")
+
+
+def test_a_log_says_what_begins_after_the_games(capsys, runner, monkeypatch):
+    pytest.importorskip("sklearn")
+    placed = Embedding(np.zeros((2, 2), dtype=np.float32), ["zero", "random"], 1.0)
+    monkeypatch.setattr("rlattack.evaluation.duels.minds.embed", lambda _: placed)  # t-SNE takes its time
+    asked = (*DUEL[:2], "--players", "zero,random", runner, "--episodes", "4", "--workers", "1", "--run", "run")
+    assert call(*asked, "--activations", "1") == 0
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[2:] == [
+        "recording the runner's activations in 8 games", "fitting a Gaussian mixture to play against zero",
+        "placing activations in the plane (t-SNE)",
+    ]  # fmt: skip
+    assert "log-likelihood of the runner's activations" in captured.out
 
 
 LONG = (
-    "duel",
-    GAME,
-    "--players",
-    "zero,random",
-    "random",
-    "--mask",
-    "none",
-    "runner",
-    "--episodes",
-    "6",
-    "--envs",
-    "3",
-)
+    "duel", GAME, "--players", "zero,random", "random,zero", "--episodes", "6", "--envs", "3", "--workers", "1",
+)  # fmt: skip
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(working_folder):
-    process = start(working_folder, *LONG, "--run", "run", "--workers", "1")
-    end = time.monotonic() + 120
-    while not list(working_folder.glob("run/cells/*.json")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(begin, working_folder):
+    process = begin(*LONG, "--run", "run", until=lambda: list(working_folder.glob("run/cells/*.json")))
+    process.kill()
     process.communicate()
     kept = {path: path.stat().st_mtime_ns for path in working_folder.glob("run/cells/*.json")}
-    assert call(*LONG, "--run", "run", "--workers", "1") == 0
+    assert call(*LONG, "--run", "run") == 0
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
-    assert call(*LONG, "--run", "whole", "--workers", "1") == 0
-    results = []
-    for name in ("run", "whole"):
-        cells = json.loads((working_folder / name / "results.json").read_text())["cells"]
-        results.append([{key: value for key, value in cell.items() if key != "steps_per_second"} for cell in cells])
-    assert results[0] == results[1]
+    assert call(*LONG, "--run", "whole") == 0
+    assert numbers(working_folder / "run") == numbers(working_folder / "whole")
+
+
+def test_a_star_is_explained_where_there_is_one(capsys, make_duel_record):
+    records = [make_duel_record(degenerate) for degenerate in (False, True)]
+    duel_table.print_duels(records[:1], Path("run"))
+    assert "*" not in capsys.readouterr().out
+    duel_table.print_duels(records, Path("run"))
+    printed = capsys.readouterr().out
+    assert "167.0 [167.0, 167.0]*" in printed
+    assert "\n* all values are equal, so the interval is only their point\n" in printed
+
+
+@pytest.fixture
+def make_duel_record():
+    """A cell of `results.json`; without spread, if so asked."""
+
+    def make(degenerate):
+        rate = {"rate": 0.5, "ci": [0.4, 0.6]}
+        length = {"mean": 167.0, "ci": [167.0 - (not degenerate), 167.0], "degenerate": degenerate}
+        return {
+            "cell": str(degenerate), "status": "ok", "game": GAME, "players": ["zero", "runner"],
+            "seats": ["blocker", "runner"], "victim_seat": "runner", "mask": None, "attack": "none",
+            "actions": "sampled", "seed": 0, "episodes": 100, "distinct": 100, "win": rate, "tie": rate, "loss": rate,
+            "length": length, "endings": {"goal": 100},
+        }  # fmt: skip
+
+    return make
 
 
 def test_a_pair_that_was_not_played_is_a_dash_in_the_grid():

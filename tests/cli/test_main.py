@@ -1,16 +1,11 @@
 """The command line as a user meets it: exit codes, one line for what is wrong, files for what is right."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-
-from rlattack.cli.main import main
+from command_line import call, numbers, refused
 
 PLAYERS = str(Path(__file__).parents[1] / "evaluation")
 CARTPOLE = (
@@ -28,27 +23,9 @@ CARTPOLE = (
 
 
 @pytest.fixture(autouse=True)
-def working_folder(tmp_path, monkeypatch):
+def _players(monkeypatch):
     monkeypatch.syspath_prepend(PLAYERS)
     monkeypatch.setenv("PYTHONPATH", PLAYERS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def call(*arguments):
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return stop.code
-
-
-def refused(capsys, *arguments):
-    """Runs a command that must be refused; returns the one line that says why."""
-    assert call(*arguments) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("rlattack: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize(
@@ -132,28 +109,11 @@ def test_help_is_exit_code_0(capsys):
     assert "--surrogate" in capsys.readouterr().out
 
 
-def start(folder, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "rlattack.cli.main", *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": PLAYERS},
-    )  # fmt: skip
-
-
-def wait_for(condition, process, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 LONG = (*CARTPOLE[:-4], "--attack", "pgd:steps=4", "--eps", "0.05", "0.06", "0.07", "--episodes", "6", "--run", "run")
 
 
-def test_an_interrupt_is_exit_code_130_and_keeps_finished_cells(working_folder):
-    process = start(working_folder, *LONG, "--workers", "2")
-    wait_for(lambda: (working_folder / "run" / "results.json").exists(), process)
+def test_an_interrupt_is_exit_code_130_and_keeps_finished_cells(begin, working_folder):
+    process = begin(*LONG, "--workers", "2", until=(working_folder / "run" / "results.json").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -162,21 +122,14 @@ def test_an_interrupt_is_exit_code_130_and_keeps_finished_cells(working_folder):
     assert list((working_folder / "run" / "cells").glob("*.json"))
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(working_folder):
-    process = start(working_folder, *LONG, "--workers", "1")
-    wait_for(lambda: len(list(working_folder.glob("run/cells/*.json"))) >= 2, process)
+def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(begin, working_folder):
+    process = begin(*LONG, "--workers", "1", until=lambda: len(list(working_folder.glob("run/cells/*.json"))) >= 2)
     process.kill()
     process.communicate()
     kept = {path: path.stat().st_mtime_ns for path in working_folder.glob("run/cells/*.json")}
-    again = start(working_folder, *LONG, "--workers", "2")
-    _, said = again.communicate(timeout=120)
-    assert again.returncode == 0, said
+    for arguments in ((*LONG, "--workers", "2"), (*LONG[:-1], "whole", "--workers", "1")):
+        process = begin(*arguments)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
-    whole = start(working_folder, *LONG[:-1], "whole", "--workers", "1")
-    _, said = whole.communicate(timeout=120)
-    assert whole.returncode == 0, said
-    results = []
-    for name in ("run", "whole"):
-        cells = json.loads((working_folder / name / "results.json").read_text())["cells"]
-        results.append([{key: value for key, value in cell.items() if key != "steps_per_second"} for cell in cells])
-    assert results[0] == results[1]
+    assert numbers(working_folder / "run") == numbers(working_folder / "whole")

@@ -1,43 +1,21 @@
 """`rlattack train adversary` as a user meets it."""
 
 import json
-import os
 import shlex
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
-import torch
+from command_line import PASS as GAME
+from command_line import call, refused, save_untrained
 
-from rlattack.cli.main import main
-from rlattack.policies.folder import AgentCard, read_agent_card, save_agent
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.folder import read_agent_card
 
 pytest.importorskip("mujoco")
-GAME = "mujoco/you-shall-not-pass"
 SMALL = ("train", "adversary", GAME, "--victim", "runner", "--envs", "4", "--batch", "64", "--threads", "1")
 
 
 @pytest.fixture(autouse=True)
-def working_folder(tmp_path, monkeypatch):
-    """Holds a runner that knows nothing, and soon falls."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # evaluates in this process
-    torch.manual_seed(0)
-    spec = GaussianSpec(observation=(380,), actions=17, hidden=(8,))
-    card = AgentCard(game=GAME, role="victim", algorithm="ppo", seat="runner", network=spec)
-    save_agent(tmp_path / "runner", card, GaussianNetwork(spec))
-    return tmp_path
-
-
-def call(*arguments):
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return stop.code
+def _runner(working_folder):
+    save_untrained(working_folder / "runner", GAME, seat="runner")
 
 
 def test_seeds_are_trained_the_best_is_shipped_and_plays_what_its_card_says(tmp_path, capsys):
@@ -58,8 +36,7 @@ def test_seeds_are_trained_the_best_is_shipped_and_plays_what_its_card_says(tmp_
     assert "--players my/adv runner --episodes 3" in card.score["command"]
     again = json.loads(next((tmp_path / "runs").glob("*/evaluation/*/results.json")).read_text())
     assert again["cells"][0]["win"]["ci"]
-    assert call(*arguments) == 2
-    assert "add --resume to go on" in capsys.readouterr().err
+    assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0  # finished: the same agent again
     assert read_agent_card(tmp_path / "agents" / "my" / "adv") == card
 
@@ -85,12 +62,7 @@ def test_seeds_are_trained_the_best_is_shipped_and_plays_what_its_card_says(tmp_
     ],
 )
 def test_bad_input_is_refused_in_one_line(tmp_path, capsys, arguments, expected):
-    assert call(*SMALL, *arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert len(said.err.splitlines()) == 1
-    assert said.err.startswith("rlattack: ")
-    assert expected in said.err
+    assert expected in refused(capsys, *SMALL, *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["runner"]
 
 
@@ -103,34 +75,4 @@ def test_bad_input_is_refused_in_one_line(tmp_path, capsys, arguments, expected)
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused_in_one_line(capsys, arguments, expected):
-    assert call("train", *arguments) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert expected in line
-
-
-def test_an_interrupt_keeps_what_was_learned_and_the_run_goes_on(tmp_path):
-    arguments = [*SMALL, "--checkpoint-every", "64", "--run", "run"]
-    command = [sys.executable, "-m", "rlattack.cli.main", *arguments, "--steps", "1000000"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not Path("run/seed-0/progress.json").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted; what was learned is kept, the same command with --resume goes on"
-    steps = json.loads(Path("run/seed-0/progress.json").read_text())["steps"]
-    assert steps >= 64
-    assert call(*arguments, "--steps", str(steps + 64), "--episodes", "1", "--resume") == 0
-    assert json.loads(Path("run/seed-0/progress.json").read_text())["steps"] == steps + 64
-
-
-def test_an_interrupt_before_anything_was_kept_is_an_ordinary_one(capsys, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("rlattack.training.adversary_session.train_adversary", interrupt)
-    assert call(*SMALL, "--steps", "64") == 130
-    assert "--resume" not in capsys.readouterr().err
+    assert expected in refused(capsys, "train", *arguments)

@@ -1,44 +1,20 @@
 """`rlattack train victim` in games of two seats, as a user meets it."""
 
-import json
-import os
 import shlex
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
-import torch
+from command_line import PASS, SUMO, call, refused, save_untrained
 
-from rlattack.cli.main import main
-from rlattack.policies.folder import AgentCard, read_agent_card, save_agent
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.folder import read_agent_card
 
 pytest.importorskip("mujoco")
-SUMO, PASS = "mujoco/sumo-ants", "mujoco/you-shall-not-pass"
 SMALL = ("--envs", "4", "--batch", "64", "--threads", "1")
 
 
 @pytest.fixture(autouse=True)
-def working_folder(tmp_path, monkeypatch):
-    """Holds an ant that knows nothing, in either seat."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # evaluates in this process
-    torch.manual_seed(0)
-    spec = GaussianSpec(observation=(137,), actions=8, hidden=(8,))
-    save_agent(
-        tmp_path / "ant", AgentCard(game=SUMO, role="victim", algorithm="ppo", network=spec), GaussianNetwork(spec)
-    )
-    return tmp_path
-
-
-def call(*arguments):
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return stop.code
+def _ant(working_folder):
+    """Plays in either seat."""
+    save_untrained(working_folder / "ant", SUMO)
 
 
 def test_self_play_leaves_a_victim_that_met_its_last_version(tmp_path, capsys):
@@ -55,8 +31,7 @@ def test_self_play_leaves_a_victim_that_met_its_last_version(tmp_path, capsys):
     assert "128 of 128 steps, second" in said.err
     assert "second: wins" in said.out
     assert f"--players {run}/second/past/64 mujoco/sumo-ants/victim" in card.score["command"]
-    assert call(*arguments) == 2
-    assert "add --resume to go on" in capsys.readouterr().err
+    assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0
     assert read_agent_card(tmp_path / "agents" / "mujoco" / "sumo-ants" / "victim") == card
     assert call(*shlex.split(card.score["command"])[1:], "--run", "again") == 0
@@ -118,37 +93,5 @@ def test_an_adversary_goes_on_from_an_agent_too(tmp_path):
     ],
 )
 def test_bad_input_is_refused_in_one_line(tmp_path, capsys, arguments, expected):
-    assert call("train", "victim", *arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert len(said.err.splitlines()) == 1
-    assert expected in said.err
+    assert expected in refused(capsys, "train", "victim", *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["ant"]
-
-
-def test_an_interrupt_keeps_what_was_learned_and_the_run_goes_on():
-    arguments = ["train", "victim", SUMO, *SMALL, "--checkpoint-every", "64", "--anneal", "0", "--run", "run"]
-    command = [sys.executable, "-m", "rlattack.cli.main", *arguments, "--steps", "1000000"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not Path("run/second/progress.json").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted; what was learned is kept, the same command with --resume goes on"
-    steps = json.loads(Path("run/second/progress.json").read_text())["steps"]
-    assert steps >= 64
-    assert call(*arguments, "--steps", str(steps + 64), "--episodes", "1", "--resume") == 0
-    assert json.loads(Path("run/second/progress.json").read_text())["steps"] == steps + 64
-
-
-def test_an_interrupt_before_anything_was_kept_is_an_ordinary_one(capsys, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("rlattack.training.selfplay.train_adversary", interrupt)
-    assert call("train", "victim", SUMO, *SMALL, "--steps", "64") == 130
-    assert "--resume" not in capsys.readouterr().err

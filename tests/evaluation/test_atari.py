@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+from rlattack.evaluation.evaluate import evaluate
+from rlattack.evaluation.plan import Evaluation, plan
 from rlattack.policies.folder import AgentCard, agent_cards, save_agent
 from rlattack.policies.importer import import_agent
 from rlattack.policies.network import SMALL, Network, NetworkSpec

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rlattack.errors import BudgetError, InvalidInput, RefusedFile, RunConflict, UnknownName, Unwritable
+from rlattack.errors import InvalidInput, RefusedFile, RunConflict, Unwritable
 from rlattack.evaluation import workers
-from rlattack.evaluation.evaluate import Evaluation, evaluate, plan
+from rlattack.evaluation.evaluate import evaluate
+from rlattack.evaluation.plan import Evaluation, plan
 
 HERE = str(Path(__file__).parent)
 
@@ -174,34 +175,6 @@ def test_the_surrogate_is_attacked_and_the_victim_judged(tmp_path):
     assert transferred["action_change"] > 0.1
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
-        ({"episodes": 0}, InvalidInput, "--episodes: expected at least 1, got 0"),
-        ({"envs": 0}, InvalidInput, "--envs: expected at least 1"),
-        ({"seed": -1}, InvalidInput, "--seed: expected 0 or more"),
-        ({"eps": ()}, InvalidInput, "--eps: expected at least one size"),
-        ({"eps": (0.0,)}, BudgetError, "above 0, got 0"),
-        ({"eps": (-0.1,)}, BudgetError, "above 0, got -0.1"),
-        ({"eps": (float("nan"),)}, BudgetError, "above 0"),
-        ({"space": "unit"}, BudgetError, "use --space raw"),
-        ({"space": "sigma"}, BudgetError, "observation statistics"),
-        ({"model": "frame"}, InvalidInput, "--model frame is for stacked images"),
-        ({"grid": True}, BudgetError, "byte observations"),
-        ({"attacks": ("fgms",)}, UnknownName, "did you mean 'fgsm'"),
-        ({"attacks": ("pixel",)}, BudgetError, "has the norms l0, got linf"),
-        ({"attacks": ("fgsm:target=7",)}, InvalidInput, "expected an action 0 to 1"),
-        ({"game": "gymnasium/CartPol-v1"}, UnknownName, "CartPole-v1"),
-        ({"victim": "players:nobody"}, InvalidInput, "nobody"),
-        ({"game": "gymnasium/Acrobot-v1"}, InvalidInput, r"\(6,\)"),
-        ({"sticky": 1.5}, ValueError, "sticky"),
-    ],
-)
-def test_wrong_input_is_refused_before_anything_is_played(changes, error, message):
-    with pytest.raises(error, match=message):
-        plan(evaluation(**changes))
-
-
 def test_an_agent_that_changes_between_plan_and_play_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = Path("mine.py")
@@ -211,23 +184,6 @@ def test_an_agent_that_changes_between_plan_and_play_is_refused(tmp_path, monkey
     source.write_text(source.read_text() + "# another one\n")
     with pytest.raises(RefusedFile, match="mine:balance: changed while the run played"):
         evaluate(planned, tmp_path / "run", 1, lambda _: None)
-
-
-def test_a_victim_of_other_code_is_another_configuration(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    source = Path("own.py")
-    source.write_text(f"import sys\nsys.path.insert(0, {HERE!r})\nfrom players import balance\n")
-    before = plan(evaluation(victim="own:balance"))
-    source.write_text(source.read_text() + "# edited\n")
-    after = plan(evaluation(victim="own:balance"))
-    assert before.configuration["victim"] != after.configuration["victim"]
-    assert {cell.key for cell in before.cells}.isdisjoint(cell.key for cell in after.cells)
-
-
-def test_a_module_without_gradients_is_told_before_it_plays():
-    with pytest.raises(InvalidInput, match=r"players:opaque gives no gradient .*; fgsm needs one"):
-        plan(evaluation(victim="players:opaque"))
-    plan(evaluation(victim="players:opaque", attacks=()))
 
 
 def test_a_module_that_fails_in_play_is_one_line(tmp_path):

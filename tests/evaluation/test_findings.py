@@ -49,7 +49,7 @@ def test_warnings_name_what_weakens_the_numbers(pong_cells):
     assert "1 cell failed" in text
     assert "2 cells without noise of the same size beside: fgsm linf 0.0025, pixel l0 2" in text
     assert "In 1 cell all returns are equal" in text
-    assert "at least 1 distinct of 20" in text
+    assert "In 1 cell episodes repeat each other: only 1 of 20 are distinct." in text
     assert "2 episodes were stalled" in text
     assert "3 episodes were truncated" in text
 

@@ -60,10 +60,26 @@ def test_importing_again_changes_nothing(zipped, workplace):
     assert (first / "agent.toml").stat().st_mtime_ns == written
 
 
+def test_an_equal_card_over_damaged_weights_is_not_equal(zipped, workplace):
+    folder = import_agent("sb3", zipped, "mine", game="atari/pong")
+    weights = folder / "policy.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + bytes(4))
+    with pytest.raises(RefusedFile, match="damaged or replaced"):
+        import_agent("sb3", zipped, "mine", game="atari/pong")
+
+
+def test_one_other_fact_on_the_card_makes_another_agent(zipped, workplace):
+    import_agent("sb3", zipped, "mine", game="atari/pong")
+    with pytest.raises(
+        InvalidInput, match=r"holds another agent \(game differs\), which is not replaced; choose another"
+    ):
+        import_agent("sb3", zipped, "mine", game="atari/breakout")
+
+
 def test_another_agent_is_never_overwritten(zipped, workplace, make_agent):
     folder = make_agent("atari/pong/mine")
     before = (folder / "policy.safetensors").read_bytes()
-    with pytest.raises(InvalidInput, match="holds another agent"):
+    with pytest.raises(InvalidInput, match=r"holds another agent \(.*network, .* differ\), which is not replaced"):
         import_agent("sb3", zipped, "atari/pong/mine")
     assert (folder / "policy.safetensors").read_bytes() == before
 

@@ -11,7 +11,7 @@ from rlattack.evaluation.cell import AgentRef, digest
 from rlattack.games.card import ActionMode, GameCard
 from rlattack.games.duel import MASKS, Mask, Masks
 
-__all__ = ["DuelCell", "parse_mask"]
+__all__ = ["DuelCell", "parse_mask", "seat_number"]
 
 NO_MASK = "none"
 _DEFAULT: Mask = "initial"
@@ -68,6 +68,26 @@ class DuelCell:
         return NO_MASK if self.mask is None else f"{self.seats[self.mask[0]]}:{self.mask[1]}"
 
 
+def seat_number(option: str, text: str, seats: tuple[str, str], *more: str) -> int:
+    """Reads a seat, by its name or, where no seat has that name, by its number.
+
+    Args:
+        option: For the message.
+        text: As typed.
+        seats: Names of the game's seats.
+        more: What else could have been typed.
+
+    Raises:
+        UnknownName: No such seat.
+    """
+    if text in seats:
+        return seats.index(text)
+    if text in ("0", "1"):
+        return int(text)
+    expected = " or ".join([*(f"{name} ({number})" for number, name in enumerate(seats)), *more])
+    raise UnknownName(f"{option}: expected {expected}, got {text!r}{nearest(text, seats)}")
+
+
 def parse_mask(text: str, seats: tuple[str, str]) -> tuple[int, Mask] | None:
     """Reads `SEAT`, `SEAT:MODE` or `none`.
 
@@ -82,9 +102,8 @@ def parse_mask(text: str, seats: tuple[str, str]) -> tuple[int, Mask] | None:
     if text == NO_MASK:
         return None
     name, colon, mode = text.partition(":")
-    if name not in seats:
-        raise UnknownName(f"--mask: expected {' or '.join(seats)} or none, got {name!r}{nearest(name, seats)}")
+    number = seat_number("--mask", name, seats, NO_MASK)
     mask = next((mask for mask in MASKS if mask == (mode if colon else _DEFAULT)), None)
     if mask is None:
         raise InvalidInput(f"--mask {text}: expected {name}:MODE, one of {', '.join(MASKS)}{nearest(mode, MASKS)}")
-    return seats.index(name), mask
+    return number, mask

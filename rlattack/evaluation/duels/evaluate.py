@@ -3,27 +3,30 @@
 import dataclasses
 import itertools
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gymnasium import Space
+
 from rlattack.attacks import AttackSpec, parse_attack
 from rlattack.budget import Budget, Norm, Unit
-from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AgentRef
-from rlattack.evaluation.duels.cell import NO_MASK, DuelCell, parse_mask
+from rlattack.evaluation.duels.cell import NO_MASK, DuelCell, parse_mask, seat_number
 from rlattack.evaluation.duels.results import HEAD, duel_result, episode_rows, read_episode
 from rlattack.evaluation.duels.rollout import DuelEpisode, take_seats
 from rlattack.evaluation.duels.seat_attack import policy_of, seat_attacker
-from rlattack.evaluation.evaluate import Done, check_gradient, complete, versions
-from rlattack.evaluation.run import Run, run_name
+from rlattack.evaluation.evaluate import Done, complete, open_run
+from rlattack.evaluation.plan import check_gradient, versions
+from rlattack.evaluation.run import Run
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.workers import blaming, share
 from rlattack.games.card import GameCard
 from rlattack.games.duel import Mask
 from rlattack.games.find import find_game, make_duel
-from rlattack.policies.player import LoadedPlayer, PolicyPlayer, load_player
+from rlattack.policies.player import PLACEHOLDERS, LoadedPlayer, PolicyPlayer, load_player
 
 __all__ = ["Duel", "DuelPlan", "evaluate_duel", "plan_duel"]
 
@@ -88,6 +91,8 @@ class DuelPlan:
     """What a resumed run must share."""
     circumstances: dict[str, Any]
     """Versions and hashes."""
+    note: str = ""
+    """What was asked for and is not played, since it would be the same as what is."""
 
 
 def plan_duel(config: Duel) -> DuelPlan:
@@ -97,18 +102,24 @@ def plan_duel(config: Duel) -> DuelPlan:
         RlattackError: Whatever does not fit, in one line.
     """
     card = find_game(config.game)
-    seats, loaded = _sit(config, card)
-    victim = _seat("--victim", config.victim, seats, 1)
-    attacked = _seat("--attacked", config.attacked, seats, victim)
+    seats, spaces = _look(card)
+    victim = seat_number("--victim", config.victim, seats) if config.victim else 1
+    attacked = seat_number("--attacked", config.attacked, seats) if config.attacked else victim
     masks = list(dict.fromkeys(parse_mask(text, seats) for text in config.masks or (NO_MASK,)))
-    pairs = _pairs(config, card, seats, loaded, masks)
-    specs = [parse_attack(text) for text in config.attacks]
-    cells = tuple(cell for pair in pairs for cell in (pair, *_attacked(pair, specs, config, attacked)))
     for mask in masks:
         make_duel(card, 1, masks=None if mask is None else {mask[0]: mask[1]}).close()
-    radius = _fit(cells, card, loaded)
+    specs = [parse_attack(text) for text in config.attacks]
+    loaded = [
+        {name: load_player(name, card.id, seat, *of, trust=config.trust) for name in names}
+        for seat, of, names in zip(seats, spaces, config.players, strict=True)
+    ]
+    pairs = _pairs(config, card, seats, loaded, masks)
+    played = {cell.key: cell for cell in map(_sighted, pairs)}
+    cells = tuple(cell for pair in played.values() for cell in (pair, *_attacked(pair, specs, config, attacked)))
+    radius = _fit(cells, spaces, loaded)
     found = versions("mujoco", "pettingzoo")
     compared = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("trust", "victim")}
+    compared["masks"] = [_by_name(text, seats) for text in config.masks]
     compared["attacked"] = seats[attacked] if radius else ""
     seated = dict(zip(seats, loaded, strict=True))
     configuration = {
@@ -125,7 +136,7 @@ def plan_duel(config: Duel) -> DuelPlan:
         "cells": [cell.key for cell in cells],
         "versions": {"python": platform.python_version(), **found},
     }
-    return DuelPlan(cells, victim, radius, configuration, circumstances)
+    return DuelPlan(cells, victim, radius, configuration, circumstances, _note(pairs, played))
 
 
 def _pairs(
@@ -168,13 +179,12 @@ def evaluate_duel(
         RunConflict: The folder holds another configuration.
         Unwritable: The folder cannot be written.
     """
-    folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
-    run = Run(folder, planned.configuration, {"command": command, **planned.circumstances})
+    run = open_run(planned, folder, command)
     complete(
         run, planned.cells, lambda waiting: share(waiting, play, workers), read_episode, tell,
         lambda done: _publish(run, planned, done), kept,
     )  # fmt: skip
-    return folder
+    return run.folder
 
 
 def play(cell: DuelCell, take: Take) -> Iterator[DuelEpisode]:
@@ -194,18 +204,36 @@ def _publish(run: Run, planned: DuelPlan, done: Done[DuelEpisode]) -> None:
     run.publish(results, HEAD, (row for _, episodes, _ in ready for row in episode_rows(episodes)))
 
 
-def _sit(config: Duel, card: GameCard) -> tuple[tuple[str, str], list[dict[str, LoadedPlayer]]]:
-    """The names of the seats, and the candidates of each, loaded and checked against what it shows and takes."""
+def _look(card: GameCard) -> tuple[tuple[str, str], list[tuple[Space[Any], Space[Any]]]]:
+    """The names of the seats, and what each shows and takes."""
     game = make_duel(card, 1)
     try:
-        spaces = zip(game.seats, game.observation_spaces, game.action_spaces, config.players, strict=True)
-        loaded = [
-            {name: load_player(name, card.id, seat, seen, done, trust=config.trust) for name in names}
-            for seat, seen, done, names in spaces
-        ]
+        return game.seats, list(zip(game.observation_spaces, game.action_spaces, strict=True))
     finally:
         game.close()
-    return game.seats, loaded
+
+
+def _by_name(mask: str, seats: tuple[str, str]) -> str:
+    """A mask as typed, its seat by its name, so that a run is the same one however its seats were named."""
+    seat, colon, mode = mask.partition(":")
+    return mask if mask == NO_MASK else seats[seat_number("--mask", seat, seats)] + colon + mode
+
+
+def _sighted(cell: DuelCell) -> DuelCell:
+    """The cell with nothing hidden from a player that looks at nothing: the same games."""
+    blind = cell.mask is not None and cell.players[cell.mask[0]].spec in PLACEHOLDERS
+    return dataclasses.replace(cell, mask=None) if blind else cell
+
+
+def _note(pairs: Sequence[DuelCell], played: Mapping[str, DuelCell]) -> str:
+    """Says what is not played under a mask; nothing where all is."""
+    blind = [cell for cell in pairs if cell.mask is not None and cell.key not in played]
+    names = dict.fromkeys(cell.players[cell.mask[0]].name for cell in blind if cell.mask is not None)
+    if not blind:
+        return ""
+    sees = "sees" if len(names) == 1 else "see"
+    same = "1 pair is not played again" if len(blind) == 1 else f"{len(blind)} pairs are not played again"
+    return f"--mask: {' and '.join(names)} {sees} nothing that could be hidden, so under it {same}"
 
 
 def _attacked(base: DuelCell, specs: Sequence[AttackSpec], config: Duel, seat: int) -> list[DuelCell]:
@@ -220,32 +248,20 @@ def _attacked(base: DuelCell, specs: Sequence[AttackSpec], config: Duel, seat: i
     return list(cells.values())
 
 
-def _fit(cells: Sequence[DuelCell], card: GameCard, loaded: Sequence[dict[str, LoadedPlayer]]) -> dict[str, float]:
+def _fit(
+    cells: Sequence[DuelCell],
+    spaces: Sequence[tuple[Space[Any], Space[Any]]],
+    loaded: Sequence[dict[str, LoadedPlayer]],
+) -> dict[str, float]:
     """Fits every budget to what the attacked seat sees, so that what cannot work is said before anything is played."""
     radius: dict[str, float] = {}
-    attacked = [cell for cell in cells if cell.budget is not None and cell.attacked is not None]
-    if not attacked:
-        return radius
-    game = make_duel(card, 1)
-    try:
-        spaces = game.observation_spaces
-    finally:
-        game.close()
-    for cell in attacked:
-        assert cell.budget is not None
-        assert cell.attacked is not None
+    for cell in cells:
+        if cell.budget is None or cell.attacked is None:
+            continue
         ref = cell.players[cell.attacked]
-        player = loaded[cell.attacked][ref.spec].player
-        made = seat_attacker(cell.attack, cell.budget, policy_of(player, ref.name), spaces[cell.attacked], 1)
+        player, seen = loaded[cell.attacked][ref.spec].player, spaces[cell.attacked][0]
+        made = seat_attacker(cell.attack, cell.budget, policy_of(player, ref.name), seen, 1)
         radius[cell.key] = made.ball.radius
         if made.attack.knowledge == "white" and isinstance(player, PolicyPlayer):
             check_gradient(player.policy, ref.name, cell.attack.name)
     return radius
-
-
-def _seat(option: str, name: str, seats: Sequence[str], default: int) -> int:
-    if not name:
-        return default
-    if name not in seats:
-        raise UnknownName(f"{option}: expected {' or '.join(seats)}, got {name!r}{nearest(name, seats)}")
-    return seats.index(name)

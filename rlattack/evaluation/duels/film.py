@@ -1,6 +1,6 @@
 """Films of duels: episode 0 of a cell, played once more before a camera, so that filming changes no result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -15,10 +15,11 @@ from rlattack.evaluation.clip import encode
 from rlattack.evaluation.duels.cell import DuelCell
 from rlattack.evaluation.duels.rollout import take_seats
 from rlattack.evaluation.slots import Take
-from rlattack.evaluation.workers import blaming, share
+from rlattack.evaluation.workers import Effort, blaming, share
 from rlattack.files import write_whole
+from rlattack.games.find import make_duel
 
-__all__ = ["film_cells", "find_film"]
+__all__ = ["Tell", "check_camera", "film_cells", "find_film"]
 
 Picture = npt.NDArray[np.uint8]
 _SIZE = (480, 320)
@@ -26,6 +27,8 @@ _MOST_FPS = 34
 """Steps are left out of games that have more in a second."""
 _LENGTH = 300
 """Pictures kept."""
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, and how much of how much of it is."""
 _SUFFIXES = {"video/mp4": ".mp4", "image/gif": ".gif"}
 
 
@@ -52,13 +55,28 @@ class _Reel:
         return self.cell.key
 
 
-def film_cells(cells: Sequence[DuelCell], folder: Path, workers: int) -> None:
+def check_camera(cell: DuelCell) -> None:
+    """Sets a camera up and takes it down, so that what keeps a game from being filmed is said before it is played.
+
+    Raises:
+        InvalidInput: A game that cannot be filmed.
+        MissingExtra: No GL library draws without a display.
+    """
+    game = make_duel(cell.game, 1)
+    try:
+        _camera(cell, game).close()
+    finally:
+        game.close()
+
+
+def film_cells(cells: Sequence[DuelCell], folder: Path, workers: int, tell: Tell = lambda *_: None) -> None:
     """Films the cells that have no film in the folder yet.
 
     Args:
         cells: Cells whose players load.
         folder: For the films: `<cell>.mp4` with the `video` extra, else `<cell>.gif`.
         workers: Processes.
+        tell: Called at the start, where there is something to film, and after every film.
 
     Raises:
         InvalidInput: A game that cannot be filmed.
@@ -66,8 +84,14 @@ def film_cells(cells: Sequence[DuelCell], folder: Path, workers: int) -> None:
         Unwritable: The folder cannot be written.
     """
     reels = [_Reel(cell) for cell in cells if find_film(folder, cell.key) is None]
-    for _ in share(reels, partial(_film, folder=folder), min(workers, max(len(reels), 1))):
-        pass
+    if not reels:
+        return
+    words, done = f"filming {len(reels)} game{'s' if len(reels) > 1 else ''}", 0
+    tell(words, done, len(reels))
+    for item in share(reels, partial(_film, folder=folder), min(workers, len(reels))):
+        if not isinstance(item, Effort):
+            done += 1
+            tell(words, done, len(reels))
 
 
 def find_film(folder: Path, cell: str) -> Path | None:
@@ -100,7 +124,7 @@ def _shoot(cell: DuelCell) -> tuple[list[Picture], int]:
 
 def _camera(cell: DuelCell, game: Any) -> Camera:
     if cell.game.mujoco is None:
-        raise InvalidInput(f"--video: {cell.game.id} cannot be filmed, only MuJoCo games can")
+        raise InvalidInput(f"{cell.game.id} cannot be filmed, only MuJoCo games can")
     from rlattack.games.mujoco.render import Renderer
 
     return Renderer(game, *_SIZE)

@@ -53,7 +53,7 @@ def duel_finding(records: list[Record]) -> DuelFinding:
     for record in hidden[:_MOST]:
         seat, mode = masked(record) or (victim, "none")
         wins = _percent(_wins(record))
-        sentence += f" With the other player hidden from the {seats(record)[seat]} ({mode}), it wins {wins}."
+        sentence += f" With the other player hidden from the {seats(record)[seat]} (mask {mode}), it wins {wins}."
     worst = _worst(records)
     if worst is not None:
         sentence += f" {_attack_words(worst, records)}"
@@ -76,8 +76,8 @@ def duel_warnings(records: list[Record]) -> list[str]:
     found += repeats(good)
     if equal := [r for r in good if any((of or {}).get("degenerate") for of in r.get("return") or ())]:
         found.append(
-            f"In {count_cells(equal)} all returns of a seat are equal. The interval (starred) is then the point and "
-            "tells no spread."
+            f"In {count_cells(equal)} all returns of a seat are equal. The interval, starred where it is shown, "
+            "is then the point and tells no spread."
         )
     return found
 

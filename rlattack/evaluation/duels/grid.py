@@ -118,8 +118,9 @@ def fair(record: Record) -> bool:
 
 
 def _sighted(record: Record, seat: int) -> str:
+    """Who holds a seat and whether it is blind; never the mask's mode alone, which can be a player's name as well."""
     mask = masked(record)
-    return player(record, seat) + (f", masked ({mask[1]})" if mask is not None and mask[0] == seat else "")
+    return player(record, seat) + (f", blind (mask {mask[1]})" if mask is not None and mask[0] == seat else "")
 
 
 def _two(names: object, *otherwise: str) -> tuple[str, str]:

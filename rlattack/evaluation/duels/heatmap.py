@@ -52,7 +52,7 @@ def write_heat_map(folder: Path, cells: list[Record]) -> None:
 def _figure(laid: Grid) -> Figure:
     rows, columns = len(laid.rows), len(laid.columns)
     crowded = columns >= _CROWDED
-    width, height = (0.75, 0.55) if crowded else (1.5, 0.95)
+    width, height = (0.75, 0.55) if crowded else (1.75, 0.95)
     figure = Figure(figsize=(max(4.6, width * columns + 3.0), max(2.4, height * rows + 1.4)), layout="constrained")
     axes = figure.subplots()
     shown = [[float("nan")] * columns for _ in range(rows)]

@@ -1,5 +1,6 @@
 """What a victim's network does against each opponent: recorded in play, put in numbers and in a picture."""
 
+import importlib.util
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -12,20 +13,33 @@ import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from rlattack.errors import InvalidInput
-from rlattack.evaluation.activations import TRAIN, VALIDATION, Activations, Density, Embedding, density, embed
+from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.evaluation.activations import (
+    LEAST,
+    NEEDS,
+    TRAIN,
+    VALIDATION,
+    Activations,
+    Density,
+    Embedding,
+    density,
+    embed,
+)
 from rlattack.evaluation.curves import drawing
-from rlattack.evaluation.duels.cell import DuelCell
-from rlattack.evaluation.duels.rollout import take_seats
+from rlattack.evaluation.duels.cell import DuelCell, seat_number
+from rlattack.evaluation.duels.film import Tell
+from rlattack.evaluation.duels.rollout import DuelEpisode, DuelRollout, take_seats
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.workers import Effort, blaming, share
 from rlattack.files import write_whole
 from rlattack.games.batch import IntArray
 from rlattack.policies.base import State
+from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.player import GaussianPlayer
 
-__all__ = ["FILE", "PICTURE", "Watched", "read_minds", "record", "watch_cells", "write_minds"]
+__all__ = ["FILE", "PICTURE", "Watched", "check_minds", "read_minds", "record", "watch_cells", "write_minds"]
 
 FloatArray32 = npt.NDArray[np.float32]
 SCHEMA = "rlattack/activations/1"
@@ -51,7 +65,15 @@ class Watched:
         return self.cell.key
 
 
-def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int) -> None:
+@dataclass(frozen=True)
+class _Recorded:
+    """What a worker saw of the games of a cell that it played."""
+
+    cell: str
+    activations: Activations
+
+
+def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int, tell: Tell = lambda *_: None) -> None:
     """Records a seat's player against every opponent, analyses it, and writes numbers and picture.
 
     The first opponent is normal play.
@@ -59,18 +81,24 @@ def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int
     Args:
         folder: The run folder.
         cells: Of the run; those with something hidden or an attack are left out.
-        seat: Name of the watched seat.
+        seat: Name or number of the watched seat.
         workers: Processes.
+        tell: Called as each stage begins, and after every game that is recorded.
 
     Raises:
-        InvalidInput: An unknown seat, more than one player in it, fewer than two opponents, a player that shows no
-            activations, or too little play.
+        UnknownName: No such seat.
+        InvalidInput: More than one player in it, fewer than two opponents, a player that shows no activations, or too
+            little play.
         MissingExtra: scikit-learn is not installed.
         Unwritable: The folder cannot be written.
     """
-    recorded = record(cells, seat, workers)
+    seat = cells[0].seats[seat_number("--activations", seat, cells[0].seats)]
+    recorded = record(cells, seat, workers, tell)
     normal = next(iter(recorded))
-    found, placed = density(recorded, normal), embed(recorded)
+    tell(f"fitting a Gaussian mixture to play against {normal}", 0, 0)
+    found = density(recorded, normal)
+    tell("placing activations in the plane (t-SNE)", 0, 0)
+    placed = embed(recorded)
     content = {
         "schema": SCHEMA, "seat": seat, "normal": normal, "components": found.components, "bic": found.bic,
         "steps": {name: len(one.values) for name, one in recorded.items()},
@@ -92,7 +120,7 @@ def read_minds(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def record(cells: Sequence[DuelCell], seat: str, workers: int) -> dict[str, Activations]:
+def record(cells: Sequence[DuelCell], seat: str, workers: int, tell: Tell = lambda *_: None) -> dict[str, Activations]:
     """Plays the cells once more and returns the activations of a seat's player, by opponent.
 
     Raises:
@@ -100,22 +128,44 @@ def record(cells: Sequence[DuelCell], seat: str, workers: int) -> dict[str, Acti
     """
     watched = watch_cells(cells, seat)
     parts: dict[str, list[Activations]] = {one.key: [] for one in watched}
+    done, games = 0, sum(one.episodes for one in watched)
+    words = f"recording the {seat}'s activations in {games} games"
+    tell(words, done, games)
     for item in share(watched, _watch, workers):
-        if not isinstance(item, Effort):
-            parts[item[0]].append(item[1])
+        if isinstance(item, _Recorded):
+            parts[item.cell].append(item.activations)
+        elif not isinstance(item, Effort):
+            done += 1
+            tell(words, done, games)
     return {one.cell.players[1 - one.seat].name: _joined(parts[one.key]) for one in watched}
+
+
+def check_minds(cells: Sequence[DuelCell], seat: str) -> None:
+    """Refuses what `write_minds` would refuse: hours of play later it would be too late to say no.
+
+    Raises:
+        RlattackError: See `write_minds`.
+    """
+    watched = watch_cells(cells, seat)[0]
+    rollout = take_seats(watched.cell, lambda _: None)
+    try:
+        _policy(rollout, watched)
+    finally:
+        rollout.game.close()
+    if watched.episodes < LEAST:
+        raise InvalidInput(f"--activations: expected at least {LEAST} --episodes, got {watched.episodes}")
+    if importlib.util.find_spec("sklearn") is None:
+        raise MissingExtra(NEEDS)
 
 
 def watch_cells(cells: Sequence[DuelCell], seat: str) -> list[Watched]:
     """Finds the cells to look into: those where nothing is hidden or attacked.
 
     Raises:
-        InvalidInput: An unknown seat, more than one player in it, or fewer than two opponents.
+        UnknownName: No such seat.
+        InvalidInput: More than one player in it, or fewer than two opponents.
     """
-    names = cells[0].seats
-    if seat not in names:
-        raise InvalidInput(f"--activations: expected {' or '.join(names)}, got {seat!r}")
-    number = names.index(seat)
+    number = seat_number("--activations", seat, cells[0].seats)
     seen = [cell for cell in cells if cell.mask is None and cell.budget is None]
     players = list(dict.fromkeys(cell.players[number].name for cell in seen))
     if len(players) != 1 or len(seen) < 2:
@@ -126,7 +176,7 @@ def watch_cells(cells: Sequence[DuelCell], seat: str) -> list[Watched]:
     return [Watched(cell, number, cell.episodes) for cell in seen]
 
 
-def _watch(watched: Watched, take: Take) -> Iterator[tuple[str, Activations]]:
+def _watch(watched: Watched, take: Take) -> Iterator[DuelEpisode | _Recorded]:
     values: list[FloatArray32] = []
     episodes: list[IntArray] = []
 
@@ -138,15 +188,23 @@ def _watch(watched: Watched, take: Take) -> Iterator[tuple[str, Activations]]:
             episodes.append(episode[episode >= 0])
 
     rollout = take_seats(watched.cell, take, look)
+    policy = _policy(rollout, watched)
+    yield from blaming(rollout.episodes(), watched.cell.players)
+    if values:
+        yield _Recorded(watched.key, Activations(np.concatenate(values), np.concatenate(episodes)))
+
+
+def _policy(rollout: DuelRollout, watched: Watched) -> GaussianPolicy:
+    """The policy to look into.
+
+    Raises:
+        InvalidInput: It shows no activations.
+    """
     player = rollout.players[watched.seat]
     if not isinstance(player, GaussianPlayer):
         name = watched.cell.players[watched.seat].name
         raise InvalidInput(f"--activations: {name} shows none: expected an agent of continuous actions")
-    policy = player.policy
-    for _ in blaming(rollout.episodes(), watched.cell.players):
-        pass
-    if values:
-        yield watched.key, Activations(np.concatenate(values), np.concatenate(episodes))
+    return player.policy
 
 
 def _joined(parts: Sequence[Activations]) -> Activations:
@@ -169,7 +227,7 @@ def _draw(found: Density, placed: Embedding, normal: str) -> bytes:
         right.set_title(f"t-SNE, perplexity {placed.perplexity:g}")
         right.set_xticks([])
         right.set_yticks([])
-        right.legend(markerscale=3, frameon=False)
+        right.legend(markerscale=3, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0))
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=110)
     return file.getvalue()
@@ -185,5 +243,6 @@ def _likelihoods(axes: Axes, found: Density, normal: str, colours: dict[str, str
     axes.set_yticks(range(len(rows)), labels)
     axes.invert_yaxis()
     axes.grid(axis="x", color="#d0d4da", linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("mean log-likelihood of a step, nats, with 95 % intervals")
     axes.set_title(f"Gaussian mixture of {found.components}, fitted to play against {normal}")

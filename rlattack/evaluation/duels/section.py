@@ -33,6 +33,7 @@ def duel_section(records: list[Record], run: Path, anchor: str) -> dict[str, Any
     first = records[0]
     return {
         "kind": "duel",
+        "game": first.get("game"),
         "anchor": anchor,
         "title": f"{first.get('game')}: {laid.seats[1]} against {laid.seats[0]}",
         "protocol": {
@@ -82,7 +83,7 @@ def _strength(record: Record) -> tuple[bool, float]:
 def _pairing(record: Record) -> str:
     """`zero against runner`, what is hidden, and what is perturbed."""
     victim, mask = victim_seat(record), masked(record)
-    hidden = "" if mask is None else f"; hidden from the {seats(record)[mask[0]]} ({mask[1]})"
+    hidden = "" if mask is None else f"; hidden from the {seats(record)[mask[0]]} (mask {mask[1]})"
     sight = seats(record)[attacked_seat(record)]
     attacked = "" if is_clean(record) else f"; {label(record)}, {size(record)}, on what the {sight} sees"
     return f"{player(record, 1 - victim)} against {player(record, victim)}{hidden}{attacked}"

@@ -78,7 +78,7 @@ def mask_words(record: Record) -> str:
     mask = masked(record)
     if mask is None:
         return "Nothing is hidden"
-    return f"Hidden from the {seats(record)[mask[0]]}: the other player ({mask[1]})"
+    return f"Hidden from the {seats(record)[mask[0]]}: the other player (mask {mask[1]})"
 
 
 def _laid(parts: list[tuple[str, list[Record]]], columns: list[Column], name: Callable[[Record], str]) -> Table:

@@ -106,7 +106,7 @@ def games(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         made["games"].append(GAMES[card.id.partition("/")[2]](slots))
         return made["games"][-1]
 
-    for module in ("evaluate", "rollout"):
+    for module in ("evaluate", "film", "rollout"):
         monkeypatch.setattr(f"rlattack.evaluation.duels.{module}.make_duel", make)
     monkeypatch.setattr("rlattack.evaluation.duels.evaluate.find_game", lambda name: GameCard(id=name, title="A game"))
     return made

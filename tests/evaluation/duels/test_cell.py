@@ -6,7 +6,7 @@ from rlattack.attacks import AttackSpec
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.evaluation.cell import AgentRef
-from rlattack.evaluation.duels.cell import parse_mask
+from rlattack.evaluation.duels.cell import parse_mask, seat_number
 
 PGD, SIZE = AttackSpec("pgd", {"steps": 5}), Budget(eps=0.1, space="sigma")
 ATTACKS = [
@@ -20,15 +20,26 @@ SEATS = ("blocker", "runner")
 
 @pytest.mark.parametrize(
     ("text", "mask"),
-    [("none", None), ("runner", (1, "initial")), ("blocker:zero", (0, "zero")), ("runner:noise", (1, "noise"))],
-)
+    [
+        ("none", None), ("runner", (1, "initial")), ("blocker:zero", (0, "zero")), ("runner:noise", (1, "noise")),
+        ("1", (1, "initial")), ("0:noise", (0, "noise")),
+    ],
+)  # fmt: skip
 def test_a_mask_is_a_seat_and_a_way(text, mask):
     assert parse_mask(text, SEATS) == mask
 
 
+def test_a_seat_is_named_or_numbered_and_a_name_comes_first():
+    assert [seat_number("--victim", text, SEATS) for text in ("blocker", "runner", "0", "1")] == [0, 1, 0, 1]
+    assert [seat_number("--victim", text, ("1", "0")) for text in ("0", "1")] == [1, 0]
+    for text in ("2", "-1", "01", ""):
+        with pytest.raises(UnknownName, match=rf"--victim: expected blocker \(0\) or runner \(1\), got '{text}'"):
+            seat_number("--victim", text, SEATS)
+
+
 def test_an_unknown_seat_is_refused_with_the_nearest():
     with pytest.raises(
-        UnknownName, match="--mask: expected blocker or runner or none, got 'runer'; did you mean 'runner'"
+        UnknownName, match=r"--mask: expected blocker \(0\) or runner \(1\) or none, got 'runer'; did you mean 'runner'"
     ):
         parse_mask("runer:zero", SEATS)
 

@@ -1,6 +1,7 @@
 """Duels from end to end: on games of known answers, and on a MuJoCo game where processes share the work."""
 
 import csv
+import dataclasses
 import json
 import sys
 
@@ -9,6 +10,8 @@ import torch
 
 from rlattack.errors import BudgetError, InvalidInput, RunConflict, UnknownName
 from rlattack.evaluation.duels import Duel, evaluate_duel, plan_duel
+from rlattack.evaluation.duels.rollout import take_seats
+from rlattack.games.duel import MASKS
 from rlattack.policies import ModulePolicy
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
@@ -35,21 +38,80 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
-def test_every_pair_plays_under_every_mask_on_the_same_episodes(tmp_path, games):
-    cells, told = run(
-        tmp_path / "run", players=(("zero", "random"), ("random", "zero")), masks=("none", "left", "right:zero")
-    )
-    assert [(*cell["players"], cell["mask"] and cell["mask"]["seat"]) for cell in cells][:5] == [
-        ("zero", "random", None), ("zero", "zero", None), ("random", "random", None), ("random", "zero", None),
-        ("zero", "random", "left"),
+def test_every_pair_plays_under_every_mask_on_the_same_episodes(tmp_path, games, agent):
+    cells, told = run(tmp_path / "run", players=((agent,), (agent, "zero")), masks=("none", "left", "right:zero"))
+    assert [(cell["players"][1] == "zero", cell["mask"] and cell["mask"]["seat"]) for cell in cells] == [
+        (False, None), (True, None), (False, "left"), (True, "left"), (False, "right"),
     ]  # fmt: skip
-    assert len(cells) == 12
-    assert len(told) == 72
+    assert len(told) == 30
     seeds = {
         cell["cell"]: [row["seed"] for row in rows(tmp_path / "run") if row["cell"] == cell["cell"]] for cell in cells
     }
     assert len({tuple(of) for of in seeds.values()}) == 1
-    assert [masks for masks in games["masks"] if masks][-8:] == [{0: "initial"}] * 4 + [{1: "zero"}] * 4
+    assert [masks for masks in games["masks"] if masks][-3:] == [{0: "initial"}] * 2 + [{1: "zero"}]
+
+
+def test_nothing_is_hidden_from_a_player_that_looks_at_nothing(games, agent):
+    masks = ("none", "left", "right", "right:zero")
+    planned = plan_duel(duel(players=(("random",), (agent, "zero", "random")), masks=masks))
+    assert [(cell.players[1].name == agent, cell.mask_name) for cell in planned.cells] == [
+        (True, "none"), (False, "none"), (False, "none"), (True, "right:initial"), (True, "right:zero"),
+    ]  # fmt: skip
+    assert planned.note == (
+        "--mask: random and zero see nothing that could be hidden, so under it 7 pairs are not played again"
+    )
+    assert plan_duel(duel(players=(("random",), (agent,)), masks=("none", "right"))).note == ""
+
+
+def test_a_pair_that_was_asked_for_under_a_mask_alone_plays_once_in_the_open(games):
+    planned = plan_duel(duel(masks=("left", "left:noise")))
+    assert [cell.mask for cell in planned.cells] == [None]
+    assert planned.note == "--mask: zero sees nothing that could be hidden, so under it 2 pairs are not played again"
+
+
+def test_attacks_on_a_pair_that_no_mask_changes_are_compared_with_its_open_games(tmp_path, games, agent):
+    values = {"players": (("zero",), (agent,)), "masks": ("left", "right"), "eps": (0.3,)}
+    cells, _ = run(tmp_path / "run", **values)
+    assert [(cell["attack"], cell["mask"] and cell["mask"]["seat"]) for cell in cells] == [
+        ("none", None), ("noise", None), ("none", "right"), ("noise", "right"),
+    ]  # fmt: skip
+    for clean, noisy in (cells[:2], cells[2:]):
+        assert noisy["drop"]["return"] == pytest.approx(clean["return"][1]["mean"] - noisy["return"][1]["mean"])
+
+
+@pytest.mark.parametrize("who", ["zero", "random"])
+def test_a_mask_changes_no_game_of_a_player_that_looks_at_nothing(who):
+    pytest.importorskip("mujoco")
+    planned = plan_duel(Duel(game="mujoco/you-shall-not-pass", players=(("random",), (who,)), episodes=3, envs=2))
+    (cell,) = planned.cells
+    games = [
+        {(e.episode, e.trajectory) for e in take_seats(hidden, tickets(cell)).episodes()}
+        for hidden in (cell, *(dataclasses.replace(cell, mask=(1, mode)) for mode in MASKS))
+    ]
+    assert len(games[0]) == 3
+    assert games == games[:1] * 4
+
+
+def tickets(cell):
+    left = [iter(range(slot, cell.episodes, cell.envs)) for slot in range(cell.envs)]
+    return lambda slot: next(left[slot], None)
+
+
+def test_a_seat_s_number_is_as_good_as_its_name(games, agent):
+    asked = {"players": ((agent,), (agent,)), "eps": (0.1,)}
+    named, numbered = (
+        plan_duel(duel(**asked, victim=left, attacked=right, masks=("none", left, f"{right}:zero")))
+        for left, right in (("left", "right"), ("0", "1"))
+    )
+    assert named.cells == numbered.cells
+    assert (named.victim, named.configuration) == (numbered.victim, numbered.configuration)
+    assert named.configuration["duel"]["masks"] == ["none", "left", "right:zero"]
+
+
+def test_a_game_that_cannot_hide_says_so_before_any_player_is_loaded():
+    pytest.importorskip("pettingzoo.classic")
+    with pytest.raises(InvalidInput, match="pettingzoo/tictactoe_v3: only MuJoCo games can hide the other player"):
+        plan_duel(duel(game="pettingzoo/tictactoe_v3", players=(("nobody",), ("nobody",)), masks=("none", "1")))
 
 
 def test_a_row_an_episode_says_what_each_seat_earned_and_how_it_ended(tmp_path, games):
@@ -135,14 +197,15 @@ def test_without_a_folder_the_run_is_named_by_its_configuration(tmp_path, games,
         ({"players": (("zero",),)}, InvalidInput, "--players: expected two, .* got zero"),
         ({"players": (("zero",), ("zero",), ("a", "b"))}, InvalidInput, "--players: .* got zero zero a,b"),
         ({"players": (("zero",), ("",))}, InvalidInput, "--players: expected two"),
-        ({"victim": "rigth"}, UnknownName, "--victim: expected left or right, got 'rigth'; did you mean 'right'"),
-        ({"masks": ("up",)}, UnknownName, "--mask: expected left or right or none, got 'up'"),
+        ({"victim": "rigth"}, UnknownName, r"--victim: expected left \(0\) or right \(1\), got 'rigth'; .* 'right'"),
+        ({"masks": ("up",)}, UnknownName, r"--mask: expected left \(0\) or right \(1\) or none, got 'up'"),
         ({"attacks": ("pgd",)}, InvalidInput, "--eps: expected at least one size, as in --eps 0.05 0.2"),
         ({"attacks": ("pgd",), "eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing, .* --attacked names"),
         ({"eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing"),
         ({"attacks": ("pg",), "eps": (0.1,)}, UnknownName, "no attack 'pg'; did you mean 'pgd'"),
-        ({"eps": (0.1,), "attacked": "lef"}, UnknownName, "--attacked: expected left or right, got 'lef'.* 'left'"),
+        ({"eps": (0.1,), "attacked": "lef"}, UnknownName, "--attacked: expected left .*, got 'lef'.* 'left'"),
         ({"players": (("zero",), ("nobody",))}, UnknownName, "no agent and no file 'nobody'"),
+        ({"attacked": "2"}, UnknownName, "--attacked: expected left .* or right .*, got '2'"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_refused_before_anything_is_played(games, changes, error, message):
@@ -161,7 +224,7 @@ def agent(tmp_path):
 
 
 def test_every_pair_is_attacked_at_every_size_beside_noise_on_the_same_episodes(tmp_path, games, agent):
-    values = {"players": (("zero", "random"), (agent,)), "masks": ("none", "left"), "attacks": ("pgd:steps=2", "none")}
+    values = {"players": (("zero", "random"), (agent,)), "masks": ("none", "right"), "attacks": ("pgd:steps=2", "none")}
     cells, _ = run(tmp_path / "run", **values, eps=(0.1, 0.2))
     by_cell = [(cell["players"][0], bool(cell["mask"]), cell["attack"], cell.get("eps")) for cell in cells]
     tried = [("none", None), ("noise", 0.1), ("noise", 0.2), ("pgd", 0.1), ("pgd", 0.2)]

@@ -7,7 +7,7 @@ from PIL import Image
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.cell import AgentRef
 from rlattack.evaluation.duels import Duel, film, plan_duel
-from rlattack.evaluation.duels.film import film_cells, find_film
+from rlattack.evaluation.duels.film import check_camera, film_cells, find_film
 
 
 class Camera:
@@ -67,8 +67,31 @@ def test_a_cell_is_filmed_once(tmp_path, cameras, make_cell):
     assert find_film(tmp_path, "another") is None
 
 
+def test_every_film_is_told_as_it_is_made_and_nothing_where_none_is(tmp_path, cameras, make_cell):
+    told = []
+    cells = [make_cell(), make_cell(seed=1), make_cell(seed=2)]
+    film_cells(cells[:1], tmp_path, 1, lambda *stage: told.append(stage))
+    assert told == [("filming 1 game", 0, 1), ("filming 1 game", 1, 1)]
+    film_cells(cells, tmp_path, 1, lambda *stage: told.append(stage))
+    assert told[2:] == [("filming 2 games", done, 2) for done in (0, 1, 2)]
+    film_cells(cells, tmp_path, 1, lambda *stage: told.append(stage))
+    assert len(told) == 5
+
+
+def test_a_camera_is_tried_without_playing(cameras, make_cell):
+    check_camera(make_cell())
+    (camera,) = cameras
+    assert (camera.closed, camera.game.closed, camera.shot) == (True, True, [])
+
+
+def test_a_game_that_has_no_scene_is_told_before_it_is_played_and_left_closed(games, make_cell):
+    with pytest.raises(InvalidInput, match="pettingzoo/pull cannot be filmed"):
+        check_camera(make_cell())
+    assert games["games"][-1].closed
+
+
 def test_a_game_that_has_no_scene_cannot_be_filmed(tmp_path, games, make_cell):
-    with pytest.raises(InvalidInput, match="--video: pettingzoo/pull cannot be filmed, only MuJoCo games can"):
+    with pytest.raises(InvalidInput, match=r"^pettingzoo/pull cannot be filmed, only MuJoCo games can"):
         film_cells([make_cell(players=(AgentRef("zero", "zero", "zero"),) * 2)], tmp_path, 1)
 
 

@@ -5,7 +5,7 @@ def test_the_strongest_opponent_is_named_with_others_and_with_the_mask_beside(he
     found = duel_finding(heat)
     assert found.sentence == (
         "adversary (blocker) wins 86 % of its games against runner (runner), which wins 14 %; against the same "
-        "victim, zero wins 2 %. With the other player hidden from the runner (initial), it wins 12 %."
+        "victim, zero wins 2 %. With the other player hidden from the runner (mask initial), it wins 12 %."
     )
     assert [cell["win"]["rate"] for cell in found.cells] == [0.86, 0.12, 0.02]
 
@@ -34,10 +34,13 @@ def test_nothing_measured_is_said():
 
 def test_what_weakens_the_numbers_is_said(make_record):
     equal = [{"mean": 0.0, "ci": [0.0, 0.0], "degenerate": True}] * 2
-    records = [make_record("a", "b", 0.5, unstable=3, distinct=40), make_record("c", "b", 0.5, **{"return": equal})]
+    records = [
+        make_record("a", "b", 0.5, unstable=3, distinct=40), make_record("d", "b", 0.5, distinct=99),
+        make_record("c", "b", 0.5, **{"return": equal}),
+    ]  # fmt: skip
     unstable, alike, degenerate = duel_warnings(records)
     assert unstable.startswith("In 3 games the simulation broke down.")
-    assert "at least 40 distinct of 100" in alike
+    assert alike.startswith("In 2 cells episodes repeat each other: in the worst only 40 of 100 are distinct.")
     assert degenerate.startswith("In 1 cell all returns of a seat are equal.")
     assert duel_warnings([make_record("a", "b", 0.5)]) == []
 

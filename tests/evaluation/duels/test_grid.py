@@ -14,7 +14,7 @@ from rlattack.evaluation.duels.grid import (
 
 def test_rows_are_victims_and_columns_opponents(heat):
     laid = grid(heat)
-    assert laid.rows == ["runner", "tuned", "runner, masked (initial)"]
+    assert laid.rows == ["runner", "tuned", "runner, blind (mask initial)"]
     assert laid.columns == ["adversary", "zero"]
     assert laid.seats == ("runner", "blocker")
     wins = {place: opponent_wins(record).value for place, record in laid.cells.items()}
@@ -29,7 +29,8 @@ def test_with_the_other_seat_as_victim_the_grid_is_turned(heat):
 
 def test_a_masked_opponent_is_another_column(make_record):
     hidden = make_record("a", "b", 0.5, mask={"seat": "blocker", "mode": "zero"})
-    assert grid([make_record("a", "b", 0.6), hidden]).columns == ["a", "a, masked (zero)"]
+    laid = grid([make_record("a", "b", 0.6), make_record("zero", "b", 0.1), hidden])
+    assert laid.columns == ["a", "zero", "a, blind (mask zero)"]  # `zero` alone is a player
 
 
 def test_wins_of_the_second_seat_are_the_losses_of_the_first(make_record):

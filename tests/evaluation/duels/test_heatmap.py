@@ -15,7 +15,7 @@ def words(drawing):
 def test_the_picture_says_every_rate_and_who_is_who(heat):
     found = words(heat_map_svg(grid(heat), "here"))
     assert {"86 %", "victim 14 · tie 0", "2 %", "victim 97 · tie 1", "12 %"} <= set(found)
-    assert {"adversary", "zero", "tuned", "runner, masked", "(initial)"} <= set(found)
+    assert {"adversary", "zero", "tuned", "runner, blind (mask", "initial)"} <= set(found)
     assert {"opponent (blocker)", "victim (runner)", "opponent (blocker) wins"} <= set(found)
 
 

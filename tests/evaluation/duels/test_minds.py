@@ -1,3 +1,6 @@
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +8,9 @@ from gymnasium.spaces import Box
 
 from rlattack.attacks import AttackSpec
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, MissingExtra, UnknownName
 from rlattack.evaluation.cell import AgentRef
-from rlattack.evaluation.duels.minds import FILE, PICTURE, read_minds, record, write_minds
+from rlattack.evaluation.duels.minds import FILE, PICTURE, check_minds, read_minds, record, write_minds
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
 from rlattack.policies.player import load_player
@@ -59,7 +62,12 @@ def test_cells_with_an_attack_are_left_out(watched):
 
 def test_numbers_and_picture_are_left_in_the_run(watched, tmp_path):
     cells, _ = watched
-    write_minds(tmp_path, cells("zero", "random"), "right", 1)
+    told = []
+    write_minds(tmp_path, cells("zero", "random"), "1", 1, lambda *stage: told.append(stage))
+    assert told == [
+        *(("recording the right's activations in 80 games", done, 80) for done in range(81)),
+        ("fitting a Gaussian mixture to play against zero", 0, 0), ("placing activations in the plane (t-SNE)", 0, 0),
+    ]  # fmt: skip
     found = read_minds(tmp_path)
     assert (found["seat"], found["normal"]) == ("right", "zero")
     assert list(found["log_likelihood"]) == ["train", "validation", "random"]
@@ -76,7 +84,7 @@ def test_what_is_not_ours_is_not_read(tmp_path, content):
 
 def test_an_unknown_seat_a_single_opponent_and_a_masked_one_are_refused(watched, tmp_path):
     cells, _ = watched
-    with pytest.raises(InvalidInput, match="--activations: expected left or right, got 'top'"):
+    with pytest.raises(UnknownName, match=r"--activations: expected left \(0\) or right \(1\), got 'top'"):
         write_minds(tmp_path, cells("zero", "random"), "top", 1)
     with pytest.raises(InvalidInput, match="at least two opponents"):
         write_minds(tmp_path, cells("zero") + cells("random", mask=(1, "zero")), "right", 1)
@@ -87,3 +95,19 @@ def test_a_player_without_activations_is_refused(watched, tmp_path, make_cell):
     nobody = [make_cell(players=(AgentRef(name, name, name), nobody)) for name in ("zero", "random")]
     with pytest.raises(InvalidInput, match="zero shows none: expected an agent of continuous actions"):
         write_minds(tmp_path, nobody, "right", 1)
+    with pytest.raises(InvalidInput, match="zero shows none"):
+        check_minds(nobody, "right")
+
+
+def test_what_cannot_be_looked_into_is_refused_before_play(watched, games, monkeypatch):
+    cells, _ = watched
+    check_minds(cells("zero", "random"), "1")
+    assert games["games"][-1].closed
+    with pytest.raises(InvalidInput, match="at least two opponents"):
+        check_minds(cells("zero"), "right")
+    few = [dataclasses.replace(cell, episodes=3) for cell in cells("zero", "random")]
+    with pytest.raises(InvalidInput, match="--activations: expected at least 4 --episodes, got 3"):
+        check_minds(few, "right")
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingExtra, match=r"rlattack\[analysis\]"):
+        check_minds(cells("zero", "random"), "right")

@@ -34,7 +34,8 @@ def test_the_page_says_the_finding_the_grid_and_every_number(page, heat):
     assert "adversary (blocker) wins 86 % of its games against runner (runner), which wins 14 %" in text
     assert "86 % [76, 96] won" in text
     assert raw.count("<svg") == 1
-    assert "Hidden from the runner: the other player (initial)" in text
+    assert "Hidden from the runner: the other player (mask initial)" in text
+    assert "or is covered by noise (mask noise)" in text
     assert "fallen 60, goal 40" in text
     assert "-1250 [-1300, -1200]" in text
     assert "The player does not see where the other one is" in text
@@ -57,7 +58,7 @@ def test_films_show_the_strongest_opponents_first(page, heat):
     raw, text = page(heat, videos=[f"{heat[0]['cell']}.mp4", f"{heat[2]['cell']}.gif", f"{heat[4]['cell']}.mp4"])
     assert raw.count('src="data:video/mp4;base64,Zmlsb') == 2
     assert raw.count('src="data:image/gif;base64,Zmlsb') == 1
-    captions = re.findall(r"(\S+ against \S+?)(?:; hidden from the runner \(initial\))?: episode 0\.", text)
+    captions = re.findall(r"(\S+ against \S+?)(?:; hidden from the runner \(mask initial\))?: episode 0\.", text)
     assert captions == ["adversary against runner", "zero against runner", "adversary against runner"]
 
 
@@ -81,6 +82,8 @@ def test_names_are_text_and_never_markup(page, make_record):
 
 def test_attacks_and_duels_stand_on_one_page(page, heat, attack):
     raw, text = page([attack], heat)
+    assert "<title>Attacks and duels: atari/pong, mujoco/you-shall-not-pass</title>" in raw
+    assert "rlattack · 2 runs: run0, run1 Attacks and duels: atari/pong, mujoco/you-shall-not-pass" in text
     assert "atari/pong: atari/pong/ppo under attack" in text
     assert "mujoco/you-shall-not-pass: blocker against runner" in text
     assert "The size of the perturbation per entry" in text

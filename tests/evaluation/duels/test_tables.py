@@ -27,7 +27,7 @@ def test_details_show_returns_of_both_seats_with_a_star_where_all_are_equal(make
 def test_cells_are_grouped_by_what_is_hidden(heat):
     table = duel_table([*heat[:2], heat[4], *heat[2:4]], numbers(heat[0]))
     assert [group.title for group in table.groups] == [
-        "Nothing is hidden", "Hidden from the runner: the other player (initial)",
+        "Nothing is hidden", "Hidden from the runner: the other player (mask initial)",
     ]  # fmt: skip
     assert [len(group.rows) for group in table.groups] == [4, 1]
     assert mask_words(heat[4]) == table.groups[1].title
@@ -60,7 +60,7 @@ def test_attacks_stand_in_their_own_table_below_the_clean_games_of_the_pair(assa
 def test_pixels_masks_and_changed_actions_are_told(assault):
     pixels = assault[4] | {"norm": "l0", "eps": 2, "action_change": 0.25, "mask": {"seat": "runner", "mode": "zero"}}
     table = attack_table([pixels], attack_numbers(pixels))
-    assert table.groups[0].title.endswith("is perturbed, pixels; Hidden from the runner: the other player (zero)")
+    assert table.groups[0].title.endswith("is perturbed, pixels; Hidden from the runner: the other player (mask zero)")
     assert texts(table)[0][0] == "pgd 2"
     assert "25.0 %" in texts(table)[0]
     assert attack_table(assault[:1], attack_numbers(pixels)).groups == []
