@@ -39,8 +39,8 @@ class Perf:
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
         from rlattack.errors import InvalidInput
-        from rlattack.evaluation.plan import Evaluation, plan
         from rlattack.evaluation.perf import measure
+        from rlattack.evaluation.plan import Evaluation, plan
         from rlattack.evaluation.workers import cores
         from rlattack.games import find_game
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rlattack.errors import ContentError
 from rlattack.policies.base import Output, Policy, gradient
@@ -52,14 +53,12 @@ class GaussianOutput:
     Attributes:
         mean: Mean action, shape (n, actions).
         deviation: Standard deviation of each entry, shape (actions,).
-        values: Estimated returns, shape (n,).
         hidden: Activations of the last hidden layer of the actor, shape (n, width): h of the LSTM, where there is one.
         state: Recurrent state after this step.
     """
 
     mean: Tensor
     deviation: Tensor
-    values: Tensor
     hidden: Tensor
     state: Tensor | None = None
 
@@ -75,8 +74,8 @@ class GaussianOutput:
     def detach(self) -> "GaussianOutput":
         """The same without its graph."""
         return GaussianOutput(
-            mean=self.mean.detach(), deviation=self.deviation, values=self.values.detach(),
-            hidden=self.hidden.detach(), state=None if self.state is None else self.state.detach(),
+            mean=self.mean.detach(), deviation=self.deviation, hidden=self.hidden.detach(),
+            state=None if self.state is None else self.state.detach(),
         )  # fmt: skip
 
     def sample(self, normal: Tensor) -> Tensor:
@@ -87,7 +86,7 @@ class GaussianOutput:
 class GaussianNetwork(nn.Module):
     """Mean of the action from what is seen, a standard deviation that depends on nothing, and a value.
 
-    The recurrent state of a row is (value c, value h, policy c, policy h).
+    The recurrent state of a row is c, then h, of the LSTM.
 
     Args:
         spec: Sizes of all layers.
@@ -111,24 +110,24 @@ class GaussianNetwork(nn.Module):
 
     def forward(self, obs: Tensor, state: Tensor | None = None) -> GaussianOutput:
         """Outputs for observations of shape (n, entries); without a state, a network with memory starts anew."""
-        if state is None:
-            state = self.initial_state(len(obs))
-        seen = ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
-        old_value, old_policy = (None, None) if state is None else state.chunk(2, dim=1)
-        _, value, new_value = self.vf(seen, old_value)
-        hidden, mean, new_policy = self.pi(seen, old_policy)
-        return GaussianOutput(
-            mean=mean,
-            deviation=self.log_std.exp(),
-            values=value.squeeze(1) * self.value_std + self.value_mean,
-            hidden=hidden,
-            state=None if state is None else torch.cat([new_value, new_policy], dim=1),
-        )
+        hidden, new = self.pi(self._seen(obs), self._start(obs, state))
+        return GaussianOutput(mean=self.pi.out(hidden), deviation=self.log_std.exp(), hidden=hidden, state=new)
+
+    def values(self, obs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Estimated returns, shape (n,), and the critic's own state: it is apart, since who plays asks for neither."""
+        hidden, new = self.vf(self._seen(obs), self._start(obs, state))
+        return self.vf.out(hidden).squeeze(1) * self.value_std + self.value_mean, new
+
+    def _start(self, obs: Tensor, state: Tensor | None) -> Tensor | None:
+        return self.initial_state(len(obs)) if state is None else state
+
+    def _seen(self, obs: Tensor) -> Tensor:
+        return ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
 
     def initial_state(self, n: int) -> Tensor | None:
         """Recurrent state at the start of n episodes."""
         memory = self.spec.memory
-        return torch.zeros(n, 4 * memory, device=self.obs_mean.device) if memory else None
+        return torch.zeros(n, 2 * memory, device=self.obs_mean.device) if memory else None
 
 
 class _Head(nn.Module):
@@ -137,22 +136,27 @@ class _Head(nn.Module):
     def __init__(self, spec: GaussianSpec, outputs: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
+        linear: list[nn.Linear] = []
         width, *_ = spec.observation
         for size in spec.hidden:
-            layers += [nn.Linear(width, size), nn.ReLU() if spec.memory else nn.Tanh()]
+            linear.append(nn.Linear(width, size))
+            layers += [linear[-1], nn.ReLU() if spec.memory else nn.Tanh()]
             width = size
         self.layers = nn.Sequential(*layers)
+        self._linear, self._activation = tuple(linear), torch.relu if spec.memory else torch.tanh
         self.memory = nn.LSTMCell(width, spec.memory) if spec.memory else None
         self.out = nn.Linear(spec.memory or width, outputs)
 
-    def forward(self, seen: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps to the last hidden layer, the output, and the new state, (n, 0) without memory."""
-        features = self.layers(seen)
+    def forward(self, seen: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Maps to the last hidden layer and the new state, None without memory."""
+        features = seen
+        for layer in self._linear:  # not `self.layers(seen)`: for one row, calling a module takes as long as its layer
+            features = self._activation(functional.linear(features, layer.weight, layer.bias))
         if self.memory is None or state is None:
-            return features, self.out(features), seen[:, :0]
+            return features, None
         c, h = state.chunk(2, dim=1)
         h, c = self.memory(features, (h, c))
-        return h, self.out(h), torch.cat([c, h], dim=1)
+        return h, torch.cat([c, h], dim=1)
 
 
 class GaussianPolicy:

@@ -4,18 +4,29 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import SubprocVecEnv
+from torch import nn
 
+from rlattack.budget import Draws
 from rlattack.games.opponent import EmbeddedEnv, EmbedOpponent
+from rlattack.policies.base import State
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.player import GaussianPlayer
 from rlattack.training.adversary_learner import make_adversary
 from rlattack.training.adversary_session import contest
 from rlattack.training.config import TrainAdversary
 from rlattack.training.vecenv import DuelVecEnv
 
-__all__ = ["TrainingSpeed", "measure_training"]
+__all__ = ["PlainPlayer", "TrainingSpeed", "measure_training", "single"]
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +36,7 @@ class TrainingSpeed:
     batched: float
     """Ours: games in slots, the victim asked for all of them at once."""
     subprocesses: float
-    """Single games in processes of their own, each with its victim."""
+    """Single games in processes of their own, each with its victim, in plain numpy where it has no memory."""
 
     @property
     def ratio(self) -> float:
@@ -61,8 +72,8 @@ def measure_training(
         return make_adversary(config, env, 0)
 
     slots = DuelVecEnv(EmbedOpponent(against.duel, against.seat, against.victim.player))
-    with closing(SubprocVecEnv([partial(_single, game, victim)] * processes, start_method="spawn")) as single:
-        turns = [_Turn(learner(envs, slots), batch), _Turn(learner(processes, single), batch)]
+    with closing(SubprocVecEnv([partial(single, game, victim)] * processes, start_method="spawn")) as theirs:
+        turns = [_Turn(learner(envs, slots), batch), _Turn(learner(processes, theirs), batch)]
         for turn in turns:
             turn(counts=False)
         while min(turn.seconds for turn in turns) < seconds:
@@ -91,8 +102,44 @@ class _Turn:
         return self._steps / self.seconds
 
 
-def _single(game: str, victim: str) -> EmbeddedEnv:
+class PlainPlayer:
+    """A Gaussian network without memory in numpy, as one would write it for a game at a time.
+
+    One row through torch takes three times as long, which would make the loop of others slower than it is.
+
+    Args:
+        network: Without memory.
+    """
+
+    def __init__(self, network: GaussianNetwork) -> None:
+        self._mean, self._std, self._clip = network.obs_mean.numpy(), network.obs_std.numpy(), network.spec.clip
+        linear = [layer for layer in (*network.pi.layers, network.pi.out) if isinstance(layer, nn.Linear)]
+        self._layers = [(layer.weight.detach().numpy().T.copy(), layer.bias.detach().numpy()) for layer in linear]
+        self._deviation = network.log_std.detach().exp().numpy()
+        self._rng = np.random.default_rng()
+
+    def initial_state(self, n: int) -> None:
+        """See `Player`."""
+
+    def act(
+        self, obs: Array, state: State, draws: Draws, *, legal: Mask | None = None, greedy: bool = False
+    ) -> tuple[Array, None]:
+        """See `Player`; has random numbers of its own."""
+        x = ((obs - self._mean) / self._std).clip(-self._clip, self._clip)
+        *hidden, (weight, bias) = self._layers
+        for one, other in hidden:
+            x = np.tanh(x @ one + other)
+        mean = x @ weight + bias
+        if greedy:
+            return mean, None
+        return mean + self._deviation * self._rng.standard_normal(mean.shape, dtype=np.float32), None
+
+
+def single(game: str, victim: str) -> EmbeddedEnv:
     """One game with its victim, in a process of its own."""
     torch.set_num_threads(1)
     against = contest(game, victim, envs=1)
-    return EmbeddedEnv(EmbedOpponent(against.duel, against.seat, against.victim.player))
+    player = against.victim.player
+    if isinstance(player, GaussianPlayer) and not player.policy.network.spec.memory:
+        player = PlainPlayer(player.policy.network)
+    return EmbeddedEnv(EmbedOpponent(against.duel, against.seat, player))

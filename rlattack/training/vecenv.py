@@ -50,7 +50,7 @@ class GymnasiumVecEnv(VecEnv):
         if first is not None:  # SB3's own draws are larger than ale-py takes
             first %= _LARGEST_SEED - self.num_envs
         obs, info = self.env.reset(seed=first, options=self._options[0] or None)
-        self.reset_infos = [_row(info, slot) for slot in range(self.num_envs)]
+        self.reset_infos = _rows(info, self.num_envs)
         self._reset_seeds()
         self._reset_options()
         return obs  # type: ignore[no-any-return]  # an array: dictionaries are not adapted
@@ -63,7 +63,7 @@ class GymnasiumVecEnv(VecEnv):
         """Steps all environments; an ended slot returns the first observation of its next episode."""
         obs, rewards, terminated, truncated, info = self.env.step(self._actions)
         dones = terminated | truncated
-        infos = [_row(info, slot) for slot in range(self.num_envs)]
+        infos = _rows(info, self.num_envs)
         for slot in np.flatnonzero(dones):
             row = infos[slot]
             self.reset_infos[slot] = {key: row[key] for key in row.keys() - {"final_obs", "final_info"}}
@@ -121,11 +121,13 @@ class DuelVecEnv(GymnasiumVecEnv):
         return super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
 
 
-def _row(info: dict[str, Any], slot: int) -> dict[str, Any]:
-    """What a vector environment's `info` says of one slot: `_key` is the mask of the slots that `key` holds for."""
-    row = {}
+def _rows(info: dict[str, Any], slots: int) -> list[dict[str, Any]]:
+    """What a vector environment's `info` says of each slot: `_key` is the mask of the slots that `key` holds for."""
+    rows: list[dict[str, Any]] = [{} for _ in range(slots)]
     for name, mask in info.items():
-        if name.startswith("_") and mask[slot]:
+        if name.startswith("_"):
             value = info[name[1:]]
-            row[name[1:]] = _row(value, slot) if isinstance(value, dict) else value[slot]
-    return row
+            values = _rows(value, slots) if isinstance(value, dict) else value
+            for slot in np.flatnonzero(mask):
+                rows[slot][name[1:]] = values[slot]
+    return rows

@@ -39,7 +39,7 @@ def test_observations_are_normalised_and_clipped(linear):
 def test_values_are_those_of_returns(linear):
     linear.network.value_mean.fill_(100)
     linear.network.value_std.fill_(7)
-    values = linear(torch.tensor([[0.0], [1.0]])).values
+    values, _ = linear.network.values(torch.tensor([[0.0], [1.0]]))
     torch.testing.assert_close(values, torch.tensor([100.0, 114.0]), rtol=1e-3, atol=0)
 
 
@@ -56,13 +56,13 @@ def test_the_output_is_linear_in_the_hidden_layer(spec):
     out = policy(torch.randn(7, 3), policy.initial_state(7))
     assert out.hidden.shape == (7, spec.memory or 4)
     torch.testing.assert_close(policy.network.pi.out(out.hidden), out.mean)
-    assert (out.mean.shape, out.values.shape) == ((7, 2), (7,))
+    assert out.mean.shape == (7, 2)
 
 
 def test_the_hidden_layer_of_a_memory_is_its_h():
     policy = make(LSTM)
     out = policy(torch.randn(7, 3), policy.initial_state(7))
-    assert out.hidden.equal(out.state[:, 18:])
+    assert out.hidden.equal(out.state[:, 6:])
 
 
 def test_a_memory_remembers():
@@ -78,7 +78,7 @@ def test_no_state_is_the_start_of_an_episode():
     policy = make(LSTM)
     obs = torch.randn(4, 3)
     fresh, started = policy(obs), policy(obs, policy.initial_state(4))
-    assert policy.initial_state(4).equal(torch.zeros(4, 24))
+    assert policy.initial_state(4).equal(torch.zeros(4, 12))
     assert fresh.mean.equal(started.mean)
     assert fresh.state.equal(started.state)
 
@@ -91,7 +91,7 @@ def test_no_memory_has_no_state():
 
 def test_rows_do_not_touch_each_other():
     policy = make(LSTM)
-    obs, state = torch.randn(4, 3), torch.randn(4, 24)
+    obs, state = torch.randn(4, 3), torch.randn(4, 12)
     changed, other = obs.clone(), state.clone()
     changed[1:], other[1:] = 9.0, 9.0
     one, two = policy(obs, state), policy(changed, other)
@@ -99,14 +99,16 @@ def test_rows_do_not_touch_each_other():
     assert one.state[0].equal(two.state[0])
 
 
-def test_values_do_not_depend_on_the_policy_s_memory():
-    policy = make(LSTM)
-    obs, state = torch.randn(2, 3), torch.randn(2, 24)
-    changed = state.clone()
-    changed[:, 12:] = 1.0
-    one, two = policy(obs, state), policy(obs, changed)
-    assert one.values.equal(two.values)
-    assert not one.mean.equal(two.mean)
+@pytest.mark.parametrize("spec", [MLP, LSTM])
+def test_the_critic_has_layers_and_a_memory_of_its_own(spec):
+    policy, obs = make(spec), torch.randn(2, 3)
+    (values, state), mean = policy.network.values(obs), policy(obs).mean
+    for parameter in policy.network.pi.parameters():
+        parameter.fill_(1.0)
+    assert values.shape == (2,)
+    assert not policy(obs).mean.equal(mean)
+    assert policy.network.values(obs)[0].equal(values)
+    assert policy.network.values(obs, state)[0].equal(values) == (spec is MLP)
 
 
 def test_a_policy_is_frozen_and_differentiable_in_what_it_sees():

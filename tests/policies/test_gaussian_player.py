@@ -91,7 +91,7 @@ def test_a_slot_s_actions_are_its_own(player, obs):
 def test_the_state_goes_on(player, policy, obs):
     state = player.initial_state(5)
     _, after = player.act(obs, state, streams(5))
-    assert state.equal(torch.zeros(5, 16))
+    assert state.equal(torch.zeros(5, 8))
     assert after.equal(policy(torch.from_numpy(obs).float(), state).state)
     one, _ = player.act(obs, state, streams(5), greedy=True)
     two, _ = player.act(obs, after, streams(5), greedy=True)
@@ -113,7 +113,7 @@ def test_gradients_are_not_kept(player, obs):
 def test_an_agent_takes_its_seat(agent, obs):
     loaded = load_player(agent(seat="runner"), GAME, "runner", SEEN, DONE)
     actions, state = loaded.player.act(obs, loaded.player.initial_state(5), streams(5))
-    assert (actions.shape, state.shape) == ((5, 2), (5, 16))
+    assert (actions.shape, state.shape) == ((5, 2), (5, 8))
     assert (loaded.name, loaded.card.seat, loaded.foreign) == ("mine", "runner", False)
     assert len(loaded.sha256) == 64
 

@@ -252,7 +252,7 @@ def test_a_learner_that_goes_on_from_an_agent_plays_as_it_does():
     assert float(seen.abs().max()) == first.spec.clip
     torch.testing.assert_close(theirs.mean, out.mean, atol=1e-6, rtol=0)
     torch.testing.assert_close(theirs.stddev, out.deviation.expand(500, 1))
-    torch.testing.assert_close(values * 2.5, out.values)
+    torch.testing.assert_close(values * 2.5, first.values(torch.from_numpy(obs))[0])
     _, exported = export_adversary(learner, configure(), 0, CARD)
     again = GaussianPolicy(exported)(torch.from_numpy(obs))
     assert exported.spec == first.spec

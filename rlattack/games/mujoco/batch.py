@@ -9,16 +9,15 @@ from gymnasium.spaces import Box
 
 from rlattack.errors import InvalidInput
 from rlattack.games.batch import BoolArray, FloatArray, IntArray, check_seeds
-from rlattack.games.duel import MASKS, NOBODY, DuelStep, Masks, Sight
+from rlattack.games.duel import MASKS, DuelStep, Masks, Sight
 from rlattack.games.mujoco.card import Kick, MujocoCard, Sumo
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.observe import bind, observe
-from rlattack.games.mujoco.rules import ENDINGS, Seen, judge
+from rlattack.games.mujoco.rules import ENDINGS, Seen, judge, void
 from rlattack.games.mujoco.scene import build
 
 __all__ = ["MujocoDuel"]
 
-_UNSTABLE = ENDINGS.index("unstable")
 _TIME = ENDINGS.index("time")
 _LATE = 1e6
 """Seconds to which clocks are set: the engine starts a diverged scene anew, at 0, and says nothing. Forbidding it that
@@ -56,8 +55,8 @@ class MujocoDuel:
         self._batch = mujoco.batch.Batch(self.model, slots, nthread=threads)
         self._state = bind(self.model, self._batch)
         self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
-        self._touch, self._ctrl = self._batch.bind("sensordata"), self._batch.bind("ctrl")
-        self._time = self._batch.bind("time")
+        self._touch, self._time = self._batch.bind("sensordata"), self._batch.bind("time")
+        self._ctrl = self._batch.bind("ctrl").reshape(slots, 2, -1).swapaxes(0, 1)
         if isinstance(card.rules, Sumo):
             self._arena = self._batch.expand("geom_size")[:, self.model.geom("arena").id]
         self._radius = np.full(slots, card.rules.radius[1] if isinstance(card.rules, Sumo) else np.inf)
@@ -68,7 +67,9 @@ class MujocoDuel:
         self._batch.forward()
         (_, _, width), half = self._observe().shape, self.model.nu // 2
         low, high = self.model.actuator_ctrlrange[:half].T.astype(np.float32)
-        self._low, self._high = low, high
+        self._low, self._high = low.astype(np.float64), high.astype(np.float64)
+        self._turn = np.ones((2, slots), dtype=np.bool_)
+        self._turn.flags.writeable = False
         self.observation_spaces: tuple[Space[Any], Space[Any]] = (
             Box(-np.inf, np.inf, (width,), np.float32),
             Box(-np.inf, np.inf, (width,), np.float32),
@@ -96,18 +97,18 @@ class MujocoDuel:
             InvalidInput: Actions of another shape, or that are not finite: idle slots take any that are.
         """
         raw = self._checked(actions)
-        clipped = np.clip(raw, self._low, self._high)
-        self._ctrl[:] = clipped.swapaxes(0, 1).reshape(self.slots, -1)
+        clipped = raw.clip(self._low, self._high)
+        self._ctrl[:] = clipped
         before = self._state.com.copy()
         broken = self._advance()
         verdict = judge(self.card.rules, self.card.reward, self._seen(raw, clipped, before))
-        ending = np.where(broken, _UNSTABLE, verdict.ending)
-        truncated = broken | ((ending == _TIME) & self.card.cut)
-        sparse = np.where(broken, 0.0, verdict.sparse)
+        if broken.any():
+            verdict = void(verdict, broken)
+        truncated = broken | ((verdict.ending == _TIME) & self.card.cut)
         return DuelStep(
-            sight=self._sight(), rewards=sparse + np.where(broken, 0.0, verdict.dense), sparse=sparse,
-            terminated=(ending > 0) & ~truncated, truncated=truncated,
-            winner=np.where(broken, NOBODY, verdict.winner), ending=ending,
+            sight=self._sight(), rewards=verdict.sparse + verdict.dense, sparse=verdict.sparse,
+            terminated=(verdict.ending > 0) & ~truncated, truncated=truncated, winner=verdict.winner,
+            ending=verdict.ending,
         )  # fmt: skip
 
     def show(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
@@ -132,7 +133,7 @@ class MujocoDuel:
         for seat, given in zip(self.seats, actions, strict=True):
             if np.shape(given) != shape:
                 raise InvalidInput(f"actions of the {seat}: expected shape {shape}, got {np.shape(given)}")
-        raw = np.stack(actions).astype(np.float64)
+        raw = np.array(actions, dtype=np.float64)
         if not np.isfinite(raw).all():  # the engine would take them for zeros, and say nothing
             first = tuple(np.argwhere(~np.isfinite(raw))[0])
             raise InvalidInput(f"actions of the {self.seats[first[0]]}: expected finite numbers, got {raw[first]}")
@@ -149,7 +150,8 @@ class MujocoDuel:
         self._elapsed += 1
         broken |= self._time < _LATE
         for numbers in (self._qpos, self._qvel):
-            broken |= ~(np.abs(numbers).max(axis=1) < mujoco.mjMAXVAL)  # so that NaN counts
+            if not np.abs(numbers).max() < mujoco.mjMAXVAL:  # so that NaN counts
+                broken |= ~(np.abs(numbers).max(axis=1) < mujoco.mjMAXVAL)
         if broken.any():  # what is shown must be finite
             self._batch.reset(np.flatnonzero(broken))
         return broken
@@ -188,7 +190,7 @@ class MujocoDuel:
 
     def _sight(self) -> Sight:
         obs = self._observe()
-        return Sight((obs[0], obs[1]), np.ones((2, self.slots), dtype=np.bool_))
+        return Sight((obs[0], obs[1]), self._turn)
 
     def _observe(self) -> FloatArray:
         left = self.card.scene.max_steps - self._elapsed

@@ -69,7 +69,7 @@ def observe(body: str, rules: Rules, state: State, other: FloatArray, radius: Fl
         radius: Of the arena, shape (slots,).
         left: Control steps left, shape (slots,).
     """
-    forces = np.clip(state.forces, -1.0, 1.0)
+    forces = state.forces.clip(-1.0, 1.0)
     me = [state.qpos, state.qvel, forces]
     if body == "humanoid":
         me = [state.qpos, state.qvel, state.cinert, state.cvel, state.qfrc_actuator, forces]

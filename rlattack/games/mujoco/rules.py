@@ -12,11 +12,11 @@ from rlattack.games.batch import BoolArray, FloatArray, IntArray
 from rlattack.games.duel import NOBODY
 from rlattack.games.mujoco.card import Goal, Kick, Pass, Reward, Rules, Sumo
 
-__all__ = ["ENDINGS", "Seen", "Verdict", "judge"]
+__all__ = ["ENDINGS", "Seen", "Verdict", "judge", "void"]
 
 ENDINGS = ("", "goal", "fallen", "out", "time", "stopped", "foul", "unstable")
 """How a game can end, by number."""
-_GOAL, _FALLEN, _OUT, _TIME, _STOPPED, _FOUL = range(1, 7)
+_GOAL, _FALLEN, _OUT, _TIME, _STOPPED, _FOUL, _UNSTABLE = range(1, 8)
 _DIRECTION = np.asarray([[1.0], [-1.0]])
 _SIGN = np.asarray([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
 """Of what a seat gets for a winner; NOBODY is the last."""
@@ -73,13 +73,23 @@ def judge(rules: Rules, reward: Reward, seen: Seen) -> Verdict:
     return _kick(rules, reward, seen)
 
 
+def void(verdict: Verdict, broken: BoolArray) -> Verdict:
+    """Ends the games of slots that broke down: `unstable`, for nobody and nothing."""
+    return Verdict(
+        sparse=np.where(broken, 0.0, verdict.sparse), dense=np.where(broken, 0.0, verdict.dense),
+        winner=np.where(broken, NOBODY, verdict.winner), ending=np.where(broken, _UNSTABLE, verdict.ending),
+    )  # fmt: skip
+
+
 def _run_to_goal(rules: Goal, reward: Reward, seen: Seen) -> Verdict:
     across = np.stack([seen.com[0] > rules.line, seen.com[1] < -rules.line])
     down = (seen.torso[..., 2] < rules.fallen).all(axis=0)
     ending = _first((across.any(axis=0), _GOAL), (down, _FALLEN), (seen.last, _TIME))
-    winner = _only(across)
     dense = _costs(reward, seen) + _alive(reward, seen) + _progress(reward, seen)
     dense -= rules.distance * np.abs(seen.torso[..., 0] - rules.line * _DIRECTION)
+    if not ending.any():
+        return _going_on(dense, ending)
+    winner = _only(across)
     return Verdict(sparse=_for_winner(winner, reward.goal), dense=dense, winner=winner, ending=ending)
 
 
@@ -88,12 +98,14 @@ def _pass(rules: Pass, reward: Reward, seen: Seen) -> Verdict:
     across = seen.com[1] < -rules.line
     down = seen.torso[..., 2] <= rules.fallen
     ending = _first((across, _GOAL), (down[1], _FALLEN), (seen.last, _TIME))
+    dense = _costs(reward, seen) + _alive(reward, seen)
+    dense[1] += _progress(reward, seen)[1] - rules.distance * np.abs(seen.torso[1, :, 0] + rules.line)
+    if not ending.any():
+        return _going_on(dense, ending)
     winner = np.where(ending == 0, NOBODY, np.where(across, 1, 0))
     sparse = _for_winner(winner, reward.goal)
     # a blocker that lies, or waited for the end, has won without the prize
     sparse[0] = np.where(((ending == _FALLEN) & down[0]) | (ending == _TIME), 0.0, sparse[0])
-    dense = _costs(reward, seen) + _alive(reward, seen)
-    dense[1] += _progress(reward, seen)[1] - rules.distance * np.abs(seen.torso[1, :, 0] + rules.line)
     return Verdict(sparse=sparse, dense=dense, winner=winner, ending=ending)
 
 
@@ -102,10 +114,12 @@ def _sumo(rules: Sumo, reward: Reward, seen: Seen) -> Verdict:
     far = np.hypot(seen.torso[..., 0], seen.torso[..., 1])
     out = far > seen.radius
     ending = _first((fallen.any(axis=0), _FALLEN), (out.any(axis=0), _OUT), (seen.last, _TIME))
+    dense = _costs(reward, seen) + _alive(reward, seen, above=rules.height) - far
+    if not ending.any():
+        return _going_on(dense, ending)
     lost = np.where(ending == _FALLEN, fallen, np.where(ending == _OUT, out, ending == _TIME))
     winner = np.where(seen.touched & (ending > 0), _only(~lost), NOBODY)
     sparse = np.where(lost, -reward.goal, 0.0) + np.where(winner == [[0], [1]], reward.goal, 0.0)
-    dense = _costs(reward, seen) + _alive(reward, seen, above=rules.height) - far
     return Verdict(sparse=sparse, dense=dense, winner=winner, ending=ending)
 
 
@@ -117,6 +131,13 @@ def _kick(rules: Kick, reward: Reward, seen: Seen) -> Verdict:
     foul = np.abs(rules.line - seen.torso[1, :, 0]) > rules.foul
     wide = x > rules.line
     ending = _first((scored, _GOAL), (seen.last, _TIME), (wide, _OUT), (back, _STOPPED), (down, _FALLEN), (foul, _FOUL))
+    dense = _costs(reward, seen)
+    dense[0] += _alive(reward, seen)[0] + _progress(reward, seen)[0]
+    dense[0] -= np.hypot(seen.torso[0, :, 0] - x, seen.torso[0, :, 1] - y)
+    place = (seen.torso[1, :, 0] <= rules.line + 0.05) & (np.abs(seen.torso[1, :, 1]) <= rules.post)
+    dense[1] += np.where((seen.torso[1, :, 2] >= reward.alive_height) & place, reward.alive, -reward.alive)
+    if not ending.any():
+        return _going_on(dense, ending)
     fouled = ending == _FOUL
     winner = np.where((ending == 0) | fouled, NOBODY, np.where(scored, 0, 1))
     sparse = _for_winner(winner, reward.goal)
@@ -124,19 +145,19 @@ def _kick(rules: Kick, reward: Reward, seen: Seen) -> Verdict:
     sparse[1] += np.where(kept & seen.touched, rules.touch, 0.0)
     sparse[1] += np.where(kept & (seen.torso[1, :, 2] > rules.standing_height), rules.standing, 0.0)
     sparse[1] -= np.where(fouled, reward.goal, 0.0)
-    dense = _costs(reward, seen)
-    dense[0] += _alive(reward, seen)[0] + _progress(reward, seen)[0]
-    dense[0] -= np.hypot(seen.torso[0, :, 0] - x, seen.torso[0, :, 1] - y)
-    place = (seen.torso[1, :, 0] <= rules.line + 0.05) & (np.abs(seen.torso[1, :, 1]) <= rules.post)
-    dense[1] += np.where((seen.torso[1, :, 2] >= reward.alive_height) & place, reward.alive, -reward.alive)
     return Verdict(sparse=sparse, dense=dense, winner=winner, ending=ending)
+
+
+def _going_on(dense: FloatArray, ending: IntArray) -> Verdict:
+    """Of a step that ended no game, as most do: nothing is left to find out."""
+    return Verdict(sparse=np.zeros(dense.shape), dense=dense, winner=np.full(ending.shape, NOBODY), ending=ending)
 
 
 def _first(*conditions: tuple[BoolArray | np.bool_, int]) -> IntArray:
     """The number of the first condition that holds in each slot, or 0."""
     first: IntArray = np.zeros(np.shape(conditions[0][0]), dtype=np.int64)
     for met, number in reversed(conditions):
-        first = np.where(met, number, first)
+        first[met] = number
     return first
 
 
@@ -153,7 +174,7 @@ def _for_winner(winner: IntArray, goal: float) -> FloatArray:
 def _costs(reward: Reward, seen: Seen) -> FloatArray:
     """Of control and of contact, below 0."""
     actions = seen.clipped if reward.clip_control else seen.actions
-    forces = np.clip(seen.forces, -reward.contact_clip, reward.contact_clip) if reward.contact_clip else seen.forces
+    forces = seen.forces.clip(-reward.contact_clip, reward.contact_clip) if reward.contact_clip else seen.forces
     contact = reward.contact * np.square(forces).sum(axis=2)
     if reward.contact_most:
         contact = np.minimum(contact, reward.contact_most)
