@@ -121,7 +121,7 @@ class Defended:
         players = [",".join(victims), ",".join([*adversaries, *opponent_names(self.opponents)])]
         duel = Duel(
             game=self.game, players=tuple(players if own == 0 else players[::-1]), victim=seats[own],
-            episodes=self.episodes, seed=_MEETING_SEED, envs=min(self.envs, 8), run=folder, trust=self.trust,
+            episodes=self.episodes, seed=_MEETING_SEED, run=folder, trust=self.trust,
         )  # fmt: skip
         code = duel(command)
         cells = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
