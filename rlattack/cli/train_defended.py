@@ -23,6 +23,9 @@ __all__ = ["Defended"]
 _MEETING_SEED = 2000
 """Run seed of the games at the end: others than those that chose adversaries and those on their cards."""
 
+_SHARED = ("steps", "envs", "batch", "learning_rate", "checkpoint_every")
+"""Options that trainings of either kind have."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Defended:
@@ -153,12 +156,19 @@ class Defended:
     def _check(self) -> tuple[tuple[str, str], int]:
         """Refuses what cannot work before hours of training; returns the names of the seats, and the victim's."""
         from rlattack.errors import InvalidInput, RunConflict
-        from rlattack.training import check_place, contest, match
+        from rlattack.training import TrainAdversary, TrainSelfPlay, check_place, contest, match
         from rlattack.training.adversary_session import load_init
 
-        for name in ("rounds", "episodes", "envs"):
-            if getattr(self, name) < 1:
+        for name in ("rounds", "episodes", "envs", "threads"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
+        shared: dict[str, Any] = {name: getattr(self, name) for name in _SHARED} | {"game": self.game, "seat": ""}
+        TrainAdversary(**shared, victim=self.victim, victim_sha256="", seeds=self.seeds, cut=self.cut)
+        TrainSelfPlay(**shared, seed=self.seeds[0])
+        if self.adversary_steps is not None and self.adversary_steps < self.batch:
+            raise InvalidInput(
+                f"--adversary-steps: expected at least {self.batch}, one batch, got {self.adversary_steps}"
+            )
         against = contest(self.game, self.victim)
         own = 1 - against.seat
         load_init(self.victim, self.game, against.duel, own, option="--victim")

@@ -81,10 +81,12 @@ class Victim:
     resume: bool = False
     """Go on from the run's last checkpoint; --steps may be larger than before."""
     run: Path | None = None
-    """Run folder; by default runs/train-<game>-<algo>. `tensorboard --logdir` on it shows the curves; in Atari
-    rollout/ep_rew_mean counts signs of rewards up to a lost life, as the learner sees them."""
+    """Run folder; by default runs/train-<game>-<algo>, or -victim for a game of two seats. `tensorboard --logdir` on it
+    shows the curves; in Atari rollout/ep_rew_mean counts signs of rewards up to a lost life, as the learner sees
+    them."""
     agent: Annotated[str | None, tyro.conf.arg(metavar="ID")] = None
-    """Id of the agent folder to write under ./agents; by default <game>/<algo>."""
+    """Id of the agent folder to write under ./agents; by default <game>/<algo>, or <game>/victim (with `--seat each` a
+    folder a seat in it) for a game of two seats."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""

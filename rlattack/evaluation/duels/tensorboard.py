@@ -127,5 +127,5 @@ def _players(record: Record) -> str:
     mask = masked(record)
     words = f"{player(record, 0)} - {player(record, 1)}"
     if mask is not None:
-        words += f" masked {seats(record)[mask[0]]} {mask[1]}"
+        words += f", {seats(record)[mask[0]]} blind, mask {mask[1]}"
     return words

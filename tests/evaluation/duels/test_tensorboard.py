@@ -28,7 +28,7 @@ def test_every_cell_is_a_run_with_its_rates(written, heat):
     runs = written(heat)
     assert {name for name in runs if name.startswith("cells/")} == {
         "cells/adversary - runner", "cells/adversary - tuned", "cells/zero - runner", "cells/zero - tuned",
-        "cells/adversary - runner masked runner initial",
+        "cells/adversary - runner, runner blind, mask initial",
     }  # fmt: skip
     events = runs["cells/zero - runner"]
     assert point(events, "duels/opponent_wins") == (100, 0.02)
@@ -40,7 +40,7 @@ def test_every_cell_is_a_run_with_its_rates(written, heat):
 
 
 def test_every_cell_is_a_row_of_hparams(written, heat):
-    events = written(heat)["cells/adversary - runner masked runner initial"]
+    events = written(heat)["cells/adversary - runner, runner blind, mask initial"]
     content = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
     values = metadata.parse_session_start_info_plugin_data(content).hparams
     assert {name: values[name].string_value for name in ("blocker", "runner", "mask", "actions")} == {
