@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import `small_duels`."""
+"""Lets the tests of this folder and below import `small_duels` and the like."""
 
 import sys
 from pathlib import Path
