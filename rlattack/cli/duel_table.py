@@ -9,12 +9,13 @@ from rich.table import Table
 
 from rlattack.evaluation.duels.findings import duel_warnings
 from rlattack.evaluation.duels.grid import Grid, grid, opponent_wins, seat_wins, victim_seat
+from rlattack.evaluation.duels.minds import minds_warning
 from rlattack.evaluation.duels.tables import attack_numbers, attack_table, details, duel_table, numbers
 from rlattack.evaluation.series import Record, estimate
 from rlattack.evaluation.tables import Group, Value
 from rlattack.evaluation.tables import Table as Laid
 
-__all__ = ["print_duels"]
+__all__ = ["print_duels", "print_likelihoods"]
 
 _WIDE = 160
 """Columns where no terminal says how many there are."""
@@ -98,3 +99,5 @@ def print_likelihoods(found: dict[str, Any]) -> None:
         f"log-likelihood of the {found['seat']}'s activations, nats a step: {'; '.join(words)}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+    if (warning := minds_warning(found)) is not None:
+        Console().print(warning, highlight=False, soft_wrap=True)

@@ -33,13 +33,17 @@ class Games:
             Duel(game=self._game, players=((first,), (second,)), episodes=episodes, seed=seed, trust=self._trust)
         )
         folder = self._run / "evaluation" / planned.cells[0].key
-        evaluate_duel(planned, folder, cores(), lambda _: self._tell(note), kept=lambda _: self._tell(note))
+        evaluate_duel(planned, folder, cores(), lambda _: self._tell(note), kept=lambda _: self._keep(note))
         (cell,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
         won, lost = ("win", "loss") if seat == 0 else ("loss", "win")
         return {
             "win": cell[won], "tie": cell["tie"], "loss": cell[lost], "length": cell["length"]["mean"],
             **{key: cell[key] for key in ("episodes", "distinct", "endings", "actions", "seed")},
         }  # fmt: skip
+
+    def _keep(self, note: str) -> None:
+        self._tell(note)
+        self._bar.skip()
 
     def _tell(self, note: str) -> None:
         self._played += 1

@@ -69,7 +69,7 @@ def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
 
 def _one_line(text: str) -> str:
     """The sense of tyro's boxed message in one line."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    plain = re.sub(r"\x1b\[[0-9;]*m|\[/?bold\]", "", text)
     lines = (line.strip().strip("│|╭╮╰╯+").strip() for line in plain.splitlines())
     lines = (re.sub(r"[─━-]{4,}", " ", line).strip("─━╌ ") for line in lines)
     words = " ".join(" ".join(lines).split())

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -18,7 +18,8 @@ __all__ = ["Perf"]
 class Perf:
     """Measure emulator, network, play and attacked play in one run, each beside the bound that its parts set.
 
-    Of a game of two seats: the training of an adversary, beside Stable-Baselines3's SubprocVecEnv over single games.
+    Of a game of two seats: how fast it is stepped, beside MuJoCo alone, and the training of an adversary, beside
+    Stable-Baselines3's SubprocVecEnv over single games.
     """
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")] = "atari/pong"
@@ -50,7 +51,7 @@ class Perf:
             )
         victim = self.victim or _first_agent(self.game)
         if find_game(self.game).duel:
-            return self._training(victim)
+            return self._duel(victim)
         planned = plan(Evaluation(game=self.game, victim=victim, envs=self.envs, trust=self.trust))
         workers = self.workers or cores()
         console = Console(stderr=True)
@@ -87,21 +88,33 @@ class Perf:
         Console().print(table)
         return 0
 
-    def _training(self, victim: str) -> int:
-        """Compares with the loop that a user would write to train an adversary."""
+    def _duel(self, victim: str) -> int:
+        """Compares stepping with MuJoCo alone, and training with the loop that a user would write."""
+        from rlattack.evaluation.duels.perf import measure_stepping
         from rlattack.evaluation.workers import cores
         from rlattack.training.speed import measure_training
 
-        with Console(stderr=True).status(f"measuring training against {victim} in {self.game}"):
-            found = measure_training(self.game, victim, threads=self.workers or cores(), seconds=self.seconds)
+        with Console(stderr=True).status(f"measuring stepping, and training against {victim}, in {self.game}"):
+            stepping = measure_stepping(self.game, victim, seconds=self.seconds)
+            training = measure_training(self.game, victim, threads=self.workers or cores(), seconds=self.seconds)
         if self.json:
-            sys.stdout.write(json.dumps({**dataclasses.asdict(found), "ratio": found.ratio}, indent=1) + "\n")
+            said: dict[str, Any] = {"training": {**dataclasses.asdict(training), "ratio": training.ratio}}
+            if stepping is not None:
+                said["stepping"] = {**dataclasses.asdict(stepping), "share": stepping.share}
+            sys.stdout.write(json.dumps(said, indent=1) + "\n")
             return 0
-        table = Table(title=f"training against {victim} in {self.game}: agent steps a second, updates included")
+        table = Table(title=f"{victim} in {self.game}: steps a second")
         for name in ("what", "steps/s", "ratio"):
             table.add_column(name, justify="left" if name == "what" else "right")
-        table.add_row("batched games", f"{found.batched:,.0f}", f"{found.ratio:.2f}")
-        table.add_row("SubprocVecEnv over single games", f"{found.subprocesses:,.0f}", "")
+        if stepping is not None:
+            table.add_row(
+                "batched games, one core, beside mj_step alone", f"{stepping.batched:,.0f}", f"{stepping.share:.2f}"
+            )
+            table.add_row("mj_step alone, the same play", f"{stepping.raw:,.0f}", "")
+        table.add_row(
+            "training in batched games, beside SubprocVecEnv", f"{training.batched:,.0f}", f"{training.ratio:.2f}"
+        )
+        table.add_row("training in single games in SubprocVecEnv", f"{training.subprocesses:,.0f}", "")
         Console().print(table)
         return 0
 

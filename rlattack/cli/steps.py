@@ -55,6 +55,10 @@ class StepBar(Bar):
         self._told = self._first = self._last = 0
         self._begun: float | None = None
 
+    def skip(self) -> None:
+        """What was done so far was done before: speed is measured from here."""
+        self._begun = None
+
     def __call__(self, steps: int, note: str = "") -> None:
         """Tells how many steps are done; `note` says what of."""
         if self._begun is None or steps < self._last:  # a resumed run did not make its first steps in no time

@@ -1,5 +1,6 @@
 """`rlattack train defended`: hardens a victim against its adversary, attacks it anew, and shows the staircase."""
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = ["Defended"]
 _MEETING_SEED = 2000
 """Run seed of the games at the end: others than those that chose adversaries and those on their cards."""
 
+_INTERRUPTED = 130
 _SHARED = ("steps", "envs", "batch", "learning_rate", "checkpoint_every")
 """Options that trainings of either kind have."""
 
@@ -109,7 +111,7 @@ class Defended:
         if (folder / "config.json").is_file():
             words.append("--resume")
         trained.append(self._id(name))
-        say(f"[bold]{name}[/bold], of {self.rounds} rounds", stderr=True)
+        say(f"[bold]{name}[/bold] (round {turn} of {self.rounds})", stderr=True)
         return int(tyro.cli(verb, args=words)(["rlattack", "train", role, *words]))
 
     def _meet(
@@ -120,13 +122,20 @@ class Defended:
         from rlattack.evaluation.duels.tensorboard import write_duel_events
         from rlattack.evaluation.report import write_report
 
-        folder = self._folder / f"duel-{self.rounds}"
+        folder = self._folder / self._meeting
         players = [",".join(victims), ",".join([*adversaries, *opponent_names(self.opponents)])]
         duel = Duel(
             game=self.game, players=tuple(players if own == 0 else players[::-1]), victim=seats[own],
             episodes=self.episodes, seed=_MEETING_SEED, run=folder, trust=self.trust,
         )  # fmt: skip
-        code = duel(command)
+        try:
+            code = duel(command)
+        except KeyboardInterrupt:
+            say(
+                "\ninterrupted; what was trained and played is kept, the same command with --resume goes on",
+                stderr=True,
+            )
+            return _INTERRUPTED
         cells = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"]
         stairs = write_staircase(folder, cells, victims, adversaries)
         write_duel_events(folder, cells)
@@ -145,6 +154,11 @@ class Defended:
                 f"{won.value:.3f} [{won.low:.3f}, {won.high:.3f}]",
             )  # fmt: skip
         Console().print(table)
+
+    @property
+    def _meeting(self) -> str:
+        """Name of the folder of the games at the end."""
+        return f"duel-{self.rounds}"
 
     @property
     def _folder(self) -> Path:
@@ -169,9 +183,16 @@ class Defended:
             raise InvalidInput(
                 f"--adversary-steps: expected at least {self.batch}, one batch, got {self.adversary_steps}"
             )
+        for name in ("victim", "adversary"):
+            if "," in (getattr(self, name) or ""):
+                raise InvalidInput(
+                    f"--{name}: expected one agent, and no comma in its name, got {getattr(self, name)!r}"
+                )
         against = contest(self.game, self.victim)
         own = 1 - against.seat
         load_init(self.victim, self.game, against.duel, own, option="--victim")
+        if self.adversary is not None and self.reattack == "finetune":
+            load_init(self.adversary, self.game, against.duel, against.seat, option="--adversary")
         seat = against.duel.seats[own]
         met = [names for names in (self.adversary, self.opponents) if names is not None]
         if met:
@@ -186,4 +207,34 @@ class Defended:
             for role, part in parts:
                 name = f"{role}-{turn}"
                 check_place(self._id(name), self._folder / name / part, self.game)
+        self._check_settled()
         return against.duel.seats, own
+
+    def _check_settled(self) -> None:
+        """Refuses to go on with a training that others of this run learned from already: they would have to be anew."""
+        from rlattack.errors import RunConflict
+
+        again: dict[str, Any] = {"steps": self.adversary_steps or self.steps, "seeds": self.seeds, "cut": self.cut}
+        wanted = {"victim": {"steps": self.steps}, "adversary": again, "duel": {"episodes": self.episodes}}
+        rounds = [f"{role}-{turn}" for turn in range(self.rounds + 1) for role in ("victim", "adversary")]
+        kept = {name: found for name in (*rounds, self._meeting) if (found := self._trained(name)) is not None}
+        for name, later in itertools.pairwise([*kept, ""]):
+            found, (role, _, _) = kept[name], name.partition("-")
+            if not later and role != "duel":  # the last one may go on
+                continue
+            for option, value in wanted[role].items():
+                if json.dumps(found.get(option)) != json.dumps(value):
+                    flag = "adversary-steps" if (role, option) == ("adversary", "steps") else option
+                    raise RunConflict(
+                        f"--{flag}: {self._folder / name} has {found.get(option)}, of which came "
+                        f"{later or 'its games'}, got {value}; choose another --run"
+                    )
+
+    def _trained(self, name: str) -> dict[str, Any] | None:
+        """The configuration of a part of the run, where it was begun."""
+        try:
+            content = json.loads((self._folder / name / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        found = content.get("training") or content.get("configuration", {}).get("duel")
+        return found if isinstance(found, dict) else None

@@ -104,10 +104,11 @@ def _judge(asked: "Victim", session: "Session", arranged: "Match") -> list[dict[
     episodes = 1000 if asked.episodes is None else asked.episodes
     pairs = [_pairings(learner, last(session, arranged, learner)) for learner in arranged.learners]
     total = sum(_share(episodes, len(met)) * len(met) for met in pairs)
+    shipped = {str(one.run / "agent"): one.agent for one in (part(session, arranged, it) for it in arranged.learners)}
     with StepBar(total, "episodes") as bar:
         games = Games(session.run, asked.game, bar, trust=asked.trust)
         return [
-            _score(games, asked, part(session, arranged, learner), learner, met, _share(episodes, len(met)))
+            _score(games, asked, part(session, arranged, learner), learner, met, _share(episodes, len(met)), shipped)
             for learner, met in zip(arranged.learners, pairs, strict=True)
         ]
 
@@ -125,9 +126,13 @@ def _share(episodes: int, pairings: int) -> int:
 
 
 def _score(
-    games: Games, asked: "Victim", session: "Session", learner: "Learner", met: list[tuple[int, str]], episodes: int
-) -> dict[str, Any]:
-    """Win, tie and loss over all pairings together, with Wilson intervals, and of each."""
+    games: Games, asked: "Victim", session: "Session", learner: "Learner", met: list[tuple[int, str]], episodes: int,
+    shipped: dict[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """Win, tie and loss over all pairings together, with Wilson intervals, and of each.
+
+    Opponents that ship as well, by their folders in the run, are named as they will be.
+    """
     from rlattack.evaluation.statistics import wilson
 
     agent, seed = str(session.run / "agent"), _EVALUATION_SEED + asked.seed
@@ -139,10 +144,11 @@ def _score(
         interval = wilson(count, total)
         score[outcome] = {"rate": count / total, "ci": [interval.low, interval.high]}
     against = [
-        {"opponent": one, "seat": seat, "win": result["win"]["rate"], "tie": result["tie"]["rate"]}
+        {"opponent": shipped.get(one, one), "seat": seat, "win": result["win"]["rate"], "tie": result["tie"]["rate"]}
         for (seat, one), result in zip(met, found, strict=True)
     ]
     seat, one = met[0]
+    one = shipped.get(one, one)
     players = (session.agent, one) if seat == 0 else (one, session.agent)
     again = ["rlattack", "duel", asked.game, "--players", *players, "--episodes", str(episodes), "--seed", str(seed)]
     return score | {

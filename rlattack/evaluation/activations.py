@@ -56,6 +56,10 @@ class Density:
     """How likely a mixture fitted to normal play finds each opponent's activations."""
 
     components: int
+    rows: int
+    """Steps that the mixture was fitted to."""
+    parameters: int
+    """Free parameters of the mixture: fitted to fewer rows, it finds all but those unlikely."""
     bic: float
     """Bayesian information criterion of the fit on its training rows; lower is better."""
     likelihood: dict[str, tuple[float, Interval]]
@@ -107,8 +111,11 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
     mixture.fit(train.values.astype(np.float64))
     others = {name: one for name, one in recorded.items() if name != normal}
     scored = {TRAIN: train, VALIDATION: validation, **others}
+    _, width = train.values.shape
     return Density(
         components=components,
+        rows=len(train.values),
+        parameters=components * (1 + width + width * (width + 1) // 2) - 1,
         bic=float(mixture.bic(train.values.astype(np.float64))),
         likelihood={name: _mean(mixture.score_samples(one.values.astype(np.float64)), one.episode)
                     for name, one in scored.items()},

@@ -21,7 +21,7 @@ from rlattack.games.played import Played
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
 
-__all__ = ["EmbedOpponent", "EmbeddedEnv", "EmbeddedVectorEnv", "Opponent"]
+__all__ = ["EmbedOpponent", "EmbeddedEnv", "EmbeddedVectorEnv", "Opponent", "renewed"]
 
 Array = npt.NDArray[Any]
 Info = dict[str, Any]
@@ -78,6 +78,11 @@ def EmbedOpponent(  # noqa: N802  # a constructor
         InvalidInput: Neither kind of game, or a seat that there is none of.
     """
     options: Any = {"sparse": sparse, "dense": dense, "greedy": greedy}
+    if hasattr(game, "agent_iter"):
+        raise InvalidInput(
+            f"expected agents that act at once, got {type(game).__name__}, whose agents take turns: a game of "
+            "PettingZoo's registry comes as make_duel(find_game('pettingzoo/...'), 1)"
+        )
     if hasattr(game, "possible_agents"):
         from rlattack.games.parallel import ParallelDuel
 
@@ -162,7 +167,7 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
         """Starts games, and lets the opponent play where it is first; a game that it ends so starts anew."""
         while mask.any():
             self._sight = self.game.reset(mask, self._games.integers(2**31, size=int(mask.sum())))
-            self._state = _where(mask, self.opponent.initial_state(self.num_envs), self._state)
+            self._state = renewed(mask, self.opponent.initial_state(self.num_envs), self._state)
             played = self._follow(Played.nothing(self.num_envs), mask)
             mask = played.done
 
@@ -192,7 +197,7 @@ class EmbeddedVectorEnv(VectorEnv[Array, Array, Array]):
             theirs, state = self.opponent.act(
                 sight.obs[other], self._state, self._draws, legal=legal, greedy=self._greedy
             )
-            self._state = _where(acting, state, self._state)
+            self._state = renewed(acting, state, self._state)
             if not sight.turn[self.seat].all():  # a game of turns
                 theirs = np.where(acting, theirs, WAIT)
         step = self.game.step((actions, theirs) if self.seat == 0 else (theirs, actions))
@@ -259,8 +264,8 @@ class EmbeddedEnv(gymnasium.Env[Array, Any]):
         self._env.close()
 
 
-def _where(mask: BoolArray, new: Tensor | None, old: Tensor | None) -> Tensor | None:
-    """Takes the rows of `mask` from the new state."""
+def renewed(mask: BoolArray, new: Tensor | None, old: Tensor | None) -> Tensor | None:
+    """A recurrent state, shape (slots, width), with the rows of `mask`, shape (slots,), from the new one."""
     if new is None or old is None or mask.all():
         return new
     return torch.where(torch.from_numpy(mask).reshape(-1, *[1] * (new.ndim - 1)), new, old)

@@ -65,7 +65,10 @@ class TrainVictim:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainDuelist:
-    """What trainings in a game of two seats share; defaults of Gleave et al. 2019 (section 4)."""
+    """What trainings in a game of two seats share; defaults of Gleave et al. 2019 (section 4).
+
+    A batch is as theirs, of 64 games of 256 steps in place of 8 of 2048.
+    """
 
     game: str
     seat: str

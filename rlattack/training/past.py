@@ -84,6 +84,7 @@ class Past:
 
     def _drop(self, steps: int) -> None:
         del self._players[steps]
+        (self.folder / str(steps) / "agent.toml").unlink(missing_ok=True)  # first: half a snapshot is none
         shutil.rmtree(self.folder / str(steps), ignore_errors=True)
 
 

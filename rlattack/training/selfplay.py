@@ -55,7 +55,6 @@ class Match:
     """Who learns in which seats of a game, against whom, from whom on."""
 
     card: GameCard
-    seats: tuple[str, str]
     seat: str
     """As the configuration names it."""
     learners: tuple[Learner, ...]
@@ -99,7 +98,7 @@ def match(
             Learner(name=name, duel=own, seat=index)
             for index, (name, own) in enumerate(zip(duel.seats, (duel, other), strict=True))
         )
-        return Match(card=card, seats=duel.seats, seat=seat, learners=learners)
+        return Match(card=card, seat=seat, learners=learners)
     return _single(card, duel, seat, opponents, init, trust=trust)
 
 
@@ -121,7 +120,7 @@ def _single(
     for index in held if init is not None else ():
         first = load_init(str(init), card.id, duel, index)
     learner = Learner(name=seat, duel=game, seat=held[0])
-    return Match(card=card, seats=duel.seats, seat=seat, learners=(learner,), opponents=met, init=first)
+    return Match(card=card, seat=seat, learners=(learner,), opponents=met, init=first)
 
 
 def _default(card: GameCard, duel: DuelGame, fixed: bool, init: str | None) -> str:

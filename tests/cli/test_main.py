@@ -51,6 +51,7 @@ def _players(monkeypatch):
         ((*CARTPOLE, "--attack", "fgsm", "--eps", "-1"), "above 0"),
         ((*CARTPOLE, "--attack", "pixel", "--eps", "1"), "has the norms l0"),
         (("list", "gmaes"), "'games'"),
+        (("train", "adversary", "mujoco/sumo-ants", "--victim", "x", "--cut", "10"), "count 2 of `INT FLOAT`;"),
         (("report",), "runs"),
         (("report", "nowhere"), "nowhere"),
         (("import", "sb3", "nothing.zip", "--agent", "my/agent"), "nothing.zip"),

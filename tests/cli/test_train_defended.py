@@ -44,8 +44,8 @@ def test_rounds_leave_agents_that_learned_from_each_other_and_a_staircase(tmp_pa
     assert all(one["win"]["rate"] == rates[one["adversary"], one["victim"]] for one in stairs)
     said = capsys.readouterr()
     assert "the staircase" in said.out
-    assert [line for line in said.err.splitlines() if line.endswith("of 2 rounds")] == [
-        f"{name}, of 2 rounds" for name in ("victim-1", "adversary-1", "victim-2", "adversary-2")
+    assert [line for line in said.err.splitlines() if line.endswith("of 2)")] == [
+        f"{role}-{turn} (round {turn} of 2)" for turn in (1, 2) for role in ("victim", "adversary")
     ]
     assert "staircase" in (tmp_path / "run" / "duel-2" / "report.html").read_text()
 
@@ -87,6 +87,41 @@ def test_a_run_goes_on_with_more_rounds_and_repeats_none(tmp_path, capsys):
     assert (tmp_path / "run" / "duel-2" / "staircase.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_came_of_a_training_keeps_it_as_it_is(tmp_path, capsys):
+    arguments = (*SMALL, "--adversary", "blocker", "--agent", "my", "--run", "run")
+    assert call(*arguments) == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("checkpoint.pt")}
+    for asked, expected in (
+        (("--steps", "128"), "--steps: run/victim-1 has 64, of which came adversary-1, got 128; choose another --run"),
+        (("--adversary-steps", "128"), "--adversary-steps: run/adversary-1 has 64, of which came duel-1, got 128"),
+        (("--seeds", "0", "1"), "--seeds: run/adversary-1 has [0], of which came duel-1, got (0, 1)"),
+        (("--cut", "64", "0.1"), "--cut: run/adversary-1 has None, of which came duel-1, got (64, 0.1)"),
+        (("--episodes", "3"), "--episodes: run/duel-1 has 2, of which came its games, got 3; choose another --run"),
+    ):
+        assert expected in refused(capsys, *arguments, "--resume", *asked)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert call(*arguments, "--resume") == 0
+
+
+def test_the_last_training_of_all_may_go_on(tmp_path, monkeypatch):
+    arguments = (*SMALL, "--adversary", "blocker", "--agent", "my", "--run", "run")
+    monkeypatch.setattr("rlattack.cli.train_defended.Defended._meet", lambda *_: 0)
+    assert call(*arguments) == 0
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments, "--resume", "--adversary-steps", "128") == 0
+    assert read_agent_card(tmp_path / "agents" / "my" / "adversary-1").provenance["steps"] == 128
+
+
+def test_an_interrupt_in_the_last_games_tells_how_to_go_on(monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rlattack.cli.duel.Duel.__call__", stop)
+    assert call(*SMALL, "--adversary", "blocker", "--agent", "my") == 130
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+
+
 def test_an_interrupt_ends_the_rounds(monkeypatch, tmp_path):
     monkeypatch.setattr("rlattack.cli.train_adversary.Adversary.__call__", lambda self, command: 130)
     assert call(*SMALL, "--agent", "my") == 130
@@ -108,6 +143,9 @@ def test_an_interrupt_ends_the_rounds(monkeypatch, tmp_path):
         (("--victim", "zero"), "--victim: expected an agent, got 'zero'"),
         (("--victim", "lstm"), "--victim lstm: has a memory (LSTM), which is not supported here"),
         (("--adversary", "runner"), "runner"),
+        (("--adversary", "zero", "--reattack", "finetune"), "--adversary: expected an agent, got 'zero'"),
+        (("--adversary", "blocker,other"), "--adversary: expected one agent, and no comma in its name"),
+        (("--victim", "run,ner"), "--victim: expected one agent, and no comma in its name, got 'run,ner'"),
         (("--opponents", "blocker,"), "--opponents: expected different names"),
         (("--opponents", "blocker"), "--opponents: expected different names"),
         (("--adversary", "nobody"), "nobody"),

@@ -52,6 +52,9 @@ def test_two_roles_leave_two_agents_that_met_each_other(tmp_path):
     blocker, runner = (read_agent_card(tmp_path / "agents" / "me" / seat) for seat in ("blocker", "runner"))
     assert (blocker.seat, runner.seat) == ("blocker", "runner")
     assert blocker.score["win"]["rate"] == runner.score["loss"]["rate"]
+    for card, other in ((blocker, "me/runner"), (runner, "me/blocker")):  # by names that hold beyond the run
+        assert [one["opponent"] for one in card.score["against"]] == [other]
+        assert "--players me/blocker me/runner --episodes 1" in card.score["command"]
 
 
 def test_an_agent_goes_on_against_fixed_opponents(tmp_path):

@@ -7,6 +7,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from small_duels import Count, Pusher, Remembering, Tug
+from small_pettingzoo import Sticks
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 from rlattack.errors import InvalidInput
@@ -236,6 +237,7 @@ def test_a_mujoco_game_is_embedded_and_passes_the_checkers():
         (lambda: EmbedOpponent(Tug(1), 2, Pusher()), "expected seat 0 or 1, got 2"),
         (lambda: EmbedOpponent("sumo", 0, Pusher()), "expected a two-player game of make_duel or a PettingZoo .*, got"),
         (lambda: EmbeddedEnv(EmbedOpponent(Tug(2), 0, Pusher())), "expected a game of one slot, got 2"),
+        (lambda: EmbedOpponent(Sticks(), 0, Pusher()), "expected agents that act at once, got Sticks, whose agents"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):

@@ -84,6 +84,17 @@ def test_what_came_after_the_checkpoint_is_removed(tmp_path):
     assert Past(tmp_path, delta=0.0).versions == [0, 100]
 
 
+def test_half_a_version_is_none(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    past = filled(tmp_path, (0, 1), delta=0.0)
+    monkeypatch.setattr("rlattack.training.past.shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        past._drop(0)
+    assert Past(tmp_path, delta=0.0).versions == [1]
+
+
 def test_a_version_that_takes_the_other_seat_names_none(tmp_path):
     past = filled(tmp_path, (0,))
     past.add(100, *agent(), either=True)

@@ -38,12 +38,12 @@ def configure(**values):
 def alone(duel=None, seat=0, **values):
     duel = duel or Tug(16)
     learner = Learner(name=duel.seats[seat], duel=duel, seat=seat)
-    return Match(card=CARD, seats=duel.seats, seat=learner.name, learners=(learner,), **values)
+    return Match(card=CARD, seat=learner.name, learners=(learner,), **values)
 
 
 def pair(make=lambda: Tug(16)):
     learners = tuple(Learner(name=name, duel=make(), seat=seat) for seat, name in enumerate(make().seats))
-    return Match(card=CARD, seats=make().seats, seat="each", learners=learners)
+    return Match(card=CARD, seat="each", learners=learners)
 
 
 def loaded(player, name="some/one"):

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,17 @@ from rlattack.policies.base import State
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.player import GaussianPlayer
 
-__all__ = ["FILE", "PICTURE", "Watched", "check_minds", "read_minds", "record", "watch_cells", "write_minds"]
+__all__ = [
+    "FILE",
+    "PICTURE",
+    "Watched",
+    "check_minds",
+    "minds_warning",
+    "read_minds",
+    "record",
+    "watch_cells",
+    "write_minds",
+]
 
 FloatArray32 = npt.NDArray[np.float32]
 SCHEMA = "rlattack/activations/1"
@@ -100,7 +111,8 @@ def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int
     tell("placing activations in the plane (t-SNE)", 0, 0)
     placed = embed(recorded)
     content = {
-        "schema": SCHEMA, "seat": seat, "normal": normal, "components": found.components, "bic": found.bic,
+        "schema": SCHEMA, "seat": seat, "normal": normal, "components": found.components, "rows": found.rows,
+        "parameters": found.parameters, "bic": found.bic,
         "steps": {name: len(one.values) for name, one in recorded.items()},
         "log_likelihood": {
             name: {"mean": mean, "ci": [interval.low, interval.high]}
@@ -118,6 +130,17 @@ def read_minds(folder: Path) -> dict[str, Any] | None:
         return dict(content) if content["schema"] == SCHEMA and (folder / PICTURE).is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def minds_warning(found: dict[str, Any]) -> str | None:
+    """What has to be said of the likelihoods that `read_minds` read."""
+    rows, parameters = found.get("rows"), found.get("parameters")
+    if not isinstance(rows, int) or not isinstance(parameters, int) or rows >= parameters:
+        return None
+    return (
+        f"the mixture has {parameters:,} parameters and was fitted to {rows:,} steps only, so whatever is new seems "
+        f"unlikely: compare with validation, and play at least {math.ceil(parameters / rows)} times as many games"
+    )
 
 
 def record(cells: Sequence[DuelCell], seat: str, workers: int, tell: Tell = lambda *_: None) -> dict[str, Activations]:

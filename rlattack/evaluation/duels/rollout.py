@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from rlattack.attacks.streams import Streams
 from rlattack.evaluation.duels.cell import DuelCell
@@ -16,6 +15,7 @@ from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.batch import BoolArray, IntArray
 from rlattack.games.duel import NOBODY, DuelGame, DuelStep, Sight
 from rlattack.games.find import make_duel
+from rlattack.games.opponent import renewed
 from rlattack.policies.base import State
 from rlattack.policies.player import Player, load_player
 
@@ -102,7 +102,7 @@ class DuelRollout(Slots[DuelEpisode]):
             for slot in started:
                 seed = seat_seed(self._seed, int(self._episode[slot]), seat)
                 self._streams[seat].restart(int(slot), seed)
-            self._states[seat] = _rows(fresh, player.initial_state(self.slots), self._states[seat])
+            self._states[seat] = renewed(fresh, player.initial_state(self.slots), self._states[seat])
         if self._attack is not None:
             self._attack.restart(started, self._episode[started])
         self._returns[:, started] = 0.0
@@ -133,7 +133,7 @@ class DuelRollout(Slots[DuelEpisode]):
             self._watch(seat, np.where(acting, self._episode, -1), obs, before)
         greedy = self.cell.actions == "greedy"
         actions, after = player.act(obs, before, self._streams[seat], legal=legal, greedy=greedy)
-        self._states[seat] = _rows(acting, after, before)
+        self._states[seat] = renewed(acting, after, before)
         return actions
 
     def _finish(self, slot: int) -> DuelEpisode:
@@ -168,13 +168,6 @@ def take_seats(cell: DuelCell, take: Take, watch: Watch | None = None) -> DuelRo
         return loaded.player
 
     return DuelRollout(cell, game, (seat(0), seat(1)), take, watch)
-
-
-def _rows(mask: BoolArray, new: State, old: State) -> State:
-    """Recurrent states: new ones where `mask` is set."""
-    if new is None or old is None or mask.all():
-        return new
-    return torch.where(torch.from_numpy(mask).reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
 
 def _mixed(digest: npt.NDArray[np.uint64], parts: tuple[Array, ...]) -> npt.NDArray[np.uint64]:

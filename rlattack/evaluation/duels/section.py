@@ -10,7 +10,7 @@ from rlattack.evaluation.duels.film import find_film
 from rlattack.evaluation.duels.findings import duel_finding, duel_warnings
 from rlattack.evaluation.duels.grid import attacked_seat, fair, grid, masked, opponent_wins, player, seats, victim_seat
 from rlattack.evaluation.duels.heatmap import heat_map_svg
-from rlattack.evaluation.duels.minds import PICTURE, read_minds
+from rlattack.evaluation.duels.minds import PICTURE, minds_warning, read_minds
 from rlattack.evaluation.duels.staircase import read_staircase, staircase_svg
 from rlattack.evaluation.duels.tables import attack_numbers, attack_table, details, duel_table, numbers
 from rlattack.evaluation.series import Record, is_clean, label, size
@@ -29,7 +29,8 @@ def duel_section(records: list[Record], run: Path, anchor: str) -> dict[str, Any
         run: The run folder, for films and activations where it has them.
         anchor: Name of the section in its page.
     """
-    found, laid = duel_finding(records), grid(records)
+    found, laid, minds = duel_finding(records), grid(records), read_minds(run)
+    care = None if minds is None else minds_warning(minds)
     first = records[0]
     return {
         "kind": "duel",
@@ -44,22 +45,22 @@ def duel_section(records: list[Record], run: Path, anchor: str) -> dict[str, Any
         "finding": found.sentence,
         "tiles": [{"name": _pairing(cell), "win": percent(opponent_wins(cell))} for cell in found.cells],
         "opponent": laid.seats[1],
-        "warnings": duel_warnings(records),
+        "warnings": [*duel_warnings(records), *([care] if care else [])],
         "heat_map": Markup(heat_map_svg(laid, anchor)) if len(laid.cells) > 1 else "",
         "staircase": Markup(staircase_svg(stairs, f"{anchor}-stairs")) if (stairs := read_staircase(run)) else "",
         "tables": [duel_table(records, columns(first)) for columns in (numbers, details)],
         "attacks": attack_table(records, attack_numbers(first)),
         "films": _films(records, run / "videos"),
-        "minds": _minds(run),
+        "minds": None if minds is None else _minds(minds, run),
     }
 
 
-def _minds(run: Path) -> dict[str, Any] | None:
-    found = read_minds(run)
-    if found is None:
-        return None
+def _minds(found: dict[str, Any], run: Path) -> dict[str, Any]:
     raw = base64.b64encode((run / PICTURE).read_bytes()).decode()
-    return {"src": f"data:image/png;base64,{raw}", **{key: found[key] for key in ("seat", "normal", "components")}}
+    return {
+        "src": f"data:image/png;base64,{raw}",
+        **{key: found[key] for key in ("seat", "normal", "components")},
+    }
 
 
 def _films(records: list[Record], videos: Path) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ class MujocoDuel:
             the scene, all zero, or with normal noise of standard deviation 1.
 
     Raises:
-        InvalidInput: A seat or a way of hiding that there is none of.
+        InvalidInput: A seat or a way of hiding that there is none of, or no memory for so many scenes.
         ContentError: A scene that cannot be built.
     """
 
@@ -52,7 +52,7 @@ class MujocoDuel:
         self.card, self.slots, self.seats = card, slots, card.seats
         self.model = build(card.scene, card.rules)
         mujoco.set_mju_user_warning(lambda text: None)  # told by the step; else in a file in the working folder
-        self._batch = mujoco.batch.Batch(self.model, slots, nthread=threads)
+        self._batch = _batch(self.model, slots, threads)
         self._state = bind(self.model, self._batch)
         self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._touch, self._time = self._batch.bind("sensordata"), self._batch.bind("time")
@@ -211,6 +211,13 @@ class MujocoDuel:
             elif self._noise is not None:
                 other[number] += self._noise.at(number, self._elapsed)
         return other
+
+
+def _batch(model: mujoco.MjModel, slots: int, threads: int) -> mujoco.batch.Batch:
+    try:
+        return mujoco.batch.Batch(model, slots, nthread=threads)
+    except (MemoryError, ValueError) as error:
+        raise InvalidInput(f"no memory for {slots:,} games at once ({error}); choose fewer --envs") from None
 
 
 class _Noise:

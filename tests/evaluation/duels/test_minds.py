@@ -10,7 +10,7 @@ from rlattack.attacks import AttackSpec
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName
 from rlattack.evaluation.cell import AgentRef
-from rlattack.evaluation.duels.minds import FILE, PICTURE, check_minds, read_minds, record, write_minds
+from rlattack.evaluation.duels.minds import FILE, PICTURE, check_minds, minds_warning, read_minds, record, write_minds
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
 from rlattack.policies.player import load_player
@@ -70,10 +70,21 @@ def test_numbers_and_picture_are_left_in_the_run(watched, tmp_path):
     ]  # fmt: skip
     found = read_minds(tmp_path)
     assert (found["seat"], found["normal"]) == ("right", "zero")
+    assert 40 <= found["rows"] <= 80  # half of 40 games of 2 to 4 steps
+    width = 4  # means, covariances and weights
+    assert found["parameters"] == found["components"] * (width + width * (width + 1) // 2 + 1) - 1
     assert list(found["log_likelihood"]) == ["train", "validation", "random"]
     for interval in found["log_likelihood"].values():
         assert interval["ci"][0] <= interval["mean"] <= interval["ci"][1]
     assert (tmp_path / PICTURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_mixture_of_more_numbers_than_it_was_fitted_to_is_told(tmp_path):
+    few = minds_warning({"rows": 8000, "parameters": 21_449})
+    assert "21,449 parameters and was fitted to 8,000 steps only" in few
+    assert "at least 3 times as many games" in few
+    assert minds_warning({"rows": 30_000, "parameters": 21_449}) is None
+    assert minds_warning({}) is None  # of an older run
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"schema": "another"}'])

@@ -126,3 +126,8 @@ class TestUnstable:
             assert np.isfinite(step.rewards).all()
         assert list(tmp_path.iterdir()) == []
         assert capfd.readouterr() == ("", "")
+
+
+def test_more_games_than_memory_holds_are_refused(card):
+    with pytest.raises(InvalidInput, match=r"no memory for 100,000,000 games at once .*; choose fewer --envs"):
+        MujocoDuel(card("sumo-ants"), 100_000_000)
