@@ -54,7 +54,8 @@ class Victim:
     by default."""
     seat: str | None = None
     """In games of two seats, as the next ones: the learner's, `both` for one policy that plays both, or `each` for two
-    learners that train in turns. The second by default; `each` in self-play where the seats are different roles."""
+    learners that train in turns. In self-play `both` by default, or `each` where the seats are different roles; against
+    --opponents the second."""
     opponents: Annotated[str | None, tyro.conf.arg(metavar="A,B,...")] = None
     """Players to learn against, drawn anew for each game, in place of the learner's own past."""
     init: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None

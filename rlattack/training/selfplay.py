@@ -71,8 +71,8 @@ def match(
 
     Args:
         game: Id of a game of two seats.
-        seat: Name of the learner's seat, `both` or `each`; by default that of `init`; else the second; but `each` in
-            self-play of a game whose seats are different roles.
+        seat: Name of the learner's seat, `both` or `each`; by default that of `init`; else in self-play `both`, or
+            `each` where the seats are different roles, and against opponents the second.
         opponents: Players to learn against; none for the learner's own past.
         init: An agent that the learner goes on from.
         envs: Games at once.
@@ -128,7 +128,9 @@ def _default(card: GameCard, duel: DuelGame, fixed: bool, init: str | None) -> s
     own = "" if folder is None else read_agent_card(folder).seat
     if own in duel.seats:
         return own
-    return EACH if _roles(card, duel) and not fixed and init is None else duel.seats[1]
+    if not fixed and not _roles(card, duel):
+        return BOTH  # its past holds the other seat, so it has to know that one too
+    return duel.seats[1] if fixed or init is not None else EACH
 
 
 def _roles(card: GameCard, duel: DuelGame) -> bool:

@@ -21,16 +21,16 @@ def test_self_play_leaves_a_victim_that_met_its_last_version(tmp_path, capsys):
     arguments = ("train", "victim", SUMO, *SMALL, "--steps", "128", "--episodes", "2", "--snapshot-every", "1")
     assert call(*arguments) == 0
     card = read_agent_card(tmp_path / "agents" / "mujoco" / "sumo-ants" / "victim")
-    assert (card.role, card.seat, card.game) == ("victim", "second", SUMO)
+    assert (card.role, card.seat, card.game) == ("victim", "", SUMO)
     assert card.provenance["command"] == shlex.join(["rlattack", *arguments])
     assert card.score["episodes"] == 2
     assert len(card.score["win"]["ci"]) == 2
     run = "runs/train-mujoco-sumo-ants-victim"
-    assert [one["opponent"] for one in card.score["against"]] == [f"{run}/second/past/64"]
+    assert [one["opponent"] for one in card.score["against"]] == [f"{run}/both/past/64"] * 2
     said = capsys.readouterr()
-    assert "128 of 128 steps, second" in said.err
-    assert "second: wins" in said.out
-    assert f"--players {run}/second/past/64 mujoco/sumo-ants/victim" in card.score["command"]
+    assert "128 of 128 steps, both" in said.err
+    assert "both: wins" in said.out
+    assert f"--players mujoco/sumo-ants/victim {run}/both/past/64" in card.score["command"]
     assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0
     assert read_agent_card(tmp_path / "agents" / "mujoco" / "sumo-ants" / "victim") == card

@@ -21,7 +21,7 @@ def steps_kept(folder):
 
 @pytest.mark.parametrize(
     ("training", "folder", "batch"),
-    [(VICTIM, "run", 40), (ADVERSARY, "run/seed-0", 64), (SELF_PLAY, "run/second", 64)],
+    [(VICTIM, "run", 40), (ADVERSARY, "run/seed-0", 64), (SELF_PLAY, "run/both", 64)],
     ids=["victim", "adversary", "self-play"],
 )
 def test_an_interrupt_ends_in_one_line_with_all_kept_and_no_children_and_the_run_goes_on(
@@ -47,7 +47,7 @@ def test_an_interrupt_ends_in_one_line_with_all_kept_and_no_children_and_the_run
 
 @pytest.mark.parametrize(
     ("training", "folder", "steps"),
-    [(VICTIM, "run", 10_000), (ADVERSARY, "run/seed-0", 1280), (SELF_PLAY, "run/second", 1280)],
+    [(VICTIM, "run", 10_000), (ADVERSARY, "run/seed-0", 1280), (SELF_PLAY, "run/both", 1280)],
     ids=["victim", "adversary", "self-play"],
 )
 def test_after_a_kill_the_same_command_goes_on_to_the_same_end(begin, tmp_path, training, folder, steps):

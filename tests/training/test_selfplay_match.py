@@ -22,7 +22,7 @@ class TestMatch:
     @pytest.mark.parametrize(
         ("game", "asked", "names"),
         [
-            ("mujoco/sumo-ants", None, ["second"]), ("mujoco/sumo-ants", "first", ["first"]),
+            ("mujoco/sumo-ants", None, ["both"]), ("mujoco/sumo-ants", "first", ["first"]),
             ("mujoco/sumo-ants", "both", ["both"]), ("mujoco/sumo-ants", "each", ["first", "second"]),
             ("mujoco/you-shall-not-pass", None, ["blocker", "runner"]),
             ("mujoco/you-shall-not-pass", "both", ["both"]),
