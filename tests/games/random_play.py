@@ -7,6 +7,11 @@ def every(slots):
     return np.ones(slots, dtype=np.bool_)
 
 
+def both(*actions):
+    """The same actions for both seats."""
+    return np.array(actions), np.array(actions)
+
+
 def random_play(duel, steps, size=1.0, seed=0):
     """Actions (steps, 2, slots, actuators), as far as twice the range."""
     rng, space = np.random.default_rng(seed), duel.action_spaces[0]

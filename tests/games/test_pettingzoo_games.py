@@ -1,16 +1,15 @@
-import sys
-
 import numpy as np
 import pettingzoo
 import pytest
 from gymnasium import spaces
+from random_play import both
 from small_pettingzoo import AT_ONCE, IN_TURNS, Push
 
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName
 from rlattack.games.card import GameCard
 from rlattack.games.duel import NOBODY, WAIT
 from rlattack.games.find import find_game, list_games, make_duel, make_game
-from rlattack.games.pettingzoo_games import PettingZooDuel, pettingzoo_ids
+from rlattack.games.pettingzoo_games import PettingZooDuel
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,11 +32,6 @@ def started(name: str, *seeds: int):
     """A game with an episode in every slot, and its first sight."""
     duel = game(name, len(seeds))
     return duel, duel.reset(np.ones(len(seeds), dtype=bool), np.array(seeds))
-
-
-def both(*actions):
-    """The same actions for both seats."""
-    return np.array(actions), np.array(actions)
 
 
 def test_agents_take_the_seats_in_their_order_and_each_has_its_spaces():
@@ -200,21 +194,6 @@ def test_seeds_that_would_not_be_kept_are_refused(seeds):
         game("Bids", 1).reset(np.ones(1, dtype=bool), np.array(seeds))
 
 
-@pytest.mark.parametrize(
-    ("name", "close"),
-    [
-        ("pettingzoo/pong", "pong_v3"),
-        ("pettingzoo/pong_v2", "pong_v3"),
-        ("pettingzoo/classic/connect_four-v3", "connect_four_v3"),
-        ("connect_four", "connect_four_v3"),
-        ("pettingzoo/leduc_holdem", "leduc_holdem_v4"),
-    ],
-)
-def test_an_unknown_game_is_answered_with_the_nearest(name, close):
-    with pytest.raises(UnknownName, match=f"no .*did you mean 'pettingzoo/{close}'"):
-        find_game(name)
-
-
 def test_an_unknown_card_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="no PettingZoo game 'Bidz_v0' is registered; did you mean 'Bids_v0'"):
         game("Bidz", 1)
@@ -245,68 +224,3 @@ def test_a_users_card_titles_a_game(tmp_path, monkeypatch):
     assert find_game("pettingzoo/Bids_v0").title == "Mine"
     row = next(row for row in list_games() if row["id"] == "pettingzoo/Bids_v0")
     assert (row["win"], row["note"]) == ("duel", "")
-
-
-def test_without_pettingzoo_its_games_say_what_to_install_and_the_others_stay(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pettingzoo", None)
-    with pytest.raises(MissingExtra, match=r'pip install "rlattack\[pettingzoo\]"'):
-        find_game("pettingzoo/connect_four_v3")
-    with pytest.raises(UnknownName, match="did you mean 'atari/pong'"):
-        find_game("pong")
-
-
-@pytest.mark.parametrize(
-    ("name", "module", "extra"),
-    [
-        ("connect_four_v3", "pygame", "classic"),
-        ("leduc_holdem_v4", "rlcard", "classic"),
-        ("pong_v3", "multi_agent_ale_py", "atari"),
-    ],
-)
-def test_a_missing_package_is_named_with_what_brings_it(name, module, extra, monkeypatch):
-    for loaded in [known for known in sys.modules if known.startswith(("pettingzoo.classic", "pettingzoo.atari"))]:
-        monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.setitem(sys.modules, module, None)
-    pettingzoo.env_registry.spec._load_env_creator.cache_clear()
-    with pytest.raises(MissingExtra, match=rf'game pettingzoo/{name} needs {module}: pip install "pettingzoo\[{extra}'):
-        make_duel(find_game(f"pettingzoo/{name}"), 1)
-
-
-def test_a_missing_rom_is_told(monkeypatch):
-    pytest.importorskip("multi_agent_ale_py")
-    monkeypatch.setitem(sys.modules, "ale_py", None)
-    with pytest.raises(MissingExtra, match=r'needs its ROM: pip install "rlattack\[atari\]"'):
-        make_duel(find_game("pettingzoo/pong_v3"), 1)
-
-
-def test_connect_four_goes_to_who_has_four_in_a_column():
-    pytest.importorskip("pygame")
-    duel = make_duel(find_game("pettingzoo/connect_four_v3"), 2)
-    sight = duel.reset(np.ones(2, dtype=bool), np.array([1, 2]))
-    assert sight.legal[0].all()
-    for move in range(7):  # in slot 1 the second player prefers the first one's column
-        step = duel.step(both(move % 2, 0 if move < 6 else 1))
-        assert step.terminated.tolist() == [move == 6, False]
-    assert step.rewards.tolist() == [[1, 0], [-1, 0]]
-    assert step.winner.tolist() == [0, NOBODY]
-    assert not step.sight.legal[1][1, 0]  # the column of slot 1 is full
-    assert step.sight.legal[1][1, 1:].all()
-
-
-def test_atari_players_see_the_same_screen_and_pong_is_a_zero_sum():
-    pytest.importorskip("multi_agent_ale_py")
-    duel = make_duel(find_game("pettingzoo/pong_v3"), 1)
-    sight = duel.reset(np.ones(1, dtype=bool), np.array([1]))
-    assert (duel.seats, duel.action_spaces[0]) == (("first_0", "second_0"), spaces.Discrete(6))
-    assert np.array_equal(*sight.obs)
-    total = np.zeros((2, 1))
-    for _ in range(400):
-        total += duel.step((np.array([1]), np.array([1]))).rewards  # FIRE serves
-    assert total[0] == -total[1] != 0
-    duel.close()
-
-
-def test_pettingzoos_own_names_are_known_without_loading_its_games():
-    ids = pettingzoo_ids()
-    assert ids["leduc_holdem_v4"] == "classic/leduc_holdem-v4"
-    assert ids["boxing_v2"] == "atari/boxing-v2"

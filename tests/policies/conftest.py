@@ -1,7 +1,8 @@
-"""Hand-made agents, zips and a pickle with a payload."""
+"""Hand-made agents, zips and a pickle with a payload; tests of this folder may import `bansal_files` and the like."""
 
 import os
 import pickle
+import sys
 import threading
 import zipfile
 from collections.abc import Callable
@@ -15,6 +16,8 @@ import torch
 
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.network import SMALL, Network, NetworkSpec
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 PIXELS = NetworkSpec(
     observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(32,), actor=(8,)
@@ -149,6 +152,18 @@ def make_model() -> Callable[..., object]:
 def make_screen() -> type[Screen]:
     """The environment that shows images."""
     return Screen
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Saves a Stable-Baselines3 model and returns its zip."""
+
+    def save(model):
+        path = tmp_path / "model.zip"
+        model.save(path)
+        return path
+
+    return save
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from bansal_files import RUNNER, SIZES, converted_agent, flat_agent, write
 from safetensors.torch import load_file, save_file
 
 from rlattack.cli.main import main
@@ -14,22 +15,6 @@ from rlattack.policies.folder import load_agent
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.importer import import_agent
 from rlattack.policies.zoo import ZOO, ZooFile
-
-SIZES = {24_905: (122, 8), 59_039: (380, 17), 299_943: (137, 8), 367_677: (395, 17), 364_839: (384, 17)}
-RUNNER = "you-shall-not-pass/runner-v1"
-
-
-def flat_agent(floats: int) -> np.ndarray:
-    """Random weights, with statistics that could be those of observations."""
-    rng = np.random.default_rng(floats)
-    entries, _ = SIZES[floats]
-    flat = 0.2 * rng.standard_normal(floats).astype(np.float32)
-    flat[:3] = 30, 400, 10
-    mean, spread = rng.standard_normal(entries), np.abs(rng.standard_normal(entries))
-    flat[3 : 3 + entries] = 50 * mean
-    flat[3 + entries : 3 + 2 * entries] = 50 * (mean**2 + spread**2)
-    flat[3 + 2 * entries] = 50
-    return flat
 
 
 class Reference:
@@ -82,11 +67,6 @@ class Reference:
         x = np.clip((obs - self.seen[0]) / self.seen[1], -5, 5)
         hidden, mean = self.head(1, x)
         return mean, self.head(0, x)[1][:, 0] * self.returns[1] + self.returns[0], hidden
-
-
-def write(path, flat):
-    path.write_bytes(pickle.dumps(flat, protocol=3))
-    return path
 
 
 @pytest.fixture
@@ -221,97 +201,12 @@ def find_source(game):
     return find_card("envs", "*.toml", SCHEMA, game)[0].read_text()
 
 
-@pytest.mark.parametrize("game", ["mujoco/sumo-ants", "atari/pong", "gymnasium/CartPole-v1"])
-def test_a_game_of_other_sizes_is_refused(tmp_path, workplace, game):
-    path = write(tmp_path / "agent.pkl", flat_agent(59_039))
-    message = f"run-to-goal-humans or mujoco/you-shall-not-pass cannot play {game}; say which it plays with --game"
-    with pytest.raises(InvalidInput, match=message):
-        import_agent("bansal", path, "mine", game=game)
-    assert not (workplace / "agents").exists()
-
-
-def test_a_seat_of_another_game_is_refused(tmp_path, workplace, monkeypatch):
-    path = write(tmp_path / "agent.pkl", flat_agent(59_039))
-    known = ZooFile(ZOO[RUNNER].path, hashlib.sha256(path.read_bytes()).hexdigest())
-    monkeypatch.setitem(ZOO, RUNNER, known)
-    assert load_agent(import_agent("bansal", path, "mine"))[0].seat == "runner"
-    with pytest.raises(InvalidInput, match="for the seat 'runner' has none in mujoco/run-to-goal-humans: right and le"):
-        import_agent("bansal", path, "other", game="mujoco/run-to-goal-humans")
-
-
-@pytest.mark.parametrize("floats", [0, 1, 59_038, 59_040])
-def test_another_length_is_refused(tmp_path, floats):
-    path = write(tmp_path / "agent.pkl", np.ones(floats, dtype=np.float32))
-    with pytest.raises(RefusedFile, match=f"expected an agent of 24905, .* floats, got {floats}"):
-        import_bansal(str(path), False)
-
-
-def test_statistics_of_no_observation_are_refused(tmp_path):
-    flat = flat_agent(24_905)
-    flat[3 + 2 * 122] = 0
-    with pytest.raises(RefusedFile, match="tensor obs_mean holds values that are not finite"):
-        import_bansal(str(write(tmp_path / "agent.pkl", flat)), False)
-
-
-def test_a_payload_does_not_run(tmp_path, workplace, payload, mark, capsys):
-    (tmp_path / "agent.pkl").write_bytes(payload)
-    assert main(["import", "bansal", str(tmp_path / "agent.pkl"), "--agent", "mine"]) == 2
-    error = capsys.readouterr().err
-    assert "nothing in it was run" in error
-    assert error.count("\n") == 1
-    assert not (workplace / "agents").exists()
-
-
-def test_trust_has_no_use(tmp_path):
-    with pytest.raises(InvalidInput, match="leave out --trust"):
-        import_bansal(str(tmp_path / "agent.pkl"), True)
-
-
-def converted_agent() -> dict[str, torch.Tensor]:
-    """A converted file of the ants that run to a goal."""
-    tensors = {"obs_mean": torch.zeros(122), "obs_std": torch.ones(122), "log_std": torch.zeros(8)}
-    tensors |= {"ret_mean": torch.zeros(()), "ret_std": torch.ones(()), "obs_count": torch.tensor(3.0)}
-    for head, last in (("vf", 1), ("pi", 8)):
-        for number, (inputs, outputs) in enumerate([(122, 64), (64, 64), (64, last)]):
-            tensors[f"{head}.{number}.weight"] = torch.arange(1.0, 1 + outputs * inputs).reshape(outputs, inputs)
-            tensors[f"{head}.{number}.bias"] = torch.zeros(outputs)
-    return tensors
-
-
 def test_a_converted_file_without_metadata_is_of_unknown_origin(tmp_path):
     save_file(converted_agent(), tmp_path / "agent.safetensors")
     card, network = import_bansal(str(tmp_path / "agent.safetensors"), False)
     assert (card.game, card.seat) == ("mujoco/run-to-goal-ants", "")
     assert card.provenance["origin"] == "unknown"
     assert network.pi.out.weight.equal(converted_agent()["pi.2.weight"])
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda t: t.update({"conv1.weight": torch.ones(2)}), r"tensor conv1\.weight: expected those of a converted"),
-        (lambda t: t.update({"pi.9.weight": torch.ones(2)}), r"tensor pi\.9\.weight: expected those of a converted"),
-        (lambda t: t.update({"pi": torch.ones(2)}), "tensor pi: expected those of a converted"),
-        (lambda t: t.update({"pi.lstm.bias_ih": torch.ones(512)}), "sees 122 and acts by 8 numbers, as in none"),
-        (lambda t: t.update({"obs_mean": torch.ones(123)}), "sees 123 and acts by 8 numbers, as in none"),
-        (lambda t: t.pop("log_std"), "sees 122 and acts by 0 numbers, as in none"),
-        (lambda t: t.pop("vf.1.bias"), r"tensor vf\.layers\.2\.bias: expected shape \(64,\), got none"),
-        (lambda t: t["obs_std"].zero_(), "tensor obs_std: expected values above 0"),
-        (lambda t: t["pi.0.bias"].fill_(torch.nan), "not finite"),
-    ],
-)
-def test_other_tensors_are_refused(tmp_path, change, message):
-    tensors = converted_agent()
-    change(tensors)
-    save_file(tensors, tmp_path / "agent.safetensors")
-    with pytest.raises(RefusedFile, match=message):
-        import_bansal(str(tmp_path / "agent.safetensors"), False)
-
-
-def test_metadata_of_another_game_are_refused(tmp_path, workplace):
-    save_file(converted_agent(), tmp_path / "agent.safetensors", {"source": ZOO[RUNNER].path})
-    with pytest.raises(InvalidInput, match="an agent of mujoco/run-to-goal-ants cannot play mujoco/you-shall-not-pass"):
-        import_agent("bansal", tmp_path / "agent.safetensors", "mine")
 
 
 def test_a_download_becomes_an_agent(server, workplace, monkeypatch):

@@ -1,17 +1,24 @@
 """Two-player games whose answers are known by hand, and cells of `results.json` with numbers known by hand."""
 
+import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Box, Discrete
 
 from rlattack.evaluation.cell import AgentRef
 from rlattack.evaluation.duels import DuelCell
 from rlattack.games.card import GameCard
 from rlattack.games.duel import NOBODY, DuelStep, Sight
+from rlattack.policies.folder import AgentCard, save_agent
+from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class Pull:
@@ -110,6 +117,16 @@ def games(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         monkeypatch.setattr(f"rlattack.evaluation.duels.{module}.make_duel", make)
     monkeypatch.setattr("rlattack.evaluation.duels.evaluate.find_game", lambda name: GameCard(id=name, title="A game"))
     return made
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> str:
+    """A Gaussian agent of the rope, by its folder."""
+    torch.manual_seed(0)
+    network = GaussianNetwork(GaussianSpec(observation=(1,), actions=1, hidden=(4,)))
+    card = AgentCard(game="pettingzoo/pull", role="victim", algorithm="ppo", network=network.spec)
+    save_agent(tmp_path / "agent", card, network)
+    return str(tmp_path / "agent")
 
 
 @pytest.fixture
