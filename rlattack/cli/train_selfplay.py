@@ -55,9 +55,10 @@ def self_play(asked: "Victim", command: list[str]) -> int:
         folder = ship(part(session, arranged, learner), score)
         low, high = score["win"]["ci"]
         win, tie, loss = (score[name]["rate"] for name in ("win", "tie", "loss"))
+        met = ", ".join(dict.fromkeys(one["opponent"] for one in score["against"]))
         say(
             f"{learner.name}: wins {win:.3f} [{low:.3f}, {high:.3f}], ties {tie:.3f}, loses {loss:.3f} "
-            f"over {score['episodes']} fresh episodes"
+            f"over {score['episodes']} fresh episodes against {escape(met)}"
         )
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
     return 0
@@ -99,10 +100,10 @@ def _session(asked: "Victim", arranged: "Match", command: list[str]) -> "Session
 
 def _judge(asked: "Victim", session: "Session", arranged: "Match") -> list[dict[str, Any]]:
     """Plays fresh games of every learner; what was played before is kept."""
-    from rlattack.training.selfplay import last, part
+    from rlattack.training.selfplay import part, rivals
 
     episodes = 1000 if asked.episodes is None else asked.episodes
-    pairs = [_pairings(learner, last(session, arranged, learner)) for learner in arranged.learners]
+    pairs = [_pairings(learner, rivals(session, arranged, learner)) for learner in arranged.learners]
     total = sum(_share(episodes, len(met)) * len(met) for met in pairs)
     shipped = {str(one.run / "agent"): one.agent for one in (part(session, arranged, it) for it in arranged.learners)}
     with StepBar(total, "episodes") as bar:

@@ -30,7 +30,7 @@ from rlattack.training.pool import Pool
 from rlattack.training.session import Session, check_place, check_run, open_run
 from rlattack.training.vecenv import DuelVecEnv
 
-__all__ = ["BOTH", "EACH", "Learner", "Match", "last", "match", "part", "train_self_play"]
+__all__ = ["BOTH", "EACH", "Learner", "Match", "match", "part", "rivals", "train_self_play"]
 
 BOTH, EACH = "both", "each"
 """In place of a seat: one learner that plays both, and a learner in each."""
@@ -188,15 +188,15 @@ def part(session: Session, arranged: Match, learner: Learner) -> Session:
     return dataclasses.replace(session, run=session.run / learner.name, agent=agent)
 
 
-def last(session: Session, arranged: Match, learner: Learner) -> list[str]:
-    """Whom a trained learner is judged against: its fixed opponents, the other learner, or its last snapshot."""
+def rivals(session: Session, arranged: Match, learner: Learner) -> list[str]:
+    """Whom a trained learner is judged against: its fixed opponents, the other learner, or the random player.
+
+    Its own past would be the nearest rival, but stays in the run; a card's score is one that anybody can play again.
+    """
     if arranged.opponents:
         return [one.name for one in arranged.opponents]
-    for other in arranged.learners:
-        if other.name != learner.name:
-            return [str(session.run / other.name / "agent")]
-    folder = session.run / learner.name / _PAST
-    return [str(folder / str(Past(folder, delta=0.0).versions[-1]))]
+    others = [str(session.run / other.name / "agent") for other in arranged.learners if other.name != learner.name]
+    return others or ["random"]
 
 
 class _Room:

@@ -17,7 +17,7 @@ def _ant(working_folder):
     save_untrained(working_folder / "ant", SUMO)
 
 
-def test_self_play_leaves_a_victim_that_met_its_last_version(tmp_path, capsys):
+def test_self_play_leaves_a_victim_with_a_score_that_anybody_can_play_again(tmp_path, capsys):
     arguments = ("train", "victim", SUMO, *SMALL, "--steps", "128", "--episodes", "2", "--snapshot-every", "1")
     assert call(*arguments) == 0
     card = read_agent_card(tmp_path / "agents" / "mujoco" / "sumo-ants" / "victim")
@@ -25,12 +25,12 @@ def test_self_play_leaves_a_victim_that_met_its_last_version(tmp_path, capsys):
     assert card.provenance["command"] == shlex.join(["rlattack", *arguments])
     assert card.score["episodes"] == 2
     assert len(card.score["win"]["ci"]) == 2
-    run = "runs/train-mujoco-sumo-ants-victim"
-    assert [one["opponent"] for one in card.score["against"]] == [f"{run}/both/past/64"] * 2
+    assert [one["opponent"] for one in card.score["against"]] == ["random", "random"]
     said = capsys.readouterr()
     assert "128 of 128 steps, both" in said.err
     assert "both: wins" in said.out
-    assert f"--players mujoco/sumo-ants/victim {run}/both/past/64" in card.score["command"]
+    assert "over 2 fresh episodes against random" in said.out
+    assert "--players mujoco/sumo-ants/victim random" in card.score["command"]
     assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0
     assert read_agent_card(tmp_path / "agents" / "mujoco" / "sumo-ants" / "victim") == card

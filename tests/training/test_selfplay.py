@@ -17,7 +17,7 @@ from rlattack.policies.player import GaussianPlayer, LoadedPlayer
 from rlattack.training import Session, TrainSelfPlay, train_self_play
 from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from rlattack.training.checkpoint import load_checkpoint
-from rlattack.training.selfplay import Learner, Match, last, part
+from rlattack.training.selfplay import Learner, Match, part, rivals
 from rlattack.training.vecenv import DuelVecEnv
 
 
@@ -145,11 +145,10 @@ def test_a_run_leaves_an_agent_whose_card_says_how_it_came_to_be(tmp_path):
     assert kept == json.loads(json.dumps(dataclasses.asdict(made.config)))
 
 
-def test_its_last_version_can_take_the_other_seat(tmp_path):
+def test_its_past_can_take_the_other_seat_and_everybody_s_player_judges_it(tmp_path):
     made = session(tmp_path / "run")
     train_self_play(made, alone(), lambda *_: None)
-    (folder,) = last(made, alone(), alone().learners[0])
-    assert folder == str(tmp_path / "run" / "left" / "past" / "384")
+    assert rivals(made, alone(), alone().learners[0]) == ["random"]
     assert read_agent_card(tmp_path / "run" / "left" / "past" / "384").seat == ""
 
 
@@ -192,7 +191,7 @@ def test_fixed_opponents_are_met_in_turn_and_named(tmp_path):
     assert 0.3 < one.win < 0.7  # an untrained one beats the weak one alone
     met = read_agent_card(one.folder).provenance["opponents"]
     assert met == [{"id": "a/strong", "sha256": "12ab"}, {"id": "a/weak", "sha256": "12ab"}]
-    assert last(session(tmp_path / "run"), arranged, arranged.learners[0]) == ["a/strong", "a/weak"]
+    assert rivals(session(tmp_path / "run"), arranged, arranged.learners[0]) == ["a/strong", "a/weak"]
 
 
 def test_against_a_fixed_opponent_it_learns_to_win(tmp_path):
@@ -214,7 +213,7 @@ def test_two_learners_train_in_turns_each_against_the_others_past(tmp_path):
         assert {read_agent_card(path).seat for path in (tmp_path / "run" / name / "past").iterdir()} == {name}
     arranged, made = pair(), session(tmp_path / "run")
     assert [part(made, arranged, one).agent for one in arranged.learners] == ["my/victim/left", "my/victim/right"]
-    assert last(made, arranged, arranged.learners[0]) == [str(tmp_path / "run" / "right" / "agent")]
+    assert rivals(made, arranged, arranged.learners[0]) == [str(tmp_path / "run" / "right" / "agent")]
 
 
 def test_two_learners_go_on_where_they_were_killed(tmp_path):
