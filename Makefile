@@ -1,4 +1,4 @@
-# `make run` attacks the agent that ships with rlattack, `make test` checks the project.
+# `make run` attacks agents that ship with rlattack, in what they see and by how an opponent behaves; `make test` checks the project.
 # Both set up .venv first, and again when pyproject.toml has changed.
 
 BIN := .venv/bin
@@ -10,7 +10,10 @@ PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; d
 run: .venv/.installed-all
 	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack fgsm --eps 0.0005 0.001 --episodes 16 --run runs/pong-linf
 	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack pixel --norm l0 --eps 1 2 5 --episodes 16 --run runs/pong-pixels
-	$(BIN)/rlattack report runs/pong-linf runs/pong-pixels
+	$(BIN)/rlattack duel mujoco/sumo-humans --players mujoco/sumo-humans/self-play \
+		mujoco/sumo-humans/adversary-self-play,mujoco/sumo-humans/self-play,zero,random \
+		--victim first --mask none first --video --episodes 100 --run runs/sumo-humans
+	$(BIN)/rlattack report runs/pong-linf runs/pong-pixels runs/sumo-humans
 
 # One thread a test process: two of them beside a busy core make torch many times slower.
 test: export OMP_NUM_THREADS = 1

@@ -49,6 +49,7 @@ def _agents() -> list[dict[str, Any]]:
             "seat": card.seat,
             "algorithm": card.algorithm,
             "score": card.score.get("mean"),
+            "win_rate": card.score.get("win", {}).get("rate"),
             "sha256": card.sha256,
         }
         for name, card in agent_cards()
@@ -85,8 +86,13 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         Console().print(f"no {kind}")
         return
     table = Table(title=kind, title_justify="left")
-    hidden = ("sha256", "parameters", "win_score", "card")
+    hidden = ("sha256", "parameters", "win_score", "card", "algorithm", "win_rate")
     columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
+    if kind == "agents":  # a mean, or games won
+        wins = [row["win_rate"] for row in rows]
+        rows = [row if win is None else row | {"score": f"{100 * win:.0f} %"} for row, win in zip(rows, wins, strict=True)]
+    if all(row["id"].startswith(f"{row.get('game')}/") for row in rows):
+        columns.remove("game")  # the ids say it
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in rows:

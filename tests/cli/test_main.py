@@ -99,6 +99,14 @@ def test_list_agents_prints_objects_with_id_game_and_role(capsys):
         assert {"id", "game", "role"} <= agent.keys()
 
 
+def test_list_agents_shows_how_well_each_plays_on_lines_of_80_columns(capsys):
+    assert call("list", "agents") == 0
+    lines = capsys.readouterr().out.splitlines()
+    scores = {line.split()[1]: line.split("│")[-2].strip() for line in lines if line.startswith("│")}
+    assert scores["gymnasium/CartPole-v1/dqn"] == "500"
+    assert scores["mujoco/sumo-humans/self-play"] == "94 %"
+
+
 def test_list_attacks_shows_every_attack_with_its_parameters(capsys):
     assert call("list", "attacks") == 0
     printed = capsys.readouterr().out
