@@ -88,9 +88,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     table = Table(title=kind, title_justify="left")
     hidden = ("sha256", "parameters", "win_score", "card", "algorithm", "win_rate")
     columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
-    if kind == "agents":  # a mean, or games won
-        wins = [row["win_rate"] for row in rows]
-        rows = [row if win is None else row | {"score": f"{100 * win:.0f} %"} for row, win in zip(rows, wins, strict=True)]
+    if kind == "agents":
+        rows = [_scored(row) for row in rows]
     if all(row["id"].startswith(f"{row.get('game')}/") for row in rows):
         columns.remove("game")  # the ids say it
     for column in columns:
@@ -112,6 +111,12 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
             if row["parameters"]:
                 settings = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
                 console.print(f"{row['id']} takes {settings}", highlight=False, soft_wrap=True)
+
+
+def _scored(agent: dict[str, Any]) -> dict[str, Any]:
+    """With the games it won as the score of a player of duels."""
+    won = agent["win_rate"]
+    return agent if won is None else agent | {"score": f"{100 * won:.0f} %"}
 
 
 def _cell(value: object) -> str:
