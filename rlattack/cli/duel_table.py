@@ -91,13 +91,16 @@ def _square(record: Record | None) -> str:
 
 def print_likelihoods(found: dict[str, Any]) -> None:
     """Prints how likely normal play's mixture finds the activations of a seat against each opponent."""
-    words = []
-    for name, one in found["log_likelihood"].items():
-        who = f"{found['normal']} ({name})" if name in ("train", "validation") else name
-        words.append(f"{who} {one['mean']:.1f} [{one['ci'][0]:.1f}, {one['ci'][1]:.1f}]")
     Console().print(
-        f"log-likelihood of the {found['seat']}'s activations, nats a step: {'; '.join(words)}",
+        f"log-likelihood of the {found['seat']}'s activations, by a mixture fitted to play against {found['normal']}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+    table = Table()
+    table.add_column("against", overflow="fold")
+    table.add_column("nats a step", justify="right", no_wrap=True)
+    for name, one in found["log_likelihood"].items():
+        who = f"{found['normal']} ({name})" if name in ("train", "validation") else name
+        table.add_row(who, f"{one['mean']:.1f} [{one['ci'][0]:.1f}, {one['ci'][1]:.1f}]")
+    Console().print(table)
     if (warning := minds_warning(found)) is not None:
         Console().print(warning, highlight=False, soft_wrap=True)

@@ -87,11 +87,9 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         return
     table = Table(title=kind, title_justify="left")
     hidden = ("sha256", "parameters", "win_score", "card", "algorithm", "win_rate")
-    columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
     if kind == "agents":
-        rows = [_scored(row) for row in rows]
-    if all(row["id"].startswith(f"{row.get('game')}/") for row in rows):
-        columns.remove("game")  # the ids say it
+        rows = [_brief(row) for row in rows]
+    columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in rows:
@@ -113,10 +111,11 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
                 console.print(f"{row['id']} takes {settings}", highlight=False, soft_wrap=True)
 
 
-def _scored(agent: dict[str, Any]) -> dict[str, Any]:
-    """With the games it won as the score of a player of duels."""
+def _brief(agent: dict[str, Any]) -> dict[str, Any]:
+    """Without a game that the id says, and with the games won as the score of a player of duels."""
+    game = "" if agent["id"].startswith(f"{agent['game']}/") else agent["game"]
     won = agent["win_rate"]
-    return agent if won is None else agent | {"score": f"{100 * won:.0f} %"}
+    return agent | {"game": game, "score": agent["score"] if won is None else f"{100 * won:.0f} %"}
 
 
 def _cell(value: object) -> str:

@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     except RlattackError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        _complain("interrupted; finished cells are kept, the same command goes on with what is missing")
+        kept = "; finished cells are kept, the same command goes on with what is missing"
+        _complain("interrupted" + (kept if arguments[:1] in (["attack"], ["duel"]) else ""))
         return _INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush has a place to go

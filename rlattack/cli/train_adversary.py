@@ -57,7 +57,7 @@ class Adversary:
     cut: Annotated[tuple[int, float] | None, tyro.conf.arg(metavar="STEPS RATE")] = None
     """Give up a seed that has won less than RATE of its last 500 training games when it gets to STEPS."""
     checkpoint_every: int = 100_000
-    """Agent steps between checkpoints."""
+    """Agent steps between checkpoints; at each, games begin anew, so that a killed run goes on as one that was not."""
     tuning: int = 200
     """Games by which the best of several seeds is chosen."""
     episodes: int = 1000

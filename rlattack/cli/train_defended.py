@@ -68,7 +68,7 @@ class Defended:
     learning_rate: float = 3e-4
     """Of all trainings."""
     checkpoint_every: int = 100_000
-    """Agent steps between checkpoints."""
+    """Agent steps between checkpoints; at each, games begin anew, so that a killed run goes on as one that was not."""
     episodes: int = 1000
     """Fresh games of every pair at the end, and for the score on every agent's card."""
     resume: bool = False

@@ -48,7 +48,8 @@ class Victim:
     envs: int | None = None
     """Copies of the game played at once; 8, or 64 of a game of two seats, by default."""
     checkpoint_every: int | None = None
-    """Agent steps between checkpoints; a tenth of the run, at most 100,000, by default."""
+    """Agent steps between checkpoints; a tenth of the run, at most 100,000, by default. In a game of two seats 100,000;
+    games begin anew at each there, so that a killed run goes on as one that was not."""
     episodes: int | None = None
     """Episodes of the evaluation at the end, whose score goes on the agent's card; 30, or 1000 of a game of two seats,
     by default."""

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -153,8 +154,7 @@ def share(cells: Sequence[C], play: Play[C, E], workers: int) -> Iterator[E | Ef
     processes = [
         context.Process(target=_worker, args=(cells, play, counters, results), daemon=True) for _ in range(workers)
     ]
-    for process in processes:
-        process.start()
+    _start(processes)
     try:
         yield from _collect(results, processes)
     finally:
@@ -162,6 +162,20 @@ def share(cells: Sequence[C], play: Play[C, E], workers: int) -> Iterator[E | Ef
             process.terminate()
         for process in processes:
             process.join()
+
+
+def _start(processes: list[Any]) -> None:
+    """Starts them deaf to Ctrl-C, which reaches all processes of a terminal: the parent ends them."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+        for process in processes:
+            process.start()
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for process in processes:
+            process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:

@@ -191,7 +191,7 @@ def _check_card(spec: str, card: AgentCard, game: str, seat: str) -> None:
     if card.game != game:
         raise InvalidInput(f"agent {spec} was trained for {card.game}, not for {game}")
     if card.seat not in ("", seat):
-        raise InvalidInput(f"agent {spec} was trained for the seat {card.seat!r}, not for {seat!r}; swap the --players")
+        raise InvalidInput(f"agent {spec} was trained for the seat {card.seat!r}, not for {seat!r} of {game}")
 
 
 def _check_shape(spec: str, policy: GaussianPolicy, seat: str, observation: Space[Any], action: Space[Any]) -> None:

@@ -23,7 +23,7 @@ from rlattack.training.victim import train_victim, versions
 
 __all__ = ["Session", "check_place", "check_run", "open_run", "ship", "train"]
 
-_FREE = ("steps", "checkpoint_every", "seeds", "cut")
+_FREE = ("steps", "seeds", "cut")
 """What may change when a run goes on: it can be made longer, and of more seeds."""
 
 
@@ -122,8 +122,10 @@ def check_run(session: Session) -> None:
         kept = dict(json.loads(path.read_text(encoding="utf-8"))["training"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
+    # a duellist's games begin anew at each checkpoint, so these are part of what is learned
+    free = (*_FREE, "checkpoint_every") if isinstance(session.config, TrainVictim) else _FREE
     for key, value in json.loads(json.dumps(dataclasses.asdict(session.config))).items():  # lists for tuples
-        if key not in _FREE and kept.get(key) != value:
+        if key not in free and kept.get(key) != value:
             raise RunConflict(
                 f"--run {session.run}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
             )

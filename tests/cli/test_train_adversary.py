@@ -39,6 +39,9 @@ def test_seeds_are_trained_the_best_is_shipped_and_plays_what_its_card_says(tmp_
     assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0  # finished: the same agent again
     assert read_agent_card(tmp_path / "agents" / "my" / "adv") == card
+    fewer = refused(capsys, *(word if word != "128" else "64" for word in arguments), "--resume")
+    assert "has learned from 128 already; ask for at least that many" in fewer
+    assert read_agent_card(tmp_path / "agents" / "my" / "adv") == card
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import threading
 from pathlib import Path
 
@@ -220,3 +221,16 @@ def test_a_cell_is_kept_before_its_last_episode_is_told(tmp_path):
 
     evaluate(planned, tmp_path / "run", 2, tell)
     assert set(told.values()) == {6}
+
+
+def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_again():
+    heard = []
+
+    class Process:
+        def start(self):
+            heard.append(signal.getsignal(signal.SIGINT))
+
+    before = signal.getsignal(signal.SIGINT)
+    workers._start([Process(), Process()])
+    assert heard == [signal.SIG_IGN, signal.SIG_IGN]
+    assert signal.getsignal(signal.SIGINT) is before

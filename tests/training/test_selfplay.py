@@ -160,9 +160,9 @@ def test_a_killed_run_goes_on_with_its_past(tmp_path):
     before = {path.parent.name: path.read_bytes() for path in folder.glob("past/*/policy.safetensors")}
     assert set(before) == {"0", "128", "256", "384", "512"}
     with pytest.raises(RunConflict, match="holds a training run; add --resume"):
-        train(tmp_path / "run", delta=0.0, steps=1024)
+        train(tmp_path / "run", checkpoint_every=256, delta=0.0, steps=1024)
     done = load_checkpoint(folder).steps
-    (one,), told = train(tmp_path / "run", resume=True, delta=0.0, steps=1024)
+    (one,), told = train(tmp_path / "run", resume=True, checkpoint_every=256, delta=0.0, steps=1024)
     assert told[0] == ("left", done, None)
     assert one.steps == 1024
     for name in ("0", "128", "256"):
@@ -170,10 +170,12 @@ def test_a_killed_run_goes_on_with_its_past(tmp_path):
     assert {path.name for path in (folder / "past").iterdir()} == {str(steps) for steps in range(0, 1024, 128)}
 
 
-def test_another_delta_is_another_run(tmp_path):
+@pytest.mark.parametrize(("other", "kept"), [({"delta": 0.2}, "0.5"), ({"checkpoint_every": 7}, "\\d+")])
+def test_another_delta_or_spacing_of_checkpoints_is_another_run(tmp_path, other, kept):
     train(tmp_path / "run")
-    with pytest.raises(RunConflict, match=r"trained with delta 0.5, now 0.2; choose another --run"):
-        train(tmp_path / "run", resume=True, delta=0.2)
+    ((name, value),) = other.items()
+    with pytest.raises(RunConflict, match=f"trained with {name} {kept}, now {value}; choose another --run"):
+        train(tmp_path / "run", resume=True, **other)
 
 
 def test_a_finished_run_stays_as_it_is(tmp_path):

@@ -52,8 +52,8 @@ def duel_finding(records: list[Record]) -> DuelFinding:
     sentence += "."
     for record in hidden[:_MOST]:
         seat, mode = masked(record) or (victim, "none")
-        wins = _percent(_wins(record))
-        sentence += f" With the other player hidden from the {seats(record)[seat]} (mask {mode}), it wins {wins}."
+        wins = f"{player(record, 1 - victim)} wins {_percent(_wins(record))}"
+        sentence += f" With the other player hidden from the {seats(record)[seat]} (mask {mode}), {wins}."
     worst = _worst(records)
     if worst is not None:
         sentence += f" {_attack_words(worst, records)}"

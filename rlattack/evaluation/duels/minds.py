@@ -4,7 +4,8 @@ import importlib.util
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def write_minds(folder: Path, cells: Sequence[DuelCell], seat: str, workers: int
         },
     }  # fmt: skip
     write_whole(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    write_whole(folder / PICTURE, _draw(found, placed, normal))
+    write_whole(folder / PICTURE, _draw(found, placed, normal, cells[0].game.id))
 
 
 def read_minds(folder: Path) -> dict[str, Any] | None:
@@ -238,16 +239,19 @@ def _joined(parts: Sequence[Activations]) -> Activations:
     return Activations(values[order], episode[order])
 
 
-def _draw(found: Density, placed: Embedding, normal: str) -> bytes:
+def _draw(found: Density, placed: Embedding, normal: str, game: str) -> bytes:
+    def brief(name: str) -> str:
+        return textwrap.fill(name.removeprefix(f"{game}/"), 24)
+
     with drawing("activations"):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         colours = {name: f"C{place}" for place, name in enumerate(dict.fromkeys(placed.opponent))}
-        _likelihoods(left, found, normal, colours)
+        _likelihoods(left, found, normal, colours, brief)
         for name, colour in colours.items():
             chosen = np.asarray(placed.opponent) == name
-            right.scatter(*placed.points[chosen].T, s=4, color=colour, label=name, linewidths=0)
-        right.set_title(f"t-SNE, perplexity {placed.perplexity:g}")
+            right.scatter(*placed.points[chosen].T, s=4, color=colour, label=brief(name), linewidths=0)
+        right.set_title(f"t-SNE, perplexity {placed.perplexity:g}", fontsize="medium")
         right.set_xticks([])
         right.set_yticks([])
         right.legend(markerscale=3, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0))
@@ -256,16 +260,17 @@ def _draw(found: Density, placed: Embedding, normal: str) -> bytes:
     return file.getvalue()
 
 
-def _likelihoods(axes: Axes, found: Density, normal: str, colours: dict[str, str]) -> None:
+def _likelihoods(axes: Axes, found: Density, normal: str, colours: dict[str, str], brief: Callable[[str], str]) -> None:
     rows = list(found.likelihood.items())
     for place, (name, (mean, interval)) in enumerate(rows):
         colour = colours[normal if name in (TRAIN, VALIDATION) else name]
         axes.plot([interval.low, interval.high], [place, place], color=colour, linewidth=2)
         axes.plot(mean, place, "o", color=colour)
-    labels = [f"{normal} ({name})" if name in (TRAIN, VALIDATION) else name for name, _ in rows]
+    labels = [f"{brief(normal)}\n({name})" if name in (TRAIN, VALIDATION) else brief(name) for name, _ in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.invert_yaxis()
     axes.grid(axis="x", color="#d0d4da", linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel("mean log-likelihood of a step, nats, with 95 % intervals")
-    axes.set_title(f"Gaussian mixture of {found.components}, fitted to play against {normal}")
+    axes.set_xlabel("mean log-likelihood of a step, nats [95 %]")
+    title = f"Gaussian mixture of {found.components}, fitted to play\nagainst {brief(normal)}"
+    axes.set_title(title, fontsize="medium")

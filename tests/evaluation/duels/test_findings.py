@@ -5,7 +5,7 @@ def test_the_strongest_opponent_is_named_with_others_and_with_the_mask_beside(he
     found = duel_finding(heat)
     assert found.sentence == (
         "adversary (blocker) wins 86 % of its games against runner (runner), which wins 14 %; against the same "
-        "victim, zero wins 2 %. With the other player hidden from the runner (mask initial), it wins 12 %."
+        "victim, zero wins 2 %. With the other player hidden from the runner (mask initial), adversary wins 12 %."
     )
     assert [cell["win"]["rate"] for cell in found.cells] == [0.86, 0.12, 0.02]
 
