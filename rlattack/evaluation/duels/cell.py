@@ -44,10 +44,11 @@ class DuelCell:
 
     @property
     def label(self) -> str:
-        """Who plays, what is hidden, and what is perturbed."""
+        """Who plays, without the name of the game before it, what is hidden, and what is perturbed."""
         hidden = "" if self.mask is None else f", mask {self.mask_name}"
         attacked = "" if self.budget is None else f", {self.attack.name} {self.budget.eps:g}"
-        return " - ".join(player.name for player in self.players) + hidden + attacked
+        names = [player.name.removeprefix(f"{self.game.id}/") for player in self.players]
+        return " - ".join(names) + hidden + attacked
 
     @property
     def identity(self) -> dict[str, Any]:

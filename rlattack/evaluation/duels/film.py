@@ -26,7 +26,7 @@ _SIZE = (480, 320)
 _MOST_FPS = 34
 """Steps are left out of games that have more in a second."""
 _LENGTH = 300
-"""Pictures kept."""
+"""Pictures kept of the game; its last one stays for a second more."""
 Tell = Callable[[str, int, int], None]
 """Called with what is being done, and how much of how much of it is."""
 _SUFFIXES = {"video/mp4": ".mp4", "image/gif": ".gif"}
@@ -119,7 +119,7 @@ def _shoot(cell: DuelCell) -> tuple[list[Picture], int]:
         shown = [camera.frame(0) for number, _ in enumerate(islice(steps, _LENGTH * every)) if number % every == 0]
     finally:
         camera.close()
-    return shown, fps
+    return shown + shown[-1:] * fps, fps  # the end stays for a second
 
 
 def _camera(cell: DuelCell, game: Any) -> Camera:

@@ -43,12 +43,16 @@ def test_the_film_shows_every_step_of_episode_0(tmp_path, cameras, make_cell):
     assert (tmp_path / f"{cell.key}.mp4").read_bytes()[4:8] == b"ftyp"
 
 
-def test_without_the_video_extra_the_film_is_a_gif_in_the_games_own_time(tmp_path, cameras, make_cell, monkeypatch):
+def test_a_gif_plays_in_the_games_own_time_and_its_end_stays_for_a_second(tmp_path, cameras, make_cell, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     film_cells([make_cell()], tmp_path, 1)
     with Image.open(tmp_path / f"{make_cell().key}.gif") as image:
-        assert image.n_frames == len(cameras[0].shot)
-        assert image.info["duration"] == 100
+        lasting = []
+        for frame in range(image.n_frames):
+            image.seek(frame)
+            lasting.append(image.info["duration"])
+    assert sum(lasting) == 100 * len(cameras[0].shot) + 1000
+    assert lasting[0] == 100
 
 
 def test_long_games_are_cut_and_fast_ones_thinned(tmp_path, cameras, make_cell, monkeypatch):
