@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +21,10 @@ _WIDE = 160
 """Columns where no terminal says how many there are."""
 
 
+_LABEL = 28
+"""Columns of a terminal that who plays may take before numbers give way."""
+
+
 def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
     """Prints one row a cell, and the grid where there are several players."""
     first = cells[0]
@@ -29,10 +33,10 @@ def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
         console = Console(width=_WIDE)
     title = f"{first['game']}: {first['episodes']} games a row, {first['actions']} actions, seed {first['seed']}"
     shown = duel_table(cells, [*numbers(first), details(first)[2]])
-    console.print(_table(title, " – ".join(first["seats"]), shown, shown.groups))
+    console.print(_table(console, title, " – ".join(first["seats"]), shown, shown.groups))
     attacks = attack_table(cells, attack_numbers(first)[:-1])
     for group in attacks.groups:
-        console.print(_table(group.title, "attack", attacks, [group]))
+        console.print(_table(console, group.title, "attack", attacks, [group]))
     laid = grid(cells)
     if len(laid.rows) > 1 or len(laid.columns) > 1:
         console.print(_grid(laid))
@@ -45,17 +49,30 @@ def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
     )  # fmt: skip
 
 
-def _table(title: str, first: str, shown: Laid, groups: Sequence[Group]) -> Table:
+def _table(console: Console, title: str, first: str, shown: Laid, groups: Sequence[Group]) -> Table:
+    """With as many columns, from the left, as fit whole."""
+    unbounded = console.options.update_width(10_000)
+    for kept in range(len(shown.columns), 0, -1):
+        table = _columns(title, first, shown, groups, kept)
+        if console.measure(table, options=unbounded).minimum <= console.width:
+            break
+    return table
+
+
+def _columns(title: str, first: str, shown: Laid, groups: Sequence[Group], kept: int) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column(first)
-    for column in shown.columns:
-        table.add_column(column.title, justify="left" if column.title == "endings" else "right")
+    rows = [row for group in groups for row in group.rows]
+    table.add_column(first, overflow="fold", min_width=min(_LABEL, max(len(row.label) for row in rows)))
+    for place, column in enumerate(shown.columns[:kept]):
+        wide = max(len(column.title), *(len(_text(row.values[place])) for row in rows if not row.status), 0)
+        justify: Literal["left", "right"] = "left" if column.title == "endings" else "right"
+        table.add_column(column.title, justify=justify, no_wrap=True, min_width=wide)
     for group in groups:
         if len(groups) > 1:
             table.add_section()
             table.add_row(group.title, style="dim")
         for row in group.rows:
-            table.add_row(row.label, *([row.status] if row.status else [_text(value) for value in row.values]))
+            table.add_row(row.label, *([row.status] if row.status else [_text(value) for value in row.values[:kept]]))
     return table
 
 

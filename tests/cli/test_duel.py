@@ -46,6 +46,17 @@ def test_wrong_input_is_one_line_and_exit_code_2(capsys, arguments, expected):
     assert expected in refused(capsys, *arguments)
 
 
+@pytest.mark.parametrize(("width", "last"), [(60, "runner wins"), (80, "tie"), (160, "distinct")])
+def test_columns_that_do_not_fit_are_left_out_and_no_number_is_cut(capsys, monkeypatch, width, last):
+    monkeypatch.setattr(duel_table, "_WIDE", width)
+    assert call(*DUEL, "--players", "zero", "random", "--run", "run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    heading = next(line for line in lines if "blocker wins" in line)
+    assert last in heading.split("┃")[-2]
+    assert "…" not in "".join(lines)
+    assert max(len(line) for line in lines if line[:1] in "┏┃│└") <= width
+
+
 def test_duel_leaves_a_whole_run_folder_and_prints_tables(capsys, working_folder, runner):
     players = ("--players", "zero,random", f"{runner},random")
     assert call(*DUEL, *players, "--mask", "none", "1:zero", "--run", "run") == 0
