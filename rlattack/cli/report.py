@@ -1,5 +1,6 @@
 """`rlattack report`: one page from one run or several."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,10 @@ class Report:
         if not self.runs:
             raise InvalidInput("expected at least one run folder, as in `rlattack report runs/NAME`")
         runs = [run.parent if run.name == "results.json" and run.is_file() else run for run in self.runs]
+        others = [run for run in runs if run.exists() and not (run / "results.json").is_file()]
+        if len(others) < len(runs) and others:  # as in runs/*
+            runs = [run for run in runs if run not in others]
+            sys.stderr.write(f"rlattack: left out, no run of `attack` or `duel`: {', '.join(map(str, others))}\n")
         place = runs[0] if len(runs) == 1 else runs[0].parent
         out = self.out or place / "report.html"
         write_report(runs, out)
