@@ -19,8 +19,6 @@ __all__ = ["print_duels", "print_likelihoods"]
 
 _WIDE = 160
 """Columns where no terminal says how many there are."""
-
-
 _LABEL = 28
 """Columns of a terminal that who plays may take before numbers give way."""
 
@@ -62,9 +60,11 @@ def _table(console: Console, title: str, first: str, shown: Laid, groups: Sequen
 def _columns(title: str, first: str, shown: Laid, groups: Sequence[Group], kept: int) -> Table:
     table = Table(title=title, title_justify="left")
     rows = [row for group in groups for row in group.rows]
-    table.add_column(first, overflow="fold", min_width=min(_LABEL, max(len(row.label) for row in rows)))
+    table.add_column(first, overflow="fold", min_width=min(_LABEL, max((len(row.label) for row in rows), default=0)))
     for place, column in enumerate(shown.columns[:kept]):
-        wide = max(len(column.title), *(len(_text(row.values[place])) for row in rows if not row.status), 0)
+        texts = [_text(row.values[place]) for row in rows if not row.status]
+        states = [row.status for row in rows] if place == 0 else []  # stand in the first column of numbers
+        wide = max(map(len, [column.title, *texts, *states]))
         justify: Literal["left", "right"] = "left" if column.title == "endings" else "right"
         table.add_column(column.title, justify=justify, no_wrap=True, min_width=wide)
     for group in groups:

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import queue
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -165,17 +164,13 @@ def share(cells: Sequence[C], play: Play[C, E], workers: int) -> Iterator[E | Ef
 
 
 def _start(processes: list[Any]) -> None:
-    """Starts them deaf to Ctrl-C, which reaches all processes of a terminal: the parent ends them."""
-    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
-        for process in processes:
-            process.start()
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Starts them deaf to Ctrl-C, which reaches all processes of a terminal; this one hears it when all have begun."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
     try:
         for process in processes:
             process.start()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -224,13 +225,15 @@ def test_a_cell_is_kept_before_its_last_episode_is_told(tmp_path):
 
 
 def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_again():
-    heard = []
+    masks = []
 
     class Process:
         def start(self):
-            heard.append(signal.getsignal(signal.SIGINT))
+            masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+            os.kill(os.getpid(), signal.SIGINT)
 
-    before = signal.getsignal(signal.SIGINT)
-    workers._start([Process(), Process()])
-    assert heard == [signal.SIG_IGN, signal.SIG_IGN]
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(KeyboardInterrupt):  # kept until all have begun, and not lost
+        workers._start([Process(), Process()])
+    assert [signal.SIGINT in mask for mask in masks] == [True, True]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
