@@ -147,8 +147,9 @@ class LoadedPlayer:
 
 
 def load_player(
-    spec: str, game: str, seat: str, observation: Space[Any], action: Space[Any], *, trust: bool = False
-) -> LoadedPlayer:
+    spec: str, game: str, seat: str, observation: Space[Any], action: Space[Any], *, trust: bool = False,
+    way_out: str = "swap the --players",
+) -> LoadedPlayer:  # fmt: skip
     """Loads who is to take a seat, and checks that it can.
 
     Args:
@@ -158,6 +159,7 @@ def load_player(
         observation: What the seat sees.
         action: What it can do.
         trust: See `load_policy`.
+        way_out: What to do with an agent of another seat, for the message.
 
     Raises:
         InvalidInput: An agent of another game, seat or shape.
@@ -169,7 +171,7 @@ def load_player(
     folder = agent_folder(spec)
     if folder is not None:
         card, network = load_agent(folder)
-        _check_card(spec, card, game, seat)
+        _check_card(spec, card, game, seat, way_out)
         if isinstance(network, GaussianNetwork):
             policy = GaussianPolicy(network)
             _check_shape(spec, policy, seat, observation, action)
@@ -187,11 +189,11 @@ def load_player(
     )  # fmt: skip
 
 
-def _check_card(spec: str, card: AgentCard, game: str, seat: str) -> None:
+def _check_card(spec: str, card: AgentCard, game: str, seat: str, way_out: str) -> None:
     if card.game != game:
         raise InvalidInput(f"agent {spec} was trained for {card.game}, not for {game}")
     if card.seat not in ("", seat):
-        raise InvalidInput(f"agent {spec} was trained for the seat {card.seat!r}, not for {seat!r} of {game}")
+        raise InvalidInput(f"agent {spec} was trained for the seat {card.seat!r}, not for {seat!r}; {way_out}")
 
 
 def _check_shape(spec: str, policy: GaussianPolicy, seat: str, observation: Space[Any], action: Space[Any]) -> None:

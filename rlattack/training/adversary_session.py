@@ -97,7 +97,10 @@ def load_init(name: str, game: str, duel: DuelGame, seat: int, *, option: str = 
     """
     if name in PLACEHOLDERS:
         raise InvalidInput(f"{option}: expected an agent, got {name!r}, which has no weights")
-    loaded = load_player(name, game, duel.seats[seat], duel.observation_spaces[seat], duel.action_spaces[seat])
+    loaded = load_player(
+        name, game, duel.seats[seat], duel.observation_spaces[seat], duel.action_spaces[seat],
+        way_out=f"{option} takes an agent of the learner's seat",
+    )  # fmt: skip
     network = init_network(loaded)
     if network is None:
         raise InvalidInput(f"{option} {name}: expected a Gaussian network, for continuous actions")

@@ -115,7 +115,13 @@ def _single(
     met: tuple[LoadedPlayer, ...] = ()
     for index in held:  # who meets a learner of both seats has to fit both
         spaces = duel.observation_spaces[1 - index], duel.action_spaces[1 - index]
-        met = tuple(load_player(name, card.id, duel.seats[1 - index], *spaces, trust=trust) for name in opponents)
+        met = tuple(
+            load_player(
+                name, card.id, duel.seats[1 - index], *spaces, trust=trust,
+                way_out="--opponents takes agents of the other seat",
+            )
+            for name in opponents
+        )  # fmt: skip
     first = None
     for index in held if init is not None else ():
         first = load_init(str(init), card.id, duel, index)

@@ -137,7 +137,7 @@ def test_the_identity_is_that_of_weights_and_network(agent):
     ("card", "seat", "message"),
     [
         ({"game": "mujoco/sumo-ants"}, "runner", f"agent mine was trained for mujoco/sumo-ants, not for {GAME}"),
-        ({"seat": "blocker"}, "runner", f"trained for the seat 'blocker', not for 'runner' of {GAME}"),
+        ({"seat": "blocker"}, "runner", "trained for the seat 'blocker', not for 'runner'; swap the --players"),
     ],
 )
 def test_another_game_or_seat_is_refused(agent, card, seat, message):

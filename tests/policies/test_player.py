@@ -140,5 +140,5 @@ def test_an_agent_of_another_game_or_seat_is_refused(make_agent, vector):
     folder = str(make_agent("pettingzoo/mine", vector, game="pettingzoo/mine_v0", seat="a"))
     with pytest.raises(InvalidInput, match="was trained for pettingzoo/mine_v0, not for pettingzoo/yours_v0"):
         load_player(folder, "pettingzoo/yours_v0", "a", _SEEN, Discrete(2))
-    with pytest.raises(InvalidInput, match="was trained for the seat 'a', not for 'b' of "):
+    with pytest.raises(InvalidInput, match="was trained for the seat 'a', not for 'b'; swap the --players"):
         load_player(folder, "pettingzoo/mine_v0", "b", _SEEN, Discrete(2))
