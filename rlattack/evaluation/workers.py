@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -164,13 +165,26 @@ def share(cells: Sequence[C], play: Play[C, E], workers: int) -> Iterator[E | Ef
 
 
 def _start(processes: list[Any]) -> None:
-    """Starts them deaf to Ctrl-C, which reaches all processes of a terminal; this one hears it when all have begun."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
+    """Starts them deaf to Ctrl-C, which reaches all processes of a terminal; this one hears it when all have begun.
+
+    Children inherit the signal mask of this thread. It does not keep the signal from other threads of this process,
+    such as those of BLAS, so the handler waits as well.
+    """
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    waits = threading.current_thread() is threading.main_thread() and callable(before)
+    if waits:
+        signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for process in processes:
             process.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if waits:
+            signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:

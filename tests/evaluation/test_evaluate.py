@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -224,16 +225,25 @@ def test_a_cell_is_kept_before_its_last_episode_is_told(tmp_path):
     assert set(told.values()) == {6}
 
 
-def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_again():
-    masks = []
+@pytest.mark.parametrize("others", [0, 1])
+def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_when_all_have_begun(others):
+    masks, done = [], threading.Event()
 
     class Process:
         def start(self):
             masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # for the other thread, which is the one to take it
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with pytest.raises(KeyboardInterrupt):  # kept until all have begun, and not lost
-        workers._start([Process(), Process()])
+    handler, before = signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    threads = [threading.Thread(target=done.wait) for _ in range(others)]
+    for thread in threads:
+        thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers._start([Process(), Process()])
+    finally:
+        done.set()
     assert [signal.SIGINT in mask for mask in masks] == [True, True]
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    assert signal.getsignal(signal.SIGINT) is handler
