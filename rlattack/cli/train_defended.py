@@ -144,14 +144,16 @@ class Defended:
         return code
 
     def _print(self, stairs: "list[Stair]") -> None:
+        from rlattack.evaluation.duels.grid import short_name
+
         table = Table(title="the staircase: games that adversary i wins against victims i and i + 1")
         for column in ("", "adversary", "victim", "wins"):
             table.add_column(column, overflow="fold", justify="right" if column == "wins" else "left")
         for stair in stairs:
-            won, home = stair.wins, f"{self.game}/"
+            won = stair.wins
             table.add_row(
-                "{} – {}".format(*stair.number), stair.adversary.removeprefix(home), stair.victim.removeprefix(home),
-                f"{won.value:.3f} [{won.low:.3f}, {won.high:.3f}]",
+                "{} – {}".format(*stair.number), short_name(stair.adversary, self.game),
+                short_name(stair.victim, self.game), f"{won.value:.3f} [{won.low:.3f}, {won.high:.3f}]",
             )  # fmt: skip
         Console().print(table)
 

@@ -8,6 +8,7 @@ from rlattack.attacks import AttackSpec
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.evaluation.cell import AgentRef, digest
+from rlattack.evaluation.duels.grid import short_name
 from rlattack.games.card import ActionMode, GameCard
 from rlattack.games.duel import MASKS, Mask, Masks
 
@@ -47,7 +48,7 @@ class DuelCell:
         """Who plays, without the name of the game before it, what is hidden, and what is perturbed."""
         hidden = "" if self.mask is None else f", mask {self.mask_name}"
         attacked = "" if self.budget is None else f", {self.attack.name} {self.budget.eps:g}"
-        names = [player.name.removeprefix(f"{self.game.id}/") for player in self.players]
+        names = [short_name(player.name, self.game.id) for player in self.players]
         return " - ".join(names) + hidden + attacked
 
     @property

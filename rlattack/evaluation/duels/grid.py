@@ -17,6 +17,7 @@ __all__ = [
     "player",
     "seat_wins",
     "seats",
+    "short_name",
     "victim_seat",
 ]
 
@@ -66,8 +67,13 @@ def victim_seat(record: Record) -> int:
 
 
 def player(record: Record, seat: int) -> str:
-    """Names who holds a seat, without the name of the game before it."""
-    return _two(record.get("players"), "?", "?")[seat].removeprefix(f"{record.get('game')}/")
+    """Names who holds a seat, as `short_name` does."""
+    return short_name(_two(record.get("players"), "?", "?")[seat], str(record.get("game")))
+
+
+def short_name(player: str, game: str) -> str:
+    """Who plays, without the id of the game before it."""
+    return player.removeprefix(f"{game}/")
 
 
 def masked(record: Record) -> tuple[int, str] | None:

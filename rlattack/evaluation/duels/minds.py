@@ -32,6 +32,7 @@ from rlattack.evaluation.activations import (
 from rlattack.evaluation.curves import drawing
 from rlattack.evaluation.duels.cell import DuelCell, seat_number
 from rlattack.evaluation.duels.film import Tell
+from rlattack.evaluation.duels.grid import short_name
 from rlattack.evaluation.duels.rollout import DuelEpisode, DuelRollout, take_seats
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.workers import Effort, blaming, share
@@ -241,7 +242,7 @@ def _joined(parts: Sequence[Activations]) -> Activations:
 
 def _draw(found: Density, placed: Embedding, normal: str, game: str) -> bytes:
     def brief(name: str) -> str:
-        return textwrap.fill(name.removeprefix(f"{game}/"), 24)
+        return textwrap.fill(short_name(name, game), 24)
 
     with drawing("activations"):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
