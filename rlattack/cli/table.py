@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rlattack.cli.steps import percent
+
 __all__ = ["print_results"]
 
 _WIDE = 160
@@ -102,8 +104,4 @@ def _with_interval(value: float, interval: list[float]) -> str:
 
 
 def _percent(rate: float | None, interval: list[float] | None) -> str:
-    return (
-        ""
-        if rate is None or interval is None
-        else f"{100 * rate:.0f} % [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]"
-    )
+    return "" if rate is None or interval is None else percent(rate, interval, digits=0)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rlattack.cli.games import Games
-from rlattack.cli.steps import StepBar, say
+from rlattack.cli.steps import StepBar, percent, say
 
 if TYPE_CHECKING:
     from rlattack.training import Contest, Session
@@ -99,10 +99,10 @@ class Adversary:
             say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
             return _INTERRUPTED
         folder = ship(session, score)
-        low, high = score["win"]["ci"]
+        win, tie, loss = score["win"], score["tie"], score["loss"]
         say(
-            f"wins {score['win']['rate']:.3f} [{low:.3f}, {high:.3f}], ties {score['tie']['rate']:.3f}, "
-            f"loses {score['loss']['rate']:.3f} over {score['episodes']} fresh episodes"
+            f"wins {percent(win['rate'], win['ci'])}, ties {percent(tie['rate'])}, loses {percent(loss['rate'])} "
+            f"of {score['episodes']} fresh episodes"
         )
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
         return 0
@@ -156,10 +156,8 @@ def _table(trained: "list[Trained]", tuning: list[dict[str, Any]]) -> Table:
     for name in ("seed", "steps", "training", "tuning"):
         table.add_column(name, justify="right")
     for one, found in zip(trained, tuning, strict=True):
-        low, high = found["win"]["ci"]
         table.add_row(
             str(one.seed), f"{one.steps:,}" + (" (cut)" if one.cut else ""),
-            "" if one.win is None else f"{one.win:.3f}",
-            f"{found['win']['rate']:.3f} [{low:.3f}, {high:.3f}]",
+            "" if one.win is None else percent(one.win), percent(found["win"]["rate"], found["win"]["ci"]),
         )  # fmt: skip
     return table

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlattack.cli.duel import Duel
-from rlattack.cli.steps import say
+from rlattack.cli.steps import percent, say
 from rlattack.cli.train_adversary import Adversary
 from rlattack.cli.train_selfplay import opponent_names
 from rlattack.cli.train_victim import Victim
@@ -153,7 +153,7 @@ class Defended:
             won = stair.wins
             table.add_row(
                 "{} – {}".format(*stair.number), short_name(stair.adversary, self.game),
-                short_name(stair.victim, self.game), f"{won.value:.3f} [{won.low:.3f}, {won.high:.3f}]",
+                short_name(stair.victim, self.game), percent(won.value, (won.low, won.high)),
             )  # fmt: skip
         Console().print(table)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from rlattack.cli.games import Games
-from rlattack.cli.steps import StepBar, say
+from rlattack.cli.steps import StepBar, percent, say
 
 if TYPE_CHECKING:
     from rlattack.cli.train_victim import Victim
@@ -53,12 +53,11 @@ def self_play(asked: "Victim", command: list[str]) -> int:
         return _INTERRUPTED
     for learner, score in zip(arranged.learners, scores, strict=True):
         folder = ship(part(session, arranged, learner), score)
-        low, high = score["win"]["ci"]
-        win, tie, loss = (score[name]["rate"] for name in ("win", "tie", "loss"))
+        win, tie, loss = score["win"], score["tie"], score["loss"]
         met = ", ".join(dict.fromkeys(one["opponent"] for one in score["against"]))
         say(
-            f"{learner.name}: wins {win:.3f} [{low:.3f}, {high:.3f}], ties {tie:.3f}, loses {loss:.3f} "
-            f"over {score['episodes']} fresh episodes against {escape(met)}"
+            f"{learner.name}: wins {percent(win['rate'], win['ci'])}, ties {percent(tie['rate'])}, "
+            f"loses {percent(loss['rate'])} of {score['episodes']} fresh episodes against {escape(met)}"
         )
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
     return 0

@@ -31,7 +31,7 @@ def test_seeds_are_trained_the_best_is_shipped_and_plays_what_its_card_says(tmp_
     said = capsys.readouterr()
     assert "choosing" in said.err
     assert "128 of 128 steps, seed 1" in said.err
-    assert f"wins {card.score['win']['rate']:.3f} [" in said.out
+    assert f"wins {100 * card.score['win']['rate']:.1f} % [" in said.out
     assert card.score["command"] in said.out.replace("\n", "")
     assert "--players my/adv runner --episodes 3" in card.score["command"]
     again = json.loads(next((tmp_path / "runs").glob("*/evaluation/*/results.json")).read_text())
