@@ -6,9 +6,11 @@ from typing import Literal, TypeVar, get_args
 
 from rlattack.errors import ContentError, nearest
 
-__all__ = ["not_negative", "parse_table", "positive"]
+__all__ = ["at_most", "not_negative", "parse_table", "positive"]
 
 T = TypeVar("T")
+
+_SCALARS = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a string"}
 
 
 def parse_table(kind: type[T], table: object, where: str) -> T:
@@ -24,7 +26,7 @@ def parse_table(kind: type[T], table: object, where: str) -> T:
         if key not in fields:
             raise ContentError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
         if not _fits(value, fields[key].type):
-            raise ContentError(f"{where}: {key} expects {_name(fields[key].type)}, got {value!r}")
+            raise ContentError(f"{where}: {key} expects {_words(fields[key].type)}, got {value!r}")
     missing = [
         name
         for name, f in fields.items()
@@ -60,6 +62,17 @@ def not_negative(table: object, *names: str) -> None:
             raise ContentError(f"{name}: expected 0 or more, got {getattr(table, name)}")
 
 
+def at_most(table: object, **largest: float) -> None:
+    """Checks numbers of a table.
+
+    Raises:
+        ContentError: One is above the largest that makes sense.
+    """
+    for name, bound in largest.items():
+        if getattr(table, name) > bound:
+            raise ContentError(f"{name}: expected at most {bound:,}, got {getattr(table, name):,}")
+
+
 def _fits(value: object, expected: object) -> bool:
     """Whether a TOML value fits an annotation made of scalars, Literals, tuples of one of them, None and unions."""
     if expected is float:
@@ -75,5 +88,14 @@ def _fits(value: object, expected: object) -> bool:
     return any(_fits(value, choice) for choice in arguments if choice is not type(None))
 
 
-def _name(expected: object) -> str:
-    return expected.__name__ if isinstance(expected, type) else str(expected).replace("typing.", "")
+def _words(expected: object) -> str:
+    """What a person would call such a value."""
+    if isinstance(expected, type) and expected in _SCALARS:
+        return _SCALARS[expected]
+    choices = [choice for choice in get_args(expected) if choice is not type(None)]
+    if getattr(expected, "__origin__", None) is Literal:
+        return "one of " + ", ".join(map(repr, choices))
+    if getattr(expected, "__origin__", None) is tuple:
+        several = "several" if Ellipsis in choices else str(len(choices))
+        return f"a list of {several}, each {_words(choices[0])}"
+    return " or ".join(map(_words, choices))

@@ -128,7 +128,7 @@ def test_no_variant_is_the_same_card():
     ("sticky", "options", "message"),
     [
         (None, {"frameskip": 4}, "game atari/pong: options: unknown key 'frameskip'; did you mean 'frame_skip'"),
-        (None, {"stack": "4"}, "game atari/pong: options: stack expects int, got '4'"),
+        (None, {"stack": "4"}, "game atari/pong: options: stack expects a whole number, got '4'"),
         (None, {"stack": 0}, "game atari/pong: options: stack: expected"),
         (1.5, None, r"sticky: expected a probability in \[0, 1\), got 1.5"),
     ],

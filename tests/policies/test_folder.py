@@ -54,7 +54,7 @@ def test_agents_in_the_working_folder_are_found(make_agent):
         ("temperature = 1.0", "temperature = nan", "temperature expects a number above 0"),
         ("temperature = 1.0", "options = 3", "options expects a table"),
         ('role = "victim"', 'rule = "victim"', "unknown key 'rule'; did you mean 'role'"),
-        ("actions = 6", 'actions = "6"', "actions expects int"),
+        ("actions = 6", 'actions = "6"', "actions expects a whole number"),
         ("actions = 6", "", "actions is missing"),
         ("actions = 6", "actions = -6", "sizes from 1"),
         ('head = "actor-critic"', 'head = "__import__"', "head expects"),

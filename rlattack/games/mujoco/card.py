@@ -6,13 +6,11 @@ from typing import Any, Literal
 
 from rlattack.errors import ContentError, nearest
 from rlattack.games.mujoco.ruleset import Goal, Kick, Pass, Rules, Sumo
-from rlattack.games.table import not_negative, parse_table, positive
+from rlattack.games.table import at_most, not_negative, parse_table, positive
 
 __all__ = ["TABLES", "Goal", "Kick", "MujocoCard", "Pass", "Reset", "Reward", "Rules", "Scene", "Sumo", "parse_mujoco"]
 
 TABLES = ("duel", "scene", "reset", "reward", "rules")
-
-_MOST_SUBSTEPS, _MOST_STEPS = 1000, 100_000
 
 Body = Literal["humanoid", "ant"]
 
@@ -44,11 +42,7 @@ class Scene:
         """
         positive(self, "timestep", "frame_skip", "max_steps")
         not_negative(self, "margin")
-        if self.frame_skip > _MOST_SUBSTEPS or self.max_steps > _MOST_STEPS:
-            got = f"{self.frame_skip} and {self.max_steps}"
-            raise ContentError(
-                f"frame_skip and max_steps: expected at most {_MOST_SUBSTEPS:,} and {_MOST_STEPS:,}, got {got}"
-            )
+        at_most(self, timestep=0.1, margin=0.1, frame_skip=1000, max_steps=100_000)
         if min(self.start[2::3]) <= 0:
             raise ContentError(f"start: expected [x, y, z, x, y, z] above the floor, got {list(self.start)}")
 
@@ -65,6 +59,7 @@ class Reset:
     def __post_init__(self) -> None:
         """Checks ranges."""
         not_negative(self, "position", "velocity")
+        at_most(self, position=10.0, velocity=100.0)
 
 
 @dataclass(frozen=True, kw_only=True)
