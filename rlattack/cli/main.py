@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import re
 import signal
 import sys
 from typing import Annotated, Any
@@ -12,7 +11,6 @@ __all__ = ["main"]
 
 _USAGE, _INTERRUPTED = 2, 130
 _ABOUT = "Train and attack game-playing agents, and measure how far they fall."
-_TITLES = "Missing subcommand|Unrecognized options|Value error|Invalid choice|Parsing error|Required options"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +43,7 @@ def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
     from rlattack.cli import attack, duel, importer, listing, perf, report, train
+    from rlattack.cli.refusal import refusal
 
     commands = (
         Annotated[listing.List, tyro.conf.subcommand("list", prefix_name=False)]
@@ -65,29 +64,7 @@ def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise SystemExit(_complain(_one_line(said.getvalue(), arguments))) from None
-
-
-def _one_line(text: str, arguments: list[str]) -> str:
-    """The sense of tyro's boxed message in one line, about the command that was typed."""
-    plain = re.sub(r"\x1b\[[0-9;]*m|\[/?bold\]", "", text)
-    stripped = (line.strip().strip("│|╭╮╰╯+").strip() for line in plain.splitlines())
-    lines = [re.sub(r"[─━-]{4,}", " ", line).strip("─━╌ ") for line in stripped]
-    words = " ".join(" ".join(lines).split())
-    words = re.sub(rf"^([─-] )?({_TITLES})\s+", "", words)
-    words, _, usage = re.sub(r"For full helptext, (run|see):? ", "\0", words).partition("\0")
-    own = " ".join(["rlattack", *arguments[: 2 if arguments[:1] == ["train"] else 1], "--help"])
-    if wrong := re.match(r"Error parsing (--\S+):", words):
-        takes = next((line for line in lines if line.startswith(f"{wrong[1]} ")), wrong[1])
-        option = wrong[1].replace("-", "[-_]")
-        given = re.findall(rf"(?<!\S){option}(?:=| )(.*?)(?= --|$)", " ".join(arguments))
-        return f"{wrong[1]}: expected {takes.removeprefix(wrong[1]).strip()}, got {' '.join(given[-1:])}; see {own}"
-    if unknown := re.match(r"Unrecognized .*?options: (.*?) (?:Arguments are .*?)?Perhaps you meant: (.*)", words):
-        typed = re.sub(r" \(applied to [^)]*\)", "", unknown[1])
-        near = [name for name in dict.fromkeys(re.findall(r"--[\w-]+", unknown[2])) if name != "--help"]
-        hint = "".join(f", did you mean {name!r}?" for name in near[:1] if name not in arguments)
-        return f"unrecognized options: {typed}{hint}; see {own}"
-    return f"{words.strip()}; see {usage}"
+        raise SystemExit(_complain(refusal(said.getvalue(), arguments))) from None
 
 
 def _complain(message: str) -> int:

@@ -41,11 +41,12 @@ def _players(monkeypatch):
             "'linf', 'l2', 'l1', 'l0'",
         ),
         (("train", "adversary", "g", "--victim", "x", "--learning_rate=fast", "--trust"), "expected FLOAT, got fast;"),
-        (
-            ("train", "adversary", "g", "--victim", "x", "--workers", "2"),
-            "--workers 2; see rlattack train adv",
-        ),
-        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--epz", "1"), "did you mean '--eps'?"),
+        (("train", "adversary", "g", "--victim", "x", "--wrkers", "2"), "--wrkers 2; see rlattack train adversary --h"),
+        (("train", "advers"), "unknown: advers, expected one of victim, adversary, defended; see rlattack train --"),
+        (("duel", "g", "h", "--players", "a", "b"), "unknown: h; see rlattack duel --help"),
+        (("duel", "g", "--players", "a", "b", "--maks", "1", "--epsiodes", "3"), "did you mean --episodes and --mask?"),
+        (("attack", "--episodes", "ten", "g", "--victim", "x"), "--episodes: expected INT, got ten; see rlattack at"),
+        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--epz", "1"), "did you mean --eps?"),
         (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--attack", "fgsm"), "at least one size"),
         (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--workers", "0"), "--workers"),
         (("attack", "gymnasium/CartPole-v1", "--victim", "nobody"), "no agent and no file 'nobody'"),
@@ -123,7 +124,7 @@ def test_list_agents_shows_how_well_each_plays_on_lines_of_80_columns(capsys):
     lines = capsys.readouterr().out.splitlines()
     scores = {line.split()[1]: line.split("│")[-2].strip() for line in lines if line.startswith("│")}
     assert scores["gymnasium/CartPole-v1/dqn"] == "500"
-    assert scores["mujoco/sumo-humans/self-play"] == "94 %"
+    assert scores["mujoco/sumo-humans/self-play"] == "93.7 %"
 
 
 def test_list_attacks_shows_every_attack_with_its_parameters(capsys):
