@@ -154,13 +154,14 @@ def share(cells: Sequence[C], play: Play[C, E], workers: int) -> Iterator[E | Ef
     processes = [
         context.Process(target=_worker, args=(cells, play, counters, results), daemon=True) for _ in range(workers)
     ]
-    _start(processes)
     try:
+        _start(processes)
         yield from _collect(results, processes)
     finally:
-        for process in processes:
+        begun = [process for process in processes if process.pid is not None]
+        for process in begun:
             process.terminate()
-        for process in processes:
+        for process in begun:
             process.join()
 
 

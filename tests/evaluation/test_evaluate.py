@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import threading
@@ -223,6 +224,32 @@ def test_a_cell_is_kept_before_its_last_episode_is_told(tmp_path):
 
     evaluate(planned, tmp_path / "run", 2, tell)
     assert set(told.values()) == {6}
+
+
+def test_workers_that_began_end_where_the_next_cannot_begin(monkeypatch):
+    ended = []
+
+    class Process:
+        def __init__(self, **_):
+            self.pid = None
+
+        def start(self):
+            if made[0] is not self:
+                raise OSError("no more processes")
+            self.pid = 1
+
+        def terminate(self):
+            ended.append(self.pid)
+
+        def join(self):
+            ended.append(self.pid)
+
+    made = []
+    context = multiprocessing.get_context("spawn")
+    monkeypatch.setattr(context, "Process", lambda **settings: made.append(Process(**settings)) or made[-1])
+    with pytest.raises(OSError, match="no more processes"):
+        list(workers.share(plan(evaluation()).cells, print, 3))
+    assert ended == [1, 1]
 
 
 @pytest.mark.parametrize("others", [0, 1])
