@@ -31,7 +31,7 @@ def read_card(path: Path, schema: str) -> Card | None:
     """
     try:
         card = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         if path.name == "agent.toml":
             raise ContentError(f"{path}: not a readable card ({error})") from error
         return None

@@ -94,9 +94,10 @@ def test_two_different_cards_of_one_id_are_refused_and_equal_ones_are_one(here):
             search()
 
 
-def test_a_card_nested_without_end_is_one_line(here):
+@pytest.mark.parametrize("content", ["a = " + "[" * 100_000, "a = " + "1" * 5000], ids=["nested", "long"])
+def test_a_card_that_cannot_be_parsed_is_one_line(here, content):
     place = here / "work" / "agents" / "deep" / "agent.toml"
     place.parent.mkdir(parents=True)
-    place.write_text("a = " + "[" * 100_000)
+    place.write_text(content)
     with pytest.raises(ContentError, match=r"agent.toml: not a readable card"):
         read_card(place, "rlattack/agent/1")

@@ -1,7 +1,7 @@
 """TOML tables as dataclasses, with one clear message for what does not fit."""
 
 import dataclasses
-import math
+import sys
 from typing import Literal, TypeVar, get_args
 
 from rlattack.errors import ContentError, nearest
@@ -76,7 +76,7 @@ def at_most(table: object, **largest: float) -> None:
 def _fits(value: object, expected: object) -> bool:
     """Whether a TOML value fits an annotation made of scalars, Literals, tuples of one of them, None and unions."""
     if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if expected in (int, bool, str):
         return type(value) is expected
     arguments = get_args(expected)

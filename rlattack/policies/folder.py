@@ -90,7 +90,18 @@ def read_agent_card(folder: Path) -> AgentCard:
             raise ContentError(f"{path}: {key} is missing")
     if not 0 < values.get("temperature", 1.0) < math.inf:
         raise ContentError(f"{path}: temperature expects a number above 0, got {values['temperature']}")
+    _check_score(values.get("score", {}), f"{path}: [score]")
     return AgentCard(network=network, **values)
+
+
+def _check_score(score: dict[str, Any], where: str) -> None:
+    """Refuses what could not be listed; more may stand there."""
+    win = score.get("win", {"rate": 0.0})
+    if not isinstance(win, dict):
+        raise ContentError(f"{where}: win expects a table, got {win!r}")
+    for name, number in (("mean", score.get("mean", 0.0)), ("win.rate", win.get("rate"))):
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ContentError(f"{where}: {name} expects a number, got {number!r}")
 
 
 def _parse_network(table: object, where: str) -> AnySpec:

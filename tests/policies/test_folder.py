@@ -54,6 +54,21 @@ def test_agents_in_the_working_folder_are_found(make_agent):
         ("temperature = 1.0", "temperature = nan", "temperature expects a number above 0"),
         ("temperature = 1.0", "options = 3", "options expects a table"),
         ('role = "victim"', 'rule = "victim"', "unknown key 'rule'; did you mean 'role'"),
+        (
+            "temperature = 1.0",
+            "temperature = 1.0\nscore = {win = 0.5}",
+            r"\[score\]: win expects a table, got 0.5",
+        ),
+        (
+            "temperature = 1.0",
+            "temperature = 1.0\nscore = {win = {rate = true}}",
+            r"\[score\]: win.rate expects a number",
+        ),
+        (
+            "temperature = 1.0",
+            'temperature = 1.0\nscore = {mean = "high"}',
+            r"\[score\]: mean expects a number, got 'high'",
+        ),
         ("actions = 6", 'actions = "6"', "actions expects a whole number"),
         ("actions = 6", "", "actions is missing"),
         ("actions = 6", "actions = -6", "sizes from 1"),

@@ -43,8 +43,10 @@ class Scene:
         positive(self, "timestep", "frame_skip", "max_steps")
         not_negative(self, "margin")
         at_most(self, timestep=0.1, margin=0.1, frame_skip=1000, max_steps=100_000)
-        if min(self.start[2::3]) <= 0:
-            raise ContentError(f"start: expected [x, y, z, x, y, z] above the floor, got {list(self.start)}")
+        if min(self.start[2::3]) <= 0 or max(map(abs, self.start)) > 1000:
+            raise ContentError(
+                f"start: expected [x, y, z, x, y, z] above the floor, within 1,000, got {list(self.start)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

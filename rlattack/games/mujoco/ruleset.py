@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rlattack.errors import ContentError
-from rlattack.games.table import not_negative, positive
+from rlattack.games.table import at_most, not_negative, positive
 
 __all__ = ["Goal", "Kick", "Pass", "Rules", "Sumo"]
 
@@ -24,6 +24,7 @@ class _Line:
         """Checks ranges."""
         positive(self, "line")
         not_negative(self, "fallen", "distance")
+        at_most(self, line=1000.0)
 
 
 class Goal(_Line):
@@ -60,9 +61,12 @@ class Sumo:
     def __post_init__(self) -> None:
         """Checks ranges."""
         positive(self, "height")
+        at_most(self, height=1000.0)
         not_negative(self, "fallen", "gap")
         if not 0 < self.radius[0] <= self.radius[1]:
             raise ContentError(f"radius: expected [smallest, largest] above 0, got {list(self.radius)}")
+        if self.radius[1] > 1000:
+            raise ContentError(f"radius: expected at most 1,000, got {self.radius[1]:g}")
         if 2 * self.gap + self.radius[0] / 2 >= self.radius[0]:
             most = self.radius[0] / 4
             raise ContentError(
@@ -104,6 +108,7 @@ class Kick:
     def __post_init__(self) -> None:
         """Checks ranges, and that a game is not over as it starts."""
         positive(self, "line", "post", "foul")
+        at_most(self, line=1000.0)
         not_negative(self, "stopped", "touch", "standing", "standing_height", "kicker_fallen", "keeper_fallen", "roll")
         for name in ("kicker_place", "keeper_place", "ball_place"):
             low_x, high_x, low_y, high_y = getattr(self, name)
