@@ -12,7 +12,7 @@ from rlattack.evaluation.duels.grid import Grid, grid, opponent_wins, seat_wins,
 from rlattack.evaluation.duels.minds import minds_warning
 from rlattack.evaluation.duels.tables import attack_numbers, attack_table, details, duel_table, numbers
 from rlattack.evaluation.series import Record, estimate
-from rlattack.evaluation.tables import Group, Value
+from rlattack.evaluation.tables import Group
 from rlattack.evaluation.tables import Table as Laid
 
 __all__ = ["print_duels", "print_likelihoods"]
@@ -21,6 +21,8 @@ _WIDE = 160
 """Columns where no terminal says how many there are."""
 _LABEL = 28
 """Columns of a terminal that who plays may take before numbers give way."""
+_NAME = 12
+"""Columns that a name has at least in the grid; no square needs more."""
 
 
 def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
@@ -37,7 +39,11 @@ def print_duels(cells: list[dict[str, Any]], folder: Path) -> None:
         console.print(_table(console, group.title, "attack", attacks, [group]))
     laid = grid(cells)
     if len(laid.rows) > 1 or len(laid.columns) > 1:
-        console.print(_grid(laid))
+        square = _grid(laid)
+        if console.measure(square, options=console.options.update_width(10_000)).minimum > console.width:
+            console.print("this terminal is too narrow for the grid of all players; the report has it", highlight=False)
+        else:
+            console.print(square)
     legend = ["* all values are equal, so the interval is only their point"] if _has_star(shown, attacks) else []
     for line in [*legend, *duel_warnings(cells)]:
         console.print(line, highlight=False, soft_wrap=True)
@@ -62,7 +68,7 @@ def _columns(title: str, first: str, shown: Laid, groups: Sequence[Group], kept:
     rows = [row for group in groups for row in group.rows]
     table.add_column(first, overflow="fold", min_width=min(_LABEL, max((len(row.label) for row in rows), default=0)))
     for place, column in enumerate(shown.columns[:kept]):
-        texts = [_text(row.values[place]) for row in rows if not row.status]
+        texts = [str(row.values[place]) for row in rows if not row.status]
         states = [row.status for row in rows] if place == 0 else []  # stand in the first column of numbers
         wide = max(map(len, [column.title, *texts, *states]))
         justify: Literal["left", "right"] = "left" if column.title == "endings" else "right"
@@ -72,7 +78,7 @@ def _columns(title: str, first: str, shown: Laid, groups: Sequence[Group], kept:
             table.add_section()
             table.add_row(group.title, style="dim")
         for row in group.rows:
-            table.add_row(row.label, *([row.status] if row.status else [_text(value) for value in row.values[:kept]]))
+            table.add_row(row.label, *([row.status] if row.status else [str(value) for value in row.values[:kept]]))
     return table
 
 
@@ -81,18 +87,14 @@ def _has_star(*tables: Laid) -> bool:
     return any(value.interval.endswith("*") for row in rows for value in row.values)
 
 
-def _text(value: Value) -> str:
-    return f"{value.text} {value.interval}".strip()
-
-
 def _grid(laid: Grid) -> Table:
     table = Table(
         title=f"{laid.seats[1]} wins (victim wins, ties), percent: rows are victims ({laid.seats[0]})",
         title_justify="left",
     )
-    table.add_column("")
+    table.add_column("", overflow="fold", min_width=_NAME)
     for name in laid.columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold", min_width=_NAME)
     for row, name in enumerate(laid.rows):
         table.add_row(name, *(_square(laid.cells.get((row, column))) for column in range(len(laid.columns))))
     return table

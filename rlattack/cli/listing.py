@@ -104,6 +104,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
             "and pettingzoo/<env id> for any PettingZoo game of two agents, as pettingzoo/connect_four_v3",
             highlight=False,
         )
+    if kind == "agents" and any(row["win_rate"] is not None for row in rows):
+        console.print("a score in percent is games won, against whom the agent's card names; others are mean returns")
     if kind == "attacks":
         for row in rows:
             if row["parameters"]:
@@ -115,7 +117,7 @@ def _brief(agent: dict[str, Any]) -> dict[str, Any]:
     """Without a game that the id says, and with the games won as the score of a player of duels."""
     game = "" if agent["id"].startswith(f"{agent['game']}/") else agent["game"]
     won = agent["win_rate"]
-    return agent | {"game": game, "score": agent["score"] if won is None else f"{100 * won:.0f} %"}
+    return agent | {"game": game, "score": agent["score"] if won is None else f"{100 * won:.1f} %"}
 
 
 def _cell(value: object) -> str:

@@ -1,14 +1,13 @@
 """Progress of a training on standard error, and what is said beside it."""
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["Bar", "StepBar", "percent", "say"]
+__all__ = ["Bar", "StepBar", "say"]
 
 
 class Bar:
@@ -79,9 +78,3 @@ class StepBar(Bar):
 def say(text: str, *, stderr: bool = False) -> None:
     """Prints a line with rich's markup."""
     Console(stderr=stderr).print(text, highlight=False, soft_wrap=True)
-
-
-def percent(rate: float, interval: Sequence[float] | None = None, *, digits: int = 1) -> str:
-    """A rate, and its interval if there is one: 67.1 % [64.1, 69.9]."""
-    shown = f"{100 * rate:.{digits}f} %"
-    return shown if interval is None else f"{shown} [{', '.join(f'{100 * end:.{digits}f}' for end in interval)}]"

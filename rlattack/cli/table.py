@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from rlattack.cli.steps import percent
+from rlattack.evaluation.series import Estimate
+from rlattack.evaluation.tables import percent
 
 __all__ = ["print_results"]
 
@@ -104,4 +105,4 @@ def _with_interval(value: float, interval: list[float]) -> str:
 
 
 def _percent(rate: float | None, interval: list[float] | None) -> str:
-    return "" if rate is None or interval is None else percent(rate, interval, digits=0)
+    return "" if rate is None or interval is None else str(percent(Estimate(rate, *interval)))

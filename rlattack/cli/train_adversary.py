@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rlattack.cli.games import Games
-from rlattack.cli.steps import StepBar, percent, say
+from rlattack.cli.steps import StepBar, say
 
 if TYPE_CHECKING:
     from rlattack.training import Contest, Session
@@ -76,6 +76,8 @@ class Adversary:
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
         from rlattack.errors import InvalidInput
+        from rlattack.evaluation.series import estimate
+        from rlattack.evaluation.tables import percent
         from rlattack.evaluation.workers import cores
         from rlattack.training import contest, ship, train_adversaries
 
@@ -99,11 +101,8 @@ class Adversary:
             say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
             return _INTERRUPTED
         folder = ship(session, score)
-        win, tie, loss = score["win"], score["tie"], score["loss"]
-        say(
-            f"wins {percent(win['rate'], win['ci'])}, ties {percent(tie['rate'])}, loses {percent(loss['rate'])} "
-            f"of {score['episodes']} fresh episodes"
-        )
+        win, tie, loss = (percent(estimate(score, name, "rate"), 1) for name in ("win", "tie", "loss"))
+        say(f"wins {win}, ties {tie.text}, loses {loss.text} of {score['episodes']} fresh episodes")
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
         return 0
 
@@ -152,12 +151,15 @@ def _note(seed: int, win: float | None) -> str:
 
 
 def _table(trained: "list[Trained]", tuning: list[dict[str, Any]]) -> Table:
+    from rlattack.evaluation.series import estimate
+    from rlattack.evaluation.tables import percent
+
     table = Table(title="seeds, by what they won of tuning games")
     for name in ("seed", "steps", "training", "tuning"):
         table.add_column(name, justify="right")
     for one, found in zip(trained, tuning, strict=True):
         table.add_row(
             str(one.seed), f"{one.steps:,}" + (" (cut)" if one.cut else ""),
-            "" if one.win is None else percent(one.win), percent(found["win"]["rate"], found["win"]["ci"]),
+            "" if one.win is None else f"{100 * one.win:.1f} %", str(percent(estimate(found, "win", "rate"), 1)),
         )  # fmt: skip
     return table

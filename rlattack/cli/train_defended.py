@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlattack.cli.duel import Duel
-from rlattack.cli.steps import percent, say
+from rlattack.cli.steps import say
 from rlattack.cli.train_adversary import Adversary
 from rlattack.cli.train_selfplay import opponent_names
 from rlattack.cli.train_victim import Victim
@@ -145,15 +145,15 @@ class Defended:
 
     def _print(self, stairs: "list[Stair]") -> None:
         from rlattack.evaluation.duels.grid import short_name
+        from rlattack.evaluation.tables import percent
 
         table = Table(title="the staircase: games that adversary i wins against victims i and i + 1")
         for column in ("", "adversary", "victim", "wins"):
             table.add_column(column, overflow="fold", justify="right" if column == "wins" else "left")
         for stair in stairs:
-            won = stair.wins
             table.add_row(
                 "{} – {}".format(*stair.number), short_name(stair.adversary, self.game),
-                short_name(stair.victim, self.game), percent(won.value, (won.low, won.high)),
+                short_name(stair.victim, self.game), str(percent(stair.wins, 1)),
             )  # fmt: skip
         Console().print(table)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from rlattack.cli.games import Games
-from rlattack.cli.steps import StepBar, percent, say
+from rlattack.cli.steps import StepBar, say
 
 if TYPE_CHECKING:
     from rlattack.cli.train_victim import Victim
@@ -28,6 +28,8 @@ _INTERRUPTED = 130
 def self_play(asked: "Victim", command: list[str]) -> int:
     """Trains, evaluates and ships the learner, or the two of them."""
     from rlattack.errors import InvalidInput
+    from rlattack.evaluation.series import estimate
+    from rlattack.evaluation.tables import percent
     from rlattack.evaluation.workers import cores
     from rlattack.training import match, ship, train_self_play
     from rlattack.training.selfplay import part
@@ -53,11 +55,11 @@ def self_play(asked: "Victim", command: list[str]) -> int:
         return _INTERRUPTED
     for learner, score in zip(arranged.learners, scores, strict=True):
         folder = ship(part(session, arranged, learner), score)
-        win, tie, loss = score["win"], score["tie"], score["loss"]
+        win, tie, loss = (percent(estimate(score, name, "rate"), 1) for name in ("win", "tie", "loss"))
         met = ", ".join(dict.fromkeys(one["opponent"] for one in score["against"]))
         say(
-            f"{learner.name}: wins {percent(win['rate'], win['ci'])}, ties {percent(tie['rate'])}, "
-            f"loses {percent(loss['rate'])} of {score['episodes']} fresh episodes against {escape(met)}"
+            f"{learner.name}: wins {win}, ties {tie.text}, loses {loss.text} of {score['episodes']} fresh episodes "
+            f"against {escape(met)}"
         )
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
     return 0
@@ -147,13 +149,14 @@ def _score(
         {"opponent": shipped.get(one, one), "seat": seat, "win": result["win"]["rate"], "tie": result["tie"]["rate"]}
         for (seat, one), result in zip(met, found, strict=True)
     ]
-    seat, one = met[0]
-    one = shipped.get(one, one)
-    players = (session.agent, one) if seat == 0 else (one, session.agent)
-    again = ["rlattack", "duel", asked.game, "--players", *players, "--episodes", str(episodes), "--seed", str(seed)]
+    pairs = [(session.agent, shipped.get(one, one))[:: 1 if seat == 0 else -1] for seat, one in met]
+    again = [
+        ["rlattack", "duel", asked.game, "--players", *pair, "--episodes", str(episodes), "--seed", str(seed)]
+        for pair in pairs
+    ]
     return score | {
         "episodes": total, "seed": seed, "actions": found[0]["actions"], "against": against,
-        "command": shlex.join(again),
+        "command": " && ".join(map(shlex.join, again)),
     }  # fmt: skip
 
 

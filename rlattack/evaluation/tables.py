@@ -58,6 +58,10 @@ class Value:
     order: float | None = None
     """What a column is sorted by."""
 
+    def __str__(self) -> str:
+        """The number and its interval."""
+        return f"{self.text} {self.interval}".strip()
+
 
 Read = Callable[[Record, int], Value]
 """Takes a cell and the decimals of a return."""
@@ -170,11 +174,11 @@ def with_interval(point: Estimate | None, places: int, *, bare: bool = False) ->
     return Value(fixed(point.value, places), "" if bare else f"[{low}, {high}]", point.value)
 
 
-def percent(point: Estimate | None) -> Value:
+def percent(point: Estimate | None, places: int = 0) -> Value:
     """A share as a percentage with its interval."""
     if point is None:
         return Value()
-    percent = with_interval(Estimate(100 * point.value, 100 * point.low, 100 * point.high), 0)
+    percent = with_interval(Estimate(100 * point.value, 100 * point.low, 100 * point.high), places)
     return Value(f"{percent.text} %", percent.interval, percent.order)
 
 

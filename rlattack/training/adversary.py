@@ -1,7 +1,7 @@
 """Trains a duelist: PPO against frozen players in the other seat (Gleave et al. 2019, sections 3 and 4)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from rlattack.errors import InvalidInput
 from rlattack.files import write_whole
 from rlattack.games.card import GameCard
 from rlattack.games.opponent import EmbeddedVectorEnv
@@ -23,7 +24,7 @@ from rlattack.training.progress import Games, Weak
 from rlattack.training.vecenv import DuelVecEnv
 from rlattack.training.victim import resumed_seed
 
-__all__ = ["Tell", "Trained", "train_adversary"]
+__all__ = ["Tell", "Trained", "check_steps", "train_adversary"]
 
 Tell = Callable[[int, int, float | None], None]
 """Called between updates with the seed, the steps done, and the share of the last 500 games that were won."""
@@ -41,6 +42,26 @@ class Trained:
     """Share of its last 500 training games that it won."""
     cut: bool = False
     """Whether it was given up for winning too little."""
+
+
+def check_steps(config: TrainDuelist, runs: Iterable[Path]) -> None:
+    """Refuses to compare, or to call shorter, what has learned for longer than is asked.
+
+    Args:
+        config: What is asked.
+        runs: Folders of learners.
+
+    Raises:
+        InvalidInput: One has learned for longer.
+        RefusedFile: A damaged checkpoint.
+    """
+    for run in runs:
+        found = load_checkpoint(run)
+        if found is not None and found.steps >= config.steps + config.batch:
+            raise InvalidInput(
+                f"--steps {config.steps}: {run} has learned from {found.steps} already; ask for at least that many, "
+                f"or choose another --run"
+            )
 
 
 def train_adversary(

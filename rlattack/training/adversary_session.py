@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,9 +19,8 @@ from rlattack.policies.folder import load_agent, read_agent_card, save_agent
 from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.load import agent_folder
 from rlattack.policies.player import PLACEHOLDERS, GaussianPlayer, LoadedPlayer, load_player
-from rlattack.training.adversary import Tell, Trained, train_adversary
+from rlattack.training.adversary import Tell, Trained, check_steps, train_adversary
 from rlattack.training.adversary_learner import make_adversary
-from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.config import TrainAdversary
 from rlattack.training.session import Session, check_place, check_run, open_run
 from rlattack.training.vecenv import DuelVecEnv
@@ -140,7 +138,7 @@ def train_adversaries(session: Session, against: Contest, tell: Tell) -> list[Tr
     check_place(session.agent, session.run, f"{config.game}/adversary")
     env = EmbedOpponent(against.duel, against.seat, against.victim.player, sparse=config.sparse, dense=config.dense)
     init = init_network(against.init)
-    _check_steps(session.run, config)
+    check_steps(config, [session.run / f"seed-{seed}" for seed in config.seeds])
     make_adversary(config, DuelVecEnv(env), 0, init)  # a game that cannot be learned is refused before a file is made
     open_run(session, against.card)
     trained = []
@@ -149,17 +147,6 @@ def train_adversaries(session: Session, against: Contest, tell: Tell) -> list[Tr
         folder.mkdir(exist_ok=True)
         trained.append(train_adversary(config, seed, against.card, env, folder, tell, init=init))
     return trained
-
-
-def _check_steps(run: Path, config: TrainAdversary) -> None:
-    """Refuses to compare, or to call shorter, what has learned for longer than is asked."""
-    for seed in config.seeds:
-        found = load_checkpoint(run / f"seed-{seed}")
-        if found is not None and found.steps >= config.steps + config.batch:
-            raise InvalidInput(
-                f"--steps {config.steps}: seed {seed} of {run} has learned from {found.steps} already; "
-                f"ask for at least that many, or choose another --run"
-            )
 
 
 def choose(session: Session, trained: Sequence[Trained], tuning: Sequence[dict[str, Any]]) -> Trained:

@@ -19,7 +19,7 @@ from rlattack.games.swapped import SwappedDuel
 from rlattack.policies.folder import AgentCard, AnyNetwork, load_agent, read_agent_card, save_agent
 from rlattack.policies.load import agent_folder
 from rlattack.policies.player import LoadedPlayer, load_player
-from rlattack.training.adversary import Trained, train_adversary
+from rlattack.training.adversary import Trained, check_steps, train_adversary
 from rlattack.training.adversary_learner import export_adversary, make_adversary
 from rlattack.training.adversary_session import init_network, load_init
 from rlattack.training.checkpoint import load_checkpoint
@@ -170,6 +170,7 @@ def train_self_play(session: Session, arranged: Match, tell: Tell) -> list[Train
     for learner in arranged.learners:
         own = part(session, arranged, learner)
         check_place(own.agent, own.run, f"{config.game}/victim")
+    check_steps(config, [part(session, arranged, learner).run for learner in arranged.learners])
     rooms = [_Room(session, config, arranged, learner) for learner in arranged.learners]
     open_run(session, arranged.card)
     if len(rooms) == 1:

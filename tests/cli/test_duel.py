@@ -228,5 +228,18 @@ def make_duel_record():
     return make
 
 
+@pytest.mark.parametrize(("opponents", "whole"), [(2, True), (6, False)])
+def test_a_grid_too_wide_for_the_terminal_is_left_out_whole(make_duel_record, capsys, monkeypatch, opponents, whole):
+    monkeypatch.setattr(duel_table, "_WIDE", 80)
+    names = [f"mine/adversary-number-{number}" for number in range(opponents)]
+    cells = [make_duel_record(False) | {"cell": name, "players": [name, "runner"]} for name in names]
+    duel_table.print_duels(cells, Path("run"))
+    printed = capsys.readouterr().out
+    assert ("blocker wins (victim wins, ties)" in printed) == whole
+    assert ("too narrow for the grid" in printed) != whole
+    assert printed.count("50 (50, 50)") == (opponents if whole else 0)
+    assert "…" not in printed
+
+
 def test_a_pair_that_was_not_played_is_a_dash_in_the_grid():
     assert duel_table._square(None) == "–"

@@ -1,5 +1,6 @@
 """`rlattack train victim` in games of two seats, as a user meets it."""
 
+import json
 import shlex
 
 import pytest
@@ -29,12 +30,24 @@ def test_self_play_leaves_a_victim_with_a_score_that_anybody_can_play_again(tmp_
     said = capsys.readouterr()
     assert "128 of 128 steps, both" in said.err
     assert "both: wins" in said.out
-    assert "over 2 fresh episodes against random" in said.out
+    assert "of 2 fresh episodes against random" in said.out
     assert "--players mujoco/sumo-ants/victim random" in card.score["command"]
     assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0
     assert read_agent_card(tmp_path / "agents" / "mujoco" / "sumo-ants" / "victim") == card
-    assert call(*shlex.split(card.score["command"])[1:], "--run", "again") == 0
+    won = 0
+    for seat, command in enumerate(card.score["command"].split(" && ")):
+        assert call(*shlex.split(command)[1:], "--run", f"again-{seat}") == 0
+        (cell,) = json.loads((tmp_path / f"again-{seat}" / "results.json").read_text())["cells"]
+        won += cell["win" if seat == 0 else "loss"]["rate"] * cell["episodes"]
+    assert seat == 1
+    assert won / card.score["episodes"] == card.score["win"]["rate"]
+
+
+def test_fewer_steps_than_were_learned_from_are_refused(capsys):
+    arguments = ("train", "victim", SUMO, *SMALL, "--episodes", "2", "--steps")
+    assert call(*arguments, "128") == 0
+    assert "has learned from 128 already" in refused(capsys, *arguments, "64", "--resume")
 
 
 def test_one_policy_for_both_seats_is_judged_in_both(tmp_path):
