@@ -228,8 +228,10 @@ def test_two_learners_go_on_where_they_were_killed(tmp_path):
 
 
 def test_two_learners_both_learn_to_push(tmp_path):
+    # a push is paid by itself: of winning alone the weaker one may learn nothing, by chance and by the machine
+    shaped = {"anneal": 1.0, "dense": 1.0}
     trained, _ = train(
-        tmp_path / "run", pair(), seat="each", turns=10, steps=7_680, learning_rate=3e-3, anneal=0.0, snapshot_every=5
+        tmp_path / "run", pair(), seat="each", turns=10, steps=7_680, learning_rate=3e-3, snapshot_every=5, **shaped
     )
     assert min(mean(load_agent(one.folder)[1]) for one in trained) > 0.5
 
