@@ -42,12 +42,11 @@ def _wrong_value(message: list[str], arguments: list[str]) -> str:
 
 
 def _unknown_words(message: list[str], arguments: list[str]) -> str:
-    found = re.match(r"Unrecognized (?:or misplaced )?options:", message[0]) if message else None
-    if found is None:
+    if not message or not re.match(r"Unrecognized (?:or misplaced )?options:", message[0]):
         return ""
     ends = ("Arguments ", "Available subcommands", "Perhaps you meant", "For full helptext")
-    words = [re.sub(r" \(applied to .*\)$", "", line) for line in _until(message, *ends)]
-    words = " ".join([*words, ""])[found.end() :].replace(",", "").split()
+    said = [re.sub(r" \(applied to .*\)$", "", line) for line in _until(message, *ends)]
+    words = re.sub(r",(?= |$)", "", " ".join(said).partition(":")[2]).split()
     usage, option, near = _usage(arguments, words), "", []
     for line in message:  # an option, its help, and the commands that have it
         if line.startswith("--"):

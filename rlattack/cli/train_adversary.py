@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlattack.cli.games import Games
+from rlattack.cli.games import Games, outcomes
 from rlattack.cli.steps import StepBar, say
 
 if TYPE_CHECKING:
@@ -76,8 +76,6 @@ class Adversary:
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
         from rlattack.errors import InvalidInput
-        from rlattack.evaluation.series import estimate
-        from rlattack.evaluation.tables import percent
         from rlattack.evaluation.workers import cores
         from rlattack.training import contest, ship, train_adversaries
 
@@ -101,8 +99,7 @@ class Adversary:
             say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
             return _INTERRUPTED
         folder = ship(session, score)
-        win, tie, loss = (percent(estimate(score, name, "rate"), 1) for name in ("win", "tie", "loss"))
-        say(f"wins {win}, ties {tie.text}, loses {loss.text} of {score['episodes']} fresh episodes")
+        say(outcomes(score))
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
         return 0
 

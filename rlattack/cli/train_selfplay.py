@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from rlattack.cli.games import Games
+from rlattack.cli.games import Games, outcomes
 from rlattack.cli.steps import StepBar, say
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ _INTERRUPTED = 130
 def self_play(asked: "Victim", command: list[str]) -> int:
     """Trains, evaluates and ships the learner, or the two of them."""
     from rlattack.errors import InvalidInput
-    from rlattack.evaluation.series import estimate
-    from rlattack.evaluation.tables import percent
     from rlattack.evaluation.workers import cores
     from rlattack.training import match, ship, train_self_play
     from rlattack.training.selfplay import part
@@ -55,12 +53,8 @@ def self_play(asked: "Victim", command: list[str]) -> int:
         return _INTERRUPTED
     for learner, score in zip(arranged.learners, scores, strict=True):
         folder = ship(part(session, arranged, learner), score)
-        win, tie, loss = (percent(estimate(score, name, "rate"), 1) for name in ("win", "tie", "loss"))
         met = ", ".join(dict.fromkeys(one["opponent"] for one in score["against"]))
-        say(
-            f"{learner.name}: wins {win}, ties {tie.text}, loses {loss.text} of {score['episodes']} fresh episodes "
-            f"against {escape(met)}"
-        )
+        say(f"{learner.name}: {outcomes(score)} against {escape(met)}")
         say(f"[bold]{escape(str(folder))}[/bold] can now play: {escape(score['command'])}")
     return 0
 

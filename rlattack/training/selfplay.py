@@ -167,10 +167,10 @@ def train_self_play(session: Session, arranged: Match, tell: Tell) -> list[Train
     config = session.config
     assert isinstance(config, TrainSelfPlay)
     check_run(session)
-    for learner in arranged.learners:
-        own = part(session, arranged, learner)
+    parts = [part(session, arranged, learner) for learner in arranged.learners]
+    for own in parts:
         check_place(own.agent, own.run, f"{config.game}/victim")
-    check_steps(config, [part(session, arranged, learner).run for learner in arranged.learners])
+    check_steps(config, [own.run for own in parts])
     rooms = [_Room(session, config, arranged, learner) for learner in arranged.learners]
     open_run(session, arranged.card)
     if len(rooms) == 1:

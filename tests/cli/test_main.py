@@ -43,7 +43,7 @@ def _players(monkeypatch):
         (("train", "adversary", "g", "--victim", "x", "--learning_rate=fast", "--trust"), "expected FLOAT, got fast;"),
         (("train", "adversary", "g", "--victim", "x", "--wrkers", "2"), "--wrkers 2; see rlattack train adversary --h"),
         (("train", "advers"), "unknown: advers, expected one of victim, adversary, defended; see rlattack train --"),
-        (("duel", "g", "h", "--players", "a", "b"), "unknown: h; see rlattack duel --help"),
+        (("duel", "g", "h,i", "--players", "a", "b"), "unknown: h,i; see rlattack duel --help"),
         (("duel", "g", "--players", "a", "b", "--maks", "1", "--epsiodes", "3"), "did you mean --episodes and --mask?"),
         (("attack", "--episodes", "ten", "g", "--victim", "x"), "--episodes: expected INT, got ten; see rlattack at"),
         (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--epz", "1"), "did you mean --eps?"),

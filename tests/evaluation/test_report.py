@@ -230,4 +230,5 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path, make_run, pong_cell
 
 def test_the_report_needs_no_extra():
     code = "import sys\nfor name in ('av', 'ale_py', 'huggingface_hub'): sys.modules[name] = None\n"
-    subprocess.run([sys.executable, "-c", code + "import rlattack.evaluation.report"], check=True, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", code + "import rlattack.evaluation.report"], check=False, timeout=120)
+    assert ended.returncode == 0

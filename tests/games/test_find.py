@@ -176,7 +176,7 @@ def test_a_gymnasium_game_needs_neither_ale_py_nor_torch():
         "from rlattack.games import find_game, make_game\n"
         "make_game(find_game('gymnasium/CartPole-v1'), 1).close()"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_rom_of_a_game_has_a_digest():
