@@ -8,10 +8,11 @@ import numpy.typing as npt
 import torch
 
 from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks.streams import Streams
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.judge import Judge, Judgement
 from rlattack.evaluation.recorder import Recorder
-from rlattack.evaluation.seeds import SampledActions, attack_seed, game_seed
+from rlattack.evaluation.seeds import attack_seed, game_seed, seat_seed
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games import make_game
 from rlattack.games.batch import BatchedGame, BoolArray, IntArray, Step
@@ -65,7 +66,7 @@ class Rollout(Slots[Episode]):
         held = cell.model == "frame"
         self._judge = Judge(self._attacker.ball, self.slots, held=held) if self._attacker else None
         self._own_clean = crafted_on is victim
-        self._numbers = SampledActions(self.slots, cell.seed)
+        self._draws = Streams(self.slots)
         self._state: State = victim.initial_state(self.slots)
         self._score = np.zeros(self.slots)
         self._length = np.zeros(self.slots, dtype=np.int64)
@@ -85,7 +86,7 @@ class Rollout(Slots[Episode]):
         if self._attacker is not None:
             self._attacker.restart(started, [attack_seed(self._seed, int(self._episode[slot])) for slot in started])
         for slot in started:
-            self._numbers.restart(int(slot), int(self._episode[slot]))
+            self._draws.restart(int(slot), seat_seed(self._seed, int(self._episode[slot]), 0))
         if self._state is not None and (fresh := self._victim.initial_state(self.slots)) is not None:
             self._state = self._state.clone()
             self._state[started] = fresh[started]
@@ -112,8 +113,8 @@ class Rollout(Slots[Episode]):
                 known = self._attacker.target.known_clean_output if self._own_clean else None
                 clean_out = known if isinstance(known, Output) else self._victim(clean, self._state)
                 self._judge.see(clean, received, clean_out.greedy, out.greedy, active)
-            uniform = torch.from_numpy(self._numbers.draw())
-            actions = out.greedy if self.cell.actions == "greedy" else sample(out, uniform)
+            self._draws.active = active
+            actions = out.greedy if self.cell.actions == "greedy" else sample(out, self._draws.uniform(1)[:, 0])
         if (
             self.recorder is not None
             and self._attacker is not None

@@ -1,6 +1,4 @@
-import numpy as np
-
-from rlattack.evaluation.seeds import SampledActions, attack_seed, game_seed, seat_seed
+from rlattack.evaluation.seeds import attack_seed, game_seed, seat_seed
 
 
 def test_game_seeds_are_those_that_the_emulator_takes_and_differ():
@@ -17,20 +15,3 @@ def test_game_and_attack_draw_from_different_branches():
 def test_the_seats_of_an_episode_draw_from_branches_of_their_own():
     branches = [attack_seed(3, 5), *(seat_seed(3, episode, seat) for episode in (5, 6) for seat in (0, 1))]
     assert len({int(branch.generate_state(1)[0]) for branch in branches}) == 5
-
-
-def test_sampled_actions_depend_on_the_episode_and_not_on_its_slot():
-    here, there = SampledActions(2, 7), SampledActions(3, 7)
-    here.restart(0, 4)
-    for _ in range(700):  # past a block
-        there.draw()
-    there.restart(2, 4)
-    assert [here.draw()[0] for _ in range(600)] == [there.draw()[2] for _ in range(600)]
-
-
-def test_sampled_actions_are_uniform():
-    numbers = SampledActions(1, 0)
-    numbers.restart(0, 0)
-    drawn = np.asarray([numbers.draw()[0] for _ in range(4000)])
-    assert 0 <= drawn.min() < drawn.max() < 1
-    assert abs(drawn.mean() - 0.5) < 0.02
