@@ -1,134 +1,212 @@
-"""From the episodes of a cell to its entry in `results.json`: rates, returns, drops, sizes, effort."""
+"""The result of a cell: typed, per seat, built once when its cell ends, and JSON in and out (`results.json`)."""
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from rlattack.attacks import ATTACKS
-from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.rollout import Episode
-from rlattack.evaluation.statistics import Interval, bca, iqm, paired_rates, wilson
-from rlattack.games.batch import FloatArray
-from rlattack.games.card import Win
+from rlattack.attacks import Access, Knowledge, Model
 
-__all__ = ["SCHEMA", "cell_result", "outcome"]
+__all__ = ["SCHEMA", "AttackResult", "Drop", "MaskResult", "Mean", "Rate", "Result", "SeatResult", "WinRule"]
 
-SCHEMA = "rlattack/results/1"
-
-
-def outcome(win: Win | None, score: float) -> str | None:
-    """`win`, `tie` or `loss` by the game's own rule; None where the game has none (DESIGN rule 6)."""
-    if win is None:
-        return None
-    if win.rule == "threshold":
-        assert win.score is not None
-        return "win" if score >= win.score else "loss"
-    return "win" if score > 0 else "loss" if score < 0 else "tie"
+SCHEMA = "rlattack/results/2"
+Interval = tuple[float, float]
+UNSTABLE = "unstable"
+"""Ending of a simulation that broke down."""
 
 
-def cell_result(
-    cell: Cell, episodes: Sequence[Episode], clean: Sequence[Episode], radius: float | None, seconds: float
-) -> dict[str, Any]:
-    """Builds one cell of `results.json`.
+@dataclass(frozen=True)
+class Rate:
+    """A share of episodes with its 95 % Wilson interval."""
 
-    Args:
-        cell: What was played.
-        episodes: All its episodes, in order.
-        clean: The same episodes without an attack, in order.
-        radius: Of the budget, in units of its space.
-        seconds: Spent by all workers together.
+    rate: float
+    ci: Interval
+
+    @property
+    def value(self) -> float:
+        """The rate."""
+        return self.rate
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over episodes with its 95 % BCa interval."""
+
+    mean: float
+    ci: Interval
+    degenerate: bool = False
+    """All values are equal: the interval is the point and tells no spread."""
+    iqm: float | None = None
+    """Interquartile mean."""
+
+    @property
+    def value(self) -> float:
+        """The mean."""
+        return self.mean
+
+
+@dataclass(frozen=True)
+class Drop:
+    """How far a seat fell: clean minus attacked, paired over the same episodes, with 95 % intervals."""
+
+    returns: Annotated[Mean, Field(alias="return")]
+    win: Rate | None = None
+    """Difference of shares of wins, in [-1, 1] (Newcombe's paired interval); None without a win rule."""
+
+
+@dataclass(frozen=True)
+class SeatResult:
+    """What one seat did in a cell."""
+
+    name: str
+    player: str
+    """Who held the seat, as the user named it."""
+    role: Literal["victim", "opponent"]
+    returns: Annotated[Mean, Field(alias="return")]
+    win: Rate | None = None
+    tie: Rate | None = None
+    loss: Rate | None = None
+    drop: Drop | None = None
+    """Beside the clean cell; None in that one, and for a seat that is not attacked."""
+    attacked: float | None = None
+    """Share of its steps in which it received something else than the game showed; None for a seat without attack."""
+    action_change: float | None = None
+    """Mean over steps of how much its greedy action moved, in [0, 1]."""
+    sizes: dict[str, float] = field(default_factory=dict)
+    """Largest size of a step by name, as the judge measured."""
+    queries: float = 0.0
+    """Outputs that the attack asked for, a step."""
+    gradients: float = 0.0
+    """Backward passes of the attack, a step."""
+    observed: dict[str, Mean] = field(default_factory=dict)
+    """Means over episodes of what other observers collected."""
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """What was done to a seat, as far as a reader of the result needs it."""
+
+    name: str
+    seat: str
+    access: Access
+    knowledge: Knowledge
+    """As the attack declares it; `none` of the victim itself where it was crafted on a surrogate."""
+    control: bool
+    """Whether it stands beside an attack of the same size, without its wits."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    reach: str | None = None
+    """`linf`, `l2`, `l1`, `l0`, `rotation`: what eps counts; None for an attack without a size."""
+    eps: float | None = None
+    radius: float | None = None
+    """What the budget allows, in its norm."""
+    space: str | None = None
+    model: Model = "stack"
+    grid: bool = False
+    schedule: str = "every"
+    surrogate: str | None = None
+    """The agent that the attack was crafted on, in place of the victim."""
+    fit: str | None = None
+    """Digest of what was fitted on tuning episodes."""
+
+
+@dataclass(frozen=True)
+class WinRule:
+    """When an episode counts as won."""
+
+    rule: Literal["game", "score", "threshold"]
+    """`game`: by its rules. `score`: a return above 0. `threshold`: a return at or above it."""
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class MaskResult:
+    """The seat from which the other player was hidden, and how."""
+
+    seat: str
+    mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A cell with what came of it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    cell: str
+    """Its key."""
+    status: str = "ok"
+    """`ok`, or `failed: ...`; a failed cell's numbers are not shown."""
+    game: str
+    victim: int = 0
+    """Number of the seat under study."""
+    seats: tuple[SeatResult, ...]
+    attacks: tuple[AttackResult, ...] = ()
+    mask: MaskResult | None = None
+    win_rule: WinRule | None = None
+    actions: str
+    """How the victim chose: `sampled` or `greedy`."""
+    sticky: float = 0.0
+    defence: str | None = None
+    """Fronts of the victim, in order."""
+    seed: int
+    episodes: int
+    length: Mean
+    """Steps of an episode."""
+    endings: dict[str, int] = field(default_factory=dict)
+    """How many episodes ended how, in the game's own words."""
+    distinct: int
+    """Episodes that went differently."""
+    stalled: int = 0
+    truncated: int = 0
+    unstable: int = 0
+    steps: int
+    steps_per_second: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was measured and kept its reach."""
+        return self.status == "ok"
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was attacked in it."""
+        return not self.attacks
+
+    @property
+    def control(self) -> bool:
+        """Whether it is a control, beside which attacks are read."""
+        return bool(self.attacks) and all(attack.control for attack in self.attacks)
+
+    @property
+    def attack(self) -> AttackResult | None:
+        """The first attack; None in a clean cell."""
+        return self.attacks[0] if self.attacks else None
+
+    @property
+    def attacked(self) -> SeatResult:
+        """The seat that is attacked; the victim's in a clean cell."""
+        if self.attack is None:
+            return self.seats[self.victim]
+        return next(seat for seat in self.seats if seat.name == self.attack.seat)
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[list[Result]]:
+    return TypeAdapter(list[Result])
+
+
+def to_json(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Results as they stand in `results.json`."""
+    found: list[dict[str, Any]] = _adapter().dump_python(list(results), mode="json", by_alias=True)
+    return found
+
+
+def from_json(cells: Sequence[Mapping[str, Any]]) -> list[Result]:
+    """Reads the cells of a `results.json` of schema 2.
+
+    Raises:
+        ValueError: A missing field, one too many, or a value of another type.
     """
-    steps = sum(episode.length for episode in episodes)
-    total = max(steps, 1)
-    broken = sum(episode.judgement.broken for episode in episodes)
-    scores, before = _scores(episodes), _scores(clean)
-    return {
-        **_identity(cell, radius),
-        "status": "ok" if broken == 0 else f"failed: the attack left its budget in {broken} of {steps} steps",
-        "return": {"mean": float(scores.mean()), **_interval(bca(scores)), "iqm": iqm(scores)},
-        **_rates(cell.game.win, scores),
-        "drop": _drop(cell.game.win, before, scores),
-        "distinct": len({episode.trajectory for episode in episodes}),
-        "stalled": sum(episode.stalled for episode in episodes),
-        "truncated": sum(episode.truncated for episode in episodes),
-        "action_change": sum(episode.judgement.changed for episode in episodes) / total,
-        "attacked": sum(episode.judgement.attacked for episode in episodes) / total,
-        "size": dict(zip(("linf", "l2", "l1", "l0"), _largest(episodes), strict=True)),
-        "queries": sum(episode.queries for episode in episodes) / total,
-        "gradients": sum(episode.gradients for episode in episodes) / total,
-        "steps": steps,
-        "steps_per_second": round(steps / seconds, 1) if seconds > 0 else None,
-    }
-
-
-def _identity(cell: Cell, radius: float | None) -> dict[str, Any]:
-    budget = cell.budget
-    knowledge = "none" if budget is None or cell.surrogate else ATTACKS.get(cell.attack.name).knowledge
-    return {
-        "cell": cell.key,
-        "status": "ok",
-        "game": cell.game.id,
-        "victim": cell.victim.name,
-        "defence": None,
-        "attack": cell.attack.name,
-        "parameters": dict(cell.attack.parameters),
-        "model": cell.model,
-        "grid": bool(budget and budget.grid),
-        "knowledge": knowledge,
-        "surrogate": cell.surrogate and cell.surrogate.name,
-        "norm": budget and budget.norm,
-        "eps": budget and budget.eps,
-        "radius": radius,
-        "space": budget and budget.space,
-        "actions": cell.actions,
-        "sticky": cell.game.protocol.sticky,
-        "seed": cell.seed,
-        "episodes": cell.episodes,
-    }
-
-
-def _scores(episodes: Sequence[Episode]) -> FloatArray:
-    return np.asarray([episode.score for episode in episodes])
-
-
-def _largest(episodes: Sequence[Episode]) -> list[float]:
-    sizes = np.max([episode.judgement.size for episode in episodes], axis=0)
-    return [float(f"{size:.6g}") for size in sizes[:3]] + [int(sizes[3])]
-
-
-def _interval(interval: Interval) -> dict[str, Any]:
-    return {"ci": [interval.low, interval.high], "degenerate": interval.degenerate}
-
-
-def _rates(win: Win | None, scores: FloatArray) -> dict[str, Any]:
-    if win is None:
-        return {"win": None, "tie": None, "loss": None}
-    outcomes = [outcome(win, float(score)) for score in scores]
-    rates: dict[str, Any] = {}
-    for kind in ("win", "tie", "loss"):
-        count = outcomes.count(kind)
-        interval = wilson(count, len(outcomes))
-        rates[kind] = {"rate": count / len(outcomes), "ci": [interval.low, interval.high]}
-    rule: dict[str, Any] = {"rule": win.rule}
-    if win.rule == "threshold":
-        rule["threshold"] = win.score
-    rates["win"] |= rule
-    return rates
-
-
-def _drop(win: Win | None, before: FloatArray, after: FloatArray) -> dict[str, Any]:
-    difference = bca(before - after)
-    drop: dict[str, Any] = {
-        "return": float((before - after).mean()),
-        "return_ci": [difference.low, difference.high],
-        "return_degenerate": difference.degenerate,
-    }
-    if win is None:
-        return drop | {"win": None, "win_ci": None}
-    won = [
-        np.asarray([outcome(win, float(score)) == "win" for score in scores], dtype=np.float64)
-        for scores in (before, after)
-    ]
-    interval = paired_rates(*won)
-    return drop | {"win": float(won[0].mean() - won[1].mean()), "win_ci": [interval.low, interval.high]}
+    return _adapter().validate_python(list(cells))

@@ -1,0 +1,55 @@
+"""What an attack may change and how that is measured: the base of balls, patches and natural changes."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from rlattack.arrays import BoolArray, FloatArray
+from rlattack.draws import Draws
+
+__all__ = ["TOLERANCE", "Reach", "Sizes"]
+
+TOLERANCE = 1e-6
+"""By how much a size may exceed its budget: float rounding (DESIGN rule 4)."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a reach measured of a batch.
+
+    Attributes:
+        values: Sizes of each row in the order of the reach's `names`, shape (n, len(names)), in the budget's units.
+        legal: Whether a row is in the reach and in the observation space, shape (n,).
+        changed: Whether a row is another than the clean one, shape (n,).
+    """
+
+    values: FloatArray
+    legal: BoolArray
+    changed: BoolArray
+
+
+class Reach(ABC):
+    """What an attack may do to one thing (an observation, an action), and how that is measured.
+
+    Attributes:
+        kind: `linf`, `l2`, `l1`, `l0`, `rotation`, ...: what `eps` counts.
+        names: What `measure` measures.
+        radius: The largest size of `kind`, in the budget's units.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    radius: float
+
+    @abstractmethod
+    def settle(self, wanted: Tensor, clean: Tensor) -> Tensor:
+        """The point of the reach near `wanted`: the only way out of an attack. A new tensor, always legal."""
+
+    @abstractmethod
+    def measure(self, received: Tensor, clean: Tensor) -> Sizes:
+        """Sizes of what was received, by whoever holds an own copy of the clean thing; shape (n, *thing) both."""
+
+    @abstractmethod
+    def random(self, clean: Tensor, draws: Draws) -> Tensor:
+        """The control: as far as the reach goes, in a random direction."""

@@ -1,0 +1,64 @@
+"""One finished episode: what each seat earned and what observers found, as it is kept and counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Episode", "Judgement", "Outcome", "SeatEpisode"]
+
+Outcome = Literal["win", "tie", "loss"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What the judge found of one seat in one episode."""
+
+    steps: int
+    """Steps in which the seat acted; the counts below are of these."""
+    attacked: int
+    """Steps in which the victim received something else than the game showed, or did another thing than it chose."""
+    changed: float
+    """Sum over steps of how much its greedy action moved from the one on the clean view, each in [0, 1]."""
+    sizes: Mapping[str, float]
+    """Largest size of a step by name (`linf`, `l2`, `l1`, `l0`, `rotation`), in units of the budget's space."""
+    broken: int
+    """Steps that left the reach or the space."""
+    queries: int
+    """Outputs of the victim that the attack asked for, each for one observation."""
+    gradients: int
+    """Backward passes with their forward, each for one observation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatEpisode:
+    """One episode of one seat."""
+
+    score: float
+    """Undiscounted sum of the game's own rewards of this seat."""
+    outcome: Outcome | None
+    """Of this seat, by the rules or by the card's win rule; None where there is neither."""
+    judged: Judgement | None = None
+    """Of a seat that was attacked."""
+    measured: Mapping[str, float] = field(default_factory=dict)
+    """What other observers collected, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """One finished episode."""
+
+    cell: str
+    """Key of its cell."""
+    episode: int
+    seed: int
+    """The game was reset with it."""
+    length: int
+    ending: str
+    """How it ended, in the game's own word."""
+    truncated: bool
+    """Cut by the time limit, or because the simulation broke down."""
+    stalled: bool
+    """Ended by the card's stall rule."""
+    trajectory: str
+    """Digest of actions and rewards: equal for episodes that went alike."""
+    seats: tuple[SeatEpisode, ...]

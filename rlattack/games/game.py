@@ -1,0 +1,119 @@
+"""The one shape in which every game is played: n seats in a fixed number of slots, each slot reset by its own seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+from gymnasium import Space
+
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.errors import InvalidInput
+
+__all__ = ["MASKS", "NOBODY", "UNDECIDED", "WAIT", "Game", "Mask", "Seat", "Step", "View", "check_seeds"]
+
+Mask = Literal["initial", "zero", "noise"]
+"""How the other player is hidden from a seat (Gleave et al. 2019): as at the scene's start, all zero, or noised."""
+MASKS: tuple[Mask, ...] = get_args(Mask)
+
+NOBODY = -1
+"""In place of the winner's seat: a tie, or a game that goes on."""
+UNDECIDED = -2
+"""In place of the winner's seat: the game has no winner of its own, and its card's rule reads the return."""
+WAIT = -1
+"""In place of an action, in games of turns: the slot stays as it is, and earns nothing."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A place at a game: what its player sees and can do.
+
+    Attributes:
+        name: As the game's card calls it; `player` in games of one seat.
+        observation: One observation.
+        action: One action.
+    """
+
+    name: str
+    observation: Space[Any]
+    action: Space[Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """What one seat sees before it acts.
+
+    Attributes:
+        obs: Observations, shape (slots, *observation), the space's dtype. A new array each time: keep it as you like.
+        turn: Whether the seat is to act, shape (slots,); where it is not, its action is not looked at.
+        legal: Legal actions, shape (slots, actions), where the game tells.
+    """
+
+    obs: Array
+    turn: BoolArray
+    legal: BoolArray | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of every slot brought.
+
+    Attributes:
+        views: What each seat sees next.
+        rewards: The game's own, unclipped rewards, shape (seats, slots).
+        terminated: Slots whose episode ended by the rules, shape (slots,).
+        truncated: Slots that were cut: by the time limit, or because the simulation broke down.
+        winner: The seat that won, NOBODY, or UNDECIDED, shape (slots,).
+        ending: Number of the way the episode ended, an index into the game's `endings`, shape (slots,).
+        sparse: The part of the rewards that came for the end of the game, shape (seats, slots), where the game tells.
+    """
+
+    views: tuple[View, ...]
+    rewards: FloatArray
+    terminated: BoolArray
+    truncated: BoolArray
+    winner: IntArray
+    ending: IntArray
+    sparse: FloatArray | None = None
+
+
+class Game(Protocol):
+    """A game in `slots` copies. An episode depends on its seed and the actions alone.
+
+    A slot whose episode has ended, or that was never reset, is idle: it takes any action, and what it returns has the
+    right shape and means nothing.
+    """
+
+    slots: int
+    seats: tuple[Seat, ...]
+    endings: tuple[str, ...]
+    """Names of the ways an episode can end; "" first, for one that goes on."""
+
+    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        """Starts new episodes in the slots of `mask` with `seeds` (one a set slot); returns all views.
+
+        The other slots stay as they are.
+
+        Raises:
+            InvalidInput: A seed outside 0..2^31-1, or another number of seeds than of set slots.
+        """
+
+    def step(self, actions: Sequence[Array]) -> Step:
+        """Plays one action a seat and slot, each of shape (slots, *action); in games of turns, slots can WAIT."""
+
+    def close(self) -> None:
+        """Frees what the game holds."""
+
+
+def check_seeds(mask: BoolArray, seeds: IntArray) -> IntArray:
+    """Returns the seeds as int64 after checking what ale-py takes silently as "unseeded".
+
+    Raises:
+        InvalidInput: A seed outside 0..2^31-1, or another number of seeds than of set slots.
+    """
+    seeds = np.asarray(seeds, dtype=np.int64)
+    if seeds.shape != (int(mask.sum()),):
+        raise InvalidInput(f"expected one seed for each of {int(mask.sum())} slots, got shape {seeds.shape}")
+    if seeds.size and not (seeds.min() >= 0 and seeds.max() < 2**31):
+        raise InvalidInput(f"expected seeds in 0..2^31-1, got {seeds.min()}..{seeds.max()}")
+    return seeds

@@ -1,0 +1,126 @@
+"""What holds a seat: a policy gives, for a batch of observations, distributions of actions, and gradients of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from gymnasium import Space
+from torch import Tensor
+
+from rlattack.draws import Draws
+from rlattack.policies.distributions import Actions
+
+__all__ = ["ActionMode", "Loss", "Normaliser", "Output", "Policy", "State", "choose", "gradient", "renewed"]
+
+ActionMode = Literal["sampled", "greedy"]
+State = Tensor | None
+"""Recurrent state, first axis the batch; None for a policy without memory."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a policy says about a batch of n observations.
+
+    Attributes:
+        actions: Distributions of actions.
+        values: Estimated returns, shape (n,), where the policy has a critic that is asked with the actor.
+        q: Q values, shape (n, actions), of a policy of discrete actions that acts by them.
+        hidden: Activations of the last hidden layer, shape (n, width), where the policy tells.
+        state: Recurrent state after this step.
+    """
+
+    actions: Actions
+    values: Tensor | None = None
+    q: Tensor | None = None
+    hidden: Tensor | None = None
+    state: State = None
+
+    def among(self, legal: Tensor | None) -> "Output":
+        """The same with no more than the legal actions of each row, bool, (n, actions); itself where none is given."""
+        if legal is None:
+            return self
+        return Output(self.actions.among(legal), self.values, self.q, self.hidden, self.state)
+
+    def detach(self) -> "Output":
+        """The same without its graph."""
+        others = (None if one is None else one.detach() for one in (self.values, self.q, self.hidden, self.state))
+        return Output(self.actions.detach(), *others)
+
+
+Loss = Callable[[Output], Tensor]
+"""Maps an output to a scalar: the sum over the batch, so that rows do not mix."""
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Statistics of what a policy saw in training, part of its play: seen = clip((obs - mean) / deviation).
+
+    Attributes:
+        mean: Of each entry, the shape of one observation, float32.
+        deviation: Standard deviation of each entry, above 0: the unit of budgets in `sigma`.
+        clip: Largest normalised size.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    clip: float
+
+
+class Policy(Protocol):
+    """A frozen player of one seat, in n slots at once.
+
+    Observations come as float32 tensors in the game's own range (0..255 for pixels), shape (n, *observation).
+    """
+
+    observation: tuple[int, ...]
+    """Shape of one observation."""
+    action: Space[Any]
+    """One action: Discrete, or a Box of one axis."""
+    acts: ActionMode | None
+    """How it acts whatever the game's card says: `greedy` for one that acts by Q values, `sampled` for chance."""
+    normaliser: Normaliser | None
+
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        """Outputs for a batch; differentiable with respect to `obs` where gradients are enabled.
+
+        Args:
+            obs: Shape (n, *observation).
+            state: Recurrent state before; None starts anew.
+            draws: Random numbers, a row each, for a policy that is random in itself.
+        """
+
+    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+        """Gradient of `loss(output)` with respect to `obs`, same shape, and the (detached) output it came from."""
+
+    def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
+        """Estimated returns, shape (n,), or Q of the given actions; None without a critic."""
+
+    def initial_state(self, n: int) -> State:
+        """Recurrent state at the start of n episodes."""
+
+
+def gradient(
+    policy: Callable[[Tensor, State], Output], obs: Tensor, loss: Loss, state: State
+) -> tuple[Tensor, Output]:
+    """Back-propagates through a differentiable policy to its observation."""
+    point = obs.detach().requires_grad_(True)
+    with torch.enable_grad():
+        out = policy(point, state)
+        (grad,) = torch.autograd.grad(loss(out), point)
+    return grad, out.detach()
+
+
+def choose(actions: Actions, mode: ActionMode, draws: Draws) -> Tensor:
+    """The action of each row, greedy or drawn."""
+    return actions.greedy if mode == "greedy" else actions.sample(draws)
+
+
+def renewed(rows: Tensor, new: State, old: State) -> State:
+    """A recurrent state, shape (n, width), with `rows` (bool, shape (n,)) from the new one and the rest from the old.
+
+    Either may be None, of a policy without memory; then the new one is given back.
+    """
+    if new is None or old is None or rows.all():
+        return new
+    return torch.where(rows.view(-1, *[1] * (new.ndim - 1)), new, old)
