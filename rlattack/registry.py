@@ -1,10 +1,11 @@
-"""A lazy registry: names that are listed at once and imported when first used."""
+"""A lazy registry: names that are listed at once and imported when first used; other packages add to it."""
 
 import importlib
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Generic, TypeVar, cast
 
-from rlattack.errors import UnknownName, nearest
+from rlattack.errors import InvalidInput, UnknownName, nearest
 
 __all__ = ["Registry"]
 
@@ -17,27 +18,59 @@ class Registry(Generic[T]):
     Args:
         kind: What the names stand for, used in messages ("attack").
         entries: Name to `"module:attribute"`.
+        group: Entry points by which installed packages add names (`rlattack.attacks`); none by default.
     """
 
-    def __init__(self, kind: str, entries: dict[str, str]) -> None:
-        self._kind = kind
+    def __init__(self, kind: str, entries: dict[str, str], group: str | None = None) -> None:
+        self._kind, self._group = kind, group
         self._entries = dict(entries)
+        self._added: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self._known)
+
+    @property
+    def added(self) -> dict[str, str]:
+        """Names that `add` gave this process, which another process must be given too: a spawned worker has none."""
+        return dict(self._added)
 
     def add(self, name: str, target: str) -> None:
-        """Adds a name, for code outside the project. A name is given once."""
-        if self._entries.setdefault(name, target) != target:
-            raise ValueError(f"{self._kind} {name!r} is registered already as {self._entries[name]}")
+        """Adds a name, for code outside the project. A name is given once.
+
+        Raises:
+            ValueError: The name is given to something else.
+        """
+        if self._known.setdefault(name, target) != target:
+            raise ValueError(f"{self._kind} {name!r} is registered already as {self._known[name]}")
+        if name not in self._entries:
+            self._added[name] = target
 
     def get(self, name: str) -> T:
         """Imports and returns the object called `name`.
 
         Raises:
             UnknownName: No such name; the message names the closest one.
+            InvalidInput: Two installed packages give one name to different things.
         """
-        if name not in self._entries:
-            raise UnknownName(f"no {self._kind} {name!r}{nearest(name, self)} (known: {', '.join(self._entries)})")
-        module, _, attribute = self._entries[name].partition(":")
+        if name not in self._known:
+            raise UnknownName(f"no {self._kind} {name!r}{nearest(name, self)} (known: {', '.join(self)})")
+        module, _, attribute = self._known[name].partition(":")
         return cast(T, getattr(importlib.import_module(module), attribute))
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        """Every name, with those of installed packages, which are looked for once."""
+        known = dict(self._entries)
+        for name, target in _entry_points(self._group) if self._group else ():
+            if known.setdefault(name, target) != target:
+                raise InvalidInput(
+                    f"two {self._kind}s are called {name!r}: {known[name]} and {target} of an installed package; "
+                    "rename or uninstall one"
+                )
+        return known
+
+
+def _entry_points(group: str) -> Iterator[tuple[str, str]]:
+    from importlib.metadata import entry_points  # reads the folders of all installed packages
+
+    return ((point.name, point.value) for point in entry_points(group=group))
