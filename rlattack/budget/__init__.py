@@ -1,6 +1,8 @@
-"""Perturbation budgets: norms, units, projections and the byte grid. The only place that knows them."""
+"""Sizes and reaches of what attacks may change: norms, units, projections, the byte grid, and their words."""
 
-from rlattack.budget.ball import Ball, Draws
-from rlattack.budget.budget import NORMS, SPACES, Budget, Norm, Unit, is_stack
+from rlattack.budget.ball import Ball
+from rlattack.budget.budget import Budget, is_stack
+from rlattack.budget.reach import TOLERANCE, Reach, Sizes
+from rlattack.budget.words import NORMS, SPACES, Norm, Unit
 
-__all__ = ["NORMS", "SPACES", "Ball", "Budget", "Draws", "Norm", "Unit", "is_stack"]
+__all__ = ["NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Norm", "Reach", "Sizes", "Unit", "is_stack"]

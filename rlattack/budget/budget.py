@@ -6,7 +6,6 @@ root mean square (l2), the mean (l1); for l0 it is the number of pixels.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -16,15 +15,12 @@ from torch import Tensor
 
 from rlattack.budget.ball import Ball
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
+from rlattack.budget.words import NORMS, SPACES, Norm, Unit
 from rlattack.errors import BudgetError, nearest
 
-__all__ = ["NORMS", "SPACES", "Budget", "Norm", "Unit", "is_stack"]
+__all__ = ["Budget", "is_stack"]
 
-Norm = Literal["linf", "l2", "l1", "l0"]
-Unit = Literal["unit", "raw", "sigma"]
-NORMS: tuple[Norm, ...] = get_args(Norm)
-SPACES: tuple[Unit, ...] = get_args(Unit)
-_BALLS: dict[Norm, type[Ball]] = {"linf": LinfBall, "l2": L2Ball, "l1": L1Ball, "l0": L0Ball}
+_BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
 _FINEST = float(np.spacing(np.float32(255))) / 255
 """Distance between two floats at the value of a white pixel, in unit space."""
 _UNBOUNDED = 1e30
@@ -61,10 +57,10 @@ class Budget:
             raise BudgetError(f"--eps: with --norm l0 it is a whole number of pixels, got {self.eps:g}")
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
-        """Fits the budget to an observation space.
+        """Fits the budget to a space.
 
         Args:
-            space: One observation: a Box of stacked frames, of one image, or of state vectors.
+            space: One observation (a Box of stacked frames, of one image, or of state vectors) or one action.
             newest: Only the newest of stacked frames may change (always so for l0).
             deviation: Standard deviation of each entry, for `sigma`.
 
@@ -80,7 +76,7 @@ class Budget:
         self._check_size(space, entries, scale)
         kind = _BALLS[self.norm]
         low, high = (torch.from_numpy(bound.astype(np.float32))[None] for bound in (space.low, space.high))
-        return kind(self.norm, kind.radius_of(self.eps, entries), scale, low, high, entries, self.grid)
+        return kind(kind.radius_of(self.eps, entries), scale, low, high, entries, self.grid)
 
     def _scale(self, space: Box, deviation: Tensor | None) -> Tensor:
         if self.space == "raw":

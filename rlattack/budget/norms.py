@@ -9,24 +9,27 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.budget.ball import SLACK, Ball, Draws
+from rlattack.budget.ball import SLACK, Ball
+from rlattack.draws import Draws
 
 __all__ = ["L0Ball", "L1Ball", "L2Ball", "LinfBall"]
 
-FloatArray = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float32]
 _TINY = torch.finfo(torch.float32).tiny
 
 
 class LinfBall(Ball):
     """The largest entry."""
 
+    kind = "linf"
+
     @staticmethod
     def radius_of(eps: float, entries: int) -> float:
-        """See `Ball`."""
+        """The radius is eps: the largest entry needs no factor."""
         return eps
 
     def around(self, clean: Tensor) -> Callable[[Tensor], Tensor]:
-        """See `Ball`; the ball is a box, whose ends are found once."""
+        """Projects many points into the box that this ball is, whose ends are found once."""
         centre = self._free(clean)
         reach = self._in_game(torch.full((1, 1), self._length(self.radius)))
         low, high = (self._joined(clean, end.clamp_(*self._bounds)) for end in (centre - reach, centre + reach))
@@ -38,11 +41,11 @@ class LinfBall(Ball):
     def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
         return slope.sign(), length
 
-    def _inside(self, rng: Draws, radius: float) -> Tensor:
-        return rng.uniform(self.entries).mul_(2 * radius).sub_(radius)
+    def _inside(self, draws: Draws, radius: float) -> Tensor:
+        return draws.uniform(self.entries).mul_(2 * radius).sub_(radius)
 
-    def _aimless(self, rng: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
-        return rng.signs(self.entries), length
+    def _aimless(self, draws: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
+        return draws.signs(self.entries), length
 
     def _size(self, delta: Tensor) -> Tensor:
         return delta.abs().amax(dim=1)
@@ -59,9 +62,11 @@ class LinfBall(Ball):
 class L2Ball(Ball):
     """The root mean square."""
 
+    kind = "l2"
+
     @staticmethod
     def radius_of(eps: float, entries: int) -> float:
-        """See `Ball`."""
+        """The root mean square, times the root of the number of entries, is the l2 norm."""
         return eps * math.sqrt(entries)
 
     def _shrink(self, delta: Tensor, radius: float) -> Tensor:
@@ -70,9 +75,9 @@ class L2Ball(Ball):
     def _step(self, slope: Tensor, start: Tensor, length: float) -> tuple[Tensor, float]:
         return slope / self._size(slope).clamp_min(_TINY).float()[:, None], length
 
-    def _inside(self, rng: Draws, radius: float) -> Tensor:
-        length = rng.uniform(1) ** (1 / self.entries) * radius
-        direction = rng.normal(self.entries)
+    def _inside(self, draws: Draws, radius: float) -> Tensor:
+        length = draws.uniform(1) ** (1 / self.entries) * radius
+        direction = draws.normal(self.entries)
         return direction.mul_(length / self._size(direction).clamp_min(_TINY).float()[:, None])
 
     def _size(self, delta: Tensor) -> Tensor:
@@ -84,9 +89,11 @@ class L2Ball(Ball):
 class L1Ball(Ball):
     """The mean of absolute values."""
 
+    kind = "l1"
+
     @staticmethod
     def radius_of(eps: float, entries: int) -> float:
-        """See `Ball`."""
+        """The mean, times the number of entries, is the l1 norm."""
         return eps * entries
 
     def _shrink(self, delta: Tensor, radius: float) -> Tensor:
@@ -114,9 +121,9 @@ class L1Ball(Ball):
             rows, count = rows[short], 8 * count
         return step, 1.0
 
-    def _inside(self, rng: Draws, radius: float) -> Tensor:
-        length = rng.uniform(1) ** (1 / self.entries) * radius
-        direction = rng.laplace(self.entries)
+    def _inside(self, draws: Draws, radius: float) -> Tensor:
+        length = draws.uniform(1) ** (1 / self.entries) * radius
+        direction = draws.laplace(self.entries)
         return direction.mul_(length / self._size(direction).clamp_min(_TINY)[:, None])
 
     def _size(self, delta: Tensor) -> Tensor:
@@ -136,9 +143,11 @@ class L1Ball(Ball):
 class L0Ball(Ball):
     """The number of entries."""
 
+    kind = "l0"
+
     @staticmethod
     def radius_of(eps: float, entries: int) -> float:
-        """See `Ball`."""
+        """The radius is eps: a number of pixels."""
         return eps
 
     def _shrink(self, delta: Tensor, radius: float) -> Tensor:
@@ -152,10 +161,10 @@ class L0Ball(Ball):
         way = torch.where(slope.gather(1, entry) > 0, up.gather(1, entry), down.gather(1, entry))
         return torch.zeros_like(slope).scatter_(1, entry, way * (gain > 0)), 1.0
 
-    def _aimless(self, rng: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
+    def _aimless(self, draws: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
         """Sets random entries to random ends of their range; to the other end those that are there already."""
         down, up = (end - start for end in self._ends)
-        size, entry = (drawn := rng.normal(self.entries)).abs().topk(int(length), dim=1)
+        size, entry = (drawn := draws.normal(self.entries)).abs().topk(int(length), dim=1)
         down, up = down.gather(1, entry), up.gather(1, entry)
         upwards = ((drawn.gather(1, entry) > 0) & (up > 0)) | (down == 0)
         return torch.zeros_like(drawn).scatter_(1, entry, torch.where(upwards, up, down) * (size > 0)), 1.0
@@ -170,7 +179,7 @@ class L0Ball(Ball):
         return size
 
 
-def _threshold(sizes: FloatArray, radius: float) -> float:
+def _threshold(sizes: Values, radius: float) -> float:
     """What every entry loses in projecting onto the l1 ball (Michelot 1986); `sizes` add up to more than `radius`."""
     while True:
         over = (float(sizes.sum(dtype=np.float64)) - radius) / len(sizes)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -38,8 +39,8 @@ class Reach(ABC):
         radius: The largest size of `kind`, in the budget's units.
     """
 
-    kind: str
-    names: tuple[str, ...]
+    kind: ClassVar[str]
+    names: ClassVar[tuple[str, ...]]
     radius: float
 
     @abstractmethod

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlattack.attacks.streams import Streams
+from rlattack.draws import Streams
 from rlattack.budget import Budget
 from rlattack.errors import BudgetError
 

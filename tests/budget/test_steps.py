@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks.streams import Streams
+from rlattack.draws import Streams
 from rlattack.budget import Budget
 
 PIXELS = Box(0, 255, (4, 5, 5), np.uint8)
@@ -68,7 +68,7 @@ def test_no_step_of_that_length_climbs_more(norm, eps):
     for slot in range(200):
         rng.restart(slot, np.random.SeedSequence(slot))
     best = (grad * (ball.settle(ball.ascend(clean, grad, ball.radius), clean) - clean)).flatten(1).sum(1)
-    tried = (grad * (ball.settle(ball.random_step(clean, rng), clean) - clean)).flatten(1).sum(1)
+    tried = (grad * (ball.settle(ball.random(clean, rng), clean) - clean)).flatten(1).sum(1)
     assert (tried <= best + 1e-3).all()
     assert (best > 0).all()
 
@@ -81,9 +81,9 @@ def test_random_pixels_are_anywhere_and_always_change():
     rng = Streams(400)
     for slot in range(400):
         rng.restart(slot, np.random.SeedSequence(slot))
-    changed = ball.settle(ball.random_step(clean, rng), clean) != clean
+    changed = ball.settle(ball.random(clean, rng), clean) != clean
     assert (changed.flatten(1).sum(dim=1) == 5).all()
     assert not changed[:, :-1].any()
     assert changed[:, -1].float().mean(dim=0).numpy() == pytest.approx(np.full((5, 5), 0.2), abs=0.08)
-    halfway = ball.settle(ball.random_step(clean, rng), clean)[:, -1, :, 2]
+    halfway = ball.settle(ball.random(clean, rng), clean)[:, -1, :, 2]
     assert 0.4 < float((halfway[halfway != 100] == 255).float().mean()) < 0.6

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.attacks.streams import Streams
+from rlattack.draws import Streams
 
 KINDS = ["uniform", "normal", "laplace", "signs"]
 

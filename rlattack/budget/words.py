@@ -1,0 +1,118 @@
+"""Norms and spaces as words: headings, axes and sizes, for every table, curve and sentence."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["NORMS", "SPACES", "Norm", "Unit", "axis", "grey_levels", "heading", "place", "size_words", "tick", "units"]
+
+Norm = Literal["linf", "l2", "l1", "l0"]
+Unit = Literal["unit", "raw", "sigma"]
+NORMS: tuple[Norm, ...] = get_args(Norm)
+SPACES: tuple[Unit, ...] = get_args(Unit)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How the sizes of one kind of reach are spoken of.
+
+    Attributes:
+        heading: Above a table.
+        axis: Below a curve.
+        measure: After a size, where it is not simply the largest entry.
+        counts: What a size counts, in the singular, where it has no unit of a space.
+    """
+
+    heading: str
+    axis: str
+    measure: str = ""
+    counts: str = ""
+
+
+@dataclass(frozen=True)
+class _Space:
+    """What a unit is called above a table, below a curve, after a size, and counted in."""
+
+    heading: str
+    axis: str
+    size: str
+    unit: str
+
+
+_KINDS = {
+    "linf": _Kind("L∞: eps is the largest entry", "L∞ eps: largest entry"),
+    "l2": _Kind(
+        "L2: eps is the root mean square of the entries", "L2 eps: root mean square", measure=", root mean square"
+    ),
+    "l1": _Kind("L1: eps is the mean of the entries", "L1 eps: mean", measure=", mean"),
+    "l0": _Kind("L0: eps is the number of pixels", "L0: pixels", counts="pixel"),
+}
+"""A reach of another kind adds a line."""
+_SPACES = {
+    "unit": _Space("1 is black to white", " (grey levels)", "", "the range of a pixel"),
+    "raw": _Space("in the game's own units", ", the game's own units", "", "the game"),
+    "sigma": _Space(
+        "in standard deviations of each entry", ", standard deviations", " standard deviations", "a standard deviation"
+    ),
+}
+_LEVELS = {
+    0.125: "an eighth of a grey level",
+    0.25: "a quarter of a grey level",
+    0.5: "half a grey level",
+    1.0: "one grey level",
+    2.0: "two grey levels",
+}
+
+
+def heading(reach: str, space: str) -> str:
+    """Says above a table what eps is: `L1: eps is the mean of the entries; 1 is black to white`."""
+    kind = _kind(reach)
+    return kind.heading if kind.counts else f"{kind.heading}; {_space(space).heading}"
+
+
+def axis(reach: str, space: str) -> str:
+    """Says below a curve what eps is: `L∞ eps: largest entry (grey levels)`."""
+    kind = _kind(reach)
+    return kind.axis if kind.counts else kind.axis + _space(space).axis
+
+
+def tick(eps: float, reach: str, space: str) -> str:
+    """Marks a size on an axis, with its grey levels in a second line where it has them."""
+    levels = grey_levels(eps, reach, space)
+    return f"{eps:g}" if levels is None else f"{eps:g}\n({levels:.2g})"
+
+
+def units(reach: str, space: str) -> str:
+    """Says what sizes are counted in: `pixels`, `linf in units of a standard deviation`."""
+    kind = _kind(reach)
+    return f"{kind.counts}s" if kind.counts else f"{reach} in units of {_space(space).unit}"
+
+
+def size_words(eps: float, reach: str, space: str) -> str:
+    """Says a size: `eps 0.001 (a quarter of a grey level)`, `2 pixels`."""
+    kind = _kind(reach)
+    if kind.counts:
+        return f"{eps:g} {kind.counts}{'' if eps == 1 else 's'}"
+    levels = grey_levels(eps, reach, space)
+    if levels is None:
+        return f"eps {eps:g}{_space(space).size}{kind.measure}"
+    words = next((words for near, words in _LEVELS.items() if abs(levels / near - 1) < 0.03), None)
+    return f"eps {eps:g} ({words or f'{levels:.3g} grey levels'}{kind.measure})"
+
+
+def grey_levels(eps: float, reach: str, space: str) -> float | None:
+    """A size in steps of a byte, 255 from black to white; None where it has none."""
+    return None if space != "unit" or _kind(reach).counts else eps * 255
+
+
+def place(reach: str) -> int:
+    """Where a reach stands among others: norms in the order of `NORMS`, what is unknown last."""
+    kinds = list(_KINDS)
+    return kinds.index(reach) if reach in kinds else len(kinds)
+
+
+def _kind(reach: str) -> _Kind:
+    return _KINDS.get(reach) or _Kind(reach, reach)
+
+
+def _space(space: str) -> _Space:
+    return _SPACES.get(space) or _Space(space, "", "", "1")
