@@ -6,10 +6,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from rlattack.errors import Unwritable
 
-__all__ = ["write_whole", "writing_events"]
+__all__ = ["write_whole", "writing_events", "writing_whole"]
 
 
 def write_whole(path: Path, raw: bytes) -> None:
@@ -18,12 +19,23 @@ def write_whole(path: Path, raw: bytes) -> None:
     Raises:
         Unwritable: The disk is full, or the place cannot be written; an older file stays as it was.
     """
+    with writing_whole(path) as file:
+        file.buffer.write(raw)  # type: ignore[attr-defined]  # a file of text stands on one of bytes
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[IO[str]]:
+    """Gives a text file (UTF-8) to write piece by piece, and puts it in its place when all was written.
+
+    Raises:
+        Unwritable: The disk is full, or the place cannot be written; an older file stays as it was.
+    """
     beside = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(beside, 0o644)

@@ -1,23 +1,29 @@
-"""A cell: one game, victim, attack, budget and protocol with a seed; the unit that is played, kept and compared."""
+"""A cell: a game, who sits where, what is attacked and a protocol with a seed; what is played, kept and compared."""
 
 import dataclasses
+import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rlattack.attacks import AttackSpec, Model
 from rlattack.budget import Budget
 from rlattack.errors import RefusedFile
-from rlattack.games.card import ActionMode, GameCard
-from rlattack.policies import LoadedAgent
+from rlattack.games.card import Variant
+from rlattack.policies.load import Agent
+from rlattack.policies.policy import ActionMode
 
-__all__ = ["AgentRef", "Cell", "digest"]
+__all__ = ["AgentRef", "AttackRef", "Cell", "digest"]
+
+CONTROL = "noise"
+"""The attack beside which others are read."""
 
 
-def digest(identity: dict[str, Any]) -> str:
-    """Eight hexadecimal digits that name what has that identity."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+def digest(identity: object) -> str:
+    """Sixteen hexadecimal digits that name what has that identity (anything that JSON can say)."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,16 @@ class AgentRef:
 
     spec: str
     identity: str
-    """As `LoadedAgent.identity`."""
+    """Digest of all that its play depends on."""
     name: str
     trust: bool = False
     foreign: bool = False
     """Whether it is code of the user's."""
 
     @classmethod
-    def of(cls, spec: str, agent: LoadedAgent, trust: bool) -> "AgentRef":
+    def of(cls, spec: str, agent: Agent, trust: bool) -> "AgentRef":
         """Names an agent that was loaded."""
-        return cls(spec, agent.identity, agent.name, trust, agent.algorithm == "module")
+        return cls(spec, agent.identity, agent.name, trust, agent.foreign)
 
     def check(self, identity: str) -> None:
         """Compares with what was found when it was loaded again.
@@ -48,35 +54,100 @@ class AgentRef:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """What is played, and nothing about how fast: equal cells have equal results on one machine."""
+class AttackRef:
+    """What works on one seat, and how much of it is allowed."""
 
-    game: GameCard
-    victim: AgentRef
-    attack: AttackSpec = field(default_factory=lambda: AttackSpec("none"))
-    budget: Budget | None = None
+    spec: AttackSpec
+    seat: int
+    budget: Budget | None
     model: Model = "stack"
     surrogate: AgentRef | None = None
-    actions: ActionMode
-    seed: int
-    episodes: int
-    envs: int
+    code: str = ""
+    """Digest of the source of an attack that is not the project's own."""
 
     @property
-    def key(self) -> str:
-        """Eight hexadecimal digits that name the cell."""
-        return digest(self.identity)
+    def control(self) -> bool:
+        """Whether it is one that others of the same size are read beside."""
+        return self.spec.name == CONTROL
 
     @property
     def label(self) -> str:
-        """What is tried in it, in a word or two."""
-        return "clean" if self.budget is None else f"{self.attack.name} {self.budget.eps:g}"
+        """The attack and its size, in a word or two."""
+        return self.spec.name if self.budget is None else f"{self.spec.name} {self.budget.eps:g}"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that a result depends on; agents by their digests."""
-        values = dataclasses.asdict(self)
-        values["attack"] = {"name": self.attack.name, "parameters": dict(self.attack.parameters)}
-        for role in ("victim", "surrogate"):
-            values[role] = values[role] and values[role]["identity"]
-        return values
+        """Everything that its effect depends on; a surrogate by its digest."""
+        return dataclasses.asdict(self) | {
+            "spec": {"name": self.spec.name, "parameters": dict(self.spec.parameters)},
+            "surrogate": self.surrogate and self.surrogate.identity,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What is played, and nothing about how fast: equal cells have equal episodes on one machine."""
+
+    game: Variant
+    seats: tuple[str, ...]
+    """Names of the game's seats."""
+    players: tuple[AgentRef, ...]
+    """Who holds each seat."""
+    victim: int = 0
+    """The seat under study; decides no play."""
+    attacks: tuple[AttackRef, ...] = ()
+    actions: tuple[ActionMode, ...]
+    """How the player of each seat chooses."""
+    seed: int
+    episodes: int
+    """How many are asked for; more of them are the same ones and more."""
+    envs: int
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Versions and digests of the code that plays: packages, an environment of the user's."""
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that name all that decides an episode of this cell."""
+        return digest(
+            {
+                "game": _identity(self.game),
+                "players": [player.identity for player in self.players],
+                "attacks": [attack.identity for attack in self.attacks],
+                "actions": self.actions,
+                "seed": self.seed,
+                "envs": self.envs,
+                "code": dict(self.code),
+            }
+        )
+
+    @property
+    def clean(self) -> "Cell":
+        """The same without an attack, beside which it is read."""
+        return dataclasses.replace(self, attacks=())
+
+    @property
+    def control(self) -> bool:
+        """Whether it stands beside attacks of the same size without their wits."""
+        return bool(self.attacks) and all(attack.control for attack in self.attacks)
+
+    @property
+    def label(self) -> str:
+        """Who plays where there are several seats, what is hidden, and what is attacked, in a few words."""
+        words = [" - ".join(player.name.removeprefix(f"{self.game.card.id}/") for player in self.players)]
+        words = words if len(self.players) > 1 else []
+        words += [f"mask {self.mask_name}"] if self.game.hidden else []
+        words += [" + ".join(attack.label for attack in self.attacks)] if self.attacks else []
+        return ", ".join(words) or "clean"
+
+    @property
+    def mask_name(self) -> str:
+        """What is hidden, as the command line takes it: `runner:initial`, or `none`."""
+        return " ".join(f"{self.seats[seat]}:{mode}" for seat, mode in self.game.hidden) or "none"
+
+
+def _identity(game: Variant) -> dict[str, Any]:
+    """What decides play in a game: no titles, no references, and no rule of who has won by a return."""
+    card = dataclasses.asdict(game.card)
+    for name in ("title", "win", "reference", "protocol"):
+        del card[name]
+    return card | {"sticky": game.card.protocol.sticky, "hidden": game.hidden}

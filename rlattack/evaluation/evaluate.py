@@ -1,161 +1,214 @@
-"""Evaluates a victim: the clean game, the noise control and the attacks at every budget, on the same episodes."""
+"""Evaluates a study: the clean game, the control and the attacks at every size, on the same episodes."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
-from rlattack.evaluation.judge import Judgement
-from rlattack.evaluation.plan import Plan
-from rlattack.evaluation.results import cell_result, outcome
-from rlattack.evaluation.rollout import Episode
-from rlattack.evaluation.run import Run, run_name
-from rlattack.evaluation.workers import Effort, Job, play_cells
-from rlattack.games.card import GameCard
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.executor import Beat, Effort, Executor, Local, cores
+from rlattack.evaluation.plan import Plan, plan
+from rlattack.evaluation.play import play_episodes
+from rlattack.evaluation.recorder import Recorder
+from rlattack.evaluation.results import Result
+from rlattack.evaluation.run import Run
+from rlattack.evaluation.slots import Take
+from rlattack.evaluation.store import Kept, Store
+from rlattack.evaluation.study import Study
+from rlattack.evaluation.summary import outcome, summarise
 
-__all__ = ["Done", "complete", "evaluate", "open_run"]
+__all__ = ["Results", "evaluate"]
 
-
-class Played(Protocol):
-    """An episode, of whatever kind."""
-
-    @property
-    def cell(self) -> str:
-        """The key of its cell."""
-
-    @property
-    def episode(self) -> int:
-        """Its number."""
-
-
-class OfGame(Protocol):
-    """A cell, of whatever kind."""
-
-    @property
-    def game(self) -> GameCard:
-        """What is played in it."""
+HEAD = (
+    "cell", "episode", "seed", "seat", "player", "return", "outcome", "length", "ending", "truncated", "stalled",
+)  # fmt: skip
+"""Columns of `episodes.csv`."""
+Row = tuple[object, ...]
 
 
-class Planned(Protocol):
-    """A plan, of whatever kind."""
+@dataclass(frozen=True)
+class Results:
+    """What came of a study."""
+
+    cells: list[Result]
+    """In the order of the plan."""
+    folder: Path
+    plan: Plan
 
     @property
-    def cells(self) -> Sequence[OfGame]:
-        """All of one game."""
-
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """What a resumed run must share."""
-
-    @property
-    def circumstances(self) -> dict[str, Any]:
-        """Versions and hashes."""
-
-
-C = TypeVar("C", bound=Job)
-E = TypeVar("E", bound=Played)
-Tell = Callable[[Episode], None]
-Done = dict[str, tuple[Sequence[E], float]]
-"""Episodes, in order, and seconds of a cell, by its key."""
+    def ok(self) -> bool:
+        """Whether every cell was measured and kept its reach."""
+        return all(cell.ok for cell in self.cells)
 
 
 def evaluate(
-    planned: Plan, folder: Path | None, workers: int, tell: Tell, command: str = "", kept: Tell | None = None
-) -> Path:
-    """Plays what is not finished yet and writes results after every cell.
+    study: Study | Plan,
+    *,
+    run: Path | None = None,
+    workers: int | None = None,
+    watch: Callable[[Episode, bool], None] = lambda episode, kept: None,
+    beat: Callable[[str, int], None] = lambda cell, steps: None,
+    command: str = "",
+    executor: Executor | None = None,
+) -> Results:
+    """Plays what is not there yet, and writes results as cells end.
 
     Args:
-        planned: From `plan`.
-        folder: The run folder; None for `runs/<name of the configuration>`.
-        workers: Processes.
-        tell: Called with every finished `Episode`.
+        study: What to evaluate, or the plan of it.
+        run: The run folder; by default runs/<game>-<digest of the study>.
+        workers: Processes; one a core by default. Changes no result.
+        watch: Called with every finished episode, and whether an earlier call had played it.
+        beat: Called now and then with a cell's key and the steps played, where no episode of it ends for long.
         command: Kept in `config.json`.
-        kept: Called instead with those that an earlier call finished.
-
-    Returns:
-        The run folder.
+        executor: Where cells are played; processes of this machine by default.
 
     Raises:
+        RlattackError: What does not fit, in one line.
         RunConflict: The folder holds another configuration.
         Unwritable: The folder cannot be written.
     """
-    run = open_run(planned, folder, command)
-    complete(
-        run, planned.cells, lambda waiting: play_cells(waiting, planned.shape, workers, run.clips), _episode, tell,
-        lambda done: _publish(run, planned, done), kept,
-    )  # fmt: skip
-    return run.folder
+    if workers is not None and workers < 1:
+        raise InvalidInput(f"--workers: expected at least 1, got {workers}")
+    planned = plan(study) if isinstance(study, Study) else study
+    folder = run or Path("runs") / planned.name
+    with Run(folder, planned.configuration, {"command": command, **planned.circumstances}) as place:
+        book = _Book(planned, place, Store(place.store))
+        waiting = book.open(watch)
+        play = functools.partial(_play, clips=place.clips)
+        _gather(book, waiting, (executor or Local(workers or cores())).run(waiting, play), watch, beat)
+        book.close()
+    return Results(book.results, folder, planned)
 
 
-def open_run(planned: Planned, folder: Path | None, command: str) -> Run:
-    """Opens the run folder of a plan, by default runs/<name of the configuration>; see `evaluate`."""
-    folder = folder or Path("runs") / run_name(planned.cells[0].game.id, planned.configuration)
-    return Run(folder, planned.configuration, {"command": command, **planned.circumstances})
+@dataclass(frozen=True)
+class _Task:
+    """The episodes of a cell that are not there yet."""
+
+    cell: Cell
+    first: int
+
+    @property
+    def key(self) -> str:
+        return self.cell.key
+
+    @property
+    def episodes(self) -> int:
+        return self.cell.episodes
+
+    @property
+    def envs(self) -> int:
+        return self.cell.envs
 
 
-def complete(
-    run: Run,
-    cells: Sequence[C],
-    play: Callable[[list[C]], Iterator[E | Effort]],
-    read: Callable[[dict[str, Any]], E],
-    tell: Callable[[E], None],
-    publish: Callable[[Done[E]], None],
-    kept: Callable[[E], None] | None = None,
-) -> None:
-    """Plays the cells of a run that are not finished yet, keeps each as it ends, and publishes those so far.
+class _Book:
+    """Keeps cells as they end, and their results; holds no episodes."""
 
-    Args:
-        run: Where finished cells are kept.
-        cells: What is to be there at the end.
-        play: Plays cells.
-        read: Makes an episode of what was kept of it.
-        tell: Called with every finished episode.
-        publish: Called with the episodes and seconds of what is finished, after every cell.
-        kept: Called instead with the episodes that an earlier call finished.
-    """
-    done: Done[E] = {}
-    for cell in cells:
-        if (before := run.finished(cell, read)) is not None:
-            done[cell.key] = before
-            for episode in before[0]:
-                (kept or tell)(episode)
-    waiting = [cell for cell in cells if cell.key not in done]
-    by_key = {cell.key: cell for cell in waiting}
-    gathered: dict[str, list[E]] = {key: [] for key in by_key}
-    seconds, accounted = dict.fromkeys(gathered, 0.0), dict.fromkeys(gathered, 0)
-    for item in play(waiting):
-        if not isinstance(item, Effort):
-            gathered[item.cell].append(item)
-            if len(gathered[item.cell]) < by_key[item.cell].episodes:
-                tell(item)
-            continue
-        seconds[item.cell] += item.seconds
-        accounted[item.cell] += item.episodes
-        cell = by_key[item.cell]
-        if accounted[cell.key] == cell.episodes and cell.key not in done:
-            done[cell.key] = (sorted(gathered[cell.key], key=lambda e: e.episode), seconds[cell.key])
-            run.keep(cell, *done[cell.key])
-            tell(gathered[cell.key][-1])  # only now: who hears that a cell is done may stop at once and lose nothing
-            publish(done)
-    publish(done)
+    def __init__(self, planned: Plan, run: Run, store: Store) -> None:
+        self._plan, self._run, self._store = planned, run, store
+        self._built: dict[str, Result] = {}
+        self._waiting: dict[str, list[Cell]] = {}
+        self._read = functools.lru_cache(maxsize=4)(self._kept)
+
+    @property
+    def results(self) -> list[Result]:
+        """Of the cells so far, in the order of the plan."""
+        return [self._built[cell.key] for cell in self._plan.cells if cell.key in self._built]
+
+    def open(self, watch: Callable[[Episode, bool], None]) -> list[_Task]:
+        """Takes over what is there, and returns what is still to be played."""
+        tasks = []
+        for cell in self._plan.cells:
+            kept = self._store.read(cell)
+            for episode in [] if kept is None else kept.episodes[: cell.episodes]:
+                watch(episode, True)
+            if kept is not None and len(kept.episodes) >= cell.episodes:
+                self._build(cell)
+            else:
+                tasks.append(_Task(cell, 0 if kept is None else len(kept.episodes)))
+        self._run.publish(self.results, self._rows(), HEAD)
+        return tasks
+
+    def keep(self, cell: Cell, episodes: Sequence[Episode], seconds: float) -> None:
+        """Keeps the episodes of a cell that ended beside those that were there, and publishes it."""
+        before = self._store.read(cell) or Kept([], 0.0)
+        self._store.keep(cell, Kept([*before.episodes, *episodes], before.seconds + seconds))
+        self._build(cell)
+        self._run.add(self.results, _rows(cell, [*before.episodes, *episodes]))
+
+    def close(self) -> None:
+        """Publishes everything in the order of the plan."""
+        self._run.publish(self.results, self._rows(), HEAD)
+
+    def _build(self, cell: Cell) -> None:
+        """Builds the result of a cell that is there, once its clean one is, and of those that waited for it."""
+        clean = self._plan_cell(cell.clean)
+        if clean.key != cell.key and clean.key not in self._built:
+            self._waiting.setdefault(clean.key, []).append(cell)
+            return
+        kept = self._read(cell)
+        before = kept if clean.key == cell.key else self._read(clean)
+        self._built[cell.key] = summarise(
+            cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds
+        )
+        for other in self._waiting.pop(cell.key, []):
+            self._build(other)
+
+    def _plan_cell(self, cell: Cell) -> Cell:
+        return next(one for one in self._plan.cells if one.key == cell.key)
+
+    def _kept(self, cell: Cell) -> Kept:
+        """The episodes of a cell that was kept, as many as the study asks for."""
+        kept = self._store.read(cell)
+        assert kept is not None, "it was kept"
+        share = cell.episodes / len(kept.episodes)
+        return Kept(kept.episodes[: cell.episodes], kept.seconds * share)
+
+    def _rows(self) -> Iterator[Row]:
+        for cell in self._plan.cells:
+            if cell.key in self._built:
+                yield from _rows(cell, self._kept(cell).episodes)
 
 
-def _episode(kept: dict[str, Any]) -> Episode:
-    judgement = kept["judgement"]
-    return Episode(**kept | {"judgement": Judgement(**judgement | {"size": tuple(judgement["size"])})})
+def _gather(
+    book: _Book, tasks: Sequence[_Task], items: Iterator[Episode | Beat | Effort],
+    watch: Callable[[Episode, bool], None], beat: Callable[[str, int], None],
+) -> None:  # fmt: skip
+    """Keeps each cell when all its episodes have come and all its workers are done with it."""
+    by_key = {task.key: task for task in tasks}
+    gathered: dict[str, list[Episode]] = {}
+    seconds, accounted = dict.fromkeys(by_key, 0.0), dict.fromkeys(by_key, 0)
+    for item in items:
+        if isinstance(item, Beat):
+            beat(item.task, item.steps)
+        elif isinstance(item, Effort):
+            task = by_key[item.task]
+            seconds[task.key] += item.seconds
+            accounted[task.key] += item.episodes
+            if task.key in gathered and accounted[task.key] == task.episodes - task.first:
+                episodes = gathered.pop(task.key)
+                book.keep(task.cell, sorted(episodes, key=lambda one: one.episode), seconds[task.key])
+                watch(episodes[-1], False)  # only now: who hears that a cell is done may stop at once and lose nothing
+        else:
+            task = by_key[item.cell]
+            gathered.setdefault(task.key, []).append(item)
+            if len(gathered[task.key]) < task.episodes - task.first:
+                watch(item, False)
 
 
-def _publish(run: Run, planned: Plan, done: Done[Episode]) -> None:
-    clean = done.get(planned.cells[0].key)
-    if clean is None:
-        return
-    ready = [cell for cell in planned.cells if cell.key in done]
-    radius = {key: ball.radius for key, ball in planned.balls.items()}
-    results = [
-        cell_result(cell, done[cell.key][0], clean[0], radius.get(cell.key), done[cell.key][1]) for cell in ready
-    ]
-    rows = (
-        (e.cell, e.episode, e.seed, e.score, outcome(cell.game.win, e.score) or "", e.length, int(e.truncated),
-         int(e.stalled))
-        for cell in ready for e in done[cell.key][0]
-    )  # fmt: skip
-    run.publish(results, ("cell", "episode", "seed", "return", "outcome", "length", "truncated", "stalled"), rows)
+def _play(task: _Task, take: Take, *, clips: Path) -> Iterator[Episode | Beat]:
+    """Plays episodes of a cell, and records the beginning of episode 0 where it is attacked."""
+    recorder = Recorder() if task.cell.attacks else None
+    yield from play_episodes(task.cell, take, [] if recorder is None else [recorder])
+    if recorder is not None:
+        recorder.save(clips / f"{task.key}.npz")
+
+
+def _rows(cell: Cell, episodes: Sequence[Episode]) -> Iterator[Row]:
+    for one in episodes[: cell.episodes]:
+        for number, seat in enumerate(one.seats):
+            yield (
+                cell.key, one.episode, one.seed, cell.seats[number], cell.players[number].name, seat.score,
+                outcome(cell, seat) or "", one.length, one.ending, int(one.truncated), int(one.stalled),
+            )  # fmt: skip

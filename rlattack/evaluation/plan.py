@@ -1,162 +1,207 @@
-"""What an evaluation will play: everything is loaded, checked and cut into cells before the first step."""
+"""What a study will play: everything is loaded, checked and cut into cells before the first step."""
 
 import dataclasses
-import importlib.metadata
+import itertools
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from gymnasium import Space
-from gymnasium.spaces import Discrete
 
-from rlattack.attacks import Attacker, AttackSpec, Model, make_attack, parse_attack
-from rlattack.budget import Ball, Budget, Norm, Unit
-from rlattack.errors import InvalidInput, one_line
-from rlattack.evaluation.cell import AgentRef, Cell
-from rlattack.evaluation.workers import Shape
+from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.budget import Budget
+from rlattack.errors import InvalidInput, UnknownName, nearest, one_line
+from rlattack.evaluation.cell import CONTROL, AgentRef, AttackRef, Cell, digest
+from rlattack.evaluation.code import attack_code, game_code
+from rlattack.evaluation.play import make_attacker
+from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, rom_sha256, with_variant
-from rlattack.games.card import ActionMode, GameCard
-from rlattack.policies import LoadedAgent, Policy, agent_options, load_policy
+from rlattack.games.card import GameCard, Variant
+from rlattack.games.game import MASKS, Mask, Seat
+from rlattack.policies.load import Agent, agent_options, load_agent
+from rlattack.policies.policy import ActionMode, Policy
+from rlattack.source import versions
 
-__all__ = ["Evaluation", "Plan", "check_gradient", "plan", "versions"]
+__all__ = ["Plan", "check_gradient", "plan", "seat_number"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What to evaluate; everything that results depend on."""
-
-    game: str
-    victim: str
-    attacks: tuple[str, ...] = ()
-    eps: tuple[float, ...] = ()
-    norm: Norm = "linf"
-    space: Unit = "unit"
-    model: Model = "stack"
-    grid: bool = False
-    surrogate: str | None = None
-    actions: Literal["card", "sampled", "greedy"] = "card"
-    sticky: float | None = None
-    episodes: int = 20
-    seed: int = 0
-    envs: int = 8
-    trust: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: A count below 1, a negative seed, or attacks without a size.
-        """
-        for name in ("episodes", "envs"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
-        if self.attacks and not self.eps and any(attack != "none" for attack in self.attacks):
-            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+_DEFAULT_MASK: Mask = "initial"
+Hidden = tuple[tuple[int, Mask], ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of an evaluation with what was learned while checking them."""
+    """The cells of a study with what was learned while checking them."""
 
     cells: tuple[Cell, ...]
-    balls: dict[str, Ball]
-    """Cell key to fitted budget."""
-    shape: Shape
-    victim: LoadedAgent
+    radii: Mapping[str, tuple[float | None, ...]]
+    """Cell key to what the budget of each of its attacks allows, in its norm."""
+    name: str
+    """Of the run folder under `runs/` where none is named."""
     configuration: dict[str, Any]
-    """What a resumed run must share."""
+    """What a run that goes on must share."""
     circumstances: dict[str, Any]
-    """Versions and hashes."""
+    """Versions, hashes and names, kept beside the results."""
+    note: str = ""
+    """What was asked for and is not played, since it would be the same as what is."""
+
+    @property
+    def action_names(self) -> list[str] | None:
+        """The game's names of discrete actions, where it has some."""
+        names: list[str] | None = self.circumstances["action_names"]
+        return names
 
 
-def plan(config: Evaluation) -> Plan:
+def plan(study: Study) -> Plan:
     """Loads and checks everything, plays nothing.
 
     Raises:
         RlattackError: Whatever does not fit, in one line.
     """
-    specs = [parse_attack(text) for text in config.attacks]
-    table = _Table.lay(config)
-    victim = crafted_on = table.seat(config.victim)
-    surrogate = None
-    if config.surrogate is not None:
-        crafted_on = table.seat(config.surrogate)
-        surrogate = AgentRef.of(config.surrogate, crafted_on, config.trust)
-    actions: ActionMode = table.card.protocol.actions if config.actions == "card" else config.actions
-    if config.actions == "card" and victim.policy.value_based:
-        actions = "greedy"  # a Q learner's own way
-    clean = Cell(
-        game=table.card, victim=AgentRef.of(config.victim, victim, config.trust), actions=actions,
-        seed=config.seed, episodes=config.episodes, envs=config.envs,
-    )  # fmt: skip
-    cells = (clean, *_attacked(clean, specs, config, surrogate))
-    compared = {name: value for name, value in dataclasses.asdict(config).items() if name != "trust"}
+    table = _Table.lay(study)
+    masks = list(dict.fromkeys(_parse_mask(text, table.names) for text in study.mask or (NO_MASK,)))
+    for hidden in masks:
+        make_game(Variant(table.card, hidden), 1).close()
+    pairs = [table.clean(hidden, players) for hidden in masks for players in itertools.product(*table.refs)]
+    played = {cell.key: cell for cell in map(table.sighted, pairs)}
+    cells = tuple(cell for pair in played.values() for cell in (pair, *table.attacked(pair)))
+    found = {"python": platform.python_version(), **versions(), **table.code}
+    victims = {spec: agent.identity for spec, agent in table.agents[table.victim].items()}
+    shared = {name: getattr(study, name) for name in ("actions", "sticky", "seed", "envs")}
     configuration = {
-        "evaluation": compared,
+        "study": shared | {"victim": table.names[table.victim]},
         "game": dataclasses.asdict(table.card),
-        "victim": victim.identity,
-        "surrogate": surrogate and surrogate.identity,
-        "versions": versions(),
+        "victims": victims,
+        "versions": {name: version for name, version in found.items() if name != "python"},
     }
+    seated = dict(zip(table.names, table.agents, strict=True))
     circumstances = {
-        "seed": config.seed,
-        "victim": victim.name,
-        "victim_sha256": victim.sha256,
+        "seed": study.seed,
+        "players_sha256": {seat: {n: agent.sha256 or None for n, agent in of.items()} for seat, of in seated.items()},
+        "temperatures": _temperatures([*table.agents[table.victim].values(), *table.crafted_on()]),
+        "surrogate_sha256": table.surrogate and table.surrogate.sha256,
         "rom_sha256": rom_sha256(table.card),
         "action_names": table.action_names,
-        "surrogate": surrogate and surrogate.name,
-        "surrogate_sha256": crafted_on.sha256 if surrogate else None,
-        "temperature": _temperature(victim),
-        "surrogate_temperature": _temperature(crafted_on) if surrogate else None,
         "cells": [cell.key for cell in cells],
-        "versions": {"python": platform.python_version(), **versions()},
+        "versions": found,
     }
-    return Plan(cells, table.fit(cells, crafted_on), table.shape, victim, configuration, circumstances)
+    name = f"{table.card.id.replace('/', '-')}-{digest([_named(study), configuration])[:8]}"
+    return Plan(cells, table.fit(cells), name, configuration, circumstances, _note(pairs, played))
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The game as this evaluation plays it, opened once to see what it shows and takes."""
+    """The game as a study plays it, opened once to see its seats, with everybody who may sit there."""
 
+    study: Study
     card: GameCard
-    space: Space[Any]
-    shape: Shape
+    seats: tuple[Seat, ...]
+    agents: tuple[dict[str, Agent], ...]
+    """Who may take each seat, by what was typed."""
+    surrogate: Agent | None
+    victim: int
+    attacked_seat: int
     action_names: list[str] | None
-    trust: bool
+    code: dict[str, str]
 
     @classmethod
-    def lay(cls, config: Evaluation) -> "_Table":
-        """Applies what the victim's own card and the command say about the game."""
-        card = with_variant(find_game(config.game), sticky=config.sticky, options=agent_options(config.victim))
+    def lay(cls, study: Study) -> "_Table":
+        """Applies what the victim's own card and the command say about the game, and loads the players."""
+        options = agent_options(study.candidates[0][0]) if len(study.players) == 1 else {}
+        card = with_variant(find_game(study.game), sticky=study.sticky, options=options)
         game = make_game(card, 1)
         try:
-            assert isinstance(game.action_space, Discrete)
-            shape = Shape(game.observation_space.shape or (), int(game.action_space.n))
-            return cls(card, game.observation_space, shape, getattr(game, "action_names", None), config.trust)
+            seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
-
-    def seat(self, agent: str) -> LoadedAgent:
-        """Loads an agent and checks that it can play here."""
-        shape = self.shape
-        return load_policy(
-            agent, game=self.card.id, observation=shape.observation, actions=shape.actions, trust=self.trust
+        names = tuple(seat.name for seat in seats)
+        _check_players(study, card, names)
+        victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
+        attacked = seat_number("--attacked", study.attacked, names) if study.attacked else victim
+        agents = tuple(
+            {name: load_agent(name, seat, game=card.id, trust=study.trust) for name in of}
+            for seat, of in zip(seats, study.candidates, strict=True)
         )
+        surrogate = None
+        if study.surrogate is not None:
+            surrogate = load_agent(study.surrogate, seats[attacked], game=card.id, trust=study.trust)
+        everybody = [agent for of in agents for agent in of.values()]
+        code = game_code(card) | (versions("stable-baselines3") if any(agent.foreign for agent in everybody) else {})
+        return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
 
-    def fit(self, cells: Sequence[Cell], crafted_on: LoadedAgent) -> dict[str, Ball]:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the seats."""
+        return tuple(seat.name for seat in self.seats)
+
+    @property
+    def refs(self) -> list[list[AgentRef]]:
+        """Who may take each seat, as cells name them."""
+        return [[AgentRef.of(spec, agent, self.study.trust) for spec, agent in of.items()] for of in self.agents]
+
+    def crafted_on(self) -> list[Agent]:
+        """The surrogate, where there is one."""
+        return [] if self.surrogate is None else [self.surrogate]
+
+    def clean(self, hidden: Hidden, players: tuple[AgentRef, ...]) -> Cell:
+        """The cell in which these players meet and nothing is attacked."""
+        modes = tuple(self._mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
+        return Cell(
+            game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
+            seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, code=versions() | self.code,
+        )  # fmt: skip
+
+    def sighted(self, cell: Cell) -> Cell:
+        """The cell with nothing hidden from a player that looks at nothing: the same episodes."""
+        blind = [seat for seat, _ in cell.game.hidden if not self.agents[seat][cell.players[seat].spec].looks]
+        return dataclasses.replace(cell, game=Variant(self.card)) if blind else cell
+
+    def attacked(self, base: Cell) -> list[Cell]:
+        """The control and the attacks at every size, each once."""
+        wanted = [specs for specs in self.study.attacks if any(spec.name != CONTROL for spec in specs)]
+        if wanted and not self.study.eps:
+            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+        cells: dict[str, Cell] = {}
+        for specs in [(AttackSpec(CONTROL),), *wanted]:
+            for eps in self.study.eps:
+                cell = dataclasses.replace(base, attacks=tuple(self._armed(spec, eps) for spec in specs))
+                cells[cell.key] = cell
+        return list(cells.values())
+
+    def fit(self, cells: Sequence[Cell]) -> dict[str, tuple[float | None, ...]]:
         """Fits every budget to the game, so that what cannot work is said before anything is played."""
-        balls = {}
-        for cell in cells:
-            if cell.budget is not None:
-                attack = make_attack(cell.attack.name, cell.budget, **cell.attack.parameters)
-                balls[cell.key] = Attacker(attack, crafted_on.policy, self.space, 1, model=cell.model).ball
-                if attack.knowledge == "white":
-                    check_gradient(crafted_on.policy, crafted_on.name, attack.name)
-        return balls
+        return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in cells}
+
+    def _armed(self, spec: AttackSpec, eps: float) -> AttackRef:
+        study = self.study
+        budget = Budget(norm=study.norm, eps=eps, space=study.space, grid=study.grid)
+        surrogate = None
+        if self.surrogate is not None and study.surrogate is not None and spec.name != CONTROL:
+            surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
+        return AttackRef(
+            spec=spec, seat=self.attacked_seat, budget=budget, model=study.model, surrogate=surrogate,
+            code=attack_code(spec.name),
+        )  # fmt: skip
+
+    def _radius(self, cell: Cell, ref: AttackRef) -> float | None:
+        agent = self.agents[ref.seat][cell.players[ref.seat].spec]
+        if not agent.looks:
+            raise InvalidInput(
+                f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
+                + ("; --attacked names the other seat" if len(self.seats) > 1 else "")
+            )
+        surrogate = None if ref.surrogate is None or self.surrogate is None else self.surrogate
+        made = make_attacker(ref, agent.policy, surrogate and surrogate.policy, self.seats[ref.seat], 1)
+        crafted_on = surrogate or agent
+        if made.attack.knowledge == "white":
+            check_gradient(crafted_on.policy, crafted_on.name, made.attack.name)
+        return made.reach.radius
+
+    def _mode(self, agent: Agent) -> ActionMode:
+        if agent.policy.acts == "sampled":  # chance
+            return "sampled"
+        asked = self.study.actions
+        return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
 
 
 def check_gradient(policy: Policy, agent: str, attack: str) -> None:
@@ -170,42 +215,82 @@ def check_gradient(policy: Policy, agent: str, attack: str) -> None:
     Raises:
         InvalidInput: It gives none.
     """
+    shown = torch.zeros(1, *policy.observation)
     try:
-        policy.gradient(torch.zeros(1, *policy.observation), lambda out: out.scores.sum(), policy.initial_state(1))
+        policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
     except Exception as error:  # the user's code: anything
+        others = [name for name in ATTACKS if ATTACKS.get(name).knowledge != "white"]
         raise InvalidInput(
-            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, noise and pixel-de do not"
+            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
         ) from error
 
 
-def _attacked(base: Cell, specs: list[AttackSpec], config: Evaluation, surrogate: AgentRef | None) -> list[Cell]:
-    """The noise control and the attacks at every size, each once."""
-    attacks = [spec for spec in specs if spec.name not in ("none", "noise")]
-    if not config.eps:
-        return []
-    cells: dict[str, Cell] = {}
-    for spec in [AttackSpec("noise"), *attacks]:
-        for eps in config.eps:
-            budget = Budget(norm=config.norm, eps=eps, space=config.space, grid=config.grid)
-            cell = dataclasses.replace(
-                base, attack=spec, budget=budget, model=config.model,
-                surrogate=None if spec.name == "noise" else surrogate,
-            )  # fmt: skip
-            cells[cell.key] = cell
-    return list(cells.values())
+def seat_number(option: str, text: str, seats: Sequence[str], *more: str) -> int:
+    """Reads a seat, by its name or, where no seat has that name, by its number.
+
+    Args:
+        option: For the message.
+        text: As typed.
+        seats: Names of the game's seats.
+        more: What else could have been typed.
+
+    Raises:
+        UnknownName: No such seat.
+    """
+    if text in seats:
+        return list(seats).index(text)
+    if text in map(str, range(len(seats))):
+        return int(text)
+    expected = " or ".join([*(f"{name} ({number})" for number, name in enumerate(seats)), *more])
+    raise UnknownName(f"{option}: expected {expected}, got {text!r}{nearest(text, seats)}")
 
 
-def _temperature(agent: LoadedAgent) -> float | None:
-    """Of the softmax that makes a distribution of Q values; None for a policy that gives one itself."""
-    return getattr(agent.policy, "temperature", None) if agent.policy.value_based else None
+def _parse_mask(text: str, seats: Sequence[str]) -> Hidden:
+    """Reads `SEAT`, `SEAT:MODE` or `none`; without a mode the other player stays as at the start of the scene."""
+    if text == NO_MASK:
+        return ()
+    name, colon, mode = text.partition(":")
+    number = seat_number("--mask", name, seats, NO_MASK)
+    mask = next((mask for mask in MASKS if mask == (mode if colon else _DEFAULT_MASK)), None)
+    if mask is None:
+        raise InvalidInput(f"--mask {text}: expected {name}:MODE, one of {', '.join(MASKS)}{nearest(mode, MASKS)}")
+    return ((number, mask),)
 
 
-def versions(*more: str) -> dict[str, str]:
-    """Of what the numbers of a run depend on, and of some more packages."""
-    found = {}
-    for name in ("rlattack", "torch", "numpy", "gymnasium", "ale-py", "stable-baselines3", *more):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def _check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:
+    """Refuses another number of players than the game has seats."""
+    if len(study.players) == len(names):
+        return
+    if len(names) == 1:
+        raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
+    if len(study.players) == 1:
+        players = " ".join(["AGENT"] * len(names))
+        count = {2: "two"}.get(len(names), str(len(names)))
+        raise InvalidInput(f"game {card.id} has {count} seats: `rlattack duel {card.id} --players {players}` plays it")
+    raise InvalidInput(
+        f"--players: expected {len(names)}, who takes {', who takes '.join(names)} (several as A,B: every pair plays), "
+        f"got {' '.join(study.players)}"
+    )
+
+
+def _named(study: Study) -> dict[str, Any]:
+    """What names a run: all of a study but what changes no episode."""
+    left_out = ("trust", "episodes")
+    return {name: value for name, value in dataclasses.asdict(study).items() if name not in left_out}
+
+
+def _temperatures(agents: Sequence[Agent]) -> dict[str, float]:
+    """The temperature of the softmax that makes a distribution of Q values, of each agent that acts by those."""
+    by_values = [agent for agent in agents if agent.policy.acts == "greedy"]
+    return {agent.name: getattr(agent.policy, "temperature", 1.0) for agent in by_values}
+
+
+def _note(pairs: Sequence[Cell], played: Mapping[str, Cell]) -> str:
+    """Says what is not played under a mask; nothing where all is."""
+    blind = [cell for cell in pairs if cell.game.hidden and cell.key not in played]
+    names = dict.fromkeys(cell.players[seat].name for cell in blind for seat, _ in cell.game.hidden)
+    if not blind:
+        return ""
+    sees = "sees" if len(names) == 1 else "see"
+    same = "1 pair is not played again" if len(blind) == 1 else f"{len(blind)} pairs are not played again"
+    return f"--mask: {' and '.join(names)} {sees} nothing that could be hidden, so under it {same}"

@@ -1,38 +1,33 @@
-"""A run folder: its configuration, the cells finished so far, and the tables made of them. Killing it loses no cell."""
+"""A run folder: a view on the cells that a study needed, with its configuration and the tables made of them."""
 
+import contextlib
 import csv
-import dataclasses
-import hashlib
-import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
-from rlattack.evaluation.results import SCHEMA
-from rlattack.evaluation.workers import Job
-from rlattack.files import write_whole
-
-__all__ = ["Run", "run_name"]
-
-CONFIG_SCHEMA = "rlattack/config/1"
-E = TypeVar("E")
+from rlattack.evaluation.results import SCHEMA, Result, to_json
+from rlattack.files import write_whole, writing_whole
 
 
-def run_name(game: str, configuration: dict[str, Any]) -> str:
-    """The name of a run that was given none: its game and the digest of its configuration."""
-    text = json.dumps(configuration, sort_keys=True)
-    return f"{game.replace('/', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+__all__ = ["Run"]
+
+CONFIG_SCHEMA = "rlattack/config/2"
+_SHARE = 10
+"""Publishing takes at most about this part of the time: one in so many seconds."""
 
 
 class Run:
-    """An open run folder.
+    """An open run folder; one command at a time writes it, another waits.
 
     Args:
         folder: Made when it is not there.
-        configuration: Everything that the results depend on; a folder with another one is refused.
+        configuration: What all cells of the run share; a folder with another one is refused.
         circumstances: The command, versions, hashes: kept beside it, not compared.
 
     Raises:
@@ -42,64 +37,93 @@ class Run:
 
     def __init__(self, folder: Path, configuration: dict[str, Any], circumstances: dict[str, Any]) -> None:
         self.folder = folder
-        with _writing(folder):
-            self._refuse_conflict(configuration)
-            (folder / "cells").mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK):
-                raise PermissionError(13, "Permission denied")
-            if not (folder / "config.json").exists():
-                _write_json(
-                    folder / "config.json", {"schema": CONFIG_SCHEMA, **circumstances, "configuration": configuration}
-                )
+        self._configuration, self._circumstances = configuration, circumstances
+        self._locked: int | None = None
+        self._due = 0.0
+
+    def __enter__(self) -> "Run":
+        with _writing(self.folder):
+            self._refuse_conflict()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            self._refuse_conflict()  # of whoever wrote while this one waited
+            content = {"schema": CONFIG_SCHEMA, **self._circumstances, "configuration": self._configuration}
+            _write_json(self.folder / "config.json", content)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._locked is not None:
+            os.close(self._locked)
+
+    @property
+    def store(self) -> Path:
+        """Where its cells lie: runs under `runs/` share theirs, another folder has its own."""
+        shared = self.folder.resolve().parent == Path("runs").resolve()
+        return (self.folder.parent if shared else self.folder) / "store"
 
     @property
     def clips(self) -> Path:
         """Where recordings of attacked cells lie."""
         return self.folder / "clips"
 
-    def finished(self, cell: Job, read: Callable[[dict[str, Any]], E]) -> tuple[list[E], float] | None:
-        """Returns the episodes of a cell that was finished before and the seconds they took, or None.
+    def publish(self, results: Sequence[Result], rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
+        """Writes `results.json` and `episodes.csv`, each whole.
 
         Args:
-            cell: What was played.
-            read: Makes an episode of its fields.
+            results: In the order of the plan.
+            rows: Of `episodes.csv`, a row an episode and seat.
+            head: Names of its columns.
         """
-        path = self.folder / "cells" / f"{cell.key}.json"
+        self._write_results(results)
+        with _writing(self.folder), writing_whole(self.folder / "episodes.csv") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(head)
+            table.writerows(rows)
+
+    def add(self, results: Sequence[Result], rows: Iterable[Sequence[object]]) -> None:
+        """Adds the rows of a cell that ended, and writes the results anew where that was not done just now."""
+        with _writing(self.folder), (self.folder / "episodes.csv").open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        if time.monotonic() >= self._due:
+            self._write_results(results)
+
+    def _write_results(self, results: Sequence[Result]) -> None:
+        begun = time.monotonic()
+        with _writing(self.folder):
+            _write_json(self.folder / "results.json", {"schema": SCHEMA, "cells": to_json(results)})
+        self._due = time.monotonic() + _SHARE * (time.monotonic() - begun)
+
+    def _lock(self) -> None:
+        """Waits until no other command writes the folder; the lock ends with the process."""
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            episodes = [read(item) for item in kept["episodes"]]
-        except (OSError, ValueError, KeyError, TypeError):  # absent, or not ours: play it again
-            return None
-        return (episodes, float(kept["seconds"])) if len(episodes) == cell.episodes else None
+            import fcntl
+        except ImportError:  # Windows has no such locks
+            return
+        self._locked = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR)
+        fcntl.flock(self._locked, fcntl.LOCK_EX)
 
-    def keep(self, cell: Job, episodes: Sequence[Any], seconds: float) -> None:
-        """Keeps a finished cell; episodes are dataclasses."""
-        with _writing(self.folder):
-            content = {"episodes": [dataclasses.asdict(episode) for episode in episodes], "seconds": seconds}
-            _write_json(self.folder / "cells" / f"{cell.key}.json", content)
-
-    def publish(self, results: list[dict[str, Any]], head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Writes `results.json`, and `episodes.csv` with a row an episode, of the cells so far."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([head, *rows])
-        with _writing(self.folder):
-            _write_json(self.folder / "results.json", {"schema": SCHEMA, "cells": results})
-            write_whole(self.folder / "episodes.csv", text.getvalue().encode())
-
-    def _refuse_conflict(self, configuration: dict[str, Any]) -> None:
+    def _refuse_conflict(self) -> None:
         path = self.folder / "config.json"
         if self.folder.exists() and not self.folder.is_dir():
             raise InvalidInput(f"--run {self.folder}: expected a folder, this is a file")
         if not path.exists():
-            if self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / "cells").is_dir():
+            known = {"store", "cells", "clips", "videos", ".lock"}
+            if self.folder.is_dir() and any(entry.name not in known for entry in self.folder.iterdir()):
                 raise RunConflict(f"--run {self.folder}: holds other files and no run; choose another folder")
             return
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))["configuration"]
+            content = json.loads(path.read_text(encoding="utf-8"))
+            kept, schema = content["configuration"], content["schema"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunConflict(f"{path}: not a readable configuration ({error}); choose another --run") from error
-        ours = json.loads(json.dumps(configuration))
-        if difference := _first_difference(kept, ours):
+        if schema != CONFIG_SCHEMA:
+            raise RunConflict(
+                f"{path}: expected schema {CONFIG_SCHEMA!r}, got {schema!r}: a run of another version of rlattack; "
+                "`rlattack report` shows it, choose another --run"
+            )
+        if difference := _first_difference(kept, json.loads(json.dumps(self._configuration))):
             raise RunConflict(f"--run {self.folder} holds another configuration: {difference}; choose another --run")
 
 
@@ -116,16 +140,13 @@ def _write_json(path: Path, content: Any) -> None:
     write_whole(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
-class _writing:  # noqa: N801  # reads as a statement
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
     """Turns what the operating system says about a full or locked disk into one line."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and not isinstance(error, Unwritable):
-            reason = error.strerror or str(error)
-            raise Unwritable(f"{self._folder}: cannot be written ({reason}); finished cells are kept") from error
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, Unwritable):
+            raise
+        reason = error.strerror or str(error)
+        raise Unwritable(f"{folder}: cannot be written ({reason}); finished cells are kept") from error

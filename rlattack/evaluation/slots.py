@@ -3,21 +3,20 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
 
 import numpy as np
 
-from rlattack.evaluation.seeds import game_seed
-from rlattack.games.batch import BoolArray, IntArray
+from rlattack.arrays import BoolArray, IntArray
+from rlattack.draws import game_seed
+from rlattack.evaluation.episode import Episode
 
 __all__ = ["Slots", "Take"]
 
 Take = Callable[[int], int | None]
 """Gives the number of the next episode of a slot, or None; asked as slots become free."""
-E = TypeVar("E")
 
 
-class Slots(ABC, Generic[E]):
+class Slots(ABC):
     """Plays step by step until no episode is left; what a step is, is up to whoever inherits.
 
     Args:
@@ -27,27 +26,22 @@ class Slots(ABC, Generic[E]):
     """
 
     def __init__(self, slots: int, seed: int, take: Take) -> None:
-        self.slots = slots
+        self.slots, self.seed = slots, seed
         self.steps = 0
         """Steps of slots that had an episode to play."""
         self.full_seconds = 0.0
         """Time while every slot had an episode, resets included."""
         self.full_steps = self.full_resets = 0
         """Steps and resets in that time."""
-        self._seed, self._take = seed, take
-        self._episode: IntArray = np.full(slots, -1)
-        """Of each slot; -1 for one that is idle."""
+        self.episode: IntArray = np.full(slots, -1)
+        """The episode of each slot; -1 for one that is idle."""
+        self._take = take
 
-    def episodes(self) -> Iterator[E]:
-        """Yields episodes as they end, until none is left."""
-        for ended in self.play():
-            yield from ended
-
-    def play(self) -> Iterator[list[E]]:
+    def play(self) -> Iterator[list[Episode]]:
         """Plays step by step, until no episode is left; yields the episodes that the step ended."""
         try:
             self._start(np.ones(self.slots, dtype=np.bool_), first=True)
-            while (active := self._episode >= 0).any():
+            while (active := self.episode >= 0).any():
                 begun, full = time.perf_counter(), bool(active.all())
                 self.steps += int(active.sum())
                 ended = active & self._step(active)
@@ -67,13 +61,12 @@ class Slots(ABC, Generic[E]):
         started = np.zeros(self.slots, dtype=np.bool_)
         for slot in np.flatnonzero(mask):
             episode = self._take(int(slot))
-            self._episode[slot] = -1 if episode is None else episode
+            self.episode[slot] = -1 if episode is None else episode
             started[slot] = episode is not None
         reset = started | first  # at first, idle slots need something to show too
         if reset.any():
             seeds = [
-                game_seed(self._seed, int(self._episode[slot])) if started[slot] else 0
-                for slot in np.flatnonzero(reset)
+                game_seed(self.seed, int(self.episode[slot])) if started[slot] else 0 for slot in np.flatnonzero(reset)
             ]
             self._begin(np.flatnonzero(started), reset, np.asarray(seeds))
 
@@ -86,7 +79,7 @@ class Slots(ABC, Generic[E]):
         """Plays one step of every slot and adds it to the episodes of `active`; returns where an episode ended."""
 
     @abstractmethod
-    def _finish(self, slot: int) -> E:
+    def _finish(self, slot: int) -> Episode:
         """The episode that the step has ended in a slot."""
 
     @abstractmethod

@@ -1,0 +1,56 @@
+"""The code that plays a cell, as far as it is not the project's own: engines, environments and attacks of others."""
+
+import importlib.metadata
+import re
+
+import gymnasium
+
+from rlattack.attacks import ATTACKS
+from rlattack.games import rom_sha256
+from rlattack.games.card import GameCard
+from rlattack.source import code_digest, environment_digest, versions
+
+__all__ = ["attack_code", "game_code"]
+
+_ENGINES = {
+    "atari": ("ale-py",),
+    "mujoco": ("mujoco",),
+    "pettingzoo": ("pettingzoo", "chess", "rlcard", "pymunk", "multi-agent-ale-py"),
+}
+"""Packages that play a family's games."""
+_GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
+"""Packages that play the environments in Gymnasium's own folders."""
+
+
+def game_code(card: GameCard) -> dict[str, str]:
+    """Versions and digests of what plays a game: engines, the package and source of an environment, the ROM."""
+    if card.family != "gymnasium":
+        rom = rom_sha256(card)
+        return versions(*_ENGINES.get(card.family, ())) | ({} if rom is None else {"rom": rom})
+    spec = gymnasium.spec(card.id.removeprefix("gymnasium/"))
+    entry = spec.entry_point
+    if entry is None:
+        return versions()
+    module = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
+    folder = re.match(r"gymnasium\.envs\.(\w+)", module)
+    found = versions(*_GYMNASIUM.get(folder[1], ()) if folder else ()) | environment_digest(entry)
+    return found | _required(found)
+
+
+def attack_code(name: str) -> str:
+    """Digest of the source of an attack; empty for one of the project's own, which its version tells."""
+    module = ATTACKS.get(name).__module__
+    return "" if module.startswith("rlattack.") else code_digest(module)
+
+
+def _required(distributions: dict[str, str]) -> dict[str, str]:
+    """Versions of what packages of others need, where it is installed, without what only an extra needs."""
+    names: list[str] = []
+    for distribution in distributions:
+        try:
+            lines = importlib.metadata.requires(distribution) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if distribution not in versions():
+            names += [found[0] for line in lines if "extra ==" not in line and (found := re.match(r"[\w.-]+", line))]
+    return versions(*names)

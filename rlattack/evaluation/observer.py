@@ -1,0 +1,69 @@
+"""Who looks on at play and changes nothing: the judge, a recorder, activations, margins, certificates."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.games.game import Step
+from rlattack.policies.policy import Output, State
+
+__all__ = ["Moment", "Observer"]
+
+
+@dataclass
+class Moment:
+    """One seat in one step of every slot, after its player chose.
+
+    Attributes:
+        seat: Number of the seat.
+        acting: Slots that play and in which the seat is to act, shape (slots,); the other rows mean nothing.
+        episode: Episode of each slot, shape (slots,); -1 where it is idle.
+        shown: What the game showed, shape (slots, *observation): the game's own array, out of an attack's reach.
+        received: What the player received, float32, of that shape.
+        before: Recurrent state of the player before it looked.
+        out: What the player says of `received`.
+        chosen: The actions that it chose, shape (slots,) or (slots, entries).
+        action: What the game is given.
+        legal: Legal actions, bool, shape (slots, actions), where the game tells.
+        ask: Gives the player's output on what was truly shown.
+    """
+
+    seat: int
+    acting: BoolArray
+    episode: IntArray
+    shown: Array
+    received: Tensor
+    before: State
+    out: Output
+    chosen: Tensor
+    action: Tensor
+    legal: Tensor | None
+    ask: Callable[[], Output] = field(repr=False)
+
+    @cached_property
+    def clean(self) -> Output:
+        """What the player says of the truly clean view; asked at most once, whoever looks."""
+        return self.ask()
+
+
+class Observer:
+    """Looks on at the play of a cell; whoever inherits overrides what it needs."""
+
+    seat: int = 0
+    """The seat that its numbers are of."""
+
+    def begin(self, slots: IntArray, episodes: IntArray) -> None:
+        """Hears that `episodes` start in `slots`."""
+
+    def see(self, moment: Moment) -> None:
+        """Sees a seat that acted, once a step and seat."""
+
+    def after(self, step: Step) -> None:
+        """Sees what the step brought."""
+
+    def collect(self, slot: int) -> Mapping[str, float]:
+        """Returns numbers of the episode that ended in a slot, by name, and clears the slot."""
+        return {}

@@ -1,0 +1,294 @@
+"""The play loop: view, attack, policy, action, game, observers; batched over slots at every step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.attacks import Attacker, make_attack
+from rlattack.draws import Streams, attack_seed, game_seed, seat_seed
+from rlattack.errors import InvalidInput, RlattackError, one_line
+from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
+from rlattack.evaluation.episode import Episode, Outcome, SeatEpisode
+from rlattack.evaluation.executor import Beat, Pulse
+from rlattack.evaluation.judge import Judge
+from rlattack.evaluation.observer import Moment, Observer
+from rlattack.evaluation.slots import Slots, Take
+from rlattack.games.find import make_game
+from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, Step, View
+from rlattack.policies.load import Agent, load_agent
+from rlattack.policies.policy import ActionMode, Output, Policy, State, choose, renewed
+
+__all__ = ["Play", "make_attacker", "open_play", "play_episodes"]
+
+_WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+
+
+def make_attacker(ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int) -> Attacker:
+    """Makes the attack on a seat.
+
+    Args:
+        ref: The attack with its budget.
+        victim: Who is attacked.
+        surrogate: Who the attack is crafted on; None for the victim itself.
+        seat: What the victim sees and does.
+        slots: Number of episodes at once.
+
+    Raises:
+        BudgetError: The budget does not fit what the seat sees, or the agent ships no statistics for `sigma`.
+        InvalidInput: The attack does not fit the policy.
+    """
+    attack = make_attack(ref.spec.name, ref.budget, **ref.spec.parameters)
+    return Attacker(attack, surrogate or victim, seat.observation, slots, model=ref.model, victim=victim)
+
+
+@dataclass
+class _Player:
+    """Who holds a seat, with what it carries from step to step."""
+
+    policy: Policy
+    mode: ActionMode
+    draws: Streams
+    state: State
+    attacker: Attacker | None = None
+    own: bool = False
+    """Whether the attack is crafted on the policy itself."""
+    number: int = 0
+    """Tells the draws of several attacks apart."""
+    judge: Judge | None = None
+
+
+class Play(Slots):
+    """A cell at play. An episode draws all it needs from (run seed, its number), each seat from its own stream.
+
+    Args:
+        cell: What to play.
+        game: In `cell.envs` slots; closed at the end.
+        policies: Who holds each seat.
+        take: Where episodes come from.
+        observers: Who looks on, beside the judges.
+        surrogates: What each attack of the cell is crafted on; None for the victim itself. All so by default.
+
+    Raises:
+        RlattackError: An attack of the cell does not fit.
+    """
+
+    def __init__(
+        self, cell: Cell, game: Game, policies: Sequence[Policy], take: Take, observers: Sequence[Observer] = (),
+        surrogates: Sequence[Policy | None] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(cell.envs, cell.seed, take)
+        self.cell, self.game = cell, game
+        self._players = [
+            _Player(policy, mode, Streams(self.slots), policy.initial_state(self.slots))
+            for policy, mode in zip(policies, cell.actions, strict=True)
+        ]
+        crafted = surrogates or [None] * len(cell.attacks)
+        for number, (ref, surrogate) in enumerate(zip(cell.attacks, crafted, strict=True)):
+            self._arm(ref, surrogate, number)
+        judges = [player.judge for player in self._players if player.judge is not None]
+        self._observers: list[Observer] = [*judges, *observers]
+        self._seen_by = observers
+        seats = len(game.seats)
+        self._scores = np.zeros((seats, self.slots))
+        self._length = np.zeros(self.slots, dtype=np.int64)
+        self._since_reward = np.zeros(self.slots, dtype=np.int64)
+        self._digest = np.zeros(self.slots, dtype=np.uint64)
+        self._stalled: BoolArray = np.zeros(self.slots, dtype=np.bool_)
+        self._views: tuple[View, ...]
+        self._last: Step
+
+    def _arm(self, ref: AttackRef, surrogate: Policy | None, number: int) -> None:
+        player = self._players[ref.seat]
+        player.attacker = make_attacker(ref, player.policy, surrogate, self.game.seats[ref.seat], self.slots)
+        player.own, player.number = surrogate is None, number
+        player.judge = Judge(ref.seat, player.attacker)
+
+    def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
+        episodes = self.episode[started]
+        fresh = torch.zeros(self.slots, dtype=torch.bool)
+        fresh[started] = True
+        for seat, player in enumerate(self._players):
+            for slot, episode in zip(started, episodes, strict=True):
+                player.draws.restart(int(slot), seat_seed(self.seed, int(episode), seat))
+            player.state = renewed(fresh, player.policy.initial_state(self.slots), player.state)
+            if player.attacker is not None:
+                of = [attack_seed(self.seed, int(episode), player.number) for episode in episodes]
+                player.attacker.restart(started, of)
+        for observer in self._observers:
+            observer.begin(started, episodes)
+        self._scores[:, started] = 0.0
+        self._length[started] = self._since_reward[started] = self._digest[started] = 0
+        self._views = self.game.reset(reset, seeds)
+
+    def _step(self, active: BoolArray) -> BoolArray:
+        with torch.no_grad():
+            actions = [self._act(seat, active) for seat in range(len(self._players))]
+        step = self._last = self.game.step(actions)
+        self._views = step.views
+        self._scores += np.where(active, step.rewards, 0.0)
+        self._length += active
+        self._digest = _mixed(self._digest, (*actions, step.rewards.T))
+        for observer in self._observers:
+            observer.after(step)
+        ended = step.terminated | step.truncated
+        self._stalled = self._stall(step.rewards) & ~ended
+        over: BoolArray = ended | self._stalled
+        return over
+
+    def _stall(self, rewards: npt.NDArray[np.float64]) -> BoolArray:
+        """Slots that had no reward for as long as the card allows."""
+        stall = self.cell.game.card.stall
+        if stall is None:
+            return np.zeros(self.slots, dtype=np.bool_)
+        self._since_reward = np.where((rewards != 0).any(axis=0), 0, self._since_reward + 1)
+        return self._since_reward >= stall.steps
+
+    def _act(self, seat: int, active: BoolArray) -> Array:
+        """Asks the player of a seat for the whole batch; its state and draws go on only where it is to act."""
+        view, player = self._views[seat], self._players[seat]
+        acting: BoolArray = active & view.turn
+        player.draws.active = acting
+        legal = _legal(view)
+        clean = torch.from_numpy(view.obs.astype(np.float32))
+        received = clean if player.attacker is None else player.attacker(clean, acting, legal)
+        before = player.state
+        out = player.policy(received, before, player.draws).among(legal)
+        player.state = renewed(torch.from_numpy(acting), out.state, before)
+        chosen = choose(out.actions, player.mode, player.draws)
+        if self._observers:
+            moment = Moment(
+                seat=seat, acting=acting, episode=np.where(acting, self.episode, -1), shown=view.obs, received=received,
+                before=before, out=out, chosen=chosen, action=chosen, legal=legal,
+                ask=lambda: out if player.attacker is None else _clean_output(player, clean, before, legal),
+            )  # fmt: skip
+            for observer in self._observers:
+                observer.see(moment)
+        return chosen.numpy()
+
+    def _finish(self, slot: int) -> Episode:
+        episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
+        measured = [(observer.seat, observer.collect(slot)) for observer in self._seen_by]
+        stalled = bool(self._stalled[slot])
+        seats = tuple(
+            SeatEpisode(
+                score=float(self._scores[seat, slot]),
+                outcome=None if stalled else _outcome(winner, seat),
+                judged=None if player.judge is None else player.judge.judgement(slot),
+                measured={name: value for of, found in measured if of == seat for name, value in found.items()},
+            )
+            for seat, player in enumerate(self._players)
+        )
+        return Episode(
+            cell=self.cell.key, episode=episode, seed=game_seed(self.seed, episode), length=int(self._length[slot]),
+            ending="stalled" if stalled else self.game.endings[int(self._last.ending[slot])],
+            truncated=bool(self._last.truncated[slot] and not self._last.terminated[slot]), stalled=stalled,
+            trajectory=f"{int(self._digest[slot]):016x}", seats=seats,
+        )  # fmt: skip
+
+    def _close(self) -> None:
+        self.game.close()
+
+
+def open_play(cell: Cell, take: Take, observers: Sequence[Observer] = (), *, camera: bool = False) -> Play:
+    """Makes the game of a cell and lets its players take their seats.
+
+    Args:
+        cell: What to play.
+        take: Where episodes come from.
+        observers: Who looks on.
+        camera: Whether the game is to be filmed.
+
+    Raises:
+        RefusedFile: A player that is not the one that was planned with.
+        RlattackError: The game cannot be made, or a player not be loaded.
+    """
+    game = make_game(cell.game, cell.envs, camera=camera)
+    policies = [_load(ref, seat, cell.game.card.id).policy for ref, seat in zip(cell.players, game.seats, strict=True)]
+    surrogates = [
+        None if ref.surrogate is None else _load(ref.surrogate, game.seats[ref.seat], cell.game.card.id).policy
+        for ref in cell.attacks
+    ]
+    return Play(cell, game, policies, take, observers, surrogates)
+
+
+def play_episodes(cell: Cell, take: Take, observers: Sequence[Observer] = ()) -> Iterator[Episode | Beat]:
+    """Plays the episodes of a cell that `take` gives, and tells now and then that it goes on.
+
+    Raises:
+        InvalidInput: A user's own module fails in play.
+    """
+    foreign = [ref.spec for ref in _refs(cell) if ref.foreign]
+    pulse = Pulse(cell.key)
+    try:
+        play = open_play(cell, take, observers)
+        for ended in play.play():
+            if ended:
+                pulse.quiet()
+                yield from ended
+            elif (beat := pulse.beat(play.steps)) is not None:
+                yield beat
+    except (RlattackError, GeneratorExit):
+        raise
+    except Exception as error:
+        if not foreign:
+            raise
+        raise InvalidInput(
+            f"{' or '.join(foreign)}: fails in play: {type(error).__name__}: {one_line(error)}"
+        ) from error
+
+
+def _refs(cell: Cell) -> list[AgentRef]:
+    return [*cell.players, *(ref.surrogate for ref in cell.attacks if ref.surrogate is not None)]
+
+
+_loaded: dict[tuple[AgentRef, str, str], Agent] = {}
+"""The agents of this process that were loaded last."""
+_MOST_LOADED = 8
+
+
+def _load(ref: AgentRef, seat: Seat, game: str) -> Agent:
+    place = ref, seat.name, game
+    if place not in _loaded:
+        agent = load_agent(ref.spec, seat, game=game, trust=ref.trust)
+        ref.check(agent.identity)
+        if len(_loaded) >= _MOST_LOADED:
+            _loaded.clear()
+        _loaded[place] = agent
+    return _loaded[place]
+
+
+def _legal(view: View) -> Tensor | None:
+    """What is legal, where the game tells; all where nothing is: the game is over, or another seat is to act."""
+    if view.legal is None:
+        return None
+    return torch.from_numpy(view.legal | ~view.legal.any(axis=1, keepdims=True))
+
+
+def _clean_output(player: _Player, clean: Tensor, before: State, legal: Tensor | None) -> Output:
+    """What the player says of the truly clean view; free where its attack has asked for it already."""
+    assert player.attacker is not None
+    known = player.attacker.target.known_clean_output if player.own else None
+    if known is not None:
+        return known
+    with torch.no_grad():
+        return player.policy(clean, before).among(legal)
+
+
+def _outcome(winner: int, seat: int) -> Outcome | None:
+    if winner == UNDECIDED:
+        return None
+    return "tie" if winner == NOBODY else "win" if winner == seat else "loss"
+
+
+def _mixed(digest: npt.NDArray[np.uint64], parts: tuple[Array, ...]) -> npt.NDArray[np.uint64]:
+    """The digest of each slot after one more step, of which `parts` have a row a slot."""
+    rows = np.concatenate([part.reshape(len(digest), -1).astype(np.float64) for part in parts], axis=1)
+    bits = rows.view(np.uint64)
+    sums = ((bits ^ (bits >> np.uint64(32))) * np.resize(_WEIGHTS, bits.shape[1])).sum(axis=1, dtype=np.uint64)
+    found: npt.NDArray[np.uint64] = (digest ^ sums ^ (sums >> np.uint64(29))) * np.uint64(0x100000001B3)
+    return found + np.uint64(0x9E3779B97F4A7C15)

@@ -1,0 +1,112 @@
+"""What one evaluation asks for: the options of `attack` and `duel`, and a table of a benchmark's TOML."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from rlattack.attacks import AttackSpec, Model, parse_attack
+from rlattack.budget import Norm, Unit
+from rlattack.errors import InvalidInput
+
+__all__ = ["NO_MASK", "Options", "Study"]
+
+NO_MASK = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Everything that results depend on, but who sits where; each option is spelled and documented here."""
+
+    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
+    """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
+    attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
+    """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run."""
+    eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
+    """Sizes per entry in units of --space; the number of pixels for --norm l0."""
+    norm: Norm = "linf"
+    """Largest entry, root mean square, mean, or number of pixels."""
+    space: Unit = "unit"
+    """Pixels over 255, the game's own range, or standard deviations of what the agent saw in training."""
+    model: Model = "stack"
+    """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
+    grid: bool = False
+    """Keep perturbed pixels whole bytes."""
+    surrogate: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None
+    """Craft on this agent instead of the victim (transfer)."""
+    mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SEAT[:initial|zero|noise] ...")] = (NO_MASK,)
+    """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
+    actions: Literal["card", "sampled", "greedy"] = "card"
+    """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
+    sticky: float | None = None
+    """Probability that the emulator repeats the last action; the card's by default."""
+    episodes: int = 20
+    """Episodes a cell; the same seeds in every cell."""
+    seed: int = 0
+    """Of the run: starts, sampled actions and random attacks come from it."""
+    envs: int = 8
+    """Episodes at once in a worker; part of the configuration."""
+    trust: bool = False
+    """Load files that can only be read by running their code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Options):
+    """An evaluation: every combination of players plays clean, under the control and under the attacks.
+
+    Raises:
+        InvalidInput: A count below 1, a negative seed, a seat without a player, or attacks without a size.
+    """
+
+    players: tuple[str, ...]
+    """Who takes each seat, in order; several candidates of a seat are joined by commas."""
+    victim: str = ""
+    """The seat under study, by name or number; the last one by default."""
+    attacked: str = ""
+    """The seat that the attacks work on; the victim's by default."""
+
+    def __post_init__(self) -> None:
+        """Checks what can be checked before anything is loaded."""
+        for name in ("episodes", "envs"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
+        if not self.players or not all(name for names in self.candidates for name in names):
+            got = " ".join(self.players) or "nothing"
+            raise InvalidInput(
+                "--players: expected one a seat, who takes seat 0, who takes seat 1 (several as A,B: every pair "
+                f"plays), got {got}"
+            )
+
+    @classmethod
+    def of(cls, options: Options, **more: Any) -> "Study":
+        """Makes a study of the options that a command has, and of who sits where."""
+        return cls(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}, **more)
+
+    @property
+    def candidates(self) -> list[list[str]]:
+        """Who may take each seat."""
+        return [names.split(",") for names in self.players]
+
+    @property
+    def attacks(self) -> list[tuple[AttackSpec, ...]]:
+        """The attacks that are compared; each is one, or several at once."""
+        read = [tuple(parse_attack(text) for text in together(one)) for one in self.attack]
+        return [specs for specs in read if any(spec.name != "none" for spec in specs)]
+
+
+def together(text: str) -> list[str]:
+    """Splits `A+B:key=value` at each + before a letter, so that numbers like 1e+5 stay whole.
+
+    >>> together("fgsm+mas:step=1e+2")
+    ['fgsm', 'mas:step=1e+2']
+    """
+    parts: list[str] = []
+    for part in text.split("+"):
+        if parts and not part[:1].isalpha():
+            parts[-1] += f"+{part}"
+        else:
+            parts.append(part)
+    return parts

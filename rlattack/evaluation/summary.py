@@ -1,0 +1,161 @@
+"""From the episodes of a cell to its result: rates, returns, drops, sizes and effort, a seat at a time."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from rlattack.arrays import FloatArray
+from rlattack.attacks import ATTACKS
+from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.episode import Episode, Judgement, Outcome, SeatEpisode
+from rlattack.evaluation.results import (
+    UNSTABLE,
+    AttackResult,
+    Drop,
+    MaskResult,
+    Mean,
+    Rate,
+    Result,
+    SeatResult,
+    WinRule,
+)
+from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
+
+__all__ = ["outcome", "summarise"]
+
+
+def outcome(cell: Cell, seat: SeatEpisode) -> Outcome | None:
+    """Who has won, by the game's own rules or else by the rule of its card; None where there is neither."""
+    win = cell.game.card.win
+    return seat.outcome if seat.outcome is not None or win is None else win.outcome(seat.score)
+
+
+def summarise(
+    cell: Cell, episodes: Sequence[Episode], clean: Sequence[Episode], radii: Sequence[float | None], seconds: float
+) -> Result:
+    """Builds the result of a cell.
+
+    Args:
+        cell: What was played.
+        episodes: Its episodes, in order.
+        clean: The same episodes without an attack, in order.
+        radii: What the budget of each attack allows, in its norm; None for an attack without a size.
+        seconds: Spent by all workers together.
+    """
+    steps = sum(episode.length for episode in episodes)
+    endings = Counter(episode.ending for episode in episodes)
+    (hidden, *_) = (*cell.game.hidden, None)
+    return Result(
+        cell=cell.key,
+        status=_status(episodes),
+        game=cell.game.card.id,
+        victim=cell.victim,
+        seats=tuple(_seat(cell, number, episodes, clean) for number in range(len(cell.seats))),
+        attacks=tuple(_attack(cell, ref, radius) for ref, radius in zip(cell.attacks, radii, strict=True)),
+        mask=None if hidden is None else MaskResult(cell.seats[hidden[0]], hidden[1]),
+        win_rule=_win_rule(cell, episodes),
+        actions=cell.actions[cell.victim],
+        sticky=cell.game.card.protocol.sticky,
+        seed=cell.seed,
+        episodes=len(episodes),
+        length=_mean(np.asarray([float(episode.length) for episode in episodes])),
+        endings=dict(sorted(endings.items())),
+        distinct=len({episode.trajectory for episode in episodes}),
+        stalled=sum(episode.stalled for episode in episodes),
+        truncated=sum(episode.truncated for episode in episodes),
+        unstable=endings[UNSTABLE],
+        steps=steps,
+        steps_per_second=round(steps / seconds, 1) if seconds > 0 else None,
+    )
+
+
+def _status(episodes: Sequence[Episode]) -> str:
+    judged = [seat.judged for episode in episodes for seat in episode.seats if seat.judged is not None]
+    broken, steps = sum(one.broken for one in judged), sum(one.steps for one in judged)
+    return "ok" if broken == 0 else f"failed: the attack left its budget in {broken} of {steps} steps"
+
+
+def _win_rule(cell: Cell, episodes: Sequence[Episode]) -> WinRule | None:
+    if episodes[0].seats[0].outcome is not None:
+        return WinRule("game")
+    win = cell.game.card.win
+    return None if win is None else WinRule(win.rule, win.score)
+
+
+def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[Episode]) -> SeatResult:
+    own, before = ([episode.seats[number] for episode in of] for of in (episodes, clean))
+    scores, outcomes = _scores(own), [outcome(cell, seat) for seat in own]
+    rates = {} if outcomes[0] is None else {kind: _rate(outcomes, kind) for kind in ("win", "tie", "loss")}
+    judged = [seat.judged for seat in own if seat.judged is not None]
+    return SeatResult(
+        name=cell.seats[number],
+        player=cell.players[number].name,
+        role="victim" if number == cell.victim else "opponent",
+        returns=_mean(scores, middle=True),
+        win=rates.get("win"),
+        tie=rates.get("tie"),
+        loss=rates.get("loss"),
+        drop=_drop(cell, before, own) if judged else None,
+        **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
+        observed={name: _mean(np.asarray([seat.measured[name] for seat in own])) for name in sorted(own[0].measured)},
+    )
+
+
+def _judged(judged: Sequence[Judgement]) -> dict[str, object]:
+    """What the judge found of a seat, a step in which it acted; sizes are the largest of all episodes."""
+    steps = max(sum(one.steps for one in judged), 1)
+    largest = {name: max(one.sizes[name] for one in judged) for name in judged[0].sizes}
+    return {
+        "attacked": sum(one.attacked for one in judged) / steps,
+        "action_change": sum(one.changed for one in judged) / steps,
+        "sizes": {name: float(f"{size:.6g}") for name, size in largest.items()},
+        "queries": sum(one.queries for one in judged) / steps,
+        "gradients": sum(one.gradients for one in judged) / steps,
+    }
+
+
+def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode]) -> Drop:
+    returns = _mean(_scores(before) - _scores(after))
+    first, second = (
+        np.asarray([outcome(cell, seat) == "win" for seat in of], dtype=np.float64) for of in (before, after)
+    )
+    if outcome(cell, before[0]) is None:
+        return Drop(returns)
+    interval = paired_rates(first, second)
+    return Drop(returns, Rate(float(first.mean() - second.mean()), (interval.low, interval.high)))
+
+
+def _attack(cell: Cell, ref: AttackRef, radius: float | None) -> AttackResult:
+    kind, budget = ATTACKS.get(ref.spec.name), ref.budget
+    return AttackResult(
+        name=ref.spec.name,
+        seat=cell.seats[ref.seat],
+        access=kind.access,
+        knowledge="none" if ref.surrogate else kind.knowledge,
+        control=ref.control,
+        parameters=dict(ref.spec.parameters),
+        reach=None if budget is None else budget.norm,
+        eps=None if budget is None else budget.eps,
+        radius=radius,
+        space=None if budget is None else budget.space,
+        model=ref.model,
+        grid=bool(budget and budget.grid),
+        surrogate=None if ref.surrogate is None else ref.surrogate.name,
+    )
+
+
+def _scores(seats: Sequence[SeatEpisode]) -> FloatArray:
+    return np.asarray([seat.score for seat in seats])
+
+
+def _rate(outcomes: Sequence[Outcome | None], kind: Outcome) -> Rate:
+    interval = wilson(outcomes.count(kind), len(outcomes))
+    return Rate(outcomes.count(kind) / len(outcomes), (interval.low, interval.high))
+
+
+def _mean(values: FloatArray, *, middle: bool = False) -> Mean:
+    interval = bca(values)
+    return Mean(
+        float(values.mean()), (interval.low, interval.high), interval.degenerate, iqm(values) if middle else None
+    )
