@@ -1,37 +1,38 @@
-"""Policies: what plays, how it is loaded from anybody's files, and its gradients. Importing this imports no torch."""
+"""Policies: what holds a seat, and how it is loaded from anybody's files. Importing this imports no torch."""
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlattack.policies.base import ModulePolicy, Output, Policy
     from rlattack.policies.folder import AgentCard
-    from rlattack.policies.load import LoadedAgent, agent_options, load_policy
-    from rlattack.policies.player import load_player
+    from rlattack.policies.gaussian import GaussianPolicy
+    from rlattack.policies.load import Agent, agent_options, load_agent
+    from rlattack.policies.module import ModulePolicy
+    from rlattack.policies.policy import Output, Policy
     from rlattack.policies.sb3_live import from_sb3
 
 __all__ = [
+    "Agent",
     "AgentCard",
-    "LoadedAgent",
+    "GaussianPolicy",
     "ModulePolicy",
     "Output",
     "Policy",
     "agent_options",
     "from_sb3",
-    "load_player",
-    "load_policy",
+    "load_agent",
 ]
 
 _HOMES = {
+    "Agent": "load",
     "AgentCard": "folder",
-    "LoadedAgent": "load",
-    "ModulePolicy": "base",
-    "Output": "base",
-    "Policy": "base",
+    "GaussianPolicy": "gaussian",
+    "ModulePolicy": "module",
+    "Output": "policy",
+    "Policy": "policy",
     "agent_options": "load",
     "from_sb3": "sb3_live",
-    "load_player": "player",
-    "load_policy": "load",
+    "load_agent": "load",
 }
 
 

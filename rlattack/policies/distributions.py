@@ -76,13 +76,13 @@ class Categorical:
         """1 where the greedy action is another one, else 0; shape (n,), float32."""
         return (self.greedy != clean.greedy).float()
 
-    def among(self, legal: Tensor | None) -> "Categorical":
+    def among(self, legal: Tensor | None) -> Self:
         """The same with no more than the legal actions of each row, bool, (n, actions); itself where none is given."""
-        return self if legal is None else Categorical(self.scores.masked_fill(~legal, ILLEGAL))
+        return self if legal is None else replace(self, scores=self.scores.masked_fill(~legal, ILLEGAL))
 
-    def detach(self) -> "Categorical":
+    def detach(self) -> Self:
         """The same without its graph."""
-        return Categorical(self.scores.detach())
+        return replace(self, scores=self.scores.detach())
 
 
 @dataclass(frozen=True)

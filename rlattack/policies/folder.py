@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import tomli_w
 import torch
+from gymnasium.spaces import Box
 from safetensors.torch import save as save_tensors
 
 from rlattack.content import find_card, iterate_cards, read_card
@@ -16,18 +17,22 @@ from rlattack.errors import ContentError, RefusedFile, nearest
 from rlattack.files import write_whole
 from rlattack.games.table import parse_table
 from rlattack.policies.archive import read_file
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.module import ModulePolicy
 from rlattack.policies.network import Network, NetworkSpec
+from rlattack.policies.policy import Policy
 from rlattack.policies.tensors import Tensors, load_safetensors
 
 __all__ = [
     "SCHEMA",
     "AgentCard",
     "AnyNetwork",
+    "AnySpec",
     "agent_cards",
     "build",
     "find_agent",
-    "load_agent",
+    "policy_of",
+    "read_agent",
     "read_agent_card",
     "save_agent",
 ]
@@ -39,7 +44,7 @@ WEIGHTS = "policy.safetensors"
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "temperature": (int, float), "options": dict, "provenance": dict, "score": dict,
 }  # fmt: skip
-"""Of the keys of a card that are not strings."""
+"""Types of those keys of a card that are not strings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +56,11 @@ class AgentCard:
     algorithm: str
     network: AnySpec
     seat: str = ""
-    """Of a game of two seats, the one it was trained for; either where it says none."""
+    """The seat it was trained for, in a game of several; any of them where it says none."""
     sha256: str = ""
-    """Of `policy.safetensors`."""
+    """Digest of `policy.safetensors`."""
     temperature: float = 1.0
-    """Of the softmax that turns Q values into a distribution."""
+    """Temperature of the softmax that turns Q values into a distribution."""
     options: dict[str, Any] = field(default_factory=dict)
     """The `[game_options]` this agent was trained with, where they differ from the game's card."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -120,8 +125,21 @@ def _is_convolution(layer: object) -> bool:
     return isinstance(layer, list) and len(layer) == 3 and all(type(size) is int for size in layer)
 
 
-def load_agent(folder: Path) -> tuple[AgentCard, AnyNetwork]:
-    """Loads an agent folder: checks the digest, builds the network, fills it strictly.
+def policy_of(card: AgentCard, network: AnyNetwork, action: Box | None = None) -> Policy:
+    """Makes a policy of an agent's network, which is frozen by it.
+
+    Args:
+        card: Tells the temperature of Q values.
+        network: As `read_agent` gives it.
+        action: One action of the game, for a network of continuous actions; without bounds where none is given.
+    """
+    if isinstance(network, GaussianNetwork):
+        return GaussianPolicy(network, action)
+    return ModulePolicy.of(network, card.temperature)
+
+
+def read_agent(folder: Path) -> tuple[AgentCard, AnyNetwork]:
+    """Reads an agent folder: checks the digest, builds the network, fills it strictly.
 
     Raises:
         ContentError: The card is wrong.

@@ -1,18 +1,21 @@
 """Gaussian policies of continuous actions: normalised observations, then an MLP or an LSTM, actor and critic apart."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from gymnasium.spaces import Box
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rlattack.draws import Draws
 from rlattack.errors import ContentError
-from rlattack.policies.base import Output, Policy, gradient
+from rlattack.policies.distributions import Normal
+from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, State, gradient
 
-__all__ = ["AnyOutput", "AnyPolicy", "GaussianNetwork", "GaussianOutput", "GaussianPolicy", "GaussianSpec"]
+__all__ = ["GaussianNetwork", "GaussianPolicy", "GaussianSpec"]
 
 _LARGEST = 100_000
 
@@ -46,43 +49,6 @@ class GaussianSpec:
             raise ContentError(f"network: expected a clip above 0, got {self.clip}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class GaussianOutput:
-    """What a Gaussian policy says about a batch of observations.
-
-    Attributes:
-        mean: Mean action, shape (n, actions).
-        deviation: Standard deviation of each entry, shape (actions,).
-        hidden: Activations of the last hidden layer of the actor, shape (n, width): h of the LSTM, where there is one.
-        state: Recurrent state after this step.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    hidden: Tensor
-    state: Tensor | None = None
-
-    @property
-    def greedy(self) -> Tensor:
-        """The most likely action, shape (n, actions)."""
-        return self.mean
-
-    def divergence(self, clean: "GaussianOutput") -> Tensor:
-        """KL(clean || this), shape (n,), of distributions with one deviation (Zhang et al. 2020, sec. 3.3, MAD)."""
-        return ((self.mean - clean.mean) / self.deviation).square().sum(dim=1) / 2
-
-    def detach(self) -> "GaussianOutput":
-        """The same without its graph."""
-        return GaussianOutput(
-            mean=self.mean.detach(), deviation=self.deviation, hidden=self.hidden.detach(),
-            state=None if self.state is None else self.state.detach(),
-        )  # fmt: skip
-
-    def sample(self, normal: Tensor) -> Tensor:
-        """Draws actions by standard normal numbers of shape (n, actions)."""
-        return self.mean + self.deviation * normal
-
-
 class GaussianNetwork(nn.Module):
     """Mean of the action from what is seen, a standard deviation that depends on nothing, and a value.
 
@@ -108,23 +74,32 @@ class GaussianNetwork(nn.Module):
         self.log_std = nn.Parameter(torch.zeros(spec.actions))
         self.pi, self.vf = _Head(spec, spec.actions), _Head(spec, 1)
 
-    def forward(self, obs: Tensor, state: Tensor | None = None) -> GaussianOutput:
-        """Outputs for observations of shape (n, entries); without a state, a network with memory starts anew."""
-        hidden, new = self.pi(self._seen(obs), self._start(obs, state))
-        return GaussianOutput(mean=self.pi.out(hidden), deviation=self.log_std.exp(), hidden=hidden, state=new)
+    def forward(self, obs: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """Asks the actor; without a state, a network with memory starts anew.
 
-    def values(self, obs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        Args:
+            obs: Shape (n, entries).
+            state: The actor's recurrent state before.
+
+        Returns:
+            Mean actions, shape (n, actions); activations of the last hidden layer, shape (n, width): h of the LSTM,
+            where there is one; and the state after.
+        """
+        hidden, new = self.pi(self._seen(obs), self._start(obs, state))
+        return self.pi.out(hidden), hidden, new
+
+    def values(self, obs: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Estimated returns, shape (n,), and the critic's own state: it is apart, since who plays asks for neither."""
         hidden, new = self.vf(self._seen(obs), self._start(obs, state))
         return self.vf.out(hidden).squeeze(1) * self.value_std + self.value_mean, new
 
-    def _start(self, obs: Tensor, state: Tensor | None) -> Tensor | None:
+    def _start(self, obs: Tensor, state: State) -> State:
         return self.initial_state(len(obs)) if state is None else state
 
     def _seen(self, obs: Tensor) -> Tensor:
         return ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
 
-    def initial_state(self, n: int) -> Tensor | None:
+    def initial_state(self, n: int) -> State:
         """Recurrent state at the start of n episodes."""
         memory = self.spec.memory
         return torch.zeros(n, 2 * memory, device=self.obs_mean.device) if memory else None
@@ -147,7 +122,7 @@ class _Head(nn.Module):
         self.memory = nn.LSTMCell(width, spec.memory) if spec.memory else None
         self.out = nn.Linear(spec.memory or width, outputs)
 
-    def forward(self, seen: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
         """Maps to the last hidden layer and the new state, None without memory."""
         features = seen
         for layer in self._linear:  # not `self.layers(seen)`: for one row, calling a module takes as long as its layer
@@ -160,33 +135,38 @@ class _Head(nn.Module):
 
 
 class GaussianPolicy:
-    """A network of that kind as a player.
+    """A Gaussian network as a policy of continuous actions.
 
     Args:
         network: Frozen by this.
+        action: One action of the game, of one axis; without bounds where none is given.
     """
 
-    def __init__(self, network: GaussianNetwork) -> None:
+    acts: ActionMode | None = None
+
+    def __init__(self, network: GaussianNetwork, action: Box | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         self.observation = network.spec.observation
-        self.actions = network.spec.actions
+        self.action = Box(-np.inf, np.inf, (network.spec.actions,), np.float32) if action is None else action
+        self.normaliser = Normaliser(network.obs_mean, network.obs_std, network.spec.clip)
+        self._low, self._high = (
+            torch.as_tensor(end, dtype=torch.float32) for end in (self.action.low, self.action.high)
+        )
 
-    def __call__(self, obs: Tensor, state: Tensor | None = None) -> GaussianOutput:
-        """Outputs for a batch; differentiable with respect to `obs` where gradients are enabled."""
-        out: GaussianOutput = self.network(obs, state)
-        return out
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        """Normal distributions around the network's mean, with its one deviation."""
+        mean, hidden, new = self.network(obs, state)
+        actions = Normal(mean, self._low, self._high, self.network.log_std.exp())
+        return Output(actions, hidden=hidden, state=new)
 
-    def gradient(
-        self, obs: Tensor, loss: Callable[[GaussianOutput], Tensor], state: Tensor | None = None
-    ) -> tuple[Tensor, GaussianOutput]:
-        """Gradient of `loss(output)` with respect to `obs`, same shape, and the (detached) output it came from."""
+    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+        """Back-propagates through the actor and the normaliser."""
         return gradient(self, obs, loss, state)
 
-    def initial_state(self, n: int) -> Tensor | None:
-        """Recurrent state at the start of n episodes."""
+    def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
+        """What the critic says, whatever the action; None with memory, since `state` is not that of the critic."""
+        return None if self.network.spec.memory else self.network.values(obs)[0]
+
+    def initial_state(self, n: int) -> State:
+        """The LSTM's c and h, zeros; None for a network without memory."""
         return self.network.initial_state(n)
-
-
-AnyOutput = Output | GaussianOutput
-AnyPolicy = Policy | GaussianPolicy
-"""Of discrete or of continuous actions."""

@@ -11,7 +11,7 @@ from rlattack.games.find import find_game, game_of
 from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
 from rlattack.policies.archive import read_file
 from rlattack.policies.bansal import check_game
-from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, load_agent, save_agent
+from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, read_agent, save_agent
 from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.network import Network
 from rlattack.policies.sb3_zip import load_sb3_zip
@@ -67,7 +67,7 @@ def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None 
     if taken is None:
         save_agent(folder, card, network, half=False)
         return folder
-    _check_equal(load_agent(taken)[0], card, f"--agent {agent_id}: {taken}")
+    _check_equal(read_agent(taken)[0], card, f"--agent {agent_id}: {taken}")
     return taken
 
 
@@ -101,7 +101,7 @@ def import_sb3(source: str, trust: bool) -> tuple[AgentCard, Network]:
 
     Raises:
         InvalidInput: `trust`: what only its own code can build does not fit into an agent folder.
-        RefusedFile: See `load_sb3_zip`.
+        RefusedFile: A zip that is damaged, made to do harm, or not described completely by its readable part.
     """
     if trust:
         raise InvalidInput(f"an import runs no code of {source}; to attack it as it is: --victim {source} --trust")

@@ -100,9 +100,7 @@ class Policy(Protocol):
         """Recurrent state at the start of n episodes."""
 
 
-def gradient(
-    policy: Callable[[Tensor, State], Output], obs: Tensor, loss: Loss, state: State
-) -> tuple[Tensor, Output]:
+def gradient(policy: Callable[[Tensor, State], Output], obs: Tensor, loss: Loss, state: State) -> tuple[Tensor, Output]:
     """Back-propagates through a differentiable policy to its observation."""
     point = obs.detach().requires_grad_(True)
     with torch.enable_grad():

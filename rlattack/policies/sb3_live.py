@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.archive import Archive, read_file
-from rlattack.policies.base import ModulePolicy
+from rlattack.policies.module import ModulePolicy
 from rlattack.policies.sb3_zip import guess_algorithm, read_data
 
 __all__ = ["from_sb3", "load_trusted"]

@@ -1,0 +1,142 @@
+"""Policies of the user's own code: what a function returns, or what a trusted file holds."""
+
+import hashlib
+import importlib
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+from gymnasium.spaces import Discrete
+from torch import Tensor, nn
+
+from rlattack.errors import InvalidInput, RefusedFile, one_line
+from rlattack.policies.distributions import Categorical
+from rlattack.policies.module import ModulePolicy
+from rlattack.policies.policy import Output, Policy
+from rlattack.source import code_digest
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.policies import BasePolicy
+
+__all__ = ["adapted", "call", "class_digest", "unpickle"]
+
+Shape = tuple[int, ...]
+_PROTOCOL = ("observation", "action", "acts", "normaliser", "gradient", "value", "initial_state")
+_PACKAGES = {"builtins", "rlattack", "sb3_contrib", "stable_baselines3", "torch"}
+"""Packages whose code is told by their versions."""
+
+
+def call(spec: str) -> object:
+    """Calls a function of the user's, `module:function`, without arguments; the working folder may hold the module.
+
+    Raises:
+        InvalidInput: Whatever goes wrong in it, as one line.
+    """
+    module, _, function = spec.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return getattr(importlib.import_module(module), function)()
+    except (Exception, SystemExit) as error:  # the user's code: anything
+        raise InvalidInput(f"{spec}: {type(error).__name__}: {one_line(error)}") from error
+
+
+def unpickle(path: Path) -> object:
+    """Runs the code in a file, at the user's word, and returns what it makes.
+
+    Raises:
+        RefusedFile: It fails.
+    """
+    try:
+        if path.suffix in (".pt", ".pth"):
+            return torch.load(path, map_location="cpu", weights_only=False)
+        return pickle.loads(path.read_bytes())
+    except Exception as error:  # code of the file: anything
+        raise RefusedFile(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def adapted(made: object, where: str, observation: Shape | None) -> tuple[Policy, str]:
+    """Makes a policy of what the user's code gave.
+
+    Args:
+        made: A `Policy`, a `torch.nn.Module` that maps observations to logits, or a Stable-Baselines3 model.
+        where: What messages call it.
+        observation: Shape of one observation, which a plain module does not tell.
+
+    Returns:
+        The policy, and the digest of its tensors; empty for a policy that holds no module.
+
+    Raises:
+        InvalidInput: Something else, or a policy that fails on such observations or changes them.
+    """
+    if any(kind.__module__.startswith("stable_baselines3.") for kind in type(made).__mro__):
+        from rlattack.policies.sb3_live import from_sb3
+
+        policy: Policy = from_sb3(cast("BaseAlgorithm | BasePolicy", made))
+        return policy, tensor_digest(getattr(made, "policy", made))
+    lacking = [name for name in _PROTOCOL if not hasattr(made, name)]
+    if callable(made) and not lacking:
+        policy = cast(Policy, made)
+        _ask(policy, where)
+        return policy, tensor_digest(getattr(made, "module", made))
+    if isinstance(made, nn.Module):
+        return _bare(made, where, observation), tensor_digest(made)
+    raise InvalidInput(
+        f"{where}: expected a Policy, a torch.nn.Module or a Stable-Baselines3 model, got {type(made).__name__}"
+        + (f", which lacks {', '.join(lacking)} to be a Policy" if 0 < len(lacking) < len(_PROTOCOL) else "")
+    )
+
+
+def tensor_digest(module: object) -> str:
+    """Returns the SHA-256 of a module's tensors with their names; empty for what is no module."""
+    if not isinstance(module, nn.Module):
+        return ""
+    tensors: Mapping[str, Tensor] = module.state_dict()
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def class_digest(made: object) -> str:
+    """Returns a digest of the user's code that the classes of a thing, and of modules in it, are defined by."""
+    parts = made.modules() if isinstance(made, nn.Module) else [made, getattr(made, "policy", None)]
+    found = {type(part).__module__ for part in parts}
+    ours = sorted(name for name in found if name.partition(".")[0] not in _PACKAGES)
+    return hashlib.sha256("".join(map(code_digest, ours)).encode()).hexdigest() if ours else ""
+
+
+def _bare(module: nn.Module, where: str, observation: Shape | None) -> ModulePolicy:
+    """Finds out how many actions a module has, and that it takes the game's observations, by asking it once."""
+    if observation is None:
+        raise InvalidInput(f"{where}: a torch module does not say what it sees; return rlattack.policies.ModulePolicy")
+    policy = ModulePolicy(module, observation, 1)
+    actions = _ask(policy, where).actions
+    scores = actions.scores if isinstance(actions, Categorical) else None
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != 2:
+        raise InvalidInput(f"{where}: expected scores of shape (2, actions) for 2 observations, got {scores}")
+    policy.action = Discrete(scores.shape[1])
+    return policy
+
+
+def _ask(policy: Policy, where: str) -> Output:
+    """Asks a user's policy once: it must take the observations, and leave them as they are, since others look too."""
+    shown = torch.ones(2, *policy.observation)
+    try:
+        with torch.no_grad():
+            out = policy(shown, policy.initial_state(2))
+    except Exception as error:  # the user's code: anything
+        where = f"{where}: fails on observations of shape {policy.observation}"
+        raise InvalidInput(f"{where}: {one_line(error)}") from error
+    if not isinstance(out, Output):
+        raise InvalidInput(f"{where}: expected a rlattack.policies.Output from the policy, got {type(out).__name__}")
+    if not (shown == 1).all():
+        raise InvalidInput(f"{where}: changes what it is shown in place, as x /= 255 does; write x = x / 255")
+    return out

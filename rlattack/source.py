@@ -1,0 +1,163 @@
+"""What code played: digests of the source of modules, and versions of packages. Nothing is run to find out."""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+__all__ = ["code_digest", "environment_digest", "versions"]
+
+_PLAYING = ("rlattack", "torch", "numpy", "gymnasium")
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Returns the versions of the packages that decide play; those that are not installed are left out.
+
+    Args:
+        packages: Distributions beside rlattack, torch, numpy and gymnasium, such as `ale-py` or `mujoco`.
+    """
+    found = {}
+    for name in dict.fromkeys((*_PLAYING, *packages)):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def environment_digest(entry_point: str | Callable[..., object]) -> dict[str, str]:
+    """Returns what tells the code of an environment from other code.
+
+    Args:
+        entry_point: As Gymnasium registers it: `package.module:Class`, or what makes the environment.
+
+    Returns:
+        The version of the distribution that holds it, by the distribution's name, and under `source` the
+        `code_digest` of its module where that is no file of an installed distribution: an editable installation, or
+        a module of the user's.
+    """
+    module = entry_point.partition(":")[0] if isinstance(entry_point, str) else _module_of(entry_point)
+    top, file = module.partition(".")[0], _origin(module)
+    found, installed = {}, False
+    for name in sorted({top, *_distributions().get(top, ())}):
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found[distribution.name] = distribution.version
+        installed = installed or _holds(distribution, file)
+    return found if installed else found | {"source": code_digest(module)}
+
+
+def code_digest(module: str) -> str:
+    """Returns the SHA-256 of a module's source and of all that it imports, in turn, from its own package or folder.
+
+    A module of an installed package takes in that package; one elsewhere all that lies in its folder. The rest is
+    told by `versions`. Imports are read from the source, so that nothing is run but what finding the module runs: the
+    packages around it.
+
+    Args:
+        module: A name that is imported already or can be, such as `my_agents.pong`.
+
+    Returns:
+        64 hexadecimal digits, which do not depend on where the code lies; empty for a module without a source file.
+    """
+    file = _origin(module)
+    if file is None or file.suffix != ".py":
+        return ""
+    depth = module.count(".") + (file.stem == "__init__")
+    files = _reached(module, file, file.parents[depth])
+    listed = [[name, hashlib.sha256(path.read_bytes()).hexdigest()] for name, path in sorted(files.items())]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _reached(module: str, file: Path, root: Path) -> dict[str, Path]:
+    """Source files, by their names, of a module and of all below `root` that it leads to."""
+    package, installed = module.partition(".")[0], root.resolve() in _installed()
+    files, seen, waiting = {module: file}, set(), [module, *_around(module)]
+    while waiting:
+        name = waiting.pop()
+        top = name.partition(".")[0]
+        # our own package is told by its version, and an installed one ends where others begin
+        foreign = top != package and (installed or top == "rlattack")
+        here = files.get(name) or _beside(root, name)
+        if name in seen or foreign or here is None:
+            continue
+        seen.add(name)
+        files[name] = here
+        waiting += [one for imported in _imports(name, here) for one in (imported, *_around(imported))]
+    return files
+
+
+def _origin(module: str) -> Path | None:
+    """The file that a module is loaded from, None for one without."""
+    if module in sys.modules:
+        place = getattr(sys.modules[module], "__file__", None)
+    else:
+        try:
+            spec = importlib.util.find_spec(module)
+        except Exception:  # code of the packages around it: anything
+            return None
+        place = spec.origin if spec is not None and spec.has_location else None
+    return Path(place).absolute() if place and Path(place).is_file() else None
+
+
+def _beside(root: Path, name: str) -> Path | None:
+    """The source file of a module below a folder, None where there is none."""
+    place = root.joinpath(*name.split("."))
+    return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
+
+
+def _around(module: str) -> list[str]:
+    """The packages around a module, which are imported before it."""
+    parts = module.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
+@functools.cache
+def _installed() -> set[Path]:
+    """Folders that hold Python's library and installed packages."""
+    return {Path(place).resolve() for place in sysconfig.get_paths().values()}
+
+
+def _imports(name: str, file: Path) -> Iterator[str]:
+    """Names that a module may import anywhere in it, of modules and of what is in them, made absolute."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # then nobody can import it either
+        return
+    package = name.split(".") if file.stem == "__init__" else name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            around = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*around, *(node.module.split(".") if node.module else [])])
+            yield from filter(None, (base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)))
+
+
+def _module_of(entry_point: Callable[..., object]) -> str:
+    while isinstance(entry_point, functools.partial):
+        entry_point = entry_point.func
+    return getattr(entry_point, "__module__", None) or type(entry_point).__module__
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    """Names of distributions by the packages that they install."""
+    return {package: list(names) for package, names in importlib.metadata.packages_distributions().items()}
+
+
+def _holds(distribution: importlib.metadata.Distribution, file: Path | None) -> bool:
+    """Whether a distribution installed that very file, as an editable one did not."""
+    record = distribution.read_text("RECORD")
+    if record is None or file is None:
+        return False
+    root, file = Path(str(distribution.locate_file(""))).resolve(), file.resolve()
+    return file.is_relative_to(root) and f"\n{file.relative_to(root).as_posix()}," in f"\n{record}"
