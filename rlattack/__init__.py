@@ -4,22 +4,38 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlattack.attacks import Attacker, make_attack
+    from rlattack.attacks import Attacker, AttackObservation, make_attack
     from rlattack.budget import Budget
-    from rlattack.games import AttackObservation, find_game, make_game
-    from rlattack.policies import Policy, load_policy
+    from rlattack.evaluation import Study, evaluate
+    from rlattack.games import EmbedOpponent, find_game, make_game
+    from rlattack.policies import Policy, load_agent
 
-__all__ = ["AttackObservation", "Attacker", "Budget", "Policy", "find_game", "load_policy", "make_attack", "make_game"]
+__all__ = [
+    "AttackObservation",
+    "Attacker",
+    "Budget",
+    "EmbedOpponent",
+    "Policy",
+    "Study",
+    "evaluate",
+    "find_game",
+    "load_agent",
+    "make_attack",
+    "make_game",
+]
 
 _HOMES = {
-    "AttackObservation": "rlattack.games",
-    "Attacker": "rlattack.attacks",
-    "Budget": "rlattack.budget",
-    "Policy": "rlattack.policies",
-    "find_game": "rlattack.games",
-    "load_policy": "rlattack.policies",
-    "make_attack": "rlattack.attacks",
-    "make_game": "rlattack.games",
+    "AttackObservation": "attacks",
+    "Attacker": "attacks",
+    "Budget": "budget",
+    "EmbedOpponent": "games",
+    "Policy": "policies",
+    "Study": "evaluation",
+    "evaluate": "evaluation",
+    "find_game": "games",
+    "load_agent": "policies",
+    "make_attack": "attacks",
+    "make_game": "games",
 }
 
 
@@ -27,4 +43,4 @@ def __getattr__(name: str) -> object:
     """Imports a name when it is first used, so that `import rlattack` does no work."""
     if name not in _HOMES:
         raise AttributeError(f"module 'rlattack' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(f"rlattack.{_HOMES[name]}"), name)

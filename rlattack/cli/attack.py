@@ -1,87 +1,129 @@
-"""`rlattack attack`: plays a victim clean, under noise and under attack, and shows how far it fell."""
+"""`rlattack attack` and `rlattack duel`: faces of a study, which is played, shown and written down in one way."""
 
-import json
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-__all__ = ["Attack"]
+from rlattack.budget import Unit
+from rlattack.evaluation.study import Options, Study
+
+if TYPE_CHECKING:
+    from rlattack.cli.progress import Stages
+    from rlattack.evaluation import Plan
+
+__all__ = ["Attack", "Duel"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack:
-    """Attack a victim and measure how far its win rate and return fall, beside noise of the same size."""
+class _Command(Options):
+    """What every evaluation takes beside the options that results depend on."""
 
-    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
-    """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1."""
-    victim: Annotated[str, tyro.conf.arg(metavar="AGENT")]
-    """Agent id, agent folder, Stable-Baselines3 .zip, hf:owner/name, or module:function."""
-    attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
-    """Attacks as NAME or NAME:key=value,...; the clean game and the noise control always run."""
-    eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
-    """Sizes per entry in units of --space; the number of pixels for --norm l0."""
-    norm: Literal["linf", "l2", "l1", "l0"] = "linf"
-    """Largest entry, root mean square, mean, or number of pixels."""
-    space: Literal["unit", "raw", "sigma"] = "unit"
-    """Pixels over 255, the game's own range, or standard deviations."""
-    model: Literal["stack", "frame"] = "stack"
-    """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
-    grid: bool = False
-    """Keep perturbed pixels whole bytes."""
-    surrogate: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None
-    """Craft on this agent instead of the victim (transfer)."""
-    actions: Literal["card", "sampled", "greedy"] = "card"
-    """How the victim chooses; `card`: as the game's card says, which for those that act by Q values means greedy."""
-    sticky: float | None = None
-    """Probability that the emulator repeats the last action; the card's by default."""
-    episodes: int = 20
-    """Episodes a cell; the same seeds in every cell."""
-    seed: int = 0
-    """Of the run: starts, sampled actions and random attacks come from it."""
     workers: int | None = None
     """Processes; one a core by default. Changes no result."""
-    envs: int = 8
-    """Episodes at once in a worker; part of the configuration."""
     run: Path | None = None
     """Run folder; by default runs/<game>-<digest of the configuration>."""
-    trust: bool = False
-    """Load files that can only be read by running their code."""
+    video: bool = False
+    """Film episode 0 of every cell."""
+    activations: Annotated[str | None, tyro.conf.arg(metavar="SEAT")] = None
+    """Play once more and compare what this seat's network does in each cell; the first one is normal play."""
     json: bool = False
     """Print results.json instead of the table."""
 
+    def evaluate(self, study: Study, command: list[str]) -> int:
+        """Plays a study, shows what came of it, and writes it down; 1 where an attack left its reach."""
+        from rlattack.cli.progress import EpisodeBar, Stages
+        from rlattack.evaluation import evaluate, plan
+        from rlattack.evaluation.executor import cores
+        from rlattack.report import print_results, write_run
+
+        planned = plan(study)
+        if self.activations is not None:
+            from rlattack.inspect.activations import check_activations
+
+            check_activations(planned, self.activations)
+        if planned.note:
+            _say(planned.note)
+        filmed = self.video and _has_camera(planned)
+        with EpisodeBar(planned, quiet=self.json) as bar:
+            results = evaluate(
+                planned, run=self.run, workers=self.workers, watch=bar.watch, beat=bar.beat, command=shlex.join(command)
+            )
+        workers = self.workers or cores()
+        with Stages(quiet=self.json) as stages:
+            if filmed:
+                _film(planned, results.folder, workers, stages)
+            if self.activations is not None:
+                from rlattack.inspect.activations import write_activations
+
+                write_activations(planned, results.folder, self.activations, workers, stages)
+        write_run(results.folder, results.cells, planned.action_names)
+        if self.json:
+            sys.stdout.write((results.folder / "results.json").read_text(encoding="utf-8"))
+        else:
+            print_results(results.cells, results.folder)
+        return int(not results.ok)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(_Command):
+    """Attack a victim and measure how far its win rate and return fall, beside noise of the same size."""
+
+    victim: Annotated[str, tyro.conf.arg(metavar="AGENT")]
+    """Agent id, agent folder, Stable-Baselines3 .zip, hf:owner/name, or module:function."""
+
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rlattack.cli.progress import EpisodeBar
-        from rlattack.cli.table import print_results
-        from rlattack.errors import InvalidInput
-        from rlattack.evaluation.evaluate import evaluate
-        from rlattack.evaluation.plan import Evaluation, plan
-        from rlattack.evaluation.report import write_report
-        from rlattack.evaluation.tensorboard import write_tensorboard
-        from rlattack.evaluation.workers import cores
+        return self.evaluate(Study.of(self, players=(self.victim,)), command)
 
-        if self.workers is not None and self.workers < 1:
-            raise InvalidInput(f"--workers: expected at least 1, got {self.workers}")
-        planned = plan(
-            Evaluation(
-                game=self.game, victim=self.victim, attacks=self.attack, eps=self.eps, norm=self.norm, space=self.space,
-                model=self.model, grid=self.grid, surrogate=self.surrogate, actions=self.actions, sticky=self.sticky,
-                episodes=self.episodes, seed=self.seed, envs=self.envs, trust=self.trust,
-            )
-        )  # fmt: skip
-        workers = self.workers or cores()
-        with EpisodeBar(planned, quiet=self.json) as bar:
-            folder = evaluate(planned, self.run, workers, bar.advance, shlex.join(command), bar.skip)
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        names = planned.circumstances["action_names"]
-        write_tensorboard(folder, results["cells"], folder / "clips", names)
-        write_report([folder], folder / "report.html")
-        if self.json:
-            sys.stdout.write((folder / "results.json").read_text(encoding="utf-8"))
-        else:
-            print_results(results["cells"], folder)
-        return int(any(cell["status"] != "ok" for cell in results["cells"]))
+
+@dataclass(frozen=True, kw_only=True)
+class Duel(_Command):
+    """Let agents play a game of several seats against each other: every pair, seen and hidden, clean and attacked."""
+
+    players: Annotated[tuple[str, ...], tyro.conf.arg(metavar="A[,A2,...] B[,B2,...]")]
+    """Who takes seat 0 and who takes seat 1: agent ids, agent folders, `zero` or `random`; several joined by commas."""
+    victim: Annotated[str, tyro.conf.arg(metavar="SEAT")] = ""
+    """The seat whose players are the rows of the table and the picture; the last one by default."""
+    attacked: Annotated[str, tyro.conf.arg(metavar="SEAT")] = ""
+    """The seat that the attacks work on; the victim's by default."""
+    space: Unit = "raw"
+    """Pixels over 255, the game's own range, or standard deviations of what the agent saw in training."""
+    episodes: int = 100
+    """Games a cell; the same seeds in every cell."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        study = Study.of(self, players=self.players, victim=self.victim, attacked=self.attacked)
+        return self.evaluate(study, command)
+
+
+def _has_camera(planned: "Plan") -> bool:
+    """Whether the game can be filmed; where not, one line says why, and the rest goes on."""
+    from rlattack.errors import InvalidInput, MissingExtra
+    from rlattack.report.film import check_camera
+
+    try:
+        check_camera(planned.cells[0])
+    except (InvalidInput, MissingExtra) as error:
+        _say(f"no video: {error}")
+        return False
+    return True
+
+
+def _film(planned: "Plan", folder: Path, workers: int, stages: "Stages") -> None:
+    """Films; what goes wrong then costs the films and nothing else."""
+    from rlattack.errors import InvalidInput, MissingExtra
+    from rlattack.report.film import film_cells
+
+    try:
+        film_cells(planned.cells, folder / "videos", workers, stages)
+    except (InvalidInput, MissingExtra) as error:
+        _say(f"no video: {error}")
+
+
+def _say(line: str) -> None:
+    print(f"rlattack: {line}", file=sys.stderr)  # noqa: T201

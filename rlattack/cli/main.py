@@ -42,13 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
-    from rlattack.cli import attack, duel, importer, listing, perf, report, train
+    from rlattack.cli import attack, importer, listing, perf, report, train
     from rlattack.cli.refusal import refusal
 
     commands = (
         Annotated[listing.List, tyro.conf.subcommand("list", prefix_name=False)]
         | Annotated[attack.Attack, tyro.conf.subcommand("attack", prefix_name=False)]
-        | Annotated[duel.Duel, tyro.conf.subcommand("duel", prefix_name=False)]
+        | Annotated[attack.Duel, tyro.conf.subcommand("duel", prefix_name=False)]
         | Annotated[train.Train, tyro.conf.subcommand("train", prefix_name=False)]
         | Annotated[report.Report, tyro.conf.subcommand("report", prefix_name=False)]
         | Annotated[importer.Import, tyro.conf.subcommand("import", prefix_name=False)]
