@@ -4,27 +4,25 @@ import importlib
 from typing import TYPE_CHECKING
 
 from rlattack.games.atari import rom_sha256
-from rlattack.games.batch import BatchedGame, Step
-from rlattack.games.card import GameCard
-from rlattack.games.duel import DuelGame
-from rlattack.games.find import find_game, list_games, make_duel, make_game, with_variant
+from rlattack.games.card import GameCard, Variant
+from rlattack.games.find import find_game, list_games, make_game, with_variant
+from rlattack.games.game import Game, Seat, Step, View
 from rlattack.games.training import training_env
 
 if TYPE_CHECKING:
     from rlattack.games.mujoco.parallel import parallel_env
-    from rlattack.games.opponent import EmbedOpponent
-    from rlattack.games.wrappers import AttackObservation
+    from rlattack.games.solo import EmbedOpponent
 
 __all__ = [
-    "AttackObservation",
-    "BatchedGame",
-    "DuelGame",
     "EmbedOpponent",
+    "Game",
     "GameCard",
+    "Seat",
     "Step",
+    "Variant",
+    "View",
     "find_game",
     "list_games",
-    "make_duel",
     "make_game",
     "parallel_env",
     "rom_sha256",
@@ -33,11 +31,7 @@ __all__ = [
 ]
 
 
-_LAZY = {
-    "AttackObservation": "rlattack.games.wrappers",
-    "EmbedOpponent": "rlattack.games.opponent",
-    "parallel_env": "rlattack.games.mujoco.parallel",
-}
+_LAZY = {"EmbedOpponent": "rlattack.games.solo", "parallel_env": "rlattack.games.mujoco.parallel"}
 
 
 def __getattr__(name: str) -> object:

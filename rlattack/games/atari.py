@@ -1,6 +1,7 @@
 """Atari games on ale-py's C++ vector environment (Bellemare et al. 2013), every slot reset by its own seed."""
 
 import hashlib
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -10,12 +11,15 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import VectorEnv
 
+from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName, nearest
-from rlattack.games.batch import BoolArray, IntArray, Step, check_seeds
-from rlattack.games.card import AtariOptions, GameCard
+from rlattack.games.camera import Camera, FrameCamera, enlarge
+from rlattack.games.card import AtariOptions, GameCard, Variant
+from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
 
-__all__ = ["CRASHING", "AtariBatch", "View", "atari_roms", "check_rom", "rom_sha256", "vector_env"]
+__all__ = ["CRASHING", "AtariGame", "Preprocessing", "atari_roms", "check_rom", "rom_sha256", "vector_env"]
 
+Frames = npt.NDArray[np.uint8]
 CRASHING = ("combat", "joust", "maze_craze", "warlords")
 """ROMs that end the whole process when ale-py 0.12 loads them, so they are refused before."""
 
@@ -63,7 +67,7 @@ def vector_env(card: GameCard, slots: int, *, threads: int = 1, training: bool =
 
     Rewards are the game's own. To train on, a lost life is an end after which the game goes on.
 
-    What it does not know of the card (`crop`, `stack_fill`, a listed `action_set`) is left to `View`.
+    What it does not know of the card (`crop`, `stack_fill`, a listed `action_set`) is left to `Preprocessing`.
 
     Raises:
         ContentError: The card names no ROM.
@@ -102,8 +106,8 @@ def vector_env(card: GameCard, slots: int, *, threads: int = 1, training: bool =
     return env
 
 
-class View:
-    """What an agent sees and does where the C++ environment differs from the card, for `slots` copies.
+class Preprocessing:
+    """What a card asks for and the C++ environment does not do, for `slots` copies: crop, fill, and listed actions.
 
     Args:
         options: The card's.
@@ -122,7 +126,7 @@ class View:
         self.action_space = Discrete(len(self.actions))
         self._options = options
 
-    def show(self, obs: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def show(self, obs: Frames) -> Frames:
         """Cuts and fills frames (slots, stack, height, width) as the card says."""
         if self._options.crop is not None:
             top, left, height, width = self._options.crop
@@ -137,51 +141,65 @@ class View:
         return obs
 
 
-class AtariBatch:
-    """An Atari game in `slots` copies, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms.
+class AtariGame:
+    """An Atari game of one seat, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms.
 
     Args:
-        card: The game with its options and sticky probability.
-        slots: Number of copies, fixed for the life of the batch.
-        threads: C++ threads that step them.
+        variant: The game with its options and sticky probability.
+        slots: Number of copies, fixed for the life of the game.
+        threads: C++ threads that step them; changes no result.
+        camera: Whether it is to be filmed; every game can be.
 
     Raises:
-        RlattackError: See `vector_env`.
+        RlattackError: The ROM cannot be played (`vector_env`), or the other player is to be hidden.
     """
 
-    def __init__(self, card: GameCard, slots: int, threads: int = 1) -> None:
-        self._env = vector_env(card, slots, threads=threads)
-        self._view = View(card.atari, self._env.single_action_space, slots)
-        self._started = False
-        self.slots = slots
-        self.observation_space: Space[Any] = self._view.observation_space
-        self.action_space: Space[Any] = self._view.action_space
+    endings: tuple[str, ...] = OVER
 
-    def reset(self, mask: BoolArray, seeds: IntArray) -> npt.NDArray[np.uint8]:
-        """See `BatchedGame`."""
+    def __init__(self, variant: Variant, slots: int, threads: int = 1, *, camera: bool = False) -> None:
+        variant.check_nothing_hidden()
+        self._env = vector_env(variant.card, slots, threads=threads)
+        self._preprocessing = Preprocessing(variant.card.atari, self._env.single_action_space, slots)
+        self._started = False
+        self._turn = always(slots)
+        self._second = 60 / variant.card.atari.frame_skip
+        self.slots = slots
+        self.seats = (Seat(PLAYER, self._preprocessing.observation_space, self._preprocessing.action_space),)
+        self._newest: Frames = np.zeros((slots, 1, *variant.card.atari.frame), dtype=np.uint8)
+
+    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        """Starts new episodes in the slots of `mask`."""
         seeds = check_seeds(mask, seeds)
         if not self._started and not mask.all():  # the C++ environment wants one full reset first
             self._env.reset()
         self._started = True
         obs, _ = self._env.reset(seed=seeds, options={"reset_mask": mask})  # type: ignore[arg-type]  # ale-py takes arrays
-        self._view.age[mask] = 0
-        return self._view.show(obs)
+        self._preprocessing.age[mask] = 0
+        return (self._view(obs),)
 
-    def step(self, actions: IntArray) -> Step:
-        """See `BatchedGame`."""
-        obs, rewards, terminated, truncated, _ = self._env.step(self._view.actions[actions])
-        self._view.age += 1
-        return Step(self._view.show(obs), rewards.astype(np.float64), terminated, truncated)
+    def step(self, actions: Sequence[Array]) -> Step:
+        """Plays one action a slot, `actions[0]`, shape (slots,)."""
+        obs, rewards, terminated, truncated, _ = self._env.step(self._preprocessing.actions[actions[0]])
+        self._preprocessing.age += 1
+        return one_seat_step(self._view(obs), rewards, terminated, truncated)
 
     @property
     def action_names(self) -> list[str]:
         """ALE's name of every action, as NOOP or RIGHTFIRE."""
         available = self._env.unwrapped.ale.get_action_set()  # type: ignore[attr-defined]  # an AtariVectorEnv
-        return [available[action].name for action in self._view.actions]
+        return [available[action].name for action in self._preprocessing.actions]
+
+    def camera(self, size: tuple[int, int]) -> Camera:
+        """Films the newest frame of a slot, enlarged by the largest whole number that `size` (width, height) holds."""
+        return FrameCamera(lambda slot: enlarge(self._newest[slot, -1], size), self._second)
 
     def close(self) -> None:
-        """See `BatchedGame`."""
+        """Closes the emulators."""
         self._env.close()
+
+    def _view(self, obs: Frames) -> View:
+        self._newest = self._preprocessing.show(obs)
+        return View(self._newest, self._turn)
 
 
 def _ale_py() -> ModuleType:

@@ -4,16 +4,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rlattack.content import Card
-from rlattack.errors import ContentError, nearest
+from rlattack.errors import ContentError, InvalidInput, nearest
+from rlattack.games.game import PLAYER, Mask
 from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
 from rlattack.games.table import parse_table
 
-__all__ = ["SCHEMA", "ActionMode", "AtariOptions", "GameCard", "Protocol", "Reference", "Stall", "Win", "parse_card"]
+__all__ = [
+    "SCHEMA", "ActionMode", "AtariOptions", "GameCard", "Outcome", "Protocol", "Reference", "Stall", "Variant", "Win",
+    "parse_card",
+]  # fmt: skip
 
 SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
-DUELS = ("mujoco", "pettingzoo")
-"""Families whose games have two seats."""
+Outcome = Literal["win", "tie", "loss"]
+_ONE_SEAT = ("atari", "gymnasium")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,12 @@ class Win:
             got = f"rule {self.rule!r} with score {self.score}"
             raise ContentError(f"rule 'threshold' needs a score and rule 'score' takes none, got {got}")
 
+    def outcome(self, score: float) -> Outcome:
+        """Whether a return is a win, a tie or a loss; a threshold knows no tie."""
+        if self.score is not None:
+            return "win" if score >= self.score else "loss"
+        return "win" if score > 0 else "loss" if score < 0 else "tie"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
@@ -131,15 +141,15 @@ class GameCard:
     stall: Stall | None = None
     reference: Reference | None = None
     mujoco: MujocoCard | None = None
-    """All numbers of a two-player MuJoCo game."""
+    """All numbers of a MuJoCo game of two seats."""
 
     def __post_init__(self) -> None:
         """Checks that a game carries what its family has, and nothing else.
 
         Raises:
-            ContentError: A ROM, Atari options or sticky actions on another game, or a win rule on a game of two seats.
+            ContentError: A ROM, Atari options or sticky actions on another game, or a win rule where others play too.
         """
-        if self.duel and (self.win or self.stall or self.reference):
+        if (self.mujoco or self.family == "pettingzoo") and (self.win or self.stall or self.reference):
             raise ContentError(f"game {self.id}: [win], [stall] and [reference] are for games of one seat")
         if (self.family == "mujoco") != (self.mujoco is not None):
             raise ContentError(f"game {self.id}: a MuJoCo game needs the tables {', '.join(TABLES)}, others take none")
@@ -152,9 +162,33 @@ class GameCard:
         return self.id.partition("/")[0]
 
     @property
-    def duel(self) -> bool:
-        """Whether it has two seats."""
-        return self.family in DUELS
+    def seats(self) -> tuple[str, ...] | None:
+        """Names of the seats where the card tells them; None where only the game itself does."""
+        if self.mujoco is not None:
+            return self.mujoco.seats
+        return (PLAYER,) if self.family in _ONE_SEAT else None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A game as a command plays it.
+
+    Attributes:
+        card: The game; sticky actions and options are changed in it (`with_variant`).
+        hidden: Seats from which the other player is hidden, and how.
+    """
+
+    card: GameCard
+    hidden: tuple[tuple[int, Mask], ...] = ()
+
+    def check_nothing_hidden(self) -> None:
+        """Refuses hidden players, for a family of games that cannot hide them.
+
+        Raises:
+            InvalidInput: The other player is to be hidden from a seat.
+        """
+        if self.hidden:
+            raise InvalidInput(f"game {self.card.id}: only MuJoCo games can hide the other player from a seat")
 
 
 def parse_card(name: str, card: Card) -> GameCard:

@@ -9,26 +9,40 @@ from pathlib import Path
 
 from rlattack.content import Card, find_card, iterate_cards, roots
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
-from rlattack.games.atari import CRASHING, AtariBatch, atari_roms, check_rom
-from rlattack.games.batch import BatchedGame
-from rlattack.games.card import DUELS, SCHEMA, AtariOptions, GameCard, parse_card
-from rlattack.games.duel import DuelGame, Masks
-from rlattack.games.gymnasium_games import GymnasiumBatch, gymnasium_ids
-from rlattack.games.pettingzoo_games import PettingZooDuel, pettingzoo_ids
+from rlattack.games.atari import CRASHING, atari_roms, check_rom
+from rlattack.games.camera import FILMED
+from rlattack.games.card import SCHEMA, AtariOptions, GameCard, Variant, parse_card
+from rlattack.games.game import PLAYER, Game
+from rlattack.games.gymnasium_games import gymnasium_ids
+from rlattack.games.pettingzoo_games import pettingzoo_ids
 from rlattack.games.table import parse_table
+from rlattack.registry import Registry
 
-__all__ = ["GameRow", "find_game", "game_of", "list_games", "make_duel", "make_game", "with_variant"]
+__all__ = ["FAMILIES", "GameRow", "find_game", "game_of", "list_games", "make_game", "with_variant"]
 
 GameRow = dict[str, str | float | bool | None]
-_BATCHES: dict[str, Callable[[GameCard, int], BatchedGame]] = {"atari": AtariBatch, "gymnasium": GymnasiumBatch}
-_FAMILIES = (*_BATCHES, *DUELS)
+FAMILIES: Registry[Callable[..., Game]] = Registry(
+    "family of games",
+    {
+        "atari": "rlattack.games.atari:AtariGame",
+        "gymnasium": "rlattack.games.gymnasium_games:GymnasiumGame",
+        "mujoco": "rlattack.games.mujoco.batch:MujocoGame",
+        "pettingzoo": "rlattack.games.pettingzoo_games:PettingZooGame",
+    },
+    group="rlattack.games",
+)
+"""What makes the games whose ids begin with a name: `factory(variant, slots, threads) -> Game`.
+
+A class of games with a method `camera` (`rlattack.games.camera.Filmed`) is given `camera=True` where it is to be
+filmed. Games of a family that is added need no cards.
+"""
 _NEEDS_ALE = 'needs ale-py: pip install "rlattack[atari]"'
 _NEEDS_MUJOCO = 'needs mujoco: pip install "rlattack[mujoco]"'
 _NEEDS_PETTINGZOO = 'needs pettingzoo: pip install "rlattack[pettingzoo]"'
 
 
 def find_game(name: str) -> GameCard:
-    """Returns the card of a game; those of Atari, Gymnasium and PettingZoo need none, and have then no win rule.
+    """Returns the card of a game; all but those of MuJoCo need none, and have then no win rule.
 
     Raises:
         UnknownName: No such game; the message names the closest one.
@@ -45,46 +59,29 @@ def find_game(name: str) -> GameCard:
     return card
 
 
-def make_game(card: GameCard, slots: int) -> BatchedGame:
+def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera: bool = False) -> Game:
     """Builds a game in `slots` copies.
 
-    Raises:
-        InvalidInput: Fewer than one slot, or a game that cannot be played as it is.
-        MissingExtra: The game needs a package that is not installed.
-    """
-    if slots < 1:
-        raise InvalidInput(f"game {card.id}: expected at least 1 slot, got {slots}")
-    if card.duel:
-        raise InvalidInput(f"game {card.id} has two seats: `rlattack duel {card.id} --players AGENT AGENT` plays it")
-    return _BATCHES[card.family](card, slots)
-
-
-def make_duel(card: GameCard, slots: int, *, threads: int = 1, masks: Masks | None = None) -> DuelGame:
-    """Builds a two-player game in `slots` copies.
-
     Args:
-        card: The game.
+        game: The game, and what a command changes of it.
         slots: Number of copies.
         threads: That step them, where the game can; changes no result.
-        masks: Seats from which the other player is hidden, and how: MuJoCo games only.
+        camera: Whether it is to be filmed (`rlattack.games.camera`).
 
     Raises:
-        InvalidInput: Fewer than one slot or thread, a game of one seat, or a mask that it does not have.
+        InvalidInput: Fewer than one slot or thread, or a game that cannot be played, hidden or filmed as it is.
         MissingExtra: The game needs a package that is not installed.
     """
+    variant = game if isinstance(game, Variant) else Variant(game)
+    name = variant.card.id
     if min(slots, threads) < 1:
-        raise InvalidInput(f"game {card.id}: expected at least 1 slot and 1 thread, got {slots} and {threads}")
-    if card.family == "pettingzoo":
-        if masks:
-            raise InvalidInput(f"game {card.id}: only MuJoCo games can hide the other player from a seat")
-        return PettingZooDuel(card, slots)
-    if card.mujoco is None:
-        raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
-    try:
-        from rlattack.games.mujoco.batch import MujocoDuel
-    except ImportError as error:
-        raise MissingExtra(f"game {card.id} {_NEEDS_MUJOCO}") from error
-    return MujocoDuel(card.mujoco, slots, threads, masks)
+        raise InvalidInput(f"game {name}: expected at least 1 slot and 1 thread, got {slots} and {threads}")
+    family = FAMILIES.get(variant.card.family)
+    if not camera:
+        return family(variant, slots, threads)
+    if not hasattr(family, "camera"):
+        raise InvalidInput(f"{name} cannot be filmed, {FILMED}")
+    return family(variant, slots, threads, camera=True)
 
 
 def with_variant(
@@ -147,8 +144,8 @@ def list_games() -> list[GameRow]:
 def _parse(name: str, path: Path, table: Card) -> GameCard:
     """Parses a card; an Atari card that names no ROM means the one of its own name."""
     family, _, rest = name.partition("/")
-    if family not in _FAMILIES:
-        raise ContentError(f"{path}: expected it under {' or '.join(f'envs/{f}/' for f in _FAMILIES)}, got id {name!r}")
+    if family not in FAMILIES:
+        raise ContentError(f"{path}: expected it under {' or '.join(f'envs/{f}/' for f in FAMILIES)}, got id {name!r}")
     card = parse_card(name, {"rom": rest, **table} if family == "atari" else table)
     if "rom" in table:
         try:
@@ -165,7 +162,8 @@ def _without_card(name: str) -> GameCard:
         if path.is_file():
             raise ContentError(f"{path}: not a game card: expected readable TOML with schema = {SCHEMA!r}")
     family, _, rest = name.partition("/")
-    if family not in (*_BATCHES, "pettingzoo") or (family == "atari" and rest not in (*CRASHING, *atari_roms())):
+    unknown = family == "mujoco" or not rest or (family == "atari" and rest not in (*CRASHING, *atari_roms()))
+    if family not in FAMILIES or unknown:
         raise UnknownName(f"no game {name!r}{_hint(name)}; `rlattack list games` shows all")
     if family == "atari":
         check_rom(rest)
@@ -213,11 +211,12 @@ _UNREADABLE: GameRow = {
 
 
 def _row(card: GameCard, has_card: bool, missing: Mapping[str, str]) -> GameRow:
+    alone = card.seats == (PLAYER,)
     return {
         "id": card.id,
         "title": card.title,
-        "seats": ", ".join(card.mujoco.seats) if card.mujoco else None,
-        "win": "duel" if card.duel else card.win.rule if card.win else None,
+        "seats": ", ".join(card.seats) if card.seats and not alone else None,
+        "win": card.win.rule if card.win else None if alone else "duel",
         "win_score": card.win.score if card.win else None,
         "actions": card.protocol.actions,
         "sticky": card.protocol.sticky,

@@ -10,7 +10,10 @@ from gymnasium import Space
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput
 
-__all__ = ["MASKS", "NOBODY", "UNDECIDED", "WAIT", "Game", "Mask", "Seat", "Step", "View", "check_seeds"]
+__all__ = [
+    "MASKS", "NOBODY", "OVER", "PLAYER", "UNDECIDED", "WAIT", "Game", "Mask", "Seat", "Step", "View", "always",
+    "check_seeds", "one_seat_step",
+]  # fmt: skip
 
 Mask = Literal["initial", "zero", "noise"]
 """How the other player is hidden from a seat (Gleave et al. 2019): as at the scene's start, all zero, or noised."""
@@ -22,6 +25,10 @@ UNDECIDED = -2
 """In place of the winner's seat: the game has no winner of its own, and its card's rule reads the return."""
 WAIT = -1
 """In place of an action, in games of turns: the slot stays as it is, and earns nothing."""
+PLAYER = "player"
+"""Name of the seat of games that have one."""
+OVER = ("", "over", "time")
+"""Endings of games that say no more of their end: it goes on, it is over by the rules, it was cut."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,22 @@ class Game(Protocol):
 
     def close(self) -> None:
         """Frees what the game holds."""
+
+
+def always(slots: int) -> BoolArray:
+    """Makes the `turn` of a seat that acts in every step: True, shape (slots,), read-only."""
+    turn: BoolArray = np.ones(slots, dtype=np.bool_)
+    turn.flags.writeable = False
+    return turn
+
+
+def one_seat_step(view: View, rewards: Array, terminated: BoolArray, truncated: BoolArray) -> Step:
+    """Makes the step of a game of one seat whose endings are `OVER`; who wins when it ends is UNDECIDED."""
+    over = terminated | truncated
+    return Step(
+        views=(view,), rewards=rewards[None].astype(np.float64), terminated=terminated, truncated=truncated,
+        winner=np.where(over, UNDECIDED, NOBODY), ending=np.where(terminated, 1, 2 * truncated),
+    )  # fmt: skip
 
 
 def check_seeds(mask: BoolArray, seeds: IntArray) -> IntArray:

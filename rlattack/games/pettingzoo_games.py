@@ -1,24 +1,23 @@
-"""PettingZoo's two-player games (Terry et al. 2021), in turns or at once, in copies that are stepped one by one."""
+"""PettingZoo's games of any number of agents (Terry et al. 2021), in turns or at once, in copies stepped one by one."""
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import Space
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.spaces import Box, Dict, Discrete
 
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName, nearest, one_line
-from rlattack.games.batch import BoolArray, IntArray, check_seeds
-from rlattack.games.card import GameCard
-from rlattack.games.duel import NOBODY, WAIT, DuelStep, Sight
-from rlattack.games.pettingzoo_copy import Look, copy_of
+from rlattack.games.card import GameCard, Variant
+from rlattack.games.game import NOBODY, OVER, UNDECIDED, WAIT, Seat, Step, View, check_seeds
+from rlattack.games.pettingzoo_envs import Look, copy_of
 
-__all__ = ["PettingZooDuel", "make_env", "pettingzoo_ids"]
+__all__ = ["PettingZooGame", "make_env", "pettingzoo_ids"]
 
 _EXTRAS = ("atari", "butterfly", "classic", "sisl")
 """PettingZoo's folders; each has an extra of that name with all that its games need."""
@@ -65,113 +64,119 @@ def make_env(card: GameCard) -> Any:
         raise InvalidInput(f"game {card.id}: the environment cannot be made: {one_line(error)}") from error
 
 
-class PettingZooDuel:
-    """A PettingZoo game of two agents, who take the seats in the order of `possible_agents`.
+class PettingZooGame:
+    """A PettingZoo game, whose agents take the seats in the order of `possible_agents`.
 
     Observations are those of the game, a dictionary's `observation` taken out of it: bytes stay bytes, other arrays are
     float32, and a whole number becomes one-hot. Actions are Discrete and count from 0, or a Box, into which they are
     clipped. Legal actions are the game's `action_mask`; whoever is not to act may do anything, since it is not looked
-    at. A slot whose game has ended has nobody to act.
+    at. A slot whose game has ended has nobody to act, and it ends when nobody is left.
 
-    The seat with the higher sum of rewards wins when the game ends; equal sums are a tie. `sparse` are the rewards
-    themselves: PettingZoo does not say which of them come for the end of the game.
+    The seat with the highest sum of rewards wins when the game ends; equal sums are a tie, and of one seat alone the
+    winner is undecided. PettingZoo does not say which rewards come for the end of the game.
 
     An episode depends on its seed and the actions alone as far as the environment's own `reset(seed=)` sees to it.
 
     Args:
-        card: The game, `pettingzoo/<env id>`.
+        variant: The game, `pettingzoo/<env id>`.
         slots: Number of copies.
+        threads: Changes nothing: copies are stepped one by one.
 
     Raises:
-        InvalidInput: Other than two agents, or observations or actions of another kind.
-        RlattackError: See `make_env`.
+        InvalidInput: Agents that come and go, observations or actions of another kind, or a player to be hidden.
+        RlattackError: The environment cannot be made (`make_env`).
     """
 
-    endings: tuple[str, ...] = ("", "over", "time")
+    endings: tuple[str, ...] = OVER
 
-    def __init__(self, card: GameCard, slots: int) -> None:
+    def __init__(self, variant: Variant, slots: int, threads: int = 1) -> None:
+        variant.check_nothing_hidden()
+        card = variant.card
         first = make_env(card)
         # it is no attribute where agents come and go
         self._agents: tuple[Any, ...] = tuple(getattr(first, "possible_agents", ()))
-        if len(self._agents) != 2:
-            raise InvalidInput(
-                f"game {card.id}: expected a game of two agents, got {len(self._agents) or 'a changing number'}"
-            )
-        self.slots, self.seats = slots, (str(self._agents[0]), str(self._agents[1]))
-        one, two = (_Seat(card.id, first.observation_space(a), first.action_space(a)) for a in self._agents)
-        self._seats = (one, two)
-        self.observation_spaces: tuple[Space[Any], Space[Any]] = (one.seen, two.seen)
-        self.action_spaces: tuple[Space[Any], Space[Any]] = (one.done, two.done)
+        if not self._agents:
+            raise InvalidInput(f"game {card.id}: expected a fixed number of agents, got a changing number")
+        self._kinds = [_Agent(card.id, first.observation_space(a), first.action_space(a)) for a in self._agents]
+        self.slots = slots
+        self.seats = tuple(
+            Seat(str(name), kind.seen, kind.done) for name, kind in zip(self._agents, self._kinds, strict=True)
+        )
         self._copies = [copy_of(env) for env in (first, *(make_env(card) for _ in range(slots - 1)))]
-        self._obs: tuple[npt.NDArray[Any], npt.NDArray[Any]] = (_empty(one.seen, slots), _empty(two.seen, slots))
-        self._legal = (np.ones((slots, one.actions), np.bool_), np.ones((slots, two.actions), np.bool_))
+        self._obs: list[Array] = [np.zeros((slots, *kind.seen.shape), dtype=kind.seen.dtype) for kind in self._kinds]
+        self._legal: list[BoolArray] = [np.ones((slots, kind.actions), dtype=np.bool_) for kind in self._kinds]
         self._tells = False
-        self._turn: BoolArray = np.zeros((2, slots), dtype=np.bool_)
-        self._totals = np.zeros((2, slots))
+        self._turn: BoolArray = np.zeros((len(self.seats), slots), dtype=np.bool_)
+        self._totals: FloatArray = np.zeros((len(self.seats), slots))
 
-    def reset(self, mask: BoolArray, seeds: IntArray) -> Sight:
-        """See `DuelGame.reset`."""
+    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        """Starts new episodes in the slots of `mask`."""
         for slot, seed in zip(np.flatnonzero(mask), check_seeds(mask, seeds), strict=True):
             self._take(int(slot), self._copies[slot].reset(int(seed)))
         self._totals[:, mask] = 0
-        return self._sight()
+        return self._views()
 
-    def step(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> DuelStep:
-        """See `DuelGame.step`."""
-        rewards = np.zeros((2, self.slots))
+    def step(self, actions: Sequence[Array]) -> Step:
+        """Plays the actions of those who are to act, each of shape (slots, *action)."""
+        rewards: FloatArray = np.zeros(self._turn.shape)
         terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
         for slot in np.flatnonzero(self._turn.any(axis=0) & ~self._waiting(actions)):
-            chosen = {
-                agent: seat.action(done[slot])
-                for agent, seat, done, acts in zip(self._agents, self._seats, actions, self._turn[:, slot], strict=True)
-                if acts
-            }
+            acting = zip(self._agents, self._kinds, actions, self._turn[:, slot], strict=True)
+            chosen = {agent: kind.action(done[slot]) for agent, kind, done, acts in acting if acts}
             look = self._copies[slot].step(chosen)
             self._take(int(slot), look)
             rewards[:, slot] = [look.rewards.get(agent, 0.0) for agent in self._agents]
             terminated[slot], truncated[slot] = look.over and not look.cut, look.over and look.cut
         self._totals += rewards
-        decided = (terminated | truncated) & (self._totals[0] != self._totals[1])
-        return DuelStep(
-            sight=self._sight(), rewards=rewards, sparse=rewards.copy(), terminated=terminated, truncated=truncated,
-            winner=np.where(decided, self._totals.argmax(axis=0), NOBODY), ending=terminated + 2 * truncated,
+        return Step(
+            views=self._views(), rewards=rewards, terminated=terminated, truncated=truncated,
+            winner=np.where(terminated | truncated, self._ahead(), NOBODY), ending=terminated + 2 * truncated,
         )  # fmt: skip
 
     def close(self) -> None:
-        """See `DuelGame.close`."""
+        """Closes the copies."""
         for copy in self._copies:
             copy.env.close()
 
-    def _waiting(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> BoolArray:
+    def _ahead(self) -> IntArray:
+        """The seat with the highest sum of rewards, shape (slots,); NOBODY where there are several."""
+        if len(self.seats) == 1:
+            return np.full(self.slots, UNDECIDED)
+        alone = (self._totals == self._totals.max(axis=0)).sum(axis=0) == 1
+        return np.where(alone, self._totals.argmax(axis=0), NOBODY)
+
+    def _waiting(self, actions: Sequence[Array]) -> BoolArray:
         """Slots in which somebody who is to act waits, shape (slots,)."""
         waiting: BoolArray = np.zeros(self.slots, dtype=np.bool_)
-        for seat, done, turn in zip(self._seats, actions, self._turn, strict=True):
-            if isinstance(seat.done, Discrete):
+        for seat, done, turn in zip(self.seats, actions, self._turn, strict=True):
+            if isinstance(seat.action, Discrete):
                 waiting |= turn & (np.asarray(done) == WAIT)
         return waiting
 
     def _take(self, slot: int, look: Look) -> None:
-        """Keeps what both seats see; one that has left sees the last again."""
-        for number, (agent, seat) in enumerate(zip(self._agents, self._seats, strict=True)):
+        """Keeps what all seats see; one that has left sees the last again."""
+        for number, (agent, kind) in enumerate(zip(self._agents, self._kinds, strict=True)):
             self._turn[number, slot] = agent in look.acting
             self._legal[number][slot] = True
             if agent not in look.obs:
                 continue
             raw, info = look.obs[agent], look.infos.get(agent, {})
-            self._obs[number][slot] = seat.show(raw)
+            self._obs[number][slot] = kind.show(raw)
             mask = (raw if isinstance(raw, Mapping) and "action_mask" in raw else info).get("action_mask")
             self._tells |= mask is not None
             # a mask that allows nothing says nothing
-            if mask is not None and self._turn[number, slot] and np.any(mask) and seat.actions:
+            if mask is not None and self._turn[number, slot] and np.any(mask) and kind.actions:
                 self._legal[number][slot] = mask
 
-    def _sight(self) -> Sight:
-        (one, two), (may_one, may_two) = self._obs, self._legal
-        legal = (may_one.copy(), may_two.copy()) if self._tells else None
-        return Sight((one.copy(), two.copy()), self._turn.copy(), legal)
+    def _views(self) -> tuple[View, ...]:
+        turn = self._turn.copy()
+        return tuple(
+            View(obs.copy(), turn[seat], may.copy() if self._tells else None)
+            for seat, (obs, may) in enumerate(zip(self._obs, self._legal, strict=True))
+        )
 
 
-class _Seat:
+class _Agent:
     """What an agent sees and does, and how that is said to its environment.
 
     Raises:
@@ -189,7 +194,7 @@ class _Seat:
         self.done = Discrete(int(done.n)) if isinstance(done, Discrete) else done
         self.actions = int(done.n) if isinstance(done, Discrete) else 0
 
-    def show(self, raw: Any) -> npt.NDArray[Any]:
+    def show(self, raw: Any) -> Array:
         """An observation of the environment as an array of `seen`, or one that is cast to it."""
         seen = np.asarray(raw["observation"] if isinstance(raw, Mapping) else raw)
         return np.arange(self._seen.n) == seen - self._seen.start if isinstance(self._seen, Discrete) else seen
@@ -210,10 +215,6 @@ def _as_array(space: Space[Any]) -> Box:
         return space
     with np.errstate(over="ignore"):  # what is too large for float32 is no bound
         return Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
-
-
-def _empty(space: Space[Any], slots: int) -> npt.NDArray[Any]:
-    return np.zeros((slots, *(space.shape or ())), dtype=space.dtype)
 
 
 def _roms(known: str) -> dict[str, str]:

@@ -1,62 +1,66 @@
-"""A two-player game whose seats are swapped in every second slot, so that one learner plays both."""
+"""A game of two seats that are swapped in every second slot, so that one learner plays both."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import InvalidInput
-from rlattack.games.batch import BoolArray, IntArray
-from rlattack.games.duel import NOBODY, DuelGame, DuelStep, Sight
+from rlattack.games.game import Game, Step, View
 
 __all__ = ["SwappedDuel"]
-
-Pair = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 class SwappedDuel:
     """The game with the odd slots' seats swapped: who holds seat 0 here holds seat 1 there.
 
     Args:
-        game: A game whose seats see and do the same kinds of things.
+        game: A game of two seats that see and do the same kinds of things.
 
     Raises:
-        InvalidInput: A game whose seats differ.
+        InvalidInput: A game whose seats differ, or another number of them.
     """
 
-    def __init__(self, game: DuelGame) -> None:
-        for first, second in (game.observation_spaces, game.action_spaces):
-            if first != second:
+    def __init__(self, game: Game) -> None:
+        if len(game.seats) != 2:
+            raise InvalidInput(f"--seat both: expected a game of two seats, got {len(game.seats)}")
+        first, second = game.seats
+        for one, other in ((first.observation, second.observation), (first.action, second.action)):
+            if one != other:
                 raise InvalidInput(
-                    f"--seat both: expected two seats that see and do the same, got {first} and {second}; "
-                    f"leave it out, or name one of {' and '.join(game.seats)}"
+                    f"--seat both: expected two seats that see and do the same, got {one} and {other}; "
+                    f"leave it out, or name one of {first.name} and {second.name}"
                 )
         self.game, self.slots, self.seats, self.endings = game, game.slots, game.seats, game.endings
-        self.observation_spaces, self.action_spaces = game.observation_spaces, game.action_spaces
         self._odd: BoolArray = np.arange(game.slots) % 2 == 1
 
-    def reset(self, mask: BoolArray, seeds: IntArray) -> Sight:
-        """See `DuelGame`."""
-        return self._seen(self.game.reset(mask, seeds))
+    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        """Starts new episodes in the slots of `mask`."""
+        return self._swapped_views(self.game.reset(mask, seeds))
 
-    def step(self, actions: Pair) -> DuelStep:
-        """See `DuelGame`."""
-        step = self.game.step(self._pair(actions))
-        return DuelStep(
-            self._seen(step.sight), np.stack(self._pair((step.rewards[0], step.rewards[1]))),
-            np.stack(self._pair((step.sparse[0], step.sparse[1]))), step.terminated, step.truncated,
-            np.where(self._odd & (step.winner != NOBODY), 1 - step.winner, step.winner), step.ending,
+    def step(self, actions: Sequence[Array]) -> Step:
+        """Plays one action a seat and slot."""
+        step = self.game.step(self._swapped(actions))
+        return Step(
+            views=self._swapped_views(step.views), rewards=np.stack(self._swapped([*step.rewards])),
+            sparse=None if step.sparse is None else np.stack(self._swapped([*step.sparse])),
+            terminated=step.terminated, truncated=step.truncated, ending=step.ending,
+            winner=np.where(self._odd & (step.winner >= 0), 1 - step.winner, step.winner),
         )  # fmt: skip
 
     def close(self) -> None:
         """Closes the game."""
         self.game.close()
 
-    def _seen(self, sight: Sight) -> Sight:
-        legal = None if sight.legal is None else self._pair(sight.legal)
-        return Sight(self._pair(sight.obs), np.stack(self._pair((sight.turn[0], sight.turn[1]))), legal)
+    def _swapped_views(self, views: tuple[View, ...]) -> tuple[View, ...]:
+        obs, turn = (self._swapped([getattr(view, name) for view in views]) for name in ("obs", "turn"))
+        first, second = views
+        if first.legal is None or second.legal is None:
+            return View(obs[0], turn[0]), View(obs[1], turn[1])
+        legal = self._swapped([first.legal, second.legal])
+        return View(obs[0], turn[0], legal[0]), View(obs[1], turn[1], legal[1])
 
-    def _pair(self, pair: Pair) -> Pair:
+    def _swapped(self, pair: Sequence[Array]) -> tuple[Array, Array]:
         first, second = pair
         odd = self._odd.reshape(-1, *[1] * (first.ndim - 1))
         return np.where(odd, second, first), np.where(odd, first, second)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
+from rlattack.arrays import BoolArray, IntArray
 from rlattack.errors import InvalidInput
-from rlattack.games.atari import View, vector_env
-from rlattack.games.batch import BoolArray, IntArray
+from rlattack.games.atari import Preprocessing, vector_env
 from rlattack.games.card import GameCard
 from rlattack.games.gymnasium_games import make_env
 
@@ -41,11 +41,11 @@ class _AtariTraining(VectorWrapper[_Frames, IntArray, _Frames, IntArray, npt.NDA
 
     def __init__(self, card: GameCard, envs: int) -> None:
         super().__init__(vector_env(card, envs, training=True))
-        self._view = View(card.atari, self.env.single_action_space, envs)
+        self._preprocessing = Preprocessing(card.atari, self.env.single_action_space, envs)
         self._lives: npt.NDArray[Any] = np.zeros(envs, dtype=np.int32)
         self._scores: npt.NDArray[Any] = np.zeros(envs, dtype=np.int64)
-        self.single_observation_space = self._view.observation_space
-        self.single_action_space = self._view.action_space
+        self.single_observation_space = self._preprocessing.observation_space
+        self.single_action_space = self._preprocessing.action_space
         self.observation_space = batch_space(self.single_observation_space, envs)
         self.action_space = batch_space(self.single_action_space, envs)
 
@@ -54,13 +54,13 @@ class _AtariTraining(VectorWrapper[_Frames, IntArray, _Frames, IntArray, npt.NDA
     ) -> tuple[_Frames, dict[str, Any]]:
         obs, info = self.env.reset(seed=seed, options=options)
         begun = (options or {}).get("reset_mask", slice(None))
-        self._view.age[begun] = self._scores[begun] = 0
+        self._preprocessing.age[begun] = self._scores[begun] = 0
         self._lives = info["lives"]
-        return self._view.show(obs), info
+        return self._preprocessing.show(obs), info
 
     def step(self, actions: IntArray) -> tuple[_Frames, npt.NDArray[Any], BoolArray, BoolArray, dict[str, Any]]:
-        obs, rewards, terminated, truncated, info = self.env.step(self._view.actions[actions])
-        self._view.age += 1
+        obs, rewards, terminated, truncated, info = self.env.step(self._preprocessing.actions[actions])
+        self._preprocessing.age += 1
         self._scores += rewards
         # with the last life the count begins anew; games without lives count 0 for ever
         goes_on = terminated & ~truncated & (info["lives"] < self._lives)
@@ -68,8 +68,8 @@ class _AtariTraining(VectorWrapper[_Frames, IntArray, _Frames, IntArray, npt.NDA
         self._lives = info["lives"]
         if "final_obs" in info:  # which ale-py 0.12 leaves unwritten where the game goes on
             final = np.where(goes_on[:, None, None, None], obs, info["final_obs"])
-            info = {**info, "final_obs": self._view.show(final)}
+            info = {**info, "final_obs": self._preprocessing.show(final)}
         if over.any():
             info = {**info, "game_score": self._scores.copy(), "_game_score": over}
-            self._view.age[over] = self._scores[over] = 0
-        return self._view.show(obs), np.sign(rewards), terminated, truncated, info
+            self._preprocessing.age[over] = self._scores[over] = 0
+        return self._preprocessing.show(obs), np.sign(rewards), terminated, truncated, info

@@ -1,22 +1,23 @@
 """The two-player MuJoCo games in slots: threads step many scenes, numpy does the rest for all of them at once."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import Space
 from gymnasium.spaces import Box
 
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput
-from rlattack.games.batch import BoolArray, FloatArray, IntArray, check_seeds
-from rlattack.games.duel import MASKS, DuelStep, Masks, Sight
-from rlattack.games.mujoco.card import Kick, MujocoCard, Sumo
+from rlattack.games.camera import Camera
+from rlattack.games.card import Variant
+from rlattack.games.game import MASKS, Seat, Step, View, always, check_seeds
+from rlattack.games.mujoco.card import Kick, Sumo
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.observe import bind, observe
 from rlattack.games.mujoco.rules import ENDINGS, Seen, judge, void
 from rlattack.games.mujoco.scene import build
 
-__all__ = ["MujocoDuel"]
+__all__ = ["MujocoGame"]
 
 _TIME = ENDINGS.index("time")
 _LATE = 1e6
@@ -24,19 +25,21 @@ _LATE = 1e6
 would cost seconds, since a state of NaN touches itself everywhere."""
 
 
-class MujocoDuel:
+class MujocoGame:
     """One of the six games of Bansal et al. 2018, or a variant of it.
 
     A control step is `frame_skip` substeps; contact forces are those of the start of the last one, other derived
     quantities those of its last Runge-Kutta stage, as the agents of 2018 saw them. A touch is one at the start of the
     last substep. A scene that diverges ends its episode as `unstable`, and shows its start until it is reset.
 
+    The player hidden from a seat (Gleave et al. 2019) shows its `qpos` as at the start of the scene, all zero, or with
+    normal noise of standard deviation 1.
+
     Args:
-        card: Its numbers.
+        variant: A card with the numbers of the game, and what is hidden.
         slots: Number of scenes.
         threads: That step them; changes no result.
-        masks: Seats from which the other player is hidden, and how (Gleave et al. 2019): its `qpos` as at the start of
-            the scene, all zero, or with normal noise of standard deviation 1.
+        camera: Whether it is to be filmed; every game can be.
 
     Raises:
         InvalidInput: A seat or a way of hiding that there is none of, or no memory for so many scenes.
@@ -45,11 +48,12 @@ class MujocoDuel:
 
     endings: tuple[str, ...] = ENDINGS
 
-    def __init__(self, card: MujocoCard, slots: int, threads: int = 1, masks: Masks | None = None) -> None:
-        for number, mask in (masks or {}).items():
+    def __init__(self, variant: Variant, slots: int, threads: int = 1, *, camera: bool = False) -> None:
+        assert variant.card.mujoco is not None, "its card was checked"
+        for number, mask in variant.hidden:
             if number not in (0, 1) or mask not in MASKS:
                 raise InvalidInput(f"mask: expected seat 0 or 1 and one of {', '.join(MASKS)}, got {number} {mask!r}")
-        self.card, self.slots, self.seats = card, slots, card.seats
+        self.card, self.slots = (card := variant.card.mujoco), slots
         self.model = build(card.scene, card.rules)
         mujoco.set_mju_user_warning(lambda text: None)  # told by the step; else in a file in the working folder
         self._batch = _batch(self.model, slots, threads)
@@ -62,22 +66,19 @@ class MujocoDuel:
         self._radius = np.full(slots, card.rules.radius[1] if isinstance(card.rules, Sumo) else np.inf)
         self._elapsed = np.zeros(slots, dtype=np.int64)
         self._touched = np.zeros(slots, dtype=np.bool_)
-        self._masks = dict(masks or {})
-        self._noise = _Noise(self._state.qpos.shape, card.scene.max_steps) if "noise" in self._masks.values() else None
+        self._hidden = dict(variant.hidden)
+        self._noise = _Noise(self._state.qpos.shape, card.scene.max_steps) if "noise" in self._hidden.values() else None
         self._batch.forward()
         (_, _, width), half = self._observe().shape, self.model.nu // 2
         low, high = self.model.actuator_ctrlrange[:half].T.astype(np.float32)
         self._low, self._high = low.astype(np.float64), high.astype(np.float64)
-        self._turn = np.ones((2, slots), dtype=np.bool_)
-        self._turn.flags.writeable = False
-        self.observation_spaces: tuple[Space[Any], Space[Any]] = (
-            Box(-np.inf, np.inf, (width,), np.float32),
-            Box(-np.inf, np.inf, (width,), np.float32),
+        self._turn = always(slots)
+        self.seats = tuple(
+            Seat(name, Box(-np.inf, np.inf, (width,), np.float32), Box(low, high)) for name in card.seats
         )
-        self.action_spaces: tuple[Space[Any], Space[Any]] = (Box(low, high), Box(low, high))
 
-    def reset(self, mask: BoolArray, seeds: IntArray) -> Sight:
-        """See `DuelGame.reset`."""
+    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        """Starts new episodes in the slots of `mask`."""
         seeds = check_seeds(mask, seeds)
         if len(ids := np.flatnonzero(mask)):
             self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
@@ -88,9 +89,9 @@ class MujocoDuel:
             self._batch.forward(ids)
             self._elapsed[ids] = 0
             self._touched[ids] = isinstance(self.card.rules, Sumo) and self.card.rules.auto_contact
-        return self._sight()
+        return self._views()
 
-    def step(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> DuelStep:
+    def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a seat and slot, each (slots, actuators) as the networks give them; they are clipped.
 
         Raises:
@@ -105,8 +106,8 @@ class MujocoDuel:
         if broken.any():
             verdict = void(verdict, broken)
         truncated = broken | ((verdict.ending == _TIME) & self.card.cut)
-        return DuelStep(
-            sight=self._sight(), rewards=verdict.sparse + verdict.dense, sparse=verdict.sparse,
+        return Step(
+            views=self._views(), rewards=verdict.sparse + verdict.dense, sparse=verdict.sparse,
             terminated=(verdict.ending > 0) & ~truncated, truncated=truncated, winner=verdict.winner,
             ending=verdict.ending,
         )  # fmt: skip
@@ -124,19 +125,25 @@ class MujocoDuel:
         mujoco.mj_kinematics(model, data)
         mujoco.mj_camlight(model, data)
 
-    def close(self) -> None:
-        """Nothing is held."""
+    def camera(self, size: tuple[int, int]) -> Camera:
+        """Sets up a renderer of pictures of `size` (width, height)."""
+        from rlattack.games.mujoco.render import Renderer
 
-    def _checked(self, actions: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> FloatArray:
+        return Renderer(self, *size)
+
+    def close(self) -> None:
+        """Holds nothing that must be freed."""
+
+    def _checked(self, actions: Sequence[Array]) -> FloatArray:
         """Actions of both seats, shape (2, slots, actuators)."""
         shape = (self.slots, len(self._low))
         for seat, given in zip(self.seats, actions, strict=True):
             if np.shape(given) != shape:
-                raise InvalidInput(f"actions of the {seat}: expected shape {shape}, got {np.shape(given)}")
+                raise InvalidInput(f"actions of the {seat.name}: expected shape {shape}, got {np.shape(given)}")
         raw = np.array(actions, dtype=np.float64)
         if not np.isfinite(raw).all():  # the engine would take them for zeros, and say nothing
             first = tuple(np.argwhere(~np.isfinite(raw))[0])
-            raise InvalidInput(f"actions of the {self.seats[first[0]]}: expected finite numbers, got {raw[first]}")
+            raise InvalidInput(f"actions of the {self.seats[first[0]].name}: expected finite numbers, got {raw[first]}")
         return raw
 
     def _advance(self) -> BoolArray:
@@ -188,9 +195,8 @@ class MujocoDuel:
             radius=self._radius, ball=state.ball, ball_velocity=state.ball_velocity,
         )  # fmt: skip
 
-    def _sight(self) -> Sight:
-        obs = self._observe()
-        return Sight((obs[0], obs[1]), self._turn)
+    def _views(self) -> tuple[View, ...]:
+        return tuple(View(obs, self._turn) for obs in self._observe())
 
     def _observe(self) -> FloatArray:
         left = self.card.scene.max_steps - self._elapsed
@@ -199,10 +205,10 @@ class MujocoDuel:
     def _other(self) -> FloatArray:
         """`qpos` of the other player as each one sees it, shape (2, slots, nq)."""
         other = self._state.qpos[::-1]
-        if not self._masks:
+        if not self._hidden:
             return other
         other = other.copy()
-        for number, mask in self._masks.items():
+        for number, mask in self._hidden.items():
             if mask == "zero":
                 other[number] = 0.0
             elif mask == "initial":

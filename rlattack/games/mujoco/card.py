@@ -48,6 +48,11 @@ class Scene:
                 f"start: expected [x, y, z, x, y, z] above the floor, within 1,000, got {list(self.start)}"
             )
 
+    @property
+    def fps(self) -> float:
+        """Control steps a second."""
+        return 1 / (self.timestep * self.frame_skip)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reset:

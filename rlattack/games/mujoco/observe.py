@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlattack.games.batch import FloatArray, IntArray
+from rlattack.arrays import FloatArray, IntArray
 from rlattack.games.mujoco.card import Kick, Rules, Sumo
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.scene import seat

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from gymnasium import Space
 
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.games.card import GameCard
-from rlattack.games.duel import Sight
+from rlattack.games.card import GameCard, Variant
 from rlattack.games.find import find_game
-from rlattack.games.mujoco.batch import MujocoDuel
+from rlattack.games.game import View
+from rlattack.games.mujoco.batch import MujocoGame
 from rlattack.games.mujoco.render import Renderer
 
 try:
@@ -60,18 +60,17 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
             raise InvalidInput(f"game {card.id}: expected one of MuJoCo's, like mujoco/sumo-ants")
         if render_mode not in (None, "rgb_array"):
             raise InvalidInput(f"render_mode: expected 'rgb_array' or None, got {render_mode!r}")
-        scene = card.mujoco.scene
         self.metadata = {
             "name": card.id, "render_modes": ["rgb_array"], "is_parallelizable": True,
-            "render_fps": round(1 / (scene.timestep * scene.frame_skip)),
+            "render_fps": round(card.mujoco.scene.fps),
         }  # fmt: skip
-        self._duel = MujocoDuel(card.mujoco, 1)
+        self._game = MujocoGame(Variant(card), 1)
         self.render_mode = render_mode
-        self._renderer = Renderer(self._duel) if render_mode else None
-        self.possible_agents = list(self._duel.seats)
+        self._renderer = Renderer(self._game) if render_mode else None
+        self.possible_agents = [seat.name for seat in self._game.seats]
         self.agents: list[str] = []
-        self.observation_spaces = dict(zip(self._duel.seats, self._duel.observation_spaces, strict=True))
-        self.action_spaces = dict(zip(self._duel.seats, self._duel.action_spaces, strict=True))
+        self.observation_spaces = {seat.name: seat.observation for seat in self._game.seats}
+        self.action_spaces = {seat.name: seat.action for seat in self._game.seats}
         self._rng = np.random.default_rng()
 
     def observation_space(self, agent: str) -> Space[Array]:
@@ -89,8 +88,8 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         self.agents = self.possible_agents[:]
-        sight = self._duel.reset(np.ones(1, dtype=np.bool_), self._rng.integers(2**31, size=1))
-        return self._shown(sight), {agent: {} for agent in self.agents}
+        views = self._game.reset(np.ones(1, dtype=np.bool_), self._rng.integers(2**31, size=1))
+        return self._shown(views), {agent: {} for agent in self.agents}
 
     def step(
         self, actions: Mapping[str, Array]
@@ -104,8 +103,8 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
             raise InvalidInput("step: no episode has begun; call reset() first")
         if set(actions) != set(self.agents):
             raise InvalidInput(f"step: expected actions of {self.agents}, got {sorted(actions)}")
-        first, second = (np.asarray(actions[agent])[None] for agent in self.agents)
-        step = self._duel.step((first, second))
+        step = self._game.step([np.asarray(actions[agent])[None] for agent in self.agents])
+        assert step.sparse is not None, "MuJoCo games tell"
         terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
         rewards, terminations, truncations, infos = {}, {}, {}, {}
         for seat, agent in enumerate(self.agents):
@@ -113,11 +112,11 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
             terminations[agent], truncations[agent] = terminated, truncated
             infos[agent] = {
                 "winner": bool(step.winner[0] == seat), "reward_remaining": float(step.sparse[seat, 0]),
-                "ending": self._duel.endings[step.ending[0]],
+                "ending": self._game.endings[step.ending[0]],
             }  # fmt: skip
         if terminated or truncated:
             self.agents = []
-        return self._shown(step.sight), rewards, terminations, truncations, infos
+        return self._shown(step.views), rewards, terminations, truncations, infos
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """Draws the scene, shape (320, 480, 3); None without a render mode."""
@@ -127,7 +126,7 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
         """Frees what draws."""
         if self._renderer is not None:
             self._renderer.close()
-        self._duel.close()
+        self._game.close()
 
-    def _shown(self, sight: Sight) -> dict[str, Array]:
-        return {agent: obs[0] for agent, obs in zip(self.possible_agents, sight.obs, strict=True)}
+    def _shown(self, views: tuple[View, ...]) -> dict[str, Array]:
+        return {agent: view.obs[0] for agent, view in zip(self.possible_agents, views, strict=True)}

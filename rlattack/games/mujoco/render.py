@@ -7,19 +7,18 @@ import importlib
 import os
 import warnings
 import weakref
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from rlattack.arrays import FloatArray
 from rlattack.errors import InvalidInput, MissingExtra, one_line
-from rlattack.games.batch import FloatArray
-from rlattack.games.mujoco.batch import MujocoDuel
-from rlattack.games.mujoco.card import Goal, Kick, Sumo
+from rlattack.games.mujoco.card import Goal, Kick, MujocoCard, Sumo
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.scene import seat
 
-__all__ = ["Renderer"]
+__all__ = ["Drawn", "Renderer"]
 
 _TALL = np.asarray([[-0.9, 0.0, -1.0], [0.9, 0.0, -1.0], [0.0, 0.0, 0.8]])
 """Corners around a torso, in metres, that must be seen as well."""
@@ -30,6 +29,16 @@ _FORWARD = np.asarray([0.0, np.cos(_DOWN), -np.sin(_DOWN)])
 _UP = np.asarray([0.0, np.sin(_DOWN), np.cos(_DOWN)])
 
 
+class Drawn(Protocol):
+    """A MuJoCo game that can be drawn."""
+
+    card: MujocoCard
+    model: mujoco.MjModel
+
+    def show(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Writes where everything of a slot stands into a copy of `model` and its data."""
+
+
 class Renderer:
     """Draws slots of a game off screen; make, use and close it in one thread.
 
@@ -37,7 +46,7 @@ class Renderer:
     line, goal or arena that the game is about.
 
     Args:
-        duel: The game; drawing changes nothing in it.
+        game: Drawing changes nothing in it.
         width: Of a picture, in pixels.
         height: Of a picture, in pixels.
 
@@ -46,11 +55,11 @@ class Renderer:
         MissingExtra: No GL library draws without a display.
     """
 
-    def __init__(self, duel: MujocoDuel, width: int = 480, height: int = 320) -> None:
+    def __init__(self, game: Drawn, width: int = 480, height: int = 320) -> None:
         if not (1 <= width <= 4096 and 1 <= height <= 4096):
             raise InvalidInput(f"picture: expected 1 to 4096 pixels a side, got {width} by {height}")
-        self._duel, self._ratio = duel, width / height
-        self._model = copy.copy(duel.model)
+        self._game, self._ratio = game, width / height
+        self._model = copy.copy(game.model)
         self._model.vis.global_.offwidth, self._model.vis.global_.offheight = width, height
         self._model.vis.quality.shadowsize, self._model.vis.quality.offsamples = 1024, 0  # half the time on a CPU
         self._data, self._option = mujoco.MjData(self._model), mujoco.MjvOption()
@@ -62,13 +71,18 @@ class Renderer:
         self._free = weakref.finalize(self, _free, self._gl, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
 
+    @property
+    def fps(self) -> float:
+        """Control steps a second."""
+        return self._game.card.scene.fps
+
     def frame(self, slot: int) -> npt.NDArray[np.uint8]:
         """Draws a slot as it stands, shape (height, width, 3); a new array each time.
 
         Raises:
             InvalidInput: No such slot.
         """
-        self._duel.show(slot, self._model, self._data)
+        self._game.show(slot, self._model, self._data)
         self._aim(self._places())
         kinds = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(self._model, self._data, self._option, None, self._camera, kinds, self._scene)
@@ -84,7 +98,7 @@ class Renderer:
 
     def _places(self) -> FloatArray:
         """What must be seen, shape (places, 3)."""
-        rules = self._duel.card.rules
+        rules = self._game.card.rules
         torsos = self._data.xpos[[self._model.body(seat(number) + "torso").id for number in (0, 1)]]
         places = [*(torsos[:, None] + _TALL).reshape(-1, 3)]
         if isinstance(rules, Sumo):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlattack.games.batch import BoolArray, FloatArray, IntArray
-from rlattack.games.duel import NOBODY
+from rlattack.arrays import BoolArray, FloatArray, IntArray
+from rlattack.games.game import NOBODY
 from rlattack.games.mujoco.card import Goal, Kick, Pass, Reward, Rules, Sumo
 
 __all__ = ["ENDINGS", "Seen", "Verdict", "judge", "void"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
+from rlattack.arrays import FloatArray
 from rlattack.errors import ContentError, one_line
-from rlattack.games.batch import FloatArray
 from rlattack.games.mujoco.card import Kick, Rules, Scene, Sumo
 from rlattack.games.mujoco.engine import mujoco
 
