@@ -1,26 +1,32 @@
-"""An attack at work on a batch of running episodes: what it holds from step to step, a slot."""
+"""An attack on observations at work in a batch of running episodes: what it holds from step to step, a slot.
 
+An attack is foreign code: it is handed copies alone, and what it gives back is settled around observations, in a reach
+and for slots that it never held.
+"""
+
+import copy
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from rlattack.attacks.base import Attack
-from rlattack.attacks.streams import Streams
+from rlattack.arrays import BoolArray, IntArray
+from rlattack.attacks.attack import ObservationAttack, Setting
+from rlattack.attacks.make import check_attack
+from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Target
 from rlattack.budget import is_stack
+from rlattack.draws import Streams
 from rlattack.errors import InvalidInput
-from rlattack.policies.gaussian import AnyPolicy
+from rlattack.policies.policy import Policy
 
 __all__ = ["MODELS", "Attacker", "Model"]
 
 Model = Literal["stack", "frame"]
 MODELS: tuple[Model, ...] = get_args(Model)
-Mask = npt.NDArray[np.bool_]
 
 
 class Attacker:
@@ -33,7 +39,8 @@ class Attacker:
         slots: Number of episodes at once.
         model: `stack`: all stacked frames are perturbed anew each step, as the literature does. `frame`: a frame is
             perturbed once, when it is newest, and stays so while it is in the stack: what a camera could do.
-        deviation: Standard deviation of each entry of the observation, for budgets in `sigma`.
+        schedule: When it acts; every step by default.
+        victim: Who receives the observations where that is not `policy`: budgets in `sigma` are in its deviations.
 
     Raises:
         BudgetError: The budget does not fit the space.
@@ -42,13 +49,14 @@ class Attacker:
 
     def __init__(
         self,
-        attack: Attack[Any],
-        policy: AnyPolicy,
-        space: Space[object],
+        attack: ObservationAttack[Any, Any],
+        policy: Policy,
+        space: Space[Any],
         slots: int,
         *,
         model: Model = "stack",
-        deviation: Tensor | None = None,
+        schedule: Schedule | None = None,
+        victim: Policy | None = None,
     ) -> None:
         if model not in MODELS:
             raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
@@ -56,28 +64,36 @@ class Attacker:
             raise InvalidInput(
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
             )
-        self.ball = attack.budget.ball(space, newest=model == "frame", deviation=deviation)
-        shape = tuple(self.ball.low.shape[1:])
+        normaliser = (policy if victim is None else victim).normaliser
+        deviation = None if normaliser is None else normaliser.deviation
+        self.reach = attack.reach(space, newest=model == "frame", deviation=deviation)
+        shape = tuple(space.shape or ())
         if tuple(policy.observation) != shape:
             raise InvalidInput(
                 f"the policy sees observations of shape {tuple(policy.observation)}, the game shows {shape}"
             )
-        attack.check(policy)
+        check_attack(attack, Setting(policy, space))
         self.attack, self.slots, self.model, self.space = attack, slots, model, space
         self.grid = attack.budget.grid
+        self.schedule = schedule or Every()
         self.target = Target(policy, slots, attack.knowledge)
-        self.rng = Streams(slots)
+        self._handed_reach = copy.deepcopy(self.reach)
+        self._draws, self._schedule_draws = Streams(slots), Streams(slots)
         self._frames = _HeldFrames(slots, shape) if model == "frame" else None
 
-    def restart(self, slots: npt.NDArray[np.int64], seeds: list[np.random.SeedSequence]) -> None:
-        """Starts new episodes: clears frames held and recurrent state, and gives each slot its random stream."""
+    def restart(self, slots: IntArray, seeds: list[np.random.SeedSequence]) -> None:
+        """Starts new episodes: clears frames held and recurrent state, and gives each slot its random streams."""
         for slot, seed in zip(slots, seeds, strict=True):
-            self.rng.restart(int(slot), seed)
+            self._draws.restart(int(slot), seed)
+            self._schedule_draws.restart(
+                int(slot), np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0))
+            )
         self.target.restart(slots)
+        self.schedule.restart(slots)
         if self._frames is not None:
             self._frames.fresh[slots] = True
 
-    def __call__(self, clean: Tensor, active: Mask | None = None, legal: Tensor | None = None) -> Tensor:
+    def __call__(self, clean: Tensor, active: BoolArray | None = None, legal: Tensor | None = None) -> Tensor:
         """Perturbs one step of the batch.
 
         Args:
@@ -91,27 +107,41 @@ class Attacker:
         active = np.ones(self.slots, dtype=np.bool_) if active is None else active
         if not active.any():
             return clean.clone()
-        self.rng.active = active
-        self.target.begin(clean, active, legal)
         base = clean if self._frames is None else self._frames.base(clean, active)
-        received = self.ball.settle(self.attack.perturb(self.target, base, self.ball, self.rng), base)
-        if not active.all():
-            received = torch.where(_rows(active, clean), received, clean)
+        handed = base.clone()
+        self.target.begin(clean, active, legal, handed if self._frames is None else None)
+        received = self._perturbed(handed, base, self._now(handed, active))
         if self._frames is not None:
             received = self._frames.keep(received, clean, active)
         self.target.advance(received, active)
         return received
+
+    def _now(self, handed: Tensor, active: BoolArray) -> BoolArray:
+        """The slots that are attacked in this step."""
+        self.target.count(active, self.schedule.knowledge)
+        self._schedule_draws.active = active.copy()
+        now: BoolArray = active & self.schedule.now(self.target, handed, self._schedule_draws).numpy()
+        return now
+
+    def _perturbed(self, handed: Tensor, base: Tensor, now: BoolArray) -> Tensor:
+        if not now.any():
+            return base.clone()
+        self.target.count(now, self.attack.knowledge)
+        self._draws.active = now.copy()
+        wanted = self.attack.perturb(self.target, handed, self._handed_reach, self._draws)
+        received = self.reach.settle(wanted.detach().to(base), base)
+        return received if now.all() else torch.where(_rows(now, base), received, base)
 
 
 class _HeldFrames:
     """The frames that the victims received so far: in the `frame` model they stay as they were received."""
 
     def __init__(self, slots: int, shape: tuple[int, ...]) -> None:
-        self.fresh: Mask = np.ones(slots, dtype=np.bool_)
+        self.fresh: BoolArray = np.ones(slots, dtype=np.bool_)
         self._received = torch.zeros(slots, shape[0] - 1, *shape[1:])
         self._shown = torch.zeros(slots, 1, *shape[1:])
 
-    def base(self, clean: Tensor, active: Mask) -> Tensor:
+    def base(self, clean: Tensor, active: BoolArray) -> Tensor:
         """The received older frames and the clean newest one; a first observation is all clean."""
         older = active & ~self.fresh
         moved = (clean[:, -2:-1] == self._shown).flatten(1).all(dim=1).numpy()
@@ -122,7 +152,7 @@ class _HeldFrames:
         base = torch.cat([self._received, clean[:, -1:]], dim=1)
         return base if older.all() else torch.where(_rows(older, clean), base, clean)
 
-    def keep(self, received: Tensor, clean: Tensor, active: Mask) -> Tensor:
+    def keep(self, received: Tensor, clean: Tensor, active: BoolArray) -> Tensor:
         """Holds what was received; copies of the first frame that fill a fresh stack are the frame the camera saw."""
         fresh = self.fresh & active
         if fresh.any():
@@ -136,5 +166,5 @@ class _HeldFrames:
         return received
 
 
-def _rows(mask: Mask, like: Tensor) -> Tensor:
+def _rows(mask: BoolArray, like: Tensor) -> Tensor:
     return torch.from_numpy(mask).view(-1, *[1] * (like.ndim - 1))

@@ -5,9 +5,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from rlattack.attacks.objective import GradientAttack, Objective
-from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Target
-from rlattack.budget import Ball, Norm
+from rlattack.budget import Ball
+from rlattack.draws import Draws
 
 __all__ = ["FGSM"]
 
@@ -16,8 +16,9 @@ class FGSM(GradientAttack[Objective]):
     """One step of steepest ascent, as long as the budget: sign (linf), gradient (l2), most sensitive pixels (l1)."""
 
     name = "fgsm"
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
+    title = "FGSM"
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
 
-    def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
-        """See `Attack`."""
-        return ball.ascend(obs, self.config.gradient(victim, obs), ball.radius)
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Climbs once, to the edge of the budget."""
+        return reach.ascend(obs, self.config.gradient(victim, obs), reach.radius)

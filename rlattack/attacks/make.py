@@ -1,16 +1,15 @@
-"""Attacks by name: `fgsm`, `pgd:steps=50,restarts=2`."""
+"""Attacks by name: `fgsm`, `pgd:steps=50,restarts=2`; which of them fits what."""
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from rlattack.attacks.base import Attack
+from rlattack.attacks.attack import Attack, AttackSpec, Setting, Unfit
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.policies.distributions import Categorical
 from rlattack.registry import Registry
 
-__all__ = ["ATTACKS", "AttackSpec", "make_attack", "parse_attack"]
+__all__ = ["ATTACKS", "check_attack", "make_attack", "parameters_of", "parse_attack", "title_of"]
 
 ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
@@ -21,15 +20,12 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "pixel": "rlattack.attacks.pixel:Pixel",
         "pixel-de": "rlattack.attacks.pixel_de:PixelDE",
     },
+    "rlattack.attacks",
 )
-
-
-@dataclass(frozen=True)
-class AttackSpec:
-    """An attack and its parameters, as typed on the command line; `none` is the clean game."""
-
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+_REQUIRED = "required"
+"""In place of a default."""
+_ACTIONS: dict[type[Any], str] = {Categorical: "discrete"}
+"""What distributions of actions are called in messages."""
 
 
 def parse_attack(text: str) -> AttackSpec:
@@ -53,7 +49,7 @@ def parse_attack(text: str) -> AttackSpec:
         if not equals or key in parameters:
             raise InvalidInput(f"attack {name}: expected {key}=value once, got {text!r}")
         parameters[key] = _read(f"attack {name}: {key}", value, kinds[key])
-    config_type(**parameters)
+    _configured(ATTACKS.get(name), parameters)
     return AttackSpec(name, parameters)
 
 
@@ -72,7 +68,67 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
     kind = ATTACKS.get(name)
     for key in parameters:
         _check_name(name, kind.config_type, key)
-    return kind(budget, kind.config_type(**parameters))
+    return kind(budget, _configured(kind, parameters))
+
+
+def parameters_of(kind: type[Attack[Any]]) -> dict[str, Any]:
+    """The parameters of an attack with their defaults; `required` for one that has none."""
+    found = {}
+    for field in dataclasses.fields(kind.config_type):
+        made = field.default_factory
+        given = field.default if made is dataclasses.MISSING else made()
+        found[field.name] = _REQUIRED if given is dataclasses.MISSING else given
+    return found
+
+
+def title_of(name: str) -> str:
+    """What an attack is called at the beginning of a sentence; attacks that are not installed by their name."""
+    title = ATTACKS.get(name).title if name in ATTACKS else ""
+    return title or name[:1].upper() + name[1:]
+
+
+def check_attack(attack: Attack[Any], setting: Setting) -> None:
+    """Checks an attack against where it is to work.
+
+    Raises:
+        InvalidInput: It does not fit; where another one does, the message names it.
+    """
+    try:
+        _check(attack, setting)
+    except Unfit as error:
+        others = [name for name in ATTACKS if _fits(name, attack, setting)]
+        raise InvalidInput(f"{error}; use {' or '.join(others)}" if others else str(error)) from None
+
+
+def _check(attack: Attack[Any], setting: Setting) -> None:
+    if attack.needs and not isinstance(setting.actions, tuple(attack.needs)):
+        kinds = " or ".join(sorted(_ACTIONS.get(kind, kind.__name__) for kind in attack.needs))
+        raise Unfit(f"attack {attack.name}: expected {kinds} actions")
+    attack.check(setting)
+
+
+def _fits(name: str, beside: Attack[Any], setting: Setting) -> bool:
+    """Whether an attack would do in another one's place, with the same parameters; controls are no help."""
+    kind = ATTACKS.get(name)
+    if name == beside.name or kind.access != beside.access or kind.knowledge == "none":
+        return False
+    if not set(beside.parameters) <= set(parameters_of(kind)):
+        return False
+    norm = beside.budget.norm if beside.budget.norm in kind.reaches else kind.reaches[0]
+    try:
+        budget = dataclasses.replace(beside.budget, norm=norm)  # type: ignore[arg-type]  # checked by Budget
+        _check(kind(budget, _configured(kind, beside.parameters)), setting)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _configured(kind: type[Attack[Any]], parameters: dict[str, Any]) -> Any:
+    """The parameters of an attack as its dataclass."""
+    missing = [name for name, default in parameters_of(kind).items() if default == _REQUIRED and name not in parameters]
+    if missing:
+        raise InvalidInput(f"attack {kind.name}: expected {missing[0]}=value, which has no default")
+    return kind.config_type(**parameters)
 
 
 def _check_name(attack: str, config_type: type[Any], key: str) -> None:
@@ -83,7 +139,7 @@ def _check_name(attack: str, config_type: type[Any], key: str) -> None:
 
 
 def _read(what: str, text: str, kind: Any) -> Any:
-    """Turns text into a value of an annotated type: numbers, booleans, `none`, Literals and unions of them."""
+    """Turns text into a value of an annotated type: numbers, booleans, `none`, Literals, unions of them, or text."""
     for choice in get_args(kind) if get_origin(kind) not in (None, Literal) else (kind,):
         if get_origin(choice) is Literal and text in get_args(choice):
             return text
@@ -96,11 +152,13 @@ def _read(what: str, text: str, kind: Any) -> Any:
                 return choice(text)
             except ValueError:
                 continue
+        if choice is str and text:
+            return text
     raise InvalidInput(f"{what}: expected {_words(kind)}, got {text!r}")
 
 
 def _words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(value) for value in get_args(kind))
-    names = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
     return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind))

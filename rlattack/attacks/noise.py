@@ -8,20 +8,20 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rlattack.attacks.base import Attack, NoParameters
-from rlattack.attacks.streams import Streams
+from rlattack.attacks.attack import NoParameters, ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
-from rlattack.budget import Ball
+from rlattack.budget import Reach
+from rlattack.draws import Draws
 
 __all__ = ["Noise"]
 
 
-class Noise(Attack[NoParameters]):
+class Noise(ObservationAttack[NoParameters, Reach]):
     """A random direction, as far as the budget goes; asks nothing of the victim."""
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
 
-    def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
-        """See `Attack`."""
-        return ball.random_step(obs, rng)
+    def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        """Goes as far as the reach, wherever."""
+        return reach.random(obs, draws)

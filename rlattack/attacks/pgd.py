@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from rlattack.attacks.objective import GradientAttack, Objective
-from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Target
-from rlattack.budget import Ball, Norm
+from rlattack.budget import Ball
+from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 
 __all__ = ["PGD", "PGDConfig"]
@@ -47,36 +47,37 @@ class PGD(GradientAttack[PGDConfig]):
     """Ascends the victim's loss inside the budget, `steps` times."""
 
     name = "pgd"
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
+    title = "PGD"
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     config_type = PGDConfig
 
     @property
     def starts_clean(self) -> bool:
-        """See `GradientAttack`."""
+        """Whether its first gradient is at the clean observation, where a divergence has no slope."""
         return not self.config.random_start
 
-    def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
-        """See `Attack`."""
-        best = self._ascend(victim, obs, ball, rng)
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Runs as often as it may, and keeps the point of highest loss in each slot."""
+        best = self._ascend(victim, obs, reach, draws)
         if self.config.restarts == 1:
             return best
-        best, highest = self._received(victim, obs, ball, best)
+        best, highest = self._received(victim, obs, reach, best)
         for _ in range(self.config.restarts - 1):
-            adv, loss = self._received(victim, obs, ball, self._ascend(victim, obs, ball, rng))
+            adv, loss = self._received(victim, obs, reach, self._ascend(victim, obs, reach, draws))
             best = torch.where((loss > highest).view(-1, *[1] * (obs.ndim - 1)), adv, best)
             highest = torch.maximum(loss, highest)
         return best
 
-    def _ascend(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
+    def _ascend(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         config, eps = self.config, self.budget.eps
         step = 2.5 / config.steps if config.step is None else config.step / eps
-        adv, project = ball.random_point(obs, rng) if config.random_start else obs, ball.around(obs)
+        adv, project = reach.random_point(obs, draws) if config.random_start else obs, reach.around(obs)
         for _ in range(config.steps):
             grad = config.gradient(victim, adv)
-            adv = project(ball.ascend(adv, grad, step * ball.radius))
+            adv = project(reach.ascend(adv, grad, step * reach.radius))
         return adv
 
-    def _received(self, victim: Target, obs: Tensor, ball: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:
+    def _received(self, victim: Target, obs: Tensor, reach: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:
         """The point as the victim will receive it, and its loss, so that runs are compared by what counts."""
-        adv = ball.settle(adv, obs)
+        adv = reach.settle(adv, obs)
         return adv, self.config.rows(victim, victim(adv))

@@ -9,9 +9,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from rlattack.attacks.objective import GradientAttack, Objective
-from rlattack.attacks.streams import Streams
 from rlattack.attacks.target import Target
-from rlattack.budget import Ball, Norm
+from rlattack.budget import Ball
+from rlattack.draws import Draws
 
 __all__ = ["Pixel"]
 
@@ -20,8 +20,8 @@ class Pixel(GradientAttack[Objective]):
     """Sets the k pixels of highest first-order gain to black or white; one gradient a step."""
 
     name = "pixel"
-    norms: ClassVar[tuple[Norm, ...]] = ("l0",)
+    reaches: ClassVar[tuple[str, ...]] = ("l0",)
 
-    def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
-        """See `Attack`."""
-        return ball.ascend(obs, self.config.gradient(victim, obs), ball.radius)
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Sets all pixels of the budget at once."""
+        return reach.ascend(obs, self.config.gradient(victim, obs), reach.radius)

@@ -10,12 +10,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlattack.attacks.base import Attack
-from rlattack.attacks.streams import Streams
+from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
-from rlattack.budget import Ball, Norm
+from rlattack.budget import Ball
+from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.gaussian import AnyPolicy, GaussianPolicy
+from rlattack.policies.distributions import Actions, Categorical
+from rlattack.policies.policy import Output
 
 __all__ = ["PixelDE", "PixelDEConfig"]
 
@@ -49,28 +50,24 @@ class PixelDEConfig:
             )
 
 
-class PixelDE(Attack[PixelDEConfig]):
+class PixelDE(ObservationAttack[PixelDEConfig, Ball]):
     """Differential evolution (best/1/bin) over the places and ends of k pixels; asks for outputs only."""
 
     name = "pixel-de"
-    knowledge: ClassVar[Knowledge] = "query"
-    norms: ClassVar[tuple[Norm, ...]] = ("l0",)
+    knowledge: ClassVar[Knowledge] = "scores"
+    reaches: ClassVar[tuple[str, ...]] = ("l0",)
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
     config_type = PixelDEConfig
 
-    def check(self, policy: AnyPolicy) -> None:
-        """See `Attack`."""
-        if isinstance(policy, GaussianPolicy):
-            raise InvalidInput("attack pixel-de: expected discrete actions; use pgd for continuous ones")
-
-    def perturb(self, victim: Target, obs: Tensor, ball: Ball, rng: Streams) -> Tensor:
-        """See `Attack`."""
-        config, genes = self.config, 3 * int(ball.radius)
-        search = _Search(victim, obs, ball)
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Evolves a population a slot until its victim chooses otherwise, or the generations are over."""
+        config, genes = self.config, 3 * int(reach.radius)
+        search = _Search(victim, obs, reach)
         # drawn at once, so that what a slot draws does not depend on when it or the others stop
-        start = rng.uniform(config.population, genes)
-        dice = rng.uniform(config.generations, config.population, 2 + genes)
-        forced = rng.integers(genes, config.generations, config.population)
-        slots = search.open(start, torch.from_numpy(rng.active).nonzero()[:, 0])
+        start = draws.uniform(config.population, genes)
+        dice = draws.uniform(config.generations, config.population, 2 + genes)
+        forced = draws.integers(genes, config.generations, config.population)
+        slots = search.open(start, victim.active.nonzero()[:, 0])
         for generation in range(config.generations):
             if len(slots) == 0:
                 break
@@ -82,12 +79,12 @@ class PixelDE(Attack[PixelDEConfig]):
 class _Search:
     """Populations of all slots, genes (slots, population, 3 k) in [0, 1]; methods return the slots still searching."""
 
-    def __init__(self, victim: Target, obs: Tensor, ball: Ball) -> None:
+    def __init__(self, victim: Target, obs: Tensor, reach: Ball) -> None:
         self.victim, self.obs = victim, obs
         self.labels = victim.labels
-        self.first, self.width = obs[0].numel() - ball.entries, obs.shape[-1]
-        self.height = ball.entries // self.width
-        self.low, self.high = ball.low.flatten(), ball.high.flatten()
+        self.first, self.width = obs[0].numel() - reach.entries, obs.shape[-1]
+        self.height = reach.entries // self.width
+        self.low, self.high = reach.low.flatten(), reach.high.flatten()
 
     def open(self, genes: Tensor, slots: Tensor) -> Tensor:
         """Asks about the first population."""
@@ -125,7 +122,7 @@ class _Search:
         size = self.victim.slots  # of a batch; small ones stay in the cache
         scores = torch.cat(
             [
-                self.victim.rows(self._points(part, owner), owner)
+                self.victim.rows(self._points(part, owner), owner, _scores)
                 for part, owner in zip(torch.split(genes, size), torch.split(owners, size), strict=True)
             ]
         )
@@ -141,3 +138,8 @@ class _Search:
         place = self.first + row * self.width + column
         value = torch.where(end < 0.5, self.low[place], self.high[place])
         return self.obs[owners].flatten(1).scatter_(1, place, value).view(-1, *self.obs.shape[1:])
+
+
+def _scores(out: Output) -> Tensor:
+    assert isinstance(out.actions, Categorical)  # declared in `needs`
+    return out.actions.scores

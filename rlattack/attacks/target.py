@@ -1,19 +1,22 @@
 """What an attack may ask of the policy it works on; counts each question."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.policies.base import Output, State
-from rlattack.policies.gaussian import AnyOutput, AnyPolicy
+from rlattack.arrays import BoolArray, IntArray
+from rlattack.policies.policy import Loss, Output, Policy, State
 
-__all__ = ["Knowledge", "Target", "scores"]
+__all__ = ["Knowledge", "Target"]
 
-Knowledge = Literal["white", "query", "none"]
+Knowledge = Literal["white", "scores", "decision", "none"]
+"""What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""
+_LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)
+T = TypeVar("T")
 
 
 class Target:
@@ -24,121 +27,163 @@ class Target:
     Args:
         policy: The victim, or the surrogate that the attack is crafted on.
         slots: Number of slots.
-        knowledge: What the attack declared: `query` refuses gradients, `none` every question.
+        knowledge: What the attack declared; more is refused.
     """
 
-    def __init__(self, policy: AnyPolicy, slots: int, knowledge: Knowledge) -> None:
-        self.policy = policy
+    def __init__(self, policy: Policy, slots: int, knowledge: Knowledge) -> None:
         self.slots = slots
-        self.queries: npt.NDArray[np.int64] = np.zeros(slots, dtype=np.int64)
-        self.gradients: npt.NDArray[np.int64] = np.zeros(slots, dtype=np.int64)
-        self.state: State = policy.initial_state(slots)
+        self.queries: IntArray = np.zeros(slots, dtype=np.int64)
+        self.gradients: IntArray = np.zeros(slots, dtype=np.int64)
+        self._policy = policy
         self._knowledge = knowledge
-        self._active: npt.NDArray[np.bool_] = np.ones(slots, dtype=np.bool_)
+        self._state: State = policy.initial_state(slots)
+        self._active: BoolArray = np.ones(slots, dtype=np.bool_)
         self._clean = torch.empty(0)
-        self._clean_output: AnyOutput | None = None
+        self._handed: Tensor | None = None
+        self._own: Output | None = None
+        self._shared: Output | None = None
         self._legal: Tensor | None = None
 
-    def begin(self, clean: Tensor, active: npt.NDArray[np.bool_], legal: Tensor | None = None) -> None:
-        """Starts a step: the truly clean observations, the slots that count, and what is legal where the game tells."""
-        self._clean, self._active, self._clean_output, self._legal = clean, active, None, legal
+    def begin(
+        self, clean: Tensor, active: BoolArray, legal: Tensor | None = None, handed: Tensor | None = None
+    ) -> None:
+        """Starts a step.
+
+        Args:
+            clean: The truly clean observations, which no attack holds.
+            active: The slots that count.
+            legal: What is legal in each slot, where the game tells.
+            handed: The attack's copy of them: who asks about it, unchanged, has asked about the clean ones.
+        """
+        self._clean, self._handed, self._legal = clean, handed, legal
+        self._own = self._shared = None
+        self.count(active)
+
+    def count(self, active: BoolArray, knowledge: Knowledge | None = None) -> None:
+        """Lets only questions about these slots count from now on, and allows them by another knowledge."""
+        self._active = active.copy()
+        self._knowledge = knowledge or self._knowledge
 
     @property
-    def known_clean_output(self) -> AnyOutput | None:
-        """The output at the clean observations where the attack happened to ask for it, for free reuse."""
-        return self._clean_output
+    def active(self) -> Tensor:
+        """The slots that are attacked now, bool, shape (slots,)."""
+        return torch.from_numpy(self._active.copy())
 
     @property
-    def clean_output(self) -> AnyOutput:
+    def known_clean_output(self) -> Output | None:
+        """The output at the clean observations where the attack happened to ask for it: free, and out of its reach."""
+        return self._own
+
+    @property
+    def clean_output(self) -> Output:
         """The output at the clean observations; a query unless it is known already."""
-        return self(self._clean) if self._clean_output is None else self._clean_output
+        self._allow("scores")
+        return self._at_clean()
 
     @property
     def labels(self) -> Tensor:
-        """The policy's own greedy choice on the clean observations, shape (slots,), int64; of discrete actions only."""
-        return scores(self.clean_output).argmax(dim=1)
+        """The policy's own greedy choice on the clean observations, shape (slots,), int64, of discrete actions."""
+        self._allow("decision")
+        return self._at_clean().actions.greedy
 
-    def __call__(self, obs: Tensor) -> AnyOutput:
+    def __call__(self, obs: Tensor) -> Output:
         """Outputs for the whole batch, (slots, *observation): one query a slot."""
-        self._allow("white", "query")
-        self.queries += self._active
-        with torch.no_grad():
-            return self._remember(obs, _among(self.policy(obs, self.state), self._legal))
+        self._allow("scores")
+        return self._ask(obs)
 
-    def rows(self, obs: Tensor, slots: Tensor) -> Tensor:
-        """Scores for any number of observations, each seen by the slot it names: one query each.
+    def choices(self, obs: Tensor) -> Tensor:
+        """Greedy actions for the whole batch, shape (slots,) or (slots, entries): one query a slot."""
+        self._allow("decision")
+        return self._ask(obs).actions.greedy
+
+    def rows(self, obs: Tensor, slots: Tensor, read: Callable[[Output], Tensor]) -> Tensor:
+        """Asks about any number of observations, each seen by the slot it names: one query each.
 
         Args:
             obs: Shape (m, *observation).
             slots: Which slot each belongs to, shape (m,), int64.
+            read: What is wanted of an output of k rows, shape (k, ...).
 
         Returns:
-            Scores, shape (m, actions).
+            What was read, shape (m, ...).
         """
-        self._allow("white", "query")
+        self._allow("scores")
         self.queries += np.bincount(slots.numpy(), minlength=self.slots)
         missing = -len(obs) % self.slots
-        padded, owners = (
-            torch.cat([obs, obs[:1].expand(missing, *obs.shape[1:])]),
-            torch.cat([slots, slots[:1].expand(missing)]),
-        )
+        padded = torch.cat([obs, obs[:1].expand(missing, *obs.shape[1:])])
+        owners = torch.cat([slots, slots[:1].expand(missing)])
         with torch.no_grad():
             chunks = [
-                scores(_among(self.policy(part, _of(self.state, owner)), _of(self._legal, owner)))
+                read(self._policy(part, _of(self._state, owner)).among(_of(self._legal, owner)))
                 for part, owner in zip(torch.split(padded, self.slots), torch.split(owners, self.slots), strict=True)
             ]
         return torch.cat(chunks)[: len(obs)]
 
-    def gradient(self, obs: Tensor, loss: Callable[[AnyOutput], Tensor]) -> Tensor:
+    def gradient(self, obs: Tensor, loss: Loss) -> Tensor:
         """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot."""
         self._allow("white")
         self.gradients += self._active
 
-        def remembering(out: AnyOutput) -> Tensor:
-            out = _among(out, self._legal)
-            self._remember(obs, out.detach())
+        def remembering(out: Output) -> Tensor:
+            out = out.among(self._legal)
+            self._remember(obs, out)
             return loss(out)
 
-        grad, _ = self.policy.gradient(obs, remembering, self.state)
+        grad, _ = self._policy.gradient(obs, remembering, self._state)
         return grad
 
-    def advance(self, received: Tensor, active: npt.NDArray[np.bool_]) -> None:
+    def advance(self, received: Tensor, active: BoolArray) -> None:
         """Moves the recurrent state of active slots past what was received; nothing for a policy without memory."""
-        if self.state is None:
+        if self._state is None:
             return
         with torch.no_grad():
-            after = self.policy(received, self.state).state
+            after = self._policy(received, self._state).state
         assert after is not None
         rows = torch.from_numpy(active).view(-1, *[1] * (after.ndim - 1))
-        self.state = torch.where(rows, after, self.state)
+        self._state = torch.where(rows, after, self._state)
 
-    def restart(self, slots: npt.NDArray[np.int64]) -> None:
+    def restart(self, slots: IntArray) -> None:
         """Clears the recurrent state of slots whose episode ended."""
-        if self.state is not None and len(slots):
-            fresh = self.policy.initial_state(self.slots)
+        if self._state is not None and len(slots):
+            fresh = self._policy.initial_state(self.slots)
             assert fresh is not None
-            self.state = self.state.clone()
-            self.state[slots] = fresh[slots]
+            self._state = self._state.clone()
+            self._state[slots] = fresh[slots]
 
-    def _allow(self, *knowledge: Knowledge) -> None:
-        if self._knowledge not in knowledge:
-            raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{knowledge[-1]}`")
+    def _allow(self, level: Knowledge) -> None:
+        if _LEVELS.index(self._knowledge) > _LEVELS.index(level):
+            raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{level}`")
 
-    def _remember(self, obs: Tensor, out: AnyOutput) -> AnyOutput:
-        if obs is self._clean:
-            self._clean_output = out
+    def _at_clean(self) -> Output:
+        return self._ask(self._clean) if self._shared is None else self._shared
+
+    def _ask(self, obs: Tensor) -> Output:
+        self.queries += self._active
+        with torch.no_grad():
+            return self._remember(obs, self._policy(obs, self._state).among(self._legal))
+
+    def _remember(self, obs: Tensor, out: Output) -> Output:
+        if self._own is None and (obs is self._clean or self._is_clean(obs)):
+            self._shared = out.detach()
+            self._own = _copied(self._shared)
         return out
 
-
-def _among(out: AnyOutput, legal: Tensor | None) -> AnyOutput:
-    return out.among(legal) if isinstance(out, Output) else out
+    def _is_clean(self, obs: Tensor) -> bool:
+        """Whether this is the attack's copy, and still what it was: numpy compares in a fifth of torch's time."""
+        return obs is self._handed and np.array_equal(obs.numpy(force=True), self._clean.numpy(force=True))
 
 
 def _of(rows: Tensor | None, owner: Tensor) -> Tensor | None:
     return None if rows is None else rows[owner]
 
 
-def scores(out: AnyOutput) -> Tensor:
-    """Scores of discrete actions, shape (n, actions)."""
-    assert isinstance(out, Output)  # attacks that ask for scores refuse continuous actions in `check`
-    return out.scores
+def _copied(part: T) -> T:
+    """An output, or a part of one, that shares no memory: an attack may write to what it was given."""
+    if isinstance(part, Tensor):
+        return cast(T, part.clone())
+    if dataclasses.is_dataclass(part) and not isinstance(part, type):
+        fields = {field.name: _copied(getattr(part, field.name)) for field in dataclasses.fields(part)}
+        return dataclasses.replace(part, **fields)
+    if isinstance(part, list | tuple):
+        return cast(T, [_copied(one) for one in part])
+    return part

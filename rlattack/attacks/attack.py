@@ -1,0 +1,177 @@
+"""The base of every attack: what it declares, what it may learn before play, and what runs beside it."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
+
+import torch
+from gymnasium import Space
+from torch import Tensor
+
+from rlattack.attacks.target import Knowledge, Target
+from rlattack.budget import NORMS, Budget, Reach
+from rlattack.draws import Draws
+from rlattack.errors import BudgetError, InvalidInput
+from rlattack.policies.distributions import Actions
+from rlattack.policies.policy import Policy
+
+__all__ = [
+    "Access",
+    "Attack",
+    "AttackSpec",
+    "Fitted",
+    "NoParameters",
+    "ObservationAttack",
+    "Setting",
+    "Tuning",
+    "Unfit",
+]
+
+Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
+"""What an attack changes."""
+Config = TypeVar("Config")
+R = TypeVar("R", bound=Reach)
+
+
+class Unfit(InvalidInput):
+    """The attack does not fit the policy, whatever its parameters; another attack may."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoParameters:
+    """For attacks that take none."""
+
+
+@dataclass(frozen=True)
+class AttackSpec:
+    """An attack and its parameters, as typed on the command line; `none` is the clean game."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where an attack is to work.
+
+    Attributes:
+        policy: The victim, or the surrogate that the attack is crafted on.
+        space: What is changed: one observation, or one action.
+    """
+
+    policy: Policy
+    space: Space[Any]
+
+    @cached_property
+    def actions(self) -> Actions:
+        """What the policy does where it sees zeros: one row, asked once and uncounted, before anything is played."""
+        with torch.no_grad():
+            out = self.policy(torch.zeros(1, *self.policy.observation), self.policy.initial_state(1))
+        return out.actions
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What an attack learned on tuning episodes: tensors and facts, frozen before anything is measured."""
+
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tuning(Protocol):
+    """What a fit may use: episodes that nothing is measured by."""
+
+    victim: Target
+    reach: Reach
+    draws: Draws
+
+    def observations(self, count: int) -> Iterator[Tensor]:
+        """Batches of what the game showed in tuning episodes, (slots, *observation) each, `count` of them."""
+
+
+class Attack(ABC, Generic[Config]):
+    """A rule that changes something of a game within a budget.
+
+    Args:
+        budget: Norm, size and space.
+        config: The attack's own parameters.
+
+    Attributes:
+        name: On the command line.
+        title: In a sentence; the name with a capital letter where none is given.
+        access: What it changes.
+        knowledge: What it may ask the policy for.
+        reaches: The kinds of reach that it has.
+        needs: Kinds of action distributions that it works on; empty for all.
+        fitted: Whether it learns on tuning episodes before it plays.
+        config_type: The dataclass of its parameters.
+
+    Raises:
+        BudgetError: A norm that the attack does not have.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    access: ClassVar[Access]
+    knowledge: ClassVar[Knowledge] = "white"
+    reaches: ClassVar[tuple[str, ...]] = NORMS
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset()
+    fitted: ClassVar[bool] = False
+    config_type: ClassVar[type[Any]] = NoParameters
+
+    def __init__(self, budget: Budget, config: Config) -> None:
+        if budget.norm not in self.reaches:
+            raise BudgetError(f"attack {self.name} has the norms {', '.join(self.reaches)}, got {budget.norm}")
+        self.budget = budget
+        self.config = config
+
+    def check(self, setting: Setting) -> None:  # most attacks have nothing to check
+        """Checks the parameters against where the attack is to work; `needs` is checked already.
+
+        Raises:
+            Unfit: Another attack is needed.
+            InvalidInput: Other parameters are needed.
+        """
+
+    def fit(self, tuning: Tuning) -> Fitted:
+        """Learns on tuning episodes; most attacks learn nothing."""
+        return Fitted()
+
+    @abstractmethod
+    def control(self) -> AttackSpec:
+        """What runs beside it, of the same reach and schedule, without its wits."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that differ from their defaults."""
+        fields = dataclasses.fields(self.config)  # type: ignore[arg-type]  # every Config is a dataclass
+        values = {field.name: getattr(self.config, field.name) for field in fields}
+        return {field.name: values[field.name] for field in fields if values[field.name] != field.default}
+
+
+class ObservationAttack(Attack[Config], Generic[Config, R]):
+    """A rule that turns a batch of observations into another one within its reach."""
+
+    access: ClassVar[Access] = "observation"
+
+    @abstractmethod
+    def perturb(self, victim: Target, obs: Tensor, reach: R, draws: Draws) -> Tensor:
+        """Returns perturbed observations, which the caller settles in the reach.
+
+        Args:
+            victim: Outputs and gradients of the policy under attack.
+            obs: Observations to start from, float32 in the game's own range, shape (slots, *observation); a copy.
+            reach: What they may become.
+            draws: Random numbers, a stream a slot.
+        """
+
+    def reach(self, space: Space[Any], *, newest: bool = False, deviation: Tensor | None = None) -> R:
+        """Fits the budget to what the game shows, see `Budget.ball`; an attack whose reach is no ball makes its own."""
+        return cast(R, self.budget.ball(space, newest=newest, deviation=deviation))
+
+    def control(self) -> AttackSpec:
+        """Noise of the same size."""
+        return AttackSpec("noise")
