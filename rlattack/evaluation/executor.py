@@ -19,7 +19,7 @@ import torch
 from rlattack.attacks import ATTACKS
 from rlattack.errors import RlattackError, WorkerDied
 from rlattack.evaluation.slots import Take
-from rlattack.registry import add_all, added
+from rlattack.games.find import FAMILIES
 
 __all__ = ["Beat", "Effort", "Executor", "Local", "Task", "cores", "share"]
 
