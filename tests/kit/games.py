@@ -46,7 +46,7 @@ class Tug(SmallGame):
     Shows the step, the own sum and the other's, which is 0 to a seat from which the other player is hidden.
     """
 
-    endings = OVER
+    endings: tuple[str, ...] = OVER
 
     def __init__(self, slots: int, length: int = 4, *, cut: bool = False, hidden: Sequence[int] = ()) -> None:
         seen, done = Box(-np.inf, np.inf, (3,), np.float32), Box(-1, 1, (1,), np.float32)
@@ -83,7 +83,7 @@ class Pull(SmallGame):
     All that is pulled is paid on the way.
     """
 
-    endings = ("", "pulled", "tie", "unstable")
+    endings: tuple[str, ...] = ("", "pulled", "tie", "unstable")
 
     def __init__(self, slots: int) -> None:
         seen, done = Box(-10, 10, (1,), np.float32), Box(-1, 1, (1,), np.float32)
@@ -157,7 +157,7 @@ class Turns(SmallGame):
     The seed says who begins.
     """
 
-    endings = ("", "counted")
+    endings: tuple[str, ...] = ("", "counted")
 
     def __init__(self, slots: int) -> None:
         self.seats = tuple(Seat(name, Box(0, 10, (1,), np.float32), Discrete(3)) for name in ("first", "second"))
@@ -191,7 +191,7 @@ class Coins(SmallGame):
     Shows the step and the coin, all of which are drawn from the seed.
     """
 
-    endings = OVER
+    endings: tuple[str, ...] = OVER
 
     def __init__(self, slots: int) -> None:
         self.seats = (Seat(PLAYER, Box(-10, 10, (2,), np.float32), Discrete(2)),)
