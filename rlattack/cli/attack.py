@@ -36,8 +36,9 @@ class _Command(Options):
     def evaluate(self, study: Study, command: list[str]) -> int:
         """Plays a study, shows what came of it, and writes it down; 1 where an attack left its reach."""
         from rlattack.cli.progress import EpisodeBar, Stages
-        from rlattack.evaluation import evaluate, plan
+        from rlattack.evaluation import evaluate
         from rlattack.evaluation.executor import cores
+        from rlattack.evaluation.plan import plan
         from rlattack.report import print_results, write_run
 
         planned = plan(study)

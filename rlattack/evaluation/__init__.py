@@ -4,23 +4,22 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlattack.evaluation.evaluate import Results, evaluate
+    from rlattack.evaluation.evaluator import Results, evaluate
     from rlattack.evaluation.observer import Moment, Observer
-    from rlattack.evaluation.plan import Plan, plan
+    from rlattack.evaluation.plan import Plan
     from rlattack.evaluation.results import Result
     from rlattack.evaluation.study import Study
 
-__all__ = ["Moment", "Observer", "Plan", "Result", "Results", "Study", "evaluate", "plan"]
+__all__ = ["Moment", "Observer", "Plan", "Result", "Results", "Study", "evaluate"]
 
 _HOMES = {
     "Moment": "observer",
     "Observer": "observer",
     "Plan": "plan",
     "Result": "results",
-    "Results": "evaluate",
+    "Results": "evaluator",
     "Study": "study",
-    "evaluate": "evaluate",
-    "plan": "plan",
+    "evaluate": "evaluator",
 }
 
 

@@ -109,7 +109,8 @@ class _Book:
         self._plan, self._run, self._store = planned, run, store
         self._built: dict[str, Result] = {}
         self._waiting: dict[str, list[Cell]] = {}
-        self._read = functools.lru_cache(maxsize=4)(self._kept)
+        self._read = functools.lru_cache(maxsize=4)(lambda key: self._kept(self._cells[key]))
+        self._cells = {cell.key: cell for cell in planned.cells}
 
     @property
     def results(self) -> list[Result]:
@@ -143,20 +144,16 @@ class _Book:
 
     def _build(self, cell: Cell) -> None:
         """Builds the result of a cell that is there, once its clean one is, and of those that waited for it."""
-        clean = self._plan_cell(cell.clean)
-        if clean.key != cell.key and clean.key not in self._built:
-            self._waiting.setdefault(clean.key, []).append(cell)
+        clean = cell.clean.key
+        if clean != cell.key and clean not in self._built:
+            self._waiting.setdefault(clean, []).append(cell)
             return
-        kept = self._read(cell)
-        before = kept if clean.key == cell.key else self._read(clean)
+        kept, before = self._read(cell.key), self._read(clean)
         self._built[cell.key] = summarise(
             cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds
         )
         for other in self._waiting.pop(cell.key, []):
             self._build(other)
-
-    def _plan_cell(self, cell: Cell) -> Cell:
-        return next(one for one in self._plan.cells if one.key == cell.key)
 
     def _kept(self, cell: Cell) -> Kept:
         """The episodes of a cell that was kept, as many as the study asks for."""
