@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.draws import Streams
+from rlattack.draws import SharedDraws, Streams
 
 KINDS = ["uniform", "normal", "laplace", "signs"]
 
@@ -58,3 +58,27 @@ def test_signs_are_never_zero():
 def test_integers_are_below_their_bound():
     drawn = streams([0]).integers(3, 200)
     assert drawn.unique().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_generator_for_all_rows_draws_the_same_by_the_same_seed_and_else_others(kind):
+    first, again, other = (getattr(SharedDraws(4, seed), kind)(5) for seed in (1, 1, 2))
+    assert first.shape == (4, 5)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mean", "deviation"),
+    [("uniform", 0.5, 12**-0.5), ("normal", 0, 1), ("laplace", 0, 2**0.5), ("signs", 0, 1)],
+)
+def test_numbers_of_one_generator_have_the_moments_of_their_law(kind, mean, deviation):
+    drawn = getattr(SharedDraws(20_000, 0), kind)(2)
+    assert float(drawn.mean()) == pytest.approx(mean, abs=0.03)
+    assert float(drawn.std()) == pytest.approx(deviation, rel=0.02)
+
+
+def test_one_generator_for_all_rows_seeds_nothing_global():
+    state = torch.get_rng_state()
+    SharedDraws(2, 0).normal(3)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -4,8 +4,11 @@ import pytest
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
 
 from rlattack.errors import ContentError, InvalidInput, UnknownName
-from rlattack.games import GameCard, find_game, with_variant
-from rlattack.games.atari import CRASHING, AtariBatch, atari_roms, vector_env
+from rlattack.games import GameCard, Variant, find_game, with_variant
+from rlattack.games.atari import CRASHING, AtariGame, atari_roms, vector_env
+from rlattack.games.camera import camera
+from rlattack.games.game import NOBODY, UNDECIDED
+from tests.games.random_play import Alone
 
 ALL = np.ones(1, dtype=np.bool_)
 
@@ -14,11 +17,15 @@ def card(rom: str, sticky: float | None = None, **options: object) -> GameCard:
     return with_variant(find_game(f"atari/{rom}"), sticky=sticky, options=options)
 
 
-def moves(batch: AtariBatch, steps: int, seed: int = 0) -> np.ndarray:
+def game(the_card: GameCard, slots: int, threads: int = 1) -> Alone:
+    return Alone(AtariGame(Variant(the_card), slots, threads))
+
+
+def moves(batch: Alone, steps: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, batch.action_space.n, steps)
 
 
-def play(batch: AtariBatch, slot: int, seed: int, steps: int = 60) -> list[tuple[bytes, float]]:
+def play(batch: Alone, slot: int, seed: int, steps: int = 60) -> list[tuple[bytes, float]]:
     """The start of an episode in a slot, by actions drawn beforehand; the other slots play something else."""
     mask = np.arange(batch.slots) == slot
     lines = [(batch.reset(mask, np.array([seed]))[slot].tobytes(), 0.0)]
@@ -30,7 +37,7 @@ def play(batch: AtariBatch, slot: int, seed: int, steps: int = 60) -> list[tuple
 
 def alone(the_card: GameCard, seed: int = 5, steps: int = 60) -> list[np.ndarray]:
     """Observations of the start of one episode in a batch of one."""
-    batch = AtariBatch(the_card, 1)
+    batch = game(the_card, 1)
     seen = [batch.reset(ALL, np.array([seed]))[0]]
     seen += [batch.step(np.array([action])).obs[0] for action in moves(batch, steps)]
     batch.close()
@@ -39,8 +46,8 @@ def alone(the_card: GameCard, seed: int = 5, steps: int = 60) -> list[np.ndarray
 
 @pytest.mark.parametrize(("sticky", "fill"), [(0.0, "zero"), (0.25, "first")])
 def test_an_episode_depends_on_its_seed_alone(sticky, fill):
-    expected = play(AtariBatch(card("breakout", sticky, stack_fill=fill), 1), 0, seed=5)
-    crowd = AtariBatch(card("breakout", sticky, stack_fill=fill), 3, threads=2)
+    expected = play(game(card("breakout", sticky, stack_fill=fill), 1), 0, seed=5)
+    crowd = game(card("breakout", sticky, stack_fill=fill), 3, threads=2)
     assert play(crowd, 2, seed=5) == expected  # neighbours that were never reset
     crowd.reset(np.ones(3, dtype=np.bool_), np.array([7, 8, 9]))
     assert play(crowd, 0, seed=5) == expected  # another slot, after another episode
@@ -56,7 +63,7 @@ def test_sticky_actions_change_what_the_same_seed_plays():
 
 
 def test_a_masked_reset_leaves_the_other_slots_alone():
-    batch, control = (AtariBatch(card("pong"), 3) for _ in range(2))
+    batch, control = (game(card("pong"), 3) for _ in range(2))
     actions = moves(batch, 40)
     for each in (batch, control):
         each.reset(np.ones(3, dtype=np.bool_), np.array([1, 2, 3]))
@@ -78,7 +85,7 @@ def test_frames_and_rewards_are_those_of_gymnasiums_wrappers_to_the_bit(rom, fil
     reference = FrameStackObservation(
         AtariPreprocessing(reference, noop_max=0), 4, padding_type="reset" if fill == "first" else "zero"
     )
-    batch = AtariBatch(card(rom, noop_max=0, fire_reset=False, stack_fill=fill), 1)
+    batch = game(card(rom, noop_max=0, fire_reset=False, stack_fill=fill), 1)
     assert np.array_equal(batch.reset(ALL, np.array([0]))[0], reference.reset()[0])
     for t, action in enumerate(moves(batch, 400)):
         action = 1 if t == 0 else action  # serves in Breakout
@@ -99,20 +106,18 @@ def test_crop_cuts_the_resized_frame():
 
 
 def test_resize_stack_and_skip_shape_what_is_seen():
-    batch = AtariBatch(card("pong", resize=[42, 50], stack=2, frame_skip=2), 1)
+    batch = game(card("pong", resize=[42, 50], stack=2, frame_skip=2), 1)
     assert batch.observation_space.shape == (2, 42, 50)
     assert batch.reset(ALL, np.array([1])).shape == (1, 2, 42, 50)
 
 
 def test_the_action_set_is_minimal_full_or_as_listed():
-    sizes = [
-        AtariBatch(card("pong", action_set=kind), 1).action_space.n for kind in ("minimal", "full", [5, 0, 2, 2, 11])
-    ]
+    sizes = [game(card("pong", action_set=kind), 1).action_space.n for kind in ("minimal", "full", [5, 0, 2, 2, 11])]
     assert sizes == [6, 18, 5]
 
 
 def test_a_listed_action_is_the_emulators_own_number():
-    listed, full = (AtariBatch(card("pong", action_set=kind), 1) for kind in ([5, 0, 2], "full"))
+    listed, full = (game(card("pong", action_set=kind), 1) for kind in ([5, 0, 2], "full"))
     for each in (listed, full):
         each.reset(ALL, np.array([3]))
     for mine in moves(listed, 60):
@@ -122,7 +127,7 @@ def test_a_listed_action_is_the_emulators_own_number():
 
 def ends(the_card: GameCard, steps: int) -> list[int]:
     """Steps at which an episode of Breakout terminated while serving at every tenth."""
-    batch = AtariBatch(the_card, 1)
+    batch = game(the_card, 1)
     batch.reset(ALL, np.array([7]))
     found = [t for t in range(steps) if batch.step(np.array([int(t % 10 == 0)])).terminated[0]]
     batch.close()
@@ -135,7 +140,7 @@ def test_a_lost_life_ends_the_episode_only_when_asked_for():
 
 
 def test_a_new_game_follows_a_lost_life():
-    batch = AtariBatch(card("breakout", life_loss="terminal"), 1)
+    batch = game(card("breakout", life_loss="terminal"), 1)
     first = batch.reset(ALL, np.array([7]))
     while not batch.step(np.array([1])).terminated[0]:
         pass
@@ -143,14 +148,14 @@ def test_a_new_game_follows_a_lost_life():
 
 
 def test_rewards_are_the_games_own():
-    batch = AtariBatch(card("qbert"), 4)
+    batch = game(card("qbert"), 4)
     batch.reset(np.ones(4, dtype=np.bool_), np.arange(4))
     rewards = {float(r) for a in moves(batch, 120) for r in batch.step((a + np.arange(4)) % 6).rewards}
     assert 25.0 in rewards  # a cube
 
 
 def test_an_episode_is_truncated_after_the_cards_frames():
-    batch = AtariBatch(card("pong", max_frames=80), 1)
+    batch = game(card("pong", max_frames=80), 1)
     batch.reset(ALL, np.array([1]))
     steps = [batch.step(np.array([0])) for _ in range(20)]
     assert [bool(step.truncated[0]) for step in steps] == [False] * 19 + [True]
@@ -158,7 +163,7 @@ def test_an_episode_is_truncated_after_the_cards_frames():
 
 
 def test_a_step_gives_new_arrays():
-    batch = AtariBatch(card("pong"), 1)
+    batch = game(card("pong"), 1)
     kept = [batch.reset(ALL, np.array([1]))]
     copies = [kept[0].copy()]
     for action in moves(batch, 50):
@@ -181,7 +186,7 @@ def test_no_ops_are_drawn_from_zero_to_below_the_maximum():
 @pytest.mark.parametrize("seeds", [[-1], [2**31], [1, 2], []])
 def test_seeds_that_would_not_be_kept_are_refused(seeds):
     with pytest.raises(InvalidInput, match="expected"):
-        AtariBatch(card("pong"), 1).reset(ALL, np.array(seeds))
+        game(card("pong"), 1).reset(ALL, np.array(seeds))
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -193,14 +198,46 @@ def test_a_rom_that_ends_the_process_is_refused_before_it_is_loaded(rom, trainin
 
 def test_a_card_needs_a_rom_that_exists_and_at_least_one_copy():
     with pytest.raises(UnknownName, match="no game 'atari/pongg'; did you mean 'atari/pong'"):
-        AtariBatch(GameCard(id="atari/x", title="", rom="pongg"), 1)
+        game(GameCard(id="atari/x", title="", rom="pongg"), 1)
     with pytest.raises(ContentError, match="the card names no rom"):
-        AtariBatch(GameCard(id="atari/x", title=""), 1)
+        game(GameCard(id="atari/x", title=""), 1)
     with pytest.raises(InvalidInput, match="expected at least 1 copy and 1 thread, got 1 and 0"):
-        AtariBatch(card("pong"), 1, threads=0)
+        game(card("pong"), 1, threads=0)
 
 
 def test_all_registered_roms_are_listed_but_those_that_crash():
     roms = atari_roms()
     assert len(roms) == 104
     assert not set(CRASHING) & set(roms)
+
+
+def test_a_game_has_one_seat_and_leaves_it_to_the_card_who_has_won():
+    pong = AtariGame(Variant(card("pong", max_frames=8)), 2)
+    assert [seat.name for seat in pong.seats] == ["player"]
+    (view,) = pong.reset(np.ones(2, dtype=np.bool_), np.array([1, 2]))
+    assert view.turn.all()
+    assert view.legal is None
+    first, last = (pong.step([np.zeros(2, dtype=np.int64)]) for _ in range(2))
+    assert (first.rewards.shape, first.rewards.dtype, first.sparse) == ((1, 2), np.float64, None)
+    assert (first.winner.tolist(), first.ending.tolist()) == ([NOBODY] * 2, [0, 0])
+    assert last.winner.tolist() == [UNDECIDED] * 2
+    assert [pong.endings[ending] for ending in last.ending] == ["time"] * 2
+    pong.close()
+
+
+def test_a_player_of_atari_cannot_be_hidden():
+    with pytest.raises(InvalidInput, match="game atari/pong: only MuJoCo games can hide the other player from a seat"):
+        AtariGame(Variant(card("pong"), hidden=((0, "zero"),)), 1)
+
+
+def test_its_camera_shows_the_newest_frame_of_a_slot_enlarged():
+    pong = AtariGame(Variant(card("pong", frame_skip=3)), 2)
+    shot = camera(pong)
+    pong.reset(np.ones(2, dtype=np.bool_), np.array([1, 2]))
+    step = pong.step([np.array([2, 3])])
+    picture = shot.frame(1)
+    assert (picture.shape, picture.dtype, shot.fps) == ((252, 252, 3), np.uint8, 20)
+    assert np.array_equal(picture[1::3, 1::3, 2], step.views[0].obs[1, -1])
+    assert shot.frame(0).any()
+    shot.close()
+    pong.close()

@@ -1,11 +1,17 @@
+from typing import ClassVar
+
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
 
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.games.card import GameCard
-from rlattack.games.gymnasium_games import GymnasiumBatch
+from rlattack.games import make_game
+from rlattack.games.camera import camera
+from rlattack.games.card import GameCard, Variant
+from rlattack.games.game import NOBODY, UNDECIDED
+from rlattack.games.gymnasium_games import GymnasiumGame
+from tests.games.random_play import Alone
 
 
 class Walk(gymnasium.Env):
@@ -61,20 +67,58 @@ class Fussy(Walk):
         raise RuntimeError("no licence\nsecond line")
 
 
+class Drawn(Image):
+    """Draws a picture in which the first pixel is the step."""
+
+    metadata: ClassVar = {"render_modes": ["rgb_array"], "render_fps": 12}
+
+    def __init__(self, render_mode=None):
+        self.render_mode, self.time = render_mode, 0
+
+    def step(self, action):
+        self.time += 1
+        return super().step(action)
+
+    def render(self):
+        return np.full((20, 31, 3), self.time, dtype=np.uint8)
+
+
+class Broken(Drawn):
+    def render(self):
+        raise RuntimeError("no display\nsecond line")
+
+
+class Silent(Drawn):
+    def render(self):
+        return None
+
+
+class Lacking(Drawn):
+    def render(self):
+        import a_package_of_nobody  # noqa: F401
+
+
+_KINDS = (Walk, Image, Inputless, Scalar, Continuous, Demanding, Fussy, Drawn, Broken, Silent, Lacking)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _registered():
-    for kind in (Walk, Image, Inputless, Scalar, Continuous, Demanding, Fussy):
+    for kind in _KINDS:
         gymnasium.register(f"tests/{kind.__name__}-v0", kind, max_episode_steps=20)
     yield
-    for kind in (Walk, Image, Inputless, Scalar, Continuous, Demanding, Fussy):
+    for kind in _KINDS:
         gymnasium.registry.pop(f"tests/{kind.__name__}-v0")
 
 
-def game(name: str, slots: int) -> GymnasiumBatch:
-    return GymnasiumBatch(GameCard(id=f"gymnasium/{name}", title=name), slots)
+def card(name: str) -> GameCard:
+    return GameCard(id=f"gymnasium/{name}", title=name)
 
 
-def play(batch: GymnasiumBatch, slot: int, seed: int, steps: int = 60) -> list[tuple[bytes, float, bool, bool]]:
+def game(name: str, slots: int) -> Alone:
+    return Alone(GymnasiumGame(Variant(card(name)), slots))
+
+
+def play(batch: Alone, slot: int, seed: int, steps: int = 60) -> list[tuple[bytes, float, bool, bool]]:
     """One episode in a slot with actions that depend on the step alone; the other slots do something else."""
     mask = np.arange(batch.slots) == slot
     lines = [(batch.reset(mask, np.array([seed]))[slot].tobytes(), 0.0, False, False)]
@@ -191,3 +235,59 @@ def test_an_environment_that_cannot_be_played_is_refused_in_one_line(name, error
 def test_seeds_that_would_not_be_kept_are_refused(seeds):
     with pytest.raises(InvalidInput, match="expected"):
         game("CartPole-v1", 1).reset(everywhere(1), np.array(seeds))
+
+
+def test_a_game_has_one_seat_and_leaves_it_to_the_card_who_has_won():
+    walk = GymnasiumGame(Variant(card("tests/Walk-v0")), 1)
+    assert [seat.name for seat in walk.seats] == ["player"]
+    (view,) = walk.reset(everywhere(1), np.array([0]))
+    assert (view.turn.tolist(), view.legal) == ([True], None)
+    step = walk.step([np.array([2])])
+    while not (step.terminated | step.truncated).any():
+        assert (step.winner.tolist(), step.ending.tolist(), step.rewards.shape) == ([NOBODY], [0], (1, 1))
+        step = walk.step([np.array([2])])
+    assert (step.winner.tolist(), walk.endings[step.ending[0]]) == ([UNDECIDED], "over")
+
+
+def test_a_player_of_gymnasium_cannot_be_hidden():
+    with pytest.raises(InvalidInput, match="game gymnasium/CartPole-v1: only MuJoCo games can hide the other player"):
+        make_game(Variant(card("CartPole-v1"), hidden=((0, "zero"),)), 1)
+
+
+def test_its_camera_shows_what_the_environment_draws():
+    drawn = make_game(card("tests/Drawn-v0"), 2, camera=True)
+    shot = camera(drawn, (100, 50))
+    drawn.reset(everywhere(2), np.array([1, 2]))
+    drawn.step([np.zeros(2, dtype=np.int64)])
+    drawn.reset(np.array([True, False]), np.array([1]))
+    drawn.step([np.zeros(2, dtype=np.int64)])
+    picture = shot.frame(1)
+    assert (picture.shape, picture.dtype, shot.fps) == ((40, 62, 3), np.uint8, 12)
+    assert (picture == 2).all()
+    shot.close()
+    drawn.close()
+
+
+def test_odd_sides_of_a_picture_become_even():
+    drawn = make_game(card("tests/Drawn-v0"), 1, camera=True)
+    drawn.reset(everywhere(1), np.array([1]))
+    assert camera(drawn, (30, 30)).frame(0).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("tests/Image-v0", InvalidInput, "cannot be filmed, only Atari and MuJoCo games can, and Gymnasium's"),
+        ("tests/Broken-v0", InvalidInput, "cannot be filmed, only .*: no display$"),
+        (
+            "tests/Silent-v0",
+            InvalidInput,
+            r"cannot be filmed, .*: expected a picture .*, got object of shape \(\)",
+        ),
+        ("tests/Lacking-v0", MissingExtra, "pictures need a package that is missing: .*a_package_of_nobody"),
+        ("phys2d/CartPole-v1", MissingExtra, "a package that is missing: .*jax"),
+    ],
+)
+def test_what_cannot_be_filmed_is_refused_before_it_is_played(name, error, message):
+    with pytest.raises(error, match=f"gymnasium/{name}:? .*{message}"):
+        make_game(card(name), 1, camera=True)

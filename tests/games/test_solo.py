@@ -6,6 +6,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
+from rlattack.games.opponent import EmbeddedEnv, EmbedOpponent
 from small_duels import Count, Pusher, Remembering, Tug
 from small_pettingzoo import Sticks
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
@@ -13,7 +14,6 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 from rlattack.errors import InvalidInput
 from rlattack.games import find_game
 from rlattack.games.find import make_duel
-from rlattack.games.opponent import EmbeddedEnv, EmbedOpponent
 from rlattack.training import GymnasiumVecEnv
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
+from rlattack.games.opponent import EmbedOpponent
+from rlattack.games.parallel import ParallelDuel
 from small_duels import Pusher
 
 from rlattack.errors import InvalidInput
-from rlattack.games.opponent import EmbedOpponent
-from rlattack.games.parallel import ParallelDuel
 
 pettingzoo = pytest.importorskip("pettingzoo")
 
