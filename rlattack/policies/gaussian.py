@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor, nn
 from torch.nn import functional
@@ -147,11 +148,10 @@ class GaussianPolicy:
     def __init__(self, network: GaussianNetwork, action: Box | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         self.observation = network.spec.observation
-        self.action = Box(-np.inf, np.inf, (network.spec.actions,), np.float32) if action is None else action
-        self.normaliser = Normaliser(network.obs_mean, network.obs_std, network.spec.clip)
-        self._low, self._high = (
-            torch.as_tensor(end, dtype=torch.float32) for end in (self.action.low, self.action.high)
-        )
+        box = Box(-np.inf, np.inf, (network.spec.actions,), np.float32) if action is None else action
+        self.action: Space[Any] = box
+        self.normaliser: Normaliser | None = Normaliser(network.obs_mean, network.obs_std, network.spec.clip)
+        self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (box.low, box.high))
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Normal distributions around the network's mean, with its one deviation."""

@@ -140,6 +140,7 @@ def _of_folder(folder: Path, spec: str, seat: Seat | None) -> Agent:
 
 
 def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
+    made: object
     if path.suffix == ".zip":
         try:
             found = load_sb3_zip(path)
@@ -149,15 +150,14 @@ def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
         else:
             spec = found.network.spec
             return _named(ModulePolicy.of(found.network), str(path), found.algorithm, found.sha256, network=spec)
-        from rlattack.policies.sb3_live import from_sb3, load_trusted
+        from rlattack.policies.sb3_live import load_trusted
 
         made, algorithm = load_trusted(path)
-        policy: Policy = from_sb3(made)
     elif trust and path.suffix != ".safetensors":
         made, algorithm = unpickle(path), "unknown"
-        policy, _ = adapted(made, str(path), _shown(seat))
     else:
         raise _not_an_agent(path)
+    policy, _ = adapted(made, str(path), _shown(seat))
     sha256 = hashlib.sha256(read_file(path)).hexdigest()
     return _named(policy, str(path), algorithm, sha256, source=class_digest(made))
 

@@ -1,6 +1,9 @@
 """Torch modules as policies of discrete actions: our own networks, and anybody's that map observations to scores."""
 
+from typing import Any
+
 import torch
+from gymnasium import Space
 from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
@@ -38,7 +41,7 @@ class ModulePolicy:
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.observation = observation
-        self.action = Discrete(actions)
+        self.action: Space[Any] = Discrete(actions)
         self.acts: ActionMode | None = "greedy" if value_based else None
         self.normaliser: Normaliser | None = None
         self.temperature = temperature

@@ -12,7 +12,7 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
 from rlattack.policies.distributions import Actions, Categorical, Point, Uniform
-from rlattack.policies.policy import ActionMode, Loss, Output, State
+from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, State
 
 __all__ = ["PLACEHOLDERS", "Placeholder", "Random", "Zero"]
 
@@ -28,7 +28,7 @@ class Placeholder(ABC):
     """
 
     acts: ActionMode | None
-    normaliser: None = None
+    normaliser: Normaliser | None = None
 
     def __init__(self, seat: Seat) -> None:
         space = seat.action
@@ -69,7 +69,7 @@ class Placeholder(ABC):
 class Zero(Placeholder):
     """Does nothing: zeros, or the first legal action."""
 
-    acts = "greedy"
+    acts = None
 
     def _of_numbers(self, n: int, low: Tensor, high: Tensor) -> Actions:
         return Point(torch.zeros(n, len(low)), low, high)

@@ -5,19 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
-from rlattack.draws import Streams
+from rlattack.draws import Draws, Streams
+from rlattack.games.game import PLAYER, Seat
 from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.network import Network, NetworkSpec
+from rlattack.policies.policy import ActionMode, Policy, State, choose
 
 Weights = Tensor | Sequence[Sequence[float]]
 
 VECTOR = NetworkSpec(observation=(4,), actions=2, head="q", scale=1.0, actor=(8,))
 """A small Q network for state vectors, as those of CartPole."""
+CARTPOLE = Seat(PLAYER, Box(-9, 9, (4,), np.float32), Discrete(2))
+"""What a player of CartPole sees and does."""
 
 
 def streams(*seeds: int) -> Streams:
@@ -26,6 +32,21 @@ def streams(*seeds: int) -> Streams:
     for slot, seed in enumerate(seeds):
         drawn.restart(slot, np.random.SeedSequence(seed))
     return drawn
+
+
+@torch.no_grad()
+def act(
+    policy: Policy, obs: npt.ArrayLike, draws: Draws, *, state: State = None, legal: npt.ArrayLike | None = None,
+    mode: ActionMode = "sampled",
+) -> tuple[Tensor, State]:  # fmt: skip
+    """Lets a policy act once, as play does: asked, kept to what is legal, then greedy or sampled.
+
+    Returns:
+        The action of each row and the state after.
+    """
+    allowed = None if legal is None else torch.as_tensor(legal)
+    out = policy(torch.as_tensor(np.asarray(obs), dtype=torch.float32), state, draws).among(allowed)
+    return choose(out.actions, policy.acts or mode, draws), out.state
 
 
 def linear_policy(

@@ -14,15 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.policies.folder import AgentCard, save_agent
-from rlattack.policies.network import SMALL, Network, NetworkSpec
+from rlattack.policies.network import SMALL, NetworkSpec
+from tests.kit.agents import VECTOR, network_agent
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 PIXELS = NetworkSpec(
     observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(32,), actor=(8,)
 )
-VECTOR = NetworkSpec(observation=(4,), actions=2, head="q", scale=1.0, actor=(8,))
 
 
 class Payload:
@@ -86,14 +85,26 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def script(workplace, monkeypatch):
+    """Writes ./agent_of_mine.py; it is forgotten after the test."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "agent_of_mine", raising=False)
+
+    def write(text: str) -> str:
+        (workplace / "agent_of_mine.py").write_text(text)
+        return "agent_of_mine:make"
+
+    yield write
+    sys.modules.pop("agent_of_mine", None)
+
+
+@pytest.fixture
 def make_agent(workplace: Path) -> Callable[..., Path]:
     """Saves an agent under ./agents and returns its folder."""
 
     def make(agent_id: str = "atari/pong/mine", spec: NetworkSpec = PIXELS, game: str = "atari/pong", **card) -> Path:
-        torch.manual_seed(0)
         folder = workplace / "agents" / agent_id
-        about = AgentCard(game=game, role="victim", algorithm="ppo", network=spec, **card)
-        save_agent(folder, about, Network(spec), half=False)
+        network_agent(folder, game, spec, **card)
         return folder
 
     return make

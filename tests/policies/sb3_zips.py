@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import torch
 
-from rlattack.policies.base import ModulePolicy
+from rlattack.policies.module import ModulePolicy
 from rlattack.policies.sb3_zip import load_sb3_zip
 
 
@@ -41,10 +41,10 @@ def check_equal(model, path) -> None:
     obs = observations(model)
     scores, values = expected(model, obs)
     out = policy(torch.as_tensor(obs).float())
-    assert out.scores.equal(scores)
+    assert out.actions.scores.equal(scores)
     assert values is None or out.values.equal(values)
-    assert out.greedy.tolist() == model.predict(obs, deterministic=True)[0].tolist()
-    assert (policy.observation, policy.actions) == (model.observation_space.shape, model.action_space.n)
+    assert out.actions.greedy.tolist() == model.predict(obs, deterministic=True)[0].tolist()
+    assert (policy.observation, policy.action.n) == (model.observation_space.shape, model.action_space.n)
 
 
 def edited(path, change=None, tensors=None, drop=(), members=None):

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from rlattack.cli.main import main
 from rlattack.errors import InvalidInput, RefusedFile
-from rlattack.games.find import find_game, make_duel
+from rlattack.games.find import find_game, make_game
 from rlattack.policies.bansal import import_bansal
-from rlattack.policies.folder import load_agent
+from rlattack.policies.folder import read_agent
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.importer import import_agent
 from rlattack.policies.zoo import ZOO, ZooFile
@@ -91,9 +91,11 @@ def test_outputs_are_those_of_the_flat_network(tmp_path, floats):
         out = policy(torch.from_numpy(obs), state)
         values, critic = network.values(torch.from_numpy(obs), critic)
         state = out.state
-        for got, expected in zip((out.mean, values, out.hidden), reference(obs.astype(np.float64)), strict=True):
+        for got, expected in zip(
+            (out.actions.mean, values, out.hidden), reference(obs.astype(np.float64)), strict=True
+        ):
             np.testing.assert_allclose(got.numpy(), expected, rtol=2e-4, atol=2e-5)
-    np.testing.assert_allclose(out.deviation.numpy(), np.exp(reference.log_std), rtol=1e-6)
+    np.testing.assert_allclose(out.actions.deviation.numpy(), np.exp(reference.log_std), rtol=1e-6)
     if state is not None:
         states = torch.stack([critic, state]).reshape(2, 2, 1, 128)
         np.testing.assert_allclose(states.numpy(), reference.state, rtol=2e-4, atol=2e-5)
@@ -117,18 +119,18 @@ def test_an_original_is_its_converted_twin_to_the_bit(originals, converted, orig
     for obs in torch.randn(20, 3, *one.observation):
         out, other_out = one(obs, state), other(obs, other_state)
         state, other_state = out.state, other_out.state
-        assert out.mean.equal(other_out.mean)
+        assert out.actions.mean.equal(other_out.actions.mean)
         assert network.values(obs)[0].equal(twin_network.values(obs)[0])
 
 
 def test_every_converted_agent_fits_its_seat(converted):
     for path in sorted(converted.rglob("*.safetensors")):
         card, network = import_bansal(str(path), False)
-        game = make_duel(find_game(card.game), 1)
+        seats = make_game(find_game(card.game), 1).seats
         assert card.game == f"mujoco/{path.parent.name}"
-        assert network.spec.observation == game.observation_spaces[0].shape
-        assert (network.spec.actions,) == game.action_spaces[0].shape
-        assert card.seat in game.seats or (card.seat == "" and path.stem.startswith("agent-"))
+        assert network.spec.observation == seats[0].observation.shape
+        assert (network.spec.actions,) == seats[0].action.shape
+        assert card.seat in [seat.name for seat in seats] or (card.seat == "" and path.stem.startswith("agent-"))
         kept = load_file(path)
         assert network.obs_std.equal(kept["obs_std"])
         assert network.value_mean.equal(kept["ret_mean"])
@@ -136,7 +138,7 @@ def test_every_converted_agent_fits_its_seat(converted):
 
 def test_the_card_tells_where_the_runner_comes_from(originals, workplace):
     path = originals / "you-shall-not-pass-agent2_parameters-v1.pkl"
-    card, network = load_agent(import_agent("bansal", path, "zoo/runner"))
+    card, network = read_agent(import_agent("bansal", path, "zoo/runner"))
     assert (card.game, card.seat, card.role, card.algorithm) == (
         "mujoco/you-shall-not-pass", "runner", "victim", "ppo",
     )  # fmt: skip
@@ -159,13 +161,13 @@ def test_importing_again_changes_nothing(originals, workplace, capsys):
     for words in ("can now be named as zoo/sumo", "was there already and is equal: nothing was written"):
         assert main(["import", "bansal", path, "--agent", "zoo/sumo"]) == 0
         assert words in capsys.readouterr().out
-    card, _ = load_agent(workplace / "agents" / "zoo" / "sumo")
+    card, _ = read_agent(workplace / "agents" / "zoo" / "sumo")
     assert (card.game, card.seat) == ("mujoco/sumo-ants", "")
 
 
 def test_an_unknown_file_of_known_length_says_so(tmp_path, workplace):
     folder = import_agent("bansal", write(tmp_path / "agent.pkl", flat_agent(364_839)), "mine")
-    card, _ = load_agent(folder)
+    card, _ = read_agent(folder)
     assert (card.game, card.seat) == ("mujoco/kick-and-defend", "")
     assert card.provenance["origin"] == "unknown: sha256 is of none of the zoo's files"
     assert "source" not in card.provenance
@@ -176,13 +178,13 @@ def test_two_games_of_one_length_need_to_be_told_apart(tmp_path, workplace):
     with pytest.raises(InvalidInput, match="say it with --game, such as --game mujoco/you-shall-not-pass"):
         import_agent("bansal", path, "mine")
     for game in ("run-to-goal-humans", "you-shall-not-pass"):
-        card, _ = load_agent(import_agent("bansal", path, f"mine/{game}", game=f"mujoco/{game}"))
+        card, _ = read_agent(import_agent("bansal", path, f"mine/{game}", game=f"mujoco/{game}"))
         assert card.game == f"mujoco/{game}"
 
 
 def test_the_id_can_name_the_game(tmp_path, workplace):
     path = write(tmp_path / "agent.pkl", flat_agent(59_039))
-    assert load_agent(import_agent("bansal", path, "mujoco/run-to-goal-humans/mine"))[0].game.endswith("goal-humans")
+    assert read_agent(import_agent("bansal", path, "mujoco/run-to-goal-humans/mine"))[0].game.endswith("goal-humans")
 
 
 def test_a_variant_of_the_game_is_a_game_for_it(tmp_path, workplace):
@@ -191,7 +193,7 @@ def test_a_variant_of_the_game_is_a_game_for_it(tmp_path, workplace):
     variant.parent.mkdir(parents=True)
     variant.write_text(source.replace("post = 3.0", "post = 4.0"))
     path = write(tmp_path / "agent.pkl", flat_agent(364_839))
-    assert load_agent(import_agent("bansal", path, "mine", game="mujoco/far-post"))[0].game == "mujoco/far-post"
+    assert read_agent(import_agent("bansal", path, "mine", game="mujoco/far-post"))[0].game == "mujoco/far-post"
 
 
 def find_source(game):
@@ -218,7 +220,7 @@ def test_a_download_becomes_an_agent(server, workplace, monkeypatch):
     card, network = import_bansal(RUNNER, False, base)
     assert (card.game, card.seat, card.provenance["zoo"]) == ("mujoco/you-shall-not-pass", "runner", RUNNER)
     folder = import_agent("bansal", f"{base}/{known.path}", "zoo/runner")
-    kept, same = load_agent(folder)
+    kept, same = read_agent(folder)
     assert kept.provenance == card.provenance
     assert same.log_std.equal(network.log_std)
     files[f"/{known.path}"] = raw[:-1]

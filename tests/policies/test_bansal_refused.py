@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from rlattack.cli.main import main
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.bansal import import_bansal
-from rlattack.policies.folder import load_agent
+from rlattack.policies.folder import read_agent
 from rlattack.policies.importer import import_agent
 from rlattack.policies.zoo import ZOO, ZooFile
 
@@ -29,7 +29,7 @@ def test_a_seat_of_another_game_is_refused(tmp_path, workplace, monkeypatch):
     path = write(tmp_path / "agent.pkl", flat_agent(59_039))
     known = ZooFile(ZOO[RUNNER].path, hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setitem(ZOO, RUNNER, known)
-    assert load_agent(import_agent("bansal", path, "mine"))[0].seat == "runner"
+    assert read_agent(import_agent("bansal", path, "mine"))[0].seat == "runner"
     with pytest.raises(InvalidInput, match="for the seat 'runner' has none in mujoco/run-to-goal-humans: right and le"):
         import_agent("bansal", path, "other", game="mujoco/run-to-goal-humans")
 

@@ -5,7 +5,7 @@ import safetensors.torch
 import torch
 
 from rlattack.errors import ContentError, RefusedFile, Unwritable
-from rlattack.policies.folder import AgentCard, agent_cards, find_agent, load_agent, save_agent
+from rlattack.policies.folder import AgentCard, agent_cards, find_agent, read_agent, save_agent
 from rlattack.policies.network import Network
 
 
@@ -20,7 +20,7 @@ def change_card(folder, old: str, new: str) -> None:
 def test_saved_agent_comes_back(make_agent, request, size):
     spec = request.getfixturevalue(size)
     folder = make_agent(spec=spec, provenance={"seed": 3}, options={"crop": [0, 0, 84, 84]})
-    card, network = load_agent(folder)
+    card, network = read_agent(folder)
     torch.manual_seed(0)
     expected = Network(spec).state_dict()
     assert card.network == spec
@@ -35,7 +35,7 @@ def test_half_precision_takes_half_the_space(tmp_path, pixels):
         save_agent(tmp_path / name, card, Network(pixels), half=half)
     half, full = ((tmp_path / name / "policy.safetensors").stat().st_size for name in ("half", "full"))
     assert half < 0.55 * full
-    assert load_agent(tmp_path / "half")[1].actor[0].weight.dtype == torch.float32
+    assert read_agent(tmp_path / "half")[1].actor[0].weight.dtype == torch.float32
 
 
 def test_agents_in_the_working_folder_are_found(make_agent):
@@ -86,12 +86,12 @@ def test_card_that_does_not_hold_what_it_must_is_refused(make_agent, old, new, m
     folder = make_agent()
     change_card(folder, old, new)
     with pytest.raises(ContentError, match=message):
-        load_agent(folder)
+        read_agent(folder)
 
 
 def test_folder_without_a_card_is_refused(tmp_path):
     with pytest.raises(ContentError, match="expected an agent folder"):
-        load_agent(tmp_path)
+        read_agent(tmp_path)
 
 
 def test_other_weights_than_the_card_names_are_refused(make_agent):
@@ -99,14 +99,14 @@ def test_other_weights_than_the_card_names_are_refused(make_agent):
     path = folder / "policy.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\1")
     with pytest.raises(RefusedFile, match="damaged or replaced"):
-        load_agent(folder)
+        read_agent(folder)
 
 
 def test_missing_weights_are_refused(make_agent):
     folder = make_agent()
     (folder / "policy.safetensors").unlink()
     with pytest.raises(RefusedFile, match="expected a file"):
-        load_agent(folder)
+        read_agent(folder)
 
 
 def rewrite(folder, change) -> None:
@@ -132,7 +132,7 @@ def test_tensors_of_another_network_are_refused(make_agent, change, message):
     folder = make_agent()
     rewrite(folder, change)
     with pytest.raises(RefusedFile, match=message):
-        load_agent(folder)
+        read_agent(folder)
 
 
 def test_truncated_weights_are_refused(make_agent):
@@ -141,7 +141,7 @@ def test_truncated_weights_are_refused(make_agent):
     path.write_bytes(path.read_bytes()[:1000])
     change_card(folder, 'sha256 = "[0-9a-f]*"', "")
     with pytest.raises(RefusedFile, match="not a readable safetensors file"):
-        load_agent(folder)
+        read_agent(folder)
 
 
 @pytest.mark.parametrize("sizes", ["[1000000, 1000000, 1000000]", "[1000000]"])
@@ -149,7 +149,7 @@ def test_absurd_network_takes_no_memory(make_agent, sizes):
     folder = make_agent()  # 10^12 floats would not fit: it must be refused before they are asked for
     change_card(folder, r"hidden = \[\s*32,\s*\]", f"hidden = {sizes}")
     with pytest.raises(RefusedFile, match="expected shape"):
-        load_agent(folder)
+        read_agent(folder)
 
 
 def test_network_beyond_counting_is_refused(make_agent, vector):
@@ -159,7 +159,7 @@ def test_network_beyond_counting_is_refused(make_agent, vector):
     change_card(folder, r"actor = \[\s*8,\s*\]", "actor = [1000000, 1000000, 1000000]")
     change_card(folder, 'head = "q"', 'head = "quantile"')
     with pytest.raises((ContentError, RefusedFile), match=r"absurd size|expected shape"):
-        load_agent(folder)
+        read_agent(folder)
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path, vector):

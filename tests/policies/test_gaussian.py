@@ -3,11 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 
 from rlattack.errors import ContentError, RefusedFile
 from rlattack.policies.bansal import import_bansal
-from rlattack.policies.folder import AgentCard, build, load_agent, read_agent_card, save_agent
+from rlattack.policies.folder import build, read_agent, read_agent_card
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from tests.kit.agents import act, gaussian_policy, save_network, streams
 
 MLP = GaussianSpec(observation=(3,), actions=2, hidden=(5, 4))
 LSTM = GaussianSpec(observation=(3,), actions=2, hidden=(6,), memory=6)
@@ -16,6 +18,10 @@ LSTM = GaussianSpec(observation=(3,), actions=2, hidden=(6,), memory=6)
 def make(spec: GaussianSpec) -> GaussianPolicy:
     torch.manual_seed(0)
     return GaussianPolicy(GaussianNetwork(spec))
+
+
+def mean(policy: GaussianPolicy, obs: torch.Tensor, state: torch.Tensor | None = None) -> torch.Tensor:
+    return policy(obs, state).actions.mean
 
 
 @pytest.fixture
@@ -32,8 +38,10 @@ def linear():
 def test_observations_are_normalised_and_clipped(linear):
     linear.network.obs_mean.fill_(10)
     linear.network.obs_std.fill_(2)
-    mean = linear(torch.tensor([[10.0], [13.0], [20.0], [21.0], [1000.0], [-1000.0]])).mean.squeeze(1)
-    torch.testing.assert_close(mean, torch.tensor([0.0, 3.0, 10.0, 10.0, 10.0, -10.0]), rtol=1e-3, atol=1e-5)
+    seen = torch.tensor([[10.0], [13.0], [20.0], [21.0], [1000.0], [-1000.0]])
+    torch.testing.assert_close(
+        mean(linear, seen).squeeze(1), torch.tensor([0.0, 3.0, 10.0, 10.0, 10.0, -10.0]), rtol=1e-3, atol=1e-5
+    )
 
 
 def test_values_are_those_of_returns(linear):
@@ -45,9 +53,10 @@ def test_values_are_those_of_returns(linear):
 
 def test_actions_are_drawn_around_the_mean(linear):
     linear.network.log_std.fill_(np.log(3.0))
-    out = linear(torch.ones(2, 1))
-    torch.testing.assert_close(out.deviation, torch.tensor([3.0]))
-    torch.testing.assert_close(out.sample(torch.tensor([[0.0], [1.0]])) - out.mean, torch.tensor([[0.0], [3.0]]))
+    actions = linear(torch.ones(2, 1)).actions
+    torch.testing.assert_close(actions.deviation, torch.tensor([3.0]))
+    drawn = streams(7, 8).normal(1)
+    torch.testing.assert_close(actions.sample(streams(7, 8)) - actions.mean, 3.0 * drawn)
 
 
 @pytest.mark.parametrize("spec", [MLP, LSTM])
@@ -55,8 +64,8 @@ def test_the_output_is_linear_in_the_hidden_layer(spec):
     policy = make(spec)
     out = policy(torch.randn(7, 3), policy.initial_state(7))
     assert out.hidden.shape == (7, spec.memory or 4)
-    torch.testing.assert_close(policy.network.pi.out(out.hidden), out.mean)
-    assert out.mean.shape == (7, 2)
+    torch.testing.assert_close(policy.network.pi.out(out.hidden), out.actions.mean)
+    assert out.actions.mean.shape == (7, 2)
 
 
 def test_the_hidden_layer_of_a_memory_is_its_h():
@@ -70,8 +79,8 @@ def test_a_memory_remembers():
     obs = torch.randn(1, 3)
     first = policy(obs, policy.initial_state(1))
     second = policy(obs, first.state)
-    assert not second.mean.equal(first.mean)
-    assert policy(obs, first.state).mean.equal(second.mean)
+    assert not second.actions.mean.equal(first.actions.mean)
+    assert mean(policy, obs, first.state).equal(second.actions.mean)
 
 
 def test_no_state_is_the_start_of_an_episode():
@@ -79,7 +88,7 @@ def test_no_state_is_the_start_of_an_episode():
     obs = torch.randn(4, 3)
     fresh, started = policy(obs), policy(obs, policy.initial_state(4))
     assert policy.initial_state(4).equal(torch.zeros(4, 12))
-    assert fresh.mean.equal(started.mean)
+    assert fresh.actions.mean.equal(started.actions.mean)
     assert fresh.state.equal(started.state)
 
 
@@ -95,18 +104,18 @@ def test_rows_do_not_touch_each_other():
     changed, other = obs.clone(), state.clone()
     changed[1:], other[1:] = 9.0, 9.0
     one, two = policy(obs, state), policy(changed, other)
-    assert one.mean[0].equal(two.mean[0])
+    assert one.actions.mean[0].equal(two.actions.mean[0])
     assert one.state[0].equal(two.state[0])
 
 
 @pytest.mark.parametrize("spec", [MLP, LSTM])
 def test_the_critic_has_layers_and_a_memory_of_its_own(spec):
     policy, obs = make(spec), torch.randn(2, 3)
-    (values, state), mean = policy.network.values(obs), policy(obs).mean
+    (values, state), before = policy.network.values(obs), mean(policy, obs)
     for parameter in policy.network.pi.parameters():
         parameter.fill_(1.0)
     assert values.shape == (2,)
-    assert not policy(obs).mean.equal(mean)
+    assert not mean(policy, obs).equal(before)
     assert policy.network.values(obs)[0].equal(values)
     assert policy.network.values(obs, state)[0].equal(values) == (spec is MLP)
 
@@ -114,9 +123,100 @@ def test_the_critic_has_layers_and_a_memory_of_its_own(spec):
 def test_a_policy_is_frozen_and_differentiable_in_what_it_sees():
     policy = make(MLP)
     obs = torch.randn(2, 3, requires_grad=True)
-    policy(obs).mean.sum().backward()
+    mean(policy, obs).sum().backward()
     assert obs.grad.abs().sum() > 0
     assert not any(parameter.requires_grad for parameter in policy.network.parameters())
+
+
+def test_the_normaliser_is_that_of_the_network(linear):
+    linear.network.obs_mean.fill_(10)
+    linear.network.obs_std.fill_(2)
+    found = linear.normaliser
+    assert (found.mean.tolist(), found.deviation.tolist(), found.clip) == ([10.0], [2.0], 5.0)
+
+
+def test_the_range_of_its_actions_is_that_of_the_game():
+    network, done = make(MLP).network, Box(np.float32([-1, 0]), np.float32([1, 4]))
+    policy, obs = GaussianPolicy(network, done), torch.randn(3, 3)
+    assert policy.action == done
+    assert (policy(obs).actions.low.tolist(), policy(obs).actions.high.tolist()) == ([-1.0, 0.0], [1.0, 4.0])
+    free = GaussianPolicy(network)
+    assert free.action == Box(-np.inf, np.inf, (2,), np.float32)
+    assert mean(free, obs).equal(mean(policy, obs))
+
+
+def test_the_critic_is_asked_for_a_value_where_it_has_no_memory_of_its_own():
+    policy, obs = make(MLP), torch.randn(4, 3)
+    assert policy.value(obs).equal(policy.network.values(obs)[0])
+    assert make(LSTM).value(obs) is None
+
+
+def test_the_gradient_of_a_linear_mean_is_its_weight(linear):
+    grad, out = linear.gradient(torch.zeros(3, 1), lambda out: out.actions.mean.sum())
+    torch.testing.assert_close(grad, torch.full((3, 1), 2.0), rtol=1e-3, atol=0)
+    assert not out.actions.mean.requires_grad
+
+
+class TestInPlay:
+    """Actions, drawn from each slot's own stream."""
+
+    @pytest.fixture
+    def policy(self):
+        return gaussian_policy(3, 2, memory=4)
+
+    @pytest.fixture
+    def obs(self):
+        return np.random.default_rng(0).standard_normal((5, 3))
+
+    def test_same_draws_give_same_actions(self, policy, obs):
+        first, _ = act(policy, obs, streams(*range(5)))
+        again, _ = act(policy, obs, streams(*range(5)))
+        other, _ = act(policy, obs, streams(*range(5, 10)))
+        assert (first.shape, first.dtype) == ((5, 2), torch.float32)
+        assert first.equal(again)
+        assert (first != other).all()
+
+    def test_greedy_is_the_mean_and_draws_nothing(self, policy, obs):
+        draws = streams(*range(5))
+        actions, _ = act(policy, obs, draws, state=policy.initial_state(5), mode="greedy")
+        assert actions.equal(mean(policy, torch.from_numpy(obs).float(), policy.initial_state(5)))
+        assert draws.uniform(2).equal(streams(*range(5)).uniform(2))
+
+    def test_actions_spread_by_the_deviation_of_the_policy(self, policy):
+        policy.network.log_std.copy_(torch.tensor([0.5, 2.0]).log())
+        obs, draws = np.zeros((4000, 3)), streams(*range(4000))
+        actions, _ = act(policy, obs, draws)
+        greedy, _ = act(policy, obs, draws, mode="greedy")
+        np.testing.assert_allclose((actions - greedy).std(dim=0), [0.5, 2.0], rtol=0.06)
+
+    def test_a_slot_s_actions_are_its_own(self, policy, obs):
+        """Neither what the others see nor that they are idle changes them."""
+        changed, draws = obs.copy(), streams(*range(5))
+        changed[1:] = 7.0
+        draws.active[1:] = False
+        one, _ = act(policy, obs, streams(*range(5)))
+        two, _ = act(policy, changed, draws)
+        assert one[0].equal(two[0])
+
+    def test_the_state_goes_on(self, policy, obs):
+        state = policy.initial_state(5)
+        _, after = act(policy, obs, streams(*range(5)), state=state)
+        assert state.equal(torch.zeros(5, 8))
+        assert after.equal(policy(torch.from_numpy(obs).float(), state).state)
+        one, _ = act(policy, obs, streams(*range(5)), state=state, mode="greedy")
+        two, _ = act(policy, obs, streams(*range(5)), state=after, mode="greedy")
+        assert (one != two).any()
+
+    def test_nothing_is_kept_between_calls(self, policy, obs):
+        before, _ = act(policy, obs, streams(*range(5)))
+        act(policy, -obs, streams(*range(5)))
+        after, _ = act(policy, obs, streams(*range(5)))
+        assert before.equal(after)
+
+    def test_gradients_are_not_kept(self, policy, obs):
+        out = policy(torch.from_numpy(obs).float())
+        assert not out.state.requires_grad
+        assert not out.actions.sample(streams(*range(5))).requires_grad
 
 
 @pytest.mark.parametrize(
@@ -144,8 +244,8 @@ def test_impossible_sizes_are_refused(change, message):
 def test_an_agent_folder_keeps_every_bit(tmp_path, spec):
     network = make(spec).network
     network.obs_mean.fill_(1 / 3)
-    save_agent(tmp_path, AgentCard(game="mujoco/x", role="victim", algorithm="ppo", network=spec, seat="a"), network)
-    card, kept = load_agent(tmp_path)
+    save_network(tmp_path, "mujoco/x", network, seat="a")
+    card, kept = read_agent(tmp_path)
     assert (card.network, card.seat) == (spec, "a")
     assert {n for n, t in network.state_dict().items() if not kept.state_dict()[n].equal(t)} == set()
 
@@ -159,7 +259,7 @@ def test_a_deviation_of_zero_is_refused(name):
 
 
 def test_a_card_with_an_impossible_network_says_where(tmp_path):
-    save_agent(tmp_path, AgentCard(game="mujoco/x", role="victim", algorithm="ppo", network=MLP), make(MLP).network)
+    save_network(tmp_path, "mujoco/x", make(MLP).network)
     path = tmp_path / "agent.toml"
     path.write_text(path.read_text().replace("actions = 2", "actions = 0"))
     with pytest.raises(ContentError, match=r"agent\.toml: \[network\].*expected sizes from 1"):
@@ -181,7 +281,7 @@ def residuals(recording: np.lib.npyio.NpzFile, policy: GaussianPolicy) -> np.nda
         for obs, action in zip(recording["obs"][rows], recording["actions"][rows], strict=True):
             out = policy(torch.from_numpy(obs[None]).float(), state)
             state = out.state
-            found.append((torch.from_numpy(action) - out.mean[0]) / out.deviation)
+            found.append((torch.from_numpy(action) - out.actions.mean[0]) / out.actions.deviation)
     return torch.stack(found).numpy()
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.policies.hub import fetch
-from rlattack.policies.load import load_policy
+from rlattack.policies.load import load_agent
+from tests.kit.agents import CARTPOLE
 
 NAME = "ppo-CartPole-v1"
 
@@ -26,7 +27,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_hub_model_is_loaded_from_the_cache(cache, make_model):
     make_model("ppo").save(cache / f"{NAME}.zip")
-    agent = load_policy(f"hf:sb3/{NAME}", observation=(4,), actions=2)
+    agent = load_agent(f"hf:sb3/{NAME}", CARTPOLE)
     assert (agent.name, agent.algorithm) == (f"hf:sb3/{NAME}", "ppo")
 
 

@@ -3,7 +3,7 @@ import torch
 
 from rlattack.errors import ContentError, InvalidInput, RefusedFile, UnknownName
 from rlattack.games.find import game_of
-from rlattack.policies.folder import load_agent
+from rlattack.policies.folder import read_agent
 from rlattack.policies.importer import import_agent
 
 
@@ -17,7 +17,7 @@ def zipped(make_model, tmp_path):
 
 def test_zip_becomes_an_agent(zipped, workplace, make_model):
     folder = import_agent("sb3", zipped, "cartpole/ppo", game="gymnasium/CartPole-v1")
-    card, network = load_agent(folder)
+    card, network = read_agent(folder)
     assert folder == workplace / "agents" / "cartpole" / "ppo"
     assert (card.game, card.role, card.algorithm) == ("gymnasium/CartPole-v1", "victim", "ppo")
     assert card.provenance["file"] == "ppo.zip"
@@ -28,7 +28,7 @@ def test_zip_becomes_an_agent(zipped, workplace, make_model):
 
 def test_metadata_becomes_provenance(zoo, workplace):
     folder = import_agent("a2c-ppo-acktr", zoo / "pong-ppo.safetensors", "zoo/pong-ppo")
-    card, _ = load_agent(folder)
+    card, _ = read_agent(folder)
     assert (card.game, card.algorithm) == ("atari/pong", "ppo")
     assert card.provenance["license"] == "MIT (c) 2020 Davide Liu"
     assert card.provenance["env"] == "PongNoFrameskip-v4"
@@ -36,13 +36,13 @@ def test_metadata_becomes_provenance(zoo, workplace):
 
 
 def test_game_comes_from_the_id_last(zipped, workplace):
-    card, _ = load_agent(import_agent("sb3", zipped, "gymnasium/CartPole-v1/ppo"))
+    card, _ = read_agent(import_agent("sb3", zipped, "gymnasium/CartPole-v1/ppo"))
     assert card.game == "gymnasium/CartPole-v1"
 
 
 def test_game_comes_from_the_name_of_the_file(zipped, workplace):
     path = zipped.rename(zipped.with_name("ppo-BreakoutNoFrameskip-v4.zip"))
-    assert load_agent(import_agent("sb3", path, "mine"))[0].game == "atari/breakout"
+    assert read_agent(import_agent("sb3", path, "mine"))[0].game == "atari/breakout"
 
 
 def test_missing_and_unknown_games_are_refused(zipped, workplace):

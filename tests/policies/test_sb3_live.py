@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rlattack.errors import InvalidInput, RefusedFile
-from rlattack.policies.base import ModulePolicy
+from rlattack.policies.module import ModulePolicy
 from rlattack.policies.sb3_live import from_sb3, load_trusted
 from rlattack.policies.sb3_zip import load_sb3_zip
 
@@ -30,14 +30,14 @@ def test_live_model_and_its_zip_agree(make_model, tmp_path, algorithm, kind):
     live, rebuilt = from_sb3(model), ModulePolicy.of(load_sb3_zip(tmp_path / "model.zip").network)
     obs = torch.rand(3, *live.observation) * (255 if kind == "cnn" else 1)
     grads, outs = zip(
-        *(p.gradient(obs, lambda out: out.probabilities[:, 0].sum()) for p in (live, rebuilt)), strict=True
+        *(p.gradient(obs, lambda out: out.actions.probabilities[:, 0].sum()) for p in (live, rebuilt)), strict=True
     )
-    assert torch.allclose(outs[0].probabilities, outs[1].probabilities, atol=1e-6)
+    assert torch.allclose(outs[0].actions.probabilities, outs[1].actions.probabilities, atol=1e-6)
     assert torch.allclose(outs[0].values, outs[1].values, atol=1e-5)
     assert torch.allclose(grads[0], grads[1], atol=1e-6)
-    assert live.value_based == rebuilt.value_based == (algorithm in ("dqn", "qrdqn"))
+    assert live.acts == rebuilt.acts == ("greedy" if algorithm in ("dqn", "qrdqn") else None)
     assert live.observation == rebuilt.observation
-    assert live.actions == rebuilt.actions
+    assert live.action == rebuilt.action
 
 
 def test_recurrent_model_remembers_as_its_own_predict_does(make_model):
@@ -49,7 +49,7 @@ def test_recurrent_model_remembers_as_its_own_predict_does(make_model):
         obs = draw.normal(size=(3, 4)).astype(np.float32)
         out = policy(torch.as_tensor(obs), state)
         actions, own = model.predict(obs, own, starts, deterministic=True)
-        assert out.greedy.tolist() == actions.tolist()
+        assert out.actions.greedy.tolist() == actions.tolist()
         assert torch.allclose(out.state.permute(1, 2, 0, 3)[0], torch.as_tensor(own[0]))
         state, starts = out.state, np.zeros(3, dtype=bool)
 
@@ -61,16 +61,16 @@ def test_maskable_model_plays_without_a_mask(make_model):
     policy = MaskableActorCriticPolicy(env.observation_space, env.action_space, lambda _: 0.0)
     obs = torch.randn(5, 4)
     greedy = policy.predict(obs.numpy(), deterministic=True)[0]
-    assert from_sb3(policy)(obs).greedy.tolist() == greedy.tolist()
+    assert from_sb3(policy)(obs).actions.greedy.tolist() == greedy.tolist()
 
 
 def test_model_goes_on_learning_and_the_policy_follows(make_model):
     model = make_model("ppo")
     policy = from_sb3(model)
     obs = torch.randn(2, 4)
-    before = policy(obs).scores
+    before = policy(obs).actions.scores
     model.learn(16)
-    assert not policy(obs).scores.equal(before)
+    assert not policy(obs).actions.scores.equal(before)
 
 
 def test_model_with_continuous_actions_is_refused():
@@ -95,7 +95,7 @@ def test_trusted_zip_runs_its_own_code(make_model, tmp_path):
     loaded, algorithm = load_trusted(tmp_path / "model.zip")
     obs = torch.randn(4, 4)
     assert algorithm == "ppo"
-    assert from_sb3(loaded)(obs).scores.equal(from_sb3(model)(obs).scores)
+    assert from_sb3(loaded)(obs).actions.scores.equal(from_sb3(model)(obs).actions.scores)
 
 
 def test_trusted_zip_takes_no_replay_memory(make_model, tmp_path):
