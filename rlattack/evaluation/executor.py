@@ -20,10 +20,11 @@ from rlattack.attacks import ATTACKS
 from rlattack.errors import RlattackError, WorkerDied
 from rlattack.evaluation.slots import Take
 from rlattack.games.find import FAMILIES
+from rlattack.registry import Registry
 
 __all__ = ["Beat", "Effort", "Executor", "Local", "Task", "cores", "share"]
 
-_REGISTRIES = (ATTACKS, FAMILIES)
+_REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES)
 """What a spawned process must be told of names that were added in this one."""
 _PATIENCE = 2.0
 """Seconds without a word of a task that is being played."""

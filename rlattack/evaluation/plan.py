@@ -190,12 +190,13 @@ class _Table:
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
                 + ("; --attacked names the other seat" if len(self.seats) > 1 else "")
             )
-        surrogate = None if ref.surrogate is None or self.surrogate is None else self.surrogate
-        made = make_attacker(ref, agent.policy, surrogate and surrogate.policy, self.seats[ref.seat], 1)
+        surrogate = None if ref.surrogate is None else self.surrogate
         crafted_on = surrogate or agent
+        made = make_attacker(ref, agent.policy, surrogate.policy if surrogate else None, self.seats[ref.seat], 1)
         if made.attack.knowledge == "white":
             check_gradient(crafted_on.policy, crafted_on.name, made.attack.name)
-        return made.reach.radius
+        radius: float = made.reach.radius
+        return radius
 
     def _mode(self, agent: Agent) -> ActionMode:
         if agent.policy.acts == "sampled":  # chance

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, IntArray
-from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks import Attacker, ObservationAttack, make_attack
 from rlattack.draws import Streams, attack_seed, game_seed, seat_seed
 from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
@@ -42,7 +42,9 @@ def make_attacker(ref: AttackRef, victim: Policy, surrogate: Policy | None, seat
         BudgetError: The budget does not fit what the seat sees, or the agent ships no statistics for `sigma`.
         InvalidInput: The attack does not fit the policy.
     """
+    assert ref.budget is not None, "every attack has a size"
     attack = make_attack(ref.spec.name, ref.budget, **ref.spec.parameters)
+    assert isinstance(attack, ObservationAttack), "no other access can be played yet"
     return Attacker(attack, surrogate or victim, seat.observation, slots, model=ref.model, victim=victim)
 
 
