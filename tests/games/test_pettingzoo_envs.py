@@ -4,13 +4,15 @@ from typing import ClassVar
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
-from rlattack.games.opponent import EmbedOpponent
-from rlattack.games.parallel import ParallelDuel
-from small_duels import Pusher
 
 from rlattack.errors import InvalidInput
+from rlattack.games import EmbedOpponent
+from rlattack.games.pettingzoo_envs import ParallelGame
+from rlattack.policies.distributions import Categorical
+from tests.kit.games import Pusher
 
 pettingzoo = pytest.importorskip("pettingzoo")
 
@@ -81,8 +83,10 @@ def test_what_the_game_says_of_winner_and_sparse_rewards_counts():
 
 def test_discrete_actions_arrive_as_numbers():
     class One(Pusher):
-        def act(self, obs, state, draws, *, legal=None, greedy=False):
-            return np.ones(len(obs), dtype=np.int64), None
+        acts = "greedy"
+
+        def distributions(self, n):
+            return Categorical(torch.tensor([[0.0, 1.0, 0.0]] * n))
 
     env = EmbedOpponent(Race(discrete=True), 0, One())
     env.reset(seed=0)
@@ -96,18 +100,14 @@ def test_gymnasium_accepts_it():
 
 def test_another_number_of_agents_is_refused():
     with pytest.raises(InvalidInput, match="expected a game of two agents, got 3: a, b, c"):
-        ParallelDuel(Race("abc"))
+        ParallelGame(Race("abc"))
 
 
 def test_a_mujoco_game_as_a_parallel_environment_says_who_won():
     pytest.importorskip("mujoco")
     from rlattack.games.mujoco.parallel import parallel_env
 
-    class Still(Pusher):
-        def act(self, obs, state, draws, *, legal=None, greedy=False):
-            return np.zeros((len(obs), 17), dtype=np.float32), None
-
-    env = EmbedOpponent(parallel_env("mujoco/you-shall-not-pass"), 0, Still())
+    env = EmbedOpponent(parallel_env("mujoco/you-shall-not-pass"), 0, Pusher(0.0, width=17))
     env.reset(seed=0)
     earned, over = 0.0, False
     while not over:

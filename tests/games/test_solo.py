@@ -1,3 +1,6 @@
+"""A game for one who learns while policies hold the other seats."""
+
+import dataclasses
 import warnings
 
 import gymnasium
@@ -6,15 +9,14 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
-from rlattack.games.opponent import EmbeddedEnv, EmbedOpponent
-from small_duels import Count, Pusher, Remembering, Tug
-from small_pettingzoo import Sticks
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 from rlattack.errors import InvalidInput
-from rlattack.games import find_game
-from rlattack.games.find import make_duel
-from rlattack.training import GymnasiumVecEnv
+from rlattack.games import EmbedOpponent, find_game, make_game
+from rlattack.games.game import NOBODY, Seat, Step, View, always
+from rlattack.games.solo import SoloEnv
+from tests.games.small_pettingzoo import Sticks
+from tests.kit.games import Coins, Count, Pusher, Remembering, SmallGame, Tug
 
 
 def push(*numbers):
@@ -89,7 +91,7 @@ def test_the_memory_of_an_opponent_is_cleared_where_an_episode_starts():
 
         def step(self, actions):
             step = super().step(actions)
-            step.terminated[1] &= self._step[1] >= 2 * self.length
+            step.terminated[1] &= self.time[1] >= 2 * self.length
             return step
 
     player = Remembering(width=1)
@@ -141,14 +143,18 @@ def test_in_a_game_of_turns_the_opponent_plays_until_the_learner_is_to_act(seat)
 
 
 def test_in_a_game_of_turns_memory_goes_on_only_where_the_opponent_acts():
-    player = Remembering()
+    class Checking(Remembering):
+        def __call__(self, obs, state=None, draws=None):
+            assert state[:, 0].tolist() == [sum(who == 1 for who, _ in moves) for moves in game.moves]
+            return super().__call__(obs, state, draws)
+
+    player = Checking()
     env = EmbedOpponent(game := Count(4), 0, player)
     _, info = env.reset(seed=1)
     choose = Chooser()
     for _ in range(30):
         *_, info = env.step(choose(info))
-        own = [sum(who == 1 for who, _ in moves) for moves in game.moves]
-        assert env._state[:, 0].tolist() == own
+    assert len(player.seen) > 30
 
 
 def test_a_game_that_the_opponent_ends_before_the_learner_acts_is_not_shown():
@@ -156,7 +162,7 @@ def test_a_game_that_the_opponent_ends_before_the_learner_acts_is_not_shown():
         def reset(self, mask, seeds):
             super().reset(mask, seeds)
             self.heap[mask] = [1 if seed % 2 else 5 for seed in seeds]
-            return self._sight()
+            return self.views()
 
     env = EmbedOpponent(game := Rush(6), 0, Remembering())  # which takes the last one where it is first
     obs, _ = env.reset(seed=0)
@@ -165,6 +171,8 @@ def test_a_game_that_the_opponent_ends_before_the_learner_acts_is_not_shown():
 
 
 def test_it_is_a_vector_environment_and_one_of_sb3():
+    from rlattack.training import GymnasiumVecEnv
+
     game = Tug(3)
     env = EmbedOpponent(game, 0, Pusher())
     assert env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
@@ -185,7 +193,7 @@ def test_it_is_a_vector_environment_and_one_of_sb3():
 @pytest.mark.parametrize("game", [Tug, Count])
 def test_the_single_environment_passes_the_checkers(game):
     opponent = Pusher(None) if game is Tug else Remembering()
-    env = EmbeddedEnv(EmbedOpponent(game(1), 0, opponent))
+    env = SoloEnv(EmbedOpponent(game(1), 0, opponent))
     if game is Count:
         env.action_space = Discrete(1)  # the checkers do not look at masks; one is always legal
     with warnings.catch_warnings(action="ignore"):  # of what is advice
@@ -195,7 +203,7 @@ def test_the_single_environment_passes_the_checkers(game):
 
 
 def test_the_single_environment_ends_as_the_vector_one_does():
-    env = EmbeddedEnv(EmbedOpponent(Tug(1, length=2), 0, Pusher(0.5)))
+    env = SoloEnv(EmbedOpponent(Tug(1, length=2), 0, Pusher(0.5)))
     obs, info = env.reset(seed=0)
     assert (obs.tolist(), info) == ([0, 0, 0], {})
     env.step(np.ones(1, dtype=np.float32))
@@ -205,7 +213,7 @@ def test_the_single_environment_ends_as_the_vector_one_does():
 
 
 def test_the_single_environment_shows_legal_actions():
-    env = EmbeddedEnv(EmbedOpponent(Count(1, heap=2), 0, Remembering()))
+    env = SoloEnv(EmbedOpponent(Count(1, heap=2), 0, Remembering()))
     _, info = env.reset(seed=0)
     assert info["action_mask"].tolist() in ([1, 1, 0], [1, 0, 0])
     assert env.action_masks().tolist() == info["action_mask"].tolist()
@@ -213,42 +221,97 @@ def test_the_single_environment_shows_legal_actions():
 
 def test_where_a_game_does_not_tell_everything_is_legal():
     game = Tug(2)
-    game.action_spaces = (Discrete(4),) * 2
+    game.seats = tuple(dataclasses.replace(seat, action=Discrete(4)) for seat in game.seats)
     assert EmbedOpponent(game, 0, Pusher()).action_masks().tolist() == [[True] * 4] * 2
 
 
 def test_a_mujoco_game_is_embedded_and_passes_the_checkers():
     pytest.importorskip("mujoco")
 
-    class Still(Pusher):
-        def act(self, obs, state, draws, *, legal=None, greedy=False):
-            return np.zeros((len(obs), 8), dtype=np.float32), None
-
-    env = EmbeddedEnv(EmbedOpponent(make_duel(find_game("mujoco/sumo-ants"), 1), 0, Still()))
+    env = SoloEnv(EmbedOpponent(make_game(find_game("mujoco/sumo-ants"), 1), 0, Pusher(0.0, width=8)))
     assert isinstance(env, gymnasium.Env)
     with warnings.catch_warnings(action="ignore"):
         check_env(env, skip_render_check=True)
         check_env_of_sb3(env, warn=False)
 
 
+@pytest.mark.parametrize(("acts", "greedy", "drawn"), [
+    (None, False, True), (None, True, False), ("greedy", False, False), ("sampled", True, True),
+])  # fmt: skip
+def test_an_opponent_samples_unless_it_always_acts_otherwise(acts, greedy, drawn):
+    opponent = Pusher(None)
+    opponent.acts = acts
+    env = EmbedOpponent(Tug(2), 0, opponent, greedy=greedy)
+    env.reset(seed=0)
+    obs, *_ = env.step(push(0, 0))
+    assert (obs[:, 2] != 0).all() == drawn
+
+
+class Race(SmallGame):
+    """Three run at once for two steps, as far as they say; the farthest wins 1. Shows where all are."""
+
+    def __init__(self, slots):
+        seen, done = Box(-9, 9, (3,), np.float32), Box(-1, 1, (1,), np.float32)
+        self.seats = tuple(Seat(name, seen, done) for name in ("one", "two", "three"))
+        self.slots, self.time, self.at = slots, np.zeros(slots), np.zeros((3, slots))
+
+    def reset(self, mask, seeds):
+        self.time[mask] = self.at[:, mask] = 0
+        return self.views()
+
+    def step(self, actions):
+        self.at += [action[:, 0] for action in actions]
+        self.time += 1
+        over = self.time == 2
+        rewards = np.where(over & (self.at == self.at.max(axis=0)), 1.0, 0.0)
+        winner = np.where(over, self.at.argmax(axis=0), NOBODY)
+        return Step(self.views(), rewards, over, np.zeros_like(over), winner, over * 1)
+
+    def views(self):
+        return tuple(View(self.at.T.astype(np.float32), always(self.slots)) for _ in self.seats)
+
+
+def test_each_other_seat_of_a_larger_game_has_its_own_opponent():
+    env = EmbedOpponent(Race(2), 1, {0: Pusher(0.25), 2: Remembering(width=1)}, sparse=1)
+    env.reset(seed=0)
+    obs, *_ = env.step(push(1, 0))
+    assert obs.tolist() == [[0.25, 1, 0], [0.25, 0, 0]]
+    _, rewards, over, _, info = env.step(push(1, 0))
+    assert over.all()
+    assert rewards.tolist() == [1, 0]
+    assert info["final_info"]["outcome"].tolist() == [1, -1]
+
+
+def test_one_opponent_holds_all_other_seats_with_a_memory_in_each():
+    player = Remembering(width=1)
+    env = EmbedOpponent(Race(1), 1, player)
+    env.reset(seed=0)
+    env.step(push(1))
+    env.step(push(1))
+    assert [float(state[0, 0]) for state in player.seen] == [0, 0, 1, 1]
+
+
+def test_a_game_of_one_seat_is_a_vector_environment_without_opponents():
+    env = EmbedOpponent(Coins(2), 0, {}, sparse=1)
+    obs, _ = env.reset(seed=0)
+    _, rewards, *_ = env.step((obs[:, 1] > 0).astype(int))
+    assert rewards.tolist() == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: EmbedOpponent(Tug(1), 2, Pusher()), "expected seat 0 or 1, got 2"),
-        (lambda: EmbedOpponent("sumo", 0, Pusher()), "expected a two-player game of make_duel or a PettingZoo .*, got"),
-        (lambda: EmbeddedEnv(EmbedOpponent(Tug(2), 0, Pusher())), "expected a game of one slot, got 2"),
+        (lambda: EmbedOpponent(Race(1), 3, Pusher()), "expected seat 0 or 1 or 2, got 3"),
+        (
+            lambda: EmbedOpponent(Race(1), 1, {0: Pusher()}),
+            r"an opponent for each of the seats \[0, 2\], got one",
+        ),
+        (lambda: EmbedOpponent("sumo", 0, Pusher()), "expected a game of make_game or a PettingZoo .*, got str"),
+        (lambda: SoloEnv(EmbedOpponent(Tug(2), 0, Pusher())), "expected a game of one slot, got 2"),
         (lambda: EmbedOpponent(Sticks(), 0, Pusher()), "expected agents that act at once, got Sticks, whose agents"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(InvalidInput, match=message):
         make()
-
-
-def test_draws_are_of_the_shapes_and_kinds_that_players_ask_for():
-    env = EmbedOpponent(Tug(1000), 0, Pusher())
-    draws = env._draws
-    assert draws.uniform(2).shape == draws.laplace(2).shape == (1000, 2)
-    assert set(draws.signs(1).flatten().tolist()) == {-1.0, 1.0}
-    assert abs(float(draws.laplace(3).abs().mean()) - 1) < 0.1  # the mean size of a standard Laplace number
-    assert isinstance(env.single_observation_space, Box)

@@ -18,7 +18,7 @@ from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.draws import Draws
 from rlattack.games.card import Variant
 from rlattack.games.find import FAMILIES
-from rlattack.games.game import NOBODY, OVER, PLAYER, UNDECIDED, WAIT, Game, Seat, Step, View, always
+from rlattack.games.game import NOBODY, OVER, PLAYER, UNDECIDED, WAIT, Game, Seat, Step, View, always, check_seeds
 from rlattack.policies.distributions import Actions, Categorical, Normal, Point
 from rlattack.policies.policy import ActionMode, Output
 
@@ -56,6 +56,7 @@ class Tug(SmallGame):
         self.seeds: list[int] = []
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        seeds = check_seeds(mask, seeds)
         self.seeds += [int(seed) for seed in seeds]
         self.time[mask] = 0
         self.sums[:, mask] = 0
@@ -92,6 +93,7 @@ class Pull(SmallGame):
         self.length = np.full(slots, 2)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        seeds = check_seeds(mask, seeds)
         self.pulled[:, mask] = self.time[mask] = 0
         self.length[mask] = 2 + seeds % 3
         return self.views()
@@ -122,6 +124,7 @@ class Count(SmallGame):
         self.moves: list[list[tuple[int, int]]] = [[] for _ in range(slots)]
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        seeds = check_seeds(mask, seeds)
         for slot, seed in zip(np.flatnonzero(mask), seeds, strict=True):
             self.heap[slot] = self.size or seed % 20 + 4
             self.turn[slot] = seed % 2
@@ -165,6 +168,7 @@ class Turns(SmallGame):
         self.time, self.begun = np.zeros((2, slots), dtype=np.int64)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        seeds = check_seeds(mask, seeds)
         self.time[mask] = self.begun[mask] = seeds % 2
         self.sums[:, mask] = 0
         return self.views()
@@ -199,6 +203,7 @@ class Coins(SmallGame):
         self.coins = np.zeros((slots, 6), dtype=np.int64)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
+        seeds = check_seeds(mask, seeds)
         self.time[mask] = 0
         self.length[mask] = 3 + seeds % 3
         for slot, seed in zip(np.flatnonzero(mask), seeds, strict=True):
