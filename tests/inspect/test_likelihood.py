@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.evaluation.activations import Activations, density, embed
+from rlattack.inspect.likelihood import Activations, density, embed
 
 pytest.importorskip("sklearn")
 WIDTH = 3
@@ -67,7 +67,7 @@ def test_same_seed_same_numbers():
 
 def test_embedding_keeps_apart_what_is_apart():
     found = embed({"zoo": play(0.0), "adversary": play(30.0, seed=1)}, rows=50)
-    assert found.opponent == ["zoo"] * 50 + ["adversary"] * 50
+    assert found.condition == ["zoo"] * 50 + ["adversary"] * 50
     assert found.perplexity == 25
     zoo, adversary = found.points[:50], found.points[50:]
     distance = np.linalg.norm(zoo[:, None] - adversary[None], axis=2)

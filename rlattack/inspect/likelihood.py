@@ -1,7 +1,7 @@
-"""Why an adversarial policy works: the victim's activations under it are unlike those of normal play.
+"""Why an attack works: the victim's activations under it are unlike those of normal play.
 
-A Gaussian mixture is fitted to the activations of normal play; how likely it finds those under other opponents tells
-how far they drive the victim from what it knows (Gleave et al. 2019, sec. 5.2 and appendix).
+A Gaussian mixture is fitted to the activations of normal play; how likely it finds those under attacks and other
+opponents tells how far they drive the victim from what it knows (Gleave et al. 2019, sec. 5.2 and appendix).
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rlattack.arrays import FloatArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.statistics import Interval, bca
-from rlattack.games.batch import FloatArray, IntArray
 
-__all__ = ["Activations", "Density", "Embedding", "density", "embed"]
+__all__ = ["LEAST", "NEEDS", "TRAIN", "VALIDATION", "Activations", "Density", "Embedding", "density", "embed"]
 
 Array = npt.NDArray[np.float32]
 TRAIN, VALIDATION = "train", "validation"
@@ -25,7 +25,7 @@ NEEDS = 'activations need scikit-learn: pip install "rlattack[analysis]"'
 
 @dataclass(frozen=True)
 class Activations:
-    """What was recorded of a seat against one opponent."""
+    """What was recorded of a player under one condition: against one opponent, or under one attack."""
 
     values: Array
     """The actor's last hidden layer, shape (steps, width)."""
@@ -53,7 +53,7 @@ class Activations:
 
 @dataclass(frozen=True)
 class Density:
-    """How likely a mixture fitted to normal play finds each opponent's activations."""
+    """How likely a mixture fitted to normal play finds the activations under each condition."""
 
     components: int
     rows: int
@@ -63,8 +63,8 @@ class Density:
     bic: float
     """Bayesian information criterion of the fit on its training rows; lower is better."""
     likelihood: dict[str, tuple[float, Interval]]
-    """Mean log-likelihood of a step, in nats, by opponent, with a 95 % interval over episodes. The normal opponent is
-    there twice: `train`, the episodes that were fitted, and `validation`, the others."""
+    """Mean log-likelihood of a step, in nats, by condition, with a 95 % interval over episodes. Normal play is there
+    twice: `train`, the episodes that were fitted, and `validation`, the others."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Embedding:
 
     points: Array
     """Shape (rows, 2)."""
-    opponent: list[str]
+    condition: list[str]
     """Of each row."""
     perplexity: float
 
@@ -84,13 +84,13 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
     Halves are whole episodes, since neighbouring steps are nearly alike.
 
     Args:
-        recorded: Activations by opponent.
-        normal: The opponent of normal play.
+        recorded: Activations by condition.
+        normal: The condition of normal play.
         components: Of the mixture; fewer where play repeats itself so much that there are not so many distinct rows.
         seed: Of the split and of the fit.
 
     Raises:
-        InvalidInput: No such opponent, fewer than four normal episodes, or fewer rows than a mixture needs.
+        InvalidInput: No such condition, fewer than four normal episodes, or fewer rows than a mixture needs.
         MissingExtra: scikit-learn is not installed.
     """
     try:
@@ -125,11 +125,11 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
 def embed(
     recorded: Mapping[str, Activations], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0
 ) -> Embedding:
-    """Places a random sample of each opponent's rows in the plane by t-SNE.
+    """Places a random sample of the rows of each condition in the plane by t-SNE.
 
     Args:
-        recorded: Activations by opponent.
-        rows: At most so many an opponent.
+        recorded: Activations by condition.
+        rows: At most so many a condition.
         perplexity: As published, 250; less where there are too few rows for it.
         seed: Of the sample and of the embedding.
 
@@ -142,17 +142,17 @@ def embed(
     except ImportError as error:
         raise MissingExtra(NEEDS) from error
     rng = np.random.default_rng(seed)
-    values, opponent = [], []
+    values, condition = [], []
     for name, one in recorded.items():
         chosen = rng.permutation(len(one.values))[:rows]
         values.append(one.values[chosen])
-        opponent += [name] * len(chosen)
+        condition += [name] * len(chosen)
     points = np.concatenate(values)
     if len(points) < 12:
         raise InvalidInput(f"activations: {len(points)} steps are too few for a picture")
     perplexity = min(perplexity, len(points) / 4)
     placed = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)
-    return Embedding(placed.astype(np.float32), opponent, perplexity)
+    return Embedding(placed.astype(np.float32), condition, perplexity)
 
 
 def _mean(scores: FloatArray, episode: IntArray) -> tuple[float, Interval]:

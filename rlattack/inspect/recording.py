@@ -1,0 +1,204 @@
+"""Records a player's activations while the cells of a plan are played once more: an observer, and the play."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rlattack.arrays import IntArray
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.executor import Beat, share
+from rlattack.evaluation.observer import Moment, Observer
+from rlattack.evaluation.plan import seat_number
+from rlattack.evaluation.play import open_play, play_episodes
+from rlattack.evaluation.slots import Take
+from rlattack.inspect.likelihood import Activations
+
+__all__ = ["ActivationRecorder", "Condition", "Progress", "conditions", "record", "try_recording"]
+
+_NO_ATTACK = "no attack"
+"""Name of normal play where attacks are compared, so that `play against ...` can be said of all."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, and how much of how much of it is; 0 of 0 where that cannot be counted."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A cell that is played once more to look into a player.
+
+    Attributes:
+        name: The opponents, where those are compared, else the attacks.
+        cell: What is played.
+        seat: Number of the seat that is looked into.
+        first: Number of the first episode.
+    """
+
+    name: str
+    cell: Cell
+    seat: int
+    first: int = 0
+
+    @property
+    def key(self) -> str:
+        """Key of the cell."""
+        return self.cell.key
+
+    @property
+    def episodes(self) -> int:
+        """Episodes of the cell."""
+        return self.cell.episodes
+
+    @property
+    def envs(self) -> int:
+        """Slots, as in the cell: rounding depends on them."""
+        return self.cell.envs
+
+
+class ActivationRecorder(Observer):
+    """Keeps the last hidden layer of the player of a seat, of every step in which it acts.
+
+    Args:
+        seat: Number of the seat.
+        player: Who holds it, for the refusal.
+    """
+
+    def __init__(self, seat: int, player: str) -> None:
+        self.seat, self._player = seat, player
+        self._values: list[npt.NDArray[np.float32]] = []
+        self._episodes: list[IntArray] = []
+
+    def see(self, moment: Moment) -> None:
+        """Keeps the rows of one step.
+
+        Raises:
+            InvalidInput: The player shows no activations.
+        """
+        if moment.seat != self.seat:
+            return
+        if moment.out.hidden is None:
+            raise InvalidInput(
+                f"--activations: {self._player} shows none: expected a policy whose outputs tell the last hidden "
+                "layer (`Output.hidden`), as agent folders and Stable-Baselines3 zips have"
+            )
+        self._values.append(moment.out.hidden.numpy(force=True)[moment.acting])
+        self._episodes.append(moment.episode[moment.acting])
+
+    @property
+    def recorded(self) -> Activations | None:
+        """Everything so far, in the order of play; None before the first step."""
+        if not any(map(len, self._episodes)):
+            return None
+        return Activations(np.concatenate(self._values), np.concatenate(self._episodes))
+
+
+def conditions(cells: Sequence[Cell], seat: str = "") -> list[Condition]:
+    """Finds what is to be compared in a run, normal play first; cells with something hidden are left out.
+
+    Several cells without an attack are the same player against several opponents, the first of them normal play. A
+    single one is normal play itself, beside those in which its control and its attacks are at work.
+
+    Args:
+        cells: Of a plan.
+        seat: Name or number of the seat to look into; the victim's by default.
+
+    Raises:
+        UnknownName: No such seat.
+        InvalidInput: More than one player in the seat, or nothing to compare with.
+    """
+    names = cells[0].seats
+    number = seat_number("--activations", seat, names) if seat else cells[0].victim
+    seen = [cell for cell in cells if not cell.game.hidden]
+    clean = [cell for cell in seen if not cell.attacks]
+    by_opponent = len(clean) > 1
+    compared = clean if by_opponent else [*clean, *(cell for cell in seen if cell.attacks)]
+    players = dict.fromkeys(cell.players[number].name for cell in compared)
+    if len(players) != 1 or not clean or len(compared) < 2:
+        others = "an attack to compare with" if len(names) == 1 else "at least two opponents, normal play first"
+        raise InvalidInput(
+            f"--activations {names[number]}: expected one player there and {others}, in cells where nothing is "
+            f"hidden; got {len(players)} there and {len(compared)} such cells"
+        )
+    return [Condition(_opponents(cell, number) if by_opponent else _attacks(cell), cell, number) for cell in compared]
+
+
+def try_recording(condition: Condition) -> None:
+    """Plays one step, so that a player that shows no activations is told before hours of play.
+
+    Raises:
+        InvalidInput: The player shows no activations.
+        RlattackError: A player or the game cannot be loaded.
+    """
+    episodes = iter([0])
+    play = open_play(condition.cell, lambda slot: next(episodes, None), [_recorder(condition)])
+    next(play.play())  # the game is closed when nothing holds the rest of it
+
+
+def record(found: Sequence[Condition], workers: int, progress: Progress = lambda *_: None) -> dict[str, Activations]:
+    """Plays once more, and returns activations by the name of the condition, whoever played what.
+
+    Args:
+        found: From `conditions`.
+        workers: Processes; changes nothing.
+        progress: Called at the start and after every episode.
+
+    Raises:
+        InvalidInput: The player shows no activations.
+        RlattackError: A player or the game cannot be loaded.
+    """
+    parts: dict[str, list[Activations]] = {one.key: [] for one in found}
+    done, games = 0, sum(one.episodes for one in found)
+    seat = found[0].cell.seats[found[0].seat]
+    words = f"recording the {seat}'s activations in {games} games"
+    progress(words, done, games)
+    for item in share(found, _play, workers):
+        if isinstance(item, _Recorded):
+            parts[item.key].append(item.activations)
+        elif isinstance(item, Episode):
+            done += 1
+            progress(words, done, games)
+    return {one.name: _joined(parts[one.key]) for one in found}
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What a worker saw of the episodes of a cell that it played."""
+
+    key: str
+    activations: Activations
+
+
+def _play(condition: Condition, take: Take) -> Iterator[Episode | Beat | _Recorded]:
+    recorder = _recorder(condition)
+    yield from play_episodes(condition.cell, take, [recorder])
+    if recorder.recorded is not None:
+        yield _Recorded(condition.key, recorder.recorded)
+
+
+def _recorder(condition: Condition) -> ActivationRecorder:
+    return ActivationRecorder(condition.seat, condition.cell.players[condition.seat].name)
+
+
+def _joined(parts: Sequence[Activations]) -> Activations:
+    """In the order of episodes, whoever played them."""
+    values = np.concatenate([part.values for part in parts])
+    episode = np.concatenate([part.episode for part in parts])
+    order = np.argsort(episode, kind="stable")
+    return Activations(values[order], episode[order])
+
+
+def _opponents(cell: Cell, seat: int) -> str:
+    return " - ".join(player.name for number, player in enumerate(cell.players) if number != seat)
+
+
+def _attacks(cell: Cell) -> str:
+    return " + ".join(map(_attack, cell.attacks)) or _NO_ATTACK
+
+
+def _attack(ref: AttackRef) -> str:
+    """`pgd:steps=10 0.001`: as it was asked for, so that no two of a run are called alike."""
+    parameters = ",".join(f"{key}={value}" for key, value in ref.spec.parameters.items())
+    eps = [] if ref.budget is None else [f"{ref.budget.eps:g}"]
+    return " ".join([ref.spec.name + f":{parameters}" * bool(parameters), *eps])
