@@ -1,27 +1,30 @@
-"""Training of agents on Stable-Baselines3, from a game to a run folder with checkpoints and an agent."""
+"""Training of agents on Stable-Baselines3: recipes, runs with checkpoints, and agents with a score on their cards."""
 
-from rlattack.training.adversary import train_adversary
-from rlattack.training.adversary_session import Contest, contest, train_adversaries
-from rlattack.training.config import TrainAdversary, TrainSelfPlay, TrainVictim
-from rlattack.training.selfplay import match, train_self_play
-from rlattack.training.session import Session, check_place, ship, train
-from rlattack.training.vecenv import GymnasiumVecEnv
-from rlattack.training.victim import train_victim
+import importlib
+from typing import TYPE_CHECKING
+
+from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
+
+if TYPE_CHECKING:
+    from rlattack.training.rounds import Meeting, train_rounds
+    from rlattack.training.score import Score
+    from rlattack.training.start import train
+    from rlattack.training.vecenv import GymnasiumVecEnv
+    from rlattack.training.watch import Shipped, Tried, Watch
 
 __all__ = [
-    "Contest",
-    "GymnasiumVecEnv",
-    "Session",
-    "TrainAdversary",
-    "TrainSelfPlay",
-    "TrainVictim",
-    "check_place",
-    "contest",
-    "match",
-    "ship",
-    "train",
-    "train_adversaries",
-    "train_adversary",
-    "train_self_play",
-    "train_victim",
-]
+    "GymnasiumVecEnv", "Meeting", "Score", "Shipped", "TrainAdversary", "TrainRounds", "TrainVictim", "Tried", "Watch",
+    "train", "train_rounds",
+]  # fmt: skip
+
+_HOMES = {
+    "GymnasiumVecEnv": "vecenv", "Meeting": "rounds", "Score": "score", "Shipped": "watch", "Tried": "watch",
+    "Watch": "watch", "train": "start", "train_rounds": "rounds",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """Imports a name when it is first used, so that the options of a training are known without its learners."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rlattack.training' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"rlattack.training.{_HOMES[name]}"), name)

@@ -1,153 +1,129 @@
-"""Trains a duelist: PPO against frozen players in the other seat (Gleave et al. 2019, sections 3 and 4)."""
+"""Trains adversaries against a frozen victim, one a seed, and ships the best of them (Gleave et al. 2019)."""
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+import torch
 
-from rlattack.errors import InvalidInput
+from rlattack.evaluation.study import Study
 from rlattack.files import write_whole
-from rlattack.games.card import GameCard
-from rlattack.games.opponent import EmbeddedVectorEnv
-from rlattack.policies.folder import save_agent
-from rlattack.policies.gaussian import GaussianNetwork
-from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
-from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.coach import Coach
-from rlattack.training.config import TrainAdversary, TrainDuelist
-from rlattack.training.curves import curves
-from rlattack.training.progress import Games, Weak
-from rlattack.training.vecenv import DuelVecEnv
-from rlattack.training.victim import resumed_seed
+from rlattack.games.solo import EmbedOpponent
+from rlattack.policies.folder import read_agent, save_agent
+from rlattack.training.learner import Trained, check_steps, learn
+from rlattack.training.match import Match, match_adversary
+from rlattack.training.recipes import TrainAdversary
+from rlattack.training.run import Run, ship
+from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
+from rlattack.training.seat import seat_learner, told
+from rlattack.training.watch import Shipped, Tried, Watch
 
-__all__ = ["Tell", "Trained", "check_steps", "train_adversary"]
-
-Tell = Callable[[int, int, float | None], None]
-"""Called between updates with the seed, the steps done, and the share of the last 500 games that were won."""
+__all__ = ["choose", "train_adversary"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What became of one seed."""
-
-    seed: int
-    steps: int
-    folder: Path
-    """Of its agent."""
-    win: float | None = None
-    """Share of its last 500 training games that it won."""
-    cut: bool = False
-    """Whether it was given up for winning too little."""
-
-
-def check_steps(config: TrainDuelist, runs: Iterable[Path]) -> None:
-    """Refuses to compare, or to call shorter, what has learned for longer than is asked.
+def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> list[Shipped]:
+    """Trains an adversary a seed, or goes on with them, and ships the one that wins most tuning games.
 
     Args:
-        config: What is asked.
-        runs: Folders of learners.
+        recipe: What to train.
+        watch: Hears how it comes along.
+        command: Trains it anew, for its card.
 
     Raises:
-        InvalidInput: One has learned for longer.
-        RefusedFile: A damaged checkpoint.
-    """
-    for run in runs:
-        found = load_checkpoint(run)
-        if found is not None and found.steps >= config.steps + config.batch:
-            raise InvalidInput(
-                f"--steps {config.steps}: {run} has learned from {found.steps} already; ask for at least that many, "
-                f"or choose another --run"
-            )
-
-
-def train_adversary(
-    config: TrainDuelist, seed: int, card: GameCard, env: EmbeddedVectorEnv, run: Path, tell: Tell, *,
-    init: GaussianNetwork | None = None, coach: Coach | None = None, until: int | None = None,
-) -> Trained:  # fmt: skip
-    """Trains one seed until `config.steps`, or until it is cut, from its checkpoint where there is one.
-
-    Args:
-        config: What to train.
-        seed: Of weights, games and exploration.
-        card: The game.
-        env: The game with the opponent in it; stays open.
-        run: Folder of this seed: checkpoints, TensorBoard events, and its `agent`.
-        tell: See `Tell`.
-        init: See `make_adversary`.
-        coach: Who chooses opponents and rewards while it learns.
-        until: Steps to stop at, of `config.steps`.
-
-    Raises:
-        InvalidInput: A game that cannot be learned from.
-        RefusedFile: A checkpoint that is damaged, or not of this configuration.
-        Unwritable: A checkpoint cannot be written.
+        RunConflict: The run folder holds another training, or this one and `resume` was not asked for.
+        InvalidInput: Who is to play does not fit, the place of the agent is taken, or the game cannot be learned from.
+        RefusedFile: A checkpoint that cannot be gone on from.
+        Unwritable: A folder cannot be written.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
-    found = load_checkpoint(run)
-    done = 0 if found is None else found.steps
-    learner = make_adversary(config, DuelVecEnv(env), resumed_seed(seed, done), init)
-    if found is not None:
-        found.restore(learner.policy, str(run / FILE))
-        found.restore_statistics(normaliser(learner), str(run / FILE))
-        learner.num_timesteps = done
-    kept, until = _kept(run), until or config.steps
-    given_up = bool(kept.get("cut")) and _cut(config) is not None
-    if done >= until or given_up:  # finished before
-        save_agent(run / "agent", *export_adversary(learner, config, seed, card))
-        return Trained(seed=seed, steps=done, folder=run / "agent", win=kept.get("win"), cut=given_up)
-    return _learn(learner, config, seed, card, run, tell, coach, until)
+    torch.set_num_threads(1)
+    match = match_adversary(recipe)
+    recipe = dataclasses.replace(recipe, seat=match.seat)
+    trained = _learn(recipe, match, watch, command)
+    tuned = trained if len(trained) > 1 else []
+    scorer = Scorer(recipe.folder, len(tuned) * recipe.tuning + recipe.episodes, watch.episodes)
+
+    def play(agent: Path, episodes: int, seed: int, note: str) -> Score:
+        """The games of an agent in the learner's seat."""
+        players = [recipe.victim] * len(match.places[0].game.seats)
+        players[match.places[0].seat] = str(agent)
+        study = Study(
+            game=recipe.game, players=tuple(players), victim=match.seat, episodes=episodes, seed=seed,
+            trust=recipe.trust,
+        )  # fmt: skip
+        return scorer(study, note, {str(agent): recipe.id})
+
+    tuning = [play(one.folder, recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}") for one in tuned]
+    best, tried = choose(recipe.folder, trained, tuning)
+    score = play(recipe.folder / "agent", recipe.episodes, EVALUATION_SEED + best.seed, "evaluating")
+    shipped = Shipped(id=recipe.id, folder=ship(recipe.folder, recipe.id, score), score=score, tried=tried)
+    watch.ship(shipped)
+    return [shipped]
 
 
-def _learn(
-    learner: OnPolicyAlgorithm, config: TrainDuelist, seed: int, card: GameCard, run: Path, tell: Tell,
-    coach: Coach | None, until: int,
-) -> Trained:  # fmt: skip
-    cut = False
+def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> list[Trained]:
+    """Trains every seed, one after the other."""
+    (place,), (victim,) = match.places, match.opponents
+    sha256 = "" if victim.foreign else victim.sha256
+    init = None if match.init is None else match.init.sha256
+    run = Run(recipe=recipe, command=command, agents={"victim_sha256": sha256, "init_sha256": init})
+    run.check((recipe.id, run.folder))
+    folders = [run.folder / f"seed-{seed}" for seed in recipe.seeds]
+    check_steps(recipe.steps, recipe.batch, *folders)
+    env = EmbedOpponent(place.game, place.seat, victim.policy, sparse=recipe.sparse, dense=recipe.dense)
+    met = {"id": victim.name, "sha256": sha256}
+    learners = [
+        seat_learner(
+            recipe, match, place, env, folder=folder, seed=seed, command=command, victim=met, seeds=list(recipe.seeds)
+        )
+        for seed, folder in zip(recipe.seeds, folders, strict=True)
+    ]
+    learners[0].make(0)  # a game that cannot be learned is refused before a file is made
+    run.open(match.card)
+    trained = []
+    for learner in learners:
 
-    def save() -> None:
-        save_checkpoint(run, Checkpoint.of(learner.policy, learner.num_timesteps, normaliser(learner)))
-        save_agent(run / "agent", *export_adversary(learner, config, seed, card))
-        kept = {"steps": learner.num_timesteps, "win": games.rate(1), "cut": cut}
-        write_whole(run / "progress.json", json.dumps(kept).encode())
+        def tell(steps: int, win: float | None, who: str = f"seed {learner.seed}") -> None:
+            watch.steps(steps, recipe.steps, told(who, win))
 
-    def say(steps: int) -> None:
-        tell(seed, steps, games.rate(1))
-
-    games = Games(config.steps, config.checkpoint_every, save, say, _cut(config), name=config.role)
-    callbacks: list[BaseCallback] = [games]
-    if coach is not None:
-        coach.prepare(learner)
-        callbacks.insert(0, coach)  # so that a checkpoint comes after the snapshot of its steps
-    with curves(learner, run), games.stoppable():
-        try:
-            learner.learn(
-                until - learner.num_timesteps,
-                callback=callbacks,
-                log_interval=None,  # type: ignore[arg-type]  # PPO takes it: `games` writes the curves
-                reset_num_timesteps=False,
-            )
-        except Weak:
-            cut = True
-        games.dump()
-        save()
-        say(learner.num_timesteps)
-    return Trained(seed=seed, steps=learner.num_timesteps, folder=run / "agent", win=games.rate(1), cut=cut)
+        trained.append(learn(learner, tell))
+    return trained
 
 
-def _cut(config: TrainDuelist) -> tuple[int, float] | None:
-    return config.cut if isinstance(config, TrainAdversary) else None
+def choose(run: Path, trained: Sequence[Trained], tuning: Sequence[Score]) -> tuple[Trained, tuple[Tried, ...]]:
+    """Makes the best seed the run's agent, and writes how all of them did.
+
+    Args:
+        run: The run folder.
+        trained: Every seed.
+        tuning: What each reached in tuning games; nothing of a single seed.
+
+    Returns:
+        The seed with the highest win rate, of equal ones the first; and what is told of all.
+
+    Raises:
+        Unwritable: The run folder cannot be written.
+    """
+    rates = [score.rates["win"] for score in tuning]
+    order = [rate.rate for rate in rates] or [0.0]
+    best = trained[order.index(max(order))]
+    tried = tuple(
+        Tried(seed=one.seed, steps=one.steps, cut=one.cut, training=one.win, tuning=rates[index] if rates else None)
+        for index, one in enumerate(trained)
+    )
+    rows = [_row(one) for one in tried]
+    write_whole(run / "seeds.json", json.dumps(rows, indent=1).encode())
+    card, network = read_agent(best.folder)
+    save_agent(run / "agent", dataclasses.replace(card, provenance=card.provenance | {"tried": rows}), network)
+    return best, tried
 
 
-def _kept(run: Path) -> dict[str, Any]:
-    """What was written beside the checkpoint."""
-    try:
-        kept = json.loads((run / "progress.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(kept, dict) or not isinstance(kept.get("win"), float | None):
-        return {}
-    return kept
+def _row(one: Tried) -> dict[str, object]:
+    """What a card tells of a seed; a card holds no None."""
+    tuning = None if one.tuning is None else one.tuning.rate
+    row = {
+        "seed": one.seed, "steps": one.steps, "cut": one.cut, "training_win_rate": one.training,
+        "tuning_win_rate": tuning,
+    }  # fmt: skip
+    return {name: value for name, value in row.items() if value is not None}

@@ -13,8 +13,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlattack.errors import InvalidInput
 from rlattack.policies.network import NATURE, SMALL
-from rlattack.training.config import TrainVictim
 from rlattack.training.extractor import ConvolutionalExtractor
+from rlattack.training.recipes import TrainSingle
 
 __all__ = ["make_learner", "strides"]
 
@@ -73,11 +73,11 @@ _VECTORS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def make_learner(config: TrainVictim, env: VecEnv, seed: int) -> BaseAlgorithm:
+def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
     """Builds the learner: a convolutional trunk for observations of three axes, two hidden layers for others.
 
     Args:
-        config: Algorithm, size of the network, length of the run.
+        recipe: Algorithm, size of the network, length of the run.
         env: The game; discrete actions.
         seed: Of weights, games and exploration.
 
@@ -88,44 +88,44 @@ def make_learner(config: TrainVictim, env: VecEnv, seed: int) -> BaseAlgorithm:
     from sb3_contrib import QRDQN
     from stable_baselines3 import A2C, DQN, PPO
 
-    kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[config.algorithm]
+    kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[recipe.algo]
     space = env.observation_space
     assert isinstance(space, Box)
     if is_image_space(space) and not is_image_space_channels_first(space):
         raise InvalidInput(
-            f"game {config.game}: observations {space.shape} have their channels last; "
+            f"game {recipe.game}: observations {space.shape} have their channels last; "
             "expected (channels, height, width)"
         )
     images = len(space.shape) == 3
-    settings = _settings(config, images)
+    settings = _settings(recipe, images)
     if "buffer_size" in settings:
-        _check_memory(config, env, settings["buffer_size"])
+        _check_memory(recipe, env, settings["buffer_size"])
     learner: BaseAlgorithm = kind(
-        "CnnPolicy" if images else "MlpPolicy", env, seed=seed, policy_kwargs=_network(config, images),
+        "CnnPolicy" if images else "MlpPolicy", env, seed=seed, policy_kwargs=_network(recipe, images),
         device="auto" if images else "cpu", **settings,
     )  # fmt: skip
     return learner
 
 
-def strides(config: TrainVictim) -> tuple[int, ...]:
+def strides(recipe: TrainSingle) -> tuple[int, ...]:
     """Returns the strides of the convolutions, which their tensors do not tell."""
-    return tuple(stride for _, _, stride in _CONVOLUTIONS[config.network])
+    return tuple(stride for _, _, stride in _CONVOLUTIONS[recipe.network])
 
 
-def _settings(config: TrainVictim, images: bool) -> dict[str, Any]:
-    settings = dict((_IMAGES if images else _VECTORS)[config.algorithm])
-    values = config.algorithm in ("dqn", "qrdqn")
-    if config.learning_rate is not None:
-        settings["learning_rate"] = config.learning_rate
+def _settings(recipe: TrainSingle, images: bool) -> dict[str, Any]:
+    settings = dict((_IMAGES if images else _VECTORS)[recipe.algo])
+    values = recipe.algo in ("dqn", "qrdqn")
+    if recipe.learning_rate is not None:
+        settings["learning_rate"] = recipe.learning_rate
     if not (images and values):
         settings |= {name: LinearSchedule(settings[name], 0.0, 1.0) for name in _LINEAR if name in settings}
-    if config.algorithm == "ppo":
-        settings["batch_size"] = settings["n_steps"] * config.envs // settings.pop("minibatches")
+    if recipe.algo == "ppo":
+        settings["batch_size"] = settings["n_steps"] * recipe.envs // settings.pop("minibatches")
     if values:
-        settings |= _rhythm(settings.pop("every"), settings.pop("updates"), config.envs)
-        settings["target_update_interval"] = max(settings["target_update_interval"], config.envs)  # SB3 asks for it
+        settings |= _rhythm(settings.pop("every"), settings.pop("updates"), recipe.envs)
+        settings["target_update_interval"] = max(settings["target_update_interval"], recipe.envs)  # SB3 asks for it
         # a short run learns too: from a twentieth of it on
-        settings["learning_starts"] = min(settings["learning_starts"], config.steps // 20)
+        settings["learning_starts"] = min(settings["learning_starts"], recipe.steps // 20)
     return settings | _PACKED if images and values else settings
 
 
@@ -140,32 +140,32 @@ def _rhythm(every: int, updates: int, envs: int) -> dict[str, int]:
     return {"train_freq": frequency, "gradient_steps": frequency * envs * updates // every}
 
 
-def _network(config: TrainVictim, images: bool) -> dict[str, Any]:
+def _network(recipe: TrainSingle, images: bool) -> dict[str, Any]:
     if images:
         # the optimiser of the original A2C, with epsilon under the root; torch's own is less stable
         rmsprop = {"optimizer_class": RMSpropTFLike, "optimizer_kwargs": {"eps": 1e-5}}
-        return (rmsprop if config.algorithm == "a2c" else {}) | {
-            "net_arch": _HEADS[config.algorithm],
+        return (rmsprop if recipe.algo == "a2c" else {}) | {
+            "net_arch": _HEADS[recipe.algo],
             "features_extractor_class": ConvolutionalExtractor,
             "features_extractor_kwargs": {
-                "convolutions": _CONVOLUTIONS[config.network],
-                "hidden": _HIDDEN[config.network],
+                "convolutions": _CONVOLUTIONS[recipe.network],
+                "hidden": _HIDDEN[recipe.network],
             },
         }
-    if config.algorithm in ("ppo", "a2c"):
+    if recipe.algo in ("ppo", "a2c"):
         return {"net_arch": [64, 64]}
-    return {"net_arch": [256, 256]} | ({"n_quantiles": 10} if config.algorithm == "qrdqn" else {})
+    return {"net_arch": [256, 256]} | ({"n_quantiles": 10} if recipe.algo == "qrdqn" else {})
 
 
-def _check_memory(config: TrainVictim, env: VecEnv, capacity: int) -> None:
+def _check_memory(recipe: TrainSingle, env: VecEnv, capacity: int) -> None:
     """Refuses a replay that would end the process hours later, when it is full (numpy takes memory as it is filled)."""
     space = env.observation_space
     assert isinstance(space, Box)
-    needed = min(capacity, config.steps) * math.prod(space.shape) * space.dtype.itemsize
+    needed = min(capacity, recipe.steps) * math.prod(space.shape) * space.dtype.itemsize
     available = _available_memory()
     if available is not None and needed > available:
         raise InvalidInput(
-            f"--algo {config.algorithm}: its replay takes {needed / 1e9:.1f} GB, {available / 1e9:.1f} GB are free; "
+            f"--algo {recipe.algo}: its replay takes {needed / 1e9:.1f} GB, {available / 1e9:.1f} GB are free; "
             "free some, or choose --algo ppo"
         )
 

@@ -17,9 +17,9 @@ from rlattack.files import write_whole
 from rlattack.policies.archive import read_file
 from rlattack.policies.tensors import repacked
 
-__all__ = ["FILE", "Checkpoint", "load_checkpoint", "running", "save_checkpoint"]
+__all__ = ["FILE", "PROGRESS", "Checkpoint", "load_checkpoint", "running", "save_checkpoint"]
 
-FILE = "checkpoint.pt"
+FILE, PROGRESS = "checkpoint.pt", "progress.json"
 _PARTS = ("mean", "variance", "count")
 
 
@@ -41,18 +41,19 @@ class Checkpoint:
         """Takes the tensors of a policy as they are now; they go on changing with it."""
         return cls(
             steps=steps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
-            statistics={} if normal is None else _statistics(normal),
+            statistics=_statistics(normal),
         )  # fmt: skip
 
-    def restore(self, policy: BasePolicy, where: str) -> None:
-        """Fills a policy and its optimiser, whose settings (learning rate, ...) stay the policy's own.
+    def restore(self, policy: BasePolicy, normal: VecNormalize | None, where: str) -> None:
+        """Fills a policy, its optimiser, whose settings (learning rate, ...) stay the policy's own, and a normaliser.
 
         Args:
             policy: Of the configuration that the checkpoint is of.
+            normal: Stands around its game; None where nothing does.
             where: What messages call the checkpoint.
 
         Raises:
-            RefusedFile: Tensors that are missing, left over, of another shape or not finite.
+            RefusedFile: Tensors that are missing, left over, of another shape or not finite; negative statistics.
         """
         expected = policy.state_dict()
         for name in sorted(expected.keys() | self.policy.keys()):
@@ -66,31 +67,28 @@ class Checkpoint:
             for name, value in entry.items():
                 if name != "step":  # which is a count
                     _check(value, parameters.get(index), f"{where}: optimiser's {name} of parameter {index}")
+        self._check_statistics(normal, where)
         policy.load_state_dict(self.policy)
         policy.optimizer.load_state_dict(optimizer | {"state": state})
+        for prefix, found in running(normal).items():
+            mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
+            found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
 
-    def restore_statistics(self, normal: VecNormalize, where: str) -> None:
-        """Fills running means and variances.
-
-        Args:
-            normal: Around the game of the configuration that the checkpoint is of.
-            where: What messages call the checkpoint.
-
-        Raises:
-            RefusedFile: Statistics that are missing, left over, of another shape, not finite, or negative.
-        """
+    def _check_statistics(self, normal: VecNormalize | None, where: str) -> None:
         expected = _statistics(normal)
         for name in sorted(expected.keys() | self.statistics.keys()):
             _check(self.statistics.get(name), expected.get(name), f"{where}: statistics {name}")
             if not name.endswith("mean") and self.statistics[name].min() < 0:
                 raise RefusedFile(f"{where}: statistics {name}: values below 0")
-        for prefix, found in running(normal).items():
-            mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
-            found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes the checkpoint whole: the old one stands until the new one does.
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, **progress: Any) -> None:
+    """Writes the checkpoint whole (the old one stands until the new one does), and beside it what is told of it.
+
+    Args:
+        folder: Of the learner.
+        checkpoint: Where it stands.
+        progress: What is told beside the steps, numbers and the like.
 
     Raises:
         Unwritable: The folder cannot be written; the old checkpoint still stands.
@@ -99,7 +97,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     values = {name: value for name, value in vars(checkpoint).items() if name != "statistics" or value}
     torch.save(values, buffer)
     write_whole(folder / FILE, buffer.getvalue())
-    write_whole(folder / "progress.json", json.dumps({"steps": checkpoint.steps}).encode())
+    write_whole(folder / PROGRESS, json.dumps({"steps": checkpoint.steps, **progress}).encode())
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
@@ -127,14 +125,16 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return Checkpoint(**values)
 
 
-def running(normal: VecNormalize) -> dict[str, RunningMeanStd]:
+def running(normal: VecNormalize | None) -> dict[str, RunningMeanStd]:
     """The running statistics of returns (`return`) and, where they are normalised, of observations (`obs`)."""
+    if normal is None:
+        return {}
     observations = {"obs": cast(RunningMeanStd, normal.obs_rms)} if normal.norm_obs else {}
     return observations | {"return": normal.ret_rms}
 
 
-def _statistics(normal: VecNormalize) -> dict[str, Tensor]:
-    """What restores a `VecNormalize`, float64."""
+def _statistics(normal: VecNormalize | None) -> dict[str, Tensor]:
+    """What restores a normaliser, float64."""
     return {
         f"{prefix}_{part}": torch.tensor(value, dtype=torch.float64)
         for prefix, found in running(normal).items()

@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from rlattack.games.opponent import EmbeddedVectorEnv
+from rlattack.games.solo import Solo
 from rlattack.policies.folder import AgentCard, AnyNetwork
-from rlattack.training.config import TrainSelfPlay
 from rlattack.training.past import Past
 from rlattack.training.pool import Pool
+from rlattack.training.recipes import TrainSelfPlay
 
 __all__ = ["AT_ONCE", "Coach"]
 
@@ -23,8 +22,8 @@ class Coach(BaseCallback):
     """Takes snapshots, serves opponents from the past, and moves the reward from the way to the end.
 
     Args:
-        config: What is trained.
-        env: The learner's game, with `pool` in the other seat.
+        recipe: What is trained.
+        env: The learner's game, with `pool` in the other seats.
         pool: Whom it meets.
         export: Makes an agent of the learner.
         own: The learner's past, which grows; None where nobody meets it.
@@ -33,33 +32,32 @@ class Coach(BaseCallback):
 
     def __init__(
         self,
-        config: TrainSelfPlay,
-        env: EmbeddedVectorEnv,
+        recipe: TrainSelfPlay,
+        env: Solo,
         pool: Pool,
-        export: Callable[[OnPolicyAlgorithm], tuple[AgentCard, AnyNetwork]],
+        export: Callable[[BaseAlgorithm], tuple[AgentCard, AnyNetwork]],
         *,
         own: Past | None = None,
         met: Past | None = None,
     ) -> None:
         super().__init__()
-        self._config, self._env, self._pool, self._export = config, env, pool, export
+        self._recipe, self._env, self._pool, self._export = recipe, env, pool, export
         self._own, self._met = own, met
 
     def prepare(self, learner: BaseAlgorithm) -> None:
         """Arranges the first games, which start before the callbacks are asked."""
-        assert isinstance(learner, OnPolicyAlgorithm)
         now = learner.num_timesteps
-        self._env.weights = self._config.weights(now)
+        self._env.weights = self._recipe.weights(now)
         if self._own is not None and self._own.due(now):
             self._own.add(now, *self._export(learner), either=self._met is self._own)
         if self._met is not None:
             theirs = now if self._met is self._own else self._met.versions[-1]
-            rng = np.random.default_rng((self._config.seed, now))
+            rng = np.random.default_rng((self._recipe.seed, now))
             self._pool.serve(self._met.draw(theirs, AT_ONCE, rng))
 
     def _on_rollout_start(self) -> None:
         self.prepare(self.model)
-        self.logger.record("curriculum/alpha", self._config.alpha(self.num_timesteps))
+        self.logger.record("curriculum/alpha", self._recipe.alpha(self.num_timesteps))
         if self._own is not None:
             self.logger.record("curriculum/snapshots", len(self._own.versions))
 

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rlattack.games.opponent import Opponent
-from rlattack.policies.base import ModulePolicy
-from rlattack.policies.folder import AgentCard, AnyNetwork, load_agent, save_agent
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
-from rlattack.policies.player import GaussianPlayer, PolicyPlayer
+from rlattack.policies.folder import AgentCard, AnyNetwork, policy_of, read_agent, save_agent
+from rlattack.policies.policy import Policy
 
 __all__ = ["Past"]
 
@@ -32,7 +29,7 @@ class Past:
     def __init__(self, folder: Path, *, delta: float, every: int = 1, most: int = 64, until: int | None = None) -> None:
         self.folder, self._delta, self._every, self._most = folder, delta, every, most
         found = sorted(int(path.parent.name) for path in folder.glob("[0-9]*/agent.toml"))
-        self._players = {steps: _player(*load_agent(folder / str(steps))) for steps in found}
+        self._policies = {steps: policy_of(*read_agent(folder / str(steps))) for steps in found}
         for steps in found:
             if until is not None and steps > until:
                 self._drop(steps)
@@ -40,11 +37,11 @@ class Past:
     @property
     def versions(self) -> list[int]:
         """Steps of the snapshots, ascending."""
-        return sorted(self._players)
+        return sorted(self._policies)
 
     def due(self, now: int) -> bool:
         """Whether the time has come for another one."""
-        return not self._players or now - max(self._players) >= self._every
+        return not self._policies or now - max(self._policies) >= self._every
 
     def add(self, now: int, card: AgentCard, network: AnyNetwork, *, either: bool = False) -> None:
         """Keeps the learner as it is now, and drops versions that are too old or too close to others.
@@ -61,15 +58,15 @@ class Past:
         if either:
             card = dataclasses.replace(card, seat="")
         save_agent(self.folder / str(now), card, network, half=False)
-        self._players[now] = _player(card, network)
+        self._policies[now] = policy_of(card, network)
         for steps in [steps for steps in self.versions if steps < self._delta * now and steps != now]:
             self._drop(steps)
-        if len(self._players) > self._most:
+        if len(self._policies) > self._most:
             kept = self.versions
             gaps = [after - before for before, after in zip(kept[:-2], kept[2:], strict=True)]
             self._drop(kept[1 + int(np.argmin(gaps))])
 
-    def draw(self, now: int, count: int, rng: np.random.Generator) -> list[tuple[int, Opponent]]:
+    def draw(self, now: int, count: int, rng: np.random.Generator) -> list[tuple[int, Policy]]:
         """Draws versions: their steps are uniform in [delta now, now], up to the spacing of the snapshots.
 
         Args:
@@ -80,15 +77,9 @@ class Past:
         window = [steps for steps in self.versions if self._delta * now <= steps <= now] or self.versions[-1:]
         ages = rng.uniform(self._delta * now, now, size=count)
         nearest = np.abs(ages[:, None] - np.asarray(window)).argmin(axis=1)
-        return [(window[index], self._players[window[index]]) for index in nearest]
+        return [(window[index], self._policies[window[index]]) for index in nearest]
 
     def _drop(self, steps: int) -> None:
-        del self._players[steps]
+        del self._policies[steps]
         (self.folder / str(steps) / "agent.toml").unlink(missing_ok=True)  # first: half a snapshot is none
         shutil.rmtree(self.folder / str(steps), ignore_errors=True)
-
-
-def _player(card: AgentCard, network: AnyNetwork) -> Opponent:
-    if isinstance(network, GaussianNetwork):
-        return GaussianPlayer(GaussianPolicy(network))
-    return PolicyPlayer(ModulePolicy.of(network, card.temperature))

@@ -1,112 +1,127 @@
-"""Several players for one seat of a game in slots: whom a slot meets is drawn when its episode starts."""
+"""Several policies for one seat of a game in slots: whom a slot meets is drawn when its episode starts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.budget import Draws
-from rlattack.games.batch import BoolArray
-from rlattack.games.opponent import Opponent
+from rlattack.draws import Draws, RowDraws
+from rlattack.games.game import Seat
+from rlattack.policies.distributions import Actions, Mixed
+from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, Policy, State, gradient
 
 __all__ = ["Pool"]
 
 
 class Pool:
-    """An opponent that is one of several, uniformly drawn, for the whole of an episode.
+    """A policy that is one of several, uniformly drawn, for the whole of an episode.
 
-    The recurrent state of a row is the key of its player, then that player's own state: so whoever clears the state
-    when an episode starts also draws the opponent, and a row keeps its player while others start anew.
+    The recurrent state of a row is the key of its policy, then that policy's own state: so whoever clears the state
+    when an episode starts also draws the opponent, and a row keeps its policy while others start anew.
 
     Args:
+        seat: What it holds.
         seed: Of the draws.
-        players: Key and player, as `serve` takes them.
+        policies: Key and policy, as `serve` takes them.
     """
 
-    def __init__(self, seed: int, players: Sequence[tuple[int, Opponent]] = ()) -> None:
+    acts: ActionMode | None = None
+    normaliser: Normaliser | None = None
+
+    def __init__(self, seat: Seat, seed: int, policies: Sequence[tuple[int, Policy]] = ()) -> None:
+        self.observation, self.action = tuple(seat.observation.shape or ()), seat.action
         self._generator = torch.Generator().manual_seed(seed)
-        self._players: dict[int, Opponent] = {}
+        self._policies: dict[int, Policy] = {}
         self._served: list[int] = []
         self._held: set[int] = set()
         self._width = 0
-        self.serve(players)
+        self.serve(policies)
 
-    def serve(self, players: Sequence[tuple[int, Opponent]]) -> None:
+    def serve(self, policies: Sequence[tuple[int, Policy]]) -> None:
         """Lets episodes that start from now on meet these; the others are kept until nobody plays them any more.
 
         Args:
-            players: Keys (whole numbers) and players, some perhaps more than once. Those that come later have no
+            policies: Keys (whole numbers) and policies, some perhaps more than once. Those that come later have no
                 larger states than the first ones.
         """
         wanted = self._held | set(self._served)  # drawn since they last acted
-        self._players = {key: one for key, one in self._players.items() if key in wanted} | dict(players)
-        self._served = [key for key, _ in players]
-        states = [one.initial_state(1) for _, one in players]
+        self._policies = {key: one for key, one in self._policies.items() if key in wanted} | dict(policies)
+        self._served = [key for key, _ in policies]
+        states = [one.initial_state(1) for _, one in policies]
         self._width = max([self._width, *(0 if state is None else state.shape[1] for state in states)])
 
     @property
     def keys(self) -> set[int]:
-        """Of all players that are kept."""
-        return set(self._players)
+        """The keys of all policies that are kept."""
+        return set(self._policies)
 
     def initial_state(self, n: int) -> Tensor:
-        """Draws a player a row; shape (n, 1 + its state), float64, which holds keys and float32 states exactly."""
+        """Draws a policy a row; shape (n, 1 + its state), float64, which holds keys and float32 states exactly."""
         drawn = torch.zeros(n, 1 + self._width, dtype=torch.float64)
         if not self._served:  # before the first one is known
             return drawn
         served = torch.tensor(self._served, dtype=torch.float64)
         drawn[:, 0] = served[torch.randint(len(served), (n,), generator=self._generator)]
         for key in set(self._served):
-            start = self._players[key].initial_state(n)
+            start = self._policies[key].initial_state(n)
             if start is not None:
                 mine = drawn[:, 0] == key
                 drawn[mine, 1 : 1 + start.shape[1]] = start[mine].double()
         return drawn
 
-    def act(
-        self, obs: npt.NDArray[np.generic], state: Tensor | None, draws: Draws, *, legal: BoolArray | None = None,
-        greedy: bool = False,
-    ) -> tuple[npt.NDArray[np.generic], Tensor]:  # fmt: skip
-        """Lets every row's player act; see `Player`."""
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        """Asks every row's policy."""
         assert state is not None, "initial_state comes first"
         keys, after = state[:, 0].long(), state.clone()
         self._held = set(keys.tolist())
-        actions: npt.NDArray[np.generic] | None = None
+        parts: list[tuple[Tensor, Actions]] = []
         for key in sorted(self._held):
-            player, rows = self._players[key], (keys == key).numpy()
-            start = player.initial_state(1)
+            policy, rows = self._policies[key], keys == key
+            start = policy.initial_state(1)
             own = None if start is None else state[rows, 1 : 1 + start.shape[1]].float()
-            mine = None if legal is None else legal[rows]
-            chosen, new = player.act(obs[rows], own, _Rows(draws, rows), legal=mine, greedy=greedy)
-            if actions is None:
-                actions = np.zeros((len(obs), *chosen.shape[1:]), dtype=chosen.dtype)
-            actions[rows] = chosen
-            if new is not None:
-                after[rows, 1 : 1 + new.shape[1]] = new.double()
-        assert actions is not None, "there are rows"
-        return actions, after
+            out = policy(obs[rows], own, None if draws is None else RowDraws(draws, rows))
+            parts.append((rows, _Certain(out.actions) if policy.acts == "greedy" else out.actions))
+            if out.state is not None:
+                after[rows, 1 : 1 + out.state.shape[1]] = out.state.double()
+        return Output(Mixed(parts), state=after)
+
+    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+        """Back-propagates through every row's policy."""
+        return gradient(self, obs, loss, state)
+
+    def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
+        """None: values of different policies are not compared."""
+        return None
 
 
-class _Rows:
-    """Random numbers of some rows; all rows draw, so that what one gets does not depend on who else is there."""
+@dataclass(frozen=True)
+class _Certain:
+    """The greedy actions of a policy that never samples; draws nothing."""
 
-    def __init__(self, draws: Draws, rows: BoolArray) -> None:
-        self._draws, self._rows = draws, torch.from_numpy(rows)
+    of: Actions
 
-    def uniform(self, *shape: int) -> Tensor:
-        """Uniform in [0, 1)."""
-        return self._draws.uniform(*shape)[self._rows]
+    @property
+    def greedy(self) -> Tensor:
+        """The most likely action of each row."""
+        return self.of.greedy
 
-    def normal(self, *shape: int) -> Tensor:
-        """Standard normal."""
-        return self._draws.normal(*shape)[self._rows]
+    def sample(self, draws: Draws) -> Tensor:
+        """The most likely action of each row."""
+        return self.of.greedy
 
-    def laplace(self, *shape: int) -> Tensor:
-        """Standard Laplace."""
-        return self._draws.laplace(*shape)[self._rows]
+    def divergence(self, clean: "_Certain") -> Tensor:
+        """How far the policy's own distributions are from the clean ones, shape (n,)."""
+        return self.of.divergence(clean.of)
 
-    def signs(self, *shape: int) -> Tensor:
-        """-1 or 1."""
-        return self._draws.signs(*shape)[self._rows]
+    def moved(self, clean: "_Certain") -> Tensor:
+        """How much the action of each row moved, shape (n,)."""
+        return self.of.moved(clean.of)
+
+    def among(self, legal: Tensor | None) -> "_Certain":
+        """The same with no more than the legal actions of each row."""
+        return _Certain(self.of.among(legal))
+
+    def detach(self) -> "_Certain":
+        """The same without its graph."""
+        return _Certain(self.of.detach())

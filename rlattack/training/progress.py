@@ -11,14 +11,16 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-__all__ = ["Games", "Progress", "Refill", "Weak"]
+__all__ = ["Progress", "Refill", "Weak"]
 
 _POINTS = 1000
-"""Of a curve over a whole run, about."""
-_GAMES = 100
-"""Whose mean score is a point."""
-_DUELS = 500
-"""Whose outcomes are a point."""
+"""A curve over a whole run has about so many."""
+_GAMES, _OUTCOMES = 100, 500
+"""A point of a curve is the mean score of so many games, or the share of so many that were won."""
+
+
+class Weak(Exception):
+    """A learner that wins too little to go on with."""
 
 
 class Progress(BaseCallback):
@@ -29,19 +31,32 @@ class Progress(BaseCallback):
         every: Steps between checkpoints.
         save: Writes a checkpoint.
         tell: Called with the steps done.
+        cut: Steps and win rate: a learner that has won less of its last 500 games by then is given up.
+        name: Stands before the names of the curves of what it won, tied and lost.
     """
 
-    def __init__(self, total: int, every: int, save: Callable[[], None], tell: Callable[[int], None]) -> None:
+    def __init__(
+        self, total: int, every: int, save: Callable[[], None], tell: Callable[[int], None], *,
+        cut: tuple[int, float] | None = None, name: str = "",
+    ) -> None:  # fmt: skip
         super().__init__()
         self._save, self._tell = save, tell
         self._every, self._dump_every = every, max(1, total // _POINTS)
         self._next_save = self._next_dump = 0
         self._scores: deque[float] = deque(maxlen=_GAMES)
+        self._cut, self._judged, self._name = cut, True, name
+        self._outcomes: deque[int] = deque(maxlen=_OUTCOMES)
+        self._lengths: deque[int] = deque(maxlen=_OUTCOMES)
         self._stop = False
+
+    def rate(self, outcome: int) -> float | None:
+        """Share of the last games that were won (1), tied (0), lost (-1); None before the first one."""
+        return self._outcomes.count(outcome) / len(self._outcomes) if self._outcomes else None
 
     def _on_training_start(self) -> None:
         self._next_save = self.num_timesteps + self._every
         self._next_dump = self.num_timesteps + self._dump_every
+        self._judged = self._cut is None or self.num_timesteps >= self._cut[0]  # then it has passed before
 
     def _on_rollout_start(self) -> None:
         self._tell(self.num_timesteps)
@@ -53,15 +68,34 @@ class Progress(BaseCallback):
             self._next_save = self.num_timesteps + self._every
         if self._stop:
             raise KeyboardInterrupt
+        self._judge()
+
+    def _judge(self) -> None:
+        """Gives a learner up, once, when it has played enough games to be told weak."""
+        if self._judged or self._cut is None or self.num_timesteps < self._cut[0] or len(self._outcomes) < _OUTCOMES:
+            return
+        self._judged = True
+        won = self.rate(1)
+        if won is not None and won < self._cut[1]:
+            raise Weak
 
     def _on_step(self) -> bool:
-        self._scores.extend(info["game_score"] for info in self.locals["infos"] if "game_score" in info)
+        for info in self.locals["infos"]:
+            if "game_score" in info:
+                self._scores.append(info["game_score"])
+            if "outcome" in info:
+                self._outcomes.append(int(info["outcome"]))
+                self._lengths.append(int(info["episode"]["l"]))
         return True
 
     def dump(self) -> None:
         """Writes one point of every curve."""
         if self._scores:
             self.logger.record("rollout/game_score_mean", float(np.mean(self._scores)))
+        if self._outcomes:
+            for outcome, name in ((1, "win"), (0, "tie"), (-1, "loss")):
+                self.logger.record(f"{self._name}/{name}_rate", self.rate(outcome))
+            self.logger.record(f"{self._name}/episode_length", float(np.mean(self._lengths)))
         assert isinstance(self.model, OnPolicyAlgorithm | OffPolicyAlgorithm)
         self.model.dump_logs()
 
@@ -84,69 +118,6 @@ class Progress(BaseCallback):
             signal.signal(signal.SIGINT, before)
         if self._stop:  # in the last update
             raise KeyboardInterrupt
-
-
-class Weak(Exception):
-    """A learner that wins too little to go on with."""
-
-
-class Games(Progress):
-    """Progress of a learner in a two-player game, with the outcomes of its last 500 games.
-
-    Args:
-        total: See `Progress`, as the next ones.
-        every: See there.
-        save: See there.
-        tell: See there.
-        cut: Steps and win rate: a learner that reaches the steps with a lower one is given up.
-        name: Of the learner, before the names of its curves.
-    """
-
-    def __init__(
-        self,
-        total: int,
-        every: int,
-        save: Callable[[], None],
-        tell: Callable[[int], None],
-        cut: tuple[int, float] | None = None,
-        name: str = "adversary",
-    ) -> None:
-        super().__init__(total, every, save, tell)
-        self._cut, self._judged, self._name = cut, True, name
-        self._outcomes: deque[int] = deque(maxlen=_DUELS)
-        self._lengths: deque[int] = deque(maxlen=_DUELS)
-
-    def rate(self, outcome: int) -> float | None:
-        """Share of the last games that were won (1), tied (0), lost (-1); None before the first one."""
-        return self._outcomes.count(outcome) / len(self._outcomes) if self._outcomes else None
-
-    def _on_training_start(self) -> None:
-        super()._on_training_start()
-        self._judged = self._cut is None or self.num_timesteps >= self._cut[0]  # then it has passed before
-
-    def _on_rollout_start(self) -> None:
-        super()._on_rollout_start()
-        if self._judged or self._cut is None or self.num_timesteps < self._cut[0] or len(self._outcomes) < _DUELS:
-            return
-        self._judged = True
-        won = self.rate(1)
-        if won is not None and won < self._cut[1]:
-            raise Weak
-
-    def _on_step(self) -> bool:
-        for info in self.locals["infos"]:
-            if "outcome" in info:
-                self._outcomes.append(int(info["outcome"]))
-                self._lengths.append(int(info["episode"]["l"]))
-        return True
-
-    def dump(self) -> None:
-        """Writes one point of every curve."""
-        if self._outcomes:
-            for outcome, name in ((1, "win"), (0, "tie"), (-1, "loss")):
-                self.logger.record(f"{self._name}/{name}_rate", self._outcomes.count(outcome) / len(self._outcomes))
-            self.logger.record(f"{self._name}/episode_length", float(np.mean(self._lengths)))
-        super().dump()
 
 
 class Refill(BaseCallback):

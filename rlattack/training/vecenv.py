@@ -11,9 +11,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from rlattack.errors import InvalidInput
-from rlattack.games.opponent import EmbeddedVectorEnv
+from rlattack.games.solo import Solo
 
-__all__ = ["DuelVecEnv", "GymnasiumVecEnv"]
+__all__ = ["GymnasiumVecEnv", "SoloVecEnv"]
 
 _LARGEST_SEED = 2**31 - 1
 
@@ -107,15 +107,15 @@ class GymnasiumVecEnv(VecEnv):
         return [copies[i] for i in self._get_indices(indices)]
 
 
-class DuelVecEnv(GymnasiumVecEnv):
-    """A game with an opponent in it, which says to sb3-contrib's `MaskablePPO` what is legal."""
+class SoloVecEnv(GymnasiumVecEnv):
+    """A game whose other seats are held, which says to sb3-contrib's `MaskablePPO` what is legal."""
 
-    env: EmbeddedVectorEnv
+    env: Solo
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """See `GymnasiumVecEnv`; all masks are asked for at once."""
+        """Calls a method; the masks of all copies are asked for at once."""
         if method_name == "action_masks":
             return list(self.env.action_masks())
         return super().env_method(method_name, *method_args, indices=indices, **method_kwargs)

@@ -1,0 +1,82 @@
+"""PPO in a seat of a game whose other seats others hold, as Gleave et al. 2019 set it."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Discrete
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
+
+from rlattack.errors import InvalidInput
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.training.export import sb3_state
+from rlattack.training.recipes import MINIBATCHES
+from rlattack.training.recipes.recipe import SeatRecipe
+
+__all__ = ["make_ppo"]
+
+_HIDDEN = (64, 64)
+
+
+def make_ppo(recipe: SeatRecipe, env: VecEnv, seed: int, init: GaussianNetwork | None = None) -> OnPolicyAlgorithm:
+    """Builds PPO as the paper's was set; sb3-contrib's, which knows of illegal actions, where actions are discrete.
+
+    Rewards are normalised, and so are observations where actions are not discrete, since boards and cards need not be.
+
+    Args:
+        recipe: What to train.
+        env: The game with the opponents in it, `recipe.envs` copies.
+        seed: Of weights, games and exploration.
+        init: Whose weights and observation statistics learning goes on from; the latter stay as they are.
+
+    Raises:
+        InvalidInput: A game that is seen by images, or whose actions are neither discrete nor a vector.
+    """
+    from sb3_contrib import MaskablePPO
+    from stable_baselines3 import PPO
+
+    seen, taken = env.observation_space, env.action_space
+    discrete = isinstance(taken, Discrete)
+    hidden = _HIDDEN if init is None else init.spec.hidden
+    vectors = isinstance(taken, Box) and len(taken.shape) == 1 and len(seen.shape or ()) == 1
+    if not isinstance(seen, Box) or is_image_space(seen) or not (discrete or vectors):
+        raise InvalidInput(
+            f"game {recipe.game}: expected numbers to see, no images, and one number or a vector to act by; "
+            f"got {seen} and {taken}"
+        )
+    kind: Any = MaskablePPO if discrete else PPO
+    normal = VecNormalize(VecMonitor(env), norm_obs=not discrete, gamma=0.99)
+    learner: OnPolicyAlgorithm = kind(
+        "MlpPolicy", normal, seed=seed, device="cpu",
+        n_steps=recipe.batch // recipe.envs, batch_size=recipe.batch // MINIBATCHES, n_epochs=4,
+        learning_rate=recipe.learning_rate, ent_coef=0.0, gamma=0.99, gae_lambda=0.95, clip_range=0.2, vf_coef=0.5,
+        max_grad_norm=0.5,
+        policy_kwargs={"net_arch": {"pi": list(hidden), "vf": list(hidden)}, "activation_fn": torch.nn.Tanh},
+    )  # fmt: skip
+    if init is not None:
+        _fill(learner, normal, init)
+    return learner
+
+
+class _Frozen(RunningMeanStd):
+    """Statistics that stay as they are, whatever is seen."""
+
+    def update(self, arr: np.ndarray[Any, Any]) -> None:
+        """Does nothing."""
+
+
+def _fill(learner: OnPolicyAlgorithm, normal: VecNormalize, init: GaussianNetwork) -> None:
+    """Gives the learner the weights and statistics of an agent: its actions are the agent's from the first.
+
+    The returns' scale, which belongs to the rewards, is found anew; so values start as the agent's up to a factor.
+    """
+    learner.policy.load_state_dict(sb3_state(learner, init))
+    frozen = _Frozen(shape=init.spec.observation)
+    frozen.mean = init.obs_mean.double().numpy()
+    # `VecNormalize` adds epsilon to the variance
+    frozen.var = np.maximum(init.obs_std.double().numpy() ** 2 - normal.epsilon, 0)
+    normal.clip_obs = init.spec.clip
+    normal.obs_rms = frozen  # type: ignore[assignment]  # SB3 types it as that of a dictionary

@@ -1,0 +1,29 @@
+"""Who learns what, from whom and for how long: frozen dataclasses that are the options of `rlattack train`."""
+
+from rlattack.training.recipes.adversary import TrainAdversary
+from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, names
+from rlattack.training.recipes.rounds import TrainRounds
+from rlattack.training.recipes.victim import (
+    ALGORITHMS,
+    BOTH,
+    EACH,
+    Algorithm,
+    TrainSelfPlay,
+    TrainSingle,
+    TrainVictim,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "BOTH",
+    "EACH",
+    "MINIBATCHES",
+    "Algorithm",
+    "Recipe",
+    "TrainAdversary",
+    "TrainRounds",
+    "TrainSelfPlay",
+    "TrainSingle",
+    "TrainVictim",
+    "names",
+]

@@ -1,0 +1,210 @@
+"""The recipes of victims, in games of one seat and of several."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, get_args
+
+import tyro
+
+from rlattack.errors import InvalidInput
+from rlattack.training.recipes.recipe import (
+    AGENT,
+    AGENTS,
+    GAME,
+    ID,
+    SEEDS,
+    Recipe,
+    SeatRecipe,
+    check_counts,
+    check_learning_rate,
+    flag,
+    names,
+)
+
+__all__ = ["ALGORITHMS", "BOTH", "EACH", "Algorithm", "TrainSelfPlay", "TrainSingle", "TrainVictim"]
+
+Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn"]
+NetworkSize = Literal["small", "nature"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+BOTH, EACH = "both", "each"
+"""In place of a seat: one learner that plays both, and a learner in each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainVictim(Recipe):
+    """Train a victim with Stable-Baselines3; in games of two seats by self-play, after Bansal et al. 2018.
+
+    If killed, the same command with --resume goes on from its checkpoint.
+
+    Raises:
+        InvalidInput: A value outside its range, or an option of another kind of game.
+        RlattackError: There is no such game, or it cannot be opened.
+    """
+
+    game: Annotated[tyro.conf.Positional[str], GAME]
+    """Game to learn, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1."""
+    algo: Algorithm = "ppo"
+    """The learner, with rl-baselines3-zoo's settings: its Atari ones for images (dqn and qrdqn take 3 GB of memory),
+    its CartPole ones for vectors."""
+    steps: int | None = None
+    """Agent steps to learn from; 10,000,000 for Atari, 20,000,000 for games of two seats and 100,000 elsewhere by
+    default."""
+    network: NetworkSize = "small"
+    """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), or all of them (3.5 MB)."""
+    learning_rate: float | None = None
+    """At the start; it falls linearly to 0, but for dqn and qrdqn on images. The published one by default.
+    In games of two seats it stays as it is, 0.0003 by default."""
+    sticky: float | None = None
+    """Probability that the emulator repeats the last action; the card's by default."""
+    seed: int = 0
+    """Of weights, games and exploration."""
+    envs: int | None = None
+    """Copies of the game played at once; 8, or 64 of a game of two seats, by default."""
+    checkpoint_every: int | None = None
+    """Agent steps between checkpoints; a tenth of the run, at most 100,000, by default. In a game of two seats 100,000;
+    games begin anew at each there, so that a killed run goes on as one that was not."""
+    episodes: int | None = None
+    """Episodes of the evaluation at the end, whose score goes on the agent's card; 30, or 1000 of a game of two seats,
+    by default."""
+    seat: str | None = None
+    """In games of two seats, as the next ones: the learner's, `both` for one policy that plays both, or `each` for two
+    learners that train in turns. In self-play `both` by default, or `each` where the seats are different roles; against
+    --opponents the second."""
+    opponents: Annotated[str | None, AGENTS] = None
+    """Players to learn against, drawn anew for each game, in place of the learner's own past."""
+    init: Annotated[str | None, AGENT] = None
+    """Start from this agent's weights, its observation statistics frozen, in place of chance."""
+    delta: float | None = None
+    """Opponents are the learner's versions not older than this share of the steps done; 0.5 by default."""
+    anneal: float | None = None
+    """Share of the steps in which the reward goes over from what comes on the way to what comes for the end of a game;
+    0.15 by default, 0 with --init."""
+    sparse: float | None = None
+    """Weight of the reward for the end of a game; 0.01 by default."""
+    dense: float | None = None
+    """Weight of the reward on the way; 0.01 by default."""
+    snapshot_every: int | None = None
+    """Updates between two versions of the learner that are kept; 5 by default. At most 64 are."""
+    turns: int | None = None
+    """With `--seat each`: updates of one learner before it is the other's turn; 10 by default."""
+    batch: int | None = None
+    """Agent steps between two updates; 16,384 by default."""
+    threads: int | None = None
+    """That step the games; one a core by default. Changes no result."""
+    trust: bool = False
+    """Load opponents that can only be read by running their code."""
+    resume: bool = False
+    """Go on from the run's last checkpoint; --steps may be larger than before."""
+    run: Path | None = None
+    """Run folder; by default runs/train-<game>-<algo>, or -victim for a game of two seats. `tensorboard --logdir` on it
+    shows the curves; in Atari rollout/ep_rew_mean counts signs of rewards up to a lost life, as the learner sees
+    them."""
+    agent: Annotated[str | None, ID] = None
+    """Id of the agent folder to write under ./agents; by default <game>/<algo>, or <game>/victim (with `--seat each` a
+    folder a seat in it) for a game of two seats."""
+
+    verb: ClassVar[str] = "victim"
+
+    def __post_init__(self) -> None:
+        """Checks all that can be checked before an agent is loaded."""
+        if type(self) is TrainVictim:
+            self.settled()
+
+    def settled(self) -> "TrainSingle | TrainSelfPlay":
+        """The same with the defaults of its kind of game, which may only be known once the game is opened."""
+        if isinstance(self, TrainSingle | TrainSelfPlay):
+            return self
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if _count_seats(self.game) > 1:
+            if self.algo != "ppo" or self.network != "small" or self.sticky is not None:
+                raise InvalidInput(f"--algo, --network and --sticky: are for games of one seat, {self.game} has two")
+            return TrainSelfPlay(**({"anneal": 0.0} if self.init is not None else {}) | given)
+        for name in _OF_SEVERAL_SEATS:
+            if given.get(name, False) is not False:
+                raise InvalidInput(f"{flag(name)}: is for games of two seats, {self.game} has one")
+        steps = given.setdefault("steps", 10_000_000 if self.game.startswith("atari/") else 100_000)
+        return TrainSingle(**{"checkpoint_every": min(100_000, max(1, steps // 10))} | given)
+
+
+_OF_SEVERAL_SEATS = (
+    "seat", "opponents", "init", "delta", "anneal", "sparse", "dense", "snapshot_every", "turns", "batch", "threads",
+    "trust",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSingle(TrainVictim):
+    """A `TrainVictim` in a game of one seat, with nothing left to be settled."""
+
+    steps: int = 10_000_000
+    envs: int = 8
+    checkpoint_every: int = 100_000
+    episodes: int = 30
+
+    free: ClassVar[tuple[str, ...]] = ("steps", "checkpoint_every")
+
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        check_counts(self, ("episodes", "steps", "envs", "checkpoint_every"))
+        if not 0 <= self.seed <= SEEDS - self.envs:  # the copies take the seeds from this one on
+            raise InvalidInput(f"--seed: expected 0 to {SEEDS - self.envs}, got {self.seed}")
+        if self.learning_rate is not None:
+            check_learning_rate(self.learning_rate)
+        if self.sticky is not None and not 0 <= self.sticky < 1:
+            raise InvalidInput(f"--sticky: expected a probability in [0, 1), got {self.sticky}")
+
+    @property
+    def name(self) -> str:
+        """Last part of the default id of the agent."""
+        return self.algo
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSelfPlay(TrainVictim, SeatRecipe):
+    """A `TrainVictim` in a game of several seats, with nothing left to be settled but who sits where."""
+
+    steps: int = 20_000_000
+    envs: int = 64
+    batch: int = 16_384
+    learning_rate: float = 3e-4
+    sparse: float = 0.01
+    dense: float = 0.01
+    delta: float = 0.5
+    anneal: float = 0.15
+    snapshot_every: int = 5
+    turns: int = 10
+    checkpoint_every: int = 100_000
+    episodes: int = 1000
+
+    role: ClassVar[str] = "victim"
+
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        check_counts(self, ("episodes", "threads", "snapshot_every", "turns"))
+        self.check_learning()
+        if not 0 <= self.seed < SEEDS:
+            raise InvalidInput(f"--seed: expected 0 to {SEEDS - 1}, got {self.seed}")
+        for name in ("delta", "anneal"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInput(f"--{name}: expected a share in [0, 1], got {getattr(self, name)}")
+        names(self.opponents)
+
+    def alpha(self, steps: int) -> float:
+        """Share of the reward that comes on the way: 1 at first, 0 after the first `anneal` of the steps."""
+        return max(0.0, 1 - steps / (self.anneal * self.steps)) if self.anneal else 0.0
+
+    def weights(self, steps: int) -> tuple[float, float]:
+        """Weights of what is paid for the end of a game and on the way: (1 - alpha) sparse and alpha dense."""
+        alpha = self.alpha(steps)
+        return (1 - alpha) * self.sparse, alpha * self.dense
+
+
+def _count_seats(game: str) -> int:
+    from rlattack.games import find_game, make_game
+
+    card = find_game(game)
+    if card.seats is not None:
+        return len(card.seats)
+    opened = make_game(card, 1)
+    opened.close()
+    return len(opened.seats)

@@ -1,0 +1,148 @@
+"""Defence and reattack in turns (Gleave et al. 2019, section 6), and the games in which all of it meets."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rlattack.errors import InvalidInput, RunConflict
+from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.evaluator import Results, evaluate
+from rlattack.evaluation.plan import plan
+from rlattack.evaluation.study import Study
+from rlattack.training.adversary import train_adversary
+from rlattack.training.match import Match, load_init, match_adversary, match_self_play
+from rlattack.training.recipes import TrainRounds, names
+from rlattack.training.run import check_place
+from rlattack.training.selfplay import train_self_play
+from rlattack.training.watch import Watch
+
+__all__ = ["Meeting", "train_rounds"]
+
+_MEETING_SEED = 2000
+"""Run seed of the games at the end: others than those that chose adversaries and those on their cards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meeting:
+    """The games at the end of the rounds, in which every adversary meets every victim.
+
+    Attributes:
+        results: Of every pair of players.
+        victims: Names in the order of the defences, the undefended one first.
+        adversaries: Names; number i was trained against victim i.
+    """
+
+    results: Results
+    victims: tuple[str, ...]
+    adversaries: tuple[str, ...]
+
+
+def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str = "") -> Meeting:
+    """Hardens a victim and attacks it anew, as often as asked, or goes on with it; then lets all meet.
+
+    Args:
+        recipe: What to train.
+        watch: Hears how it comes along.
+        command: Of the whole, for the games at the end; the agents' cards name the commands of their own trainings.
+
+    Raises:
+        RunConflict: The run folder holds another training, or this one and `resume` was not asked for.
+        InvalidInput: Who is to play does not fit, or the place of an agent is taken.
+        RefusedFile: A checkpoint that cannot be gone on from.
+        Unwritable: A folder cannot be written.
+        KeyboardInterrupt: Ctrl-C; what was trained is kept.
+    """
+    watch = watch or Watch()
+    match = _check(recipe)
+    (place,) = match.places
+    seats, own = [seat.name for seat in place.game.seats], place.others[0]
+    victims, adversaries = [recipe.victim], [recipe.adversary] if recipe.adversary is not None else []
+    for turn in range(recipe.rounds + 1):
+        if turn:
+            watch.begin(f"victim-{turn}", turn, recipe.rounds)
+            met = ",".join([adversaries[-1], *names(recipe.opponents)])
+            defence = recipe.defence(turn, init=victims[-1], opponents=met, seat=seats[own])
+            train_self_play(defence, watch, defence.command)
+            victims.append(defence.id)
+        if len(adversaries) <= turn:
+            watch.begin(f"adversary-{turn}", turn, recipe.rounds)
+            init = adversaries[-1] if recipe.reattack == "finetune" and adversaries else None
+            attack = recipe.attack(turn, victim=victims[-1], init=init)
+            train_adversary(attack, watch, attack.command)
+            adversaries.append(attack.id)
+    others = [*adversaries, *names(recipe.opponents)]
+    players = [",".join(victims if seat == own else others) for seat in range(len(seats))]
+    study = Study(
+        game=recipe.game, players=tuple(players), victim=seats[own], episodes=recipe.episodes, seed=_MEETING_SEED,
+        trust=recipe.trust,
+    )  # fmt: skip
+    return Meeting(results=_meet(recipe, study, watch, command), victims=tuple(victims), adversaries=tuple(adversaries))
+
+
+def _meet(recipe: TrainRounds, study: Study, watch: Watch, command: str) -> Results:
+    """Lets all adversaries and normal opponents play all victims."""
+    planned, played = plan(study), itertools.count(1)
+    total = sum(cell.episodes for cell in planned.cells)
+
+    def see(episode: Episode, kept: bool) -> None:
+        watch.episodes(next(played), total, "all meet", kept)
+
+    return evaluate(planned, run=recipe.folder / _meeting(recipe), watch=see, command=command)
+
+
+def _meeting(recipe: TrainRounds) -> str:
+    """Name of the folder of the games at the end."""
+    return f"duel-{recipe.rounds}"
+
+
+def _check(recipe: TrainRounds) -> Match:
+    """Refuses what cannot work before hours of training; returns how an adversary meets the victim."""
+    match = match_adversary(recipe.attack(0))
+    (place,) = match.places
+    own = place.game.seats[place.others[0]]
+    load_init(recipe.victim, own, match.card, "--victim")
+    if recipe.adversary is not None and recipe.reattack == "finetune":
+        load_init(recipe.adversary, place.game.seats[place.seat], match.card, "--adversary")
+    if met := [found for found in (recipe.adversary, recipe.opponents) if found is not None]:
+        match_self_play(recipe.defence(0, seat=own.name, opponents=",".join(met)))
+    begun = any(recipe.folder.glob("*/config.json"))
+    if begun and not recipe.resume:
+        raise RunConflict(f"--run {recipe.folder}: holds a training run; add --resume to go on, or choose another")
+    if recipe.resume and not begun:
+        raise InvalidInput(f"--resume: {recipe.folder} holds no training run; leave it out to start one")
+    for turn in range(recipe.rounds + 1):  # a victim's part of its run is its seat's
+        parts = [("victim", own.name)] * (turn > 0) + [("adversary", "")] * (turn > 0 or recipe.adversary is None)
+        for role, part in parts:
+            check_place(f"{recipe.id}/{role}-{turn}", recipe.folder / f"{role}-{turn}" / part, recipe.game)
+    _check_settled(recipe)
+    return match
+
+
+def _check_settled(recipe: TrainRounds) -> None:
+    """Refuses to go on with a training that others of this run learned from already: they would have to be anew."""
+    steps = recipe.adversary_steps or recipe.steps
+    wanted: dict[str, dict[str, Any]] = {
+        "victim": {"steps": recipe.steps},
+        "adversary": {"steps": steps, "seeds": recipe.seeds, "cut": recipe.cut},
+    }
+    rounds = [f"{role}-{turn}" for turn in range(recipe.rounds + 1) for role in wanted]
+    begun = [name for name in (*rounds, _meeting(recipe)) if (recipe.folder / name / "config.json").is_file()]
+    for name, later in itertools.pairwise(begun):  # the last one may go on
+        found, (role, _, _) = _learned(recipe, name), name.partition("-")
+        for option, value in wanted[role].items():
+            if json.dumps(found.get(option)) != json.dumps(value):
+                flag = "adversary-steps" if (role, option) == ("adversary", "steps") else option
+                raise RunConflict(
+                    f"--{flag}: {recipe.folder / name} has {found.get(option)}, of which came {later}, got {value}; "
+                    "choose another --run"
+                )
+
+
+def _learned(recipe: TrainRounds, name: str) -> dict[str, Any]:
+    """The options that a part of the run was trained with; none where they cannot be read."""
+    try:
+        content = json.loads((recipe.folder / name / "config.json").read_text(encoding="utf-8"))
+        return dict(content["training"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,181 @@
+"""The run folder of a training: what it is of, whether it may go on, and the place of the agent that comes of it."""
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rlattack.errors import InvalidInput, RunConflict, Unwritable
+from rlattack.evaluation.code import game_code
+from rlattack.files import write_whole
+from rlattack.games import rom_sha256
+from rlattack.games.card import GameCard
+from rlattack.policies.folder import find_agent, read_agent, read_agent_card, save_agent
+from rlattack.source import versions
+from rlattack.training.checkpoint import FILE
+from rlattack.training.curves import write_points
+from rlattack.training.recipes import Recipe
+from rlattack.training.score import Score
+
+__all__ = ["Run", "check_place", "provenance", "ship"]
+
+SCHEMA = "rlattack/training/2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The folder of a training.
+
+    Attributes:
+        recipe: What is trained, with nothing left to be settled.
+        command: As it would be typed to train the agent anew.
+        agents: Digests of the agents that are learned from, as the messages name them.
+    """
+
+    recipe: Recipe
+    command: str = ""
+    agents: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.recipe.folder
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """Everything that the result depends on."""
+        found: dict[str, Any] = json.loads(json.dumps(self.recipe.learned() | dict(self.agents)))  # lists for tuples
+        return found
+
+    def check(self, *parts: tuple[str, Path]) -> None:
+        """Refuses a folder that is not this run's, or not asked to go on, and places of agents that are taken.
+
+        Args:
+            parts: Ids of the agents to write, and the folders in the run that they come of.
+
+        Raises:
+            RunConflict: The folder holds another training, or this one and `resume` was not asked for.
+            InvalidInput: No id, that of an agent that another run wrote, or a name that cannot be played by.
+            Unwritable: The place of an agent cannot be written.
+        """
+        if "," in str(self.folder):  # commas part the players of a study
+            raise InvalidInput(f"--run {self.folder}: expected no comma in the name; choose another --run")
+        self._check_kept()
+        for agent, folder in parts:
+            check_place(agent, folder, f"{self.recipe.game}/{self.recipe.name}")
+
+    def _check_kept(self) -> None:
+        path, folder = self.folder / "config.json", self.folder
+        if not path.is_file():
+            if self.recipe.resume:
+                raise InvalidInput(f"--resume: {folder} holds no training run; leave it out to start one")
+            if folder.is_dir() and any(folder.iterdir()):
+                raise RunConflict(f"--run {folder}: holds other files and no run; choose another folder")
+            return
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            schema, kept = content.get("schema"), dict(content["training"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
+        if schema != SCHEMA:
+            raise RunConflict(
+                f"{path}: expected schema {SCHEMA!r}, got {schema!r}, of another version; choose another --run"
+            )
+        for key, value in self.learned.items():
+            if key not in self.recipe.free and kept.get(key) != value:
+                raise RunConflict(
+                    f"--run {folder}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
+                )
+        if not self.recipe.resume and [*folder.glob(FILE), *folder.glob(f"*/{FILE}")]:
+            raise RunConflict(f"--run {folder}: holds a training run; add --resume to go on, or choose another folder")
+
+    def open(self, card: GameCard) -> None:
+        """Makes the folder and writes its configuration; a run that goes on may have become longer.
+
+        Raises:
+            Unwritable: The folder cannot be written.
+        """
+        content = {
+            "schema": SCHEMA, "recipe": self.recipe.verb, "command": self.command, "training": self.learned,
+            "rom_sha256": rom_sha256(card), "versions": _versions(card),
+        }  # fmt: skip
+        try:
+            write_whole(self.folder / "config.json", json.dumps(content, indent=1).encode())
+        except OSError as error:
+            raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); choose another --run") from error
+
+
+def check_place(agent: str, run: Path, example: str) -> None:
+    """Refuses a place for the agent that cannot be written or belongs to another one, before hours of training.
+
+    Args:
+        agent: Its id.
+        run: Folder that it comes of.
+        example: An id to show to whom gave none.
+
+    Raises:
+        InvalidInput: No id, or that of an agent that another run wrote.
+        Unwritable: The folder cannot be written.
+    """
+    id_, place = PurePosixPath(agent), Path("agents") / agent
+    if id_.is_absolute() or ".." in id_.parts or not id_.parts:
+        raise InvalidInput(f"--agent {agent!r}: expected an id such as {example}")
+    taken = find_agent(agent) or (place if (place / "agent.toml").exists() else None)
+    if taken is not None and not _is_own(taken, place, run):
+        raise InvalidInput(f"--agent {agent}: {taken} holds another agent; choose another id, as --agent my/pong")
+    parent = next(folder for folder in place.absolute().parents if folder.exists())
+    if place.is_dir():
+        parent = place
+    if place.is_file() or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise Unwritable(f"--agent {agent}: {place} cannot be written; choose another id")
+
+
+def _is_own(folder: Path, place: Path, run: Path) -> bool:
+    """Whether the run wrote that agent before."""
+    try:
+        written = json.loads((run / "score.json").read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(folder.resolve() == place.resolve() and read_agent_card(folder).sha256 == written)
+
+
+def ship(run: Path, agent: str, score: Score) -> Path:
+    """Writes the agent of a finished run with its score to its own folder, and the score to TensorBoard.
+
+    Args:
+        run: Folder that holds the trained `agent`.
+        agent: Id of the agent folder to write.
+        score: For its card.
+
+    Returns:
+        The agent folder.
+
+    Raises:
+        Unwritable: A folder cannot be written; the agent still lies in the run.
+    """
+    card, network = read_agent(run / "agent")
+    place, steps = Path("agents") / agent, card.provenance["steps"]
+    try:
+        # before the agent: by it a resumed run knows the agent folder as its own
+        write_whole(run / "score.json", json.dumps(score.table | {"sha256": card.sha256}).encode())
+        write_points(run, {f"evaluation/{name}": value for name, value in score.points.items()}, steps)
+        save_agent(place, dataclasses.replace(card, score=score.table), network)
+    except OSError as error:
+        raise Unwritable(f"{error}; the trained agent is in {run / 'agent'}") from error
+    return place
+
+
+def provenance(card: GameCard, command: str, steps: int, seed: int, **more: Any) -> dict[str, Any]:
+    """What the card of an agent says of where it comes from; what is None is left out."""
+    known = {name: value for name, value in more.items() if value is not None}
+    return {"command": command, **known, "steps": steps, "seed": seed, "versions": _versions(card)}
+
+
+def _versions(card: GameCard) -> dict[str, str]:
+    """Versions of everything that a training on that game depends on."""
+    found = {"python": platform.python_version(), **versions("stable-baselines3", "sb3-contrib"), **game_code(card)}
+    return {name: version for name, version in found.items() if name != "rom"}

@@ -1,0 +1,144 @@
+"""The score of a trained agent: fresh episodes, which `rlattack attack` and `rlattack duel` play again for anybody."""
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.evaluator import evaluate
+from rlattack.evaluation.plan import plan
+from rlattack.evaluation.results import Mean, Rate, Result
+from rlattack.evaluation.statistics import wilson
+from rlattack.evaluation.study import Study
+
+__all__ = ["EVALUATION_SEED", "TUNING_SEED", "Score", "Scorer"]
+
+TUNING_SEED, EVALUATION_SEED = 500, 1000
+"""Run seeds of the episodes by which something is chosen, and of those on cards, to which the agent's own is added."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What an agent reached in fresh episodes: its return, or how often it won, tied and lost.
+
+    Attributes:
+        episodes: How many were played.
+        seed: Run seed of the episodes.
+        actions: How the agent chose: `sampled` or `greedy`.
+        command: Plays them again.
+        returns: Mean return, of a game of one seat.
+        win: Share of episodes, as `tie` and `loss`, of a game of several.
+        more: What else its card says: `distinct`, `sticky`, `length`, `endings`, `against`.
+    """
+
+    episodes: int
+    seed: int
+    actions: str
+    command: str
+    returns: Mean | None = None
+    win: Rate | None = None
+    tie: Rate | None = None
+    loss: Rate | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, result: Result, command: str) -> "Score":
+        """The score of the seat under study."""
+        own = result.seats[result.victim]
+        more: dict[str, Any] = {"distinct": result.distinct, "sticky": result.sticky}
+        reached: dict[str, Any] = {"returns": own.returns}
+        if len(result.seats) > 1:
+            more = {"length": result.length.mean, "distinct": result.distinct, "endings": result.endings}
+            reached = {"win": own.win, "tie": own.tie, "loss": own.loss}
+        return cls(
+            episodes=result.episodes, seed=result.seed, actions=result.actions, command=command, more=more, **reached
+        )
+
+    @classmethod
+    def together(cls, scores: Sequence["Score"], against: Sequence[Mapping[str, Any]]) -> "Score":
+        """One score of wins over several of equal numbers of episodes; `against` says whom each of them met."""
+        total = sum(score.episodes for score in scores)
+        names = ("win", "tie", "loss")
+        shares: dict[str, Any] = {name: _share([score.rates[name] for score in scores], total) for name in names}
+        rows = [
+            {**met, "win": score.rates["win"].rate, "tie": score.rates["tie"].rate}
+            for met, score in zip(against, scores, strict=True)
+        ]
+        command = " && ".join(score.command for score in scores)
+        return dataclasses.replace(scores[0], episodes=total, command=command, more={"against": rows}, **shares)
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """Shares of won, tied and lost episodes by name; none in a game of one seat."""
+        found = {"win": self.win, "tie": self.tie, "loss": self.loss}
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The score as it stands on the agent's card."""
+        found = {} if self.returns is None else {"mean": self.returns.mean, "ci": list(self.returns.ci)}
+        rates = {name: {"rate": one.rate, "ci": list(one.ci)} for name, one in self.rates.items()}
+        about = {name: getattr(self, name) for name in ("episodes", "actions", "seed", "command")}
+        return found | rates | dict(self.more) | about
+
+    @property
+    def points(self) -> dict[str, float]:
+        """The score as points of curves."""
+        if self.returns is not None:
+            low, high = self.returns.ci
+            return {"return_mean": self.returns.mean, "return_low": low, "return_high": high}
+        low, high = self.rates["win"].ci
+        return {f"{name}_rate": one.rate for name, one in self.rates.items()} | {
+            "win_rate_low": low, "win_rate_high": high,
+        }  # fmt: skip
+
+
+class Scorer:
+    """Plays studies of one cell for scores; what was played before is kept.
+
+    Args:
+        run: Run folder of the training; results lie in its folder `evaluation`.
+        total: Episodes of all studies together.
+        watch: Called after every episode with how many there are, of how many, what for, and whether an earlier call
+            had played it.
+    """
+
+    def __init__(self, run: Path, total: int, watch: Callable[[int, int, str, bool], None]) -> None:
+        self._run, self._total, self._watch = run, total, watch
+        self._played = 0
+
+    def __call__(self, study: Study, note: str, names: Mapping[str, str] | None = None) -> Score:
+        """Plays a study.
+
+        Args:
+            study: Asks for one pair of players, or one agent.
+            note: What it is played for.
+            names: Ids by which agents of the run will be known, by their folders, for the command.
+        """
+
+        def see(episode: Episode, kept: bool) -> None:
+            self._played += 1
+            self._watch(self._played, self._total, note, kept)
+
+        planned = plan(study)
+        (result,) = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
+        known = names or {}
+        return Score.of(result, _command(study, [known.get(player, player) for player in study.players]))
+
+
+def _command(study: Study, players: Sequence[str]) -> str:
+    """The command line that plays the clean cell of a study."""
+    who = ["attack", study.game, "--victim"] if len(players) == 1 else ["duel", study.game, "--players"]
+    words = ["rlattack", *who, *players, "--episodes", str(study.episodes), "--seed", str(study.seed)]
+    return shlex.join(words if study.sticky is None else [*words, "--sticky", f"{study.sticky:g}"])
+
+
+def _share(rates: Sequence[Rate], total: int) -> Rate:
+    """A share of all episodes, of the shares of equal parts of them, with its Wilson interval."""
+    each = total // len(rates)
+    count = sum(round(rate.rate * each) for rate in rates)
+    interval = wilson(count, total)
+    return Rate(count / total, (interval.low, interval.high))

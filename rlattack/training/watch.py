@@ -1,0 +1,63 @@
+"""Who hears how a training comes along, and what it left: the command line's bars and lines, or nobody."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlattack.evaluation.results import Rate
+from rlattack.training.score import Score
+
+__all__ = ["Shipped", "Tried", "Watch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One seed of a run, as the card of its agent tells of it.
+
+    Attributes:
+        seed: Of weights, games and exploration.
+        steps: How many it learned from.
+        cut: Whether it was given up for winning too little.
+        training: Share of its last 500 training games that it won; None before the first one.
+        tuning: Share that it won of the games by which the best seed was chosen; None of a seed without others.
+    """
+
+    seed: int
+    steps: int
+    cut: bool
+    training: float | None
+    tuning: Rate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """An agent at the end of its training.
+
+    Attributes:
+        learner: Name of the seat that it learned in, or `both`, where more than one could be meant.
+        id: Its id.
+        folder: The agent folder.
+        score: As its card says.
+        tried: All seeds of its run, of which it is the best.
+    """
+
+    learner: str = ""
+    id: str
+    folder: Path
+    score: Score
+    tried: tuple[Tried, ...] = ()
+
+
+class Watch:
+    """Hears how a training comes along; whoever inherits overrides what it shows."""
+
+    def begin(self, name: str, turn: int, turns: int) -> None:
+        """Hears that one training of several begins: its name, and which round of how many it belongs to."""
+
+    def steps(self, done: int, total: int, note: str = "") -> None:
+        """Hears of steps learned from, between updates; `note` says who learns and how it does."""
+
+    def episodes(self, done: int, total: int, note: str, kept: bool) -> None:
+        """Hears of an episode that was played for a score, now or (`kept`) before."""
+
+    def ship(self, shipped: Shipped) -> None:
+        """Hears of an agent that is finished."""
