@@ -79,7 +79,7 @@ def code_digest(module: str) -> str:
 
 def _reached(module: str, file: Path, root: Path) -> dict[str, Path]:
     """Source files, by their names, of a module and of all below `root` that it leads to."""
-    package, installed = module.partition(".")[0], root.resolve() in _installed()
+    package, installed = module.partition(".")[0], _holds_packages(root)
     files, seen, waiting = {module: file}, set(), [module, *_around(module)]
     while waiting:
         name = waiting.pop()
@@ -120,17 +120,17 @@ def _around(module: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-@functools.cache
-def _installed() -> set[Path]:
-    """Folders that hold Python's library and installed packages."""
-    return {Path(place).resolve() for place in sysconfig.get_paths().values()}
+def _holds_packages(root: Path) -> bool:
+    """Whether a folder holds Python's library or installed packages, so that neighbours there are strangers."""
+    library = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+    return root.resolve() in library or any(root.glob("*.dist-info"))
 
 
 def _imports(name: str, file: Path) -> Iterator[str]:
     """Names that a module may import anywhere in it, of modules and of what is in them, made absolute."""
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # then nobody can import it either
+    except (SyntaxError, ValueError, RecursionError):  # then nobody can import it either
         return
     package = name.split(".") if file.stem == "__init__" else name.split(".")[:-1]
     for node in ast.walk(tree):
@@ -143,6 +143,7 @@ def _imports(name: str, file: Path) -> Iterator[str]:
 
 
 def _module_of(entry_point: Callable[..., object]) -> str:
+    """The module in which a class or a function stands."""
     while isinstance(entry_point, functools.partial):
         entry_point = entry_point.func
     return getattr(entry_point, "__module__", None) or type(entry_point).__module__

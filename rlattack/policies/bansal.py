@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float32]
 
 
 class _Shape(NamedTuple):
-    """Of a network: how many floats a file has, entries of observation, action and LSTM, and who has it."""
+    """Sizes of a network: floats in its file, entries of observation, action and LSTM; and the games that have it."""
 
     floats: int
     entries: int

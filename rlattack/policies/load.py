@@ -45,7 +45,7 @@ class Agent:
     sha256: str = ""
     """Digest of the file it came from, or of the tensors of the user's module; empty for a policy without tensors."""
     foreign: bool = False
-    """Whether it is code of the user's."""
+    """Whether the policy is code of the user's own."""
     looks: bool = True
     """Whether it looks at what it is shown; `zero` and `random` do not."""
 

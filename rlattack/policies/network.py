@@ -44,7 +44,7 @@ class NetworkSpec:
     """Hidden layers of the actor alone (or of the Q function)."""
     critic: tuple[int, ...] = ()
     activation: Literal["relu", "tanh"] = "relu"
-    """Of the actor's and critic's own hidden layers."""
+    """Activation of the actor's and critic's own hidden layers."""
     quantiles: int = 1
     shared: bool = True
     """Whether actor and critic stand on one trunk."""
@@ -122,7 +122,7 @@ class _Strided(nn.Conv2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """See `torch.nn.Conv2d`."""
+        """Convolves as torch does, with that faster gradient where it can."""
         stride = self.stride[0]
         whole = self.kernel_size[0] % stride == 0 and all(side % stride == 0 for side in input.shape[2:])
         if stride < 4 or not whole or not input.requires_grad or self.weight.requires_grad:

@@ -47,14 +47,14 @@ _HARMLESS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sb3Zip:
-    """What a zip held."""
+    """An agent that was rebuilt from a Stable-Baselines3 zip."""
 
     network: Network
     algorithm: str
     sha256: str
-    """Of the zip."""
+    """Digest of the zip."""
     version: str
-    """Of the Stable-Baselines3 that wrote it; empty before 1.0."""
+    """Version of the Stable-Baselines3 that wrote it; empty before 1.0."""
 
 
 def load_sb3_zip(path: Path) -> Sb3Zip:
