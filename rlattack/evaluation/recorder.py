@@ -1,57 +1,101 @@
 """Keeps the first steps of an attacked episode, from which the report cuts its clip."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
+from rlattack.arrays import Array, IntArray
+from rlattack.evaluation.observer import Moment, Observer
 from rlattack.files import write_whole
-from rlattack.policies.base import Output
+from rlattack.games.game import Step
+from rlattack.policies.distributions import Categorical
 
 __all__ = ["Recorder"]
 
 LENGTH = 300
 """Steps kept: 20 seconds of an Atari game."""
+_SMALLEST = 16
+"""Pixels a side of what is taken for an image."""
+_COLOURS = (1, 3, 4)
+"""Sizes of a last axis of colours."""
 
 
-class Recorder:
-    """Records one slot: newest frames before and after the attack, the victim's distributions, actions, rewards."""
+class Recorder(Observer):
+    """Records episode 0 of a seat that sees images: newest frames shown and received, what it does, its rewards.
 
-    def __init__(self) -> None:
-        self._steps: list[dict[str, npt.NDArray[Any]]] = []
+    Args:
+        seat: Number of the seat.
+    """
+
+    def __init__(self, seat: int = 0) -> None:
+        self.seat = seat
+        self._steps: list[dict[str, npt.NDArray[np.generic]]] = []
         self._slot: int | None = None
 
-    def see(self, slot: int, clean: Tensor, received: Tensor, clean_out: Output, out: Output, actions: Tensor) -> None:
-        """Keeps one step of a slot; only images (frames, height, width) and only the first `LENGTH` steps."""
-        if clean.ndim != 4 or len(self._steps) >= LENGTH:
+    def begin(self, slots: IntArray, episodes: IntArray) -> None:
+        """Looks out for episode 0."""
+        for slot in slots[episodes == 0]:
+            self._slot = int(slot)
+
+    def see(self, moment: Moment) -> None:
+        """Keeps one step; only images, and only the first `LENGTH` steps."""
+        slot = self._slot
+        if slot is None or moment.seat != self.seat or not moment.acting[slot]:
+            return
+        if len(self._steps) >= LENGTH or not _is_image(moment.shown[slot]):
             self._slot = None
             return
-        self._slot = slot
+        out, clean = moment.out.actions, moment.clean.actions
+        if isinstance(out, Categorical) and isinstance(clean, Categorical):
+            chances = {"probabilities_clean": clean.probabilities, "probabilities": out.probabilities}
+        else:
+            chances = {"greedy_attacked": out.greedy}
+        told = {**chances, "actions": moment.action, "greedy": clean.greedy}
         self._steps.append(
             {
-                "clean": clean[slot, -1].byte().numpy().copy(),
-                "attacked": received[slot, -1].numpy().copy(),
-                "probabilities_clean": clean_out.probabilities[slot].numpy(),
-                "probabilities": out.probabilities[slot].numpy(),
-                "actions": actions[slot].numpy(),
-                "greedy": clean_out.greedy[slot].numpy(),
+                "clean": _newest(moment.shown[slot]).astype(np.uint8),
+                "attacked": _newest(moment.received[slot].numpy(force=True)).astype(np.float32),
+                **{name: value[slot].numpy(force=True).copy() for name, value in told.items()},
+                "rewards": np.zeros(()),
             }
         )
 
-    def reward(self, rewards: npt.NDArray[np.float64]) -> None:
-        """Adds the reward of the step seen last, from the rewards of all slots."""
-        if self._slot is not None:
-            self._steps[-1]["rewards"] = np.asarray(rewards[self._slot])
+    def after(self, step: Step) -> None:
+        """Adds the reward to the step seen last: in games of turns, what the others' moves brought too."""
+        if self._slot is not None and self._steps:
+            last = self._steps[-1]
+            last["rewards"] = np.asarray(last["rewards"] + step.rewards[self.seat, self._slot])
+
+    def collect(self, slot: int) -> Mapping[str, float]:
+        """Ends the recording with its episode; has no numbers."""
+        if slot == self._slot:
             self._slot = None
+        return {}
 
     def save(self, path: Path) -> None:
         """Writes the recording whole, as compressed arrays; nothing when nothing was seen."""
         if not self._steps:
             return
         buffer = io.BytesIO()
-        arrays: dict[str, Any] = {name: np.stack([step[name] for step in self._steps]) for name in self._steps[0]}
-        np.savez_compressed(buffer, **arrays)
+        arrays = {name: np.stack([step[name] for step in self._steps]) for name in self._steps[0]}
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_whole(path, buffer.getvalue())
+
+
+def _is_image(obs: Array) -> bool:
+    """Whether an observation is an image of bytes, or several: (height, width), with frames first or colours last."""
+    return obs.dtype == np.uint8 and obs.ndim in (2, 3) and min(_newest(obs).shape) >= _SMALLEST
+
+
+def _newest(obs: Array) -> Array:
+    """The newest frame of an observation in grey, shape (height, width)."""
+    if obs.ndim == 2:
+        return obs
+    if obs.shape[-1] in _COLOURS:
+        grey: Array = obs[..., -1] if obs.shape[-1] != 3 else obs @ np.asarray([0.299, 0.587, 0.114])
+        return grey
+    newest: Array = obs[-1]
+    return newest

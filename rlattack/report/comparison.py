@@ -1,0 +1,280 @@
+"""What is compared with what: settings, the same players in them, lines of attacks against the budget."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rlattack.budget.words import place, size_words
+from rlattack.evaluation.results import AttackResult, Rate, Result
+
+__all__ = [
+    "Line",
+    "Pairing",
+    "Setting",
+    "aim",
+    "at",
+    "attack_label",
+    "beside",
+    "distinctions",
+    "eps",
+    "hidden",
+    "names",
+    "opponent_wins",
+    "opponents",
+    "player",
+    "settings",
+    "size",
+    "spaces",
+]
+
+
+_AIMS = {
+    "observation": "what the {} sees",
+    "screen": "what the {} sees",
+    "action": "what the {} does",
+    "reward": "what the {} is paid",
+    "dynamics": "how the world of the {} behaves",
+    "opponent": "whom the {} meets",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """Cells that differ in nothing but the size of the budget.
+
+    Attributes:
+        label: The attack with its parameters.
+        control: Whether attacks are read beside it.
+        cells: From the smallest budget to the largest.
+    """
+
+    label: str
+    reach: str
+    space: str
+    control: bool
+    cells: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Cells of the same players who see the same: they differ in what is attacked, and how.
+
+    Attributes:
+        clean: The one without an attack, where it was measured.
+        attacked: Those with attacks on one seat, controls and failed ones too; at least one.
+    """
+
+    clean: Result | None
+    attacked: tuple[Result, ...]
+
+    @property
+    def seat(self) -> str:
+        """Name of the seat that is attacked."""
+        return self.attacked[0].attacked.name
+
+    @property
+    def good(self) -> list[Result]:
+        """Its attacks and controls that kept their budget."""
+        return [cell for cell in self.attacked if cell.ok]
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Lines against the budget, by what is counted, attacks before controls; cells without a size are on none."""
+        found: dict[tuple[str, str, str], list[Result]] = {}
+        for cell in self.good:
+            if eps(cell) is not None:
+                found.setdefault((attack_label(cell), *spaces(cell)), []).append(cell)
+        lines = [
+            Line(name, reach, space, cells[0].control, tuple(sorted(cells, key=_order)))
+            for (name, reach, space), cells in found.items()
+        ]
+        return sorted(lines, key=lambda line: (place(line.reach), line.reach, line.space, line.control))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Cells of one game and protocol, and in a game of one seat of one victim: only within one are cells compared."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def first(self) -> Result:
+        """Any of its cells: what they share can be read from it."""
+        return self.results[0]
+
+    @property
+    def alone(self) -> bool:
+        """Whether the game has one seat."""
+        return len(self.first.seats) == 1
+
+    @property
+    def victim(self) -> str:
+        """Name of the seat under study."""
+        return self.first.seats[self.first.victim].name
+
+    @property
+    def opponents(self) -> str:
+        """Names of the other seats."""
+        return " and ".join(self.first.seats[seat].name for seat in opponents(self.first))
+
+    @property
+    def title(self) -> str:
+        """What it is about, as a headline."""
+        if self.alone:
+            return f"{self.first.game}: {self.first.seats[0].player} under attack"
+        return f"{self.first.game}: {self.opponents} against {self.victim}"
+
+    @property
+    def clean(self) -> list[Result]:
+        """Cells without an attack, in the order in which they were asked for."""
+        return [cell for cell in self.results if cell.clean]
+
+    @property
+    def good(self) -> list[Result]:
+        """Cells that were measured and kept their budget."""
+        return [cell for cell in self.results if cell.ok]
+
+    @cached_property
+    def pairings(self) -> list[Pairing]:
+        """The same players under attack, one a seat that is attacked; those that are not attacked are left out."""
+        groups: dict[tuple[object, ...], list[Result]] = {}
+        for cell in self.results:
+            if not cell.clean:
+                groups.setdefault((*_meeting(cell), cell.attacked.name), []).append(cell)
+        clean = {_meeting(cell): cell for cell in self.clean}
+        return [Pairing(clean.get(_meeting(cells[0])), tuple(cells)) for cells in groups.values()]
+
+    def about(self, pairing: Pairing) -> str:
+        """Says who plays, what is attacked and what is hidden; empty where that goes without saying."""
+        cell = pairing.attacked[0]
+        words = [] if self.alone else [names(cell)]
+        words = [": ".join([*words, f"{aim(cell)} is attacked"])] if aim(cell) else words
+        return "; ".join([*words, *filter(None, [hidden(cell)])])
+
+    @property
+    def protocol(self) -> dict[str, object]:
+        """What all its cells share, by name."""
+        first = self.first
+        who: dict[str, object] = {} if self.alone else {"victims": self.victim, "opponents": self.opponents}
+        sticky = first.sticky if self.alone or first.sticky else None
+        defence = first.defence if self.alone else None
+        protocol = {"actions": first.actions, "sticky": sticky, "episodes": first.episodes, "seed": first.seed}
+        return {key: value for key, value in {**who, "defence": defence, **protocol}.items() if value is not None}
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What tells it from other settings, by name."""
+        who = self.first.seats[0].player if self.alone else " - ".join(seat.name for seat in self.first.seats)
+        return {"game": self.first.game, "victim": who, **self.protocol}
+
+
+def settings(results: Iterable[Result]) -> list[Setting]:
+    """Groups cells that may be compared, in the order in which they first come."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(repr(Setting((result,)).key), []).append(result)
+    return [Setting(tuple(group)) for group in groups.values()]
+
+
+def distinctions(groups: Sequence[Setting]) -> list[str]:
+    """Says of each setting what no other shares: empty when there is only one."""
+    keys = [group.key for group in groups]
+    every = dict.fromkeys(name for key in keys for name in key)
+    apart = [name for name in every if len({repr(key.get(name)) for key in keys}) > 1]
+    return [" ".join(f"{name}={key.get(name)}" for name in apart) for key in keys]
+
+
+def attack_label(result: Result) -> str:
+    """Names what is done in a cell, apart from its size: `pgd steps=10 frame grid from atari/pong/a2c`."""
+    first = result.attacked.name
+    labels = [_label(one) + (f" on the {one.seat}" if one.seat != first else "") for one in result.attacks]
+    return " + ".join(labels) or "clean"
+
+
+def aim(result: Result) -> str:
+    """Says what a cell attacks: `what the runner sees`; empty in a game of one seat whose observations it perturbs."""
+    attack = result.attack
+    if attack is None or (len(result.seats) == 1 and attack.access == "observation"):
+        return ""
+    return _AIMS.get(attack.access, "the {}").format(attack.seat)
+
+
+def size(result: Result) -> str:
+    """Says the budget of a cell in words: `eps 0.001 (a quarter of a grey level)`, `2 pixels`; empty without one."""
+    sized = [one for one in result.attacks if one.eps is not None]
+    return " + ".join(dict.fromkeys(size_words(one.eps or 0.0, one.reach or "", one.space or "") for one in sized))
+
+
+def at(result: Result) -> str:
+    """Says how large an attack is and what it attacks, after its name: ` at eps 0.2 on what the runner sees`."""
+    return (f" at {size(result)}" if size(result) else "") + (f" on {aim(result)}" if aim(result) else "")
+
+
+def eps(result: Result) -> float | None:
+    """The size of a cell's attack per entry; None without one."""
+    return None if result.attack is None else result.attack.eps
+
+
+def spaces(result: Result) -> tuple[str, str]:
+    """What the size of a cell counts, and in which units."""
+    attack = result.attack
+    return ("", "") if attack is None else (attack.reach or "", attack.space or "")
+
+
+def beside(cell: Result, pairing: Pairing) -> Result | None:
+    """Returns the control of a cell: of its reach and size, and of its own model, grid and schedule where there is one.
+
+    Args:
+        cell: An attacked cell.
+        pairing: The cells of the same players.
+    """
+    attack = cell.attack
+    same = [one for one in pairing.good if one.control and (*spaces(one), eps(one)) == (*spaces(cell), eps(cell))]
+
+    def likeness(one: Result) -> int:
+        assert one.attack is not None
+        return sum(getattr(one.attack, name) == getattr(attack, name) for name in ("model", "grid", "schedule"))
+
+    return max(same, key=likeness, default=None)
+
+
+def player(result: Result, seat: int) -> str:
+    """Who holds a seat, without the id of the game before it, and behind what it defends itself."""
+    name = result.seats[seat].player.removeprefix(f"{result.game}/")
+    return f"{name} behind {result.defence}" if result.defence and seat == result.victim else name
+
+
+def opponents(result: Result) -> list[int]:
+    """Numbers of the seats beside the victim's."""
+    return [seat for seat in range(len(result.seats)) if seat != result.victim]
+
+
+def names(result: Result) -> str:
+    """Who plays, in the order of the seats: `zero – runner`."""
+    return " – ".join(player(result, seat) for seat in range(len(result.seats)))
+
+
+def hidden(result: Result) -> str:
+    """Says what is hidden from whom; empty where nothing is."""
+    mask = result.mask
+    return "" if mask is None else f"hidden from the {mask.seat}: the other player (mask {mask.mode})"
+
+
+def opponent_wins(result: Result) -> Rate | None:
+    """The share of episodes that somebody else than the victim won."""
+    return result.seats[result.victim].loss
+
+
+def _meeting(result: Result) -> tuple[object, ...]:
+    return tuple(seat.player for seat in result.seats), result.mask, result.defence
+
+
+def _order(result: Result) -> float:
+    return eps(result) or 0.0
+
+
+def _label(attack: AttackResult) -> str:
+    words = [attack.name, *(f"{key}={value}" for key, value in sorted(attack.parameters.items()))]
+    words += ["frame"] * (attack.model == "frame") + ["grid"] * attack.grid
+    words += [f"when {attack.schedule}"] * (attack.schedule != "every")
+    return " ".join([*words, *([f"from {attack.surrogate}"] if attack.surrogate else [])])

@@ -1,0 +1,101 @@
+"""Films of games: episode 0 of a cell, played once more before a camera, so that filming changes no result."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.executor import Beat, Effort, share
+from rlattack.evaluation.play import open_play
+from rlattack.evaluation.slots import Take
+from rlattack.files import write_whole
+from rlattack.games.camera import Picture, camera
+from rlattack.games.find import make_game
+from rlattack.report.encoding import SUFFIXES, encode, find_film
+
+__all__ = ["check_camera", "film_cells"]
+
+_MOST_FPS = 34
+"""Steps are left out of games that have more in a second."""
+_LENGTH = 300
+"""Pictures kept of the game; its last one stays for a second more."""
+
+
+@dataclass(frozen=True)
+class _Reel:
+    """A cell of which one episode is to be filmed."""
+
+    cell: Cell
+    first: int = 0
+    episodes: int = 1
+    envs: int = 1
+
+    @property
+    def key(self) -> str:
+        return self.cell.key
+
+
+def check_camera(cell: Cell) -> None:
+    """Sets a camera up and takes it down, so that what keeps a game from being filmed is said before it is played.
+
+    Raises:
+        InvalidInput: A game that cannot be filmed.
+        MissingExtra: A library that it draws with is missing.
+    """
+    game = make_game(cell.game, 1, camera=True)
+    try:
+        camera(game).close()
+    finally:
+        game.close()
+
+
+def film_cells(
+    cells: Sequence[Cell], folder: Path, workers: int, tell: Callable[[str, int, int], None] = lambda *_: None
+) -> None:
+    """Films the cells that have no film in the folder yet.
+
+    Args:
+        cells: Cells whose players load.
+        folder: For the films: `<cell>.mp4` with the `video` extra, else `<cell>.gif`.
+        workers: Processes.
+        tell: Called with what is being done, and how much of how much of it is: at the start, and after every film.
+
+    Raises:
+        InvalidInput: A game that cannot be filmed.
+        MissingExtra: A library that it draws with is missing.
+        Unwritable: The folder cannot be written.
+    """
+    reels = [_Reel(cell) for cell in cells if find_film(folder, cell.key) is None]
+    if not reels:
+        return
+    words, done = f"filming {len(reels)} game{'s' if len(reels) > 1 else ''}", 0
+    tell(words, done, len(reels))
+    for item in share(reels, partial(_film, folder=folder), min(workers, len(reels))):
+        if not isinstance(item, Effort | Beat):
+            done += 1
+            tell(words, done, len(reels))
+
+
+def _film(reel: _Reel, take: Take, *, folder: Path) -> Iterator[Path]:
+    while take(0) is not None:
+        pictures, fps = _shoot(reel.cell)
+        film = encode(len(pictures), fps, lambda steps: (pictures[step] for step in steps))  # noqa: B023  # used at once
+        path = folder / f"{reel.key}{SUFFIXES[film.mime]}"
+        write_whole(path, film.data)
+        yield path
+
+
+def _shoot(cell: Cell) -> tuple[list[Picture], int]:
+    """Plays episode 0 in as many slots as always, the others idle; returns pictures and how many make a second."""
+    episodes = iter([0])
+    play = open_play(cell, lambda slot: next(episodes, None) if slot == 0 else None, camera=True)
+    steps, filming = play.play(), camera(play.game)
+    every = max(1, round(filming.fps / _MOST_FPS))
+    fps = max(1, round(filming.fps / every))
+    try:
+        shown = [filming.frame(0) for number, _ in enumerate(islice(steps, _LENGTH * every)) if number % every == 0]
+    finally:
+        filming.close()
+    return shown + shown[-1:] * fps, fps  # the end stays for a second

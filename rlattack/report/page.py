@@ -1,0 +1,175 @@
+"""One self-contained HTML page of runs: the finding, the curves, films, all numbers, how to repeat them."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rlattack.evaluation.results import Result
+from rlattack.files import write_whole
+from rlattack.report.activations import PICTURE, Activations, read_activations
+from rlattack.report.columns import details, numbers
+from rlattack.report.comparison import Setting, at, names, opponent_wins, settings
+from rlattack.report.curves import Style, draw, styles
+from rlattack.report.findings import Finding, finding, title, win_rule
+from rlattack.report.heatmap import grid, heat_map_svg
+from rlattack.report.pictures import Clip, Film, clips, data, films, meeting
+from rlattack.report.runs import RunRecord
+from rlattack.report.staircase import read_staircase, staircase_svg
+from rlattack.report.tables import Table, table
+from rlattack.report.values import Value, decimals, mean, percent
+from rlattack.report.warnings import warnings
+
+__all__ = ["write_page"]
+
+_MOST_GAMES = 3
+"""In the title of a page."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number that is seen first.
+
+    Attributes:
+        win: Of the episodes, how many `whose` won; a dash where nobody wins.
+        returns: What the attacked seat earned; a dash where that is not the point.
+    """
+
+    name: str
+    win: Value
+    whose: str
+    returns: Value
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines against one budget, and whose they are where that does not go without saying."""
+
+    caption: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of one setting."""
+
+    anchor: str
+    setting: Setting
+    finding: str
+    tiles: list[list[Tile]]
+    warnings: list[str]
+    heat_map: Markup
+    staircase: Markup
+    curves: list[Curve]
+    looks: dict[str, Style]
+    tables: list[Table]
+    rule: str
+    clips: list[Clip]
+    films: list[Film]
+    activations: Activations | None
+    activations_src: str
+
+
+def write_page(runs: Sequence[RunRecord], out: Path) -> None:
+    """Writes one page that needs no other file and no network.
+
+    Args:
+        runs: Run folders; `clips/`, `videos/`, a staircase and activations are shown where they have them.
+        out: The page.
+
+    Raises:
+        ContentError: A clip that cannot be read.
+        Unwritable: The page cannot be written.
+    """
+    sections = [_sections(run, f"run-{place}") for place, run in enumerate(runs)]
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
+    every = [section for of_run in sections for section in of_run]
+    page = pages.get_template("page.html.jinja").render(
+        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every)
+    )
+    write_whole(out, page.encode())
+
+
+def _title(runs: Sequence[RunRecord], sections: Sequence[Section]) -> str:
+    """Of the page: what its only section is about, or the games of all, or the runs where nothing was played yet."""
+    if len(sections) == 1:
+        return sections[0].setting.title
+    games = list(dict.fromkeys(section.setting.first.game for section in sections))
+    if not games:
+        return f"rlattack: {', '.join(run.name for run in runs)}"
+    more = f" and {len(games) - _MOST_GAMES} more" if len(games) > _MOST_GAMES else ""
+    kinds = {"attacks" if section.setting.alone else "duels" for section in sections}
+    return f"{' and '.join(sorted(kinds)).capitalize()}: {', '.join(games[:_MOST_GAMES])}{more}"
+
+
+def _sections(run: RunRecord, anchor: str) -> list[Section]:
+    return [_section(setting, run, f"{anchor}-{place}") for place, setting in enumerate(settings(run.results))]
+
+
+def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
+    found, activations, laid = finding(setting), read_activations(run.folder), grid(setting)
+    looks = styles(line for pairing in setting.pairings for line in pairing.lines)
+    stairs = [] if setting.alone else read_staircase(run.folder)
+    care = [] if activations is None or activations.warning is None else [activations.warning]
+    return Section(
+        anchor=anchor,
+        setting=setting,
+        finding=found.sentence,
+        tiles=_tiles(setting, found),
+        warnings=[*warnings(setting), *care],
+        # matplotlib escapes the text of its drawings
+        heat_map=Markup(heat_map_svg(laid, anchor) if len(laid) > 1 else ""),
+        staircase=Markup(staircase_svg(stairs, f"{anchor}-stairs") if stairs else ""),
+        curves=_curves(setting, found, looks, anchor),
+        looks=looks,
+        tables=[table(setting, columns(setting)) for columns in (numbers, details)],
+        rule=win_rule(setting.first),
+        clips=clips(setting, run),
+        films=films(setting, run),
+        activations=activations,
+        activations_src="" if activations is None else data((run.folder / PICTURE).read_bytes(), "image/png"),
+    )
+
+
+def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
+    """Who beats whom, then the clean game, the attack and its control."""
+    met = [Tile(meeting(cell), percent(opponent_wins(cell)), setting.opponents, Value()) for cell in found.meetings]
+    places = decimals([cell.attacked.returns.mean for cell in setting.good])
+
+    def tile(name: str, cell: Result) -> Tile:
+        seat = next(seat for seat in cell.seats if seat.name == (found.attack or cell).attacked.name)
+        return Tile(name, percent(seat.win), "" if setting.alone else seat.name, mean(seat.returns, places))
+
+    harm = []
+    if found.clean is not None:
+        harm.append(tile("Clean" if setting.alone else f"Clean: {names(found.clean)}", found.clean))
+    if found.attack is not None:
+        harm.append(tile(f"{title(found.attack)}{at(found.attack)}", found.attack))
+    if found.control is not None:
+        harm.append(tile("Noise of that size", found.control))
+    return [row for row in (met, harm) if row]
+
+
+def _curves(setting: Setting, told: Finding, looks: dict[str, Style], anchor: str) -> list[Curve]:
+    """Win rate and return against the budget, of the players whom the finding tells of first."""
+    found = []
+    for number, pairing in enumerate(sorted(setting.pairings, key=lambda one: told.attack not in one.attacked)):
+        charts = groupby(pairing.lines, key=lambda line: (line.reach, line.space))
+        for place, (_, members) in enumerate(charts):
+            drawing = draw(list(members), pairing.clean, looks, f"{anchor}-{number}-{place}")
+            found.append(Curve(setting.about(pairing), Markup(drawing)))
+    return found

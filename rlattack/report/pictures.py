@@ -1,0 +1,119 @@
+"""Films and pictures of a run folder as a page holds them: inside it, as data."""
+
+import base64
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rlattack.evaluation.results import Result
+from rlattack.report.clip import magnification, read_frames, render, still
+from rlattack.report.comparison import Setting, at, attack_label, opponent_wins, opponents, player, spaces
+from rlattack.report.encoding import SUFFIXES, find_film
+from rlattack.report.findings import strongest, title
+from rlattack.report.runs import RunRecord
+
+__all__ = ["Clip", "Film", "clips", "data", "films", "meeting"]
+
+_MOST_STILLS = 8
+_MOST_FILMS = 6
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film with what it shows.
+
+    Attributes:
+        moves: Whether it is a video, with controls, and not a picture that moves.
+    """
+
+    title: str
+    src: str
+    moves: bool
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a victim sees in an attacked episode.
+
+    Attributes:
+        returns: Of the attacked seat, over all episodes of the cell.
+        factor: By how much the perturbation is magnified.
+        step: The one that `still` shows.
+        bars: Whether the victim's action distributions are shown, and not its continuous actions.
+        film: Of the strongest attack alone.
+    """
+
+    title: str
+    returns: str
+    factor: str
+    step: int
+    steps: int
+    still: str
+    bars: bool
+    film: Film | None = None
+
+
+def clips(setting: Setting, run: RunRecord) -> list[Clip]:
+    """The film of the strongest attack that has a clip, and one still a line of the others, strongest first."""
+    names = run.action_names(setting.first.game)
+    noise = [
+        cell for pairing in setting.pairings for line in pairing.lines if line.control for cell in line.cells[::-1]
+    ]
+    shown: dict[tuple[object, ...], Clip] = {}
+    for cell in [*strongest(setting), *noise]:
+        kind = (attack_label(cell), *spaces(cell), *(seat.player for seat in cell.seats), cell.mask)
+        path = run.folder / "clips" / f"{cell.cell}.npz"
+        if kind not in shown and len(shown) <= _MOST_STILLS and path.is_file():
+            shown[kind] = _clip(cell, path, names, filmed=not shown)
+    return list(shown.values())
+
+
+def films(setting: Setting, run: RunRecord) -> list[Film]:
+    """Episode 0 of some cells, those with the strongest opponents and attacks first."""
+    strength = partial(_strength, setting)
+    shown: list[Film] = []
+    for cell in sorted(setting.good, key=strength, reverse=True):
+        path = find_film(run.folder / "videos", cell.cell)
+        if path is not None and len(shown) < _MOST_FILMS:
+            mime = next(mime for mime, suffix in SUFFIXES.items() if suffix == path.suffix)
+            shown.append(Film(meeting(cell), data(path.read_bytes(), mime), mime.startswith("video/")))
+    return shown
+
+
+def meeting(cell: Result) -> str:
+    """Who plays, what is hidden and attacked: `zero against runner; pgd at eps 0.2 on what the runner sees`."""
+    words = []
+    if len(cell.seats) > 1:
+        others = " and ".join(player(cell, seat) for seat in opponents(cell))
+        words.append(f"{others} against {player(cell, cell.victim)}")
+        words += [] if cell.mask is None else [f"hidden from the {cell.mask.seat} (mask {cell.mask.mode})"]
+    if cell.attacks:
+        words.append(f"{attack_label(cell)}{at(cell)}")
+    return "; ".join(words) or "no attack"
+
+
+def _strength(setting: Setting, cell: Result) -> tuple[bool, float]:
+    """Cells in which nothing is hidden are above; then by how often the victim is beaten, or how little it earns."""
+    wins = None if setting.alone else opponent_wins(cell)
+    return cell.mask is None, -cell.attacked.returns.mean if wins is None else wins.rate
+
+
+def _clip(cell: Result, path: Path, names: list[str] | None, *, filmed: bool) -> Clip:
+    frames = read_frames(path)
+    reel = render(frames, names) if filmed else None
+    about = f"{title(cell)}{at(cell)}" if len(cell.seats) == 1 else meeting(cell)
+    return Clip(
+        title=about,
+        returns=f"{cell.attacked.returns.mean:.4g}",
+        factor=f"{magnification(frames):g}",
+        step=frames.farthest + 1,
+        steps=len(frames.clean),
+        still=data(still(frames, names, frames.farthest), "image/png"),
+        bars=frames.probabilities is not None,
+        film=None if reel is None else Film(about, data(reel.data, reel.mime), reel.moves),
+    )
+
+
+def data(raw: bytes, mime: str) -> str:
+    """An address that holds what stands there."""
+    return f"data:{mime};base64,{base64.b64encode(raw).decode()}"

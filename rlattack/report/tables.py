@@ -1,0 +1,127 @@
+"""Cells as rows of text: one layout for games of any number of seats, for the page and the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rlattack.budget.words import heading, place
+from rlattack.evaluation.results import Result
+from rlattack.report.columns import Column
+from rlattack.report.comparison import Pairing, Setting, attack_label, eps, hidden, names, spaces
+from rlattack.report.values import Value
+
+__all__ = ["Group", "Row", "Table", "table"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of the run.
+
+    Attributes:
+        label: The attack, or who plays where nothing is attacked.
+        line: Name of its line in the curves; empty without one.
+        status: Empty when the cell is good; a failed one shows no numbers.
+    """
+
+    label: str
+    line: str
+    control: bool
+    status: str
+    values: list[Value]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells whose sizes compare.
+
+    Attributes:
+        who: Who plays and what is attacked or hidden; empty where that goes without saying.
+        what: What the sizes count.
+    """
+
+    who: str
+    what: str
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """Both in one line."""
+        return "; ".join(filter(None, (self.who, self.what)))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns in which something was measured, and their rows by group.
+
+    Attributes:
+        widths: Characters of the longest interval in each column, to set values below each other.
+    """
+
+    columns: list[Column]
+    widths: list[int]
+    groups: list[Group]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of all groups."""
+        return [row for group in self.groups for row in group.rows]
+
+    @property
+    def starred(self) -> bool:
+        """Whether an interval has a star."""
+        return any(value.interval.endswith("*") for row in self.rows if not row.status for value in row.values)
+
+
+def table(setting: Setting, columns: Sequence[Column]) -> Table:
+    """Lays cells out: those without an attack, then each pairing by norm, attacks before controls, small sizes first.
+
+    Where there are several pairings, the cell without an attack is repeated above each.
+    """
+    laid = [*_clean_groups(setting)]
+    for pairing in setting.pairings:
+        laid += _attacked_groups(setting, pairing)
+    cells = list({id(cell): cell for _, members in laid for cell in members}.values())
+    found = [(column, column.read(cells)) for column in columns]
+    shown = [(column, values) for column, values in found if any(value.known for value in values)]
+    by_cell = {id(cell): [values[place] for _, values in shown] for place, cell in enumerate(cells)}
+    groups = [
+        Group(group.who, group.what, [_row(cell, by_cell[id(cell)], group) for cell in members])
+        for group, members in laid
+    ]
+    widths = [max(len(values[place].interval) for values in by_cell.values()) for place in range(len(shown))]
+    return Table([column for column, _ in shown], widths, groups)
+
+
+def _clean_groups(setting: Setting) -> list[tuple[Group, list[Result]]]:
+    """Cells without an attack by what is hidden from whom."""
+    by_mask: dict[str, list[Result]] = {}
+    for cell in setting.clean:
+        by_mask.setdefault(hidden(cell), []).append(cell)
+    masked = any(by_mask)
+    return [
+        (Group((mask or "nothing is hidden").capitalize() if masked else "", "No attack"), cells)
+        for mask, cells in by_mask.items()
+    ]
+
+
+def _attacked_groups(setting: Setting, pairing: Pairing) -> list[tuple[Group, list[Result]]]:
+    """Attacks and controls of one pairing by what their sizes count."""
+    who = setting.about(pairing)
+    found: dict[tuple[str, str], list[Result]] = {}
+    for cell in sorted(pairing.attacked, key=_order):
+        found.setdefault(spaces(cell), []).append(cell)
+    above = [] if pairing.clean is None or len(setting.pairings) == 1 else [pairing.clean]
+    return [
+        (Group(who, heading(reach, space) if reach else "Without a size"), [*above, *cells])
+        for (reach, space), cells in found.items()
+    ]
+
+
+def _row(cell: Result, values: list[Value], group: Group) -> Row:
+    clean_row = group.what == "No attack" and len(cell.seats) > 1
+    label = names(cell) if clean_row else attack_label(cell)
+    return Row(label, "" if cell.clean else attack_label(cell), cell.control, "" if cell.ok else cell.status, values)
+
+
+def _order(cell: Result) -> tuple[object, ...]:
+    reach, space = spaces(cell)
+    return place(reach), reach, space, cell.control, attack_label(cell), eps(cell) or 0.0

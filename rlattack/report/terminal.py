@@ -1,0 +1,155 @@
+"""The tables at the end of an evaluation: every cell, who beats whom as a grid, and what weakens the numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from rlattack.evaluation.results import Result
+from rlattack.report.activations import Activations, read_activations
+from rlattack.report.columns import DISTINCT, budget_column, numbers
+from rlattack.report.comparison import Setting, opponent_wins, settings
+from rlattack.report.findings import finding, win_rule
+from rlattack.report.heatmap import Grid, grid
+from rlattack.report.tables import Row, table
+from rlattack.report.tables import Table as Laid
+from rlattack.report.values import mean
+from rlattack.report.warnings import warnings
+
+__all__ = ["print_results"]
+
+_WIDE = 160
+"""Columns where no terminal says how many there are."""
+_LABEL = 28
+"""Columns of a terminal that who plays may take before numbers give way."""
+_NAME = 12
+"""Columns that a name has at least in the grid; no square needs more."""
+
+
+def print_results(results: Sequence[Result], folder: Path, console: Console | None = None) -> None:
+    """Prints what came of an evaluation: a row a cell, the grid where several players meet, what to doubt.
+
+    Args:
+        results: The cells.
+        folder: The run folder, which holds the rest.
+        console: Where to; standard output by default.
+    """
+    console = console or (Console() if Console().is_terminal else Console(width=_WIDE))
+    for setting in settings(results):
+        _print(setting, console)
+    if (activations := read_activations(folder)) is not None:
+        _likelihoods(activations, console)
+    _say(console, f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}", markup=True)
+
+
+def _print(setting: Setting, console: Console) -> None:
+    first = setting.first
+    columns = [one for one in numbers(setting) if one.title not in ("eps", "grey levels")]
+    laid = table(setting, [budget_column(), *columns, DISTINCT])
+    shown, left_out = _fitting(setting, laid, console)
+    console.print(shown)
+    for row in laid.rows:
+        if row.status:
+            words = [str(value) for value, column in zip(row.values, laid.columns, strict=True) if column.budget]
+            _say(console, f"{' '.join([row.label, *words])}: {row.status}")
+    square = grid(setting)
+    if len(square) > 1:
+        drawn = _grid(square)
+        if _width(console, drawn) > console.width:
+            _say(console, "this terminal is too narrow for the grid of all players; the report has it")
+        else:
+            console.print(drawn)
+    _say(console, finding(setting).sentence)
+    notes = ["* all values are equal, so the interval is only their point"] if laid.starred else []
+    notes += [f"no room for {', '.join(left_out)}: a wider terminal, or the report, shows all"] if left_out else []
+    notes += [win_rule(first)] if setting.alone else []
+    if first.actions == "sampled" and any(column.title == "actions changed" for column in laid.columns):
+        notes.append("actions changed compares the most likely actions; sampled ones can change without it")
+    for line in [*notes, *warnings(setting)]:
+        _say(console, line)
+
+
+def _fitting(setting: Setting, laid: Laid, console: Console) -> tuple[Table, list[str]]:
+    """A table with as many columns, from the left, as fit whole, and the titles of those that do not."""
+    for kept in range(len(laid.columns), 0, -1):
+        shown = _table(setting, laid, kept)
+        if _width(console, shown) <= console.width:
+            break
+    return shown, [column.title for column in laid.columns[kept:]]
+
+
+def _table(setting: Setting, laid: Laid, kept: int) -> Table:
+    first = setting.first
+    sticky = f"sticky {first.sticky:g}, " if first.sticky else ""
+    protocol = f"{first.episodes} episodes, {first.actions} actions, {sticky}seed {first.seed}"
+    about = f"{first.seats[0].player} in {first.game}" if setting.alone else setting.title
+    shown = Table(title=f"{about}: {protocol}", title_justify="left")
+    longest = max((len(row.label) for row in laid.rows), default=0)
+    heading = "attack" if setting.alone else " – ".join(seat.name for seat in first.seats)
+    shown.add_column(heading, overflow="fold", min_width=min(_LABEL, longest))
+    for place, column in enumerate(laid.columns[:kept]):
+        wide = max(len(text) for text in (column.title, *(_cells(row, laid)[place] for row in laid.rows)))
+        left = column.title in ("budget", "endings")
+        shown.add_column(column.title, justify="left" if left else "right", no_wrap=True, min_width=wide)
+    for group in laid.groups:
+        shown.add_section()
+        if group.who:
+            shown.add_row(group.who, style="dim")
+        for row in group.rows:
+            shown.add_row(row.label, *_cells(row, laid)[:kept], style="red" if row.status else None)
+    return shown
+
+
+def _cells(row: Row, laid: Laid) -> list[str]:
+    """The numbers of a row; of a failed one the budget alone."""
+    if not row.status:
+        return [str(value) for value in row.values]
+    told = [str(value) if column.budget else "" for value, column in zip(row.values, laid.columns, strict=True)]
+    first = next((place for place, text in enumerate(told) if not text), None)
+    return ["failed" if place == first else text for place, text in enumerate(told)]
+
+
+def _grid(laid: Grid) -> Table:
+    title = f"{laid.opponents} wins (victim wins, ties), percent: rows are victims ({laid.victim})"
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("", overflow="fold", min_width=_NAME)
+    for name in laid.columns:
+        shown.add_column(name, justify="right", overflow="fold", min_width=_NAME)
+    for row, name in enumerate(laid.rows):
+        shown.add_row(name, *(_square(laid.cells.get((row, column))) for column in range(len(laid.columns))))
+    return shown
+
+
+def _square(cell: Result | None) -> str:
+    wins = None if cell is None else opponent_wins(cell)
+    if cell is None or wins is None:
+        return "–"
+    victim = cell.seats[cell.victim]
+    rest = ", ".join(f"{100 * rate.rate:.0f}" for rate in (victim.win, victim.tie) if rate is not None)
+    return f"{100 * wins.rate:.0f} ({rest})"
+
+
+def _likelihoods(found: Activations, console: Console) -> None:
+    """Prints how likely normal play's mixture finds the activations of a seat against each opponent."""
+    _say(
+        console,
+        f"log-likelihood of the {found.seat}'s activations, by a mixture fitted to play against {found.normal}",
+    )
+    shown = Table()
+    shown.add_column("against", overflow="fold")
+    shown.add_column("nats a step", justify="right", no_wrap=True)
+    for name, one in found.log_likelihood.items():
+        who = f"{found.normal} ({name})" if name in ("train", "validation") else name
+        shown.add_row(who, str(mean(one, 1)))
+    console.print(shown)
+    if found.warning is not None:
+        _say(console, found.warning)
+
+
+def _width(console: Console, shown: Table) -> int:
+    return console.measure(shown, options=console.options.update_width(10_000)).minimum
+
+
+def _say(console: Console, line: str, *, markup: bool = False) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=markup)
