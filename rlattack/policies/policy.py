@@ -73,13 +73,21 @@ class Policy(Protocol):
     Observations come as float32 tensors in the game's own range (0..255 for pixels), shape (n, *observation).
     """
 
-    observation: tuple[int, ...]
-    """Shape of one observation."""
-    action: Space[Any]
-    """One action: Discrete, or a Box of one axis."""
-    acts: ActionMode | None
-    """How it acts whatever the game's card says: `greedy` for one that acts by Q values, `sampled` for chance."""
-    normaliser: Normaliser | None
+    @property
+    def observation(self) -> tuple[int, ...]:
+        """Shape of one observation."""
+
+    @property
+    def action(self) -> Space[Any]:
+        """One action: Discrete, or a Box of one axis."""
+
+    @property
+    def acts(self) -> ActionMode | None:
+        """How it acts whatever the game's card says: `greedy` for one that acts by Q values, `sampled` for chance."""
+
+    @property
+    def normaliser(self) -> Normaliser | None:
+        """Statistics of what it saw in training, where it has some."""
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Outputs for a batch; differentiable with respect to `obs` where gradients are enabled.

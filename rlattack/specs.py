@@ -1,0 +1,134 @@
+"""Names with parameters, as typed: `pgd:steps=50,restarts=2`, `jpeg:quality=75`, `timed:share=0.1`."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.registry import Registry
+
+__all__ = ["NoParameters", "Spec", "check_name", "configured", "make", "parameters_of", "parse_spec"]
+
+REQUIRED = "required"
+"""In place of a default, for a parameter that has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoParameters:
+    """For what takes no parameters."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A name of a registry and parameters, as typed on the command line."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """As it would be typed."""
+        listed = ",".join(f"{key}={_written(value)}" for key, value in self.parameters.items())
+        return f"{self.name}:{listed}" if listed else self.name
+
+
+def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
+    """Reads `NAME` or `NAME:key=value,...`.
+
+    Args:
+        what: What is named, for messages: `attack`.
+        registry: Its classes, each with a dataclass `config_type` of its parameters.
+        text: As typed.
+
+    Raises:
+        UnknownName: No such name or parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    name, _, rest = text.partition(":")
+    kind = registry.get(name)
+    kinds = get_type_hints(kind.config_type)
+    parameters: dict[str, Any] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        check_name(what, name, kind, key)
+        if not equals or key in parameters:
+            raise InvalidInput(f"{what} {name}: expected {key}=value once, got {text!r}")
+        parameters[key] = _read(f"{what} {name}: {key}", value, kinds[key])
+    configured(what, name, kind, parameters)
+    return Spec(name, parameters)
+
+
+def make(what: str, registry: Registry[type[Any]], text: str) -> Any:
+    """Makes what a text names: an object of the registered class, given its parameters.
+
+    Raises:
+        UnknownName: No such name or parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    spec = parse_spec(what, registry, text)
+    kind = registry.get(spec.name)
+    return kind(configured(what, spec.name, kind, spec.parameters))
+
+
+def parameters_of(kind: type[Any]) -> dict[str, Any]:
+    """The parameters of a registered class with their defaults; `required` for one that has none."""
+    found = {}
+    for one in dataclasses.fields(kind.config_type):
+        made = one.default_factory
+        given = one.default if made is dataclasses.MISSING else made()
+        found[one.name] = REQUIRED if given is dataclasses.MISSING else given
+    return found
+
+
+def configured(what: str, name: str, kind: type[Any], parameters: Mapping[str, Any]) -> Any:
+    """The parameters of a registered class as its dataclass.
+
+    Raises:
+        InvalidInput: One that has no default is missing, or a value is out of range.
+    """
+    missing = [key for key, default in parameters_of(kind).items() if default is REQUIRED and key not in parameters]
+    if missing:
+        raise InvalidInput(f"{what} {name}: expected {missing[0]}=value, which has no default")
+    return kind.config_type(**parameters)
+
+
+def check_name(what: str, name: str, kind: type[Any], key: str) -> None:
+    """Refuses a parameter that a registered class does not have.
+
+    Raises:
+        UnknownName: It has none of that name.
+    """
+    known = [one.name for one in dataclasses.fields(kind.config_type)]
+    if key not in known:
+        it_has = ", ".join(known) or "none"
+        raise UnknownName(f"{what} {name} has no parameter {key!r}{nearest(key, known)}; it has: {it_has}")
+
+
+def _read(what: str, text: str, kind: Any) -> Any:
+    """Turns text into a value of an annotated type: numbers, booleans, text, `none`, Literals and unions of them."""
+    for choice in get_args(kind) if get_origin(kind) not in (None, Literal) else (kind,):
+        if get_origin(choice) is Literal and text in get_args(choice):
+            return text
+        if choice is bool and text in ("true", "false"):
+            return text == "true"
+        if choice is type(None) and text == "none":
+            return None
+        if choice in (int, float):
+            try:
+                return choice(text)
+            except ValueError:
+                continue
+        if choice is str and text:
+            return text
+    raise InvalidInput(f"{what}: expected {_words(kind)}, got {text!r}")
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(repr(value) for value in get_args(kind))
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
+    return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind))
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool | None) else str(value)
