@@ -19,6 +19,7 @@ from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Policy
 
 __all__ = [
+    "REQUIRED",
     "Access",
     "Attack",
     "AttackSpec",
@@ -28,10 +29,13 @@ __all__ = [
     "Setting",
     "Tuning",
     "Unfit",
+    "parameters_of",
 ]
 
 Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
 """What an attack changes."""
+REQUIRED = "required"
+"""In place of the default of a parameter that has none."""
 Config = TypeVar("Config")
 R = TypeVar("R", bound=Reach)
 
@@ -147,9 +151,18 @@ class Attack(ABC, Generic[Config]):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that differ from their defaults."""
-        fields = dataclasses.fields(self.config)  # type: ignore[arg-type]  # every Config is a dataclass
-        values = {field.name: getattr(self.config, field.name) for field in fields}
-        return {field.name: values[field.name] for field in fields if values[field.name] != field.default}
+        defaults = parameters_of(type(self))
+        return {name: value for name, value in vars(self.config).items() if value != defaults[name]}
+
+
+def parameters_of(kind: type[Attack[Any]]) -> dict[str, Any]:
+    """The parameters of an attack with their defaults; `REQUIRED` for one that has none."""
+    found = {}
+    for parameter in dataclasses.fields(kind.config_type):
+        made = parameter.default_factory
+        given = parameter.default if made is dataclasses.MISSING else made()
+        found[parameter.name] = REQUIRED if given is dataclasses.MISSING else given
+    return found
 
 
 class ObservationAttack(Attack[Config], Generic[Config, R]):

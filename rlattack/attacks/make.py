@@ -3,13 +3,13 @@
 import dataclasses
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from rlattack.attacks.attack import Attack, AttackSpec, Setting, Unfit
+from rlattack.attacks.attack import REQUIRED, Attack, AttackSpec, Setting, Unfit, parameters_of
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.policies.distributions import Categorical
 from rlattack.registry import Registry
 
-__all__ = ["ATTACKS", "check_attack", "make_attack", "parameters_of", "parse_attack", "title_of"]
+__all__ = ["ATTACKS", "check_attack", "make_attack", "parse_attack", "title_of"]
 
 ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
@@ -22,8 +22,6 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
     },
     "rlattack.attacks",
 )
-_REQUIRED = "required"
-"""In place of a default."""
 _ACTIONS: dict[type[Any], str] = {Categorical: "discrete"}
 """What distributions of actions are called in messages."""
 
@@ -71,16 +69,6 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
     return kind(budget, _configured(kind, parameters))
 
 
-def parameters_of(kind: type[Attack[Any]]) -> dict[str, Any]:
-    """The parameters of an attack with their defaults; `required` for one that has none."""
-    found = {}
-    for field in dataclasses.fields(kind.config_type):
-        made = field.default_factory
-        given = field.default if made is dataclasses.MISSING else made()
-        found[field.name] = _REQUIRED if given is dataclasses.MISSING else given
-    return found
-
-
 def title_of(name: str) -> str:
     """What an attack is called at the beginning of a sentence; attacks that are not installed by their name."""
     title = ATTACKS.get(name).title if name in ATTACKS else ""
@@ -101,23 +89,27 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
 
 
 def _check(attack: Attack[Any], setting: Setting) -> None:
-    if attack.needs and not isinstance(setting.actions, tuple(attack.needs)):
+    if not _meets(attack, setting):
         kinds = " or ".join(sorted(_ACTIONS.get(kind, kind.__name__) for kind in attack.needs))
         raise Unfit(f"attack {attack.name}: expected {kinds} actions")
     attack.check(setting)
 
 
+def _meets(attack: Attack[Any], setting: Setting) -> bool:
+    return not attack.needs or isinstance(setting.actions, tuple(attack.needs))
+
+
 def _fits(name: str, beside: Attack[Any], setting: Setting) -> bool:
-    """Whether an attack would do in another one's place, with the same parameters; controls are no help."""
-    kind = ATTACKS.get(name)
+    """Whether an attack would do in another one's place, with the parameters that were at fault; no control would."""
+    kind, parameters = ATTACKS.get(name), beside.parameters if _meets(beside, setting) else {}
     if name == beside.name or kind.access != beside.access or kind.knowledge == "none":
         return False
-    if not set(beside.parameters) <= set(parameters_of(kind)):
+    if not set(parameters) <= set(parameters_of(kind)):
         return False
     norm = beside.budget.norm if beside.budget.norm in kind.reaches else kind.reaches[0]
     try:
         budget = dataclasses.replace(beside.budget, norm=norm)  # type: ignore[arg-type]  # checked by Budget
-        _check(kind(budget, _configured(kind, beside.parameters)), setting)
+        _check(kind(budget, _configured(kind, parameters)), setting)
     except InvalidInput:
         return False
     return True
@@ -125,7 +117,7 @@ def _fits(name: str, beside: Attack[Any], setting: Setting) -> bool:
 
 def _configured(kind: type[Attack[Any]], parameters: dict[str, Any]) -> Any:
     """The parameters of an attack as its dataclass."""
-    missing = [name for name, default in parameters_of(kind).items() if default == _REQUIRED and name not in parameters]
+    missing = [name for name, default in parameters_of(kind).items() if default is REQUIRED and name not in parameters]
     if missing:
         raise InvalidInput(f"attack {kind.name}: expected {missing[0]}=value, which has no default")
     return kind.config_type(**parameters)

@@ -155,18 +155,22 @@ class Target:
             raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{level}`")
 
     def _at_clean(self) -> Output:
-        return self._ask(self._clean) if self._shared is None else self._shared
+        if self._shared is None:
+            self._own = self._ask(self._clean)
+            self._shared = _copied(self._own)  # a policy may give back what it was shown
+        return self._shared
 
     def _ask(self, obs: Tensor) -> Output:
         self.queries += self._active
         with torch.no_grad():
-            return self._remember(obs, self._policy(obs, self._state).among(self._legal))
+            out = self._policy(obs, self._state).among(self._legal)
+        self._remember(obs, out)
+        return out
 
-    def _remember(self, obs: Tensor, out: Output) -> Output:
-        if self._own is None and (obs is self._clean or self._is_clean(obs)):
+    def _remember(self, obs: Tensor, out: Output) -> None:
+        if self._own is None and self._is_clean(obs):
             self._shared = out.detach()
             self._own = _copied(self._shared)
-        return out
 
     def _is_clean(self, obs: Tensor) -> bool:
         """Whether this is the attack's copy, and still what it was: numpy compares in a fifth of torch's time."""

@@ -1,41 +1,28 @@
-"""Policies whose worst perturbation is known by hand."""
+"""Attackers of a policy whose worst perturbation is known by hand."""
 
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
-from torch import nn
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.budget import Budget
-from rlattack.policies import ModulePolicy
+from rlattack.evaluation.judge import Judge
+from rlattack.evaluation.observer import Moment
+from tests.kit.agents import random_linear_policy
 
 SPACE = Box(0, 255, (3, 6, 6), np.uint8)
 
 
-def linear_policy(space=SPACE, actions=3, seed=0, value_based=False):
-    """Scores that are linear in what is seen, small enough that the cross-entropy's gradient does not vanish."""
-    torch.manual_seed(seed)
-    layer = nn.Linear(int(np.prod(space.shape)), actions)
-    with torch.no_grad():
-        layer.weight.mul_(0.02)
-    return ModulePolicy(nn.Sequential(nn.Flatten(), layer), space.shape, actions, value_based=value_based)
-
-
-@pytest.fixture
-def linear():
-    return linear_policy
-
-
 @pytest.fixture
 def policy():
-    return linear_policy()
+    return random_linear_policy(SPACE.shape)
 
 
 @pytest.fixture
 def two():
     """Of two actions, so that one direction is worst everywhere."""
-    return linear_policy(actions=2)
+    return random_linear_policy(SPACE.shape, actions=2)
 
 
 @pytest.fixture
@@ -47,10 +34,37 @@ def obs():
 def attack_with():
     """Makes an attacker of a policy on the small space."""
 
-    def make(policy, name, norm, eps, slots=4, model="stack", grid=False, **parameters):
+    def make(policy, name, norm, eps, slots=4, model="stack", grid=False, schedule=None, **parameters):
         attack = make_attack(name, Budget(norm=norm, eps=eps, grid=grid), **parameters)
-        attacker = Attacker(attack, policy, SPACE, slots, model=model)
+        attacker = Attacker(attack, policy, SPACE, slots, model=model, schedule=schedule)
         attacker.restart(np.arange(slots), [np.random.SeedSequence(seed) for seed in range(slots)])
         return attacker
 
     return make
+
+
+class Watched:
+    """An attacker beside its judge, as both are in play: the judge looks at the game's own bytes."""
+
+    def __init__(self, attacker, policy):
+        self.attacker, self.policy, self.judge = attacker, policy, Judge(0, attacker)
+
+    def __call__(self, shown, active=None):
+        """Shows bytes, shape (slots, *observation), and returns what the victim received."""
+        active = np.ones(self.attacker.slots, dtype=bool) if active is None else active
+        clean = torch.from_numpy(shown.astype(np.float32))
+        received = self.attacker(clean, active)
+        out, known = self.policy(received), self.attacker.target.known_clean_output
+        self.judge.see(
+            Moment(
+                seat=0, acting=active, episode=np.zeros(len(shown), dtype=np.int64), shown=shown, received=received,
+                before=None, out=out, chosen=out.actions.greedy, action=out.actions.greedy, legal=None,
+                ask=lambda: self.policy(clean) if known is None else known,
+            )
+        )  # fmt: skip
+        return received
+
+
+@pytest.fixture
+def watched():
+    return Watched

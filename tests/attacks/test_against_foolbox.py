@@ -8,7 +8,7 @@ from torch import nn
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.budget import Budget
-from rlattack.policies.base import ModulePolicy
+from rlattack.policies.module import ModulePolicy
 from rlattack.policies.network import SMALL, Network, NetworkSpec
 
 foolbox = pytest.importorskip("foolbox")
@@ -25,7 +25,7 @@ class Scores(nn.Module):
         self.policy = policy
 
     def forward(self, obs):
-        return self.policy(obs).scores
+        return self.policy(obs).actions.scores
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,11 @@ def model(policy):
 
 def ours(policy, obs, name, norm, eps, **parameters):
     attacker = Attacker(make_attack(name, Budget(norm=norm, eps=eps), **parameters), policy, SPACE, len(obs))
-    return attacker(obs), 255 * attacker.ball.radius
+    return attacker(obs), 255 * attacker.reach.radius
 
 
 def theirs(attack, model, policy, obs, radius):
-    return attack(model, obs, policy(obs).greedy, epsilons=radius)[1]
+    return attack(model, obs, policy(obs).actions.greedy, epsilons=radius)[1]
 
 
 @pytest.mark.parametrize("eps", SIZES)

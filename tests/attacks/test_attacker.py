@@ -10,7 +10,8 @@ from rlattack.attacks import Attacker, make_attack
 from rlattack.attacks.target import Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
-from rlattack.policies import ModulePolicy
+from rlattack.policies.module import ModulePolicy
+from tests.kit.agents import random_linear_policy, scores_as_seen
 
 
 class Counter(nn.Module):
@@ -31,6 +32,11 @@ def attacker_of(policy, shown=FRAMES, slots=2, name="fgsm", model="stack", **bud
     attacker = Attacker(attack, policy, shown, slots, model=model)
     attacker.restart(np.arange(slots), [np.random.SeedSequence(seed) for seed in range(slots)])
     return attacker
+
+
+def state_of(attacker):
+    """What a counter's state is told by: its state after seeing nothing."""
+    return attacker.target(torch.zeros(attacker.slots, 3)).state
 
 
 def stacks(fill, steps=4, slots=2):
@@ -92,7 +98,7 @@ def test_the_label_of_the_frame_model_is_that_of_the_clean_stack(policy):
     attacker = attacker_of(policy, model="frame")
     for step, clean in enumerate(stacks("zero")):
         attacker(clean)
-        assert torch.equal(attacker.target.labels, policy(clean).greedy)
+        assert torch.equal(attacker.target.labels, policy(clean).actions.greedy)
         assert attacker.target.gradients.tolist() == [step + 1] * 2
     assert attacker.target.queries.tolist() == [4] * 2  # the gradient is asked where older frames are perturbed
 
@@ -105,14 +111,16 @@ def test_recurrent_state_follows_what_was_received_in_slots_that_play():
     active = np.asarray([True, False, True])
     twice = attacker(clean, active)
     assert torch.equal(twice[1], clean[1])
-    assert torch.equal(attacker.target.state, once + torch.where(torch.from_numpy(active)[:, None], twice, 0))
+    assert torch.equal(state_of(attacker), once + torch.where(torch.from_numpy(active)[:, None], twice, 0))
     attacker.restart(np.asarray([2]), [np.random.SeedSequence(0)])
-    assert attacker.target.state.sum(dim=1).tolist() == [3.0, 1.5, 0.0]
+    assert state_of(attacker).sum(dim=1).tolist() == [3.0, 1.5, 0.0]
 
 
 def test_recurrent_state_is_asked_with_and_its_advance_is_free():
     attacker = attacker_of(COUNTER, VECTOR, slots=2, eps=0.5, space="raw")
-    attacker.target.state = torch.tensor([[9.0, 9, 9], [-9, -9, -9]])
+    attacker(torch.tensor([[9.5, 9.5, 9.5], [-9.5, -9.5, -9.5]]))
+    assert state_of(attacker)[:, 0].tolist() == [9.0, -9.0]
+    attacker.target.queries[:] = 0
     received = attacker(torch.zeros(2, 3))
     assert received.tolist() == [[-0.5] * 3, [0.5] * 3]
     assert (attacker.target.queries == 0).all()
@@ -128,7 +136,7 @@ def test_nobody_plays_and_nothing_is_asked(policy, obs):
 
 def test_noise_may_ask_nothing(policy, obs):
     attacker = attacker_of(policy, slots=4, name="noise")
-    for ask in (attacker.target, lambda o: attacker.target.gradient(o, lambda out: out.scores.sum())):
+    for ask in (attacker.target, lambda o: attacker.target.gradient(o, lambda out: out.actions.scores.sum())):
         with pytest.raises(PermissionError, match="declared as `none`"):
             ask(obs)
 
@@ -139,7 +147,7 @@ def test_the_clean_output_is_kept_where_the_attack_asked_for_it(policy, obs):
         attacker(obs)
         out = attacker.target.known_clean_output
         assert (out is not None) == known
-        assert out is None or torch.equal(out.scores, policy(obs).scores)
+        assert out is None or torch.equal(out.actions.scores, policy(obs).actions.scores)
 
 
 @pytest.mark.parametrize(
@@ -152,16 +160,15 @@ def test_the_clean_output_is_kept_where_the_attack_asked_for_it(policy, obs):
         ("stack", 1, FRAMES, "a choice of actions, got 1"),
     ],
 )
-def test_what_does_not_fit_the_game_is_refused(linear, model, actions, shown, message):
+def test_what_does_not_fit_the_game_is_refused(model, actions, shown, message):
     with pytest.raises(InvalidInput, match=message):
-        attacker_of(linear(actions=actions), shown, model=model)
+        attacker_of(random_linear_policy(FRAMES.shape, actions), shown, model=model)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"target": "least"}])
 def test_an_attack_chooses_among_what_is_legal(parameters):
     """Scores are what is seen; of 0 and 1, which are legal, the victim takes 1, though it likes 2 best and 3 least."""
-    policy = ModulePolicy(nn.Linear(4, 4, bias=False), (4,), 4)
-    policy.module.weight.data = torch.eye(4)
+    policy = scores_as_seen(4)
     space = Box(-10, 10, (4,), np.float32)
     attacker = Attacker(make_attack("fgsm", Budget(eps=0.5, space="raw"), **parameters), policy, space, 1)
     clean = torch.tensor([[1.0, 2.0, 9.0, -9.0]])
@@ -173,9 +180,8 @@ def test_an_attack_chooses_among_what_is_legal(parameters):
 
 
 def test_any_number_of_questions_is_answered_among_what_is_legal():
-    policy = ModulePolicy(nn.Identity(), (2,), 2)
-    target = Target(policy, 3, "query")
+    target = Target(scores_as_seen(2), 3, "scores")
     legal = torch.tensor([[True, True], [True, False], [False, True]])
     target.begin(torch.zeros(3, 2), np.ones(3, dtype=np.bool_), legal)
-    answers = target.rows(torch.zeros(5, 2), torch.tensor([2, 1, 0, 1, 2]))
+    answers = target.rows(torch.zeros(5, 2), torch.tensor([2, 1, 0, 1, 2]), lambda out: out.actions.scores)
     assert (answers == 0).tolist() == legal[[2, 1, 0, 1, 2]].tolist()

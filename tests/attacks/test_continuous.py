@@ -6,28 +6,28 @@ import torch
 from gymnasium.spaces import Box
 
 from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks.attack import Setting
+from rlattack.attacks.make import check_attack
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
-from rlattack.policies import ModulePolicy
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.module import ModulePolicy
+from tests.kit.agents import gaussian_policy
 
 SPACE = Box(-np.inf, np.inf, (6,), np.float32)
 SLOTS = 4
 
 
 def gaussian(memory=0):
-    torch.manual_seed(0)
-    spec = GaussianSpec(observation=(6,), actions=3, hidden=(8,) if memory else (), memory=memory)
-    network = GaussianNetwork(spec)
-    network.obs_mean += 0.5
-    network.obs_std *= torch.linspace(0.5, 2.0, 6)
-    network.log_std.data -= 1
-    return GaussianPolicy(network)
+    policy = gaussian_policy(6, 3, hidden=(8,) if memory else (), memory=memory)
+    policy.network.obs_mean += 0.5
+    policy.network.obs_std *= torch.linspace(0.5, 2.0, 6)
+    policy.network.log_std.data -= 1
+    return policy
 
 
 def attacker(policy, name="pgd", *, eps=0.1, norm="l2", space="raw", **parameters):
     attack = make_attack(name, Budget(norm=norm, eps=eps, space=space), **parameters)
-    made = Attacker(attack, policy, SPACE, SLOTS, deviation=policy.network.obs_std if space == "sigma" else None)
+    made = Attacker(attack, policy, SPACE, SLOTS)
     made.restart(np.arange(SLOTS), [np.random.SeedSequence(seed) for seed in range(SLOTS)])
     return made
 
@@ -37,12 +37,12 @@ def obs():
 
 
 def divergence(policy, received, clean, state=None):
-    return policy(received, state).divergence(policy(clean, state))
+    return policy(received, state).actions.divergence(policy(clean, state).actions)
 
 
 def test_divergence_is_that_of_torch_distributions():
     policy, clean = gaussian(), obs()
-    one, two = policy(clean), policy(clean + 0.3)
+    one, two = policy(clean).actions, policy(clean + 0.3).actions
     normal = [torch.distributions.Normal(out.mean, out.deviation) for out in (one, two)]
     expected = torch.distributions.kl_divergence(*normal).sum(dim=1)
     torch.testing.assert_close(two.divergence(one), expected)
@@ -55,7 +55,7 @@ def test_pgd_finds_the_worst_l2_perturbation_of_a_linear_policy(space):
     received = made(clean)
     # the mean is linear: the worst direction is the first singular vector of its map, in units of the deviation
     scale = policy.network.obs_std if space == "raw" else torch.ones(6)
-    slopes = policy.network.pi.out.weight / scale / policy(clean).deviation[:, None]
+    slopes = policy.network.pi.out.weight / scale / policy(clean).actions.deviation[:, None]
     radius = 0.1 * 6**0.5
     worst = (radius * torch.linalg.svdvals(slopes)[0]) ** 2 / 2
     found = divergence(policy, received, clean)
@@ -73,14 +73,15 @@ def test_pgd_does_more_than_noise_of_the_same_size_inside_the_budget():
 def test_the_attack_knows_the_recurrent_state():
     policy, clean = gaussian(memory=4), obs()
     made = attacker(policy, norm="linf")
-    made(clean)
-    state = made.target.state
+    state = policy(made(clean)).state
     assert state.abs().sum() > 0
+    assert torch.equal(made.target(clean).state, policy(clean, state).state)
     received = made(clean)
     assert (divergence(policy, received, clean, state) > 0).all()
     made.restart(np.arange(2), [np.random.SeedSequence(0)] * 2)
-    assert (made.target.state[:2] == 0).all()
-    assert (made.target.state[2:] != 0).any()
+    fresh, after = policy(clean).state, made.target(clean).state
+    assert torch.equal(after[:2], fresh[:2])
+    assert (after[2:] != fresh[2:]).any()
 
 
 def test_kl_moves_a_discrete_policy_away_from_its_whole_distribution():
@@ -89,9 +90,9 @@ def test_kl_moves_a_discrete_policy_away_from_its_whole_distribution():
     made = Attacker(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl"), policy, SPACE, SLOTS)
     clean = obs()
     received = made(clean)
-    found = policy(received).divergence(policy(clean))
+    found = divergence(policy, received, clean)
     expected = torch.distributions.kl_divergence(
-        *(torch.distributions.Categorical(logits=policy(seen).scores) for seen in (clean, received))
+        *(torch.distributions.Categorical(logits=policy(seen).actions.scores) for seen in (clean, received))
     )
     torch.testing.assert_close(found, expected)
     assert (found > 1e-4).all()
@@ -112,11 +113,11 @@ def test_what_continuous_actions_do_not_have_is_refused(name, parameters, messag
 
 
 def test_pixel_de_is_refused_for_continuous_actions():
-    with pytest.raises(InvalidInput, match="pixel-de: expected discrete actions"):
-        make_attack("pixel-de", Budget(norm="l0", eps=1)).check(gaussian())
+    with pytest.raises(InvalidInput, match="pixel-de: expected discrete actions; use pgd"):
+        check_attack(make_attack("pixel-de", Budget(norm="l0", eps=1)), Setting(gaussian(), SPACE))
 
 
 def test_kl_takes_no_target():
     policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
     with pytest.raises(InvalidInput, match="loss=kl has no target"):
-        make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1).check(policy)
+        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1), Setting(policy, SPACE))

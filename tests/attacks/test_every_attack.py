@@ -5,29 +5,24 @@ import pytest
 import torch
 
 from rlattack.attacks import ATTACKS
-from rlattack.evaluation.judge import Judge
 
 SMALL = {"pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}}
 CASES = [
     pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")
-    for name in ATTACKS for norm in ATTACKS.get(name).norms for model in ("stack", "frame") for grid in (False, True)
+    for name in ATTACKS for norm in ATTACKS.get(name).reaches for model in ("stack", "frame") for grid in (False, True)
 ]  # fmt: skip
 
 
-def play(attacker, slot_of, steps=6, seed=0, judge=None, policy=None):
-    """Plays one episode of shifting frames in a slot beside company; returns what was received there."""
-    frames = np.random.default_rng(seed).integers(0, 256, (steps + 3, 6, 6)).astype(np.float32)
-    company = np.random.default_rng(seed + 99 + slot_of).integers(0, 256, (attacker.slots, steps + 3, 6, 6))
-    received = []
-    for step in range(steps):
-        clean = torch.from_numpy(company[:, step : step + 3].astype(np.float32))
-        clean[slot_of] = torch.from_numpy(frames[step : step + 3])
-        got = attacker(clean)
-        if judge is not None:
-            choice, clean_choice = policy(got).greedy, policy(clean).greedy
-            judge.see(clean, got, clean_choice, choice, np.ones(attacker.slots, dtype=bool))
-        received.append(got[slot_of].clone())
-    return torch.stack(received)
+def play(show, slot_of, slots=4, steps=6, seed=0):
+    """Shows one episode of shifting frames in a slot beside company; returns what was received there."""
+    frames = np.random.default_rng(seed).integers(0, 256, (steps + 3, 6, 6), dtype=np.uint8)
+    company = np.random.default_rng(seed + 99 + slot_of).integers(0, 256, (slots, steps + 3, 6, 6), dtype=np.uint8)
+    company[slot_of] = frames
+    return torch.stack([show(company[:, step : step + 3])[slot_of].clone() for step in range(steps)])
+
+
+def alone(attacker):
+    return lambda shown: attacker(torch.from_numpy(shown.astype(np.float32)))
 
 
 def make(attack_with, policy, name, norm, model, grid, slots=4):
@@ -36,11 +31,10 @@ def make(attack_with, policy, name, norm, model, grid, slots=4):
 
 
 @pytest.mark.parametrize(("name", "norm", "model", "grid"), CASES)
-def test_every_attack_keeps_its_budget_before_the_judge(policy, attack_with, name, norm, model, grid):
-    attacker = make(attack_with, policy, name, norm, model, grid)
-    judge = Judge(attacker.ball, 4, held=model == "frame")
-    received = play(attacker, 0, judge=judge, policy=policy)
-    judgement = judge.collect(0)
+def test_every_attack_keeps_its_budget_before_the_judge(policy, attack_with, watched, name, norm, model, grid):
+    show = watched(make(attack_with, policy, name, norm, model, grid), policy)
+    received = play(show, 0)
+    judgement = show.judge.judgement(0)
     assert judgement.broken == 0
     assert judgement.attacked > 0
     if grid:
@@ -54,7 +48,7 @@ def test_what_a_slot_receives_depends_on_its_own_episode_alone(policy, attack_wi
     def episode(slot):
         attacker = make(attack_with, policy, name, norm, model, grid)
         attacker.restart(np.asarray([slot]), [np.random.SeedSequence(42)])
-        return play(attacker, slot)
+        return play(alone(attacker), slot)
 
     assert torch.equal(episode(0), episode(3))
 
@@ -64,14 +58,14 @@ def test_an_attack_forgets_an_episode_when_the_next_begins(policy, attack_with, 
     attacker = make(attack_with, policy, name, norm, model, grid)
     every = np.arange(4)
     attacker.restart(every, [np.random.SeedSequence(seed) for seed in (7, 8, 9, 10)])
-    first = play(attacker, 1)
+    first = play(alone(attacker), 1)
     attacker.restart(every, [np.random.SeedSequence(seed) for seed in (7, 8, 9, 10)])
-    assert torch.equal(first, play(attacker, 1))
+    assert torch.equal(first, play(alone(attacker), 1))
 
 
 @pytest.mark.parametrize("name", list(ATTACKS))
 def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, name):
-    attacker = make(attack_with, policy, name, ATTACKS.get(name).norms[0], "stack", False)
+    attacker = make(attack_with, policy, name, ATTACKS.get(name).reaches[0], "stack", False)
     active = np.asarray([True, False, True, False])
     received = attacker(obs, active)
     assert torch.equal(received[~active], obs[~active])
@@ -102,5 +96,5 @@ def test_an_attack_by_queries_gets_no_gradient(policy, attack_with, obs):
     attacker(obs)
     assert attacker.target.gradients.sum() == 0
     assert (attacker.target.queries <= 4 * 3 + 1).all()
-    with pytest.raises(PermissionError, match="declared as `query`"):
-        attacker.target.gradient(obs, lambda out: out.scores.sum())
+    with pytest.raises(PermissionError, match="declared as `scores`"):
+        attacker.target.gradient(obs, lambda out: out.actions.scores.sum())

@@ -10,7 +10,7 @@ from rlattack.errors import BudgetError, InvalidInput
 
 def slope_of(policy, obs, row):
     """Gradient of the margin against the runner-up, as found by hand: a difference of two rows of weights."""
-    scores = policy(obs).scores[row]
+    scores = policy(obs).actions.scores[row]
     best = int(scores.argmax())
     other = int(scores.scatter(0, torch.tensor(best), -torch.inf).argmax())
     weight = policy.module[1].weight
@@ -61,30 +61,32 @@ def test_pixel_gains_what_trying_all_pixels_gains(policy, obs, attack_with, coun
 
 def test_pixel_de_flips_what_trying_all_pixels_flips(policy, obs, attack_with):
     received = attack_with(policy, "pixel-de", "l0", 1, population=32, generations=20)(obs)
-    labels = policy(obs).greedy
+    labels = policy(obs).actions.greedy
     for row in range(len(obs)):
         tried = obs[row].repeat(72, 1, 1, 1)
         for place in range(36):
             tried[2 * place, -1].view(-1)[place], tried[2 * place + 1, -1].view(-1)[place] = 0, 255
-        if (policy(tried).greedy != labels[row]).any():
-            assert policy(received).greedy[row] != labels[row]
+        if (policy(tried).actions.greedy != labels[row]).any():
+            assert policy(received).actions.greedy[row] != labels[row]
     assert ((received != obs).flatten(1).sum(dim=1) <= 1).all()
 
 
 def test_a_targeted_attack_reaches_the_target_and_an_untargeted_one_leaves_the_label(policy, obs, attack_with):
-    labels = policy(obs).greedy
+    labels = policy(obs).actions.greedy
     for name, parameters in (("fgsm", {}), ("pgd", {"steps": 3})):
-        assert (policy(attack_with(policy, name, "linf", 0.5, **parameters)(obs)).greedy != labels).all()
+        assert (policy(attack_with(policy, name, "linf", 0.5, **parameters)(obs)).actions.greedy != labels).all()
         for target in range(3):
             received = attack_with(policy, name, "linf", 0.5, target=target, **parameters)(obs)
-            assert (policy(received).greedy == target).all()
+            assert (policy(received).actions.greedy == target).all()
         least = attack_with(policy, name, "linf", 0.5, target="least", **parameters)(obs)
-        assert torch.equal(policy(least).greedy, policy(obs).scores.argmin(dim=1))
+        assert torch.equal(policy(least).actions.greedy, policy(obs).actions.scores.argmin(dim=1))
 
 
 def test_restarts_never_end_below_one_run(policy, obs, attack_with):
     def loss(received):
-        return torch.nn.functional.cross_entropy(policy(received).scores, policy(obs).greedy, reduction="none")
+        return torch.nn.functional.cross_entropy(
+            policy(received).actions.scores, policy(obs).actions.greedy, reduction="none"
+        )
 
     one = loss(attack_with(policy, "pgd", "l2", 0.02, steps=1, step=0.002)(obs))
     many = loss(attack_with(policy, "pgd", "l2", 0.02, steps=1, step=0.002, restarts=6)(obs))
@@ -98,7 +100,7 @@ def test_noise_has_the_size_of_the_attack_where_the_range_allows(policy, attack_
     attacker = attack_with(policy, "noise", norm, 0.01)
     delta = (attacker(centre) - centre).flatten(1) / 255
     size = {"linf": delta.abs().amax(1), "l2": delta.norm(dim=1), "l1": delta.abs().sum(1)}[norm]
-    assert size.numpy() == pytest.approx(attacker.ball.radius, rel=1e-4)
+    assert size.numpy() == pytest.approx(attacker.reach.radius, rel=1e-4)
 
 
 def test_noise_of_pixels_sets_that_many_pixels_of_the_newest_frame_to_an_end(policy, attack_with):

@@ -1,6 +1,12 @@
+"""Attacks by name, those of other packages among them."""
+
+import json
+import subprocess
+import sys
+
 import pytest
 
-from rlattack.attacks import make_attack, parse_attack
+from rlattack.attacks import ATTACKS, make_attack, parameters_of, parse_attack, title_of
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 
@@ -58,3 +64,79 @@ def test_only_parameters_that_differ_from_their_defaults_are_told():
 def test_an_unknown_attack_names_the_closest_one():
     with pytest.raises(UnknownName, match="no attack 'pixels'; did you mean 'pixel'"):
         make_attack("pixels", Budget(norm="l0", eps=1))
+
+
+def test_every_attack_tells_its_parameters_and_is_its_own_name():
+    for name in ATTACKS:
+        kind = ATTACKS.get(name)
+        assert kind.name == name
+        assert kind.config_type(**parameters_of(kind)) == kind.config_type()
+    assert parameters_of(ATTACKS.get("fgsm")) == {"loss": None, "target": None}
+    assert parameters_of(ATTACKS.get("noise")) == {}
+
+
+def test_attacks_have_titles_for_sentences():
+    titles = ["Noise", "FGSM", "PGD", "Pixel", "Pixel-de"]
+    assert [title_of(name) for name in ("noise", "fgsm", "pgd", "pixel", "pixel-de")] == titles
+    assert title_of("what is not installed") == "What is not installed"
+
+
+def test_the_control_of_an_attack_on_observations_is_noise_and_nothing_is_fitted():
+    for name in ATTACKS:
+        kind = ATTACKS.get(name)
+        attack = make_attack(name, Budget(norm=kind.reaches[0], eps=1))
+        assert attack.control().name == "noise"
+        assert attack.control().parameters == {}
+        assert not kind.fitted
+        assert not attack.fit(None).tensors
+
+
+_MINE = """
+import dataclasses
+from rlattack.attacks.noise import Noise
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    agent: str
+    speed: int | str = "slow"
+    seeds: list = dataclasses.field(default_factory=list)
+
+class Learned(Noise):
+    name = "learned"
+    config_type = Config
+"""
+_READ = """
+import json
+from rlattack.attacks import ATTACKS, make_attack, parameters_of, parse_attack
+from rlattack.budget import Budget
+from rlattack.errors import InvalidInput
+found = [list(ATTACKS)[-1], parameters_of(ATTACKS.get("learned"))]
+for agent in ("atari/pong/ppo,speed=3", "hf:a/b=c,speed=fast"):
+    found.append(parse_attack(f"learned:agent={agent}").parameters)
+for bad in ("learned", "learned:agent="):
+    try:
+        parse_attack(bad)
+    except InvalidInput as error:
+        found.append(str(error))
+found.append(make_attack("learned", Budget(eps=0.1), agent="me").parameters)
+print(json.dumps(found))
+"""
+
+
+def test_attacks_of_an_installed_package_are_found_and_take_text(tmp_path):
+    (tmp_path / "mine.py").write_text(_MINE)
+    about = tmp_path / "mine-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[rlattack.attacks]\nlearned = mine:Learned\n")
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}){_READ}"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == [
+        "learned",
+        {"agent": "required", "speed": "slow", "seeds": []},
+        {"agent": "atari/pong/ppo", "speed": 3},
+        {"agent": "hf:a/b=c", "speed": "fast"},
+        "attack learned: expected agent=value, which has no default",
+        "attack learned: agent: expected text, got ''",
+        {"agent": "me"},
+    ]

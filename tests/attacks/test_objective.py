@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from rlattack.policies import ModulePolicy
+from rlattack.policies.module import ModulePolicy
 
 SHAPE = (3, 6, 6)
 
@@ -29,23 +29,23 @@ def test_the_margin_has_a_gradient_where_the_cross_entropy_has_none(policy, obs,
         policy.module[1].weight.mul_(1e4)
     assert torch.equal(attack_with(policy, "fgsm", "linf", 0.1)(obs), obs)
     received = attack_with(policy, "fgsm", "linf", 0.1, loss="margin")(obs)
-    assert (policy(received).greedy != policy(obs).greedy).any()
+    assert (policy(received).actions.greedy != policy(obs).actions.greedy).any()
 
 
 @pytest.mark.parametrize("loss", ["ce", "margin"])
 @pytest.mark.parametrize("name", ["fgsm", "pgd"])
 def test_both_losses_lower_the_probability_of_the_label(policy, obs, attack_with, name, loss):
-    label = policy(obs).greedy[:, None]
-    before = policy(obs).probabilities.gather(1, label)
-    after = policy(attack_with(policy, name, "linf", 0.01, loss=loss)(obs)).probabilities.gather(1, label)
+    label = policy(obs).actions.greedy[:, None]
+    before = policy(obs).actions.probabilities.gather(1, label)
+    after = policy(attack_with(policy, name, "linf", 0.01, loss=loss)(obs)).actions.probabilities.gather(1, label)
     assert (after < before).all()
 
 
 def test_a_target_that_is_the_label_keeps_the_label(policy, obs, attack_with):
     for target in range(3):
         received = attack_with(policy, "pgd", "linf", 0.01, target=target)(obs)
-        kept = policy(obs).greedy == target
-        assert (policy(received).greedy[kept] == target).all()
+        kept = policy(obs).actions.greedy == target
+        assert (policy(received).actions.greedy[kept] == target).all()
 
 
 def test_a_numbered_target_needs_no_clean_output(policy, obs, attack_with):

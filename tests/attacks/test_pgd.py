@@ -3,11 +3,13 @@ import torch
 
 
 def loss_of(policy, obs, received):
-    return torch.nn.functional.cross_entropy(policy(received).scores, policy(obs).greedy, reduction="none")
+    return torch.nn.functional.cross_entropy(
+        policy(received).actions.scores, policy(obs).actions.greedy, reduction="none"
+    )
 
 
 def margin_of(policy, obs, received):
-    scores, label = policy(received).scores, policy(obs).greedy[:, None]
+    scores, label = policy(received).actions.scores, policy(obs).actions.greedy[:, None]
     return scores.scatter(1, label, -torch.inf).amax(1) - scores.gather(1, label)[:, 0]
 
 

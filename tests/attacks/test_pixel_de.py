@@ -6,7 +6,7 @@ import torch
 
 
 def flipped(policy, obs, received):
-    return policy(received).greedy != policy(obs).greedy
+    return policy(received).actions.greedy != policy(obs).actions.greedy
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -27,13 +27,13 @@ def test_two_pixels_flip_what_trying_all_pairs_flips(policy, obs, attack_with):
         values = torch.tensor([case[1:] for case in cases])
         tried = obs[row].repeat(len(cases), 1, 1, 1)
         tried[:, -1] = tried[:, -1].flatten(1).scatter(1, places, values).view(-1, 6, 6)
-        if (policy(tried).greedy != policy(obs).greedy[row]).any():
+        if (policy(tried).actions.greedy != policy(obs).actions.greedy[row]).any():
             assert flipped(policy, obs, received)[row]
 
 
 def test_a_slot_stops_asking_when_its_victim_chooses_otherwise(policy, attack_with):
     close = torch.full((4, 3, 6, 6), 127.0)
-    scores = policy(close).scores[0]
+    scores = policy(close).actions.scores[0]
     bias = policy.module[1].bias
     with torch.no_grad():
         bias -= scores  # all actions alike, so that about half of all pixels flip the choice
@@ -57,7 +57,7 @@ def test_generations_only_lower_the_margin_of_the_first_population(obs, attack_w
         policy.module[1].bias[0] += 100
 
     def margin(generations):
-        scores = policy(attack_with(policy, "pixel-de", "l0", 2, generations=generations)(obs)).scores
+        scores = policy(attack_with(policy, "pixel-de", "l0", 2, generations=generations)(obs)).actions.scores
         return scores[:, 0] - scores[:, 1:].amax(dim=1)
 
     assert (margin(1) <= margin(0)).all()

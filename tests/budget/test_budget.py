@@ -9,8 +9,8 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlattack.draws import Streams
 from rlattack.budget import Budget
+from rlattack.draws import Streams
 from rlattack.errors import BudgetError
 
 PIXELS = Box(0, 255, (4, 5, 5), np.uint8)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.draws import Streams
 from rlattack.budget import Budget
+from rlattack.draws import Streams
 
 PIXELS = Box(0, 255, (4, 5, 5), np.uint8)
 
