@@ -1,27 +1,85 @@
-"""`rlattack train`: fits victims, adversaries and defended agents, each a verb of its own."""
+"""`rlattack train`: fits victims and adversaries, or both in rounds; a verb a recipe."""
 
+import shlex
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from rlattack.cli.train_adversary import Adversary
-from rlattack.cli.train_defended import Defended
-from rlattack.cli.train_victim import Victim
+from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
+
+if TYPE_CHECKING:
+    from rlattack.cli.trainings import Screen
 
 __all__ = ["Train"]
+
+_INTERRUPTED = 130
+
+
+class _Verb:
+    """A recipe as it was typed."""
+
+    recipe: ClassVar[type[Any]]
+
+    def __post_init__(self) -> None:
+        """Checks nothing: tyro rephrases what is refused here, so the recipe is made when the verb runs."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command; one that is interrupted says how to go on, where something is kept."""
+        from rlattack.cli.progress import say
+        from rlattack.cli.trainings import Screen
+
+        recipe = self.recipe(**vars(self))
+        # as it would be typed to train the agent anew
+        again = shlex.join(word for word in command if word != "--resume")
+        try:
+            with Screen() as screen:
+                return self._train(recipe, screen, again)
+        except KeyboardInterrupt:
+            if not any(recipe.folder.rglob("checkpoint.pt")):
+                raise
+            say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
+            return _INTERRUPTED
+
+    def _train(self, recipe: Any, screen: "Screen", command: str) -> int:
+        from rlattack.training import train
+
+        train(recipe, screen, command)
+        return 0
+
+
+class _Victim(_Verb, TrainVictim):
+    __doc__ = TrainVictim.__doc__
+    recipe = TrainVictim
+
+
+class _Adversary(_Verb, TrainAdversary):
+    __doc__ = TrainAdversary.__doc__
+    recipe = TrainAdversary
+
+
+class _Rounds(_Verb, TrainRounds):
+    __doc__ = TrainRounds.__doc__
+    recipe = TrainRounds
+
+    def _train(self, recipe: TrainRounds, screen: "Screen", command: str) -> int:
+        from rlattack.training import train_rounds
+
+        meeting = train_rounds(recipe, screen, command)
+        screen.show(meeting)
+        return int(not meeting.results.ok)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
     """Train an agent with Stable-Baselines3; if killed, the same command with --resume goes on from its checkpoint."""
 
-    role: (
-        Annotated[Victim, tyro.conf.subcommand("victim", prefix_name=False)]
-        | Annotated[Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
-        | Annotated[Defended, tyro.conf.subcommand("defended", prefix_name=False)]
+    verb: (
+        Annotated[_Victim, tyro.conf.subcommand("victim", prefix_name=False)]
+        | Annotated[_Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
+        | Annotated[_Rounds, tyro.conf.subcommand("rounds", prefix_name=False)]
     )
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        return self.role(command)
+        return self.verb(command)

@@ -57,7 +57,8 @@ def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> list[
     tuning = [play(one.folder, recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}") for one in tuned]
     best, tried = choose(recipe.folder, trained, tuning)
     score = play(recipe.folder / "agent", recipe.episodes, EVALUATION_SEED + best.seed, "evaluating")
-    shipped = Shipped(id=recipe.id, folder=ship(recipe.folder, recipe.id, score), score=score, tried=tried)
+    folder = ship(recipe.folder, recipe.id, score)
+    shipped = Shipped(game=recipe.game, id=recipe.id, folder=folder, score=score, tried=tried)
     watch.ship(shipped)
     return [shipped]
 

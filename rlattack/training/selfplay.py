@@ -53,7 +53,7 @@ def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> list[S
     found = []
     for room, score in zip(rooms, scores, strict=True):
         folder = ship(room.learner.folder, room.id, score)
-        found.append(Shipped(learner=room.place.name, id=room.id, folder=folder, score=score))
+        found.append(Shipped(learner=room.place.name, game=recipe.game, id=room.id, folder=folder, score=score))
         watch.ship(found[-1])
     return found
 

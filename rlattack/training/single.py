@@ -56,7 +56,7 @@ def train_single(recipe: TrainSingle, watch: Watch, command: str) -> list[Shippe
     )  # fmt: skip
     # as it will be shipped, in half precision, by the game's protocol and away from the seeds of training
     score = Scorer(run.folder, recipe.episodes, watch.episodes)(study, "evaluating", {agent: recipe.id})
-    shipped = Shipped(id=recipe.id, folder=ship(run.folder, recipe.id, score), score=score)
+    shipped = Shipped(game=recipe.game, id=recipe.id, folder=ship(run.folder, recipe.id, score), score=score)
     watch.ship(shipped)
     return [shipped]
 

@@ -34,6 +34,7 @@ class Shipped:
 
     Attributes:
         learner: Name of the seat that it learned in, or `both`, where more than one could be meant.
+        game: Id of the game.
         id: Its id.
         folder: The agent folder.
         score: As its card says.
@@ -41,6 +42,7 @@ class Shipped:
     """
 
     learner: str = ""
+    game: str
     id: str
     folder: Path
     score: Score

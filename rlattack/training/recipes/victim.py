@@ -110,6 +110,11 @@ class TrainVictim(Recipe):
         if type(self) is TrainVictim:
             self.settled()
 
+    @property
+    def name(self) -> str:
+        """Last part of the default id of the agent: the algorithm in games of one seat, else `victim`."""
+        return self.settled().name
+
     def settled(self) -> "TrainSingle | TrainSelfPlay":
         """The same with the defaults of its kind of game, which may only be known once the game is opened."""
         if isinstance(self, TrainSingle | TrainSelfPlay):
@@ -188,6 +193,11 @@ class TrainSelfPlay(TrainVictim, SeatRecipe):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"--{name}: expected a share in [0, 1], got {getattr(self, name)}")
         names(self.opponents)
+
+    @property
+    def name(self) -> str:
+        """Last part of the default id of the agent."""
+        return self.verb
 
     def alpha(self, steps: int) -> float:
         """Share of the reward that comes on the way: 1 at first, 0 after the first `anneal` of the steps."""

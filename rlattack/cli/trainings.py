@@ -1,0 +1,109 @@
+"""What a training shows: bars while it learns and plays, and what came of it."""
+
+import shlex
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rlattack.cli.progress import StepBar, say
+from rlattack.report import print_results, write_run
+from rlattack.report.staircase import write_staircase
+from rlattack.report.values import percent
+from rlattack.training import Meeting, Shipped, Watch
+
+__all__ = ["Screen"]
+
+
+class Screen(Watch):
+    """Shows a training to who typed it."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._bar: StepBar | None = None
+        self._of: tuple[int, str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def begin(self, name: str, turn: int, turns: int) -> None:
+        """Names a training of several."""
+        self._close()
+        say(f"[bold]{name}[/bold] (round {turn} of {turns})", stderr=True)
+
+    def steps(self, done: int, total: int, note: str = "") -> None:
+        """Moves the bar of steps."""
+        self._over(total, "steps")(done, note)
+
+    def episodes(self, done: int, total: int, note: str, kept: bool) -> None:
+        """Moves the bar of episodes."""
+        bar = self._over(total, "episodes")
+        bar(done, note)
+        if kept:
+            bar.skip()
+
+    def ship(self, shipped: Shipped) -> None:
+        """Prints what an agent reached, and what can be done with it now."""
+        self._close()
+        if len(shipped.tried) > 1:
+            Console().print(_seeds(shipped))
+        score, folder = shipped.score, escape(str(shipped.folder))
+        if score.returns is not None:
+            low, high = score.returns.ci
+            say(f"mean return {score.returns.mean:.1f} [{low:.1f}, {high:.1f}] over {score.episodes} episodes")
+            attack = shlex.join(["rlattack", "attack", shipped.game, "--victim", shipped.id])
+            say(f"[bold]{folder}[/bold] can now be attacked: {escape(attack)} --attack fgsm --eps ...")
+            return
+        win, tie, loss = (percent(score.rates[name], 1) for name in ("win", "tie", "loss"))
+        met = ", ".join(dict.fromkeys(one["opponent"] for one in score.more.get("against", [])))
+        whom = f"{shipped.learner}: " if shipped.learner else ""
+        line = f"{whom}wins {win}, ties {tie.text}, loses {loss.text} of {score.episodes} fresh episodes"
+        say(escape(line + (f" against {met}" if met else "")))
+        say(f"[bold]{folder}[/bold] can now play: {escape(score.command)}")
+
+    def show(self, meeting: Meeting) -> None:
+        """Writes and prints the games at the end of rounds, and the staircase."""
+        self._close()
+        folder, cells = meeting.results.folder, meeting.results.cells
+        stairs = write_staircase(folder, cells, meeting.victims, meeting.adversaries)
+        write_run(folder, cells)
+        print_results(cells, folder)
+        table = Table(title="the staircase: games that adversary i wins against victims i and i + 1")
+        for column in ("", "adversary", "victim", "wins"):
+            table.add_column(column, overflow="fold", justify="right" if column == "wins" else "left")
+        for stair in stairs:
+            names = (name.removeprefix(f"{cells[0].game}/") for name in (stair.adversary, stair.victim))
+            table.add_row("{} – {}".format(*stair.number), *names, str(percent(stair.win, 1)))
+        Console().print(table)
+
+    def _over(self, total: int, unit: str) -> StepBar:
+        """The bar over so many steps or episodes, which takes the place of another one."""
+        if self._bar is None or self._of != (total, unit):
+            self._close()
+            self._bar, self._of = self._open.enter_context(StepBar(total, unit)), (total, unit)
+        return self._bar
+
+    def _close(self) -> None:
+        self._open.close()
+        self._bar = None
+
+
+def _seeds(shipped: Shipped) -> Table:
+    """How all seeds of a run did."""
+    table = Table(title="seeds, by what they won of tuning games")
+    for name in ("seed", "steps", "training", "tuning"):
+        table.add_column(name, justify="right")
+    for one in shipped.tried:
+        table.add_row(
+            str(one.seed), f"{one.steps:,}" + (" (cut)" if one.cut else ""),
+            "" if one.training is None else f"{100 * one.training:.1f} %", str(percent(one.tuning, 1)),
+        )  # fmt: skip
+    return table
