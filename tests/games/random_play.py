@@ -22,11 +22,15 @@ def random_play(game, steps, size=1.0, seed=0):
     )
 
 
+def seen_by_all(views):
+    """Observations of seats that see alike, shape (seats, slots, ...)."""
+    return np.stack([view.obs for view in views])
+
+
 def play(game, actions):
     """All that the steps bring, one array of (steps, 2, slots, ...) each."""
     steps = [game.step(both_seats) for both_seats in actions]
-    seen = [np.stack([view.obs for view in step.views]) for step in steps]
-    return [np.stack(seen), np.stack([step.rewards for step in steps])]
+    return [np.stack([seen_by_all(step.views) for step in steps]), np.stack([step.rewards for step in steps])]
 
 
 class Alone:

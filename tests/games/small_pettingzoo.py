@@ -1,4 +1,4 @@
-"""Small PettingZoo games of two agents, each with a habit that a wrapper has to cope with."""
+"""Small PettingZoo games, each with a habit that a wrapper has to cope with."""
 
 import numpy as np
 import pettingzoo
@@ -154,6 +154,13 @@ class Crowd(Bids):
     seen = (spaces.Discrete(5),) * 3
     possible_agents = ("one", "two", "three")
 
+    def _seen(self):
+        return dict.fromkeys(self.possible_agents, self.round)
+
+
+class Alone(Crowd):
+    possible_agents = ("one",)
+
 
 class Bits(Bids):
     seen = (spaces.MultiBinary(3),) * 2
@@ -183,5 +190,5 @@ class Changing(Sticks):
     possible_agents = ()
 
 
-AT_ONCE = (Bids, Cut, Last, Push, Bytes, Deserted, Crowd, Bits, Number, Buttons, Fussy, Needy)
+AT_ONCE = (Bids, Cut, Last, Push, Bytes, Deserted, Crowd, Alone, Bits, Number, Buttons, Fussy, Needy)
 IN_TURNS = (Sticks, Abandoned, Mute, Changing)

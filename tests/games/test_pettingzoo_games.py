@@ -2,14 +2,14 @@ import numpy as np
 import pettingzoo
 import pytest
 from gymnasium import spaces
-from random_play import both
-from small_pettingzoo import AT_ONCE, IN_TURNS, Push
 
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName
-from rlattack.games.card import GameCard
-from rlattack.games.duel import NOBODY, WAIT
-from rlattack.games.find import find_game, list_games, make_duel, make_game
-from rlattack.games.pettingzoo_games import PettingZooDuel
+from rlattack.games.card import GameCard, Variant
+from rlattack.games.find import find_game, list_games, make_game
+from rlattack.games.game import NOBODY, UNDECIDED, WAIT
+from rlattack.games.pettingzoo_games import PettingZooGame
+from tests.games.random_play import both
+from tests.games.small_pettingzoo import AT_ONCE, IN_TURNS, Push
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -24,42 +24,49 @@ def _registered():
             registry.pop(f"tests/{kind.__name__}-v0", None)
 
 
-def game(name: str, slots: int) -> PettingZooDuel:
-    return PettingZooDuel(GameCard(id=f"pettingzoo/{name}_v0", title=name), slots)
+def game(name: str, slots: int) -> PettingZooGame:
+    return PettingZooGame(Variant(GameCard(id=f"pettingzoo/{name}_v0", title=name)), slots)
 
 
 def started(name: str, *seeds: int):
-    """A game with an episode in every slot, and its first sight."""
+    """A game with an episode in every slot, and what is seen first."""
     duel = game(name, len(seeds))
     return duel, duel.reset(np.ones(len(seeds), dtype=bool), np.array(seeds))
 
 
+def turns(views):
+    """Who is to act, a row a seat."""
+    return [view.turn.tolist() for view in views]
+
+
 def test_agents_take_the_seats_in_their_order_and_each_has_its_spaces():
     duel = game("Bids", 2)
-    assert duel.seats == ("low", "high")
-    assert duel.observation_spaces == (spaces.Box(-10, 10, (2,), np.float32), spaces.Box(0, 1, (5,), np.float32))
-    assert duel.action_spaces == (spaces.Discrete(3), spaces.Discrete(3))
+    low, high = duel.seats
+    assert (low.name, high.name) == ("low", "high")
+    assert low.observation == spaces.Box(-10, 10, (2,), np.float32)
+    assert high.observation == spaces.Box(0, 1, (5,), np.float32)
+    assert low.action == high.action == spaces.Discrete(3)
 
 
 def test_whole_numbers_are_seen_one_hot_and_taken_out_of_their_dictionary():
-    duel, sight = started("Bids", 1, 1)
-    assert sight.obs[1].tolist() == [[1, 0, 0, 0, 0]] * 2
-    assert duel.step(both(0, 0)).sight.obs[1].tolist() == [[0, 1, 0, 0, 0]] * 2
+    duel, views = started("Bids", 1, 1)
+    assert views[1].obs.tolist() == [[1, 0, 0, 0, 0]] * 2
+    assert duel.step(both(0, 0)).views[1].obs.tolist() == [[0, 1, 0, 0, 0]] * 2
 
 
 def test_bytes_stay_bytes_and_other_numbers_are_float32():
-    assert started("Bytes", 1)[1].obs[0].dtype == np.uint8
-    assert started("Bids", 1)[1].obs[0].dtype == np.float32
-    assert started("Sticks", 1)[1].obs[0].dtype == np.float32
+    assert started("Bytes", 1)[1][0].obs.dtype == np.uint8
+    assert started("Bids", 1)[1][0].obs.dtype == np.float32
+    assert started("Sticks", 1)[1][0].obs.dtype == np.float32
 
 
 def test_both_seats_act_at_once_count_from_zero_and_earn_their_own():
-    duel, sight = started("Bids", 1, 2)
-    assert sight.turn.all()
-    assert sight.legal is None
+    duel, views = started("Bids", 1, 2)
+    assert turns(views) == [[True, True]] * 2
+    assert [view.legal for view in views] == [None, None]
     step = duel.step((np.array([0, 2]), np.array([2, 1])))
     assert step.rewards.tolist() == [[1, 3], [3, 2]]
-    assert step.sparse.tolist() == step.rewards.tolist()
+    assert step.sparse is None  # PettingZoo does not tell
     assert step.winner.tolist() == [NOBODY, NOBODY]
 
 
@@ -92,27 +99,27 @@ def test_a_new_episode_starts_its_sum_anew():
 def test_continuous_actions_are_clipped_into_their_box():
     duel, _ = started("Push", 1)
     step = duel.step((np.array([[0.25, 7.0]], np.float32), np.array([[-9.0, 0.5]], np.float32)))
-    assert duel.action_spaces[0] == Push.done
+    assert duel.seats[0].action == Push.done
     assert step.rewards.tolist() == [[1.25], [-0.5]]
 
 
 def test_one_acts_after_the_other_in_every_slot_by_itself():
-    duel, sight = started("Sticks", 0, 1)
-    assert sight.turn.tolist() == [[True, False], [False, True]]
+    duel, views = started("Sticks", 0, 1)
+    assert turns(views) == [[True, False], [False, True]]
     step = duel.step((np.array([1, 99]), np.array([99, 0])))  # what the other does is not looked at
-    assert step.sight.obs[0].tolist() == step.sight.obs[1].tolist() == [[3], [4]]
-    assert step.sight.turn.tolist() == [[False, True], [True, False]]
+    assert step.views[0].obs.tolist() == step.views[1].obs.tolist() == [[3], [4]]
+    assert turns(step.views) == [[False, True], [True, False]]
     assert step.rewards.tolist() == [[0, 0.25], [0.25, 0]]
 
 
 def test_only_what_the_game_allows_is_legal_and_anything_for_who_is_not_to_act():
-    duel, sight = started("Sticks", 0)
-    assert all(legal.all() for legal in sight.legal)
+    duel, views = started("Sticks", 0)
+    assert all(view.legal.all() for view in views)
     for taken in (1, 1):
         step = duel.step(both(taken))
-    assert step.sight.legal[0].tolist() == [[True, False]]  # one stick is left
-    assert step.sight.legal[1].tolist() == [[True, True]]
-    assert duel.step(both(0)).sight.legal[0].tolist() == [[True, True]]  # it is over
+    assert step.views[0].legal.tolist() == [[True, False]]  # one stick is left
+    assert step.views[1].legal.tolist() == [[True, True]]
+    assert duel.step(both(0)).views[0].legal.tolist() == [[True, True]]  # it is over
 
 
 def test_the_last_rewards_of_both_seats_count_and_decide():
@@ -122,14 +129,14 @@ def test_the_last_rewards_of_both_seats_count_and_decide():
     assert np.sum([step.rewards for step in steps], axis=0).tolist() == [[1.25], [-0.75]]
     assert steps[-1].winner.tolist() == [0]
     assert steps[-1].terminated.tolist() == [True]
-    assert not steps[-1].sight.turn.any()
+    assert turns(steps[-1].views) == [[False], [False]]
 
 
 def test_a_slot_waits_where_who_is_to_act_says_so():
     duel, _ = started("Sticks", 0, 0, 1)
     step = duel.step((np.array([WAIT, 0, WAIT]), np.array([1, WAIT, 1])))
-    assert step.sight.obs[0].tolist() == [[5], [4], [3]]
-    assert step.sight.turn.tolist() == [[True, False, True], [False, True, False]]
+    assert step.views[0].obs.tolist() == [[5], [4], [3]]
+    assert turns(step.views) == [[True, False, True], [False, True, False]]
     assert step.rewards[:, 0].tolist() == [0, 0]
 
 
@@ -138,7 +145,7 @@ def test_a_seat_that_leaves_a_game_of_turns_is_passed_over(seed):
     duel, _ = started("Abandoned", seed)
     step = duel.step(both(1))
     while not step.terminated[0]:
-        assert step.sight.turn.tolist() == [[False], [True]]
+        assert turns(step.views) == [[False], [True]]
         step = duel.step(both(0))
         assert step.rewards.tolist() == [[0], [1]]
     assert step.winner.tolist() == [1]
@@ -147,22 +154,22 @@ def test_a_seat_that_leaves_a_game_of_turns_is_passed_over(seed):
 def test_a_seat_that_leaves_a_game_at_once_is_not_asked_again_and_sees_what_it_saw_last():
     duel, _ = started("Deserted", 1)
     last = duel.step(both(0))
-    assert last.sight.turn.tolist() == [[False], [True]]
+    assert turns(last.views) == [[False], [True]]
     assert not last.terminated.any()
-    assert duel.step(both(1)).sight.obs[0].tolist() == last.sight.obs[0].tolist()
+    assert duel.step(both(1)).views[0].obs.tolist() == last.views[0].obs.tolist()
     step = duel.step(both(1))
     assert (step.terminated.tolist(), step.truncated.tolist(), step.winner.tolist()) == ([False], [True], [1])
 
 
 def test_a_mask_that_allows_nothing_says_nothing():
-    _, sight = started("Mute", 0)
-    assert sight.legal[0].tolist() == [[True, True]]
+    _, views = started("Mute", 0)
+    assert views[0].legal.tolist() == [[True, True]]
 
 
 def test_a_slot_is_idle_until_its_reset_and_after_its_end():
     duel = game("Bids", 2)
-    sight = duel.reset(np.array([True, False]), np.array([1]))
-    assert sight.turn.tolist() == [[True, False]] * 2
+    views = duel.reset(np.array([True, False]), np.array([1]))
+    assert turns(views) == [[True, False]] * 2
     for _ in range(3):
         step = duel.step(both(0, 0))
     assert step.terminated.tolist() == [True, False]
@@ -174,8 +181,7 @@ def test_a_slot_is_idle_until_its_reset_and_after_its_end():
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("Crowd", InvalidInput, "expected a game of two agents, got 3$"),
-        ("Changing", InvalidInput, "expected a game of two agents, got a changing number"),
+        ("Changing", InvalidInput, "expected a fixed number of agents, got a changing number"),
         ("Bits", InvalidInput, r"expected a Box of at least one axis or Discrete observations, got MultiBinary\(3\)"),
         ("Number", InvalidInput, r"or Discrete observations, got Box\(0.0, 1.0, \(\)"),
         ("Buttons", InvalidInput, r"expected Discrete or Box actions, got MultiDiscrete"),
@@ -199,22 +205,41 @@ def test_an_unknown_card_is_answered_with_the_nearest():
         game("Bidz", 1)
 
 
-def test_any_registered_game_has_a_card_of_defaults_and_two_seats():
+def test_the_highest_of_three_sums_wins_and_it_must_be_higher_than_all_others():
+    crowd, views = started("Crowd", 1, 2)
+    assert [seat.name for seat in crowd.seats] == ["one", "two", "three"]
+    assert turns(views) == [[True, True]] * 3
+    for _ in range(3):
+        step = crowd.step((np.array([0, 2]), np.array([2, 2]), np.array([1, 0])))
+    assert step.rewards.tolist() == [[1, 3], [3, 3], [2, 1]]
+    assert step.winner.tolist() == [1, NOBODY]
+
+
+def test_who_plays_alone_has_not_won_by_the_rules():
+    alone, views = started("Alone", 1)
+    assert turns(views) == [[True]]
+    assert [alone.step([np.array([0])]).winner.tolist() for _ in range(3)] == [[NOBODY]] * 2 + [[UNDECIDED]]
+
+
+def test_any_registered_game_has_a_card_of_defaults_and_tells_its_seats_itself():
     card = find_game("pettingzoo/Bids_v0")
     assert card == GameCard(id="pettingzoo/Bids_v0", title="Bids_v0")
-    assert card.duel
-    with pytest.raises(InvalidInput, match="has two seats: `rlattack duel pettingzoo/Bids_v0"):
-        make_game(card, 1)
+    assert card.seats is None
 
 
-def test_make_duel_builds_it_and_hides_nobody():
+def test_make_game_builds_it_and_hides_nobody():
     card = find_game("pettingzoo/Bids_v0")
-    duel = make_duel(card, 2)
-    assert (type(duel), duel.slots) == (PettingZooDuel, 2)
+    duel = make_game(card, 2)
+    assert (type(duel), duel.slots) == (PettingZooGame, 2)
     with pytest.raises(InvalidInput, match="only MuJoCo games can hide the other player"):
-        make_duel(card, 2, masks={0: "zero"})
+        make_game(Variant(card, hidden=((0, "zero"),)), 2)
     with pytest.raises(InvalidInput, match="at least 1 slot and 1 thread, got 0"):
-        make_duel(card, 0)
+        make_game(card, 0)
+
+
+def test_it_cannot_be_filmed():
+    with pytest.raises(InvalidInput, match=r"^pettingzoo/Bids_v0 cannot be filmed, only Atari and MuJoCo games can"):
+        make_game(find_game("pettingzoo/Bids_v0"), 1, camera=True)
 
 
 def test_a_users_card_titles_a_game(tmp_path, monkeypatch):

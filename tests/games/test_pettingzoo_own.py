@@ -6,12 +6,12 @@ import numpy as np
 import pettingzoo
 import pytest
 from gymnasium import spaces
-from random_play import both
 
 from rlattack.errors import MissingExtra, UnknownName
-from rlattack.games.duel import NOBODY
-from rlattack.games.find import find_game, make_duel
+from rlattack.games.find import find_game, make_game
+from rlattack.games.game import NOBODY
 from rlattack.games.pettingzoo_games import pettingzoo_ids
+from tests.games.random_play import both, seen_by_all
 
 
 @pytest.mark.parametrize(
@@ -51,36 +51,38 @@ def test_a_missing_package_is_named_with_what_brings_it(name, module, extra, mon
     monkeypatch.setitem(sys.modules, module, None)
     pettingzoo.env_registry.spec._load_env_creator.cache_clear()
     with pytest.raises(MissingExtra, match=rf'game pettingzoo/{name} needs {module}: pip install "pettingzoo\[{extra}'):
-        make_duel(find_game(f"pettingzoo/{name}"), 1)
+        make_game(find_game(f"pettingzoo/{name}"), 1)
 
 
 def test_a_missing_rom_is_told(monkeypatch):
     pytest.importorskip("multi_agent_ale_py")
     monkeypatch.setitem(sys.modules, "ale_py", None)
     with pytest.raises(MissingExtra, match=r'needs its ROM: pip install "rlattack\[atari\]"'):
-        make_duel(find_game("pettingzoo/pong_v3"), 1)
+        make_game(find_game("pettingzoo/pong_v3"), 1)
 
 
 def test_connect_four_goes_to_who_has_four_in_a_column():
     pytest.importorskip("pygame")
-    duel = make_duel(find_game("pettingzoo/connect_four_v3"), 2)
-    sight = duel.reset(np.ones(2, dtype=bool), np.array([1, 2]))
-    assert sight.legal[0].all()
+    duel = make_game(find_game("pettingzoo/connect_four_v3"), 2)
+    first, _ = duel.reset(np.ones(2, dtype=bool), np.array([1, 2]))
+    assert first.legal.all()
     for move in range(7):  # in slot 1 the second player prefers the first one's column
         step = duel.step(both(move % 2, 0 if move < 6 else 1))
         assert step.terminated.tolist() == [move == 6, False]
     assert step.rewards.tolist() == [[1, 0], [-1, 0]]
     assert step.winner.tolist() == [0, NOBODY]
-    assert not step.sight.legal[1][1, 0]  # the column of slot 1 is full
-    assert step.sight.legal[1][1, 1:].all()
+    assert not step.views[1].legal[1, 0]  # the column of slot 1 is full
+    assert step.views[1].legal[1, 1:].all()
 
 
 def test_atari_players_see_the_same_screen_and_pong_is_a_zero_sum():
     pytest.importorskip("multi_agent_ale_py")
-    duel = make_duel(find_game("pettingzoo/pong_v3"), 1)
-    sight = duel.reset(np.ones(1, dtype=bool), np.array([1]))
-    assert (duel.seats, duel.action_spaces[0]) == (("first_0", "second_0"), spaces.Discrete(6))
-    assert np.array_equal(*sight.obs)
+    duel = make_game(find_game("pettingzoo/pong_v3"), 1)
+    views = duel.reset(np.ones(1, dtype=bool), np.array([1]))
+    assert [(seat.name, seat.action) for seat in duel.seats] == [
+        ("first_0", spaces.Discrete(6)), ("second_0", spaces.Discrete(6)),
+    ]  # fmt: skip
+    assert np.array_equal(*seen_by_all(views))
     total = np.zeros((2, 1))
     for _ in range(400):
         total += duel.step((np.array([1]), np.array([1]))).rewards  # FIRE serves

@@ -56,19 +56,19 @@ class MujocoGame:
         self.card, self.slots = (card := variant.card.mujoco), slots
         self.model = build(card.scene, card.rules)
         mujoco.set_mju_user_warning(lambda text: None)  # told by the step; else in a file in the working folder
-        self._batch = _batch(self.model, slots, threads)
-        self._state = bind(self.model, self._batch)
-        self._qpos, self._qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
-        self._touch, self._time = self._batch.bind("sensordata"), self._batch.bind("time")
-        self._ctrl = self._batch.bind("ctrl").reshape(slots, 2, -1).swapaxes(0, 1)
+        self.scenes = _batch(self.model, slots, threads)
+        self.state = bind(self.model, self.scenes)
+        self._qpos, self._qvel = self.scenes.bind("qpos"), self.scenes.bind("qvel")
+        self._touch, self._time = self.scenes.bind("sensordata"), self.scenes.bind("time")
+        self._ctrl = self.scenes.bind("ctrl").reshape(slots, 2, -1).swapaxes(0, 1)
         if isinstance(card.rules, Sumo):
-            self._arena = self._batch.expand("geom_size")[:, self.model.geom("arena").id]
+            self._arena = self.scenes.expand("geom_size")[:, self.model.geom("arena").id]
         self._radius = np.full(slots, card.rules.radius[1] if isinstance(card.rules, Sumo) else np.inf)
-        self._elapsed = np.zeros(slots, dtype=np.int64)
+        self.elapsed = np.zeros(slots, dtype=np.int64)
         self._touched = np.zeros(slots, dtype=np.bool_)
         self._hidden = dict(variant.hidden)
-        self._noise = _Noise(self._state.qpos.shape, card.scene.max_steps) if "noise" in self._hidden.values() else None
-        self._batch.forward()
+        self._noise = _Noise(self.state.qpos.shape, card.scene.max_steps) if "noise" in self._hidden.values() else None
+        self.scenes.forward()
         (_, _, width), half = self._observe().shape, self.model.nu // 2
         low, high = self.model.actuator_ctrlrange[:half].T.astype(np.float32)
         self._low, self._high = low.astype(np.float64), high.astype(np.float64)
@@ -81,13 +81,13 @@ class MujocoGame:
         """Starts new episodes in the slots of `mask`."""
         seeds = check_seeds(mask, seeds)
         if len(ids := np.flatnonzero(mask)):
-            self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
+            self.scenes.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
             for slot, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
                 self._place(slot, np.random.default_rng(seed))
                 if self._noise is not None:
                     self._noise.restart(slot, np.random.default_rng((seed, 1)))
-            self._batch.forward(ids)
-            self._elapsed[ids] = 0
+            self.scenes.forward(ids)
+            self.elapsed[ids] = 0
             self._touched[ids] = isinstance(self.card.rules, Sumo) and self.card.rules.auto_contact
         return self._views()
 
@@ -100,7 +100,7 @@ class MujocoGame:
         raw = self._checked(actions)
         clipped = raw.clip(self._low, self._high)
         self._ctrl[:] = clipped
-        before = self._state.com.copy()
+        before = self.state.com.copy()
         broken = self._advance()
         verdict = judge(self.card.rules, self.card.reward, self._seen(raw, clipped, before))
         if broken.any():
@@ -120,8 +120,8 @@ class MujocoGame:
         """
         if not 0 <= slot < self.slots:
             raise InvalidInput(f"slot: expected 0 to {self.slots - 1}, got {slot}")
-        self._batch.get_model(slot, model)
-        self._batch.get_data(slot, data)
+        self.scenes.get_model(slot, model)
+        self.scenes.get_data(slot, data)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_camlight(model, data)
 
@@ -151,16 +151,16 @@ class MujocoGame:
         broken = np.zeros(self.slots, dtype=np.bool_)
         self._time[:] = _LATE
         try:
-            self._batch.step(nstep=self.card.scene.frame_skip)
+            self.scenes.step(nstep=self.card.scene.frame_skip)
         except mujoco.batch.SimulationError as error:
             broken[error.ids] = True
-        self._elapsed += 1
+        self.elapsed += 1
         broken |= self._time < _LATE
         for numbers in (self._qpos, self._qvel):
             if not np.abs(numbers).max() < mujoco.mjMAXVAL:  # so that NaN counts
                 broken |= ~(np.abs(numbers).max(axis=1) < mujoco.mjMAXVAL)
         if broken.any():  # what is shown must be finite
-            self._batch.reset(np.flatnonzero(broken))
+            self.scenes.reset(np.flatnonzero(broken))
         return broken
 
     def _place(self, slot: int, rng: np.random.Generator) -> None:
@@ -185,13 +185,13 @@ class MujocoGame:
         self._qpos[slot], self._qvel[slot] = qpos, qvel
 
     def _seen(self, raw: FloatArray, clipped: FloatArray, before: FloatArray) -> Seen:
-        state = self._state
+        state = self.state
         if isinstance(self.card.rules, Sumo | Kick):  # within the margin is not yet a touch
             found, distance = self._touch[:, -2], self._touch[:, -1]
             self._touched |= (found > 0) & (distance < 0)
         return Seen(
             torso=state.qpos[..., :3], com=state.com, com_before=before, actions=raw, clipped=clipped,
-            forces=state.forces, last=self._elapsed >= self.card.scene.max_steps, touched=self._touched,
+            forces=state.forces, last=self.elapsed >= self.card.scene.max_steps, touched=self._touched,
             radius=self._radius, ball=state.ball, ball_velocity=state.ball_velocity,
         )  # fmt: skip
 
@@ -199,12 +199,12 @@ class MujocoGame:
         return tuple(View(obs, self._turn) for obs in self._observe())
 
     def _observe(self) -> FloatArray:
-        left = self.card.scene.max_steps - self._elapsed
-        return observe(self.card.scene.body, self.card.rules, self._state, self._other(), self._radius, left)
+        left = self.card.scene.max_steps - self.elapsed
+        return observe(self.card.scene.body, self.card.rules, self.state, self._other(), self._radius, left)
 
     def _other(self) -> FloatArray:
         """`qpos` of the other player as each one sees it, shape (2, slots, nq)."""
-        other = self._state.qpos[::-1]
+        other = self.state.qpos[::-1]
         if not self._hidden:
             return other
         other = other.copy()
@@ -215,7 +215,7 @@ class MujocoGame:
                 _, _, width = other.shape
                 other[number] = self.model.qpos0[-width:] if number == 0 else self.model.qpos0[-2 * width : -width]
             elif self._noise is not None:
-                other[number] += self._noise.at(number, self._elapsed)
+                other[number] += self._noise.at(number, self.elapsed)
         return other
 
 

@@ -1,11 +1,11 @@
 import mujoco
 import numpy as np
 import pytest
-from random_play import every, play, random_play
 
 from rlattack.errors import InvalidInput
-from rlattack.games.duel import NOBODY
-from rlattack.games.mujoco.batch import MujocoDuel
+from rlattack.games.game import NOBODY
+from tests.games.mujoco.made import game_of
+from tests.games.random_play import every, play, random_play, seen_by_all
 
 _ALL = ["you-shall-not-pass", "run-to-goal-humans", "run-to-goal-ants", "sumo-humans", "sumo-ants", "kick-and-defend"]
 _ENTRIES = {
@@ -55,8 +55,8 @@ def as_in_the_paper(model, data, name, seat, forces, left):
 @pytest.mark.parametrize("name", _ALL)
 def test_a_plain_loop_over_mj_step_sees_the_same_to_the_bit(card, name):
     game = card(name)
-    duel = MujocoDuel(game, 2)
-    sight = duel.reset(every(2), np.asarray([3, 4]))
+    duel = game_of(game, 2)
+    views = duel.reset(every(2), np.asarray([3, 4]))
     model, data = duel.model, mujoco.MjData(duel.model)
     duel.show(1, model, data)  # the radius of the arena of that slot too
     start = data.qpos.copy(), data.qvel.copy()
@@ -67,7 +67,7 @@ def test_a_plain_loop_over_mj_step_sees_the_same_to_the_bit(card, name):
     forces = data.cfrc_ext.copy()
     for elapsed, actions in enumerate([None, *random_play(duel, 40, size=0.5)]):
         if actions is not None:
-            sight = duel.step(tuple(actions)).sight
+            views = duel.step(tuple(actions)).views
             data.ctrl[:] = np.concatenate(actions[:, 1])
             mujoco.mj_step(model, data, 4)
             mujoco.mj_forward(model, data)
@@ -77,37 +77,38 @@ def test_a_plain_loop_over_mj_step_sees_the_same_to_the_bit(card, name):
         for seat in (0, 1):
             expected = as_in_the_paper(model, data, name, seat, forces, 500 - elapsed)
             assert expected.shape == (_ENTRIES[name],)
-            assert (sight.obs[seat][1] == expected).all(), (elapsed, seat)
+            assert (views[seat].obs[1] == expected).all(), (elapsed, seat)
 
 
 @pytest.mark.parametrize("name", _ALL)
 def test_spaces_are_those_of_the_original(card, name):
-    duel = MujocoDuel(card(name), 3)
-    sight = duel.reset(every(3), np.arange(3))
+    duel = game_of(card(name), 3)
+    views = duel.reset(every(3), np.arange(3))
     most = 1.0 if "ants" in name else 0.4
     for seat in (0, 1):
-        assert sight.obs[seat].shape == (3, _ENTRIES[name])
-        assert sight.obs[seat].dtype == np.float32
-        assert duel.observation_spaces[seat].shape == (_ENTRIES[name],)
-        assert (duel.action_spaces[seat].low == np.float32(-most)).all()
-        assert (duel.action_spaces[seat].high == np.float32(most)).all()
-    assert duel.action_spaces[0] is not duel.action_spaces[1]
-    assert sight.turn.all()
+        assert views[seat].obs.shape == (3, _ENTRIES[name])
+        assert views[seat].obs.dtype == np.float32
+        assert duel.seats[seat].observation.shape == (_ENTRIES[name],)
+        assert (duel.seats[seat].action.low == np.float32(-most)).all()
+        assert (duel.seats[seat].action.high == np.float32(most)).all()
+        assert views[seat].turn.all()
+    assert duel.seats[0].action is not duel.seats[1].action
 
 
 def starts(duel, episodes):
     """Own qpos of both players at the start of many episodes, (2, episodes, nq), and all of the scenes' state."""
     places, states = [], []
     for seed in range(0, episodes, duel.slots):
-        duel.reset(every(duel.slots), np.arange(seed, seed + duel.slots))
-        places.append(duel._state.qpos.copy())
-        states.append(np.concatenate([duel._qpos, duel._qvel, duel._radius[:, None]], axis=1))
+        view, _ = duel.reset(every(duel.slots), np.arange(seed, seed + duel.slots))
+        places.append(duel.state.qpos.copy())
+        radius = view.obs[:, -4:-3]  # in sumo
+        states.append(np.concatenate([duel.scenes.bind("qpos"), duel.scenes.bind("qvel"), radius], axis=1))
     return np.concatenate(places, axis=1), np.concatenate(states)
 
 
 class TestReset:
     def test_noise_is_uniform_on_places_and_normal_on_speeds(self, card):
-        duel = MujocoDuel(card("run-to-goal-ants"), 50)
+        duel = game_of(card("run-to-goal-ants"), 50)
         places, states = starts(duel, 400)
         moved = places - duel.model.qpos0.reshape(2, 1, 15)
         moved = np.delete(moved, slice(3, 7), axis=2)
@@ -120,7 +121,7 @@ class TestReset:
 
     @pytest.mark.parametrize("name", ["you-shall-not-pass", "kick-and-defend"])
     def test_quaternions_are_unit_ones_as_in_the_engine_of_2018(self, card, name):
-        duel = MujocoDuel(card(name), 10)
+        duel = game_of(card(name), 10)
         places, states = starts(duel, 10)
         assert np.linalg.norm(places[..., 3:7], axis=2) == pytest.approx(np.ones((2, 10)), abs=1e-12)
         assert (np.abs(places[..., 3:7] - duel.model.qpos0[-24:][3:7]).max(axis=2) > 1e-3).any()
@@ -129,7 +130,7 @@ class TestReset:
 
     @pytest.mark.parametrize(("name", "low", "high"), [("sumo-humans", 1.5, 3.5), ("sumo-ants", 2.5, 4.5)])
     def test_sumo_draws_the_arena_and_a_place_for_each_on_its_own_side(self, card, name, low, high):
-        duel = MujocoDuel(card(name), 50)
+        duel = game_of(card(name), 50)
         places, states = starts(duel, 500)
         radius, gap = states[:, -1], 0.3 + low / 2
         assert (radius.min(), radius.max()) == (pytest.approx(low, abs=0.05), pytest.approx(high, abs=0.05))
@@ -140,10 +141,10 @@ class TestReset:
             assert (np.abs(y) <= np.sqrt(radius**2 - x**2) - gap).all()
             assert np.abs(z - 2.5).max() <= 0.1
             assert np.abs(y).max() > (high - gap) * 0.6
-        assert duel._batch.expand("geom_size")[:, duel.model.geom("arena").id, 0] == pytest.approx(radius[-50:])
+        assert duel.scenes.expand("geom_size")[:, duel.model.geom("arena").id, 0] == pytest.approx(radius[-50:])
 
     def test_kick_and_defend_draws_the_places_of_players_and_ball(self, card):
-        places, states = starts(MujocoDuel(card("kick-and-defend"), 50), 500)
+        places, states = starts(game_of(card("kick-and-defend"), 50), 500)
         ranges = [(places[0], (-3.5, -0.5, -2, 2)), (places[1], (1.6, 3.5, -2, 2)), (states, (-2, 1, -4, 4))]
         for rows, (low_x, high_x, low_y, high_y) in ranges:
             for column, low, high in ((0, low_x, high_x), (1, low_y, high_y)):
@@ -158,33 +159,33 @@ class TestReset:
         assert (speed[:, 0] > 0).all()
 
     def test_only_the_slots_of_the_mask_start_anew(self, card):
-        duel = MujocoDuel(card("sumo-ants"), 3)
+        duel = game_of(card("sumo-ants"), 3)
         duel.reset(every(3), np.arange(3))
         play(duel, random_play(duel, 3))
-        before, left = duel._qpos.copy(), duel._elapsed.copy()
-        sight = duel.reset(np.asarray([False, True, False]), np.asarray([7]))
-        assert (duel._qpos[[0, 2]] == before[[0, 2]]).all()
-        assert (duel._qpos[1] != before[1]).any()
-        assert (left.tolist(), duel._elapsed.tolist()) == ([3, 3, 3], [3, 0, 3])
-        assert sight.obs[0][:, -1].tolist() == [497, 500, 497]
+        before, left = duel.scenes.bind("qpos").copy(), duel.elapsed.copy()
+        views = duel.reset(np.asarray([False, True, False]), np.asarray([7]))
+        assert (duel.scenes.bind("qpos")[[0, 2]] == before[[0, 2]]).all()
+        assert (duel.scenes.bind("qpos")[1] != before[1]).any()
+        assert (left.tolist(), duel.elapsed.tolist()) == ([3, 3, 3], [3, 0, 3])
+        assert views[0].obs[:, -1].tolist() == [497, 500, 497]
 
     def test_no_slot_to_start_changes_nothing(self, card):
-        duel = MujocoDuel(card("sumo-ants"), 2)
+        duel = game_of(card("sumo-ants"), 2)
         before = duel.reset(every(2), np.arange(2))
         after = duel.reset(~every(2), np.asarray([], dtype=np.int64))
-        assert (np.stack(before.obs) == np.stack(after.obs)).all()
+        assert (seen_by_all(before) == seen_by_all(after)).all()
 
     def test_a_seed_too_few_is_refused(self, card):
         with pytest.raises(InvalidInput, match="expected one seed for each of 2 slots"):
-            MujocoDuel(card("sumo-ants"), 2).reset(every(2), np.asarray([1]))
+            game_of(card("sumo-ants"), 2).reset(every(2), np.asarray([1]))
 
 
 class TestSameSeed:
     @pytest.mark.parametrize("name", ["you-shall-not-pass", "sumo-ants", "kick-and-defend"])
     def test_an_episode_is_the_same_in_any_slot_of_any_number_with_any_threads(self, card, name):
         masks = {0: "noise", 1: "noise"}
-        few = MujocoDuel(card(name), 2, threads=1, masks=masks)
-        many = MujocoDuel(card(name), 5, threads=3, masks=masks)
+        few = game_of(card(name), 2, threads=1, hidden=masks)
+        many = game_of(card(name), 5, threads=3, hidden=masks)
         few.reset(every(2), np.asarray([11, 12]))
         many.reset(every(5), np.asarray([5, 12, 9, 11, 1]))
         actions = random_play(many, 25, size=0.4)
@@ -193,7 +194,7 @@ class TestSameSeed:
             assert (all_slots[:, :, [3, 1]] == two).all()
 
     def test_an_episode_does_not_know_what_was_played_before(self, card):
-        duel = MujocoDuel(card("sumo-humans"), 1)
+        duel = game_of(card("sumo-humans"), 1)
         actions = random_play(duel, 20)
         duel.reset(every(1), np.asarray([1]))
         first = play(duel, actions)
@@ -205,27 +206,27 @@ class TestSameSeed:
 
 class TestActions:
     def test_actions_beyond_the_range_move_as_those_at_its_edge_but_cost_more(self, card):
-        one, other = MujocoDuel(card("run-to-goal-ants"), 1), MujocoDuel(card("run-to-goal-ants"), 1)
+        one, other = game_of(card("run-to-goal-ants"), 1), game_of(card("run-to-goal-ants"), 1)
         for duel in (one, other):
             duel.reset(every(1), np.asarray([0]))
         huge, edge = (np.full((1, 8), size, dtype=np.float32) for size in (1e20, 1.0))
         far, near = one.step((huge, huge)), other.step((edge, edge))
-        assert (np.stack(far.sight.obs) == np.stack(near.sight.obs)).all()
+        assert (seen_by_all(far.views) == seen_by_all(near.views)).all()
         assert (far.rewards < near.rewards - 1e30).all()
 
     @pytest.mark.parametrize("number", [np.nan, np.inf])
     def test_actions_that_are_not_finite_are_refused_before_anything_moves(self, card, number):
-        duel = MujocoDuel(card("you-shall-not-pass"), 2)
+        duel = game_of(card("you-shall-not-pass"), 2)
         duel.reset(every(2), np.arange(2))
-        before = duel._qpos.copy()
+        before = duel.scenes.bind("qpos").copy()
         first, second = random_play(duel, 1)[0]
         second[1, 4] = number
         with pytest.raises(InvalidInput, match=f"actions of the runner: expected finite numbers, got {number}"):
             duel.step((first, second))
-        assert (duel._qpos == before).all()
+        assert (duel.scenes.bind("qpos") == before).all()
 
     def test_actions_of_another_shape_are_refused(self, card):
-        duel = MujocoDuel(card("you-shall-not-pass"), 2)
+        duel = game_of(card("you-shall-not-pass"), 2)
         with pytest.raises(InvalidInput, match=r"actions of the blocker: expected shape \(2, 17\), got \(2, 8\)"):
             duel.step((np.zeros((2, 8)), np.zeros((2, 17))))
 
@@ -233,7 +234,7 @@ class TestActions:
 class TestLimit:
     @pytest.mark.parametrize(("name", "cut"), [("run-to-goal-ants", True), ("you-shall-not-pass", False)])
     def test_time_cuts_a_game_that_has_no_limit_in_the_original_and_decides_the_others(self, card, name, cut):
-        duel = MujocoDuel(card(name, scene={"max_steps": 3}), 1)
+        duel = game_of(card(name, scene={"max_steps": 3}), 1)
         duel.reset(every(1), np.asarray([0]))
         steps = [duel.step(tuple(actions)) for actions in random_play(duel, 3, size=0.0)]
         assert [duel.endings[step.ending[0]] for step in steps] == ["", "", "time"]
@@ -242,40 +243,59 @@ class TestLimit:
 
 
 class TestTouch:
-    def pushed(self, duel, distance):
-        """Two ants in the air, that far apart, one step later."""
+    """Who is thrown out of the arena has lost only to a player that touched it."""
+
+    def started(self, card, **changes):
+        duel = game_of(card("sumo-ants", **changes), 1)
         duel.reset(every(1), np.asarray([0]))
-        duel._qpos[0] = duel.model.qpos0
-        duel._qpos[0, [0, 15]] = -distance / 2, distance / 2
-        duel._qvel[0] = 0
-        duel._batch.forward()
-        duel.step((np.zeros((1, 8)), np.zeros((1, 8))))
-        return bool(duel._touched[0])
+        return duel
+
+    def apart(self, duel, distance):
+        """Plays a step of two ants in the air, that far apart."""
+        qpos = duel.scenes.bind("qpos")
+        qpos[0] = duel.model.qpos0
+        qpos[0, [0, 15]] = -distance / 2, distance / 2
+        duel.scenes.bind("qvel")[0] = 0
+        duel.scenes.forward()
+        return duel.step((np.zeros((1, 8)), np.zeros((1, 8))))
+
+    def thrown_out(self, duel):
+        """The winner after the second ant flew out of the arena."""
+        duel.state.qpos[1, 0, :3] = 10, 0, 3
+        duel.scenes.forward()
+        step = duel.step((np.zeros((1, 8)), np.zeros((1, 8))))
+        assert duel.endings[step.ending[0]] == "out"
+        return step.winner[0]
 
     def test_players_have_touched_once_their_bodies_overlap(self, card):
-        duel = MujocoDuel(card("sumo-ants", rules={"auto_contact": False}), 1)
-        assert self.pushed(duel, 0.4)
-        duel._qpos[0, 0] = -2
-        duel.step((np.zeros((1, 8)), np.zeros((1, 8))))
-        assert duel._touched[0]
-        assert not self.pushed(duel, 2.5)
+        duel = self.started(card, rules={"auto_contact": False})
+        for distance in (0.4, 2.5):  # and have for the rest of the game
+            assert not self.apart(duel, distance).ending[0]
+        assert self.thrown_out(duel) == 0
+
+    def test_players_that_stayed_apart_have_not(self, card):
+        duel = self.started(card, rules={"auto_contact": False})
+        assert not self.apart(duel, 2.5).ending[0]
+        assert self.thrown_out(duel) == NOBODY
 
     def test_contact_is_given_from_the_start_where_the_card_says_so(self, card):
-        duel = MujocoDuel(card("sumo-ants"), 1)
-        assert self.pushed(duel, 2.5)
+        duel = self.started(card)
+        assert not self.apart(duel, 2.5).ending[0]
+        assert self.thrown_out(duel) == 0
 
     def test_it_is_the_keeper_s_touch_of_the_ball_that_counts(self, card):
-        duel = MujocoDuel(card("kick-and-defend"), 2)
-        duel.reset(every(2), np.asarray([0, 1]))
-        players = duel._state.qpos
+        duel = game_of(card("kick-and-defend", scene={"max_steps": 1}), 2)
+        duel.reset(every(2), np.asarray([0, 0]))
+        players, qpos = duel.state.qpos, duel.scenes.bind("qpos")
         for slot, seat in ((0, 0), (1, 1)):
-            duel._qpos[slot, :3] = players[seat, slot, :3]  # in the belly
-        duel._batch.forward()
-        duel.step((np.zeros((2, 17)), np.zeros((2, 17))))
-        assert duel._touched.tolist() == [False, True]
+            qpos[slot, :3] = players[seat, slot, :3]  # in the belly
+        duel.scenes.forward()
+        step = duel.step((np.zeros((2, 17)), np.zeros((2, 17))))
+        assert step.winner.tolist() == [1, 1]  # by time
+        assert step.sparse[1, 1] - step.sparse[1, 0] == duel.card.rules.touch > 0
 
 
 def test_a_slot_that_is_not_there_cannot_be_shown(card):
-    duel = MujocoDuel(card("sumo-ants"), 2)
+    duel = game_of(card("sumo-ants"), 2)
     with pytest.raises(InvalidInput, match="slot: expected 0 to 1, got 2"):
         duel.show(2, duel.model, mujoco.MjData(duel.model))

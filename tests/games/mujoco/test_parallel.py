@@ -7,8 +7,8 @@ import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName
 from rlattack.games import find_game, parallel_env
-from rlattack.games.mujoco.batch import MujocoDuel
 from rlattack.games.mujoco.parallel import MujocoParallelEnv
+from tests.games.mujoco.made import game_of
 
 with warnings.catch_warnings():  # pettingzoo's tests import what pettingzoo warns of
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -41,17 +41,17 @@ def test_agents_are_the_seats_of_the_card_and_metadata_tell_the_frames_a_second(
 
 
 def test_it_plays_what_the_batched_game_plays(card):
-    env, duel = parallel_env("mujoco/sumo-ants"), MujocoDuel(card("sumo-ants"), 1)
+    env, duel = parallel_env("mujoco/sumo-ants"), game_of(card("sumo-ants"), 1)
     obs, infos = env.reset(seed=5)
-    sight = duel.reset(np.ones(1, dtype=np.bool_), np.random.default_rng(5).integers(2**31, size=1))
+    views = duel.reset(np.ones(1, dtype=np.bool_), np.random.default_rng(5).integers(2**31, size=1))
     rng = np.random.default_rng(0)
     for _ in range(10):
         for seat, agent in enumerate(env.agents):
-            assert (obs[agent] == sight.obs[seat][0]).all()
+            assert (obs[agent] == views[seat].obs[0]).all()
         actions = samples(env, rng)
         step = duel.step((actions["first"][None], actions["second"][None]))
         obs, rewards, terminations, truncations, infos = env.step(actions)
-        sight = step.sight
+        views = step.views
         assert list(rewards.values()) == step.rewards[:, 0].tolist()
         assert list(terminations.values()) == list(truncations.values()) == [False, False]
         assert infos["first"] == infos["second"] == {"winner": False, "reward_remaining": 0.0, "ending": ""}

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.games.mujoco.batch import MujocoDuel
+from rlattack.games.camera import camera
 from rlattack.games.mujoco.render import Renderer
+from tests.games.mujoco.made import game_of
 
 _ALL = ["you-shall-not-pass", "run-to-goal-humans", "run-to-goal-ants", "sumo-humans", "sumo-ants", "kick-and-defend"]
 _PLAY = """
 import numpy as np
-from rlattack.games import find_game
-from rlattack.games.find import make_duel
-duel = make_duel(find_game("mujoco/run-to-goal-ants"), 1)
+from rlattack.games import find_game, make_game
+duel = make_game(find_game("mujoco/run-to-goal-ants"), 1)
 duel.reset(np.ones(1, dtype=bool), np.arange(1))
 print(duel.step((np.zeros((1, 8)),) * 2).ending)
 from rlattack.errors import MissingExtra
@@ -45,7 +45,7 @@ def draw(monkeypatch):
 
 
 def started(card, name, slots=1):
-    duel = MujocoDuel(card(name), slots)
+    duel = game_of(card(name), slots)
     duel.reset(np.ones(slots, dtype=np.bool_), np.arange(slots))
     return duel
 
@@ -66,7 +66,7 @@ def test_a_picture_shows_both_players_from_the_first_to_the_last_place(card, dra
     duel = started(card, name)
     renderer = draw(duel)
     for apart in (1.0, 3.5):
-        duel._state.qpos[:, 0, :2] = [[-apart, -1.0], [apart, 1.0]]
+        duel.state.qpos[:, 0, :2] = [[-apart, -1.0], [apart, 1.0]]
         picture = renderer.frame(0)
         assert (picture.shape, picture.dtype) == ((320, 480, 3), np.uint8)
         edge = np.ones(picture.shape[:2], dtype=np.bool_)
@@ -80,12 +80,12 @@ def test_a_picture_shows_both_players_from_the_first_to_the_last_place(card, dra
 def test_a_picture_shows_its_own_slot_as_it_stands_and_moves_nothing(card, draw):
     duel = started(card, "sumo-ants", slots=2)
     renderer = draw(duel, width=96, height=64)
-    before = duel._qpos.copy()
+    before = duel.scenes.bind("qpos").copy()
     first, second = renderer.frame(0), renderer.frame(1)
     assert (first.shape, second.shape) == ((64, 96, 3), (64, 96, 3))
     assert (first != second).any()
     assert (renderer.frame(0) == first).all()
-    assert (duel._qpos == before).all()
+    assert (duel.scenes.bind("qpos") == before).all()
     for _ in range(10):
         duel.step((np.ones((2, 8)), np.ones((2, 8))))
     assert (renderer.frame(0) != first).any()
@@ -94,8 +94,8 @@ def test_a_picture_shows_its_own_slot_as_it_stands_and_moves_nothing(card, draw)
 def test_the_arena_is_drawn_as_large_as_it_is(card, draw):
     duel = started(card, "sumo-humans", slots=2)
     renderer = draw(duel, width=96, height=64)
-    duel._qpos[:] = duel._qpos[0]
-    duel._arena[0, 0], duel._arena[1, 0] = 1.5, 3.5
+    duel.scenes.bind("qpos")[:] = duel.scenes.bind("qpos")[0]
+    duel.scenes.expand("geom_size")[:, duel.model.geom("arena").id, 0] = 1.5, 3.5
     assert (renderer.frame(0) != renderer.frame(1)).mean() > 0.1
 
 
@@ -105,6 +105,17 @@ def test_two_renderers_draw_in_turns(card, draw):
     alone = first.frame(0)
     assert second.frame(0).shape == (80, 120, 3)
     assert (first.frame(0) == alone).all()
+
+
+def test_the_camera_of_a_game_is_a_renderer_and_knows_its_time(card, draw):
+    duel = started(card, "you-shall-not-pass")
+    try:
+        shot = camera(duel, (96, 64))
+    except MissingExtra as error:
+        pytest.skip(str(error))
+    assert (shot.frame(0) == draw(duel, 96, 64).frame(0)).all()
+    assert shot.fps == pytest.approx(1 / 0.015)
+    shot.close()
 
 
 def test_a_renderer_is_closed_as_often_as_you_like(card, draw):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rlattack.games.duel import NOBODY
+from rlattack.games.game import NOBODY
 from rlattack.games.mujoco.rules import ENDINGS, Seen, judge
 
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 from scipy.stats import fisher_exact
 
-from rlattack.games import find_game
-from rlattack.games.mujoco.batch import MujocoDuel
+from rlattack.games import find_game, make_game
 from rlattack.policies.bansal import import_bansal
 from rlattack.policies.gaussian import GaussianPolicy
 
@@ -61,22 +60,23 @@ class Seated:
         with torch.no_grad():
             out = self._policy(torch.from_numpy(obs), self._state)
         self._state = out.state
-        return out.sample(torch.from_numpy(self._rng.standard_normal(shape, dtype=np.float32))).numpy()
+        drawn = torch.from_numpy(self._rng.standard_normal(shape, dtype=np.float32))
+        return (out.actions.mean + out.actions.deviation * drawn).numpy()
 
 
 def wins(row, zoo, episodes, slots=50, seed=0):
     """Games that seat 0 won, that seat 1 won, and ties, of so many episodes, each played to its end."""
-    duel = MujocoDuel(find_game(f"mujoco/{row.game}").mujoco, slots, threads=2)
+    duel = make_game(find_game(f"mujoco/{row.game}"), slots, threads=2)
     rng, counts = np.random.default_rng(seed), np.zeros(3, dtype=int)
     for first in range(0, episodes, slots):
         players = [
-            Seated(name, zoo / row.game, duel.action_spaces[seat], slots, rng) for seat, name in enumerate(row.players)
+            Seated(name, zoo / row.game, duel.seats[seat].action, slots, rng) for seat, name in enumerate(row.players)
         ]
-        sight = duel.reset(np.ones(slots, dtype=np.bool_), seed + first + np.arange(slots))
+        views = duel.reset(np.ones(slots, dtype=np.bool_), seed + first + np.arange(slots))
         over = np.arange(first, first + slots) >= episodes
         while not over.all():
-            step = duel.step((players[0].act(sight.obs[0]), players[1].act(sight.obs[1])))
-            sight, ended = step.sight, (step.terminated | step.truncated) & ~over
+            step = duel.step((players[0].act(views[0].obs), players[1].act(views[1].obs)))
+            views, ended = step.views, (step.terminated | step.truncated) & ~over
             counts += np.bincount(step.winner[ended] % 3, minlength=3)  # NOBODY is the last
             over |= ended
     return counts.tolist()
