@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -163,6 +164,7 @@ class _Table:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
         cells: dict[str, Cell] = {}
         for specs in [(AttackSpec(CONTROL),), *wanted]:
+            _check_together(specs, self.names[self.attacked_seat])
             for eps in self.study.eps:
                 cell = dataclasses.replace(base, attacks=tuple(self._armed(spec, eps) for spec in specs))
                 cells[cell.key] = cell
@@ -258,18 +260,28 @@ def _parse_mask(text: str, seats: Sequence[str]) -> Hidden:
     return ((number, mask),)
 
 
+def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
+    """Refuses attacks at once that change the same thing, of which only one would come through."""
+    counts = Counter(ATTACKS.get(spec.name).access for spec in specs)
+    for access in (access for access, count in counts.items() if count > 1):
+        raise InvalidInput(
+            f"--attack {'+'.join(spec.name for spec in specs)}: both change the {access} of {seat}; name them one "
+            "after the other, and each is played for itself"
+        )
+
+
 def _check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:
     """Refuses another number of players than the game has seats."""
     if len(study.players) == len(names):
         return
     if len(names) == 1:
         raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
+    count = {2: "two"}.get(len(names), str(len(names)))
     if len(study.players) == 1:
         players = " ".join(["AGENT"] * len(names))
-        count = {2: "two"}.get(len(names), str(len(names)))
         raise InvalidInput(f"game {card.id} has {count} seats: `rlattack duel {card.id} --players {players}` plays it")
     raise InvalidInput(
-        f"--players: expected {len(names)}, who takes {', who takes '.join(names)} (several as A,B: every pair plays), "
+        f"--players: expected {count}, who takes {', who takes '.join(names)} (several as A,B: every pair plays), "
         f"got {' '.join(study.players)}"
     )
 
