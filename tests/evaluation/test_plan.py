@@ -1,35 +1,63 @@
-"""What is refused before anything is played, and what makes another configuration."""
+"""What a study plans to play, and what it refuses before anything is played."""
 
-from pathlib import Path
+import importlib
 
 import pytest
 
 from rlattack.errors import BudgetError, InvalidInput, UnknownName
-from rlattack.evaluation.plan import Evaluation, plan
+from rlattack.evaluation.plan import plan, seat_number
+from rlattack.evaluation.study import Study
+from tests.kit.agents import gaussian_agent, network_agent
+from tests.kit.games import made
 
-HERE = str(Path(__file__).parent)
+CARTPOLE = {
+    "game": "gymnasium/CartPole-v1", "players": ("tests.kit.players:balance",), "attack": ("fgsm",), "eps": (0.2,),
+    "space": "raw",
+}  # fmt: skip
+ROPE = {"game": "pull/any", "players": ("zero", "random"), "space": "raw"}
 
 
-@pytest.fixture(autouse=True)
-def players(monkeypatch):
-    monkeypatch.syspath_prepend(HERE)
+def cartpole(**changes):
+    return plan(Study(**CARTPOLE | changes))
 
 
-def planned(**changes):
-    values = {
-        "game": "gymnasium/CartPole-v1", "victim": "players:balance", "attacks": ("fgsm",), "eps": (0.2,),
-        "space": "raw",
-    }  # fmt: skip
-    return plan(Evaluation(**values | changes))
+def rope(**changes):
+    return plan(Study(**ROPE | changes))
+
+
+@pytest.fixture
+def agent(tmp_path):
+    """A Gaussian agent of the rope, by its folder."""
+    return gaussian_agent(tmp_path / "agent", "pull/any", hidden=(4,))
+
+
+def labels(planned):
+    return [(" + ".join(ref.label for ref in cell.attacks) or "clean") for cell in planned.cells]
+
+
+def test_the_clean_game_the_control_and_the_attacks_run_at_every_size_each_once():
+    planned = cartpole(attack=("fgsm", "none", "noise", "pgd:steps=2", "fgsm"), eps=(0.1, 0.2, 0.1))
+    assert labels(planned) == ["clean", "noise 0.1", "noise 0.2", "fgsm 0.1", "fgsm 0.2", "pgd 0.1", "pgd 0.2"]
+    assert [planned.radii[cell.key] for cell in planned.cells[:2]] == [(), (0.1,)]
+    assert {cell.clean.key for cell in planned.cells} == {planned.cells[0].key}
+
+
+def test_every_pair_under_every_mask_is_attacked_at_every_size(agent):
+    planned = rope(
+        players=("zero,random", agent), mask=("none", "right"), attack=("pgd:steps=2", "none"), eps=(0.1, 0.2)
+    )
+    one = ["clean", "noise 0.1", "noise 0.2", "pgd 0.1", "pgd 0.2"]
+    assert labels(planned) == one * 4
+    assert [(cell.players[0].name, cell.mask_name) for cell in planned.cells[::5]] == [
+        ("zero", "none"), ("random", "none"), ("zero", "right:initial"), ("random", "right:initial"),
+    ]  # fmt: skip
+    assert {ref.seat for cell in planned.cells for ref in cell.attacks} == {1}
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"episodes": 0}, InvalidInput, "--episodes: expected at least 1, got 0"),
-        ({"envs": 0}, InvalidInput, "--envs: expected at least 1"),
-        ({"seed": -1}, InvalidInput, "--seed: expected 0 or more"),
-        ({"eps": ()}, InvalidInput, "--eps: expected at least one size"),
+        ({"eps": ()}, InvalidInput, "--eps: expected at least one size, as in --eps"),
         ({"eps": (0.0,)}, BudgetError, "above 0, got 0"),
         ({"eps": (-0.1,)}, BudgetError, "above 0, got -0.1"),
         ({"eps": (float("nan"),)}, BudgetError, "above 0"),
@@ -37,32 +65,225 @@ def planned(**changes):
         ({"space": "sigma"}, BudgetError, "observation statistics"),
         ({"model": "frame"}, InvalidInput, "--model frame is for stacked images"),
         ({"grid": True}, BudgetError, "byte observations"),
-        ({"attacks": ("fgms",)}, UnknownName, "did you mean 'fgsm'"),
-        ({"attacks": ("pixel",)}, BudgetError, "has the norms l0, got linf"),
-        ({"attacks": ("fgsm:target=7",)}, InvalidInput, "expected an action 0 to 1"),
+        ({"attack": ("fgms",)}, UnknownName, "did you mean 'fgsm'"),
+        ({"attack": ("pixel",)}, BudgetError, "has the norms l0, got linf"),
+        ({"attack": ("fgsm:target=7",)}, InvalidInput, "expected an action 0 to 1"),
         ({"game": "gymnasium/CartPol-v1"}, UnknownName, "CartPole-v1"),
-        ({"victim": "players:nobody"}, InvalidInput, "nobody"),
+        ({"players": ("tests.kit.players:nobody",)}, InvalidInput, "nobody"),
+        ({"players": ("nobody",)}, UnknownName, "no agent and no file 'nobody'"),
         ({"game": "gymnasium/Acrobot-v1"}, InvalidInput, r"\(6,\)"),
         ({"sticky": 1.5}, ValueError, "sticky"),
+        ({"mask": ("player",)}, InvalidInput, "only MuJoCo games can hide the other player"),
+        ({"players": ("zero", "zero")}, InvalidInput, "CartPole-v1 has one seat: `rlattack attack"),
+        ({"players": ("zero",)}, InvalidInput, "--attack: zero looks at nothing, so there is nothing to attack$"),
+        ({"surrogate": "tests.kit.players:namer"}, InvalidInput, r"sees \(1,\) and has 3 actions"),
+        ({"victim": "1"}, UnknownName, r"--victim: expected player \(0\), got '1'"),
     ],
 )
-def test_wrong_input_is_refused_before_anything_is_played(changes, error, message):
+def test_what_does_not_fit_a_game_of_one_seat_is_refused(changes, error, message):
     with pytest.raises(error, match=message):
-        planned(**changes)
+        cartpole(**changes)
 
 
-def test_a_victim_of_other_code_is_another_configuration(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"players": ("zero",)}, InvalidInput, "any has two seats: `rlattack duel pull/any --players AGENT AGENT`"),
+        ({"players": ("zero", "zero", "a,b")}, InvalidInput, "--players: expected two, .* left.* right.*zero zero a,b"),
+        ({"victim": "rigth"}, UnknownName, r"--victim: expected left \(0\) or right \(1\), got 'rigth'; .* 'right'"),
+        ({"mask": ("up",)}, UnknownName, r"--mask: expected left \(0\) or right \(1\) or none, got 'up'"),
+        ({"mask": ("right:zer",)}, InvalidInput, "--mask right:zer: expected right:MODE, one of initial, zero, noise"),
+        ({"mask": ("right:",)}, InvalidInput, "--mask right:: expected right:MODE, one of initial, zero, noise"),
+        ({"attack": ("pgd",)}, InvalidInput, "--eps: expected at least one size"),
+        ({"attack": ("pgd",), "eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing, .* --attacked names"),
+        ({"eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing"),
+        ({"attack": ("pg",), "eps": (0.1,)}, UnknownName, "no attack 'pg'; did you mean 'pgd'"),
+        ({"eps": (0.1,), "attacked": "lef"}, UnknownName, "--attacked: expected left .*, got 'lef'.* 'left'"),
+        ({"players": ("zero", "nobody")}, UnknownName, "no agent and no file 'nobody'"),
+        ({"attacked": "2"}, UnknownName, "--attacked: expected left .* or right .*, got '2'"),
+        ({"game": "turns/any", "mask": ("0",)}, InvalidInput, "turns/any: only MuJoCo games can hide the other player"),
+    ],
+)
+def test_what_does_not_fit_a_game_of_two_seats_is_refused(changes, error, message):
+    with pytest.raises(error, match=message):
+        rope(**changes)
+
+
+def test_what_an_attack_cannot_do_to_a_seat_is_refused(agent):
+    values = {"players": ("zero", agent), "eps": (0.1,)}
+    with pytest.raises(InvalidInput, match=r"attack fgsm: the divergence .* use pgd"):
+        rope(**values, attack=("fgsm",))
+    with pytest.raises(BudgetError, match="--space unit is for pixels"):
+        rope(**values | {"space": "unit"})
+
+
+@pytest.mark.parametrize(
+    ("game", "players", "who"),
+    [
+        ("gymnasium/CartPole-v1", ("tests.kit.players:opaque",), "tests.kit.players:opaque"),
+        ("turns/any", ("zero", "tests.kit.players:blind_namer"), "tests.kit.players:blind_namer"),
+    ],
+)
+def test_a_module_without_gradients_is_refused_for_attacks_that_need_them(game, players, who):
+    with pytest.raises(InvalidInput, match=rf"{who} gives no gradient .*; fgsm needs one, noise and .* do not"):
+        cartpole(game=game, players=players)
+    assert len(cartpole(game=game, players=players, attack=()).cells) == 2
+
+
+def test_a_surrogate_is_asked_for_gradients_in_the_victim_s_place_and_the_control_has_none():
+    planned = cartpole(players=("tests.kit.players:opaque",), surrogate="tests.kit.players:memory")
+    _, noise, fgsm = planned.cells
+    assert noise.attacks[0].surrogate is None
+    assert fgsm.attacks[0].surrogate.name == "tests.kit.players:memory"
+    with pytest.raises(InvalidInput, match=r"tests.kit.players:opaque gives no gradient"):
+        cartpole(surrogate="tests.kit.players:opaque")
+
+
+def test_two_attacks_that_change_the_same_of_a_seat_are_refused():
+    with pytest.raises(InvalidInput, match=r"--attack fgsm\+noise: both change the observation of player"):
+        cartpole(attack=("fgsm+noise",))
+
+
+def test_nothing_is_hidden_from_a_player_that_looks_at_nothing(agent):
+    masks = ("none", "left", "right", "right:zero")
+    planned = rope(players=("random", f"{agent},zero,random"), mask=masks)
+    assert [(cell.players[1].name == agent, cell.mask_name) for cell in planned.cells] == [
+        (True, "none"), (False, "none"), (False, "none"), (True, "right:initial"), (True, "right:zero"),
+    ]  # fmt: skip
+    assert planned.note == (
+        "--mask: random and zero see nothing that could be hidden, so under it 7 pairs are not played again"
+    )
+    assert rope(players=("random", agent), mask=("none", "right")).note == ""
+
+
+def test_a_pair_that_was_asked_for_under_a_mask_alone_plays_once_in_the_open():
+    planned = rope(mask=("left", "left:noise"))
+    assert [cell.game.hidden for cell in planned.cells] == [()]
+    assert planned.note == "--mask: zero sees nothing that could be hidden, so under it 2 pairs are not played again"
+
+
+def test_attacks_on_a_pair_that_no_mask_changes_stand_beside_its_open_games(agent):
+    planned = rope(players=("zero", agent), mask=("left", "right"), eps=(0.3,))
+    assert [(label, cell.mask_name) for label, cell in zip(labels(planned), planned.cells, strict=True)] == [
+        ("clean", "none"), ("noise 0.3", "none"), ("clean", "right:initial"), ("noise 0.3", "right:initial"),
+    ]  # fmt: skip
+    assert [cell.clean.key for cell in planned.cells[1::2]] == [cell.key for cell in planned.cells[::2]]
+
+
+def test_a_seat_s_number_is_as_good_as_its_name(agent):
+    asked = {"players": (agent, agent), "eps": (0.1,)}
+    named, numbered = (
+        rope(**asked, victim=left, attacked=right, mask=("none", left, f"{right}:zero"))
+        for left, right in (("left", "right"), ("0", "1"))
+    )
+    assert named.cells == numbered.cells
+    assert named.configuration == numbered.configuration
+
+
+def test_a_seat_is_named_or_numbered_and_a_name_comes_first():
+    assert [seat_number("--victim", text, ("blocker", "runner")) for text in ("blocker", "1")] == [0, 1]
+    assert [seat_number("--victim", text, ("1", "0")) for text in ("0", "1")] == [1, 0]
+    for text in ("2", "-1", "01", ""):
+        with pytest.raises(UnknownName, match=rf"--victim: expected blocker \(0\) or runner \(1\), got '{text}'"):
+            seat_number("--victim", text, ("blocker", "runner"))
+
+
+@pytest.mark.parametrize(
+    ("named", "victim", "attacked"),
+    [({}, 1, 1), ({"victim": "left"}, 0, 0), ({"attacked": "left"}, 1, 0), ({"victim": "0", "attacked": "1"}, 0, 1)],
+)
+def test_the_victim_is_in_the_last_seat_and_the_one_attacked_unless_others_are_named(agent, named, victim, attacked):
+    _, noise = rope(players=(agent, agent), eps=(0.1,), **named).cells
+    assert (noise.victim, noise.attacks[0].seat) == (victim, attacked)
+
+
+def test_players_named_twice_play_once():
+    assert len(rope(players=("zero,zero", "random"), mask=("right", "right:initial")).cells) == 1
+
+
+def test_several_victims_of_a_game_of_one_seat_are_compared():
+    planned = cartpole(players=("tests.kit.players:balance,zero",), eps=(), attack=())
+    assert [cell.players[0].name for cell in planned.cells] == ["tests.kit.players:balance", "zero"]
+
+
+@pytest.mark.parametrize(
+    ("who", "asked", "mode"),
+    [
+        ("tests.kit.players:coin", "card", "sampled"),
+        ("tests.kit.players:coin", "greedy", "greedy"),
+        ("tests.kit.players:coin_by_values", "card", "greedy"),
+        ("tests.kit.players:coin_by_values", "sampled", "sampled"),
+        ("random", "greedy", "sampled"),
+    ],
+)
+def test_actions_are_the_card_s_unless_chosen_and_those_by_values_greedy(who, asked, mode):
+    (cell,) = plan(Study(game="coins/any", players=(who,), actions=asked)).cells
+    assert cell.actions == (mode,)
+
+
+def test_a_card_that_says_greedy_is_followed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    source = Path("own.py")
-    source.write_text(f"import sys\nsys.path.insert(0, {HERE!r})\nfrom players import balance\n")
-    before = planned(victim="own:balance")
+    (tmp_path / "envs" / "coins").mkdir(parents=True)
+    (tmp_path / "envs" / "coins" / "sure.toml").write_text(
+        'schema = "rlattack/game/1"\ntitle = "Sure"\n[protocol]\nactions = "greedy"\n'
+    )
+    (cell,) = plan(Study(game="coins/sure", players=("tests.kit.players:coin",))).cells
+    assert cell.actions == ("greedy",)
+
+
+def test_the_variant_that_an_agent_s_card_asks_for_is_played(tmp_path):
+    pytest.importorskip("ale_py")
+    from rlattack.policies.network import SMALL, NetworkSpec
+
+    spec = NetworkSpec(observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(8,))
+    agent = network_agent(tmp_path / "a", "atari/pong", spec, options={"noop_max": 7})
+    (cell,) = plan(Study(game="atari/pong", players=(agent,), sticky=0.25)).cells
+    assert (cell.game.card.atari.noop_max, cell.game.card.protocol.sticky) == (7, 0.25)
+
+
+def test_every_mask_is_tried_on_the_game_before_anything_is_played():
+    made.clear()
+    rope(players=("tests.kit.players:puller",) * 2, mask=("none", "left", "right:zero"))
+    hidden = [game.variant.hidden for game in made]
+    assert hidden[-3:] == [(), ((0, "initial"),), ((1, "zero"),)]
+    assert all(game.closed for game in made)
+
+
+def test_who_plays_by_other_code_is_another_victim(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "own_player.py"
+    source.write_text("from tests.kit.players import balance\n")
+    importlib.invalidate_caches()
+    before = cartpole(players=("own_player:balance",))
     source.write_text(source.read_text() + "# edited\n")
-    after = planned(victim="own:balance")
-    assert before.configuration["victim"] != after.configuration["victim"]
+    after = cartpole(players=("own_player:balance",))
+    assert before.configuration["victims"] != after.configuration["victims"]
     assert {cell.key for cell in before.cells}.isdisjoint(cell.key for cell in after.cells)
 
 
-def test_a_module_without_gradients_is_told_before_it_plays():
-    with pytest.raises(InvalidInput, match=r"players:opaque gives no gradient .*; fgsm needs one"):
-        planned(victim="players:opaque")
-    planned(victim="players:opaque", attacks=())
+def test_what_a_run_shares_is_named_and_what_it_may_add_is_not():
+    planned, more = cartpole(), cartpole(episodes=100, eps=(0.1, 0.3), attack=("pgd",), trust=True)
+    assert planned.configuration == more.configuration
+    assert planned.configuration["study"] == {
+        "actions": "card", "sticky": None, "seed": 0, "envs": 8, "victim": "player"
+    }  # fmt: skip
+    assert {"rlattack", "torch", "numpy", "gymnasium"} <= planned.configuration["versions"].keys()
+    for change in ({"seed": 1}, {"envs": 3}, {"actions": "greedy"}, {"players": ("zero",), "eps": (), "attack": ()}):
+        assert cartpole(**change).configuration != planned.configuration
+
+
+def test_a_run_is_named_by_its_game_and_all_that_was_asked_for_but_episodes_and_trust():
+    planned = cartpole()
+    assert planned.name.startswith("gymnasium-CartPole-v1-")
+    assert cartpole(episodes=3, trust=True).name == planned.name
+    others = [cartpole(**change).name for change in ({"seed": 1}, {"eps": (0.1,)}, {"attack": ("pgd",)})]
+    assert len({planned.name, *others}) == 4
+
+
+def test_circumstances_tell_who_played_what_and_with_which_versions(agent):
+    told = rope(players=("zero", agent)).circumstances
+    assert told["players_sha256"]["left"] == {"zero": None}
+    assert len(told["players_sha256"]["right"][agent]) == 64
+    assert {"python", "rlattack", "torch", "numpy"} <= told["versions"].keys()
+    by_values = plan(Study(game="coins/any", players=("tests.kit.players:coin_by_values",))).circumstances
+    assert by_values["temperatures"] == {"tests.kit.players:coin_by_values": 1.0}
