@@ -1,7 +1,8 @@
 import pytest
 
-from rlattack.errors import ContentError
-from rlattack.games.card import AtariOptions, GameCard, Protocol, Stall, Win, parse_card
+from rlattack.errors import ContentError, InvalidInput
+from rlattack.games import find_game
+from rlattack.games.card import AtariOptions, GameCard, Protocol, Stall, Variant, Win, parse_card
 from rlattack.games.table import parse_table
 
 
@@ -71,3 +72,34 @@ def test_a_table_is_parsed_into_any_of_the_dataclasses():
     assert parse_table(Stall, {"steps": 5}, "here") == Stall(steps=5)
     assert parse_table(Win, {"rule": "threshold", "score": 3}, "here") == Win(rule="threshold", score=3)
     assert parse_table(AtariOptions, {}, "here") == AtariOptions()
+
+
+@pytest.mark.parametrize(
+    ("win", "outcomes"),
+    [
+        (Win(rule="score"), ["loss", "tie", "win", "win"]),
+        (Win(rule="threshold", score=2.0), ["loss", "loss", "loss", "win"]),
+        (Win(rule="threshold", score=0.0), ["loss", "win", "win", "win"]),
+    ],
+)
+def test_a_return_is_won_by_its_sign_or_at_a_threshold(win, outcomes):
+    assert [win.outcome(score) for score in (-1.0, 0.0, 1.0, 2.0)] == outcomes
+
+
+def test_a_card_tells_the_seats_that_it_knows():
+    assert GameCard(id="atari/x", title="").seats == GameCard(id="gymnasium/X-v0", title="").seats == ("player",)
+    assert find_game("mujoco/you-shall-not-pass").seats == ("blocker", "runner")
+    assert GameCard(id="pettingzoo/x_v0", title="").seats is None
+
+
+@pytest.mark.parametrize("table", [{"win": {"rule": "score"}}, {"stall": {"steps": 5}}])
+def test_a_game_with_opponents_has_no_rule_for_returns(table):
+    with pytest.raises(ContentError, match=r"game pettingzoo/x_v0: \[win\], \[stall\] and \[reference\] are for games"):
+        parse_card("pettingzoo/x_v0", {"title": "X", **table})
+
+
+def test_a_variant_hides_nothing_unless_it_says_so():
+    card = GameCard(id="atari/x", title="")
+    Variant(card).check_nothing_hidden()
+    with pytest.raises(InvalidInput, match="game atari/x: only MuJoCo games can hide the other player from a seat"):
+        Variant(card, hidden=((0, "zero"),)).check_nothing_hidden()

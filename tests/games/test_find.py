@@ -2,13 +2,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
-from rlattack.games import GameCard, find_game, list_games, make_game, rom_sha256, with_variant
-from rlattack.games.atari import AtariBatch
+from rlattack.games import GameCard, Variant, find_game, list_games, make_game, rom_sha256, with_variant
+from rlattack.games.camera import camera
 from rlattack.games.card import Protocol
-from rlattack.games.gymnasium_games import GymnasiumBatch
+from rlattack.games.find import FAMILIES
+from tests.kit import games as kit
 
 _CARD = 'schema = "rlattack/game/1"\ntitle = "Mine"\n'
 
@@ -96,19 +98,71 @@ def test_a_rom_that_ends_the_process_is_refused_before_it_is_loaded(rom, here):
         make_game(find_game("atari/mine"), 1)
 
 
-def test_make_game_builds_the_batch_of_the_family():
-    cartpole = make_game(find_game("gymnasium/CartPole-v1"), 3)
-    pong = make_game(find_game("atari/pong"), 2)
-    assert (type(cartpole), cartpole.slots) == (GymnasiumBatch, 3)
-    assert (type(pong), pong.slots) == (AtariBatch, 2)
-    cartpole.close()
-    pong.close()
+@pytest.mark.parametrize(("name", "slots"), [("atari/pong", 2), ("gymnasium/CartPole-v1", 3), ("tug/any", 2)])
+def test_make_game_builds_the_game_of_the_family(name, slots):
+    game = make_game(find_game(name), slots, threads=2)
+    assert type(game) is FAMILIES.get(name.partition("/")[0]) or type(game) is kit.Tug
+    assert game.slots == slots
+    game.close()
 
 
-@pytest.mark.parametrize("name", ["atari/pong", "gymnasium/CartPole-v1"])
-def test_a_game_needs_a_slot(name):
-    with pytest.raises(InvalidInput, match="expected at least 1 slot, got 0"):
-        make_game(find_game(name), 0)
+@pytest.mark.parametrize("name", ["atari/pong", "gymnasium/CartPole-v1", "mujoco/sumo-ants", "tug/any"])
+def test_a_game_needs_a_slot_and_a_thread(name):
+    for slots, threads in ((0, 1), (1, 0)):
+        with pytest.raises(InvalidInput, match=f"expected at least 1 slot and 1 thread, got {slots} and {threads}"):
+            make_game(find_game(name), slots, threads=threads)
+
+
+def test_a_family_that_was_registered_needs_no_cards_but_can_have_some(here):
+    assert find_game("tug/any") == GameCard(id="tug/any", title="any")
+    (here / "coins").mkdir()
+    (here / "coins" / "hard.toml").write_text(_CARD + '[win]\nrule = "threshold"\nscore = 3\n')
+    assert find_game("coins/hard").win.score == 3
+    assert "coins/hard" in {row["id"] for row in list_games()}
+    with pytest.raises(UnknownName, match="no game 'tug/'"):
+        find_game("tug/")
+
+
+def test_a_spawned_process_plays_a_registered_family_once_it_was_told():
+    code = (
+        "from rlattack.games import find_game, make_game\n"
+        "from rlattack.games.find import FAMILIES\n"
+        f"for name, target in {FAMILIES.added!r}.items(): FAMILIES.add(name, target)\n"
+        "print(make_game(find_game('coins/any'), 2).seats[0].name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "player\n"
+
+
+def test_a_family_that_nobody_registered_makes_no_game():
+    with pytest.raises(UnknownName, match="no family of games 'chess'"):
+        make_game(GameCard(id="chess/blitz", title="Chess"), 1)
+
+
+@pytest.mark.parametrize("name", ["count/any", "pettingzoo/connect_four_v3"])
+def test_a_game_that_cannot_draw_itself_is_not_filmed(name):
+    with pytest.raises(InvalidInput, match=f"^{name} cannot be filmed, only Atari and MuJoCo games can"):
+        make_game(find_game(name), 1, camera=True)
+
+
+def test_a_game_that_was_made_without_a_camera_may_have_none():
+    with pytest.raises(InvalidInput, match="a Count cannot be filmed"):
+        camera(make_game(find_game("count/any"), 1))
+
+
+def test_nobody_can_be_hidden_where_there_is_nobody_else():
+    with pytest.raises(InvalidInput, match="game gymnasium/CartPole-v1: only MuJoCo games can hide the other player"):
+        make_game(Variant(find_game("gymnasium/CartPole-v1"), hidden=((0, "zero"),)), 1)
+
+
+def test_a_mujoco_game_hides_as_the_variant_says():
+    pytest.importorskip("mujoco")
+    shown, hidden = (
+        make_game(Variant(find_game("mujoco/sumo-ants"), hidden=hidden), 1) for hidden in ((), ((1, "zero"),))
+    )
+    (left, right), (same, masked) = (one.reset(np.ones(1, dtype=bool), np.array([1])) for one in (shown, hidden))
+    assert np.array_equal(left.obs, same.obs)
+    assert not np.array_equal(right.obs, masked.obs)
 
 
 def test_a_variant_merges_options_and_keeps_the_rest():

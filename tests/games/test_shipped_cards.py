@@ -70,8 +70,7 @@ def test_a_shipped_card_states_its_protocol(name):
 @pytest.mark.parametrize("name", [name for name in _NAMES if name.startswith("mujoco/")])
 def test_a_shipped_duel_has_two_named_seats(name):
     card = find_game(name)
-    assert card.duel
-    assert len(set(card.mujoco.seats)) == 2
+    assert len(set(card.seats)) == 2
 
 
 # Agent steps after which these games end whatever is played (idle and random play, 8 episodes each)
