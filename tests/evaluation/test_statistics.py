@@ -54,6 +54,25 @@ def test_bca_is_the_same_each_time():
     assert bca(values) == bca(values)
 
 
+@pytest.mark.parametrize("count", [3, 20, 100, 401])  # from 401 on, resamples are made a part at a time
+@pytest.mark.parametrize("kind", ["normal", "exponential", "wins", "scores"])
+def test_bca_is_that_of_scipy(kind, count):
+    rng = np.random.default_rng(count)
+    values = {
+        "normal": rng.normal(size=count),
+        "exponential": rng.exponential(10.0, count),
+        "wins": np.r_[1.0, (rng.random(count - 1) < 0.2).astype(np.float64)],
+        "scores": rng.integers(-21, 22, count).astype(np.float64),
+    }[kind]
+    if np.ptp(values) == 0:
+        values[0] += 1
+    expected = stats.bootstrap(
+        (values,), np.mean, n_resamples=9999, confidence_level=0.95, method="BCa", rng=np.random.default_rng(0)
+    ).confidence_interval
+    interval = bca(values)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-12)
+
+
 def test_bca_of_two_values_is_finite():
     interval = bca(np.asarray([0.0, 1.0]))
     assert np.isfinite([interval.low, interval.high]).all()
