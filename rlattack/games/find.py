@@ -76,7 +76,10 @@ def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera:
     name = variant.card.id
     if min(slots, threads) < 1:
         raise InvalidInput(f"game {name}: expected at least 1 slot and 1 thread, got {slots} and {threads}")
-    family = FAMILIES.get(variant.card.family)
+    try:
+        family = FAMILIES.get(variant.card.family)
+    except MissingExtra as error:
+        raise MissingExtra(f"game {name}: {error}") from error
     if not camera:
         return family(variant, slots, threads)
     if not hasattr(family, "camera"):

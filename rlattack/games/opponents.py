@@ -33,7 +33,9 @@ class _Output(Protocol):
 class Opponent(Protocol):
     """What is needed of a `Policy` of `rlattack.policies`, which stands above games, to hold another seat."""
 
-    acts: ActionMode | None
+    @property
+    def acts(self) -> ActionMode | None:
+        """How it acts whatever is asked for."""
 
     def __call__(self, obs: Tensor, state: Tensor | None = None, draws: Draws | None = None) -> _Output:
         """Distributions of actions for observations (n, *observation), float32, and the state after."""

@@ -224,6 +224,17 @@ def test_without_ale_py_the_list_says_what_is_missing_and_cards_are_still_found(
             start()
 
 
+def test_without_mujoco_a_game_says_what_it_needs_and_its_card_is_found():
+    code = (
+        "import sys; sys.modules['mujoco'] = None\n"
+        "from rlattack.games import find_game, make_game\n"
+        "try: make_game(find_game('mujoco/sumo-ants'), 1)\n"
+        "except ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == 'game mujoco/sumo-ants: MuJoCo games need mujoco: pip install "rlattack[mujoco]"\n'
+
+
 def test_a_gymnasium_game_needs_neither_ale_py_nor_torch():
     code = (
         "import sys; sys.modules['ale_py'] = sys.modules['torch'] = None\n"
