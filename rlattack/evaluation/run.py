@@ -14,7 +14,6 @@ from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.results import SCHEMA, Result, to_json
 from rlattack.files import write_whole, writing_whole
 
-
 __all__ = ["Run"]
 
 CONFIG_SCHEMA = "rlattack/config/2"
@@ -129,7 +128,7 @@ class Run:
 
 def _first_difference(kept: Any, ours: Any, where: str = "") -> str | None:
     if isinstance(kept, dict) and isinstance(ours, dict):
-        for key in ours.keys() | kept.keys():
+        for key in ours | kept:  # in their order, so that the first one is the same each time
             if found := _first_difference(kept.get(key), ours.get(key), f"{where}.{key}".strip(".")):
                 return found
         return None
