@@ -22,7 +22,7 @@ class Report:
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
         from rlattack.errors import InvalidInput
-        from rlattack.evaluation.report import write_report
+        from rlattack.report import read_run, write_page
 
         if not self.runs:
             raise InvalidInput("expected at least one run folder, as in `rlattack report runs/NAME`")
@@ -33,6 +33,6 @@ class Report:
             sys.stderr.write(f"rlattack: left out, no run of `attack` or `duel`: {', '.join(map(str, others))}\n")
         place = runs[0] if len(runs) == 1 else runs[0].parent
         out = self.out or place / "report.html"
-        write_report(runs, out)
+        write_page([read_run(run) for run in runs], out)
         Console().print(f"[bold]{out}[/bold]", highlight=False, soft_wrap=True)
         return 0

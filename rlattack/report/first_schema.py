@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rlattack.games.game import PLAYER
+
 __all__ = ["SCHEMA", "convert"]
 
 SCHEMA = "rlattack/results/1"
@@ -19,7 +21,6 @@ _SHARED = (
     "steps",
     "steps_per_second",
 )
-_ONLY_SEAT = "player"
 
 Cell = Mapping[str, Any]
 """An object of JSON; of schema 1 or of schema 2."""
@@ -44,7 +45,7 @@ def _of_one(cell: Cell, clean: bool) -> Cell:
     """What a game of one seat tells in its own way."""
     win, steps = cell["win"], cell["steps"] / cell["episodes"]
     seat = {
-        "name": _ONLY_SEAT, "player": cell["victim"], "role": "victim", "return": cell["return"],
+        "name": PLAYER, "player": cell["victim"], "role": "victim", "return": cell["return"],
         **{kind: _rate(cell[kind]) for kind in ("win", "tie", "loss")}, **({} if clean else _attacked(cell)),
     }  # fmt: skip
     return {
@@ -89,7 +90,7 @@ def _drop(drop: Cell) -> Cell:
 
 def _attack(cell: Cell) -> Cell:
     return {
-        "name": cell["attack"], "seat": cell.get("attacked_seat", _ONLY_SEAT), "access": "observation",
+        "name": cell["attack"], "seat": cell.get("attacked_seat", PLAYER), "access": "observation",
         "knowledge": _KNOWLEDGE.get(cell["knowledge"], cell["knowledge"]), "control": cell["attack"] == "noise",
         "parameters": cell["parameters"], "reach": cell["norm"], "model": cell.get("model", "stack"),
         **{name: cell[name] for name in ("eps", "radius", "space")}, "grid": cell.get("grid", False),

@@ -1,0 +1,85 @@
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from rlattack.report.comparison import Setting
+from rlattack.report.curves import COLOURS, draw, styles
+from tests.kit.results import assault, pong, pong_cell
+
+
+def pairing(cells):
+    (found,) = Setting(tuple(cells)).pairings
+    return found
+
+
+def drawn(cells, reach="linf", name="a"):
+    found = pairing(cells)
+    return draw([line for line in found.lines if line.reach == reach], found.clean, styles(found.lines), name)
+
+
+def words(svg):
+    root = ElementTree.fromstring(svg)
+    return ["".join(text.itertext()).strip() for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_every_attack_has_a_line_beside_the_clean_level():
+    found = words(drawn(pong()))
+    assert {"fgsm", "pgd steps=10", "fgsm from atari/pong/a2c", "noise", "clean"} <= set(found)
+    assert {"Win rate", "Mean return"} <= set(found)
+    assert "0.001" in " ".join(found)
+
+
+def test_an_attacked_seat_of_a_duel_has_the_same_curves():
+    found = words(drawn(assault()))
+    assert {"pgd", "noise", "clean", "Win rate", "Mean return", "0.05", "0.2"} <= set(found)
+    assert "L∞ eps: largest entry, standard deviations" in found
+
+
+def test_colours_come_from_the_page():
+    drawing = drawn(pong())
+    for variable in ("--ink", "--rule", "--noise", "--line-0", "--line-1", "--line-2"):
+        assert f"var({variable})" in drawing
+    assert "#0" not in drawing.replace("url(#", "").replace('href="#', "")
+
+
+def test_a_game_without_a_win_rule_has_one_panel():
+    found = words(drawn([pong_cell("f", "fgsm", 0.1, 100.0, None, about={"space": "raw"})]))
+    assert "Win rate" not in found
+    assert "Mean return" in found
+
+
+def test_names_of_agents_cannot_leave_their_text():
+    svg = drawn([pong_cell("f", "fgsm", 0.1, 1.0, 0.5, about={"surrogate": "<script>$x_{$--></script>"})])
+    assert "<script" not in svg
+    assert "fgsm from <script>$x_{$--></script>" in words(svg)
+
+
+def test_two_drawings_share_no_ids():
+    ids = []
+    for reach in ("linf", "l0"):
+        root = ElementTree.fromstring(drawn(pong(), reach, reach))
+        ids.append({element.get("id") for element in root.iter()} - {None})
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_the_same_cells_give_the_same_drawing():
+    assert drawn(pong()) == drawn(pong())
+
+
+def test_an_attack_keeps_its_look_in_every_norm_and_controls_are_dashed():
+    looks = styles(pairing(pong()).lines)
+    assert looks["noise"].dashed
+    assert len({look.variable for look in looks.values()}) == len(looks)
+
+
+def test_more_attacks_than_colours_are_still_told_apart():
+    cells = [pong_cell(str(i), "pgd", 0.1, 1.0, 0.5, about={"parameters": {"steps": i}}) for i in range(COLOURS)]
+    looks = styles(pairing(cells).lines)
+    assert len({(look.colour, look.marker) for look in looks.values()}) == COLOURS
+
+
+@pytest.mark.parametrize("sizes", [(0.1,), (0.0, 0.1), (0.001, 0.1), tuple(range(1, 12))])
+def test_sizes_of_any_spread_are_drawn(sizes):
+    cells = [pong_cell(str(eps), "pgd", float(eps), 1.0, 0.5, about={"space": "raw"}) for eps in sizes]
+    assert "pgd" in words(drawn(cells))

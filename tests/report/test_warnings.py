@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+from rlattack.report.comparison import Setting
+from rlattack.report.warnings import warnings
+from tests.kit.results import assault, duel, mean, pong, pong_cell
+
+
+def said(cells):
+    return warnings(Setting(tuple(cells)))
+
+
+def test_warnings_name_what_weakens_the_numbers():
+    cells = pong()
+    cells[0] = pong_cell("c0", "clean", None, 21.0, 1.0, returns=mean(21.0, 0.0), distinct=1)
+    cells[1] = replace(cells[1], stalled=2, truncated=3)
+    cells[2] = replace(cells[2], status="failed: the attack left its budget in 3 of 10 steps")
+    text = "\n".join(said(cells))
+    assert "1 cell failed" in text
+    assert "2 cells without noise of the same size beside: fgsm linf 0.0025, pixel l0 2" in text
+    assert "In 1 cell all returns are equal" in text
+    assert "In 1 cell episodes repeat each other: only 1 of 20 are distinct." in text
+    assert "too narrow there: try --actions sampled or --sticky 0.25." in text
+    assert "2 episodes were stopped after too long without reward" in text
+    assert "3 episodes were cut by the time limit" in text
+
+
+def test_a_sound_run_has_no_warnings():
+    assert said(cell for cell in pong() if cell.cell != "x2") == []
+    assert said(assault()) == []
+
+
+def test_what_weakens_the_numbers_of_a_duel_is_said():
+    cells = [
+        duel("a", "b", 0.5, unstable=3, truncated=3, distinct=40), duel("d", "b", 0.5, distinct=99),
+        duel("c", "b", 0.5, returns=[mean(0.0, 0.0)] * 2),
+    ]  # fmt: skip
+    degenerate, alike, unstable = said(cells)
+    assert unstable == "In 3 episodes the simulation broke down. They ended there, and count as ties."
+    assert alike.startswith("In 2 cells episodes repeat each other: in the worst only 40 of 100 are distinct.")
+    assert alike.endswith("too narrow there.")
+    assert degenerate.startswith("In 1 cell all returns of a seat are equal.")
+
+
+def test_of_many_lonely_cells_a_few_are_named():
+    cells = [pong_cell(str(i), "pgd", 0.001, 0.0, 0.0, about={"parameters": {"steps": i}}) for i in range(6)]
+    (lonely,) = said(cells)
+    assert lonely.startswith("6 cells without noise")
+    assert lonely.endswith("pgd steps=3 linf 0.001 and 2 more.")
