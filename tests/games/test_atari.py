@@ -116,6 +116,10 @@ def test_the_action_set_is_minimal_full_or_as_listed():
     assert sizes == [6, 18, 5]
 
 
+def test_actions_have_the_emulators_names_in_the_order_of_the_card():
+    assert AtariGame(Variant(card("pong", action_set=[5, 0, 2])), 1).action_names == ["DOWN", "NOOP", "UP"]
+
+
 def test_a_listed_action_is_the_emulators_own_number():
     listed, full = (game(card("pong", action_set=kind), 1) for kind in ([5, 0, 2], "full"))
     for each in (listed, full):

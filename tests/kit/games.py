@@ -263,26 +263,6 @@ for _family in (tug, pull, count, turns, coins):
     FAMILIES.add(_family.__name__, f"tests.kit.games:{_family.__name__}")
 
 
-class Frames(gymnasium.Env[Array, Any]):
-    """Counts up on stacked byte frames; an episode is five steps long."""
-
-    observation_space = Box(0, 255, (4, 36, 36), np.uint8)
-    action_space = Discrete(2)
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Array, dict[str, Any]]:
-        super().reset(seed=seed)
-        self._time = 0
-        return self._show(), {}
-
-    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        self._time += 1
-        return self._show(), 1.0, self._time == 5, False, {}
-
-    def _show(self) -> Array:
-        frames = [np.full((36, 36), 40 * max(0, self._time - age), dtype=np.uint8) for age in (3, 2, 1, 0)]
-        return np.stack(frames)
-
-
 class ByHand:
     """A policy that looks at nothing, and acts as `distributions` says; made for one game."""
 
