@@ -85,7 +85,7 @@ def _table(setting: Setting, laid: Laid, kept: int) -> Table:
     protocol = f"{first.episodes} episodes, {first.actions} actions, {sticky}seed {first.seed}"
     about = f"{first.seats[0].player} in {first.game}" if setting.alone else setting.title
     shown = Table(title=f"{about}: {protocol}", title_justify="left")
-    longest = max((len(row.label) for row in laid.rows), default=0)
+    longest = max((len(_label(row)) for row in laid.rows), default=0)
     heading = "attack" if setting.alone else " – ".join(seat.name for seat in first.seats)
     shown.add_column(heading, overflow="fold", min_width=min(_LABEL, longest))
     for place, column in enumerate(laid.columns[:kept]):
@@ -97,8 +97,12 @@ def _table(setting: Setting, laid: Laid, kept: int) -> Table:
         if group.who:
             shown.add_row(group.who, style="dim")
         for row in group.rows:
-            shown.add_row(row.label, *_cells(row, laid)[:kept], style="red" if row.status else None)
+            shown.add_row(_label(row), *_cells(row, laid)[:kept], style="red" if row.status else None)
     return shown
+
+
+def _label(row: Row) -> str:
+    return f"{row.label} (control)" if row.control else row.label
 
 
 def _cells(row: Row, laid: Laid) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -294,13 +293,6 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Unwritable, match="cannot be written"):
         write_page([run], tmp_path / "file" / "report.html")
-
-
-def test_what_a_seat_is_called_is_no_reason_to_mix_up_cells(page):
-    cells = [
-        replace(cell, seats=tuple(replace(seat, name=seat.name.upper()) for seat in cell.seats)) for cell in heat()
-    ]
-    assert "BLOCKER against RUNNER" in page(cells).text
 
 
 def test_the_report_needs_no_extra():

@@ -128,7 +128,7 @@ def test_what_is_no_number_is_refused_and_never_shown(tmp_path, broken, schema):
         (run / "results.json").write_text(json.dumps({"schema": FIRST, "cells": [ATTACK]}))
     text = (run / "results.json").read_text()
     (run / "results.json").write_text(text.replace("-18.2", broken).replace("-3.5", broken))
-    with pytest.raises(ContentError, match="damaged|cannot be read") as caught:
+    with pytest.raises(ContentError, match=r"damaged|cannot be read") as caught:
         read_run(run)
     assert "\n" not in str(caught.value)
 
