@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,11 +66,11 @@ def result(
     seats = []
     for number, (name, player) in enumerate(players.items()):
         win = wins[number]
-        rates = (None, None, None) if win is None else (win, tie, round(1 - win - tie, 6))
-        found = SeatResult(
-            name, player, "victim" if number == victim else "opponent", returns[number],
-            *(None if one is None else rate(one, half) for one in rates),
+        won, tied, lost = (None, None, None) if win is None else (
+            rate(one, half) for one in (win, tie, round(1 - win - tie, 6))
         )  # fmt: skip
+        role: Literal["victim", "opponent"] = "victim" if number == victim else "opponent"
+        found = SeatResult(name, player, role, returns[number], win=won, tie=tied, loss=lost)
         if name == hit:
             found = replace(found, **_judged(attacks[0], found, before))
         if name == (hit or next(iter(players))):
