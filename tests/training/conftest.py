@@ -1,6 +1,17 @@
-"""Lets the tests of this folder import `small_games`, and `small_duels` of the games' tests."""
+"""A working folder of its own, and one core, for every test of this folder."""
 
-import sys
-from pathlib import Path
+import os
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "games")]
+import pytest
+
+import tests.kit.games  # registers them
+
+assert tests.kit.games
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    """Where agents are written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # plays in this process
+    return tmp_path

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
+from rlattack.games.opponent import EmbedOpponent
+from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from small_duels import Count, Pusher, Remembering, Tug
 from small_games import CARD
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlattack.errors import InvalidInput, RefusedFile
-from rlattack.games.opponent import EmbedOpponent
 from rlattack.policies.folder import load_agent, read_agent_card
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.training import TrainAdversary, train_adversary
-from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.vecenv import DuelVecEnv
 

@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
-from small_games import vec
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rlattack.errors import ContentError, InvalidInput
 from rlattack.training import algorithms
 from rlattack.training.algorithms import make_learner
-from rlattack.training.config import ALGORITHMS, TrainVictim
+from rlattack.training.recipes import ALGORITHMS, TrainSingle
+from tests.kit.learning import vec
 
 
 def learner(algorithm, space="vectors", **values):
-    config = TrainVictim(game="test", **{"algorithm": algorithm, "steps": 2000, "envs": 2, **values})
-    return make_learner(config, vec(space, config.envs), config.seed)
+    recipe = TrainSingle(game="test", **{"algo": algorithm, "steps": 2000, "envs": 2, **values})
+    return make_learner(recipe, vec(space, recipe.envs), recipe.seed)
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
@@ -37,8 +37,7 @@ def test_a_short_run_begins_to_learn_too(algorithm):
 
 
 def test_a_long_run_begins_to_learn_when_the_published_one_does():
-    config = TrainVictim(game="test", algorithm="dqn", envs=1)
-    assert algorithms._settings(config, images=True)["learning_starts"] == 50_000
+    assert learner("dqn", "images", envs=1, steps=10_000_000).learning_starts == 50_000
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
@@ -49,7 +48,7 @@ def test_a_rollout_is_a_whole_number_of_batches(space, envs):
 
 
 def test_with_eight_copies_the_batch_of_ppo_is_the_published_one():
-    assert algorithms._settings(TrainVictim(game="test"), images=True)["batch_size"] == 256
+    assert learner("ppo", "images", envs=8).batch_size == 256
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
@@ -92,12 +91,12 @@ def test_a_replay_of_vectors_tells_what_a_time_limit_cut_off():
     assert learner("dqn", "vectors").replay_buffer.handle_timeout_termination
 
 
-def test_a_replay_larger_than_the_memory_is_refused_before_anything_is_played(monkeypatch):
-    monkeypatch.setattr(algorithms, "_available_memory", lambda: 500_000_000)
-    space = Box(0, 255, (4, 84, 84), np.uint8)
-    with pytest.raises(InvalidInput, match=r"--algo dqn: its replay takes 2.8 GB, 0.5 GB are free; free some, or"):
-        learner("dqn", space, steps=10_000_000)
-    learner("dqn", space, steps=10_000)  # which fills no more than a tenth of it
+def test_a_replay_larger_than_the_memory_is_refused_before_anything_is_played():
+    huge = Box(0, 255, (3, 30_000, 30_000), np.uint8)
+    with pytest.raises(InvalidInput, match=r"--algo dqn: its replay takes 270000.0 GB, .* GB are free; free some, or"):
+        learner("dqn", huge, steps=10_000_000)
+    with pytest.raises(InvalidInput, match=r"its replay takes 27000.0 GB"):
+        learner("dqn", huge, steps=10_000)  # which fills no more than a tenth of it
 
 
 def test_free_memory_is_read_on_linux_and_unknown_elsewhere(tmp_path):

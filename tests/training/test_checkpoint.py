@@ -5,17 +5,17 @@ import zipfile
 
 import pytest
 import torch
-from small_games import vec
 
 from rlattack.errors import RefusedFile, Unwritable
 from rlattack.training.algorithms import make_learner
 from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.config import ALGORITHMS, TrainVictim
+from rlattack.training.recipes import ALGORITHMS, TrainSingle
+from tests.kit.learning import vec
 
 
 def trained(algorithm="ppo", space="vectors", seed=0, steps=64):
-    config = TrainVictim(game="test", algorithm=algorithm, steps=600, envs=2, seed=seed)
-    learner = make_learner(config, vec(space), seed)
+    recipe = TrainSingle(game="test", algo=algorithm, steps=600, envs=2, seed=seed)
+    learner = make_learner(recipe, vec(space), seed)
     return learner.learn(steps) if steps else learner
 
 
@@ -30,7 +30,7 @@ def refuse(folder, match, algorithm="ppo"):
     policy = trained(algorithm, steps=0).policy
     before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
     with pytest.raises(RefusedFile, match=match):
-        load_checkpoint(folder).restore(policy, str(folder / FILE))
+        load_checkpoint(folder).restore(policy, None, str(folder / FILE))
     assert all(tensor.equal(before[name]) for name, tensor in policy.state_dict().items())
 
 
@@ -43,7 +43,7 @@ def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
         tensor.add_(torch.randn_like(tensor))
     save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 300))
     found = load_checkpoint(tmp_path)
-    found.restore(other.policy, "here")
+    found.restore(other.policy, None, "here")
     assert found.steps == 300
     assert (tmp_path / "progress.json").read_text() == '{"steps": 300}'
     mine, its = learner.policy.state_dict(), other.policy.state_dict()
@@ -61,7 +61,7 @@ def test_learning_goes_on_from_where_the_optimiser_was(tmp_path):
     learner = trained("a2c")
     save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 600))
     other = trained("a2c", steps=0)
-    load_checkpoint(tmp_path).restore(other.policy, "here")
+    load_checkpoint(tmp_path).restore(other.policy, None, "here")
     for policy in (learner.policy, other.policy):
         policy.optimizer.zero_grad()
         policy.predict_values(torch.ones(3, 4)).sum().backward()
@@ -77,7 +77,7 @@ def test_settings_of_the_optimiser_are_the_configurations_not_the_files(tmp_path
     torch.save(content, tmp_path / FILE)
     learner = trained(steps=0)
     before = learner.policy.optimizer.param_groups[0]["lr"]
-    load_checkpoint(tmp_path).restore(learner.policy, "here")
+    load_checkpoint(tmp_path).restore(learner.policy, None, "here")
     assert learner.policy.optimizer.param_groups[0]["lr"] == before
 
 
@@ -92,21 +92,21 @@ def test_there_is_none_before_the_first_one(tmp_path):
 
 
 class Payload:
+    def __init__(self, place):
+        self.place = str(place)
+
     def __reduce__(self):
-        return os.mkdir, ("/tmp/rlattack-was-here",)
+        return os.mkdir, (self.place,)
 
 
 @pytest.mark.parametrize(
     "write",
-    [
-        lambda path: torch.save({"steps": 1, "policy": Payload(), "optimizer": {}}, path),
-        lambda path: path.write_bytes(pickle.dumps({"steps": 1, "policy": Payload(), "optimizer": {}})),
-    ],
+    [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))],
 )
 def test_a_pickle_with_a_payload_is_refused_and_does_not_run(tmp_path, write):
-    write(tmp_path / FILE)
+    write({"steps": 1, "policy": Payload(tmp_path / "was-here"), "optimizer": {}}, tmp_path / FILE)
     refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
-    assert not os.path.exists("/tmp/rlattack-was-here")
+    assert not (tmp_path / "was-here").exists()
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from small_games import SPACES
 from torch import nn
 
 from rlattack.policies.network import NATURE, SMALL, Network, NetworkSpec
 from rlattack.training import extractor
 from rlattack.training.extractor import ConvolutionalExtractor
+from tests.kit.learning import SPACES
 
 
 @pytest.mark.parametrize(("convolutions", "hidden"), [(SMALL, (256,)), (NATURE, (512,)), (SMALL, (64, 32))])

@@ -1,14 +1,15 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
-from small_games import CARD
 
 from rlattack.errors import RefusedFile
 from rlattack.policies.folder import AgentCard, read_agent_card
 from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 from rlattack.policies.network import Network, NetworkSpec
-from rlattack.policies.player import PolicyPlayer
 from rlattack.training.past import Past
+from tests.kit.learning import CARD
 
 SPEC = GaussianSpec(observation=(3,), actions=1, hidden=(4,))
 
@@ -54,11 +55,11 @@ def test_delta_0_is_any_version(tmp_path):
 def test_a_drawn_player_is_that_version(tmp_path):
     past = filled(tmp_path, (0, 100))
     seen = torch.ones(5, 3)
-    means = {key: one.policy(seen).mean for key, one in past.draw(100, 50, np.random.default_rng(0))}
+    means = {key: one(seen).actions.mean for key, one in past.draw(100, 50, np.random.default_rng(0))}
     again = Past(tmp_path, delta=0.0)
     assert not means[0].equal(means[100])
     for key, one in again.draw(100, 50, np.random.default_rng(0)):
-        assert one.policy(seen).mean.equal(means[key])
+        assert one(seen).actions.mean.equal(means[key])
 
 
 def test_the_number_of_versions_is_bounded_and_they_stay_spread(tmp_path):
@@ -88,11 +89,11 @@ def test_half_a_version_is_none(tmp_path, monkeypatch):
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    past = filled(tmp_path, (0, 1), delta=0.0)
-    monkeypatch.setattr("rlattack.training.past.shutil.rmtree", killed)
+    past = filled(tmp_path, (100,), delta=1.0)
+    monkeypatch.setattr(shutil, "rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
-        past._drop(0)
-    assert Past(tmp_path, delta=0.0).versions == [1]
+        past.add(200, *agent())
+    assert Past(tmp_path, delta=1.0).versions == [200]
 
 
 def test_a_version_that_takes_the_other_seat_names_none(tmp_path):
@@ -107,8 +108,7 @@ def test_discrete_policies_are_kept_in_full(tmp_path):
     past.add(0, *agent(spec))
     ((_, before),) = past.draw(0, 1, np.random.default_rng(0))
     ((_, after),) = Past(tmp_path, delta=0.0).draw(0, 1, np.random.default_rng(0))
-    assert isinstance(after, PolicyPlayer)
-    assert before.policy(torch.ones(1, 3)).scores.equal(after.policy(torch.ones(1, 3)).scores)
+    assert before(torch.ones(1, 3)).actions.scores.equal(after(torch.ones(1, 3)).actions.scores)
 
 
 def test_a_damaged_version_is_refused(tmp_path):

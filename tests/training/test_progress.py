@@ -3,16 +3,17 @@ import signal
 import threading
 
 import pytest
-from small_games import CARD, SPACES, Noise, noise, same_step
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rlattack.training import TrainVictim, train_victim
 from rlattack.training.checkpoint import load_checkpoint
+from rlattack.training.learner import learn
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.single import single_learner
+from tests.kit.learning import CARD, SPACES, Noise, curve, noise, same_step
 
 
 def train(run, tell, env=None, **values):
-    config = TrainVictim(**{"game": CARD.id, "algorithm": "a2c", "steps": 500, "envs": 2, **values})
-    return train_victim(config, CARD, env or noise("vectors"), run, tell)
+    recipe = TrainSingle(**{"game": CARD.id, "algo": "a2c", "steps": 500, "envs": 2, **values})
+    return learn(single_learner(recipe, CARD, env or noise("vectors"), run, ""), lambda steps, _: tell(steps))
 
 
 def test_it_tells_between_updates_how_far_the_run_is(tmp_path):
@@ -89,19 +90,12 @@ class Scored(Noise):
         return obs, reward, terminated, truncated, info | ({"game_score": 1234.5} if terminated else {})
 
 
-def curves(run):
-    events = EventAccumulator(str(run))
-    events.Reload()
-    return {tag: [point.value for point in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-
-
 def test_the_score_of_whole_games_has_its_own_curve(tmp_path):
     train(tmp_path, lambda _: None, same_step([lambda: Scored(SPACES["vectors"])] * 2))
-    logged = curves(tmp_path)
-    assert set(logged["rollout/game_score_mean"]) == {1234.5}
-    assert max(logged["rollout/ep_rew_mean"]) <= 7
+    assert set(curve(tmp_path, "rollout/game_score_mean").values()) == {1234.5}
+    assert max(curve(tmp_path, "rollout/ep_rew_mean").values()) <= 7
 
 
 def test_a_game_without_such_a_score_has_no_such_curve(tmp_path):
     train(tmp_path, lambda _: None)
-    assert "rollout/game_score_mean" not in curves(tmp_path)
+    assert curve(tmp_path, "rollout/game_score_mean") == {}

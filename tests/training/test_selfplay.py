@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
+from rlattack.games.opponent import EmbedOpponent
+from rlattack.policies.player import GaussianPlayer, LoadedPlayer
+from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from small_duels import Count, Pusher, Tug
 from small_games import CARD
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlattack.errors import InvalidInput, RunConflict
-from rlattack.games.opponent import EmbedOpponent
 from rlattack.policies.folder import load_agent, read_agent_card
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
-from rlattack.policies.player import GaussianPlayer, LoadedPlayer
 from rlattack.training import Session, TrainSelfPlay, train_self_play
-from rlattack.training.adversary_learner import export_adversary, make_adversary, normaliser
 from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.selfplay import Learner, Match, part, rivals
 from rlattack.training.vecenv import DuelVecEnv

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from rlattack.policies.player import GaussianPlayer
+from rlattack.training.speed import PlainPlayer, TrainingSpeed, measure_training, single
 
 from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
-from rlattack.policies.player import GaussianPlayer
-from rlattack.training.speed import PlainPlayer, TrainingSpeed, measure_training, single
 
 
 def test_the_ratio_is_ours_over_theirs():

@@ -4,16 +4,16 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from small_duels import Count, Remembering
-from small_games import Countdown, same_step
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 from rlattack.errors import InvalidInput
 from rlattack.games import find_game, training_env
-from rlattack.games.opponent import EmbedOpponent
+from rlattack.games.solo import EmbedOpponent
 from rlattack.training import GymnasiumVecEnv
-from rlattack.training.vecenv import DuelVecEnv
+from rlattack.training.vecenv import SoloVecEnv
+from tests.kit.games import Count, Remembering
+from tests.kit.learning import Countdown, same_step
 
 
 def countdown() -> GymnasiumVecEnv:
@@ -153,8 +153,8 @@ def test_atari_is_adapted_with_its_lost_lives_as_ends():
     assert ended
 
 
-def test_a_game_with_an_opponent_is_asked_for_all_masks_at_once_and_for_all_else_as_ever():
-    env = DuelVecEnv(EmbedOpponent(Count(3, heap=2), 0, Remembering()))
+def test_a_game_whose_other_seats_are_held_is_asked_for_all_masks_at_once_and_for_all_else_as_ever():
+    env = SoloVecEnv(EmbedOpponent(Count(3, heap=2), 0, Remembering()))
     env.reset()
     assert [mask.shape for mask in env.env_method("action_masks")] == [(3,)] * 3
     assert env.has_attr("action_masks")

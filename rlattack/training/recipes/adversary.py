@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from rlattack.errors import InvalidInput
-from rlattack.training.recipes.recipe import AGENT, CUT, GAME, ID, SEEDS, SeatRecipe, check_counts
+from rlattack.training.recipes.recipe import AGENT, CUT, GAME, ID, SEEDS, SeatRecipe, check_counts, check_one
 
 __all__ = ["TrainAdversary"]
 
@@ -75,5 +75,6 @@ class TrainAdversary(SeatRecipe):
         order = sorted(set(self.seeds))
         if len(order) < max(1, len(self.seeds)) or not 0 <= order[0] <= order[-1] < SEEDS:
             raise InvalidInput(f"--seeds: expected different numbers of 0 to {SEEDS - 1}, got {list(self.seeds)}")
+        check_one("victim", self.victim)
         if self.cut is not None and not (self.cut[0] >= 1 and 0 <= self.cut[1] <= 1):
             raise InvalidInput(f"--cut: expected steps of 1 or more and a rate in [0, 1], got {list(self.cut)}")

@@ -11,7 +11,17 @@ import tyro
 
 from rlattack.errors import InvalidInput
 
-__all__ = ["MINIBATCHES", "SEEDS", "Recipe", "SeatRecipe", "check_counts", "check_learning_rate", "flag", "names"]
+__all__ = [
+    "MINIBATCHES",
+    "SEEDS",
+    "Recipe",
+    "SeatRecipe",
+    "check_counts",
+    "check_learning_rate",
+    "check_one",
+    "flag",
+    "names",
+]
 
 MINIBATCHES = 4
 """A batch of PPO in games of several seats is divided into so many."""
@@ -142,6 +152,12 @@ def check_counts(recipe: Recipe, names: Iterable[str]) -> None:
         value = getattr(recipe, name)
         if value is not None and value < 1:
             raise InvalidInput(f"{flag(name)}: expected at least 1, got {value}")
+
+
+def check_one(name: str, agent: str | None) -> None:
+    """Refuses the name of an agent that would be taken for several where it is to play."""
+    if agent is not None and "," in agent:
+        raise InvalidInput(f"{flag(name)}: expected one agent, and no comma in its name, got {agent!r}")
 
 
 def check_learning_rate(rate: float) -> None:

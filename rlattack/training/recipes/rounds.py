@@ -8,7 +8,7 @@ import tyro
 
 from rlattack.errors import InvalidInput
 from rlattack.training.recipes.adversary import TrainAdversary
-from rlattack.training.recipes.recipe import AGENT, AGENTS, CUT, GAME, ID, Recipe, check_counts
+from rlattack.training.recipes.recipe import AGENT, AGENTS, CUT, GAME, ID, Recipe, check_counts, check_one
 from rlattack.training.recipes.victim import TrainSelfPlay
 
 __all__ = ["TrainRounds"]
@@ -81,10 +81,7 @@ class TrainRounds(Recipe):
             )
         self.attack(0)
         for name in ("victim", "adversary"):
-            if "," in (getattr(self, name) or ""):
-                raise InvalidInput(
-                    f"--{name}: expected one agent, and no comma in its name, got {getattr(self, name)!r}"
-                )
+            check_one(name, getattr(self, name))
 
     def defence(self, turn: int, **more: Any) -> TrainSelfPlay:
         """The recipe of the victim of a round; `more` says whom it goes on from and whom it meets."""

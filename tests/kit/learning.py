@@ -1,0 +1,174 @@
+"""Small environments to learn in, made to be known by hand, and what tests of trainings look at."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from stable_baselines3.common.vec_env import VecMonitor
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rlattack.games import EmbedOpponent, find_game
+from rlattack.games.card import GameCard
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.policy import Policy
+from rlattack.training import GymnasiumVecEnv, TrainAdversary, Watch
+from rlattack.training.learner import Learner
+from rlattack.training.match import Match, Place
+from rlattack.training.seat import seat_learner
+from tests.kit.agents import gaussian_network
+from tests.kit.games import Pusher, Tug
+
+SPACES = {
+    "images": Box(0, 255, (4, 40, 36), np.uint8),
+    "floats": Box(-1, 1, (4, 40, 36), np.float32),
+    "vectors": Box(-5, 5, (4,), np.float32),
+    "table": Box(-5, 5, (3, 2), np.float32),
+}
+CARD = GameCard(id="gymnasium/CartPole-v1", title="a stand-in: an agent's card asks for no more than options and id")
+
+
+class Crash(Exception):
+    """In place of a SIGKILL: nothing of ours catches it."""
+
+
+class Countdown(gymnasium.Env[Any, int]):
+    """Shows the step and its own number; step t pays t; ends by the rules, or is cut off, after `length` steps."""
+
+    observation_space = Box(0, 100, (2,), np.float32)
+    action_space = Discrete(3)
+
+    def __init__(self, number: int, length: int, *, cut: bool) -> None:
+        self.number, self.length, self.cut = number, length, cut
+        self.step_ = 0
+        self.resets: list[tuple[int | None, Any]] = []
+        self.played: list[int] = []
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.resets.append((seed, options))
+        self.step_ = 0
+        return self._obs(), {"fresh": len(self.resets)}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.played.append(int(action))
+        self.step_ += 1
+        over = self.step_ >= self.length
+        info = {"is_success": not self.cut} if over else {"at": self.step_}
+        return self._obs(), float(self.step_), over and not self.cut, over and self.cut, info
+
+    def double(self, value: int) -> int:
+        return 2 * value
+
+    def _obs(self) -> Any:
+        return np.array([self.step_, self.number], dtype=np.float32)
+
+
+class Noise(gymnasium.Env[Any, int]):
+    """Shows noise of a space; the action 0 pays."""
+
+    action_space = Discrete(3)
+
+    def __init__(self, space: Box, length: int = 7) -> None:
+        self.observation_space = space
+        self.length, self.step_ = length, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.step_ = 0
+        return self._obs(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.step_ += 1
+        return self._obs(), float(action == 0), self.step_ == self.length, False, {}
+
+    def _obs(self) -> Any:
+        space = self.observation_space
+        if space.dtype == np.uint8:
+            return self.np_random.integers(0, 256, space.shape, dtype=np.uint8)
+        return self.np_random.uniform(-1, 1, space.shape).astype(np.float32)
+
+
+def same_step(makers: list[Callable[[], gymnasium.Env[Any, Any]]]) -> SyncVectorEnv:
+    """Environments as trainings want them: the next episode begins in the step that ends one."""
+    return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+def noise(space: str | Box, envs: int = 2) -> SyncVectorEnv:
+    """Copies of `Noise`."""
+    box = SPACES[space] if isinstance(space, str) else space
+    return same_step([lambda: Noise(box)] * envs)
+
+
+def vec(space: str | Box, envs: int = 2) -> VecMonitor:
+    """Copies of `Noise` as learners take them."""
+    return VecMonitor(GymnasiumVecEnv(noise(space, envs)))
+
+
+class Diary(Watch):
+    """Keeps what a training tells, and may stop it as a kill does.
+
+    Args:
+        crash_at: Steps at which it is killed, or what the note begins with and the steps.
+    """
+
+    def __init__(self, crash_at: int | tuple[str, int] | None = None) -> None:
+        self.told: list[tuple[str, int]] = []
+        self.played: list[tuple[int, int, str, bool]] = []
+        self.shipped: list[Any] = []
+        self.begun: list[tuple[str, int, int]] = []
+        self._crash = ("", crash_at) if isinstance(crash_at, int) else crash_at
+
+    def begin(self, name: str, turn: int, turns: int) -> None:
+        self.begun.append((name, turn, turns))
+
+    def steps(self, done: int, total: int, note: str = "") -> None:
+        self.told.append((note, done))
+        if self._crash is not None and note.startswith(self._crash[0]) and done >= self._crash[1]:
+            raise Crash
+
+    def episodes(self, done: int, total: int, note: str, kept: bool) -> None:
+        self.played.append((done, total, note, kept))
+
+    def ship(self, shipped: Any) -> None:
+        self.shipped.append(shipped)
+
+
+def curve(run: Path, tag: str) -> dict[int, float]:
+    """Points of a curve by step, of the TensorBoard events in a folder; none where there is no such curve."""
+    events = EventAccumulator(str(run), size_guidance={"scalars": 0})
+    events.Reload()
+    return {point.step: point.value for point in events.Scalars(tag)} if tag in events.Tags()["scalars"] else {}
+
+
+def tug(length: int = 4, push: float | None = 0.5) -> tuple[Tug, int, Policy]:
+    """A game to learn in, the learner's seat, and who holds the other."""
+    return Tug(16, length), 0, Pusher(push)
+
+
+def seated(folder: Path, game: tuple[Any, int, Policy], *, seed: int = 0, **values: Any) -> Learner:
+    """Somebody who learns in a seat of a game of 16 slots; `values` changes the recipe of an adversary."""
+    played, seat, opponent = game
+    name = played.seats[seat].name
+    default = {"game": "tug/any", "victim": "some/one", "seat": name, "steps": 512, "envs": 16, "batch": 128}
+    place = Place(name=name, game=played, seat=seat)
+    match = Match(card=find_game("tug/any"), seat=name, places=(place,))
+    env = EmbedOpponent(played, seat, opponent)
+    recipe = TrainAdversary(**default | values)
+    return seat_learner(recipe, match, place, env, folder=folder, seed=seed, command="rlattack train ...")
+
+
+def initial_network() -> GaussianNetwork:
+    """A network for `tug` with statistics of its own, that learning can go on from."""
+    network = gaussian_network(3, hidden=(8, 4))
+    with torch.no_grad():
+        network.obs_mean.copy_(torch.tensor([1.0, -2.0, 5.852784449356555]))
+        network.obs_std.copy_(torch.tensor([0.5, 3.0, 1e-4]))
+        network.log_std.fill_(-1.5)
+        network.value_mean.fill_(7.0)
+        network.value_std.fill_(2.5)
+    return network

@@ -1,0 +1,303 @@
+"""What holds for whoever learns: checkpoints that a killed run goes on from, curves, and an agent at every time."""
+
+import dataclasses
+import errno
+import itertools
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from stable_baselines3.common.vec_env import VecEnv
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rlattack.errors import InvalidInput, RefusedFile, Unwritable
+from rlattack.policies.folder import read_agent, read_agent_card
+from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rlattack.training.learner import check_steps, learn
+from rlattack.training.recipes import ALGORITHMS, TrainSingle
+from rlattack.training.single import single_learner
+from tests.kit.games import Count, Remembering
+from tests.kit.learning import CARD, Crash, curve, noise, seated, tug
+
+HOPELESS = {"push": 2.0, "length": 1}
+
+
+def configure(algo, **values):
+    return TrainSingle(**{"game": CARD.id, "algo": algo, "steps": 600, "envs": 2, **values})
+
+
+def learned(learner, crash_at=None, until=None):
+    """Learns; or fails as soon as it is told of that many steps."""
+    told = []
+
+    def tell(steps, win):
+        told.append((steps, win))
+        if crash_at is not None and steps >= crash_at:
+            raise Crash
+
+    return learn(learner, tell, until=until), told
+
+
+def single(recipe, run, crash_at=None, env=None):
+    found, told = learned(single_learner(recipe, CARD, env or noise("vectors", recipe.envs), run, "rlattack"), crash_at)
+    return found, [steps for steps, _ in told]
+
+
+def adversary(run, env=None, crash_at=None, **values):
+    return learned(seated(run, env or tug(), **values), crash_at)
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_killed_run_goes_on_to_the_same_number_of_steps(tmp_path, algo):
+    recipe = configure(algo, checkpoint_every=150)
+    whole, told = single(recipe, tmp_path / "whole")
+    with pytest.raises(Crash):
+        single(recipe, tmp_path / "killed", crash_at=400)
+    checkpoint = load_checkpoint(tmp_path / "killed")
+    assert 150 <= checkpoint.steps < 400
+    assert read_agent_card(tmp_path / "killed" / "agent").provenance["steps"] == checkpoint.steps  # of use already
+    trained, went_on = single(recipe, tmp_path / "killed")
+    assert went_on[0] == checkpoint.steps
+    assert went_on[-1] == told[-1] == trained.steps == whole.steps
+    assert load_checkpoint(tmp_path / "killed").steps == trained.steps
+
+
+def test_a_run_that_goes_on_has_the_weights_it_stopped_with(tmp_path):
+    recipe = configure("ppo", steps=1000, checkpoint_every=400)
+    with pytest.raises(Crash):
+        single(recipe, tmp_path, crash_at=600)
+    kept = load_checkpoint(tmp_path)
+    _, told = single(dataclasses.replace(recipe, steps=kept.steps), tmp_path)
+    assert told == []  # it was long enough: nothing is learned
+    _, network = read_agent(tmp_path / "agent")
+    assert network.actor[-1].weight.equal(kept.policy["action_net.weight"].half().float())
+
+
+@pytest.mark.parametrize("algo", ["ppo", "a2c"])
+def test_the_learning_rate_falls_over_the_whole_run(tmp_path, algo):
+    recipe = configure(algo, steps=1000, checkpoint_every=250, learning_rate=1e-3)
+    with pytest.raises(Crash):
+        single(recipe, tmp_path, crash_at=650)
+    single(recipe, tmp_path)
+    rates = curve(tmp_path, "train/learning_rate")
+    assert min(rates) < 250
+    assert max(rates) >= 1000
+    for step, rate in rates.items():
+        assert rate == pytest.approx(max(0.0, 1e-3 * (1 - step / 1000)), abs=1e-8)
+
+
+def test_exploration_goes_on_where_it_was(tmp_path):
+    recipe = configure("dqn", steps=2000, checkpoint_every=200)
+    with pytest.raises(Crash):
+        single(recipe, tmp_path, crash_at=300)
+    before = curve(tmp_path, "rollout/exploration_rate")
+    single(recipe, tmp_path)
+    rates = curve(tmp_path, "rollout/exploration_rate")
+    assert 0.1 < min(before.values()) < 0.3  # on its way from 1 to 0.04
+    for step, rate in rates.items():
+        assert rate == pytest.approx(max(0.04, 1 - 0.96 * step / (0.16 * 2000)), abs=1e-6)
+
+
+def test_a_resumed_value_learner_fills_its_replay_by_its_policy_before_it_learns(tmp_path, monkeypatch):
+    recipe = configure("dqn", steps=1500, checkpoint_every=500)
+    with pytest.raises(Crash):
+        single(recipe, tmp_path, crash_at=1000)
+    done = load_checkpoint(tmp_path).steps
+    played, learned = [], []
+    step = VecEnv.step
+
+    def watch(env, actions):
+        played.append(actions)
+        return step(env, actions)
+
+    monkeypatch.setattr(VecEnv, "step", watch)
+    from stable_baselines3 import DQN
+
+    train = DQN.train
+    monkeypatch.setattr(DQN, "train", lambda self, *a, **k: (learned.append(self.num_timesteps), train(self, *a, **k)))
+    monkeypatch.setattr(DQN, "predict", lambda self, obs, *_, **__: (np.full(len(obs), 2), None))
+    single(recipe, tmp_path)
+    starts = 1500 // 20
+    assert all((actions == 2).all() for actions in played)  # chance never played
+    assert learned[0] > done + starts
+    assert learned[0] <= done + starts + 2 * 256
+
+
+def test_a_resumed_run_plays_other_games_than_it_began_with(tmp_path):
+    def first_seen(run):
+        seen, env = [], noise("vectors", 2)
+        reset = env.reset
+        env.reset = lambda **kwargs: seen.append(kwargs["seed"]) or reset(**kwargs)
+        with pytest.raises(Crash):
+            single(configure("a2c", steps=100, checkpoint_every=20), run, crash_at=60, env=env)
+        return seen[0]
+
+    runs = [tmp_path / name for name in ("one", "other")]
+    first, again = (first_seen(run) for run in runs)
+    assert first == again == 0  # the run's own seed
+    later, as_late = (first_seen(run) for run in runs)
+    assert later == as_late != 0
+    assert later < 2**31
+
+
+def test_curves_of_steps_that_are_played_again_give_way(tmp_path):
+    recipe = configure("ppo", steps=700, checkpoint_every=300)
+    with pytest.raises(Crash):
+        single(recipe, tmp_path, crash_at=500)
+    assert max(curve(tmp_path, "time/fps")) > load_checkpoint(tmp_path).steps
+    single(recipe, tmp_path)
+    events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
+    events.Reload()
+    steps = [point.step for point in events.Scalars("train/learning_rate")]
+    assert all(before < after for before, after in itertools.pairwise(steps))
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_curves_hold_the_return_of_episodes_and_end_at_the_last_step(tmp_path, algo):
+    trained, _ = single(configure(algo, steps=1000), tmp_path)
+    returns = curve(tmp_path, "rollout/ep_rew_mean")
+    assert max(returns) == trained.steps
+    assert 3 < len(returns) <= 1001
+    assert all(0 <= value <= 7 for value in returns.values())  # one a step, seven steps an episode
+    assert set(curve(tmp_path, "rollout/ep_len_mean").values()) == {7.0}
+
+
+def test_a_full_disk_ends_training_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(Crash):
+        single(configure("a2c", checkpoint_every=100), tmp_path, crash_at=150)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unwritable, match=r"cannot be written \(No space left on device\)"):
+        single(configure("a2c", checkpoint_every=100), tmp_path)
+    assert load_checkpoint(tmp_path).steps == 100
+
+
+def test_what_is_kept_beside_a_checkpoint_says_how_it_did(tmp_path):
+    trained, _ = adversary(tmp_path / "seat")
+    kept = json.loads((tmp_path / "seat" / "progress.json").read_text())
+    assert kept == {"steps": 512, "win": trained.win, "cut": False}
+    single(configure("a2c"), tmp_path / "single")
+    kept = json.loads((tmp_path / "single" / "progress.json").read_text())
+    assert kept == {"steps": 600, "win": None, "cut": False}
+
+
+def test_a_learner_learns_to_win(tmp_path):
+    _, told = adversary(tmp_path, steps=12_800, learning_rate=3e-3)
+    assert told[-1][1] > 0.9
+    won = curve(tmp_path, "adversary/win_rate")
+    assert won[min(won)] < 0.4
+
+
+def test_it_tells_between_updates_how_far_it_is_and_what_it_won(tmp_path):
+    trained, told = adversary(tmp_path, seed=3)
+    assert [steps for steps, _ in told] == [0, 128, 256, 384, 512]
+    assert told[0] == (0, None)
+    assert (trained.seed, trained.steps, trained.cut, trained.win) == (3, 512, False, told[-1][1])
+
+
+def test_outcomes_and_lengths_of_games_are_curves(tmp_path):
+    adversary(tmp_path, tug(length=3, push=0.0))
+    rates = [curve(tmp_path, f"adversary/{name}_rate") for name in ("win", "tie", "loss")]
+    assert rates[0].keys() == {128, 256, 384, 512}
+    for step in rates[0]:
+        assert sum(rate[step] for rate in rates) == pytest.approx(1)
+    assert set(curve(tmp_path, "adversary/episode_length").values()) == {3}
+    assert curve(tmp_path, "rollout/ep_rew_mean")
+    assert curve(tmp_path, "time/fps")
+    assert curve(tmp_path, "train/value_loss")
+
+
+def test_a_killed_learner_goes_on_with_the_statistics_that_it_normalises_by(tmp_path):
+    with pytest.raises(Crash):
+        adversary(tmp_path, crash_at=384, checkpoint_every=256)
+    kept = load_checkpoint(tmp_path)
+    assert kept.steps == 256
+    assert float(kept.statistics["obs_count"]) == pytest.approx(256 + 16, abs=0.01)  # and the first ones
+    before = {name: value.clone() for name, value in kept.statistics.items()}
+    trained, told = adversary(tmp_path, checkpoint_every=256)
+    assert [steps for steps, _ in told] == [256, 384, 512]
+    after = load_checkpoint(tmp_path)
+    assert (after.steps, trained.steps) == (512, 512)
+    assert float(after.statistics["obs_count"]) == pytest.approx(float(before["obs_count"]) + 256 + 16)
+
+
+def test_a_killed_learner_of_discrete_actions_goes_on(tmp_path):
+    with pytest.raises(Crash):
+        adversary(tmp_path, (Count(16), 0, Remembering()), crash_at=384, checkpoint_every=256)
+    assert load_checkpoint(tmp_path).statistics.keys() == {"return_mean", "return_variance", "return_count"}
+    _, told = adversary(tmp_path, (Count(16), 0, Remembering()))
+    assert told[0][0] == 256
+
+
+def test_a_checkpoint_without_statistics_is_refused_where_there_are_some(tmp_path):
+    made = seated(tmp_path, tug())
+    save_checkpoint(tmp_path, Checkpoint.of(made.make(0).policy, 128))
+    with pytest.raises(RefusedFile, match=r"checkpoint.pt: statistics obs_count: expected shape \(\), got NoneType"):
+        learned(made)
+
+
+def test_an_interrupt_waits_for_the_update_and_leaves_a_checkpoint(tmp_path):
+    def tell(steps, win):
+        if steps == 128:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(seated(tmp_path, tug()), tell)
+    assert load_checkpoint(tmp_path).steps in (128, 256)
+
+
+def test_a_seed_that_wins_too_little_is_given_up_and_stays_so(tmp_path):
+    trained, told = adversary(tmp_path, tug(**HOPELESS), steps=5120, cut=(256, 0.5))
+    assert trained.cut
+    assert trained.steps == told[-1][0] == 512  # where 500 games were over
+    assert load_checkpoint(tmp_path).steps == 512
+    again, told = adversary(tmp_path, tug(**HOPELESS), steps=5120, cut=(256, 0.5))
+    assert (again.cut, again.steps, again.win, told) == (True, 512, 0.0, [])
+    longer, _ = adversary(tmp_path, tug(**HOPELESS), steps=640)
+    assert (longer.cut, longer.steps) == (False, 640)  # without the rule it goes on
+
+
+def test_a_seed_that_wins_enough_is_not_given_up(tmp_path):
+    trained, _ = adversary(tmp_path, tug(push=-2.0, length=1), steps=1024, cut=(256, 0.5))
+    assert (trained.cut, trained.steps, trained.win) == (False, 1024, 1.0)
+
+
+def test_a_seed_is_judged_once(tmp_path):
+    adversary(tmp_path, tug(push=-2.0, length=1), steps=640, cut=(256, 0.5))
+    trained, _ = adversary(tmp_path, tug(push=2.0, length=1), steps=1920, cut=(256, 0.5))
+    assert (trained.cut, trained.win) == (False, 0.0)
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", '{"win": "all", "cut": true}'])
+def test_nonsense_beside_the_checkpoint_is_no_matter(tmp_path, content):
+    adversary(tmp_path)
+    (tmp_path / "progress.json").write_text(content)
+    trained, _ = adversary(tmp_path, cut=(128, 0.5))
+    assert (trained.steps, trained.win, trained.cut) == (512, None, False)
+
+
+def test_it_can_stop_before_the_end_and_go_on(tmp_path):
+    first, _ = learned(seated(tmp_path, tug()), until=256)
+    rest, told = learned(seated(tmp_path, tug()))
+    assert (first.steps, told[0][0], rest.steps) == (256, 256, 512)
+
+
+def test_the_same_seed_gives_the_same_agent(tmp_path):
+    def digest(name, seed):
+        trained, _ = adversary(tmp_path / name, tug(push=None), seed=seed, steps=256)
+        return read_agent_card(trained.folder).sha256
+
+    assert digest("one", 0) == digest("two", 0)
+    assert digest("one", 0) != digest("three", 1)
+
+
+def test_fewer_steps_than_were_learned_from_are_refused(tmp_path):
+    adversary(tmp_path)
+    check_steps(512, 128, tmp_path, tmp_path / "nobody")
+    check_steps(385, 128, tmp_path)
+    with pytest.raises(InvalidInput, match=r"--steps 384: .* has learned from 512 already; ask for at least that many"):
+        check_steps(384, 128, tmp_path)
