@@ -39,6 +39,8 @@ class Run:
         self._configuration, self._circumstances = configuration, circumstances
         self._locked: int | None = None
         self._due = 0.0
+        self._behind: Sequence[Result] | None = None
+        """Results that are newer than the file."""
 
     def __enter__(self) -> "Run":
         with _writing(self.folder):
@@ -53,8 +55,13 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._locked is not None:
-            os.close(self._locked)
+        try:
+            if self._behind is not None:  # it ends early
+                with contextlib.suppress(Unwritable):
+                    self._write_results(self._behind)
+        finally:
+            if self._locked is not None:
+                os.close(self._locked)
 
     @property
     def store(self) -> Path:
@@ -85,6 +92,7 @@ class Run:
         """Adds the rows of a cell that ended, and writes the results anew where that was not done just now."""
         with _writing(self.folder), (self.folder / "episodes.csv").open("a", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
+        self._behind = results
         if time.monotonic() >= self._due:
             self._write_results(results)
 
@@ -92,6 +100,7 @@ class Run:
         begun = time.monotonic()
         with _writing(self.folder):
             _write_json(self.folder / "results.json", {"schema": SCHEMA, "cells": to_json(results)})
+        self._behind = None
         self._due = time.monotonic() + _SHARE * (time.monotonic() - begun)
 
     def _lock(self) -> None:
