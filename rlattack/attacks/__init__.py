@@ -1,5 +1,6 @@
 """Attacks, one a file, each through the base of what it changes: that validates, settles and accounts."""
 
+from rlattack.attacks.action import ActionAttack, ActionAttacker
 from rlattack.attacks.attack import (
     Access,
     Attack,
@@ -8,10 +9,18 @@ from rlattack.attacks.attack import (
     ObservationAttack,
     Setting,
     Tuning,
-    parameters_of,
 )
-from rlattack.attacks.attacker import MODELS, Attacker, Model
-from rlattack.attacks.make import ATTACKS, check_attack, make_attack, parse_attack, title_of
+from rlattack.attacks.attacker import Attacker
+from rlattack.attacks.make import (
+    ATTACKS,
+    SCHEDULES,
+    check_attack,
+    make_attack,
+    make_schedule,
+    parse_attack,
+    title_of,
+)
+from rlattack.attacks.runner import MODELS, Model, Runner
 from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.attacks.wrap import AttackObservation
@@ -19,7 +28,10 @@ from rlattack.attacks.wrap import AttackObservation
 __all__ = [
     "ATTACKS",
     "MODELS",
+    "SCHEDULES",
     "Access",
+    "ActionAttack",
+    "ActionAttacker",
     "Attack",
     "AttackObservation",
     "AttackSpec",
@@ -29,13 +41,14 @@ __all__ = [
     "Knowledge",
     "Model",
     "ObservationAttack",
+    "Runner",
     "Schedule",
     "Setting",
     "Target",
     "Tuning",
     "check_attack",
     "make_attack",
-    "parameters_of",
+    "make_schedule",
     "parse_attack",
     "title_of",
 ]

@@ -1,6 +1,5 @@
 """The base of every attack: what it declares, what it may learn before play, and what runs beside it."""
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,44 +16,29 @@ from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Policy
+from rlattack.specs import NoParameters, Spec, parameters_of
 
 __all__ = [
-    "REQUIRED",
     "Access",
     "Attack",
     "AttackSpec",
     "Fitted",
-    "NoParameters",
     "ObservationAttack",
     "Setting",
     "Tuning",
     "Unfit",
-    "parameters_of",
 ]
 
 Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
 """What an attack changes."""
-REQUIRED = "required"
-"""In place of the default of a parameter that has none."""
+AttackSpec = Spec
+"""An attack and its parameters, as typed on the command line; `none` is the clean game."""
 Config = TypeVar("Config")
 R = TypeVar("R", bound=Reach)
 
 
 class Unfit(InvalidInput):
     """The attack does not fit the policy, whatever its parameters; another attack may."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoParameters:
-    """For attacks that take none."""
-
-
-@dataclass(frozen=True)
-class AttackSpec:
-    """An attack and its parameters, as typed on the command line; `none` is the clean game."""
-
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,7 +94,10 @@ class Attack(ABC, Generic[Config]):
         knowledge: What it may ask the policy for.
         reaches: The kinds of reach that it has.
         needs: Kinds of action distributions that it works on; empty for all.
+        sized: Whether it must be given a size; one that looks for the smallest needs none.
+        is_control: Whether others are read beside it.
         fitted: Whether it learns on tuning episodes before it plays.
+        learned: What it learned there.
         config_type: The dataclass of its parameters.
 
     Raises:
@@ -123,14 +110,19 @@ class Attack(ABC, Generic[Config]):
     knowledge: ClassVar[Knowledge] = "white"
     reaches: ClassVar[tuple[str, ...]] = NORMS
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
+    sized: ClassVar[bool] = True
+    is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, budget: Budget, config: Config) -> None:
         if budget.norm not in self.reaches:
             raise BudgetError(f"attack {self.name} has the norms {', '.join(self.reaches)}, got {budget.norm}")
+        if self.sized and budget.eps is None:
+            raise BudgetError(f"--eps: attack {self.name} needs at least one size, as in --eps 0.001 0.0025")
         self.budget = budget
         self.config = config
+        self.learned = Fitted()
 
     def check(self, setting: Setting) -> None:  # most attacks have nothing to check
         """Checks the parameters against where the attack is to work; `needs` is checked already.
@@ -144,8 +136,9 @@ class Attack(ABC, Generic[Config]):
         """Learns on tuning episodes; most attacks learn nothing."""
         return Fitted()
 
+    @classmethod
     @abstractmethod
-    def control(self) -> AttackSpec:
+    def control(cls) -> AttackSpec:
         """What runs beside it, of the same reach and schedule, without its wits."""
 
     @property
@@ -153,16 +146,6 @@ class Attack(ABC, Generic[Config]):
         """The parameters that differ from their defaults."""
         defaults = parameters_of(type(self))
         return {name: value for name, value in vars(self.config).items() if value != defaults[name]}
-
-
-def parameters_of(kind: type[Attack[Any]]) -> dict[str, Any]:
-    """The parameters of an attack with their defaults; `REQUIRED` for one that has none."""
-    found = {}
-    for parameter in dataclasses.fields(kind.config_type):
-        made = parameter.default_factory
-        given = parameter.default if made is dataclasses.MISSING else made()
-        found[parameter.name] = REQUIRED if given is dataclasses.MISSING else given
-    return found
 
 
 class ObservationAttack(Attack[Config], Generic[Config, R]):
@@ -185,6 +168,7 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
         """Fits the budget to what the game shows, see `Budget.ball`; an attack whose reach is no ball makes its own."""
         return cast(R, self.budget.ball(space, newest=newest, deviation=deviation))
 
-    def control(self) -> AttackSpec:
+    @classmethod
+    def control(cls) -> AttackSpec:
         """Noise of the same size."""
         return AttackSpec("noise")

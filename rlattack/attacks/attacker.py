@@ -5,7 +5,7 @@ and for slots that it never held.
 """
 
 import copy
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,22 +14,17 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.arrays import BoolArray, IntArray
-from rlattack.attacks.attack import ObservationAttack, Setting
-from rlattack.attacks.make import check_attack
-from rlattack.attacks.schedule import Every, Schedule
-from rlattack.attacks.target import Target
+from rlattack.attacks.attack import ObservationAttack
+from rlattack.attacks.runner import MODELS, Model, Runner
+from rlattack.attacks.schedule import Schedule
 from rlattack.budget import is_stack
-from rlattack.draws import Streams
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 
-__all__ = ["MODELS", "Attacker", "Model"]
-
-Model = Literal["stack", "frame"]
-MODELS: tuple[Model, ...] = get_args(Model)
+__all__ = ["Attacker"]
 
 
-class Attacker:
+class Attacker(Runner):
     """Perturbs what `slots` running episodes see, and clears what it holds of a slot when its episode ends.
 
     Args:
@@ -55,7 +50,7 @@ class Attacker:
         slots: int,
         *,
         model: Model = "stack",
-        schedule: Schedule | None = None,
+        schedule: Schedule[Any] | None = None,
         victim: Policy | None = None,
     ) -> None:
         if model not in MODELS:
@@ -72,24 +67,16 @@ class Attacker:
             raise InvalidInput(
                 f"the policy sees observations of shape {tuple(policy.observation)}, the game shows {shape}"
             )
-        check_attack(attack, Setting(policy, space))
-        self.attack, self.slots, self.model, self.space = attack, slots, model, space
+        super().__init__(attack, policy, space, slots, schedule)
+        self.model, self.space = model, space
         self.grid = attack.budget.grid
-        self.schedule = schedule or Every()
-        self.target = Target(policy, slots, attack.knowledge)
+        self._perturb = attack.perturb
         self._handed_reach = copy.deepcopy(self.reach)
-        self._draws, self._schedule_draws = Streams(slots), Streams(slots)
         self._frames = _HeldFrames(slots, shape) if model == "frame" else None
 
     def restart(self, slots: IntArray, seeds: list[np.random.SeedSequence]) -> None:
         """Starts new episodes: clears frames held and recurrent state, and gives each slot its random streams."""
-        for slot, seed in zip(slots, seeds, strict=True):
-            self._draws.restart(int(slot), seed)
-            self._schedule_draws.restart(
-                int(slot), np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0))
-            )
-        self.target.restart(slots)
-        self.schedule.restart(slots)
+        super().restart(slots, seeds)
         if self._frames is not None:
             self._frames.fresh[slots] = True
 
@@ -116,19 +103,10 @@ class Attacker:
         self.target.advance(received, active)
         return received
 
-    def _now(self, handed: Tensor, active: BoolArray) -> BoolArray:
-        """The slots that are attacked in this step."""
-        self.target.count(active, self.schedule.knowledge)
-        self._schedule_draws.active = active.copy()
-        now: BoolArray = active & self.schedule.now(self.target, handed, self._schedule_draws).numpy()
-        return now
-
     def _perturbed(self, handed: Tensor, base: Tensor, now: BoolArray) -> Tensor:
         if not now.any():
             return base.clone()
-        self.target.count(now, self.attack.knowledge)
-        self._draws.active = now.copy()
-        wanted = self.attack.perturb(self.target, handed, self._handed_reach, self._draws)
+        wanted = self._perturb(self.target, handed, self._handed_reach, self._draws)
         received = self.reach.settle(wanted.detach().to(base), base)
         return received if now.all() else torch.where(_rows(now, base), received, base)
 

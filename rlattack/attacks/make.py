@@ -1,20 +1,23 @@
 """Attacks by name: `fgsm`, `pgd:steps=50,restarts=2`; which of them fits what."""
 
 import dataclasses
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-from rlattack.attacks.attack import REQUIRED, Attack, AttackSpec, Setting, Unfit, parameters_of
+from rlattack.attacks.attack import Attack, Setting, Unfit
+from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Categorical
 from rlattack.registry import Registry
+from rlattack.specs import Spec, check_name, configured, make, parameters_of, parse_spec
 
-__all__ = ["ATTACKS", "check_attack", "make_attack", "parse_attack", "title_of"]
+__all__ = ["ATTACKS", "SCHEDULES", "check_attack", "make_attack", "make_schedule", "parse_attack", "title_of"]
 
 ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
     {
         "noise": "rlattack.attacks.noise:Noise",
+        "action-noise": "rlattack.attacks.action_noise:ActionNoise",
         "fgsm": "rlattack.attacks.fgsm:FGSM",
         "pgd": "rlattack.attacks.pgd:PGD",
         "pixel": "rlattack.attacks.pixel:Pixel",
@@ -22,11 +25,20 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
     },
     "rlattack.attacks",
 )
+SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
+    "schedule",
+    {
+        "every": "rlattack.attacks.schedule:Every",
+        "random": "rlattack.attacks.schedule:RandomSteps",
+        "timed": "rlattack.attacks.schedule:Timed",
+    },
+    "rlattack.schedules",
+)
 _ACTIONS: dict[type[Any], str] = {Categorical: "discrete"}
 """What distributions of actions are called in messages."""
 
 
-def parse_attack(text: str) -> AttackSpec:
+def parse_attack(text: str) -> Spec:
     """Reads `NAME` or `NAME:key=value,...`.
 
     Raises:
@@ -34,21 +46,11 @@ def parse_attack(text: str) -> AttackSpec:
         InvalidInput: A value of the wrong type or range.
     """
     name, _, rest = text.partition(":")
-    if name == "none":
-        if rest:
-            raise InvalidInput(f"attack none takes no parameters, got {rest!r}")
-        return AttackSpec("none")
-    config_type = ATTACKS.get(name).config_type
-    kinds = get_type_hints(config_type)
-    parameters: dict[str, Any] = {}
-    for item in filter(None, rest.split(",")):
-        key, equals, value = item.partition("=")
-        _check_name(name, config_type, key)
-        if not equals or key in parameters:
-            raise InvalidInput(f"attack {name}: expected {key}=value once, got {text!r}")
-        parameters[key] = _read(f"attack {name}: {key}", value, kinds[key])
-    _configured(ATTACKS.get(name), parameters)
-    return AttackSpec(name, parameters)
+    if name != "none":
+        return parse_spec("attack", ATTACKS, text)
+    if rest:
+        raise InvalidInput(f"attack none takes no parameters, got {rest!r}")
+    return Spec("none")
 
 
 def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
@@ -65,8 +67,19 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
     """
     kind = ATTACKS.get(name)
     for key in parameters:
-        _check_name(name, kind.config_type, key)
-    return kind(budget, _configured(kind, parameters))
+        check_name("attack", name, kind, key)
+    return kind(budget, configured("attack", name, kind, parameters))
+
+
+def make_schedule(text: str) -> Schedule[Any]:
+    """Makes the schedule that `NAME` or `NAME:key=value,...` names.
+
+    Raises:
+        UnknownName: No such schedule or parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    schedule: Schedule[Any] = make("schedule", SCHEDULES, text)
+    return schedule
 
 
 def title_of(name: str) -> str:
@@ -108,49 +121,8 @@ def _fits(name: str, beside: Attack[Any], setting: Setting) -> bool:
         return False
     norm = beside.budget.norm if beside.budget.norm in kind.reaches else kind.reaches[0]
     try:
-        budget = dataclasses.replace(beside.budget, norm=norm)  # type: ignore[arg-type]  # checked by Budget
-        _check(kind(budget, _configured(kind, parameters)), setting)
+        budget = dataclasses.replace(beside.budget, norm=norm)
+        _check(kind(budget, configured("attack", name, kind, parameters)), setting)
     except InvalidInput:
         return False
     return True
-
-
-def _configured(kind: type[Attack[Any]], parameters: dict[str, Any]) -> Any:
-    """The parameters of an attack as its dataclass."""
-    missing = [name for name, default in parameters_of(kind).items() if default is REQUIRED and name not in parameters]
-    if missing:
-        raise InvalidInput(f"attack {kind.name}: expected {missing[0]}=value, which has no default")
-    return kind.config_type(**parameters)
-
-
-def _check_name(attack: str, config_type: type[Any], key: str) -> None:
-    known = [field.name for field in dataclasses.fields(config_type)]
-    if key not in known:
-        it_has = ", ".join(known) or "none"
-        raise UnknownName(f"attack {attack} has no parameter {key!r}{nearest(key, known)}; it has: {it_has}")
-
-
-def _read(what: str, text: str, kind: Any) -> Any:
-    """Turns text into a value of an annotated type: numbers, booleans, `none`, Literals, unions of them, or text."""
-    for choice in get_args(kind) if get_origin(kind) not in (None, Literal) else (kind,):
-        if get_origin(choice) is Literal and text in get_args(choice):
-            return text
-        if choice is bool and text in ("true", "false"):
-            return text == "true"
-        if choice is type(None) and text == "none":
-            return None
-        if choice in (int, float):
-            try:
-                return choice(text)
-            except ValueError:
-                continue
-        if choice is str and text:
-            return text
-    raise InvalidInput(f"{what}: expected {_words(kind)}, got {text!r}")
-
-
-def _words(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(repr(value) for value in get_args(kind))
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
-    return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind))

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rlattack.attacks.attack import NoParameters, ObservationAttack
+from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Reach
 from rlattack.draws import Draws
+from rlattack.specs import NoParameters
 
 __all__ = ["Noise"]
 
@@ -21,6 +22,7 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
+    is_control: ClassVar[bool] = True
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
         """Goes as far as the reach, wherever."""

@@ -69,7 +69,7 @@ class PGD(GradientAttack[PGDConfig]):
         return best
 
     def _ascend(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
-        config, eps = self.config, self.budget.eps
+        config, eps = self.config, self.budget.size
         step = 2.5 / config.steps if config.step is None else config.step / eps
         adv, project = reach.random_point(obs, draws) if config.random_start else obs, reach.around(obs)
         for _ in range(config.steps):

@@ -1,26 +1,58 @@
-"""When an attack acts."""
+"""When an attack acts: every step, at random, or when the victim cares most what it does."""
 
+import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rlattack.arrays import IntArray
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Actions, Categorical
+from rlattack.specs import NoParameters
 
-__all__ = ["Every", "Schedule"]
+__all__ = ["Every", "RandomSteps", "Schedule", "Timed"]
+
+Config = TypeVar("Config")
 
 
-class Schedule(ABC):
+class Schedule(ABC, Generic[Config]):
     """Says in each step which slots are attacked; the others see what the game shows.
 
     Its questions to the policy are counted as the attack's own, and it draws from streams of its own, so that an attack
-    and its control act at the same steps.
+    and its control act at the same steps of the same play.
+
+    Args:
+        config: The schedule's own parameters; its defaults by default.
+
+    Attributes:
+        knowledge: What it may ask the policy for.
+        needs: Kinds of action distributions that it works on; empty for all.
+        config_type: The dataclass of its parameters.
     """
 
     knowledge: ClassVar[Knowledge] = "none"
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset()
+    config_type: ClassVar[type[Any]] = NoParameters
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config: Config = self.config_type() if config is None else config
+
+    def check(self, actions: Actions) -> None:
+        """Refuses a victim whose actions tell the schedule nothing.
+
+        Raises:
+            InvalidInput: Actions of another kind than it needs.
+        """
+        if self.needs and not isinstance(actions, tuple(self.needs)):
+            kinds = " or ".join(sorted(kind.__name__.lower() for kind in self.needs))
+            raise InvalidInput(f"--when: this schedule needs {kinds} actions; use random:share=")
 
     @abstractmethod
     def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
@@ -32,13 +64,80 @@ class Schedule(ABC):
             draws: Random numbers, a stream a slot.
         """
 
-    def restart(self, slots: IntArray) -> None:  # noqa: B027  # most remember nothing
+    def restart(self, slots: IntArray) -> None:  # most schedules remember nothing
         """Forgets the episodes that ended in these slots."""
 
 
-class Every(Schedule):
+class Every(Schedule[NoParameters]):
     """Every step."""
 
     def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
         """All slots."""
         return torch.ones(victim.slots, dtype=torch.bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """How often an attack may act."""
+
+    share: float
+    """Part of the steps, above 0 and at most 1."""
+
+    def __post_init__(self) -> None:
+        """Checks the range.
+
+        Raises:
+            InvalidInput: Not above 0, or above 1.
+        """
+        if not 0 < self.share <= 1:
+            raise InvalidInput(f"schedule: share is above 0 and at most 1, got {self.share:g}")
+
+
+class RandomSteps(Schedule[Share]):
+    """Each step with the same probability: what the timing of another schedule is read beside."""
+
+    config_type = Share
+
+    def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
+        """Slots whose number falls below the share."""
+        return draws.uniform(1)[:, 0] < self.config.share
+
+
+class Timed(Schedule[Share]):
+    """The steps in which the victim prefers one action most clearly (strategically timed; Lin et al. 2017, sec. 3.1).
+
+    The paper attacks where the gap between the most and the least likely action is above a threshold. Here the
+    threshold is the gap that only `share` of the episode's steps so far exceed, and never more than that share of the
+    steps so far is attacked, so that the size of the attack is what was asked for.
+    """
+
+    knowledge = "scores"
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    config_type = Share
+
+    def __init__(self, config: Share | None = None) -> None:
+        super().__init__(config)
+        self._gaps: dict[int, list[float]] = defaultdict(list)
+        self._spent: dict[int, int] = defaultdict(int)
+
+    def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
+        """Slots in which the gap is among the largest of the episode, while steps are left to spend."""
+        actions = victim.clean_output.actions
+        assert isinstance(actions, Categorical), "declared in `needs`"
+        likely = actions.probabilities
+        gaps = (likely.amax(dim=1) - likely.amin(dim=1)).tolist()
+        wanted = torch.zeros(victim.slots, dtype=torch.bool)
+        for slot in victim.active.nonzero()[:, 0].tolist():
+            seen = self._gaps[slot]
+            seen.append(gaps[slot])
+            allowed = math.floor(self.config.share * len(seen))
+            if self._spent[slot] < allowed and gaps[slot] >= np.partition(seen, -allowed)[-allowed]:
+                wanted[slot] = True
+                self._spent[slot] += 1
+        return wanted
+
+    def restart(self, slots: IntArray) -> None:
+        """Forgets the gaps of the episodes that ended."""
+        for slot in map(int, slots):
+            self._gaps.pop(slot, None)
+            self._spent.pop(slot, None)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rlattack.budget.ball import Ball
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
-from rlattack.budget.words import NORMS, SPACES, Norm, Unit
+from rlattack.budget.words import KINDS, NORMS, SPACES, Unit
 from rlattack.errors import BudgetError, nearest
 
 __all__ = ["Budget", "is_stack"]
@@ -35,9 +35,10 @@ class Budget:
         BudgetError: An unknown norm or space, a size that is not a positive number, or a fraction of a pixel.
     """
 
-    norm: Norm = "linf"
-    eps: float
-    """Size per entry in units of `space`; the number of pixels for l0."""
+    norm: str = "linf"
+    """What `eps` counts: one of `NORMS`, or the kind of a natural change."""
+    eps: float | None
+    """Size per entry in units of `space`; the number of pixels for l0. None: as large as it takes."""
     space: Unit = "unit"
     """`unit`: pixels over 255. `raw`: the game's own range. `sigma`: standard deviations of each entry."""
     grid: bool = False
@@ -45,16 +46,24 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Checks the budget for itself; `ball` checks it against the observations."""
-        if self.norm not in NORMS:
+        if self.norm not in KINDS:
             close = nearest(self.norm, NORMS)
             raise BudgetError(f"--norm: expected one of {', '.join(NORMS)}, got {self.norm!r}{close}")
         if self.space not in SPACES:
             close = nearest(self.space, SPACES)
             raise BudgetError(f"--space: expected one of {', '.join(SPACES)}, got {self.space!r}{close}")
+        if self.eps is None:
+            return
         if not (math.isfinite(self.eps) and self.eps > 0):
             raise BudgetError(f"--eps: expected a finite number above 0, got {self.eps:g}")
         if self.norm == "l0" and self.eps != int(self.eps):
             raise BudgetError(f"--eps: with --norm l0 it is a whole number of pixels, got {self.eps:g}")
+
+    @property
+    def size(self) -> float:
+        """The size, for an attack that is given one."""
+        assert self.eps is not None, "an attack without a size does not ask"
+        return self.eps
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
         """Fits the budget to a space.
@@ -76,7 +85,8 @@ class Budget:
         self._check_size(space, entries, scale)
         kind = _BALLS[self.norm]
         low, high = (torch.from_numpy(bound.astype(np.float32))[None] for bound in (space.low, space.high))
-        return kind(kind.radius_of(self.eps, entries), scale, low, high, entries, self.grid)
+        radius = math.inf if self.eps is None else kind.radius_of(self.eps, entries)
+        return kind(radius, scale, low, high, entries, self.grid)
 
     def _scale(self, space: Box, deviation: Tensor | None) -> Tensor:
         if self.space == "raw":
@@ -94,6 +104,8 @@ class Budget:
     def _check_size(self, space: Box, entries: int, scale: Tensor) -> None:
         if self.grid and space.dtype != np.uint8:
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
+        if self.eps is None:
+            return
         low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         if self.norm == "l0":
             if self.eps > entries:

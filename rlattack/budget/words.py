@@ -3,7 +3,20 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["NORMS", "SPACES", "Norm", "Unit", "axis", "grey_levels", "heading", "place", "size_words", "tick", "units"]
+__all__ = [
+    "KINDS",
+    "NORMS",
+    "SPACES",
+    "Norm",
+    "Unit",
+    "axis",
+    "grey_levels",
+    "heading",
+    "place",
+    "size_words",
+    "tick",
+    "units",
+]
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Unit = Literal["unit", "raw", "sigma"]
@@ -47,6 +60,8 @@ _KINDS = {
     "l0": _Kind("L0: eps is the number of pixels", "L0: pixels", counts="pixel"),
 }
 """A reach of another kind adds a line."""
+KINDS = tuple(_KINDS)
+"""All kinds of reach."""
 _SPACES = {
     "unit": _Space("1 is black to white", " (grey levels)", "", "the range of a pixel"),
     "raw": _Space("in the game's own units", ", the game's own units", "", "the game"),

@@ -1,7 +1,6 @@
 """Fronts: what stands before a policy and changes what it sees; a policy with a front is a policy again."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -12,14 +11,10 @@ from torch import Tensor
 from rlattack.draws import Draws
 from rlattack.games.game import Seat
 from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, Policy, State, gradient
-from rlattack.registry import Registry
-from rlattack.specs import NoParameters, make
+from rlattack.specs import NoParameters
 
-__all__ = ["FRONTS", "Defended", "Front", "defend"]
+__all__ = ["Defended", "Front"]
 
-FRONTS: Registry[type["Front[Any]"]] = Registry(
-    "defence", {"jpeg": "rlattack.defences.jpeg:Jpeg"}, group="rlattack.defences"
-)
 Config = TypeVar("Config")
 
 
@@ -116,22 +111,3 @@ class Defended:
             return seen
         stand_in = self.front.differentiable(obs)
         return stand_in + (seen - stand_in).detach()
-
-
-def defend(policy: Policy, fronts: Sequence[str], seat: Seat) -> Policy:
-    """Puts fronts before a policy; what is shown goes through them in this order.
-
-    Args:
-        policy: Who acts.
-        fronts: Each as `NAME` or `NAME:key=value,...`.
-        seat: What the policy holds.
-
-    Raises:
-        UnknownName: No such front or parameter.
-        InvalidInput: A parameter or a seat that does not fit.
-    """
-    for text in reversed(fronts):
-        front = make("defence", FRONTS, text)
-        front.check(seat)
-        policy = Defended(policy, front)
-    return policy

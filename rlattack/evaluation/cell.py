@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlattack.attacks import AttackSpec, Model
+from rlattack.attacks import ATTACKS, AttackSpec, Model
 from rlattack.budget import Budget
 from rlattack.errors import RefusedFile
 from rlattack.games.card import Variant
@@ -17,8 +17,8 @@ from rlattack.policies.policy import ActionMode
 
 __all__ = ["AgentRef", "AttackRef", "Cell", "digest"]
 
-CONTROL = "noise"
-"""The attack beside which others are read."""
+EVERY = "every"
+"""The schedule of an attack that acts in every step."""
 
 
 def digest(identity: object) -> str:
@@ -37,11 +37,18 @@ class AgentRef:
     trust: bool = False
     foreign: bool = False
     """Whether it is code of the user's."""
+    fronts: tuple[str, ...] = ()
+    """What stands before it, in order, each as NAME:key=value,..."""
 
     @classmethod
-    def of(cls, spec: str, agent: Agent, trust: bool) -> "AgentRef":
+    def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = ()) -> "AgentRef":
         """Names an agent that was loaded."""
-        return cls(spec, agent.identity, agent.name, trust, agent.foreign)
+        return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts)
+
+    @property
+    def played(self) -> list[object]:
+        """All that its play depends on: the agent and its fronts."""
+        return [self.identity, *self.fronts]
 
     def check(self, identity: str) -> None:
         """Compares with what was found when it was loaded again.
@@ -59,28 +66,34 @@ class AttackRef:
 
     spec: AttackSpec
     seat: int
-    budget: Budget | None
+    budget: Budget
     model: Model = "stack"
+    schedule: str = EVERY
+    """When it acts, as NAME:key=value,..."""
     surrogate: AgentRef | None = None
+    fit: str | None = None
+    """Key of what it learns on tuning episodes before it plays."""
     code: str = ""
     """Digest of the source of an attack that is not the project's own."""
 
     @property
     def control(self) -> bool:
         """Whether it is one that others of the same size are read beside."""
-        return self.spec.name == CONTROL
+        return ATTACKS.get(self.spec.name).is_control
 
     @property
     def label(self) -> str:
-        """The attack and its size, in a word or two."""
-        return self.spec.name if self.budget is None else f"{self.spec.name} {self.budget.eps:g}"
+        """The attack, its size and when it acts, in a word or two."""
+        size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
+        when = "" if self.schedule == EVERY else f" {self.schedule}"
+        return f"{self.spec.name}{size}{when}"
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that its effect depends on; a surrogate by its digest."""
         return dataclasses.asdict(self) | {
             "spec": {"name": self.spec.name, "parameters": dict(self.spec.parameters)},
-            "surrogate": self.surrogate and self.surrogate.identity,
+            "surrogate": self.surrogate and self.surrogate.played,
         }
 
 
@@ -102,6 +115,8 @@ class Cell:
     episodes: int
     """How many are asked for; more of them are the same ones and more."""
     envs: int
+    observers: tuple[str, ...] = ()
+    """What else is measured of the victim; decides no play."""
     code: Mapping[str, str] = field(default_factory=dict)
     """Versions and digests of the code that plays: packages, an environment of the user's."""
 
@@ -111,7 +126,7 @@ class Cell:
         return digest(
             {
                 "game": _identity(self.game),
-                "players": [player.identity for player in self.players],
+                "players": [player.played for player in self.players],
                 "attacks": [attack.identity for attack in self.attacks],
                 "actions": self.actions,
                 "seed": self.seed,

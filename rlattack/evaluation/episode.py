@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+
+from rlattack.games.card import Outcome
 
 __all__ = ["Episode", "Judgement", "Outcome", "SeatEpisode"]
-
-Outcome = Literal["win", "tie", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True)

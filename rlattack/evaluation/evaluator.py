@@ -9,8 +9,11 @@ from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.executor import Beat, Effort, Executor, Local, cores
+from rlattack.evaluation.fits import read_fit
+from rlattack.evaluation.observers import make_observers
 from rlattack.evaluation.plan import Plan, plan
 from rlattack.evaluation.play import play_episodes
+from rlattack.evaluation.prepare import fit
 from rlattack.evaluation.recorder import Recorder
 from rlattack.evaluation.results import Result
 from rlattack.evaluation.run import Run
@@ -50,6 +53,7 @@ def evaluate(
     workers: int | None = None,
     watch: Callable[[Episode, bool], None] = lambda episode, kept: None,
     beat: Callable[[str, int], None] = lambda cell, steps: None,
+    say: Callable[[str], None] = lambda line: None,
     command: str = "",
     executor: Executor | None = None,
 ) -> Results:
@@ -61,6 +65,7 @@ def evaluate(
         workers: Processes; one a core by default. Changes no result.
         watch: Called with every finished episode, and whether an earlier call had played it.
         beat: Called now and then with a cell's key and the steps played, where no episode of it ends for long.
+        say: Told in a line what attacks learn before anything is played, and of fits that were damaged.
         command: Kept in `config.json`.
         executor: Where cells are played; processes of this machine by default.
 
@@ -74,9 +79,11 @@ def evaluate(
     planned = plan(study) if isinstance(study, Study) else study
     folder = run or Path("runs") / planned.name
     with Run(folder, planned.configuration, {"command": command, **planned.circumstances}) as place:
-        book = _Book(planned, place, Store(place.store))
+        store = Store(place.store)
+        book = _Book(planned, place, store)
         waiting = book.open(watch)
-        play = functools.partial(_play, clips=place.clips)
+        _prepare(waiting, store.fits, say)
+        play = functools.partial(_play, clips=place.clips, fits=store.fits)
         _gather(book, waiting, (executor or Local(workers or cores())).run(waiting, play), watch, beat)
         book.close()
     return Results(book.results, folder, planned)
@@ -134,9 +141,10 @@ class _Book:
     def keep(self, cell: Cell, episodes: Sequence[Episode], seconds: float) -> None:
         """Keeps the episodes of a cell that ended beside those that were there, and publishes it."""
         before = self._store.read(cell) or Kept([], 0.0)
-        self._store.keep(cell, Kept([*before.episodes, *episodes], before.seconds + seconds))
+        merged = {one.episode: one for one in (*before.episodes, *episodes)}  # another run may have played some too
+        self._store.keep(cell, Kept([merged[number] for number in sorted(merged)], before.seconds + seconds))
         self._build(cell)
-        self._run.add(self.results, _rows(cell, [*before.episodes, *episodes]))
+        self._run.add(self.results, _rows(cell, self._read(cell.key).episodes))
 
     def close(self) -> None:
         """Publishes everything in the order of the plan."""
@@ -168,6 +176,19 @@ class _Book:
                 yield from _rows(cell, self._kept(cell).episodes)
 
 
+def _prepare(tasks: Sequence[_Task], folder: Path, say: Callable[[str], None]) -> None:
+    """Lets attacks learn what the waiting cells need and the store does not have."""
+    wanted = {ref.fit: (task.cell, ref) for task in tasks for ref in task.cell.attacks if ref.fit is not None}
+    for key, (cell, ref) in wanted.items():
+        try:
+            if read_fit(folder, key) is not None:
+                continue
+            say(f"fitting {ref.label} on tuning episodes")
+        except ValueError as error:
+            say(f"fitting {ref.label} again: {error}")
+        fit(cell, ref, folder)
+
+
 def _gather(
     book: _Book, tasks: Sequence[_Task], items: Iterator[Episode | Beat | Effort],
     watch: Callable[[Episode, bool], None], beat: Callable[[str, int], None],
@@ -194,10 +215,11 @@ def _gather(
                 watch(item, False)
 
 
-def _play(task: _Task, take: Take, *, clips: Path) -> Iterator[Episode | Beat]:
+def _play(task: _Task, take: Take, *, clips: Path, fits: Path) -> Iterator[Episode | Beat]:
     """Plays episodes of a cell, and records the beginning of episode 0 where it is attacked."""
-    recorder = Recorder() if task.cell.attacks else None
-    yield from play_episodes(task.cell, take, [] if recorder is None else [recorder])
+    recorder = Recorder(task.cell.attacks[0].seat) if task.cell.attacks else None
+    observers = [*make_observers(task.cell), *([] if recorder is None else [recorder])]
+    yield from play_episodes(task.cell, take, observers, fits=fits)
     if recorder is not None:
         recorder.save(clips / f"{task.key}.npz")
 

@@ -1,11 +1,14 @@
 """The judge: measures from outside, at the policy's boundary, what an attack did to each episode (DESIGN rule 5)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rlattack.arrays import BoolArray
-from rlattack.attacks import Attacker
+from rlattack.attacks import Runner
+from rlattack.budget import Ball, Sizes
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
 
@@ -13,63 +16,123 @@ __all__ = ["Judge"]
 
 
 class Judge(Observer):
-    """Compares what the game showed a seat with what its player received, in all running episodes.
+    """Compares what the game showed a seat with what its player received, and what it chose with what was done.
 
-    It compares with the game's own array, which no attack holds.
+    It compares with the game's own array, which no attack holds, in all running episodes.
 
     Args:
         seat: The seat that is attacked.
-        attacker: The attack at work there: its reach, by which sizes are read, and its counts.
+        attackers: The attacks at work there: their reaches, by which sizes are read, and their counts.
     """
 
-    def __init__(self, seat: int, attacker: Attacker) -> None:
-        slots = attacker.slots
-        self.seat, self._attacker = seat, attacker
-        self._held = _HeldFrames(slots) if attacker.model == "frame" else None
-        self._reach = attacker.reach if self._held is None else attacker.reach.newest_only()
+    def __init__(self, seat: int, attackers: Sequence[Runner]) -> None:
+        slots = attackers[0].slots
+        super().__init__(seat, slots)
+        self._targets = [attacker.target for attacker in attackers]
+        self._measures = [_of(attacker) for attacker in attackers]
         self._steps = np.zeros(slots, dtype=np.int64)
         self._attacked = np.zeros(slots, dtype=np.int64)
         self._broken = np.zeros(slots, dtype=np.int64)
         self._changed = np.zeros(slots)
-        self._sizes = np.zeros((slots, len(self._reach.names)))
+        self._sizes = [np.zeros((slots, len(measure.names))) for measure in self._measures]
 
     def see(self, moment: Moment) -> None:
         """Judges one step of the batch."""
         if moment.seat != self.seat:
             return
-        received, shown, acting = moment.received, torch.from_numpy(moment.shown), moment.acting
-        if self._held is None:
-            found = self._reach.measure(received, shown)
-            legal, other = found.legal, found.changed
-        else:
-            found = self._reach.measure(received[:, -1:], shown[:, -1:])
-            legal = found.legal & self._held.kept(received, shown)
-            other = found.changed | (received != shown).flatten(1).any(dim=1).numpy()
+        acting = moment.acting
+        found = moment.sizes = [measure(moment) for measure in self._measures]
         self._steps += acting
-        self._attacked += acting & other
-        self._broken += acting & ~legal
-        self._sizes = np.maximum(self._sizes, np.where(acting[:, None], found.values, 0.0))
+        self._attacked += acting & np.any([one.changed for one in found], axis=0)
+        self._broken += acting & ~np.all([one.legal for one in found], axis=0)
+        for place, one in enumerate(found):
+            self._sizes[place] = np.maximum(self._sizes[place], np.where(acting[:, None], one.values, 0.0))
         moved = moment.out.actions.moved(moment.clean.actions).numpy()
         self._changed += np.where(acting, moved, 0.0)
 
     def judgement(self, slot: int) -> Judgement:
-        """What was found of the episode that ended in a slot; clears the slot and the attack's counts of it."""
-        target = self._attacker.target
+        """What was found of the episode that ended in a slot; clears the slot and the attacks' counts of it."""
+        sizes = {
+            name: float(size)
+            for measure, values in zip(self._measures, self._sizes, strict=True)
+            for name, size in zip(measure.names, values[slot], strict=True)
+        }
         judgement = Judgement(
             steps=int(self._steps[slot]),
             attacked=int(self._attacked[slot]),
             changed=float(self._changed[slot]),
-            sizes=dict(zip(self._reach.names, map(float, self._sizes[slot]), strict=True)),
+            sizes=sizes,
             broken=int(self._broken[slot]),
-            queries=int(target.queries[slot]),
-            gradients=int(target.gradients[slot]),
+            queries=sum(int(target.queries[slot]) for target in self._targets),
+            gradients=sum(int(target.gradients[slot]) for target in self._targets),
         )
-        counts = (self._steps, self._attacked, self._broken, self._changed, self._sizes)
-        for row in (*counts, target.queries, target.gradients):
+        counts = (self._steps, self._attacked, self._broken, self._changed, *self._sizes)
+        for row in (*counts, *(row for target in self._targets for row in (target.queries, target.gradients))):
             row[slot] = 0
-        if self._held is not None:
-            self._held.fresh[slot] = True
+        for measure in self._measures:
+            measure.clear(slot)
         return judgement
+
+
+class _Measure:
+    """Measures one attack on what a seat sees.
+
+    Args:
+        attacker: The attack at work.
+    """
+
+    def __init__(self, attacker: Runner) -> None:
+        self._reach = attacker.reach
+        self.names: Sequence[str] = self._reach.names
+
+    def __call__(self, moment: Moment) -> Sizes:
+        """Sizes of one step."""
+        return self._reach.measure(moment.received, torch.from_numpy(moment.shown))
+
+    def clear(self, slot: int) -> None:
+        """Forgets the episode that ended in a slot."""
+
+
+class _HeldMeasure(_Measure):
+    """Measures an attack that holds frames: the newest is judged, and older ones must be those received before."""
+
+    def __init__(self, attacker: Runner) -> None:
+        super().__init__(attacker)
+        assert isinstance(self._reach, Ball), "the `frame` model takes no other reach"
+        self._reach = self._reach.newest_only()
+        self._frames = _HeldFrames(attacker.slots)
+
+    def __call__(self, moment: Moment) -> Sizes:
+        """Sizes of the newest frame; another older frame than before is out of reach."""
+        received, shown = moment.received, torch.from_numpy(moment.shown)
+        found = self._reach.measure(received[:, -1:], shown[:, -1:])
+        changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy()
+        return Sizes(found.values, found.legal & self._frames.kept(received, shown), changed)
+
+    def clear(self, slot: int) -> None:
+        """Expects a first observation in the slot."""
+        self._frames.fresh[slot] = True
+
+
+class _ActionMeasure(_Measure):
+    """Measures an attack on what a seat does, beside its choice as the game would clip it."""
+
+    def __init__(self, attacker: Runner) -> None:
+        super().__init__(attacker)
+        assert isinstance(self._reach, Ball), "actions have no other reach"
+        self._low, self._high = self._reach.low[0], self._reach.high[0]
+        self.names = [f"action {name}" for name in self._reach.names]
+
+    def __call__(self, moment: Moment) -> Sizes:
+        """Sizes of one step."""
+        return self._reach.measure(moment.action, moment.chosen.clamp(self._low, self._high))
+
+
+def _of(attacker: Runner) -> _Measure:
+    """What measures an attack."""
+    if attacker.attack.access == "action":
+        return _ActionMeasure(attacker)
+    return _HeldMeasure(attacker) if attacker.model == "frame" else _Measure(attacker)
 
 
 class _HeldFrames:

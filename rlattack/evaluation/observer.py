@@ -1,12 +1,13 @@
 """Who looks on at play and changes nothing: the judge, a recorder, activations, margins, certificates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.budget import Sizes
 from rlattack.games.game import Step
 from rlattack.policies.policy import Output, State
 
@@ -29,6 +30,7 @@ class Moment:
         action: What the game is given.
         legal: Legal actions, bool, shape (slots, actions), where the game tells.
         ask: Gives the player's output on what was truly shown.
+        sizes: What the judge measured of each attack on the seat, for those who look after it.
     """
 
     seat: int
@@ -42,6 +44,7 @@ class Moment:
     action: Tensor
     legal: Tensor | None
     ask: Callable[[], Output] = field(repr=False)
+    sizes: Sequence[Sizes] = ()
 
     @cached_property
     def clean(self) -> Output:
@@ -50,10 +53,15 @@ class Moment:
 
 
 class Observer:
-    """Looks on at the play of a cell; whoever inherits overrides what it needs."""
+    """Looks on at the play of a cell; whoever inherits overrides what it needs.
 
-    seat: int = 0
-    """The seat that its numbers are of."""
+    Args:
+        seat: The seat that its numbers are of.
+        slots: Number of episodes at once.
+    """
+
+    def __init__(self, seat: int, slots: int) -> None:
+        self.seat, self.slots = seat, slots
 
     def begin(self, slots: IntArray, episodes: IntArray) -> None:
         """Hears that `episodes` start in `slots`."""

@@ -11,11 +11,13 @@ from typing import Any
 import torch
 
 from rlattack.attacks import ATTACKS, AttackSpec
-from rlattack.budget import Budget
+from rlattack.budget import NORMS, Budget
+from rlattack.defences import defend
 from rlattack.errors import InvalidInput, UnknownName, nearest, one_line
-from rlattack.evaluation.cell import CONTROL, AgentRef, AttackRef, Cell, digest
+from rlattack.evaluation.cell import AgentRef, AttackRef, Cell, digest
 from rlattack.evaluation.code import attack_code, game_code
 from rlattack.evaluation.play import make_attacker
+from rlattack.evaluation.prepare import fit_key
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, rom_sha256, with_variant
 from rlattack.games.card import GameCard, Variant
@@ -123,6 +125,8 @@ class _Table:
             {name: load_agent(name, seat, game=card.id, trust=study.trust) for name in of}
             for seat, of in zip(seats, study.candidates, strict=True)
         )
+        for agent in agents[victim].values():  # so that a front that does not fit is told now
+            defend(agent.policy, study.defence, seats[victim])
         surrogate = None
         if study.surrogate is not None:
             surrogate = load_agent(study.surrogate, seats[attacked], game=card.id, trust=study.trust)
@@ -138,7 +142,11 @@ class _Table:
     @property
     def refs(self) -> list[list[AgentRef]]:
         """Who may take each seat, as cells name them."""
-        return [[AgentRef.of(spec, agent, self.study.trust) for spec, agent in of.items()] for of in self.agents]
+        trust, fronts = self.study.trust, {self.victim: self.study.defence}
+        return [
+            [AgentRef.of(spec, agent, trust, fronts.get(seat, ())) for spec, agent in of.items()]
+            for seat, of in enumerate(self.agents)
+        ]
 
     def crafted_on(self) -> list[Agent]:
         """The surrogate, where there is one."""
@@ -149,7 +157,8 @@ class _Table:
         modes = tuple(self._mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
         return Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
-            seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, code=versions() | self.code,
+            seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, observers=self.study.observe,
+            code=versions() | self.code,
         )  # fmt: skip
 
     def sighted(self, cell: Cell) -> Cell:
@@ -158,15 +167,18 @@ class _Table:
         return dataclasses.replace(cell, game=Variant(self.card)) if blind else cell
 
     def attacked(self, base: Cell) -> list[Cell]:
-        """The control and the attacks at every size, each once."""
-        wanted = [specs for specs in self.study.attacks if any(spec.name != CONTROL for spec in specs)]
-        if wanted and not self.study.eps:
+        """The controls and the attacks at every size and schedule, each once, controls first."""
+        made = [[ATTACKS.get(spec.name) for spec in specs] for specs in self.study.attacks]
+        if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.eps:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+        controls = [tuple(kind.control() for kind in kinds) for kinds in made]
+        default = [] if self.study.attacks else [(AttackSpec("noise"),)]
         cells: dict[str, Cell] = {}
-        for specs in [(AttackSpec(CONTROL),), *wanted]:
-            _check_together(specs, self.names[self.attacked_seat])
-            for eps in self.study.eps:
-                cell = dataclasses.replace(base, attacks=tuple(self._armed(spec, eps) for spec in specs))
+        for specs in [*default, *controls, *self.study.attacks]:
+            sizes = self.study.eps if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
+            for eps, when in itertools.product(sizes, self.study.when):
+                cell = dataclasses.replace(base, attacks=tuple(self._armed(spec, eps, when) for spec in specs))
+                cell = dataclasses.replace(cell, attacks=tuple(self._fitted(cell, ref) for ref in cell.attacks))
                 cells[cell.key] = cell
         return list(cells.values())
 
@@ -174,16 +186,21 @@ class _Table:
         """Fits every budget to the game, so that what cannot work is said before anything is played."""
         return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in cells}
 
-    def _armed(self, spec: AttackSpec, eps: float) -> AttackRef:
-        study = self.study
-        budget = Budget(norm=study.norm, eps=eps, space=study.space, grid=study.grid)
+    def _armed(self, spec: AttackSpec, eps: float | None, when: str) -> AttackRef:
+        study, kind = self.study, ATTACKS.get(spec.name)
+        norm = study.norm if set(kind.reaches) & set(NORMS) else kind.reaches[0]  # a natural change has its own
         surrogate = None
-        if self.surrogate is not None and study.surrogate is not None and spec.name != CONTROL:
+        if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
             surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
         return AttackRef(
-            spec=spec, seat=self.attacked_seat, budget=budget, model=study.model, surrogate=surrogate,
+            spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
+            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=study.space, grid=study.grid),
             code=attack_code(spec.name),
         )  # fmt: skip
+
+    def _fitted(self, cell: Cell, ref: AttackRef) -> AttackRef:
+        """The attack with the key of what it is to learn, where it learns anything."""
+        return dataclasses.replace(ref, fit=fit_key(cell, ref)) if ATTACKS.get(ref.spec.name).fitted else ref
 
     def _radius(self, cell: Cell, ref: AttackRef) -> float | None:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
@@ -194,9 +211,11 @@ class _Table:
             )
         surrogate = None if ref.surrogate is None else self.surrogate
         crafted_on = surrogate or agent
-        made = make_attacker(ref, agent.policy, surrogate.policy if surrogate else None, self.seats[ref.seat], 1)
+        seat, fronts = self.seats[ref.seat], cell.players[ref.seat].fronts
+        victim = defend(agent.policy, fronts, seat)
+        made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         if made.attack.knowledge == "white":
-            check_gradient(crafted_on.policy, crafted_on.name, made.attack.name)
+            check_gradient(surrogate.policy if surrogate else victim, crafted_on.name, made.attack.name)
         radius: float = made.reach.radius
         return radius
 

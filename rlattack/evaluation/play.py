@@ -1,7 +1,8 @@
 """The play loop: view, attack, policy, action, game, observers; batched over slots at every step."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,18 +10,29 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, IntArray
-from rlattack.attacks import Attacker, ObservationAttack, make_attack
+from rlattack.attacks import (
+    ActionAttack,
+    ActionAttacker,
+    Attacker,
+    Fitted,
+    ObservationAttack,
+    Runner,
+    make_attack,
+    make_schedule,
+)
+from rlattack.defences import defend
 from rlattack.draws import Streams, attack_seed, game_seed, seat_seed
 from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.episode import Episode, Outcome, SeatEpisode
 from rlattack.evaluation.executor import Beat, Pulse
+from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.find import make_game
 from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, Step, View
-from rlattack.policies.load import Agent, load_agent
+from rlattack.policies.load import load_agent
 from rlattack.policies.policy import ActionMode, Output, Policy, State, choose, renewed
 
 __all__ = ["Play", "make_attacker", "open_play", "play_episodes"]
@@ -28,7 +40,9 @@ __all__ = ["Play", "make_attacker", "open_play", "play_episodes"]
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
-def make_attacker(ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int) -> Attacker:
+def make_attacker(
+    ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Fitted | None = None
+) -> Attacker | ActionAttacker:
     """Makes the attack on a seat.
 
     Args:
@@ -37,15 +51,19 @@ def make_attacker(ref: AttackRef, victim: Policy, surrogate: Policy | None, seat
         surrogate: Who the attack is crafted on; None for the victim itself.
         seat: What the victim sees and does.
         slots: Number of episodes at once.
+        learned: What it learned on tuning episodes.
 
     Raises:
-        BudgetError: The budget does not fit what the seat sees, or the agent ships no statistics for `sigma`.
+        BudgetError: The budget does not fit what the seat sees or does, or the agent ships no statistics for `sigma`.
         InvalidInput: The attack does not fit the policy.
     """
-    assert ref.budget is not None, "every attack has a size"
     attack = make_attack(ref.spec.name, ref.budget, **ref.spec.parameters)
+    attack.learned = learned or attack.learned
+    crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
+    if isinstance(attack, ActionAttack):
+        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule)
     assert isinstance(attack, ObservationAttack), "no other access can be played yet"
-    return Attacker(attack, surrogate or victim, seat.observation, slots, model=ref.model, victim=victim)
+    return Attacker(attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim)
 
 
 @dataclass
@@ -56,11 +74,14 @@ class _Player:
     mode: ActionMode
     draws: Streams
     state: State
-    attacker: Attacker | None = None
+    sight: Attacker | None = None
+    """Who changes what it sees."""
+    hand: ActionAttacker | None = None
+    """Who changes what it does."""
     own: bool = False
-    """Whether the attack is crafted on the policy itself."""
-    number: int = 0
-    """Tells the draws of several attacks apart."""
+    """Whether the attack on what it sees is crafted on the policy itself."""
+    attackers: list[tuple[int, Runner]] = field(default_factory=list)
+    """All attacks with their numbers in the cell, which tell their draws apart."""
     judge: Judge | None = None
 
 
@@ -74,6 +95,7 @@ class Play(Slots):
         take: Where episodes come from.
         observers: Who looks on, beside the judges.
         surrogates: What each attack of the cell is crafted on; None for the victim itself. All so by default.
+        learned: What each attack of the cell learned on tuning episodes; nothing by default.
 
     Raises:
         RlattackError: An attack of the cell does not fit.
@@ -81,17 +103,17 @@ class Play(Slots):
 
     def __init__(
         self, cell: Cell, game: Game, policies: Sequence[Policy], take: Take, observers: Sequence[Observer] = (),
-        surrogates: Sequence[Policy | None] = (),
+        surrogates: Sequence[Policy | None] = (), learned: Sequence[Fitted | None] = (),
     ) -> None:  # fmt: skip
         super().__init__(cell.envs, cell.seed, take)
-        self.cell, self.game = cell, game
+        self.cell, self.game, self.policies = cell, game, tuple(policies)
         self._players = [
             _Player(policy, mode, Streams(self.slots), policy.initial_state(self.slots))
             for policy, mode in zip(policies, cell.actions, strict=True)
         ]
-        crafted = surrogates or [None] * len(cell.attacks)
-        for number, (ref, surrogate) in enumerate(zip(cell.attacks, crafted, strict=True)):
-            self._arm(ref, surrogate, number)
+        nothing = [None] * len(cell.attacks)
+        for number, ref in enumerate(cell.attacks):
+            self._arm(number, ref, (surrogates or nothing)[number], (learned or nothing)[number])
         judges = [player.judge for player in self._players if player.judge is not None]
         self._observers: list[Observer] = [*judges, *observers]
         self._seen_by = observers
@@ -104,11 +126,19 @@ class Play(Slots):
         self._views: tuple[View, ...]
         self._last: Step
 
-    def _arm(self, ref: AttackRef, surrogate: Policy | None, number: int) -> None:
-        player = self._players[ref.seat]
-        player.attacker = make_attacker(ref, player.policy, surrogate, self.game.seats[ref.seat], self.slots)
-        player.own, player.number = surrogate is None, number
-        player.judge = Judge(ref.seat, player.attacker)
+    def _arm(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Fitted | None) -> None:
+        player, seat = self._players[ref.seat], self.game.seats[ref.seat]
+        made = make_attacker(ref, player.policy, surrogate, seat, self.slots, learned)
+        if (player.sight if isinstance(made, Attacker) else player.hand) is not None:
+            raise InvalidInput(
+                f"--attack: two attacks on what the {seat.name} sees, or on what it does; name one of each"
+            )
+        if isinstance(made, Attacker):
+            player.sight, player.own = made, surrogate is None
+        else:
+            player.hand = made
+        player.attackers.append((number, made))
+        player.judge = Judge(ref.seat, [attacker for _, attacker in player.attackers])
 
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         episodes = self.episode[started]
@@ -118,9 +148,8 @@ class Play(Slots):
             for slot, episode in zip(started, episodes, strict=True):
                 player.draws.restart(int(slot), seat_seed(self.seed, int(episode), seat))
             player.state = renewed(fresh, player.policy.initial_state(self.slots), player.state)
-            if player.attacker is not None:
-                of = [attack_seed(self.seed, int(episode), player.number) for episode in episodes]
-                player.attacker.restart(started, of)
+            for number, attacker in player.attackers:
+                attacker.restart(started, [attack_seed(self.seed, int(episode), number) for episode in episodes])
         for observer in self._observers:
             observer.begin(started, episodes)
         self._scores[:, started] = 0.0
@@ -157,20 +186,21 @@ class Play(Slots):
         player.draws.active = acting
         legal = _legal(view)
         clean = torch.from_numpy(view.obs.astype(np.float32))
-        received = clean if player.attacker is None else player.attacker(clean, acting, legal)
+        received = clean if player.sight is None else player.sight(clean, acting, legal)
         before = player.state
         out = player.policy(received, before, player.draws).among(legal)
         player.state = renewed(torch.from_numpy(acting), out.state, before)
         chosen = choose(out.actions, player.mode, player.draws)
+        action = chosen if player.hand is None else player.hand(received, chosen, acting, legal)
         if self._observers:
             moment = Moment(
                 seat=seat, acting=acting, episode=np.where(acting, self.episode, -1), shown=view.obs, received=received,
-                before=before, out=out, chosen=chosen, action=chosen, legal=legal,
-                ask=lambda: out if player.attacker is None else _clean_output(player, clean, before, legal),
+                before=before, out=out, chosen=chosen, action=action, legal=legal,
+                ask=lambda: out if player.sight is None else _clean_output(player, clean, before, legal),
             )  # fmt: skip
             for observer in self._observers:
                 observer.see(moment)
-        return chosen.numpy()
+        return action.numpy()
 
     def _finish(self, slot: int) -> Episode:
         episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
@@ -196,7 +226,9 @@ class Play(Slots):
         self.game.close()
 
 
-def open_play(cell: Cell, take: Take, observers: Sequence[Observer] = (), *, camera: bool = False) -> Play:
+def open_play(
+    cell: Cell, take: Take, observers: Sequence[Observer] = (), *, camera: bool = False, fits: Path | None = None
+) -> Play:
     """Makes the game of a cell and lets its players take their seats.
 
     Args:
@@ -204,22 +236,30 @@ def open_play(cell: Cell, take: Take, observers: Sequence[Observer] = (), *, cam
         take: Where episodes come from.
         observers: Who looks on.
         camera: Whether the game is to be filmed.
+        fits: Folder of what attacks learned; needed where one of the cell learned something.
 
     Raises:
         RefusedFile: A player that is not the one that was planned with.
         RlattackError: The game cannot be made, or a player not be loaded.
     """
     game = make_game(cell.game, cell.envs, camera=camera)
-    policies = [_load(ref, seat, cell.game.card.id).policy for ref, seat in zip(cell.players, game.seats, strict=True)]
-    surrogates = [
-        None if ref.surrogate is None else _load(ref.surrogate, game.seats[ref.seat], cell.game.card.id).policy
+    policies = [_load(ref, seat, cell.game.card.id) for ref, seat in zip(cell.players, game.seats, strict=True)]
+    learned = [None if ref.fit is None or fits is None else read_fit(fits, ref.fit) for ref in cell.attacks]
+    return Play(cell, game, policies, take, observers, surrogates_of(cell, game), learned)
+
+
+def surrogates_of(cell: Cell, game: Game) -> list[Policy | None]:
+    """Loads what each attack of a cell is crafted on; None for the victim itself."""
+    return [
+        None if ref.surrogate is None else _load(ref.surrogate, game.seats[ref.seat], cell.game.card.id)
         for ref in cell.attacks
     ]
-    return Play(cell, game, policies, take, observers, surrogates)
 
 
-def play_episodes(cell: Cell, take: Take, observers: Sequence[Observer] = ()) -> Iterator[Episode | Beat]:
-    """Plays the episodes of a cell that `take` gives, and tells now and then that it goes on.
+def play_episodes(
+    cell: Cell, take: Take, observers: Sequence[Observer] = (), *, fits: Path | None = None
+) -> Iterator[Episode | Beat]:
+    """Plays the episodes of a cell that `take` gives, and tells now and then that it goes on; see `open_play`.
 
     Raises:
         InvalidInput: A user's own module fails in play.
@@ -227,7 +267,7 @@ def play_episodes(cell: Cell, take: Take, observers: Sequence[Observer] = ()) ->
     foreign = [ref.spec for ref in _refs(cell) if ref.foreign]
     pulse = Pulse(cell.key)
     try:
-        play = open_play(cell, take, observers)
+        play = open_play(cell, take, observers, fits=fits)
         for ended in play.play():
             if ended:
                 pulse.quiet()
@@ -248,19 +288,20 @@ def _refs(cell: Cell) -> list[AgentRef]:
     return [*cell.players, *(ref.surrogate for ref in cell.attacks if ref.surrogate is not None)]
 
 
-_loaded: dict[tuple[AgentRef, str, str], Agent] = {}
+_loaded: dict[tuple[AgentRef, str, str], Policy] = {}
 """The agents of this process that were loaded last."""
 _MOST_LOADED = 8
 
 
-def _load(ref: AgentRef, seat: Seat, game: str) -> Agent:
+def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
+    """Loads an agent with its fronts, once a process."""
     place = ref, seat.name, game
     if place not in _loaded:
         agent = load_agent(ref.spec, seat, game=game, trust=ref.trust)
         ref.check(agent.identity)
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()
-        _loaded[place] = agent
+        _loaded[place] = defend(agent.policy, ref.fronts, seat)
     return _loaded[place]
 
 
@@ -273,8 +314,8 @@ def _legal(view: View) -> Tensor | None:
 
 def _clean_output(player: _Player, clean: Tensor, before: State, legal: Tensor | None) -> Output:
     """What the player says of the truly clean view; free where its attack has asked for it already."""
-    assert player.attacker is not None
-    known = player.attacker.target.known_clean_output if player.own else None
+    assert player.sight is not None
+    known = player.sight.target.known_clean_output if player.own else None
     if known is not None:
         return known
     with torch.no_grad():

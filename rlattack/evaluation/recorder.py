@@ -31,7 +31,7 @@ class Recorder(Observer):
     """
 
     def __init__(self, seat: int = 0) -> None:
-        self.seat = seat
+        super().__init__(seat, slots=0)
         self._steps: list[dict[str, npt.NDArray[np.generic]]] = []
         self._slot: int | None = None
 

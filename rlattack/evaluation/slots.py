@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Slots(ABC):
         """The episode of each slot; -1 for one that is idle."""
         self._take = take
 
-    def play(self) -> Iterator[list[Episode]]:
+    def play(self) -> Generator[list[Episode], None, None]:
         """Plays step by step, until no episode is left; yields the episodes that the step ended."""
         try:
             self._start(np.ones(self.slots, dtype=np.bool_), first=True)

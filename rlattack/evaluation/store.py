@@ -53,6 +53,11 @@ class Store:
         if found != STORE_SCHEMA:
             raise RunConflict(f"{path}: expected schema {STORE_SCHEMA!r}, got {found!r}; {way_out}")
 
+    @property
+    def fits(self) -> Path:
+        """Folder of what attacks learned."""
+        return self.folder / "fits"
+
     def read(self, cell: Cell) -> Kept | None:
         """What is kept of a cell, of as many episodes as there are; None where nothing is, or it was damaged.
 
@@ -67,7 +72,8 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         in_order = all(one.episode == number and one.cell == cell.key for number, one in enumerate(episodes))
-        return Kept(episodes, seconds) if episodes and in_order else None
+        measured = set(cell.observers) <= set(kept.get("observers", ()))
+        return Kept(episodes, seconds) if episodes and in_order and measured else None
 
     def keep(self, cell: Cell, kept: Kept) -> None:
         """Keeps a cell.
@@ -79,6 +85,7 @@ class Store:
             "schema": CELL_SCHEMA,
             "key": cell.key,
             "seconds": kept.seconds,
+            "observers": list(cell.observers),
             "episodes": _adapter().dump_python(kept.episodes, mode="json"),
         }
         content["checksum"] = _checksum(content)

@@ -13,6 +13,7 @@ from rlattack.errors import InvalidInput
 __all__ = ["NO_MASK", "Options", "Study"]
 
 NO_MASK = "none"
+EVERY = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,10 @@ class Options:
     """Largest entry, root mean square, mean, or number of pixels."""
     space: Unit = "unit"
     """Pixels over 255, the game's own range, or standard deviations of what the agent saw in training."""
+    when: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SCHEDULE[:share=S] ...")] = (EVERY,)
+    """When attacks act: every, random:share=0.1, timed:share=0.1; several are compared, controls keep the schedule."""
+    defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
+    """What stands before the victim, in order, as jpeg:quality=75; attacks go through it."""
     model: Model = "stack"
     """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
     grid: bool = False
@@ -39,6 +44,8 @@ class Options:
     """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
     actions: Literal["card", "sampled", "greedy"] = "card"
     """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
+    observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
+    """What else is measured of the victim at every step, as margins; changes no episode."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     episodes: int = 20

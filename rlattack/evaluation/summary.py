@@ -1,5 +1,6 @@
 """From the episodes of a cell to its result: rates, returns, drops, sizes and effort, a seat at a time."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -57,6 +58,7 @@ def summarise(
         win_rule=_win_rule(cell, episodes),
         actions=cell.actions[cell.victim],
         sticky=cell.game.card.protocol.sticky,
+        defence=" + ".join(cell.players[cell.victim].fronts) or None,
         seed=cell.seed,
         episodes=len(episodes),
         length=_mean(np.asarray([float(episode.length) for episode in episodes])),
@@ -135,13 +137,15 @@ def _attack(cell: Cell, ref: AttackRef, radius: float | None) -> AttackResult:
         knowledge="none" if ref.surrogate else kind.knowledge,
         control=ref.control,
         parameters=dict(ref.spec.parameters),
-        reach=None if budget is None else budget.norm,
-        eps=None if budget is None else budget.eps,
-        radius=radius,
-        space=None if budget is None else budget.space,
+        reach=budget.norm,
+        eps=budget.eps,
+        radius=radius if radius is not None and math.isfinite(radius) else None,
+        space=budget.space,
         model=ref.model,
-        grid=bool(budget and budget.grid),
+        grid=budget.grid,
+        schedule=ref.schedule,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
+        fit=ref.fit,
     )
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from gymnasium import Space
 from torch import Tensor
 
 from rlattack.draws import Draws
+from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Actions
 
 __all__ = ["ActionMode", "Loss", "Normaliser", "Output", "Policy", "State", "choose", "gradient", "renewed"]
 
-ActionMode = Literal["sampled", "greedy"]
 State = Tensor | None
 """Recurrent state, first axis the batch; None for a policy without memory."""
 

@@ -47,7 +47,7 @@ class Watched:
     """An attacker beside its judge, as both are in play: the judge looks at the game's own bytes."""
 
     def __init__(self, attacker, policy):
-        self.attacker, self.policy, self.judge = attacker, policy, Judge(0, attacker)
+        self.attacker, self.policy, self.judge = attacker, policy, Judge(0, [attacker])
 
     def __call__(self, shown, active=None):
         """Shows bytes, shape (slots, *observation), and returns what the victim received."""

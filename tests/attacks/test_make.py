@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from rlattack.attacks import ATTACKS, make_attack, parameters_of, parse_attack, title_of
+from rlattack.attacks import ATTACKS, make_attack, parse_attack, title_of
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
+from rlattack.specs import parameters_of
 
 
 def test_parameters_are_read_by_their_types():
@@ -81,14 +82,22 @@ def test_attacks_have_titles_for_sentences():
     assert title_of("what is not installed") == "What is not installed"
 
 
-def test_the_control_of_an_attack_on_observations_is_noise_and_nothing_is_fitted():
+def test_a_control_changes_the_same_thing_asks_nothing_and_is_its_own():
     for name in ATTACKS:
         kind = ATTACKS.get(name)
-        attack = make_attack(name, Budget(norm=kind.reaches[0], eps=1))
-        assert attack.control().name == "noise"
-        assert attack.control().parameters == {}
-        assert not kind.fitted
-        assert not attack.fit(None).tensors
+        control = ATTACKS.get(kind.control().name)
+        assert kind.control().parameters == {}
+        assert (control.access, control.sized, control.is_control) == (kind.access, kind.sized, True)
+        assert control.control() == kind.control()
+        assert kind.is_control == (control is kind)
+
+
+def test_an_attack_that_is_not_fitted_learns_nothing():
+    for name in ATTACKS:
+        kind = ATTACKS.get(name)
+        if not kind.fitted:
+            attack = make_attack(name, Budget(norm=kind.reaches[0], eps=1 if kind.sized else None))
+            assert not attack.fit(None).tensors
 
 
 _MINE = """
@@ -107,7 +116,8 @@ class Learned(Noise):
 """
 _READ = """
 import json
-from rlattack.attacks import ATTACKS, make_attack, parameters_of, parse_attack
+from rlattack.attacks import ATTACKS, make_attack, parse_attack
+from rlattack.specs import parameters_of
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 found = [list(ATTACKS)[-1], parameters_of(ATTACKS.get("learned"))]

@@ -19,7 +19,7 @@ EVERY = np.ones(2, dtype=bool)
 
 def judge_of(model="stack", seat=0):
     attack = make_attack("noise", Budget(eps=0.01))
-    return Judge(seat, Attacker(attack, random_linear_policy(SPACE.shape), SPACE, 2, model=model))
+    return Judge(seat, [Attacker(attack, random_linear_policy(SPACE.shape), SPACE, 2, model=model)])
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""Attacks on what a victim does: the base of each, and the runner that holds it to its reach."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Generic
+
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Box
+from torch import Tensor
+
+from rlattack.arrays import BoolArray
+from rlattack.attacks.attack import Access, Attack, AttackSpec, Config
+from rlattack.attacks.runner import Runner
+from rlattack.attacks.schedule import Schedule
+from rlattack.attacks.target import Target
+from rlattack.budget import Ball
+from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Actions, Normal, Point, SquashedNormal
+from rlattack.policies.policy import Policy
+
+__all__ = ["ActionAttack", "ActionAttacker"]
+
+
+class ActionAttack(Attack[Config], Generic[Config]):
+    """A rule that turns continuous actions into others within a ball around them."""
+
+    access: ClassVar[Access] = "action"
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Normal, SquashedNormal, Point})
+
+    @abstractmethod
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Returns other actions, which the caller settles in the reach.
+
+        Args:
+            victim: Outputs and gradients of the policy under attack.
+            obs: What the victim received, float32, shape (slots, *observation); a copy.
+            action: What it chose, within the range of its actions, float32, shape (slots, entries); a copy.
+            reach: What they may become.
+            draws: Random numbers, a stream a slot.
+        """
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        """Another action of the same size, at random."""
+        return AttackSpec("action-noise")
+
+
+class ActionAttacker(Runner):
+    """Changes what `slots` running victims do, after they chose and before the game hears of it.
+
+    Args:
+        attack: The attack with its budget.
+        policy: The victim, or a surrogate to craft on.
+        space: One action of the game.
+        slots: Number of episodes at once.
+        schedule: When it acts; every step by default.
+
+    Raises:
+        BudgetError: The budget does not fit the actions.
+        InvalidInput: The attack does not fit the policy, or actions are no numbers within a range.
+    """
+
+    reach: Ball
+
+    def __init__(
+        self, attack: ActionAttack[Any], policy: Policy, space: Space[Any], slots: int,
+        schedule: Schedule[Any] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(attack, policy, space, slots, schedule)
+        if not isinstance(space, Box):
+            raise InvalidInput(f"attack {attack.name}: expected actions in a Box, the game takes {space}")
+        self.reach = attack.budget.ball(space)
+        self._act = attack.act
+        self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (space.low, space.high))
+
+    def __call__(self, obs: Tensor, action: Tensor, active: BoolArray, legal: Tensor | None = None) -> Tensor:
+        """Changes the actions of one step of the batch.
+
+        Args:
+            obs: What the victim received, shape (slots, *observation).
+            action: What it chose, shape (slots, entries).
+            active: Slots in which it is to act; the others stay as they are.
+            legal: Legal actions, where the game tells: none of continuous ones is illegal.
+
+        Returns:
+            What the game is given, a new tensor of the shape of `action`: inside the budget and the range.
+        """
+        clean = action.clamp(self._low, self._high)  # as the game would
+        if not active.any():
+            return clean
+        handed = obs.clone()
+        self.target.begin(obs, active, legal, handed)
+        now = self._now(handed, active)
+        done = clean
+        if now.any():
+            wanted = self._act(self.target, handed, clean.clone(), self.reach, self._draws)
+            done = torch.where(torch.from_numpy(now)[:, None], self.reach.settle(wanted, clean), clean)
+        self.target.advance(obs, active)
+        return done

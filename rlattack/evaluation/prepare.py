@@ -1,0 +1,109 @@
+"""Fits: what attacks learn on tuning episodes before anything is measured, kept in the store by key."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlattack.arrays import Array
+from rlattack.attacks import Fitted, Target
+from rlattack.attacks.attack import Attack
+from rlattack.budget import Reach
+from rlattack.draws import Draws, SharedDraws
+from rlattack.evaluation.cell import AttackRef, Cell, digest
+from rlattack.evaluation.fits import keep_fit
+from rlattack.evaluation.observer import Moment, Observer
+from rlattack.evaluation.play import make_attacker, open_play, surrogates_of
+
+__all__ = ["Tuned", "fit", "fit_key"]
+
+TUNING = 1_000_000_007
+"""Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
+_EVERY = 4
+"""Steps between two batches of observations, since one step is much like the next."""
+
+
+def fit_key(cell: Cell, ref: AttackRef) -> str:
+    """Names what an attack learns: by the game, its players, the attack with its budget, and the run's seed."""
+    return digest({"tuning": _tuning(cell).key, "attack": dataclasses.replace(ref, fit=None, schedule="").identity})
+
+
+def fit(cell: Cell, ref: AttackRef, folder: Path) -> Fitted:
+    """Lets an attack learn on tuning episodes, and keeps what it learned.
+
+    One thread of this process does it all, so that what is learned does not depend on the number of workers.
+
+    Args:
+        cell: In which the attack is to be measured.
+        ref: The attack.
+        folder: Of the fits of a store.
+
+    Raises:
+        RlattackError: The attack or a player does not fit.
+        Unwritable: The folder cannot be written.
+    """
+    torch.set_num_threads(1)
+    number = cell.attacks.index(ref)
+    tuning = Tuned(cell, number)
+    learned = tuning.attack.fit(tuning)
+    assert ref.fit is not None, "the plan names what is to be learned"
+    keep_fit(folder, ref.fit, learned)
+    return learned
+
+
+class Tuned:
+    """Tuning episodes of a cell, for one of its attacks: what `Attack.fit` may use.
+
+    Args:
+        cell: In which the attack is to be measured.
+        number: Of the attack in the cell.
+
+    Attributes:
+        attack: The attack.
+        victim: Outputs and gradients of whom it is crafted on.
+        reach: Its reach.
+        draws: Random numbers, a row a slot.
+    """
+
+    def __init__(self, cell: Cell, number: int) -> None:
+        self._cell, self._ref = _tuning(cell), cell.attacks[number]
+        play = open_play(self._cell, lambda slot: None)
+        surrogate = surrogates_of(cell, play.game)[number]
+        policy = play.policies[self._ref.seat]
+        attacker = make_attacker(self._ref, policy, surrogate, play.game.seats[self._ref.seat], cell.envs)
+        play.game.close()
+        self.attack: Attack[object] = attacker.attack
+        self.reach: Reach = attacker.reach
+        self.victim = Target(surrogate or policy, cell.envs, attacker.attack.knowledge)
+        self.draws: Draws = SharedDraws(cell.envs, self._cell.seed % 2**63)
+
+    def observations(self, count: int) -> Iterator[Tensor]:
+        """Batches of what the game showed in tuning episodes, float32, (slots, *observation) each, `count` of them."""
+        numbers = iter(range(1_000_000_000))
+        seen = _Shown(self._ref.seat, self._cell.envs)
+        play = open_play(self._cell, lambda slot: next(numbers), [seen])
+        with contextlib.closing(play.play()) as steps:
+            for _ in range(count):
+                for _ in range(_EVERY):
+                    next(steps)
+                yield torch.from_numpy(seen.shown.astype(np.float32))
+
+
+class _Shown(Observer):
+    """Keeps what a seat was shown last."""
+
+    shown: Array = np.empty(0)
+
+    def see(self, moment: Moment) -> None:
+        """Keeps the game's own array."""
+        if moment.seat == self.seat:
+            self.shown = moment.shown
+
+
+def _tuning(cell: Cell) -> Cell:
+    """Clean play of the same players on seeds of its own."""
+    return dataclasses.replace(cell, attacks=(), seed=cell.seed + TUNING, episodes=1, observers=())
