@@ -1,5 +1,9 @@
-"""Small environments to learn in, made to be known by hand, and what tests of trainings look at."""
+"""Small environments to learn in, made to be known by hand, and what tests of trainings look at.
 
+Importing this registers the families `backwards` and `grids` (two seats) beside those of `tests.kit.games`.
+"""
+
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,10 @@ from stable_baselines3.common.vec_env import VecMonitor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlattack.games import EmbedOpponent, find_game
-from rlattack.games.card import GameCard
+from rlattack.games.card import GameCard, Variant
+from rlattack.games.find import FAMILIES
+from rlattack.games.game import NOBODY, Game, Step
+from rlattack.policies.distributions import Actions
 from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.policy import Policy
 from rlattack.training import GymnasiumVecEnv, TrainAdversary, Watch
@@ -21,7 +28,7 @@ from rlattack.training.learner import Learner
 from rlattack.training.match import Match, Place
 from rlattack.training.seat import seat_learner
 from tests.kit.agents import gaussian_network
-from tests.kit.games import Pusher, Tug
+from tests.kit.games import ByHand, Pusher, Tug
 
 SPACES = {
     "images": Box(0, 255, (4, 40, 36), np.uint8),
@@ -172,3 +179,58 @@ def initial_network() -> GaussianNetwork:
         network.value_mean.fill_(7.0)
         network.value_std.fill_(2.5)
     return network
+
+
+class Backwards(Tug):
+    """Who pushes is paid, but the lower sum wins."""
+
+    def step(self, actions: Any) -> Step:
+        step = super().step(actions)
+        assert step.sparse is not None
+        winner = np.where(step.winner == NOBODY, NOBODY, 1 - step.winner)
+        return dataclasses.replace(step, winner=winner, sparse=-step.sparse, rewards=step.rewards - 2 * step.sparse)
+
+
+def backwards(variant: Variant, slots: int, threads: int = 1) -> Game:
+    """`find_game("backwards/any")`."""
+    return Backwards(slots)
+
+
+FAMILIES.add("backwards", "tests.kit.learning:backwards")
+
+
+def strong() -> Policy:
+    """An opponent at `tug` whom nobody beats by chance: `tests.kit.learning:strong`."""
+    return Pusher(0.9)
+
+
+def middling() -> Policy:
+    """An opponent at `tug` who pushes by 0.5."""
+    return Pusher(0.5)
+
+
+def weak() -> Policy:
+    """An opponent at `tug` who pulls the other way."""
+    return Pusher(-0.9)
+
+
+def grids(variant: Variant, slots: int, threads: int = 1) -> Game:
+    """`find_game("grids/any")`: a game that nobody learns, since its actions are no vectors."""
+    game = Tug(slots)
+    game.seats = tuple(dataclasses.replace(seat, action=Box(-1, 1, (1, 1), np.float32)) for seat in game.seats)
+    return game
+
+
+FAMILIES.add("grids", "tests.kit.learning:grids")
+
+
+class _Grid(ByHand):
+    action = Box(-1, 1, (1, 1), np.float32)
+
+    def distributions(self, n: int) -> Actions:
+        return Pusher(0.0).distributions(n)
+
+
+def grid() -> Policy:
+    """A player of `grids`."""
+    return _Grid()

@@ -12,7 +12,7 @@ from rlattack.training import Score, TrainVictim
 from rlattack.training.checkpoint import FILE
 from rlattack.training.recipes import TrainAdversary
 from rlattack.training.run import Run, ship
-from tests.kit.agents import network_agent
+from tests.kit.agents import gaussian_network, save_network
 from tests.kit.learning import curve
 
 GAME = "gymnasium/CartPole-v1"
@@ -36,7 +36,7 @@ def begun(run, **values):
 def shipped(run, agent="my/cartpole", seed=0):
     """An agent that comes out of a run."""
     begun(run, seed=seed, agent=agent)
-    network_agent(run / "agent", GAME, seed=seed, provenance={"steps": 80})
+    save_network(run / "agent", GAME, gaussian_network(4, 2, seed=seed), provenance={"steps": 80})
     return ship(run, agent, SCORE)
 
 
@@ -150,7 +150,7 @@ def test_an_agent_is_shipped_with_its_score(tmp_path):
 
 
 def test_wins_are_points_of_curves(tmp_path):
-    network_agent(tmp_path / "run" / "agent", GAME, provenance={"steps": 7})
+    save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 7})
     rates = {"win": Rate(0.5, (0.4, 0.6)), "tie": Rate(0.1, (0.0, 0.2)), "loss": Rate(0.4, (0.3, 0.5))}
     ship(tmp_path / "run", "my/adversary", Score(episodes=3, seed=0, actions="sampled", command="", **rates))
     found = {name: curve(tmp_path / "run", f"evaluation/{name}") for name in ("win_rate", "tie_rate", "win_rate_high")}
@@ -202,7 +202,7 @@ def test_a_place_that_cannot_be_written_is_said_before_training(tmp_path):
 
 
 def test_an_agent_that_cannot_be_shipped_stays_in_its_run(tmp_path):
-    network_agent(tmp_path / "run" / "agent", GAME, provenance={"steps": 80})
+    save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 80})
     (tmp_path / "agents").write_text("")
     with pytest.raises(Unwritable, match=r"; the trained agent is in .*run/agent"):
         ship(tmp_path / "run", "my/cartpole", SCORE)
