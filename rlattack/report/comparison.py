@@ -74,7 +74,7 @@ class Pairing:
 
     @property
     def good(self) -> list[Result]:
-        """Its attacks and controls that kept their budget."""
+        """The attacks and controls that kept their budget, without the clean cell."""
         return [cell for cell in self.attacked if cell.ok]
 
     @cached_property

@@ -21,7 +21,7 @@ __all__ = ["LIMIT", "SUFFIXES", "Film", "encode", "find_film"]
 LIMIT = 1_900_000
 """Bytes of a film; a page with several stays small enough to send."""
 SUFFIXES = {"video/mp4": ".mp4", "image/gif": ".gif"}
-"""Of files, by what is in them."""
+"""Endings of film files, by what they hold."""
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
 
 
 def _title(runs: Sequence[RunRecord], sections: Sequence[Section]) -> str:
-    """Of the page: what its only section is about, or the games of all, or the runs where nothing was played yet."""
+    """Names the page by its only section, else by the games, or by the runs where nothing was played yet."""
     if len(sections) == 1:
         return sections[0].setting.title
     games = list(dict.fromkeys(section.setting.first.game for section in sections))
@@ -121,7 +121,10 @@ def _sections(run: RunRecord, anchor: str) -> list[Section]:
 
 
 def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
-    found, activations, laid = finding(setting), read_activations(run.folder), grid(setting)
+    found, laid = finding(setting), grid(setting)
+    activations = read_activations(run.folder)
+    if activations is not None and activations.seat not in [seat.name for seat in setting.first.seats]:
+        activations = None  # of another game of the run
     looks = styles(line for pairing in setting.pairings for line in pairing.lines)
     stairs = [] if setting.alone else read_staircase(run.folder)
     care = [] if activations is None or activations.warning is None else [activations.warning]

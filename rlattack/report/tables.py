@@ -76,16 +76,15 @@ def table(setting: Setting, columns: Sequence[Column]) -> Table:
 
     Where there are several pairings, the cell without an attack is repeated above each.
     """
-    laid = [*_clean_groups(setting)]
-    for pairing in setting.pairings:
-        laid += _attacked_groups(setting, pairing)
+    clean = _clean_groups(setting)
+    laid = [*clean, *(group for pairing in setting.pairings for group in _attacked_groups(setting, pairing))]
     cells = list({id(cell): cell for _, members in laid for cell in members}.values())
     found = [(column, column.read(cells)) for column in columns]
     shown = [(column, values) for column, values in found if any(value.known for value in values)]
     by_cell = {id(cell): [values[place] for _, values in shown] for place, cell in enumerate(cells)}
     groups = [
-        Group(group.who, group.what, [_row(cell, by_cell[id(cell)], group) for cell in members])
-        for group, members in laid
+        Group(group.who, group.what, [_row(cell, by_cell[id(cell)], met=place < len(clean)) for cell in members])
+        for place, (group, members) in enumerate(laid)
     ]
     widths = [max(len(values[place].interval) for values in by_cell.values()) for place in range(len(shown))]
     return Table([column for column, _ in shown], widths, groups)
@@ -96,11 +95,9 @@ def _clean_groups(setting: Setting) -> list[tuple[Group, list[Result]]]:
     by_mask: dict[str, list[Result]] = {}
     for cell in setting.clean:
         by_mask.setdefault(hidden(cell), []).append(cell)
-    masked = any(by_mask)
-    return [
-        (Group((mask or "nothing is hidden").capitalize() if masked else "", "No attack"), cells)
-        for mask, cells in by_mask.items()
-    ]
+    if not any(by_mask):
+        return [(Group("", "No attack"), cells) for cells in by_mask.values()]
+    return [(Group(f"No attack; {mask or 'nothing is hidden'}", ""), cells) for mask, cells in by_mask.items()]
 
 
 def _attacked_groups(setting: Setting, pairing: Pairing) -> list[tuple[Group, list[Result]]]:
@@ -116,9 +113,9 @@ def _attacked_groups(setting: Setting, pairing: Pairing) -> list[tuple[Group, li
     ]
 
 
-def _row(cell: Result, values: list[Value], group: Group) -> Row:
-    clean_row = group.what == "No attack" and len(cell.seats) > 1
-    label = names(cell) if clean_row else attack_label(cell)
+def _row(cell: Result, values: list[Value], *, met: bool) -> Row:
+    """One row; of cells without an attack, by who met there, where there are several seats."""
+    label = names(cell) if met and len(cell.seats) > 1 else attack_label(cell)
     return Row(label, "" if cell.clean else attack_label(cell), cell.control, "" if cell.ok else cell.status, values)
 
 

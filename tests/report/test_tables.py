@@ -99,8 +99,8 @@ def test_details_of_a_duel_show_returns_of_both_seats_with_a_star_where_all_are_
 def test_cells_without_an_attack_are_grouped_by_what_is_hidden():
     cells = heat()
     made = laid([*cells[:2], cells[4], *cells[2:4]])
-    assert [group.who for group in made.groups] == [
-        "Nothing is hidden", "Hidden from the runner: the other player (mask initial)",
+    assert [group.title for group in made.groups] == [
+        "No attack; nothing is hidden", "No attack; hidden from the runner: the other player (mask initial)",
     ]  # fmt: skip
     assert [len(group.rows) for group in made.groups] == [4, 1]
 

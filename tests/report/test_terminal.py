@@ -44,7 +44,7 @@ def test_a_duel_shows_who_wins_the_grid_and_the_finding(printed):
     assert f"{duel('a', 'b', 0.5).game}: blocker against runner: 100 episodes, sampled actions, seed 0" in text
     assert "blocker wins (victim wins, ties), percent: rows are victims" in words(text)
     assert "│ runner, blind (mask initial) │   12 (88, 0) │            – │" in text
-    assert "Hidden from the runner: the other player" in text
+    assert "No attack; hidden from the runner: the other player (mask initial)" in words(text.replace("│", ""))
     assert "adversary (blocker) wins 86 % of its games" in text
 
 
