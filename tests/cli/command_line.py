@@ -1,12 +1,7 @@
 """The command line as the tests of this folder call it, and agents that know nothing for it to work with."""
 
-import json
-
-import torch
-
 from rlattack.cli.main import main
-from rlattack.policies.folder import AgentCard, save_agent
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from tests.kit.agents import gaussian_agent
 
 PASS, SUMO = "mujoco/you-shall-not-pass", "mujoco/sumo-ants"
 SIZES = {PASS: (380, 17), SUMO: (137, 8)}
@@ -31,16 +26,6 @@ def refused(capsys, *arguments):
     return line
 
 
-def numbers(run):
-    """What a run found; its speed is none of that."""
-    cells = json.loads((run / "results.json").read_text())["cells"]
-    return [{key: value for key, value in cell.items() if key != "steps_per_second"} for cell in cells]
-
-
 def save_untrained(folder, game, *, seat="", seed=0, **changes):
-    """An agent that knows nothing: as the runner it soon falls."""
-    entries, actions = SIZES[game]
-    torch.manual_seed(seed)
-    spec = GaussianSpec(**{"observation": (entries,), "actions": actions, "hidden": (8,), **changes})
-    card = AgentCard(game=game, role="victim", algorithm="ppo", seat=seat, network=spec)
-    save_agent(folder, card, GaussianNetwork(spec))
+    """An agent that knows nothing, by its folder: as the runner it soon falls."""
+    return gaussian_agent(folder, game, *SIZES[game], seat=seat, seed=seed, **{"hidden": (8,)} | changes)

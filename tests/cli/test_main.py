@@ -1,70 +1,56 @@
 """The command line as a user meets it: exit codes, one line for what is wrong, files for what is right."""
 
+import dataclasses
 import json
+import os
+import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
-from command_line import call, numbers, refused
+from command_line import call, refused
 
-PLAYERS = str(Path(__file__).parents[1] / "evaluation")
-CARTPOLE = (
-    "attack",
-    "gymnasium/CartPole-v1",
-    "--victim",
-    "players:balance",
-    "--space",
-    "raw",
-    "--episodes",
-    "3",
-    "--envs",
-    "2",
-)
+from rlattack import Study, evaluate
+from rlattack.evaluation.results import from_json
+from rlattack.evaluation.store import STORE_SCHEMA
+from tests.kit.runs import numbers, rows
 
-
-@pytest.fixture(autouse=True)
-def _players(monkeypatch):
-    monkeypatch.syspath_prepend(PLAYERS)
-    monkeypatch.setenv("PYTHONPATH", PLAYERS)
+ON = ("gymnasium/CartPole-v1", "--victim", "tests.kit.players:balance")
+CARTPOLE = ("attack", *ON, "--space", "raw", "--episodes", "3", "--envs", "2")
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "{list, attack, duel, train, report, import, perf}"),
+        ((), "{list, attack, duel, train, "),
         (("atack",), "atack"),
         (("attack",), "GAME"),
         (("attack", "atari/pong"), "--victim"),
-        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--eps", "much"), "much"),
-        (
-            ("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--norm", "l3"),
-            "'linf', 'l2', 'l1', 'l0'",
-        ),
-        (("train", "adversary", "g", "--victim", "x", "--learning_rate=fast", "--trust"), "expected FLOAT, got fast;"),
-        (("train", "adversary", "g", "--victim", "x", "--wrkers", "2"), "--wrkers 2; see rlattack train adversary --h"),
-        (("train", "advers"), "unknown: advers, expected one of victim, adversary, defended; see rlattack train --"),
+        (("attack", *ON, "--eps", "much"), "much"),
+        (("attack", *ON, "--norm", "l3"), "'linf', 'l2', 'l1', 'l0'"),
         (("duel", "g", "h,i", "--players", "a", "b"), "unknown: h,i; see rlattack duel --help"),
         (("duel", "g", "--players", "a", "b", "--maks", "1", "--epsiodes", "3"), "did you mean --episodes and --mask?"),
         (("attack", "--episodes", "ten", "g", "--victim", "x"), "--episodes: expected INT, got ten; see rlattack at"),
-        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--epz", "1"), "did you mean --eps?"),
-        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--attack", "fgsm"), "at least one size"),
-        (("attack", "gymnasium/CartPole-v1", "--victim", "players:balance", "--workers", "0"), "--workers"),
+        (("attack", *ON, "--epz", "1"), "did you mean --eps?"),
+        (("attack", *ON, "--attack", "fgsm"), "at least one size"),
+        (("attack", *ON, "--workers", "0"), "--workers: expected at least 1, got 0"),
+        (("attack", *ON, "--episodes", "0"), "--episodes: expected at least 1, got 0"),
         (("attack", "gymnasium/CartPole-v1", "--victim", "nobody"), "no agent and no file 'nobody'"),
-        (("attack", "gymnasium/CartPol-v1", "--victim", "players:balance"), "did you mean 'gymnasium/CartPole-v1'"),
+        (("attack", "gymnasium/CartPol-v1", *ON[1:]), "did you mean 'gymnasium/CartPole-v1'"),
         ((*CARTPOLE, "--attack", "fgms", "--eps", "1"), "did you mean 'fgsm'"),
         ((*CARTPOLE, "--attack", "pgd:stpes=3", "--eps", "1"), "did you mean 'steps'"),
         ((*CARTPOLE, "--attack", "pgd:steps=x", "--eps", "1"), "expected a whole number, got 'x'"),
         ((*CARTPOLE, "--attack", "fgsm", "--eps", "-1"), "above 0"),
         ((*CARTPOLE, "--attack", "pixel", "--eps", "1"), "has the norms l0"),
+        ((*CARTPOLE, "--mask", "player"), "only MuJoCo games can hide the other player"),
+        ((*CARTPOLE, "--activations", "1"), "expected player (0), got '1'"),
+        (("attack", "mujoco/you-shall-not-pass", "--victim", "zero"), "has two seats: `rlattack duel"),
+        (("duel", "gymnasium/CartPole-v1", "--players", "zero", "zero"), "has one seat: `rlattack attack"),
         (("list", "gmaes"), "'games'"),
-        (
-            ("train", "adversary", "g", "--victim", "x", "--cut", "10"),
-            "--cut: expected STEPS RATE, got 10",
-        ),
         (("report",), "runs"),
         (("report", "nowhere"), "nowhere"),
         (("import", "sb3", "nothing.zip", "--agent", "my/agent"), "nothing.zip"),
-        (("perf", "gymnasium/CartPole-v1", "--victim", "players:balance", "--seconds", "0"), "more than 0"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(capsys, arguments, expected):
@@ -77,22 +63,41 @@ def test_attack_leaves_a_whole_run_folder_and_prints_a_table(capsys, working_fol
     assert "noise (control)" in printed
     assert "run/report.html" in printed
     run = working_folder / "run"
-    cells = json.loads((run / "results.json").read_text())["cells"]
-    assert [cell["attack"] for cell in cells] == ["none", "noise", "fgsm"]
+    found = from_json(json.loads((run / "results.json").read_text())["cells"])
+    assert [cell.attack and cell.attack.name for cell in found] == [None, "noise", "fgsm"]
     config = json.loads((run / "config.json").read_text())
     assert config["command"].startswith("rlattack attack gymnasium/CartPole-v1")
     assert config["versions"]["torch"]
-    assert len((run / "episodes.csv").read_text().splitlines()) == 1 + 9
+    assert len(rows(run)) == 9
     assert "<html" in (run / "report.html").read_text()
     assert list(run.rglob("events.out.tfevents*"))
 
 
-def test_attack_names_the_run_by_its_configuration(capsys, working_folder):
+def test_a_study_in_python_is_the_command_line(capsys, tmp_path):
+    asked = ("--attack", "pgd:steps=2", "fgsm", "--eps", "0.1", "0.2", "--norm", "l2", "--actions", "greedy")
+    assert call(*CARTPOLE, *asked, "--seed", "3", "--run", "typed", "--json") == 0
+    study = Study(
+        game=ON[0], players=(ON[2],), space="raw", episodes=3, envs=2, attack=("pgd:steps=2", "fgsm"), eps=(0.1, 0.2),
+        norm="l2", actions="greedy", seed=3,
+    )  # fmt: skip
+    results = evaluate(study, run=tmp_path / "called", workers=1)
+    assert numbers(Path("typed")) == numbers(tmp_path / "called")
+    assert rows(Path("typed")) == rows(tmp_path / "called")
+    printed = from_json(json.loads(capsys.readouterr().out)["cells"])
+    assert without_speed(printed) == without_speed(results.cells)
+
+
+def without_speed(cells):
+    return [dataclasses.replace(cell, steps_per_second=None) for cell in cells]
+
+
+def test_attack_names_the_run_by_what_was_asked_for_and_keeps_cells_in_one_store(working_folder):
     assert call(*CARTPOLE, "--workers", "1") == 0
     assert call(*CARTPOLE, "--workers", "1", "--seed", "1") == 0
-    assert len(list((working_folder / "runs").iterdir())) == 2
     assert call(*CARTPOLE, "--workers", "1") == 0
-    assert len(list((working_folder / "runs").iterdir())) == 2
+    store, *folders = sorted((working_folder / "runs").iterdir(), key=lambda folder: folder.name != "store")
+    assert store.name == "store"
+    assert len(folders) == len(list((store / "cells").iterdir())) == 2
 
 
 def test_report_leaves_out_what_is_no_run_and_says_so_but_not_what_is_not_there(capsys, working_folder):
@@ -106,16 +111,42 @@ def test_report_leaves_out_what_is_no_run_and_says_so_but_not_what_is_not_there(
     assert "runs/two" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_attack_prints_results_as_json_and_nothing_else(capsys, working_folder):
+def test_attack_prints_results_as_json_and_nothing_else(capsys):
     assert call(*CARTPOLE, "--workers", "1", "--json") == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["schema"] == "rlattack/results/1"
+    assert json.loads(captured.out)["schema"] == "rlattack/results/2"
     assert captured.err == ""
+
+
+def test_an_attack_that_left_its_budget_is_told_by_the_exit_code(capsys):
+    from tests.evaluation import sly  # noqa: F401  # registers an attack that does
+
+    assert call(*CARTPOLE, "--attack", "sly-leaky", "--eps", "0.2", "--run", "run", "--workers", "1") == 1
+    assert "sly-leaky linf 0.2: failed: the attack left its budget in" in capsys.readouterr().out
+
+
+def test_a_store_of_another_version_is_one_line_and_exit_code_2(capsys, working_folder):
+    assert call(*CARTPOLE, "--workers", "1", "--run", "run") == 0
+    store = working_folder / "run" / "store" / "store.json"
+    store.write_text(store.read_text().replace(STORE_SCHEMA, "rlattack/store/7"))
+    said = refused(capsys, *CARTPOLE, "--workers", "1", "--run", "run")
+    assert f"expected schema '{STORE_SCHEMA}', got 'rlattack/store/7'; remove the folder, or choose another" in said
+
+
+def test_a_run_of_another_seed_or_schema_is_one_line_and_exit_code_2(capsys, working_folder):
+    assert call(*CARTPOLE, "--workers", "1", "--run", "run") == 0
+    said = refused(capsys, *CARTPOLE, "--workers", "1", "--run", "run", "--seed", "1")
+    assert "--run run holds another configuration: study.seed is 0 there, 1 now; choose another --run" in said
+    path = working_folder / "run" / "config.json"
+    path.write_text(path.read_text().replace("rlattack/config/2", "rlattack/config/1"))
+    assert "a run of another version of rlattack" in refused(capsys, *CARTPOLE, "--workers", "1", "--run", "run")
 
 
 def test_list_agents_prints_objects_with_id_game_and_role(capsys):
     assert call("list", "agents", "--json") == 0
-    for agent in json.loads(capsys.readouterr().out):
+    agents = json.loads(capsys.readouterr().out)
+    assert len(agents) >= 5
+    for agent in agents:
         assert {"id", "game", "role"} <= agent.keys()
 
 
@@ -133,32 +164,75 @@ def test_list_attacks_shows_every_attack_with_its_parameters(capsys):
     assert all(name in printed for name in ("noise", "fgsm", "pgd", "pixel", "pixel-de", "restarts=1"))
 
 
-def test_help_is_exit_code_0(capsys):
-    assert call("attack", "--help") in (0, None)
-    assert "--surrogate" in capsys.readouterr().out
+@pytest.mark.parametrize("verb", ["attack", "duel"])
+def test_help_shows_the_options_that_both_commands_share(capsys, verb):
+    assert call(verb, "--help") in (0, None)
+    printed = capsys.readouterr().out
+    shared = (
+        "attack eps norm space model grid surrogate mask actions sticky episodes seed envs trust workers run video "
+        "activations json"
+    )  # fmt: skip
+    assert set(shared.split()) <= {word.removeprefix("--") for word in re.findall(r"--\w+", printed)}
 
 
 LONG = (*CARTPOLE[:-4], "--attack", "pgd:steps=4", "--eps", "0.05", "0.06", "0.07", "--episodes", "6", "--run", "run")
 
 
+def cells_of(folder: Path) -> list[Path]:
+    return list(folder.glob("store/cells/[!.]*.json"))
+
+
 def test_an_interrupt_is_exit_code_130_and_keeps_finished_cells(begin, working_folder):
-    process = begin(*LONG, "--workers", "2", until=(working_folder / "run" / "results.json").exists)
+    process = begin(*LONG, "--workers", "2", until=lambda: cells_of(working_folder / "run"))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted" in said
+    assert "interrupted; finished cells are kept" in said
     assert "Traceback" not in said
-    assert list((working_folder / "run" / "cells").glob("*.json"))
+    published = {cell["cell"] for cell in numbers(working_folder / "run")}
+    assert published <= {path.stem for path in cells_of(working_folder / "run")}
+    assert published
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(begin, working_folder):
-    process = begin(*LONG, "--workers", "1", until=lambda: len(list(working_folder.glob("run/cells/*.json"))) >= 2)
-    process.kill()
-    process.communicate()
-    kept = {path: path.stat().st_mtime_ns for path in working_folder.glob("run/cells/*.json")}
-    for arguments in ((*LONG, "--workers", "2"), (*LONG[:-1], "whole", "--workers", "1")):
-        process = begin(*arguments)
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+    """Another command waits for the folder meanwhile, and takes over."""
+    first = begin(*LONG, "--workers", "1", until=lambda: len(cells_of(working_folder / "run")) >= 2)
+    second = begin(*LONG, "--workers", "1")
+    first.kill()
+    first.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in cells_of(working_folder / "run")}
+    _, said = second.communicate(timeout=120)
+    assert second.returncode == 0, said
+    assert call(*LONG[:-1], "whole", "--workers", "1") == 0
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
     assert numbers(working_folder / "run") == numbers(working_folder / "whole")
+    assert rows(working_folder / "run") == rows(working_folder / "whole")
+
+
+def test_two_commands_at_once_on_one_run_folder_lose_and_double_nothing(capsys, begin, working_folder):
+    first = begin(*LONG, "--workers", "1", until=lambda: cells_of(working_folder / "run"))
+    assert call(*LONG, "--workers", "1") == 0
+    assert "kept from before" in capsys.readouterr().err
+    assert first.wait(timeout=60) == 0
+    assert call(*LONG[:-1], "whole", "--workers", "1") == 0
+    assert numbers(working_folder / "run") == numbers(working_folder / "whole")
+    assert rows(working_folder / "run") == rows(working_folder / "whole")
+
+
+def test_workers_end_with_a_parent_that_was_killed(begin, working_folder):
+    process = begin(*LONG, "--workers", "2", until=lambda: cells_of(working_folder / "run"))
+    group = process.pid  # `begin` gives each a session of its own
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 60
+    while _lives(group):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
