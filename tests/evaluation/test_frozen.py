@@ -77,28 +77,34 @@ def trained(folder: Path) -> Any:
 
 
 def numbers(run: Path) -> Any:
-    """What does not depend on the format of the files."""
+    """What does not depend on the format of the files; outcomes are those of seat 0."""
     cells = json.loads((run / "results.json").read_text())["cells"]
     with (run / "episodes.csv").open() as file:
         rows = list(csv.DictReader(file))
     found = []
     for cell in cells:
-        own = [row for row in rows if row["cell"] == cell["cell"]]
+        names = [seat["name"] for seat in cell["seats"]]
+        own = [[row for row in rows if row["cell"] == cell["cell"] and row["seat"] == name] for name in names]
+        attack = next(iter(cell["attacks"]), None)
+        seat = next((seat for seat in cell["seats"] if attack and seat["name"] == attack["seat"]), {})
         found.append(
             {
-                "attack": cell["attack"],
-                "mask": cell.get("mask"),
-                "players": cell.get("players"),
+                "attack": attack["name"] if attack else "none",
+                "mask": cell["mask"],
+                "players": [seat["player"] for seat in cell["seats"]] if len(names) > 1 else None,
                 "episodes": [
-                    [int(row["seed"]), int(row["length"]), *(float(row[k]) for k in row if k.startswith("return"))]
-                    for row in own
+                    [int(of[0]["seed"]), int(of[0]["length"]), *(float(row["return"]) for row in of)]
+                    for of in zip(*own, strict=True)
                 ],
-                "outcomes": [row["outcome"] for row in own],
-                "attacked": cell.get("attacked") or 0,
-                "action_change": cell.get("action_change") or 0,
-                "size": cell.get("size") or {},
-                "queries": cell.get("queries") or 0,
-                "gradients": cell.get("gradients") or 0,
+                "outcomes": [row["outcome"] for row in own[0]],
+                "attacked": seat.get("attacked") or 0,
+                # of continuous actions it was not measured before
+                "action_change": 0 if cell["game"] == "mujoco/sumo-humans" else seat.get("action_change") or 0,
+                "size": seat.get("sizes") or dict.fromkeys(("linf", "l2", "l1", "l0"), 0.0)
+                if len(names) == 1 or attack
+                else {},
+                "queries": seat.get("queries") or 0,
+                "gradients": seat.get("gradients") or 0,
                 "distinct": cell["distinct"],
             }
         )
