@@ -9,6 +9,7 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 from stable_baselines3.common.vec_env import VecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -301,3 +302,16 @@ def test_fewer_steps_than_were_learned_from_are_refused(tmp_path):
     check_steps(385, 128, tmp_path)
     with pytest.raises(InvalidInput, match=r"--steps 384: .* has learned from 512 already; ask for at least that many"):
         check_steps(384, 128, tmp_path)
+
+
+def test_in_a_game_of_turns_it_learns_by_legal_actions_to_win(tmp_path):
+    """Against an opponent that always takes one it can always win, but on a heap of one that it has left itself."""
+    env = (Count(16), 0, Remembering())  # which refuses what is illegal
+    trained, told = adversary(tmp_path, env, steps=12_800, learning_rate=3e-3)
+    assert told[-1][1] > 0.95
+    card, network = read_agent(trained.folder)
+    assert (card.network.actions, card.network.observation) == (3, (1,))
+    with torch.no_grad():
+        scores = network(torch.tensor([[1.0], [2.0]]))[0]
+    best = [int(row[: heap + 1].argmax()) for heap, row in enumerate(scores)]
+    assert best == [0, 1]  # takes all that is left
