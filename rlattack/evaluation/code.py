@@ -1,16 +1,15 @@
-"""The code that plays a cell, as far as it is not the project's own: engines, environments and attacks of others."""
+"""The code that plays a cell, as far as it is not the project's own: engines, environments, attacks and fronts."""
 
 import importlib.metadata
 import re
 
 import gymnasium
 
-from rlattack.attacks import ATTACKS
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.source import code_digest, environment_digest, versions
 
-__all__ = ["attack_code", "game_code"]
+__all__ = ["foreign_code", "game_code"]
 
 _ENGINES = {
     "atari": ("ale-py",),
@@ -37,10 +36,14 @@ def game_code(card: GameCard) -> dict[str, str]:
     return found | _required(found)
 
 
-def attack_code(name: str) -> str:
-    """Digest of the source of an attack; empty for one of the project's own, which its version tells."""
-    module = ATTACKS.get(name).__module__
-    return "" if module.startswith("rlattack.") else code_digest(module)
+def foreign_code(*kinds: type[object]) -> str:
+    """Digests of the source of attacks, schedules or fronts that are not the project's own, which its version tells.
+
+    Returns:
+        One after the other; empty where all are the project's own.
+    """
+    modules = dict.fromkeys(kind.__module__ for kind in kinds if not kind.__module__.startswith("rlattack."))
+    return " ".join(map(code_digest, modules))
 
 
 def _required(distributions: dict[str, str]) -> dict[str, str]:

@@ -16,15 +16,17 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from rlattack.attacks import ATTACKS
+from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.defences import FRONTS
 from rlattack.errors import RlattackError, WorkerDied
+from rlattack.evaluation.observers import OBSERVERS
 from rlattack.evaluation.slots import Take
 from rlattack.games.find import FAMILIES
 from rlattack.registry import Registry
 
 __all__ = ["Beat", "Effort", "Executor", "Local", "Task", "cores", "share"]
 
-_REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES)
+_REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
 """What a spawned process must be told of names that were added in this one."""
 _PATIENCE = 2.0
 """Seconds without a word of a task that is being played."""

@@ -10,26 +10,25 @@ from typing import Any
 
 import torch
 
-from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
 from rlattack.budget import NORMS, Budget
-from rlattack.defences import defend
-from rlattack.errors import InvalidInput, UnknownName, nearest, one_line
+from rlattack.defences import FRONTS, defend
+from rlattack.errors import InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell, digest
-from rlattack.evaluation.code import attack_code, game_code
-from rlattack.evaluation.play import make_attacker
+from rlattack.evaluation.code import foreign_code, game_code
+from rlattack.evaluation.observers import OBSERVERS
+from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key
+from rlattack.evaluation.seats import Hidden, check_players, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, rom_sha256, with_variant
 from rlattack.games.card import GameCard, Variant
-from rlattack.games.game import MASKS, Mask, Seat
+from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.policy import ActionMode, Policy
 from rlattack.source import versions
 
-__all__ = ["Plan", "check_gradient", "plan", "seat_number"]
-
-_DEFAULT_MASK: Mask = "initial"
-Hidden = tuple[tuple[int, Mask], ...]
+__all__ = ["Plan", "check_gradient", "plan"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def plan(study: Study) -> Plan:
         RlattackError: Whatever does not fit, in one line.
     """
     table = _Table.lay(study)
-    masks = list(dict.fromkeys(_parse_mask(text, table.names) for text in study.mask or (NO_MASK,)))
+    masks = list(dict.fromkeys(parse_mask(text, table.names) for text in study.mask or (NO_MASK,)))
     for hidden in masks:
         make_game(Variant(table.card, hidden), 1).close()
     pairs = [table.clean(hidden, players) for hidden in masks for players in itertools.product(*table.refs)]
@@ -118,7 +117,7 @@ class _Table:
         finally:
             game.close()
         names = tuple(seat.name for seat in seats)
-        _check_players(study, card, names)
+        check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
         attacked = seat_number("--attacked", study.attacked, names) if study.attacked else victim
         agents = tuple(
@@ -130,8 +129,12 @@ class _Table:
         surrogate = None
         if study.surrogate is not None:
             surrogate = load_agent(study.surrogate, seats[attacked], game=card.id, trust=study.trust)
+        for name in study.observe:
+            OBSERVERS.get(name)
         everybody = [agent for of in agents for agent in of.values()]
         code = game_code(card) | (versions("stable-baselines3") if any(agent.foreign for agent in everybody) else {})
+        fronts = foreign_code(*(FRONTS.get(text.partition(":")[0]) for text in study.defence))
+        code |= {"defence": fronts} if fronts else {}
         return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
 
     @property
@@ -168,6 +171,8 @@ class _Table:
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
+        for specs in self.study.attacks:
+            _check_together(specs, self.names[self.attacked_seat])
         made = [[ATTACKS.get(spec.name) for spec in specs] for specs in self.study.attacks]
         if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.eps:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
@@ -195,7 +200,7 @@ class _Table:
         return AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             budget=Budget(norm=norm, eps=eps if kind.sized else None, space=study.space, grid=study.grid),
-            code=attack_code(spec.name),
+            code=foreign_code(kind, SCHEDULES.get(when.partition(":")[0])),
         )  # fmt: skip
 
     def _fitted(self, cell: Cell, ref: AttackRef) -> AttackRef:
@@ -247,38 +252,6 @@ def check_gradient(policy: Policy, agent: str, attack: str) -> None:
         ) from error
 
 
-def seat_number(option: str, text: str, seats: Sequence[str], *more: str) -> int:
-    """Reads a seat, by its name or, where no seat has that name, by its number.
-
-    Args:
-        option: For the message.
-        text: As typed.
-        seats: Names of the game's seats.
-        more: What else could have been typed.
-
-    Raises:
-        UnknownName: No such seat.
-    """
-    if text in seats:
-        return list(seats).index(text)
-    if text in map(str, range(len(seats))):
-        return int(text)
-    expected = " or ".join([*(f"{name} ({number})" for number, name in enumerate(seats)), *more])
-    raise UnknownName(f"{option}: expected {expected}, got {text!r}{nearest(text, seats)}")
-
-
-def _parse_mask(text: str, seats: Sequence[str]) -> Hidden:
-    """Reads `SEAT`, `SEAT:MODE` or `none`; without a mode the other player stays as at the start of the scene."""
-    if text == NO_MASK:
-        return ()
-    name, colon, mode = text.partition(":")
-    number = seat_number("--mask", name, seats, NO_MASK)
-    mask = next((mask for mask in MASKS if mask == (mode if colon else _DEFAULT_MASK)), None)
-    if mask is None:
-        raise InvalidInput(f"--mask {text}: expected {name}:MODE, one of {', '.join(MASKS)}{nearest(mode, MASKS)}")
-    return ((number, mask),)
-
-
 def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
     """Refuses attacks at once that change the same thing, of which only one would come through."""
     counts = Counter(ATTACKS.get(spec.name).access for spec in specs)
@@ -287,22 +260,6 @@ def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
             f"--attack {'+'.join(spec.name for spec in specs)}: both change the {access} of {seat}; name them one "
             "after the other, and each is played for itself"
         )
-
-
-def _check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:
-    """Refuses another number of players than the game has seats."""
-    if len(study.players) == len(names):
-        return
-    if len(names) == 1:
-        raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
-    count = {2: "two"}.get(len(names), str(len(names)))
-    if len(study.players) == 1:
-        players = " ".join(["AGENT"] * len(names))
-        raise InvalidInput(f"game {card.id} has {count} seats: `rlattack duel {card.id} --players {players}` plays it")
-    raise InvalidInput(
-        f"--players: expected {count}, who takes {', who takes '.join(names)} (several as A,B: every pair plays), "
-        f"got {' '.join(study.players)}"
-    )
 
 
 def _named(study: Study) -> dict[str, Any]:

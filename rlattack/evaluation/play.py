@@ -1,88 +1,32 @@
 """The play loop: view, attack, policy, action, game, observers; batched over slots at every step."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, IntArray
-from rlattack.attacks import (
-    ActionAttack,
-    ActionAttacker,
-    Attacker,
-    Fitted,
-    ObservationAttack,
-    Runner,
-    make_attack,
-    make_schedule,
-)
+from rlattack.attacks import Fitted
 from rlattack.defences import defend
-from rlattack.draws import Streams, attack_seed, game_seed, seat_seed
+from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RlattackError, one_line
-from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
+from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.episode import Episode, Outcome, SeatEpisode
 from rlattack.evaluation.executor import Beat, Pulse
 from rlattack.evaluation.fits import read_fit
-from rlattack.evaluation.judge import Judge
-from rlattack.evaluation.observer import Moment, Observer
+from rlattack.evaluation.observer import Observer
+from rlattack.evaluation.player import Player
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.find import make_game
 from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, Step, View
 from rlattack.policies.load import load_agent
-from rlattack.policies.policy import ActionMode, Output, Policy, State, choose, renewed
+from rlattack.policies.policy import Policy
 
-__all__ = ["Play", "make_attacker", "open_play", "play_episodes"]
+__all__ = ["Play", "open_play", "play_episodes", "surrogates_of"]
 
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-
-
-def make_attacker(
-    ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Fitted | None = None
-) -> Attacker | ActionAttacker:
-    """Makes the attack on a seat.
-
-    Args:
-        ref: The attack with its budget.
-        victim: Who is attacked.
-        surrogate: Who the attack is crafted on; None for the victim itself.
-        seat: What the victim sees and does.
-        slots: Number of episodes at once.
-        learned: What it learned on tuning episodes.
-
-    Raises:
-        BudgetError: The budget does not fit what the seat sees or does, or the agent ships no statistics for `sigma`.
-        InvalidInput: The attack does not fit the policy.
-    """
-    attack = make_attack(ref.spec.name, ref.budget, **ref.spec.parameters)
-    attack.learned = learned or attack.learned
-    crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
-    if isinstance(attack, ActionAttack):
-        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule)
-    assert isinstance(attack, ObservationAttack), "no other access can be played yet"
-    return Attacker(attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim)
-
-
-@dataclass
-class _Player:
-    """Who holds a seat, with what it carries from step to step."""
-
-    policy: Policy
-    mode: ActionMode
-    draws: Streams
-    state: State
-    sight: Attacker | None = None
-    """Who changes what it sees."""
-    hand: ActionAttacker | None = None
-    """Who changes what it does."""
-    own: bool = False
-    """Whether the attack on what it sees is crafted on the policy itself."""
-    attackers: list[tuple[int, Runner]] = field(default_factory=list)
-    """All attacks with their numbers in the cell, which tell their draws apart."""
-    judge: Judge | None = None
 
 
 class Play(Slots):
@@ -107,13 +51,12 @@ class Play(Slots):
     ) -> None:  # fmt: skip
         super().__init__(cell.envs, cell.seed, take)
         self.cell, self.game, self.policies = cell, game, tuple(policies)
-        self._players = [
-            _Player(policy, mode, Streams(self.slots), policy.initial_state(self.slots))
-            for policy, mode in zip(policies, cell.actions, strict=True)
-        ]
+        sitting = zip(game.seats, policies, cell.actions, strict=True)
+        self._players = [Player(number, *one, self.slots) for number, one in enumerate(sitting)]
         nothing = [None] * len(cell.attacks)
         for number, ref in enumerate(cell.attacks):
-            self._arm(number, ref, (surrogates or nothing)[number], (learned or nothing)[number])
+            player = self._players[ref.seat]
+            player.attack(number, ref, (surrogates or nothing)[number], (learned or nothing)[number])
         judges = [player.judge for player in self._players if player.judge is not None]
         self._observers: list[Observer] = [*judges, *observers]
         self._seen_by = observers
@@ -126,30 +69,10 @@ class Play(Slots):
         self._views: tuple[View, ...]
         self._last: Step
 
-    def _arm(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Fitted | None) -> None:
-        player, seat = self._players[ref.seat], self.game.seats[ref.seat]
-        made = make_attacker(ref, player.policy, surrogate, seat, self.slots, learned)
-        if (player.sight if isinstance(made, Attacker) else player.hand) is not None:
-            raise InvalidInput(
-                f"--attack: two attacks on what the {seat.name} sees, or on what it does; name one of each"
-            )
-        if isinstance(made, Attacker):
-            player.sight, player.own = made, surrogate is None
-        else:
-            player.hand = made
-        player.attackers.append((number, made))
-        player.judge = Judge(ref.seat, [attacker for _, attacker in player.attackers])
-
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         episodes = self.episode[started]
-        fresh = torch.zeros(self.slots, dtype=torch.bool)
-        fresh[started] = True
-        for seat, player in enumerate(self._players):
-            for slot, episode in zip(started, episodes, strict=True):
-                player.draws.restart(int(slot), seat_seed(self.seed, int(episode), seat))
-            player.state = renewed(fresh, player.policy.initial_state(self.slots), player.state)
-            for number, attacker in player.attackers:
-                attacker.restart(started, [attack_seed(self.seed, int(episode), number) for episode in episodes])
+        for player in self._players:
+            player.begin(self.seed, started, episodes)
         for observer in self._observers:
             observer.begin(started, episodes)
         self._scores[:, started] = 0.0
@@ -157,8 +80,13 @@ class Play(Slots):
         self._views = self.game.reset(reset, seeds)
 
     def _step(self, active: BoolArray) -> BoolArray:
+        actions = []
         with torch.no_grad():
-            actions = [self._act(seat, active) for seat in range(len(self._players))]
+            for player, view in zip(self._players, self._views, strict=True):
+                moment = player.act(view, active, self.episode)
+                for observer in self._observers:
+                    observer.see(moment)
+                actions.append(moment.action.numpy())
         step = self._last = self.game.step(actions)
         self._views = step.views
         self._scores += np.where(active, step.rewards, 0.0)
@@ -178,29 +106,6 @@ class Play(Slots):
             return np.zeros(self.slots, dtype=np.bool_)
         self._since_reward = np.where((rewards != 0).any(axis=0), 0, self._since_reward + 1)
         return self._since_reward >= stall.steps
-
-    def _act(self, seat: int, active: BoolArray) -> Array:
-        """Asks the player of a seat for the whole batch; its state and draws go on only where it is to act."""
-        view, player = self._views[seat], self._players[seat]
-        acting: BoolArray = active & view.turn
-        player.draws.active = acting
-        legal = _legal(view)
-        clean = torch.from_numpy(view.obs.astype(np.float32))
-        received = clean if player.sight is None else player.sight(clean, acting, legal)
-        before = player.state
-        out = player.policy(received, before, player.draws).among(legal)
-        player.state = renewed(torch.from_numpy(acting), out.state, before)
-        chosen = choose(out.actions, player.mode, player.draws)
-        action = chosen if player.hand is None else player.hand(received, chosen, acting, legal)
-        if self._observers:
-            moment = Moment(
-                seat=seat, acting=acting, episode=np.where(acting, self.episode, -1), shown=view.obs, received=received,
-                before=before, out=out, chosen=chosen, action=action, legal=legal,
-                ask=lambda: out if player.sight is None else _clean_output(player, clean, before, legal),
-            )  # fmt: skip
-            for observer in self._observers:
-                observer.see(moment)
-        return action.numpy()
 
     def _finish(self, slot: int) -> Episode:
         episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
@@ -303,23 +208,6 @@ def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
             _loaded.clear()
         _loaded[place] = defend(agent.policy, ref.fronts, seat)
     return _loaded[place]
-
-
-def _legal(view: View) -> Tensor | None:
-    """What is legal, where the game tells; all where nothing is: the game is over, or another seat is to act."""
-    if view.legal is None:
-        return None
-    return torch.from_numpy(view.legal | ~view.legal.any(axis=1, keepdims=True))
-
-
-def _clean_output(player: _Player, clean: Tensor, before: State, legal: Tensor | None) -> Output:
-    """What the player says of the truly clean view; free where its attack has asked for it already."""
-    assert player.sight is not None
-    known = player.sight.target.known_clean_output if player.own else None
-    if known is not None:
-        return known
-    with torch.no_grad():
-        return player.policy(clean, before).among(legal)
 
 
 def _outcome(winner: int, seat: int) -> Outcome | None:

@@ -17,7 +17,8 @@ from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.evaluation.fits import keep_fit
 from rlattack.evaluation.observer import Moment, Observer
-from rlattack.evaluation.play import make_attacker, open_play, surrogates_of
+from rlattack.evaluation.play import open_play, surrogates_of
+from rlattack.evaluation.player import make_attacker
 
 __all__ = ["Tuned", "fit", "fit_key"]
 

@@ -90,6 +90,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
     scores, outcomes = _scores(own), [outcome(cell, seat) for seat in own]
     rates = {} if outcomes[0] is None else {kind: _rate(outcomes, kind) for kind in ("win", "tie", "loss")}
     judged = [seat.judged for seat in own if seat.judged is not None]
+    measured = set(own[0].measured).intersection(*(seat.measured for seat in own))  # more episodes may measure less
     return SeatResult(
         name=cell.seats[number],
         player=cell.players[number].name,
@@ -100,7 +101,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         loss=rates.get("loss"),
         drop=_drop(cell, before, own) if judged else None,
         **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
-        observed={name: _mean(np.asarray([seat.measured[name] for seat in own])) for name in sorted(own[0].measured)},
+        observed={name: _mean(np.asarray([seat.measured[name] for seat in own])) for name in sorted(measured)},
     )
 
 

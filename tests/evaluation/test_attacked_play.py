@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from rlattack.errors import BudgetError
-from rlattack.evaluation.play import Play, make_attacker
+from rlattack.evaluation.play import Play
+from rlattack.evaluation.player import make_attacker
 from rlattack.games import make_game
 from rlattack.policies import ModulePolicy
 from tests.kit.agents import gaussian_policy

@@ -5,7 +5,8 @@ import importlib
 import pytest
 
 from rlattack.errors import BudgetError, InvalidInput, UnknownName
-from rlattack.evaluation.plan import plan, seat_number
+from rlattack.evaluation.plan import plan
+from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.study import Study
 from tests.kit.agents import gaussian_agent, network_agent
 from tests.kit.games import made

@@ -1,0 +1,145 @@
+"""Who holds a seat at play, in all slots at once: the policy, its attackers, and what both carry from step to step."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlattack.arrays import BoolArray, IntArray
+from rlattack.attacks import (
+    ActionAttack,
+    ActionAttacker,
+    Attacker,
+    Fitted,
+    ObservationAttack,
+    Runner,
+    make_attack,
+    make_schedule,
+)
+from rlattack.draws import Streams, attack_seed, seat_seed
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.cell import AttackRef
+from rlattack.evaluation.judge import Judge
+from rlattack.evaluation.observer import Moment
+from rlattack.games.game import Seat, View
+from rlattack.policies.policy import ActionMode, Output, Policy, State, choose, renewed
+
+__all__ = ["Player", "make_attacker"]
+
+
+def make_attacker(
+    ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Fitted | None = None
+) -> Attacker | ActionAttacker:
+    """Makes the attack on a seat.
+
+    Args:
+        ref: The attack with its budget.
+        victim: Who is attacked.
+        surrogate: Who the attack is crafted on; None for the victim itself.
+        seat: What the victim sees and does.
+        slots: Number of episodes at once.
+        learned: What it learned on tuning episodes.
+
+    Raises:
+        BudgetError: The budget does not fit what the seat sees or does, or the agent ships no statistics for `sigma`.
+        InvalidInput: The attack does not fit the policy.
+    """
+    attack = make_attack(ref.spec.name, ref.budget, **ref.spec.parameters)
+    attack.learned = learned or attack.learned
+    crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
+    if isinstance(attack, ActionAttack):
+        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule)
+    assert isinstance(attack, ObservationAttack), "no other access can be played yet"
+    return Attacker(attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim)
+
+
+class Player:
+    """A policy in a seat.
+
+    Args:
+        number: Of the seat.
+        seat: What it sees and does.
+        policy: Who plays.
+        mode: How it chooses.
+        slots: Number of episodes at once.
+    """
+
+    def __init__(self, number: int, seat: Seat, policy: Policy, mode: ActionMode, slots: int) -> None:
+        self.number, self.policy, self._seat, self._mode, self._slots = number, policy, seat, mode, slots
+        self.judge: Judge | None = None
+        self._draws, self._state = Streams(slots), policy.initial_state(slots)
+        self._sight: Attacker | None = None
+        self._hand: ActionAttacker | None = None
+        self._own = False  # whether the attack on what it sees is crafted on the policy itself
+        self._attackers: list[tuple[int, Runner]] = []
+
+    def attack(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Fitted | None) -> None:
+        """Puts an attack on the seat, which a judge watches from then on.
+
+        Args:
+            number: Of the attack in its cell, which tells its draws from those of others.
+            ref: The attack with its budget.
+            surrogate: Who it is crafted on; None for the policy itself.
+            learned: What it learned on tuning episodes.
+
+        Raises:
+            InvalidInput: It does not fit, or there is one already on what the seat sees, or does.
+        """
+        made = make_attacker(ref, self.policy, surrogate, self._seat, self._slots, learned)
+        if (self._sight if isinstance(made, Attacker) else self._hand) is not None:
+            raise InvalidInput(
+                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does; name one of each"
+            )
+        if isinstance(made, Attacker):
+            self._sight, self._own = made, surrogate is None
+        else:
+            self._hand = made
+        self._attackers.append((number, made))
+        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers])
+
+    def begin(self, run: int, started: IntArray, episodes: IntArray) -> None:
+        """Starts `episodes` of a run, by its seed, in the slots `started`: new draws, and a fresh memory."""
+        fresh = torch.zeros(self._slots, dtype=torch.bool)
+        fresh[started] = True
+        for slot, episode in zip(started, episodes, strict=True):
+            self._draws.restart(int(slot), seat_seed(run, int(episode), self.number))
+        self._state = renewed(fresh, self.policy.initial_state(self._slots), self._state)
+        for number, attacker in self._attackers:
+            attacker.restart(started, [attack_seed(run, int(episode), number) for episode in episodes])
+
+    def act(self, view: View, active: BoolArray, episode: IntArray) -> Moment:
+        """Acts for the whole batch; memory and draws go on only where the seat is to act.
+
+        Args:
+            view: What the seat sees.
+            active: Slots that play.
+            episode: Episode of each slot, -1 where it is idle.
+
+        Returns:
+            What it received, chose and did.
+        """
+        acting: BoolArray = active & view.turn
+        self._draws.active = acting
+        legal, before = _legal(view), self._state
+        clean = torch.from_numpy(view.obs.astype(np.float32))
+        received = clean if self._sight is None else self._sight(clean, acting, legal)
+        out = self.policy(received, before, self._draws).among(legal)
+        self._state = renewed(torch.from_numpy(acting), out.state, before)
+        chosen = choose(out.actions, self._mode, self._draws)
+        return Moment(
+            seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
+            before=before, out=out, chosen=chosen, legal=legal,
+            action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
+            ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
+        )  # fmt: skip
+
+    def _clean_output(self, sight: Attacker, clean: Tensor, before: State, legal: Tensor | None) -> Output:
+        """What the policy says of the truly clean view; free where its attack has asked for it already."""
+        known = sight.target.known_clean_output if self._own else None
+        return self.policy(clean, before).among(legal) if known is None else known
+
+
+def _legal(view: View) -> Tensor | None:
+    """What is legal, where the game tells; all where nothing is: the game is over, or another seat is to act."""
+    if view.legal is None:
+        return None
+    return torch.from_numpy(view.legal | ~view.legal.any(axis=1, keepdims=True))

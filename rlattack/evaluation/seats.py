@@ -1,0 +1,62 @@
+"""Seats as the command line names them: who is the victim, from whom something is hidden, who sits where."""
+
+from collections.abc import Sequence
+
+from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.evaluation.study import NO_MASK, Study
+from rlattack.games.card import GameCard
+from rlattack.games.game import MASKS, Mask
+
+__all__ = ["Hidden", "check_players", "parse_mask", "seat_number"]
+
+Hidden = tuple[tuple[int, Mask], ...]
+"""Seats from which the other player is hidden, and how."""
+_DEFAULT_MASK: Mask = "initial"
+
+
+def seat_number(option: str, text: str, seats: Sequence[str], *more: str) -> int:
+    """Reads a seat, by its name or, where no seat has that name, by its number.
+
+    Args:
+        option: For the message.
+        text: As typed.
+        seats: Names of the game's seats.
+        more: What else could have been typed.
+
+    Raises:
+        UnknownName: No such seat.
+    """
+    if text in seats:
+        return list(seats).index(text)
+    if text in map(str, range(len(seats))):
+        return int(text)
+    expected = " or ".join([*(f"{name} ({number})" for number, name in enumerate(seats)), *more])
+    raise UnknownName(f"{option}: expected {expected}, got {text!r}{nearest(text, seats)}")
+
+
+def parse_mask(text: str, seats: Sequence[str]) -> Hidden:
+    """Reads `SEAT`, `SEAT:MODE` or `none`; without a mode the other player stays as at the start of the scene."""
+    if text == NO_MASK:
+        return ()
+    name, colon, mode = text.partition(":")
+    number = seat_number("--mask", name, seats, NO_MASK)
+    mask = next((mask for mask in MASKS if mask == (mode if colon else _DEFAULT_MASK)), None)
+    if mask is None:
+        raise InvalidInput(f"--mask {text}: expected {name}:MODE, one of {', '.join(MASKS)}{nearest(mode, MASKS)}")
+    return ((number, mask),)
+
+
+def check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:
+    """Refuses another number of players than the game has seats."""
+    if len(study.players) == len(names):
+        return
+    if len(names) == 1:
+        raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
+    count = {2: "two"}.get(len(names), str(len(names)))
+    if len(study.players) == 1:
+        players = " ".join(["AGENT"] * len(names))
+        raise InvalidInput(f"game {card.id} has {count} seats: `rlattack duel {card.id} --players {players}` plays it")
+    raise InvalidInput(
+        f"--players: expected {count}, who takes {', who takes '.join(names)} (several as A,B: every pair plays), "
+        f"got {' '.join(study.players)}"
+    )
