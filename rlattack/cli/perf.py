@@ -1,25 +1,28 @@
 """`rlattack perf`: this machine's throughput beside its own limits."""
 
-import dataclasses
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Perf"]
+if TYPE_CHECKING:
+    from rlattack.perf import Speed, SpeedTable
+
+__all__ = ["Perf", "print_speeds"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perf:
-    """Measure emulator, network, play and attacked play in one run, each beside the bound that its parts set.
+    """Measure play and attacked play of a victim, each beside the bound that its parts set, all in one run.
 
-    Of a game of two seats: how fast it is stepped, beside MuJoCo alone, and the training of an adversary, beside
-    Stable-Baselines3's SubprocVecEnv over single games.
+    Of an Atari game also beside Stable-Baselines3 with foolbox, of a MuJoCo game how fast it is stepped beside MuJoCo
+    alone, and where others play too the training of an adversary beside Stable-Baselines3's SubprocVecEnv.
     """
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")] = "atari/pong"
@@ -39,84 +42,64 @@ class Perf:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
+        from rlattack.cli.progress import Stages, say
         from rlattack.errors import InvalidInput
-        from rlattack.evaluation.perf import measure
-        from rlattack.evaluation.plan import Evaluation, plan
-        from rlattack.evaluation.workers import cores
-        from rlattack.games import find_game
+        from rlattack.evaluation.executor import cores
+        from rlattack.perf import Seating, measure
 
-        if not self.seconds > 0 or (self.workers is not None and self.workers < 1):
+        if not self.seconds > 0 or self.envs < 1 or (self.workers is not None and self.workers < 1):
             raise InvalidInput(
-                f"--seconds and --workers: expected more than 0, got {self.seconds:g} and {self.workers}"
+                f"--seconds, --envs and --workers: expected more than 0, got {self.seconds:g}, {self.envs} and "
+                f"{self.workers}"
             )
-        victim = self.victim or _first_agent(self.game)
-        if find_game(self.game).duel:
-            return self._duel(victim)
-        planned = plan(Evaluation(game=self.game, victim=victim, envs=self.envs, trust=self.trust))
-        workers = self.workers or cores()
-        console = Console(stderr=True)
+        seating = Seating.of(self.game, self.victim or _first_agent(self.game), trust=self.trust)
         if (load := _load()) > 0.5:
-            console.print(
-                f"the machine was busy in the last minute (load {load:.1f}); measure it idle, or all is too low",
-                highlight=False, soft_wrap=True,
-            )  # fmt: skip
-        with console.status(f"measuring {victim} in {self.game}, {workers} processes, about {14 * self.seconds:.0f} s"):
-            found = measure(
-                planned.cells[0].game, planned.cells[0].victim,
-                envs=self.envs, workers=workers, seconds=self.seconds,
-            )  # fmt: skip
+            busy = f"the machine was busy in the last minute (load {load:.1f}); measure it idle, or all is too low"
+            say(busy, stderr=True, markup=False)
+        workers = self.workers or cores()
+        with Stages(quiet=False) as stages:
+            found = measure(seating, slots=self.envs, workers=workers, seconds=self.seconds, say=stages)
         if self.json:
-            plays = {name: {**dataclasses.asdict(play), "share": play.share} for name, play in found.plays.items()}
-            sys.stdout.write(json.dumps({**dataclasses.asdict(found), "plays": plays}, indent=1) + "\n")
-            return 0
-        table = Table(
-            title=f"{victim} in {self.game}: {workers} processes of {self.envs} slots; agent steps a second a core"
-        )
-        for name in ("what", "steps/s", "bound", "share", "resets/1k"):
-            table.add_column(name, justify="left" if name == "what" else "right")
-        for name, speed in found.parts.items():
-            unit = " resets" if name == "reset" else ""
-            table.add_row({"reset": "seeded reset"}.get(name, name), f"{speed:,.0f}{unit}")
-        for name, play in found.plays.items():
-            table.add_row(
-                f"{name} play", f"{play.steps_per_second:,.0f}", f"{play.bound:,.0f}", f"{play.share:.2f}",
-                f"{1000 * play.resets_per_step:.2f}",
-            )  # fmt: skip
-        for name, speed in found.others.items():
-            ours = found.plays["fgsm" if "fgsm" in name else "clean"].steps_per_second
-            table.add_row(name, f"{speed:,.0f}", "", f"ours {ours / speed:.2f}x")
-        Console().print(table)
+            tables = {name: table.to_json() for name, table in found.items()}
+            about = {"game": self.game, "victim": seating.victim}
+            sys.stdout.write(json.dumps({**about, **tables}, indent=1, allow_nan=False) + "\n")
+        else:
+            print_speeds(f"{seating.victim} in {self.game}", found)
         return 0
 
-    def _duel(self, victim: str) -> int:
-        """Compares stepping with MuJoCo alone, and training with the loop that a user would write."""
-        from rlattack.evaluation.duels.perf import measure_stepping
-        from rlattack.evaluation.workers import cores
-        from rlattack.training.speed import measure_training
 
-        with Console(stderr=True).status(f"measuring stepping, and training against {victim}, in {self.game}"):
-            stepping = measure_stepping(self.game, victim, seconds=self.seconds)
-            training = measure_training(self.game, victim, threads=self.workers or cores(), seconds=self.seconds)
-        if self.json:
-            said: dict[str, Any] = {"training": {**dataclasses.asdict(training), "ratio": training.ratio}}
-            if stepping is not None:
-                said["stepping"] = {**dataclasses.asdict(stepping), "share": stepping.share}
-            sys.stdout.write(json.dumps(said, indent=1) + "\n")
-            return 0
-        table = Table(title=f"{victim} in {self.game}: steps a second")
-        for name in ("what", "steps/s", "ratio"):
-            table.add_column(name, justify="left" if name == "what" else "right")
-        if stepping is not None:
-            table.add_row(
-                "batched games, one core, beside mj_step alone", f"{stepping.batched:,.0f}", f"{stepping.share:.2f}"
-            )
-            table.add_row("mj_step alone, the same play", f"{stepping.raw:,.0f}", "")
-        table.add_row(
-            "training in batched games, beside SubprocVecEnv", f"{training.batched:,.0f}", f"{training.ratio:.2f}"
-        )
-        table.add_row("training in single games in SubprocVecEnv", f"{training.subprocesses:,.0f}", "")
-        Console().print(table)
-        return 0
+def print_speeds(who: str, found: Mapping[str, "SpeedTable"]) -> None:
+    """Prints a table for each benchmark.
+
+    Args:
+        who: Who plays what.
+        found: Tables by the name of the benchmark.
+    """
+    from rlattack.cli.progress import say
+
+    for table in found.values():
+        if table.note:
+            say(f"{table.title}: {table.note}", markup=False)
+            continue
+        setting = ", ".join(f"{count} {name}" for name, count in table.setting.items())
+        shown = Table(title=f"{who}: {table.title} ({setting})", title_justify="left")
+        for column in ("what", "a second", "beside", "a second", "share", "resets/1k"):
+            shown.add_column(column, justify="left" if column in ("what", "beside") else "right")
+        for speed in table.speeds:
+            shown.add_row(*_row(speed))
+        Console().print(shown)
+
+
+def _row(speed: "Speed") -> list[str]:
+    reset = speed.unit == "resets"
+    return [
+        "seeded reset" if reset else speed.name,
+        f"{speed.per_second:,.0f}{' resets' * reset}",
+        speed.beside,
+        "" if speed.reference is None else f"{speed.reference:,.0f}",
+        "" if speed.share is None else f"{speed.share:.2f}",
+        "" if speed.resets_per_step is None else f"{1000 * speed.resets_per_step:.2f}",
+    ]
 
 
 def _load() -> float:

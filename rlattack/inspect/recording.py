@@ -12,8 +12,8 @@ from rlattack.evaluation.cell import AttackRef, Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.executor import Beat, share
 from rlattack.evaluation.observer import Moment, Observer
-from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.play import open_play, play_episodes
+from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.slots import Take
 from rlattack.inspect.likelihood import Activations
 

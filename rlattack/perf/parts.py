@@ -1,0 +1,163 @@
+"""The parts of attacked play, each timed alone: what they add up to is the bound that play is read beside."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlattack.arrays import Array, BoolArray
+from rlattack.draws import Draws
+from rlattack.games import make_game
+from rlattack.games.card import GameCard
+from rlattack.games.game import Game, Step
+from rlattack.perf.seating import Seating
+from rlattack.policies.distributions import Categorical
+from rlattack.policies.load import Agent
+from rlattack.policies.policy import Output, Policy, State
+
+__all__ = ["Emulator", "Parts"]
+
+
+class Parts:
+    """Times the parts one after the other on the observations of real play, so that caches are as in play.
+
+    Args:
+        seating: A game with its victim.
+        agents: Who holds each seat of it.
+        slots: Games at once.
+
+    Attributes:
+        clocks: Seconds and calls of each part of a step: the game, the victim's outputs and gradients, the others'
+            outputs.
+        resets: Seeded resets of one slot.
+    """
+
+    def __init__(self, seating: Seating, agents: Sequence[Agent], slots: int) -> None:
+        names = ("environment", "forward", "gradient", *["opponents"] * (seating.seats > 1))
+        self.clocks, self._resetting, self.resets = {name: Clock() for name in names}, Clock(), 0
+        policies = [
+            _TimedPolicy(agent.policy, self.clocks, victim=seat == seating.seat) for seat, agent in enumerate(agents)
+        ]
+        self.play = seating.endless(
+            agents, _TimedGame(make_game(seating.card, slots), self.clocks["environment"]), cast(list[Policy], policies)
+        )
+        self._steps, self._spare = self.play.play(), make_game(seating.card, slots)  # seeded resets are timed apart
+        self._reset(np.ones(slots, dtype=np.bool_))
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """Steps of a slot a second of each part, and resets a second."""
+        steps = self.play.slots * self.clocks["environment"].calls
+        parts = {name: steps / clock.seconds for name, clock in self.clocks.items()}
+        return parts | {"reset": self.resets / self._resetting.seconds}
+
+    def __call__(self, seconds: float) -> None:
+        """Goes on for about so many seconds a part."""
+        self._reset(np.arange(self._spare.slots) == self.resets % self._spare.slots)
+        end = self._spent + len(self.clocks) * seconds
+        while self._spent < end:
+            next(self._steps)
+
+    def _reset(self, mask: BoolArray) -> None:
+        count = int(mask.sum())
+        with self._resetting:
+            self._spare.reset(mask, np.arange(self.resets, self.resets + count))
+        self.resets += count
+
+    @property
+    def _spent(self) -> float:
+        return sum(clock.seconds for clock in self.clocks.values())
+
+
+class Clock:
+    """Adds up the time of a block of code, and how often it ran."""
+
+    def __init__(self) -> None:
+        self.seconds, self.calls = 0.0, 0
+
+    def __enter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._begun
+        self.calls += 1
+
+
+class Emulator:
+    """The emulator of an Atari game alone: random actions for `frame_skip` frames, no screen read.
+
+    Args:
+        card: The game.
+    """
+
+    def __init__(self, card: GameCard) -> None:
+        import ale_py
+
+        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+        self.ale, self._skip = ale_py.ALEInterface(), card.atari.frame_skip
+        rom = ale_py.roms.get_rom_path(card.rom or "")
+        assert rom is not None  # the game was made from it
+        self.ale.loadROM(rom)
+        actions = self.ale.getMinimalActionSet()
+        self._actions = [actions[index] for index in np.random.default_rng(0).integers(len(actions), size=256)]
+        self.steps, self._spent = 0, 0.0
+
+    @property
+    def speed(self) -> float:
+        """Agent steps a second."""
+        return self.steps / self._spent
+
+    def __call__(self, seconds: float) -> None:
+        """Goes on for about so many seconds."""
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            for action in self._actions:
+                for _ in range(self._skip):
+                    self.ale.act(action)
+            self.steps += len(self._actions)
+            if self.ale.game_over():
+                self.ale.reset_game()
+        self._spent += time.perf_counter() - begun
+
+
+class _TimedGame:
+    """A game whose steps are timed."""
+
+    def __init__(self, game: Game, clock: Clock) -> None:
+        self._game, self._clock = game, clock
+        self.slots, self.seats, self.endings = game.slots, game.seats, game.endings
+        self.reset, self.close = game.reset, game.close
+
+    def step(self, actions: Sequence[Array]) -> Step:
+        with self._clock:
+            return self._game.step(actions)
+
+
+class _TimedPolicy:
+    """A policy whose outputs are timed and, of a victim, at each of them one gradient more."""
+
+    def __init__(self, policy: Policy, clocks: dict[str, Clock], *, victim: bool) -> None:
+        self._policy, self._clocks, self._victim = policy, clocks, victim
+
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        with self._clocks["forward" if self._victim else "opponents"]:
+            out = self._policy(obs, state, draws)
+        if self._victim:
+            loss = _away_from(out)
+            with self._clocks["gradient"]:
+                self._policy.gradient(obs, loss, state)
+        return out
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._policy, name)
+
+
+def _away_from(out: Output) -> Callable[[Output], Tensor]:
+    """The loss that attacks climb by default, at what the policy would do."""
+    if not isinstance(out.actions, Categorical):
+        return lambda now: now.actions.divergence(out.actions).sum()
+    labels = out.actions.greedy
+    return lambda now: torch.nn.functional.cross_entropy(cast(Categorical, now.actions).scores, labels, reduction="sum")

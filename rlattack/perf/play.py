@@ -1,0 +1,190 @@
+"""Attacked play beside its own limits: the parts of it timed alone, play itself, and what a user would write.
+
+All in one run, in as many processes at once as will play, one torch thread each, in agent steps a second a core. The
+things to measure take turns, a second or so each, so that a machine that slows down for a while slows all of them.
+The bound of a kind of play is what the sum of its parts allows: stepping, forwards, gradients, and the resets it met.
+"""
+
+import importlib.util
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlattack.attacks import parse_attack
+from rlattack.budget import Budget
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.cell import AttackRef
+from rlattack.evaluation.episode import Episode
+from rlattack.games import make_game
+from rlattack.games.card import AtariOptions, GameCard
+from rlattack.games.find import FAMILIES
+from rlattack.games.game import Seat
+from rlattack.perf.baseline import Loop, baselines
+from rlattack.perf.parts import Emulator, Parts
+from rlattack.perf.seating import Seating, add_families
+from rlattack.perf.table import Speed, SpeedTable
+from rlattack.policies.load import Agent
+from rlattack.policies.policy import Policy
+
+__all__ = ["KINDS", "AttackedPlay", "Kind", "measure_play"]
+
+_EPS = 1 / 255
+_TURNS = 8
+"""How often each thing is measured."""
+_BOUND = "bound"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of play, and what a step of it must ask of the victim at least.
+
+    Attributes:
+        name: What it is called.
+        attack: As typed on the command line; empty for none.
+        forwards: Outputs a step, the victim's own among them.
+        gradients: Backward passes with their forwards a step.
+    """
+
+    name: str
+    attack: str
+    forwards: int
+    gradients: int
+
+
+KINDS = (
+    Kind("clean", "", 1, 0),
+    Kind("fgsm", "fgsm", 1, 1),
+    Kind("pgd-10", "pgd:steps=10", 2, 10),  # its random start hides the clean output, which takes a forward of its own
+)
+
+
+class AttackedPlay:
+    """A kind of play with all slots full, for as long as it is asked to go on.
+
+    Args:
+        kind: What is played.
+        seating: A game with its victim.
+        agents: Who holds each seat of it.
+        slots: Games at once.
+
+    Raises:
+        InvalidInput: The attack does not fit the victim.
+    """
+
+    def __init__(self, kind: Kind, seating: Seating, agents: Sequence[Agent], slots: int) -> None:
+        game = make_game(seating.card, slots)
+        attacks = _attacks(kind, seating.seat, game.seats[seating.seat])
+        self.kind = kind
+        self.play = seating.endless(agents, game, [agent.policy for agent in agents], attacks)
+        self.finished: list[Episode] = []
+        self._steps = self.play.play()
+
+    def __call__(self, seconds: float) -> None:
+        """Goes on for about so many seconds."""
+        end = self.play.full_seconds + seconds
+        while self.play.full_seconds < end:
+            self.finished += next(self._steps)
+
+    def speed(self, parts: dict[str, float]) -> Speed:
+        """How fast it was, beside the bound by the speeds of the parts and by the resets that it met."""
+        steps, resets = self.play.full_steps, self.play.full_resets
+        least = steps * sum(1 / parts[name] for name in ("environment", "opponents") if name in parts)
+        least += self.kind.forwards * steps / parts["forward"] + self.kind.gradients * steps / parts["gradient"]
+        least += resets / parts["reset"]
+        return Speed(
+            name=f"{self.kind.name} play", per_second=steps / self.play.full_seconds, beside=_BOUND,
+            reference=steps / least, resets_per_step=resets / steps,
+        )  # fmt: skip
+
+
+def measure_play(seating: Seating, *, slots: int, workers: int, seconds: float) -> SpeedTable:
+    """Measures in `workers` processes at once; one works in this process.
+
+    Args:
+        seating: A game with its victim; beside Stable-Baselines3 too where it is an Atari game as that plays it.
+        slots: Games at once, a process.
+        workers: Processes.
+        seconds: For each thing measured.
+
+    Raises:
+        RlattackError: The victim or game cannot be loaded.
+    """
+    if workers == 1:
+        found = [_measure_one(seating, slots, seconds)]
+    else:
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(workers, initializer=_share, initargs=(context.Barrier(workers), FAMILIES.added)) as pool:
+            found = pool.starmap(_measure_one, [(seating, slots, seconds)] * workers, chunksize=1)
+    return SpeedTable(
+        title="attacked play, agent steps a second a core", setting={"processes": workers, "slots": slots},
+        speeds=tuple(Speed.mean(same) for same in zip(*found, strict=True)),
+    )  # fmt: skip
+
+
+_barrier: Any = None  # multiprocessing has no public type for it
+
+
+def _share(barrier: Any, families: Mapping[str, str]) -> None:
+    global _barrier
+    _barrier = barrier
+    add_families(families)
+
+
+def _together() -> None:
+    if _barrier is not None:
+        _barrier.wait()
+
+
+def _measure_one(seating: Seating, slots: int, seconds: float) -> list[Speed]:
+    torch.set_num_threads(1)
+    agents = seating.agents()
+    emulators = {"emulator": Emulator(seating.card)} if seating.card.family == "atari" else {}
+    parts, plays = Parts(seating, agents, slots), _plays(seating, agents, slots)
+    loops = _loops(seating.card, agents[seating.seat].policy, slots)
+    turns: list[Callable[[float], object]] = [*emulators.values(), parts, *plays, *loops.values()]
+    for turn in turns * _TURNS:
+        _together()
+        turn(seconds / _TURNS)
+    _together()
+    speeds = {name: emulator.speed for name, emulator in emulators.items()} | parts.speeds
+    played = {play.kind.name: play.speed(speeds) for play in plays}
+    rows = [
+        Speed(name=name, per_second=speed, unit="resets" if name == "reset" else "steps")
+        for name, speed in speeds.items()
+    ]
+    besides = [
+        Speed(name=f"{kind} play", per_second=played[kind].per_second, beside=loop.name, reference=loop.speed)
+        for kind, loop in loops.items()
+    ]
+    return [*rows, *played.values(), *besides]
+
+
+def _plays(seating: Seating, agents: Sequence[Agent], slots: int) -> list[AttackedPlay]:
+    """Every kind of play that fits the victim: `fgsm` has no slope to climb where actions are continuous."""
+    plays = []
+    for kind in KINDS:
+        try:
+            plays.append(AttackedPlay(kind, seating, agents, slots))
+        except InvalidInput:
+            if not kind.attack:
+                raise
+    return plays
+
+
+def _attacks(kind: Kind, number: int, seat: Seat) -> tuple[AttackRef, ...]:
+    if not kind.attack:
+        return ()
+    pixels = seat.observation.dtype == np.uint8
+    budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
+    return (AttackRef(spec=parse_attack(kind.attack), seat=number, budget=budget),)
+
+
+def _loops(card: GameCard, policy: Policy, slots: int) -> dict[str, Loop]:
+    """What a user would write in place of each kind of play, where it is installed and plays the same game."""
+    installed = all(importlib.util.find_spec(name) for name in ("foolbox", "cv2"))
+    same = card.family == "atari" and card.atari == AtariOptions()
+    return baselines(card, policy, slots, _EPS) if same and installed else {}

@@ -1,0 +1,152 @@
+"""How fast adversaries are trained, beside the loop a user would write: SB3's `SubprocVecEnv` over single games."""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
+from torch import Tensor, nn
+
+from rlattack.draws import Draws
+from rlattack.games.find import FAMILIES
+from rlattack.games.solo import EmbedOpponent, Solo, SoloEnv
+from rlattack.perf.seating import Seating, add_families
+from rlattack.perf.table import Speed, SpeedTable
+from rlattack.policies.distributions import Normal
+from rlattack.policies.gaussian import GaussianPolicy
+from rlattack.policies.policy import Output, State
+from rlattack.training.match import match_adversary
+from rlattack.training.ppo import make_ppo
+from rlattack.training.recipes import MINIBATCHES, TrainAdversary
+from rlattack.training.vecenv import SoloVecEnv
+
+__all__ = ["PlainPolicy", "Turn", "measure_training", "single"]
+
+
+def measure_training(
+    seating: Seating, *, threads: int, seconds: float, slots: int = 64, processes: int = 8, batch: int = 16_384
+) -> SpeedTable:
+    """Trains in both ways with the same hyper-parameters, batch by batch in turns, so that both meet the same machine.
+
+    Ours: games in slots, the victim asked for all of them at once. Theirs: single games in processes of their own,
+    each with its victim, in plain numpy where it has no memory. Updates are included.
+
+    Args:
+        seating: A game of several seats with its victim.
+        threads: That step our games.
+        seconds: For each way, at least, after a first batch that does not count.
+        slots: Games at once in ours.
+        processes: Games at once in theirs.
+        batch: Steps between updates, of both.
+
+    Raises:
+        InvalidInput: A game that cannot be learned from.
+        RlattackError: The victim or the game cannot be loaded.
+    """
+    torch.set_num_threads(1)
+
+    def learner(envs: int, env: VecEnv) -> OnPolicyAlgorithm:
+        return make_ppo(_recipe(seating, envs=envs, batch=batch), env, 0)
+
+    ours = learner(slots, SoloVecEnv(_solo(seating, envs=slots, batch=batch, threads=threads)))
+    game = partial(single, seating, FAMILIES.added)
+    with closing(SubprocVecEnv([game] * processes, start_method="spawn")) as theirs:
+        turns = [Turn(ours, batch), Turn(learner(processes, theirs), batch)]
+        for turn in turns:
+            turn(counts=False)
+        while min(turn.seconds for turn in turns) < seconds:
+            for turn in turns:
+                turn()
+    speed = Speed(
+        name="training in slots", per_second=turns[0].speed, beside="single games in SubprocVecEnv",
+        reference=turns[1].speed,
+    )  # fmt: skip
+    setting = {"slots": slots, "threads": threads, "processes of SubprocVecEnv": processes}
+    return SpeedTable(title="training of an adversary, agent steps a second", setting=setting, speeds=(speed,))
+
+
+class Turn:
+    """A learner that goes on for a batch, and the time that took.
+
+    Args:
+        learner: Who learns.
+        batch: Steps of one turn.
+    """
+
+    def __init__(self, learner: OnPolicyAlgorithm, batch: int) -> None:
+        self._learner, self._batch = learner, batch
+        self.seconds, self.steps = 0.0, 0
+
+    def __call__(self, *, counts: bool = True) -> None:
+        """Learns from one batch."""
+        begun = time.perf_counter()
+        self._learner.learn(self._batch, reset_num_timesteps=False)
+        if counts:
+            self.seconds += time.perf_counter() - begun
+            self.steps += self._batch
+
+    @property
+    def speed(self) -> float:
+        """Steps a second."""
+        return self.steps / self.seconds
+
+
+class PlainPolicy(GaussianPolicy):
+    """A Gaussian network without memory in numpy, as one would write it for a game at a time; it only plays.
+
+    One row through torch takes three times as long, which would make the loop of others slower than it is.
+
+    Args:
+        victim: Without memory.
+    """
+
+    def __init__(self, victim: GaussianPolicy) -> None:
+        network = victim.network
+        assert isinstance(victim.action, Box)
+        super().__init__(network, victim.action)
+        self._mean, self._std, self._clip = network.obs_mean.numpy(), network.obs_std.numpy(), network.spec.clip
+        linear = [layer for layer in (*network.pi.layers, network.pi.out) if isinstance(layer, nn.Linear)]
+        self._layers = [(layer.weight.numpy().T.copy(), layer.bias.numpy()) for layer in linear]
+        self._deviation = network.log_std.exp()
+
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        """Normal distributions around the network's mean, with its one deviation."""
+        x = ((obs.numpy() - self._mean) / self._std).clip(-self._clip, self._clip)
+        *hidden, (weight, bias) = self._layers
+        for one, other in hidden:
+            x = np.tanh(x @ one + other)
+        return Output(Normal(torch.from_numpy(x @ weight + bias), self._low, self._high, self._deviation))
+
+
+def single(seating: Seating, families: Mapping[str, str]) -> SoloEnv:
+    """One game for who learns against the victim, as a process of its own would hold it.
+
+    Args:
+        seating: The game with its victim.
+        families: Those that were added to `FAMILIES`, of which a new process knows nothing.
+    """
+    torch.set_num_threads(1)
+    add_families(families)
+    return SoloEnv(_solo(seating, envs=1, batch=MINIBATCHES, threads=1, plain=True))
+
+
+def _recipe(seating: Seating, *, envs: int, batch: int, threads: int = 1) -> TrainAdversary:
+    return TrainAdversary(
+        game=seating.card.id, victim=seating.victim, envs=envs, batch=batch, steps=batch, threads=threads,
+        trust=seating.trust,
+    )  # fmt: skip
+
+
+def _solo(seating: Seating, *, envs: int, batch: int, threads: int, plain: bool = False) -> Solo:
+    """The game with the victim in it; `plain`: in numpy, where it has no memory."""
+    match = match_adversary(_recipe(seating, envs=envs, batch=batch, threads=threads))
+    (place,), (victim,) = match.places, match.opponents
+    policy = victim.policy
+    if plain and isinstance(policy, GaussianPolicy) and not policy.network.spec.memory:
+        policy = PlainPolicy(policy)
+    return EmbedOpponent(place.game, place.seat, policy)

@@ -1,0 +1,3 @@
+"""Registers the games that are known by hand."""
+
+import tests.kit.games  # noqa: F401

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from rlattack.perf import Seating
+from rlattack.perf.stepping import STEPS, PlainScenes, SteppedPlay, measure_stepping
+from tests.kit.agents import gaussian_agent
+
+mujoco = pytest.importorskip("mujoco")
+GAME = "mujoco/sumo-ants"
+
+
+@pytest.fixture
+def seating(tmp_path):
+    return Seating.of(GAME, gaussian_agent(tmp_path / "one", GAME, 137, 8, hidden=(8,), memory=4))
+
+
+def test_mujoco_alone_plays_the_same_to_the_bit(seating):
+    play = SteppedPlay(seating, 3)
+    again, now = PlainScenes(play.game), PlainScenes(play.game)
+    for _ in range(3):
+        again.start()
+        _, controls = play.turn()
+        assert [one.shape for one in controls] == [(3, 16)] * STEPS
+        again.turn(controls)
+        now.start()  # where everything stands in the game
+        going_on = np.flatnonzero(~play.ended)
+        assert len(going_on)
+        for slot in going_on:
+            np.testing.assert_array_equal(again.data[slot].qpos, now.data[slot].qpos)
+            np.testing.assert_array_equal(again.data[slot].qvel, now.data[slot].qvel)
+    assert np.abs(controls).max() <= 1
+
+
+def test_mujoco_alone_steps_all_substeps_of_a_turn(seating):
+    play = SteppedPlay(seating, 2)
+    again = PlainScenes(play.game)
+    again.start()
+    before = [data.time for data in again.data]
+    _, controls = play.turn()
+    again.turn(controls)
+    scene = play.game.card.scene
+    for data, begun in zip(again.data, before, strict=True):
+        assert data.time - begun == pytest.approx(STEPS * scene.frame_skip * scene.timestep)
+
+
+def test_games_that_end_begin_again_after_the_turn(seating):
+    play = SteppedPlay(seating, 8)
+    ended = 0
+    for _ in range(12):
+        play.turn()
+        ended += play.ended.sum()
+    assert ended > 0
+    again = PlainScenes(play.game)
+    again.start()
+    assert all(np.isfinite(data.qpos).all() for data in again.data)
+
+
+def test_stepping_stands_beside_mujoco_alone(seating):
+    (speed,) = (found := measure_stepping(seating, seconds=0.01, slots=2)).speeds
+    assert found.setting == {"slots": 2}
+    assert (speed.name, speed.beside) == ("stepping in slots", "mj_step alone, the same play")
+    assert speed.share == speed.per_second / speed.reference
