@@ -6,8 +6,9 @@ import shlex
 import pytest
 from command_line import call, refused
 
-from rlattack.policies import load_policy
+from rlattack.policies import load_agent
 from rlattack.policies.folder import read_agent_card
+from tests.kit.agents import CARTPOLE as SEAT
 
 CARTPOLE = ("train", "victim", "gymnasium/CartPole-v1")
 SHORT = """
@@ -24,7 +25,8 @@ def recomputed(command, folder):
     """The mean return that the command on a card gives."""
     assert call(*shlex.split(command)[1:], "--run", str(folder), "--workers", "1") == 0
     (cell,) = json.loads((folder / "results.json").read_text())["cells"]
-    return cell["return"]["mean"], cell["return"]["ci"]
+    (seat,) = cell["seats"]
+    return seat["return"]["mean"], seat["return"]["ci"]
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "dqn", "qrdqn"])
@@ -38,7 +40,7 @@ def test_a_trained_agent_plays_what_its_card_says(tmp_path, capsys, algorithm):
     assert card.provenance["steps"] >= 2000
     assert card.score["actions"] == ("sampled" if algorithm in ("ppo", "a2c") else "greedy")
     assert card.score["seed"] == 1003  # of the evaluation, whose games are drawn from it; training played 3 to 10
-    assert load_policy(name, game="gymnasium/CartPole-v1", observation=(4,), actions=2).algorithm == algorithm
+    assert load_agent(name, SEAT, game="gymnasium/CartPole-v1").algorithm == algorithm
     assert recomputed(card.score["command"], tmp_path / "again") == (card.score["mean"], card.score["ci"])
     said = capsys.readouterr()
     assert f"mean return {card.score['mean']:.1f} [" in said.out
@@ -58,8 +60,9 @@ def test_an_atari_agent_is_evaluated_in_the_variant_it_was_trained_in(tmp_path, 
     assert "ale-py" in card.provenance["versions"]
     (tmp_path / "envs" / "atari" / "short.toml").write_text(SHORT.split("[atari]")[0])  # the agent's card knows better
     assert recomputed(card.score["command"], tmp_path / "again") == (card.score["mean"], card.score["ci"])
-    policy = load_policy("my/pong", observation=(4, 84, 84), actions=3).policy
-    assert policy.value_based == (algorithm == "dqn")
+    policy = load_agent("my/pong").policy
+    assert (policy.observation, policy.action.n) == ((4, 84, 84), 3)
+    assert policy.acts == ("greedy" if algorithm == "dqn" else None)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_a_bad_value_is_refused_in_one_line(tmp_path, capsys, arguments, expecte
     [
         ("atari/pnog", "did you mean 'atari/pong'"),
         ("atari/combat", "choose another game"),
-        ("gymnasium/MountainCarContinuous-v0", "expected Discrete actions, got Box"),
+        ("gymnasium/MountainCarContinuous-v0", "Discrete"),
         ("chess", "no game 'chess'"),
     ],
 )

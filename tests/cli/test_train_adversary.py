@@ -35,7 +35,7 @@ def test_seeds_are_trained_the_best_is_shipped_and_plays_what_its_card_says(tmp_
     assert card.score["command"] in said.out.replace("\n", "")
     assert "--players my/adv runner --episodes 3" in card.score["command"]
     again = json.loads(next((tmp_path / "runs").glob("*/evaluation/*/results.json")).read_text())
-    assert again["cells"][0]["win"]["ci"]
+    assert again["cells"][0]["seats"][0]["win"]["ci"]
     assert "add --resume to go on" in refused(capsys, *arguments)
     assert call(*arguments, "--resume") == 0  # finished: the same agent again
     assert read_agent_card(tmp_path / "agents" / "my" / "adv") == card

@@ -62,20 +62,14 @@ def test_after_a_kill_the_same_command_goes_on_to_the_same_end(begin, tmp_path, 
     assert steps_kept(kept) == steps
 
 
-@pytest.mark.parametrize(
-    ("training", "learner"),
-    [
-        (VICTIM, "session.train_victim"),
-        (ADVERSARY, "adversary_session.train_adversary"),
-        (SELF_PLAY, "selfplay.train_adversary"),
-    ],
-    ids=["victim", "adversary", "self-play"],
-)
-def test_an_interrupt_before_anything_was_kept_is_an_ordinary_one(tmp_path, capsys, monkeypatch, training, learner):
+@pytest.mark.parametrize("training", [VICTIM, ADVERSARY, SELF_PLAY], ids=["victim", "adversary", "self-play"])
+def test_an_interrupt_before_anything_was_kept_is_an_ordinary_one(tmp_path, capsys, monkeypatch, training):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     save_untrained(tmp_path / "runner", PASS, seat="runner")
-    monkeypatch.setattr(f"rlattack.training.{learner}", interrupt)
+    monkeypatch.setattr("stable_baselines3.common.on_policy_algorithm.OnPolicyAlgorithm.learn", interrupt)
+    monkeypatch.setattr("stable_baselines3.PPO.learn", interrupt)
+    monkeypatch.setattr("stable_baselines3.A2C.learn", interrupt)
     assert call("train", *training, "--steps", "6400") == 130
     assert "--resume" not in capsys.readouterr().err
