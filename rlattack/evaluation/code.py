@@ -2,11 +2,13 @@
 
 import importlib.metadata
 import re
+from collections.abc import Callable
 
 import gymnasium
 
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
+from rlattack.games.find import FAMILIES
 from rlattack.source import code_digest, environment_digest, versions
 
 __all__ = ["foreign_code", "game_code"]
@@ -23,14 +25,19 @@ _GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
 
 def game_code(card: GameCard) -> dict[str, str]:
     """Versions and digests of what plays a game: engines, the package and source of an environment, the ROM."""
-    if card.family != "gymnasium":
-        rom = rom_sha256(card)
-        return versions(*_ENGINES.get(card.family, ())) | ({} if rom is None else {"rom": rom})
-    spec = gymnasium.spec(card.id.removeprefix("gymnasium/"))
-    entry = spec.entry_point
-    if entry is None:
-        return versions()
-    module = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
+    if card.family == "gymnasium":
+        entry = gymnasium.spec(card.id.removeprefix("gymnasium/")).entry_point
+        return versions() if entry is None else _environment(entry)
+    made_by = FAMILIES.get(card.family)
+    if not made_by.__module__.startswith("rlattack."):
+        return _environment(made_by)
+    rom = rom_sha256(card)
+    return versions(*_ENGINES.get(card.family, ())) | ({} if rom is None else {"rom": rom})
+
+
+def _environment(entry: str | Callable[..., object]) -> dict[str, str]:
+    """Of an environment or a family of games of others, by what makes it."""
+    module = entry if isinstance(entry, str) else entry.__module__
     folder = re.match(r"gymnasium\.envs\.(\w+)", module)
     found = versions(*_GYMNASIUM.get(folder[1], ()) if folder else ()) | environment_digest(entry)
     return found | _required(found)
