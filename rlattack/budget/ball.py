@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array
+from rlattack.arrays import Array, FloatArray
 from rlattack.budget.reach import TOLERANCE, Reach, Sizes
 from rlattack.budget.words import NORMS
 from rlattack.draws import Draws
@@ -136,20 +136,24 @@ class Ball(Reach):
         """
         rows, centres = (tensor.numpy(force=True).reshape(len(tensor), -1) for tensor in (received, clean))
         values, legal = np.empty((len(rows), len(NORMS))), np.empty(len(rows), dtype=np.bool_)
-        delta = np.empty(rows.shape[1], dtype=np.float32)
-        bits = delta.view(np.int32)  # counted several times as fast as floats
+        delta, other_value = np.empty(rows.shape[1], dtype=np.float32), np.empty(rows.shape[1], dtype=np.bool_)
         for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
             legal[row] = self._in_space(one)
             np.abs(np.subtract(one, other, out=delta, dtype=np.float32, casting="same_kind"), out=delta)
             if self._units is not None:
                 np.divide(delta, self._units, out=delta)
             exact = delta.astype(self._ones.dtype, copy=False)
-            values[row] = delta.max(), exact.dot(exact), exact.dot(self._ones), np.count_nonzero(bits)
+            entries = np.count_nonzero(np.not_equal(delta, 0, out=other_value))  # faster than counting floats
+            values[row] = delta.max(), exact.dot(exact), exact.dot(self._ones), entries
         values[:, 1] = np.sqrt(values[:, 1])
         if self._units is None:
             values[:, :3] /= float(self.scale)
         legal &= values[:, NORMS.index(self.kind)] <= self.radius * (1 + TOLERANCE) + TOLERANCE
         return Sizes(values, legal, values[:, 3] > 0)
+
+    def as_eps(self, sizes: Sizes) -> FloatArray:
+        """What was measured, per entry, shape (n,)."""
+        return super().as_eps(sizes) / self.radius_of(1.0, self.entries)
 
     def newest_only(self) -> Self:
         """The same ball around the newest of stacked frames alone, shape (n, 1, height, width)."""
@@ -159,6 +163,8 @@ class Ball(Reach):
     def _in_space(self, row: Array) -> bool:
         low, high = self._range
         if low.size == high.size == 1:  # two passes less
+            if low[0] == 0 and row.dtype == np.float32 and row.view(np.uint32).max() <= high.view(np.uint32)[0]:
+                return True  # read as whole numbers, negative floats are larger than any other: one pass less
             return bool(row.min() >= low[0] and row.max() <= high[0])
         return bool(np.all((row >= low) & (row <= high)))
 
@@ -197,7 +203,8 @@ class Ball(Reach):
         return tensor.flatten(1)[:, -self.entries :]
 
     def _moved(self, point: Tensor, step: Tensor, factor: float = 1.0) -> Tensor:
-        return self._joined(point, torch.add(self._free(point), self._in_game(step), alpha=factor))
+        way = self._in_game(step)  # ours to write to: a norm's step is a tensor of its own
+        return self._joined(point, torch.add(self._free(point), way, alpha=factor, out=way))
 
     def _joined(self, fixed: Tensor, free: Tensor) -> Tensor:
         """`free` entries among those of `fixed` that may not change."""

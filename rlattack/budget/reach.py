@@ -51,6 +51,11 @@ class Reach(ABC):
     def measure(self, received: Tensor, clean: Tensor) -> Sizes:
         """Sizes of what was received, by whoever holds an own copy of the clean thing; shape (n, *thing) both."""
 
+    def as_eps(self, sizes: Sizes) -> FloatArray:
+        """What was measured as a budget would say it, shape (n,): the smallest `eps` that allows each row."""
+        found: FloatArray = sizes.values[:, self.names.index(self.kind)]
+        return found
+
     @abstractmethod
     def random(self, clean: Tensor, draws: Draws) -> Tensor:
         """The control: as far as the reach goes, in a random direction."""

@@ -38,8 +38,8 @@ class SeatEpisode:
     """Of this seat, by the rules or by the card's win rule; None where there is neither."""
     judged: Judgement | None = None
     """Of a seat that was attacked."""
-    measured: Mapping[str, float] = field(default_factory=dict)
-    """What other observers collected, by name."""
+    measured: Mapping[str, float | None] = field(default_factory=dict)
+    """What other observers collected, by name; None for what could not be measured in this episode."""
 
 
 @dataclass(frozen=True, kw_only=True)

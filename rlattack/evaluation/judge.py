@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray
+from rlattack.arrays import BoolArray, FloatArray
 from rlattack.attacks import Runner
 from rlattack.budget import Ball, Sizes
 from rlattack.evaluation.episode import Judgement
@@ -42,6 +42,7 @@ class Judge(Observer):
             return
         acting = moment.acting
         found = moment.sizes = [measure(moment) for measure in self._measures]
+        moment.eps = [measure.as_eps(one) for measure, one in zip(self._measures, found, strict=True)]
         self._steps += acting
         self._attacked += acting & np.any([one.changed for one in found], axis=0)
         self._broken += acting & ~np.all([one.legal for one in found], axis=0)
@@ -88,6 +89,10 @@ class _Measure:
     def __call__(self, moment: Moment) -> Sizes:
         """Sizes of one step."""
         return self._reach.measure(moment.received, torch.from_numpy(moment.shown))
+
+    def as_eps(self, sizes: Sizes) -> FloatArray:
+        """Sizes as a budget says them."""
+        return self._reach.as_eps(sizes)
 
     def clear(self, slot: int) -> None:
         """Forgets the episode that ended in a slot."""

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.budget import Sizes
+from rlattack.evaluation.cell import Cell
 from rlattack.games.game import Step
 from rlattack.policies.policy import Output, State
 
@@ -31,6 +33,7 @@ class Moment:
         legal: Legal actions, bool, shape (slots, actions), where the game tells.
         ask: Gives the player's output on what was truly shown.
         sizes: What the judge measured of each attack on the seat, for those who look after it.
+        eps: The same as a budget says it, per entry, shape (slots,) each.
     """
 
     seat: int
@@ -45,6 +48,7 @@ class Moment:
     legal: Tensor | None
     ask: Callable[[], Output] = field(repr=False)
     sizes: Sequence[Sizes] = ()
+    eps: Sequence[FloatArray] = ()
 
     @cached_property
     def clean(self) -> Output:
@@ -63,6 +67,11 @@ class Observer:
     def __init__(self, seat: int, slots: int) -> None:
         self.seat, self.slots = seat, slots
 
+    @classmethod
+    def of(cls, cell: Cell, seat: int) -> Self:
+        """Makes the observer of a seat of a cell."""
+        return cls(seat, cell.envs)
+
     def begin(self, slots: IntArray, episodes: IntArray) -> None:
         """Hears that `episodes` start in `slots`."""
 
@@ -72,6 +81,9 @@ class Observer:
     def after(self, step: Step) -> None:
         """Sees what the step brought."""
 
-    def collect(self, slot: int) -> Mapping[str, float]:
-        """Returns numbers of the episode that ended in a slot, by name, and clears the slot."""
+    def collect(self, slot: int) -> Mapping[str, float | None]:
+        """Returns numbers of the episode that ended in a slot, by name, and clears the slot.
+
+        None stands for a number that the episode has none of; the others are averaged without it.
+        """
         return {}

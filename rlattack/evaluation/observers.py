@@ -12,7 +12,7 @@ OBSERVERS: Registry[type[Observer]] = Registry(
     {"margins": "rlattack.evaluation.margins:Margins", "sizes": "rlattack.evaluation.sizes:SizeQuantiles"},
     group="rlattack.observers",
 )
-"""Each is made with the seat that it looks at and the number of slots."""
+"""Each is made of a cell and the seat that it looks at, see `Observer.of`."""
 
 
 def make_observers(cell: Cell) -> list[Observer]:
@@ -22,4 +22,4 @@ def make_observers(cell: Cell) -> list[Observer]:
     for ref in cell.attacks:
         if not ATTACKS.get(ref.spec.name).sized:
             seats["sizes"] = ref.seat
-    return [OBSERVERS.get(name)(seat, cell.envs) for name, seat in seats.items()]
+    return [OBSERVERS.get(name).of(cell, seat) for name, seat in seats.items()]

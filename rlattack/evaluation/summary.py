@@ -90,7 +90,6 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
     scores, outcomes = _scores(own), [outcome(cell, seat) for seat in own]
     rates = {} if outcomes[0] is None else {kind: _rate(outcomes, kind) for kind in ("win", "tie", "loss")}
     judged = [seat.judged for seat in own if seat.judged is not None]
-    measured = set(own[0].measured).intersection(*(seat.measured for seat in own))  # more episodes may measure less
     return SeatResult(
         name=cell.seats[number],
         player=cell.players[number].name,
@@ -101,8 +100,16 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         loss=rates.get("loss"),
         drop=_drop(cell, before, own) if judged else None,
         **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
-        observed={name: _mean(np.asarray([seat.measured[name] for seat in own])) for name in sorted(measured)},
+        observed=_observed(own),
     )
+
+
+def _observed(own: Sequence[SeatEpisode]) -> dict[str, Mean]:
+    """Means of what was measured in all episodes, as far as an episode had any."""
+    names = set(own[0].measured).intersection(*(seat.measured for seat in own))  # more episodes may measure less
+    found = {name: [seat.measured[name] for seat in own] for name in sorted(names)}
+    there = {name: [value for value in values if value is not None] for name, values in found.items()}
+    return {name: _mean(np.asarray(values)) for name, values in there.items() if values}
 
 
 def _judged(judged: Sequence[Judgement]) -> dict[str, object]:

@@ -1,0 +1,84 @@
+"""A random direction, as far as it takes to change what the victim does: the control of minimal perturbations."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rlattack.attacks.attack import AttackSpec, ObservationAttack
+from rlattack.attacks.target import Knowledge, Target
+from rlattack.budget import Ball
+from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Actions, Categorical
+
+__all__ = ["Direction", "DirectionConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectionConfig:
+    """Parameters of `direction`."""
+
+    first: float = 1e-4
+    """First size that is tried, per entry and in units of the space, as eps is."""
+    doublings: int = 20
+    """How often it is doubled, while the victim does the same."""
+    halvings: int = 8
+    """How often the way between the last two sizes is halved then."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
+
+        Raises:
+            InvalidInput: A first size that is not above 0, or a negative count.
+        """
+        if not (self.first > 0 and self.doublings >= 0 and self.halvings >= 0):
+            raise InvalidInput(
+                "direction: first is above 0, doublings and halvings are at least 0, got "
+                f"{self.first:g}, {self.doublings} and {self.halvings}"
+            )
+
+
+class Direction(ObservationAttack[DirectionConfig, Ball]):
+    """Goes along one random direction until the victim chooses otherwise; where it never does, nothing is changed."""
+
+    name = "direction"
+    title = "A random direction"
+    knowledge: ClassVar[Knowledge] = "decision"
+    reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    sized = False
+    is_control = True
+    config_type = DirectionConfig
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        """Itself."""
+        return AttackSpec("direction")
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Doubles the size until the choice changes, then halves the interval in which it did."""
+        direction = reach.ascend(
+            torch.zeros_like(obs), draws.normal(*obs.shape[1:]), reach.radius_of(1.0, reach.entries)
+        )
+
+        def at(size: Tensor) -> Tensor:
+            return reach.settle(obs + size.view(-1, *[1] * (obs.ndim - 1)) * direction, obs)
+
+        def other(size: Tensor, only: Tensor) -> Tensor:
+            return only & (victim.choices(at(size), only=only) != victim.labels)
+
+        low, high = torch.zeros(victim.slots), torch.full((victim.slots,), self.config.first)
+        searching = victim.active
+        for doubling in range(self.config.doublings + 1):
+            searching = searching & ~other(high, searching)
+            if doubling == self.config.doublings or not searching.any():
+                break
+            low, high = torch.where(searching, high, low), torch.where(searching, 2 * high, high)
+        found = victim.active & ~searching
+        for _ in range(self.config.halvings if found.any() else 0):
+            middle = (low + high) / 2
+            beyond = other(middle, found)
+            low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
+        return at(torch.where(found, high, 0.0))
