@@ -22,6 +22,9 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "pgd": "rlattack.attacks.pgd:PGD",
         "pixel": "rlattack.attacks.pixel:Pixel",
         "pixel-de": "rlattack.attacks.pixel_de:PixelDE",
+        "deepfool": "rlattack.attacks.deepfool:DeepFool",
+        "direction": "rlattack.attacks.direction:Direction",
+        "universal": "rlattack.attacks.universal:Universal",
     },
     "rlattack.attacks",
 )

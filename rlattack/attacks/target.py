@@ -86,15 +86,21 @@ class Target:
         self._allow("decision")
         return self._at_clean().actions.greedy
 
-    def __call__(self, obs: Tensor) -> Output:
-        """Outputs for the whole batch, (slots, *observation): one query a slot."""
-        self._allow("scores")
-        return self._ask(obs)
+    def __call__(self, obs: Tensor, only: Tensor | None = None) -> Output:
+        """Outputs for the whole batch, (slots, *observation): one query a slot.
 
-    def choices(self, obs: Tensor) -> Tensor:
-        """Greedy actions for the whole batch, shape (slots,) or (slots, entries): one query a slot."""
+        Args:
+            obs: Shape (slots, *observation).
+            only: Slots that are asked about, bool, shape (slots,); all by default. What is said of the others is no
+                answer, and is not counted.
+        """
+        self._allow("scores")
+        return self._ask(obs, only)
+
+    def choices(self, obs: Tensor, only: Tensor | None = None) -> Tensor:
+        """Greedy actions for the whole batch, shape (slots,) or (slots, entries): one query a slot, as in a call."""
         self._allow("decision")
-        return self._ask(obs).actions.greedy
+        return self._ask(obs, only).actions.greedy
 
     def rows(self, obs: Tensor, slots: Tensor, read: Callable[[Output], Tensor]) -> Tensor:
         """Asks about any number of observations, each seen by the slot it names: one query each.
@@ -119,10 +125,17 @@ class Target:
             ]
         return torch.cat(chunks)[: len(obs)]
 
-    def gradient(self, obs: Tensor, loss: Loss) -> Tensor:
-        """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot."""
+    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None = None) -> Tensor:
+        """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot, as in a call.
+
+        Args:
+            obs: Shape (slots, *observation).
+            loss: A sum over the batch.
+            only: Slots that are asked about, bool, shape (slots,); all by default.
+        """
         self._allow("white")
-        self.gradients += self._active
+        obs, asked = self._asked(obs, only)
+        self.gradients += asked
 
         def remembering(out: Output) -> Tensor:
             out = out.among(self._legal)
@@ -160,8 +173,16 @@ class Target:
             self._shared = _copied(self._own)  # a policy may give back what it was shown
         return self._shared
 
-    def _ask(self, obs: Tensor) -> Output:
-        self.queries += self._active
+    def _asked(self, obs: Tensor, only: Tensor | None) -> tuple[Tensor, BoolArray]:
+        """What is shown to the policy, nothing in slots that are not asked about, and the slots that count."""
+        asked: BoolArray = self._active if only is None else self._active & only.numpy()
+        if np.array_equal(asked, self._active):
+            return obs, asked
+        return obs.masked_fill(torch.from_numpy(~asked).view(-1, *[1] * (obs.ndim - 1)), 0), asked
+
+    def _ask(self, obs: Tensor, only: Tensor | None = None) -> Output:
+        obs, asked = self._asked(obs, only)
+        self.queries += asked
         with torch.no_grad():
             out = self._policy(obs, self._state).among(self._legal)
         self._remember(obs, out)
