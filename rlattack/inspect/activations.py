@@ -13,6 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.plan import Plan
+from rlattack.evaluation.run import Run
+from rlattack.evaluation.store import Store
 from rlattack.files import write_whole
 from rlattack.inspect.likelihood import LEAST, NEEDS, TRAIN, VALIDATION, Density, Embedding, density, embed
 from rlattack.inspect.recording import Progress, conditions, record, try_recording
@@ -68,7 +70,7 @@ def write_activations(
     """
     compared = conditions(planned.cells, seat)
     (normal, *_), cell = compared, compared[0].cell
-    recorded = record(compared, workers, progress)
+    recorded = record(compared, workers, progress, _fits(planned, folder))
     progress(f"fitting a Gaussian mixture to play against {normal.name}", 0, 0)
     found = density(recorded, normal.name)
     progress("placing activations in the plane (t-SNE)", 0, 0)
@@ -84,6 +86,13 @@ def write_activations(
     }  # fmt: skip
     write_whole(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     write_whole(folder / PICTURE, png(lambda: _draw(found, placed, normal.name, cell.game.card.id)))
+
+
+def _fits(planned: Plan, folder: Path) -> Path | None:
+    """Where what attacks learned lies; None where none learned anything."""
+    if not any(ref.fit for cell in planned.cells for ref in cell.attacks):
+        return None
+    return Store(Run(folder, planned.configuration, planned.circumstances).store).fits
 
 
 def _draw(found: Density, placed: Embedding, normal: str, game: str) -> Figure:

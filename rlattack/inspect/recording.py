@@ -1,7 +1,9 @@
 """Records a player's activations while the cells of a plan are played once more: an observer, and the play."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -136,13 +138,16 @@ def try_recording(condition: Condition) -> None:
     next(play.play())  # the game is closed when nothing holds the rest of it
 
 
-def record(found: Sequence[Condition], workers: int, progress: Progress = lambda *_: None) -> dict[str, Activations]:
+def record(
+    found: Sequence[Condition], workers: int, progress: Progress = lambda *_: None, fits: Path | None = None
+) -> dict[str, Activations]:
     """Plays once more, and returns activations by the name of the condition, whoever played what.
 
     Args:
         found: From `conditions`.
         workers: Processes; changes nothing.
         progress: Called at the start and after every episode.
+        fits: Folder of what attacks learned; needed where one of them learned something.
 
     Raises:
         InvalidInput: The player shows no activations.
@@ -153,7 +158,7 @@ def record(found: Sequence[Condition], workers: int, progress: Progress = lambda
     seat = found[0].cell.seats[found[0].seat]
     words = f"recording the {seat}'s activations in {games} games"
     progress(words, done, games)
-    for item in share(found, _play, workers):
+    for item in share(found, functools.partial(_play, fits=fits), workers):
         if isinstance(item, _Recorded):
             parts[item.key].append(item.activations)
         elif isinstance(item, Episode):
@@ -170,9 +175,9 @@ class _Recorded:
     activations: Activations
 
 
-def _play(condition: Condition, take: Take) -> Iterator[Episode | Beat | _Recorded]:
+def _play(condition: Condition, take: Take, *, fits: Path | None) -> Iterator[Episode | Beat | _Recorded]:
     recorder = _recorder(condition)
-    yield from play_episodes(condition.cell, take, [recorder])
+    yield from play_episodes(condition.cell, take, [recorder], fits=fits)
     if recorder.recorded is not None:
         yield _Recorded(condition.key, recorder.recorded)
 

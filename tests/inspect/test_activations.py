@@ -1,12 +1,14 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName
+from rlattack.evaluation import evaluate
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.study import Study
-from rlattack.inspect import check_activations, write_activations
+from rlattack.inspect import check_activations, conditions, record, write_activations
 from rlattack.report.activations import FILE, PICTURE, read_activations
 from tests.kit import games
 from tests.kit.agents import gaussian_agent
@@ -57,6 +59,22 @@ def test_of_a_game_for_one_attack_and_control_are_less_likely_than_play_without_
     assert list(found.log_likelihood) == ["train", "validation", "noise 0.5", "pgd:steps=3 0.5"]
     validation, noise, pgd = (found.log_likelihood[name].mean for name in list(found.log_likelihood)[1:])
     assert validation > 0 > max(noise, pgd)
+
+
+def test_what_an_attack_learned_is_played_again(tmp_path):
+    study = Study(
+        game="coins/any", players=(TELLING,), attack=("universal:states=40",), eps=(0.5,), space="raw", episodes=24,
+        envs=4,
+    )  # fmt: skip
+    found = evaluate(study, run=tmp_path / "run", workers=1)
+    write_activations(found.plan, found.folder)
+    name = "universal:states=40 0.5"
+    assert name in read_activations(found.folder).log_likelihood
+    recorded = record(conditions(found.plan.cells), 1, fits=found.folder / "store" / "fits")
+    steps = np.concatenate([np.arange(length) for length in np.bincount(recorded[name].episode)])
+    added = np.unique((recorded[name].values[:, 0] - steps).round(5))  # the game shows the step
+    assert len(added) == 1
+    assert 0 < abs(added[0]) <= 0.5
 
 
 def test_an_unknown_seat_is_refused_before_anything_is_played(pulling, tmp_path):

@@ -27,6 +27,12 @@ def test_both_ways_learn_from_whole_batches_against_the_victim():
     assert asked % (32 // 4) == 0
 
 
+def test_games_of_turns_that_were_added_are_learned_from_in_both_ways():
+    seating = Seating.of("turns/any", "tests.kit.players:namer")
+    found = measure_training(seating, threads=1, seconds=0.01, slots=4, processes=1, batch=32)
+    assert [speed.name for speed in found.speeds] == ["training in slots"]
+
+
 def test_a_first_batch_does_not_count():
     class Learner:
         learned: list = []  # noqa: RUF012
