@@ -19,9 +19,9 @@ class ModulePolicy:
     """A torch module as a policy of discrete actions.
 
     Args:
-        module: Maps (n, *observation) to scores (n, actions), or to a tuple (scores, values) or
-            (scores, values, state). Observations are in the game's own range (0..255 for pixels), as in `Policy`. With
-            `state_shape` it is called as `module(obs, state)` and must return the tuple of three. Frozen by this.
+        module: Maps (n, *observation) to scores (n, actions), or to a tuple (scores, values), (scores, values, state)
+            or (scores, values, state, hidden), of which all but the scores may be None. Observations are in the game's own range (0..255 for pixels), as in `Policy`. With
+            `state_shape` it is called as `module(obs, state)` and must return the state too. Frozen by this.
         observation: Shape of one observation.
         actions: Number of actions.
         value_based: Scores are Q values: the policy acts greedily by them.
@@ -57,11 +57,11 @@ class ModulePolicy:
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the module; Q values over the temperature become scores, and the largest of them the value."""
         out = self.module(obs) if self._state_shape is None else self.module(obs, state)
-        scores, values, after = (*out, None, None)[:3] if isinstance(out, tuple) else (out, None, None)
+        scores, values, after, hidden = (*out, None, None, None)[:4] if isinstance(out, tuple) else (out, *[None] * 3)
         if not self._value_based:
-            return Output(Categorical(scores), values=values, state=after)
+            return Output(Categorical(scores), values=values, hidden=hidden, state=after)
         values = scores.amax(dim=1) if values is None else values
-        return Output(Categorical(scores / self.temperature), values=values, q=scores, state=after)
+        return Output(Categorical(scores / self.temperature), values=values, q=scores, hidden=hidden, state=after)
 
     def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
         """Back-propagates through the module."""

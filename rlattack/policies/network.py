@@ -87,22 +87,26 @@ class Network(nn.Module):
             self.critic_trunk = None if spec.shared else _trunk(spec)[0]
             self.critic = _mlp((width, *spec.critic, 1), spec.activation)
 
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor | None, None, Tensor]:
         """Maps observations (n, *observation), float32 in the game's own range, to outputs.
 
         Returns:
-            Logits or Q values (n, actions), and values (n,) where the network has a critic.
+            Logits or Q values (n, actions), values (n,) where the network has a critic, no state, and the last hidden
+            layer of the actor (n, width).
         """
         scaled = obs / self.spec.scale
-        features = self.trunk(scaled)
-        out = self.actor(features)
+        features = hidden = self.trunk(scaled)
+        *before, last = self.actor
+        for layer in before:
+            hidden = layer(hidden)
+        out = last(hidden)
         if self.spec.head == "quantile":
             out = out.view(-1, self.spec.quantiles, self.spec.actions).mean(dim=1)
         if self.spec.head != "actor-critic":
-            return out, None
+            return out, None, None, hidden
         if self.critic_trunk is not None:
             features = self.critic_trunk(scaled)
-        return out, self.critic(features).squeeze(1)
+        return out, self.critic(features).squeeze(1), None, hidden
 
 
 def convolutions(spec: tuple[Convolution, ...], channels: int) -> list[nn.Module]:

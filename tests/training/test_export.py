@@ -52,7 +52,7 @@ def test_a_trunk_in_bfloat16_is_the_same_agent_but_for_rounding(monkeypatch):
     network = export(learner, strides(configure("ppo")))
     seen = torch.randint(0, 256, (20, *SPACES["images"].shape))
     with torch.no_grad():
-        logits, values = network(seen.float())
+        logits, values, *_ = network(seen.float())
         distribution = learner.policy.get_distribution(seen).distribution
         torch.testing.assert_close(logits.softmax(1), distribution.probs, atol=0.01, rtol=0)
         torch.testing.assert_close(values, learner.policy.predict_values(seen).squeeze(1), atol=0.02, rtol=0)
