@@ -165,8 +165,8 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
         """
 
     def reach(self, space: Space[Any], *, newest: bool = False, deviation: Tensor | None = None) -> R:
-        """Fits the budget to what the game shows, see `Budget.ball`; an attack whose reach is no ball makes its own."""
-        return cast(R, self.budget.ball(space, newest=newest, deviation=deviation))
+        """Fits the budget to what the game shows, see `Budget.reach`."""
+        return cast(R, self.budget.reach(space, newest=newest, deviation=deviation))
 
     @classmethod
     def control(cls) -> AttackSpec:

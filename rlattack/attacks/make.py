@@ -7,7 +7,7 @@ from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Categorical
+from rlattack.policies.distributions import kinds
 from rlattack.registry import Registry
 from rlattack.specs import Spec, check_name, configured, make, parameters_of, parse_spec
 
@@ -22,6 +22,8 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "pgd": "rlattack.attacks.pgd:PGD",
         "pixel": "rlattack.attacks.pixel:Pixel",
         "pixel-de": "rlattack.attacks.pixel_de:PixelDE",
+        "rotate": "rlattack.attacks.rotate:Rotate",
+        "mas": "rlattack.attacks.mas:MAS",
         "deepfool": "rlattack.attacks.deepfool:DeepFool",
         "direction": "rlattack.attacks.direction:Direction",
         "universal": "rlattack.attacks.universal:Universal",
@@ -37,8 +39,6 @@ SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
     },
     "rlattack.schedules",
 )
-_ACTIONS: dict[type[Any], str] = {Categorical: "discrete"}
-"""What distributions of actions are called in messages."""
 
 
 def parse_attack(text: str) -> Spec:
@@ -106,8 +106,7 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
 
 def _check(attack: Attack[Any], setting: Setting) -> None:
     if not _meets(attack, setting):
-        kinds = " or ".join(sorted(_ACTIONS.get(kind, kind.__name__) for kind in attack.needs))
-        raise Unfit(f"attack {attack.name}: expected {kinds} actions")
+        raise Unfit(f"attack {attack.name}: expected {kinds(attack.needs)} actions")
     attack.check(setting)
 
 

@@ -2,6 +2,7 @@
 
 It goes as far as `fgsm` or `pixel` of its norm, in a random direction: random signs (linf), a scaled gaussian (l2),
 random entries pushed to random ends of their range until the budget is spent (l1), random pixels at random ends (l0).
+Of natural changes it is one of a random severity.
 """
 
 from typing import ClassVar
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
-from rlattack.budget import Reach
+from rlattack.budget import KINDS, Reach
 from rlattack.draws import Draws
 from rlattack.specs import NoParameters
 
@@ -22,6 +23,7 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
+    reaches: ClassVar[tuple[str, ...]] = KINDS
     is_control: ClassVar[bool] = True
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:

@@ -43,6 +43,7 @@ class Target:
         self._own: Output | None = None
         self._shared: Output | None = None
         self._legal: Tensor | None = None
+        self._values_actions = True
 
     def begin(
         self, clean: Tensor, active: BoolArray, legal: Tensor | None = None, handed: Tensor | None = None
@@ -144,6 +145,26 @@ class Target:
 
         grad, _ = self._policy.gradient(obs, remembering, self._state)
         return grad
+
+    def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
+        """Gradient of the policy's own value of continuous actions, shape (slots, entries): one backward pass a slot.
+
+        None, and free, where it has no critic that looks at actions.
+
+        Args:
+            obs: Shape (slots, *observation).
+            action: Shape (slots, entries).
+        """
+        self._allow("white")
+        point = action.detach().requires_grad_(True)
+        slope = None
+        with torch.enable_grad():
+            value = self._policy.value(obs, point, self._state) if self._values_actions else None
+            if value is not None and value.requires_grad:
+                (slope,) = torch.autograd.grad(value.sum(), point, allow_unused=True)
+        self._values_actions = slope is not None
+        self.gradients += self._active * self._values_actions
+        return slope
 
     def advance(self, received: Tensor, active: BoolArray) -> None:
         """Moves the recurrent state of active slots past what was received; nothing for a policy without memory."""

@@ -1,8 +1,12 @@
 """Sizes and reaches of what attacks may change: norms, units, projections, the byte grid, and their words."""
 
 from rlattack.budget.ball import Ball
-from rlattack.budget.budget import Budget, is_stack
+from rlattack.budget.budget import Budget
+from rlattack.budget.change import Change, Rotation, is_stack
 from rlattack.budget.reach import TOLERANCE, Reach, Sizes
-from rlattack.budget.words import NORMS, SPACES, Norm, Unit
+from rlattack.budget.words import KINDS, NORMS, SPACES, Norm, Unit
 
-__all__ = ["NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Norm", "Reach", "Sizes", "Unit", "is_stack"]
+__all__ = [
+    "KINDS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Norm", "Reach", "Rotation", "Sizes", "Unit",
+    "is_stack",
+]  # fmt: skip

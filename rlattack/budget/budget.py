@@ -14,11 +14,13 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.budget.ball import Ball
+from rlattack.budget.change import CHANGES, is_stack
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
+from rlattack.budget.reach import Reach
 from rlattack.budget.words import KINDS, NORMS, SPACES, Unit
 from rlattack.errors import BudgetError, nearest
 
-__all__ = ["Budget", "is_stack"]
+__all__ = ["Budget"]
 
 _BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
 _FINEST = float(np.spacing(np.float32(255))) / 255
@@ -64,6 +66,17 @@ class Budget:
         """The size, for an attack that is given one."""
         assert self.eps is not None, "an attack without a size does not ask"
         return self.eps
+
+    def reach(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Reach:
+        """Fits the budget to a space, as a ball or as the natural change that its norm names; arguments as in `ball`.
+
+        Raises:
+            BudgetError: The space and the budget do not fit.
+        """
+        change = CHANGES.get(self.norm)
+        if change is None:
+            return self.ball(space, newest=newest, deviation=deviation)
+        return change(self.size, space, grid=self.grid, newest=newest)
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
         """Fits the budget to a space.
@@ -125,8 +138,3 @@ class Budget:
             raise BudgetError(f"--eps: {self.eps:g} is less than float32 can add to a bright pixel; raise it")
         if self.grid and _BALLS[self.norm].radius_of(self.eps, entries) * largest < 1 - 1e-9:
             raise BudgetError(f"--grid: eps {self.eps:g} is below one grey level, so no byte can change; raise it")
-
-
-def is_stack(space: Box) -> bool:
-    """Whether observations are stacked frames (frames, height, width), oldest first, and not one (h, w, c) image."""
-    return len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])

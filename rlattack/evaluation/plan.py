@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
-from rlattack.budget import NORMS, Budget
+from rlattack.budget import NORMS, Budget, Unit
 from rlattack.defences import FRONTS, defend
 from rlattack.errors import InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell, digest
@@ -171,18 +171,21 @@ class _Table:
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
-        for specs in self.study.attacks:
-            _check_together(specs, self.names[self.attacked_seat])
-        made = [[ATTACKS.get(spec.name) for spec in specs] for specs in self.study.attacks]
+        asked = self.study.attacks
+        made = [[ATTACKS.get(spec.name) for spec in specs] for specs in asked]
         if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.eps:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+        for specs in asked:
+            _check_together(specs, self.names[self.attacked_seat])
         controls = [tuple(kind.control() for kind in kinds) for kinds in made]
-        default = [] if self.study.attacks else [(AttackSpec("noise"),)]
+        noise = (AttackSpec("noise"),)
         cells: dict[str, Cell] = {}
-        for specs in [*default, *controls, *self.study.attacks]:
+        for specs, like in [*zip(controls, asked, strict=True), *((one, one) for one in asked or [noise])]:
+            reaches = [self._reach(spec) for spec in like]
             sizes = self.study.eps if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             for eps, when in itertools.product(sizes, self.study.when):
-                cell = dataclasses.replace(base, attacks=tuple(self._armed(spec, eps, when) for spec in specs))
+                armed = [self._armed(spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
+                cell = dataclasses.replace(base, attacks=tuple(armed))
                 cell = dataclasses.replace(cell, attacks=tuple(self._fitted(cell, ref) for ref in cell.attacks))
                 cells[cell.key] = cell
         return list(cells.values())
@@ -191,15 +194,20 @@ class _Table:
         """Fits every budget to the game, so that what cannot work is said before anything is played."""
         return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in cells}
 
-    def _armed(self, spec: AttackSpec, eps: float | None, when: str) -> AttackRef:
+    def _reach(self, spec: AttackSpec) -> str:
+        """What an attack and its control may change: a ball of the norm that was asked for, or a change of its own."""
+        kinds = ATTACKS.get(spec.name).reaches
+        return self.study.norm if set(kinds) & set(NORMS) else kinds[0]
+
+    def _armed(self, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
-        norm = study.norm if set(kind.reaches) & set(NORMS) else kind.reaches[0]  # a natural change has its own
+        space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
         surrogate = None
         if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
             surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
         return AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
-            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=study.space, grid=study.grid),
+            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid),
             code=foreign_code(kind, SCHEDULES.get(when.partition(":")[0])),
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What a policy would do: a batch of distributions of actions, of one kind; discrete, continuous or certain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -10,10 +10,12 @@ from torch import Tensor
 
 from rlattack.draws import Draws, RowDraws
 
-__all__ = ["ILLEGAL", "Actions", "Categorical", "Mixed", "Normal", "Point", "SquashedNormal", "Uniform"]
+__all__ = ["ILLEGAL", "Actions", "Categorical", "Mixed", "Normal", "Point", "SquashedNormal", "Uniform", "kinds"]
 
 ILLEGAL = -1e30
 """Score of what the game does not allow now: probability 0, and a number, so that divergences stay numbers."""
+_INSIDE = 1 - 1e-6
+"""How near an action behind tanh may come to the end of its range, as a share of it, and still have a density."""
 
 
 class Actions(Protocol):
@@ -133,6 +135,10 @@ class Normal(_Continuous):
         """Drawn actions, shape (n, entries); not clipped."""
         return self.mean + self.deviation * draws.normal(self.mean.shape[1]).to(self.mean.device)
 
+    def surprise(self, action: Tensor) -> Tensor:
+        """How unlikely actions are: minus the log-density up to a constant a row, shape (n,)."""
+        return ((action - self.mean) / self.deviation).square().sum(dim=1) / 2
+
     def divergence(self, clean: "Normal") -> Tensor:
         """KL(clean || this), shape (n,); with equal deviations the MAD of Zhang et al. 2020, sec. 3.3."""
         apart = ((self.mean - clean.mean) / self.deviation).square() / 2
@@ -167,6 +173,11 @@ class SquashedNormal(_Continuous):
         """Drawn actions, shape (n, entries), within the range."""
         return self._scaled(self.mean + self.deviation * draws.normal(self.mean.shape[1]).to(self.mean.device))
 
+    def surprise(self, action: Tensor) -> Tensor:
+        """How unlikely actions within the range are: minus the log-density up to a constant a row, shape (n,)."""
+        share = (2 * (action - self.low) / (self.high - self.low) - 1).clamp(-_INSIDE, _INSIDE)
+        return (((share.atanh() - self.mean) / self.deviation).square() / 2 + (1 - share.square()).log()).sum(dim=1)
+
     def divergence(self, clean: "SquashedNormal") -> Tensor:
         """KL(clean || this), shape (n,): tanh changes both alike, so that of the normal distributions before it."""
         ratio = (clean.deviation / self.deviation).square()
@@ -188,6 +199,10 @@ class Point(_Continuous):
     def sample(self, draws: Draws) -> Tensor:
         """The action itself; draws nothing."""
         return self.mean
+
+    def surprise(self, action: Tensor) -> Tensor:
+        """How far actions are from those that are certain: the squared distance, shape (n,)."""
+        return (action - self.mean).square().sum(dim=1)
 
     def divergence(self, clean: "Point") -> Tensor:
         """Squared distance of the actions, shape (n,)."""
@@ -260,3 +275,9 @@ class Mixed:
         for (rows, _), values in zip(self.parts, found, strict=True):
             whole[rows] = values
         return whole
+
+
+def kinds(needs: Iterable[type[Actions]]) -> str:
+    """Says which actions somebody needs, by their distributions: `discrete`, `continuous`."""
+    words = {"discrete" if kind is Categorical else "continuous" for kind in needs}
+    return " or ".join(sorted(words))

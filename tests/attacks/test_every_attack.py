@@ -5,13 +5,18 @@ import pytest
 import torch
 
 from rlattack.attacks import ATTACKS
+from rlattack.budget import NORMS
 
-SMALL = {"pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}}
+SMALL = {
+    "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
+    "universal": {"states": 16},
+}  # fmt: skip
 SIGHT = [name for name in ATTACKS if ATTACKS.get(name).access == "observation"]
 """Attacks on what a victim sees."""
 CASES = [
     pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")
     for name in SIGHT for norm in ATTACKS.get(name).reaches for model in ("stack", "frame") for grid in (False, True)
+    if model == "stack" or norm in NORMS
 ]  # fmt: skip
 
 
@@ -28,7 +33,7 @@ def alone(attacker):
 
 
 def make(attack_with, policy, name, norm, model, grid, slots=4):
-    eps = 2 if norm == "l0" else 0.02
+    eps = {"l0": 2, "rotation": 3}.get(norm, 0.02)
     return attack_with(policy, name, norm, eps, slots=slots, model=model, grid=grid, **SMALL.get(name, {}))
 
 
@@ -50,9 +55,12 @@ def test_what_a_slot_receives_depends_on_its_own_episode_alone(policy, attack_wi
     def episode(slot):
         attacker = make(attack_with, policy, name, norm, model, grid)
         attacker.restart(np.asarray([slot]), [np.random.SeedSequence(42)])
-        return play(alone(attacker), slot)
+        received = play(alone(attacker), slot)
+        return received, attacker.target.queries[slot], attacker.target.gradients[slot]
 
-    assert torch.equal(episode(0), episode(3))
+    (received, *asked), (elsewhere, *there) = episode(0), episode(3)
+    assert torch.equal(received, elsewhere)
+    assert asked == there
 
 
 @pytest.mark.parametrize(("name", "norm", "model", "grid"), CASES)
@@ -84,6 +92,10 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
         ("pgd", "linf", {"random_start": False, "steps": 4}, 0, 4),
         ("pgd", "linf", {"steps": 3, "restarts": 2}, 3, 6),
         ("pixel", "l0", {}, 0, 1),
+        ("deepfool", "l2", {"steps": 1}, 2, 2),
+        ("deepfool", "l2", {"steps": 1, "candidates": 1}, 2, 1),
+        ("direction", "l2", {"doublings": 0, "halvings": 9}, 2, 0),
+        ("universal", "linf", {"states": 8}, 0, 0),
     ],
 )
 def test_queries_and_gradients_are_counted(policy, attack_with, obs, name, norm, parameters, queries, gradients):

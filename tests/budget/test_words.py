@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlattack.budget.words import NORMS, SPACES, axis, grey_levels, heading, place, size_words, tick, units
+from rlattack.budget.words import KINDS, NORMS, SPACES, axis, grey_levels, heading, place, size_words, tick, units
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from rlattack.budget.words import NORMS, SPACES, axis, grey_levels, heading, pla
         (0.5, "l1", "sigma", "eps 0.5 standard deviations, mean"),
         (1, "l0", "unit", "1 pixel"),
         (2, "l0", "raw", "2 pixels"),
+        (1, "rotation", "unit", "1 degree"),
+        (3, "rotation", "raw", "3 degrees"),
         (3, "spin", "raw", "eps 3"),
     ],
 )
@@ -34,6 +36,7 @@ def test_a_size_is_said_in_words(eps, reach, space, words):
         ("l1", "sigma", "L1: eps is the mean of the entries; in standard deviations of each entry",
          "L1 eps: mean, standard deviations", "l1 in units of a standard deviation"),
         ("l0", "unit", "L0: eps is the number of pixels", "L0: pixels", "pixels"),
+        ("rotation", "unit", "rotation: eps is the angle in degrees", "rotation: degrees", "degrees"),
         ("spin", "turns", "spin; turns", "spin", "spin in units of 1"),
     ],
 )  # fmt: skip
@@ -51,5 +54,5 @@ def test_a_mark_of_an_axis_has_its_grey_levels_where_there_are_some():
 
 def test_every_norm_has_its_place_and_what_is_unknown_comes_last():
     assert [place(norm) for norm in NORMS] == list(range(len(NORMS)))
-    assert place("spin") == len(NORMS)
+    assert place("spin") == len(KINDS)
     assert all("eps" in heading(norm, space) for norm in NORMS for space in SPACES)

@@ -1,0 +1,70 @@
+"""MAS, the myopic attack on actions (Lee et al. 2020, sec. 3.1 and alg. 1): in each step the worst one within a size.
+
+The worst action is the one that the victim's own critic values least, where it has one that looks at actions. Else it
+is the one that the victim itself would take least likely, as the paper has it for policies without such a critic.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rlattack.attacks.action import ActionAttack
+from rlattack.attacks.target import Target
+from rlattack.budget import Ball
+from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Normal, Point, SquashedNormal
+
+__all__ = ["MAS", "MASConfig"]
+
+_NEAR = 1e-3
+"""Part of the budget at which it starts from the chosen action: who acts greedily has no slope at that action."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MASConfig:
+    """Parameters of `mas`."""
+
+    steps: int = 10
+    """Gradient steps an action, at least 1; each of 2.5 / steps of the budget."""
+
+    def __post_init__(self) -> None:
+        """Checks the range.
+
+        Raises:
+            InvalidInput: No steps.
+        """
+        if self.steps < 1:
+            raise InvalidInput(f"mas: steps are at least 1, got {self.steps}")
+
+
+class MAS(ActionAttack[MASConfig]):
+    """Descends the victim's own estimate of an action inside the budget, `steps` times."""
+
+    name = "mas"
+    title = "MAS"
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
+    config_type = MASConfig
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Projected gradient descent from a point next to the chosen action."""
+        adv = action + _NEAR * (reach.random_point(action, draws) - action)
+        for _ in range(self.config.steps):
+            worse = _worse(victim, obs, adv)
+            adv = reach.project(reach.ascend(adv, worse, 2.5 / self.config.steps * reach.radius), action)
+        return adv
+
+
+def _worse(victim: Target, obs: Tensor, action: Tensor) -> Tensor:
+    """The direction in which actions become worse, by the victim's critic or else by its distribution."""
+    slope = victim.value_gradient(obs, action)
+    if slope is not None:
+        return -slope
+    actions = victim.clean_output.actions
+    assert isinstance(actions, Normal | SquashedNormal | Point), "declared in `needs`"
+    point = action.detach().requires_grad_(True)
+    with torch.enable_grad():
+        (unlikely,) = torch.autograd.grad(actions.surprise(point).sum(), point)
+    return unlikely
