@@ -13,7 +13,7 @@ from rlattack.evaluation.study import Options, Study
 
 if TYPE_CHECKING:
     from rlattack.cli.progress import Stages
-    from rlattack.evaluation import Plan
+    from rlattack.evaluation import Plan, Results
 
 __all__ = ["Attack", "Duel"]
 
@@ -51,16 +51,17 @@ class _Command(Options):
         filmed = self.video and _has_camera(planned)
         with EpisodeBar(planned, quiet=self.json) as bar:
             results = evaluate(
-                planned, run=self.run, workers=self.workers, watch=bar.watch, beat=bar.beat, command=shlex.join(command)
-            )
+                planned, run=self.run, workers=self.workers, watch=bar.watch, beat=bar.beat, say=_say,
+                command=shlex.join(command),
+            )  # fmt: skip
         workers = self.workers or cores()
         with Stages(quiet=self.json) as stages:
             if filmed:
-                _film(planned, results.folder, workers, stages)
+                _film(results, workers, stages)
             if self.activations is not None:
                 from rlattack.inspect.activations import write_activations
 
-                write_activations(planned, results.folder, self.activations, workers, stages)
+                write_activations(results, self.activations, workers, stages)
         write_run(results.folder, results.cells, planned.action_names)
         if self.json:
             sys.stdout.write((results.folder / "results.json").read_text(encoding="utf-8"))
@@ -115,13 +116,13 @@ def _has_camera(planned: "Plan") -> bool:
     return True
 
 
-def _film(planned: "Plan", folder: Path, workers: int, stages: "Stages") -> None:
+def _film(results: "Results", workers: int, stages: "Stages") -> None:
     """Films; what goes wrong then costs the films and nothing else."""
     from rlattack.errors import InvalidInput, MissingExtra
     from rlattack.report.film import film_cells
 
     try:
-        film_cells(planned.cells, folder / "videos", workers, stages)
+        film_cells(results.plan.cells, results.folder / "videos", workers, stages, results.fits)
     except (InvalidInput, MissingExtra) as error:
         _say(f"no video: {error}")
 

@@ -9,11 +9,10 @@ from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.executor import Beat, Effort, Executor, Local, cores
-from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observers import make_observers
 from rlattack.evaluation.plan import Plan, plan
 from rlattack.evaluation.play import play_episodes
-from rlattack.evaluation.prepare import fit
+from rlattack.evaluation.prepare import prepare
 from rlattack.evaluation.recorder import Recorder
 from rlattack.evaluation.results import Result
 from rlattack.evaluation.run import Run
@@ -39,6 +38,8 @@ class Results:
     """In the order of the plan."""
     folder: Path
     plan: Plan
+    fits: Path
+    """Folder of what attacks learned, for whoever plays cells once more."""
 
     @property
     def ok(self) -> bool:
@@ -82,11 +83,11 @@ def evaluate(
         store = Store(place.store)
         book = _Book(planned, place, store)
         waiting = book.open(watch)
-        _prepare(waiting, store.fits, say)
+        prepare(planned.cells, store.fits, say)
         play = functools.partial(_play, clips=place.clips, fits=store.fits)
         _gather(book, waiting, (executor or Local(workers or cores())).run(waiting, play), watch, beat)
         book.close()
-    return Results(book.results, folder, planned)
+    return Results(book.results, folder, planned, store.fits)
 
 
 @dataclass(frozen=True)
@@ -174,19 +175,6 @@ class _Book:
         for cell in self._plan.cells:
             if cell.key in self._built:
                 yield from _rows(cell, self._kept(cell).episodes)
-
-
-def _prepare(tasks: Sequence[_Task], folder: Path, say: Callable[[str], None]) -> None:
-    """Lets attacks learn what the waiting cells need and the store does not have."""
-    wanted = {ref.fit: (task.cell, ref) for task in tasks for ref in task.cell.attacks if ref.fit is not None}
-    for key, (cell, ref) in wanted.items():
-        try:
-            if read_fit(folder, key) is not None:
-                continue
-            say(f"fitting {ref.label} on tuning episodes")
-        except ValueError as error:
-            say(f"fitting {ref.label} again: {error}")
-        fit(cell, ref, folder)
 
 
 def _gather(

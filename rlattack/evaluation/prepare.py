@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,12 @@ from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import AttackRef, Cell, digest
-from rlattack.evaluation.fits import keep_fit
+from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, surrogates_of
 from rlattack.evaluation.player import make_attacker
 
-__all__ = ["Tuned", "fit", "fit_key"]
+__all__ = ["Tuned", "fit", "fit_key", "prepare"]
 
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
@@ -31,6 +31,29 @@ _EVERY = 4
 def fit_key(cell: Cell, ref: AttackRef) -> str:
     """Names what an attack learns: by the game, its players, the attack with its budget, and the run's seed."""
     return digest({"tuning": _tuning(cell).key, "attack": dataclasses.replace(ref, fit=None, schedule="").identity})
+
+
+def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
+    """Lets attacks learn what cells need and the store does not have, or has in a damaged file.
+
+    Args:
+        cells: What is to be played.
+        folder: Of the fits of a store.
+        say: Told in a line what is learned.
+
+    Raises:
+        RlattackError: An attack or a player does not fit.
+        Unwritable: The folder cannot be written.
+    """
+    wanted = {ref.fit: (cell, ref) for cell in cells for ref in cell.attacks}
+    for key, (tried, ref) in wanted.items():
+        try:
+            if key is None or read_fit(folder, key) is not None:
+                continue
+            say(f"fitting {ref.label} on tuning episodes")
+        except ValueError as error:
+            say(f"fitting {ref.label} again: {error}")
+        fit(tried, ref, folder)
 
 
 def fit(cell: Cell, ref: AttackRef, folder: Path) -> Fitted:

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import textwrap
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.evaluation.evaluator import Results
 from rlattack.evaluation.plan import Plan
-from rlattack.evaluation.run import Run
-from rlattack.evaluation.store import Store
 from rlattack.files import write_whole
 from rlattack.inspect.likelihood import LEAST, NEEDS, TRAIN, VALIDATION, Density, Embedding, density, embed
 from rlattack.inspect.recording import Progress, conditions, record, try_recording
@@ -46,17 +44,14 @@ def check_activations(planned: Plan, seat: str = "") -> None:
         raise MissingExtra(NEEDS)
 
 
-def write_activations(
-    planned: Plan, folder: Path, seat: str = "", workers: int = 1, progress: Progress = lambda *_: None
-) -> None:
+def write_activations(results: Results, seat: str = "", workers: int = 1, progress: Progress = lambda *_: None) -> None:
     """Plays cells once more, compares what a player's network does in them, and writes numbers and picture.
 
     In games of several opponents each of them is compared, and the first is normal play; else each attack, and play
     without one is normal.
 
     Args:
-        planned: What was played.
-        folder: The run folder.
+        results: What was played, and where it lies.
         seat: Name or number of the seat to look into; the victim's by default.
         workers: Processes; changes nothing.
         progress: Called as each part of the work begins, and after every episode that is recorded.
@@ -68,9 +63,9 @@ def write_activations(
         MissingExtra: scikit-learn is not installed.
         Unwritable: The folder cannot be written.
     """
-    compared = conditions(planned.cells, seat)
+    compared, folder = conditions(results.plan.cells, seat), results.folder
     (normal, *_), cell = compared, compared[0].cell
-    recorded = record(compared, workers, progress, _fits(planned, folder))
+    recorded = record(compared, workers, progress, results.fits)
     progress(f"fitting a Gaussian mixture to play against {normal.name}", 0, 0)
     found = density(recorded, normal.name)
     progress("placing activations in the plane (t-SNE)", 0, 0)
@@ -86,13 +81,6 @@ def write_activations(
     }  # fmt: skip
     write_whole(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     write_whole(folder / PICTURE, png(lambda: _draw(found, placed, normal.name, cell.game.card.id)))
-
-
-def _fits(planned: Plan, folder: Path) -> Path | None:
-    """Where what attacks learned lies; None where none learned anything."""
-    if not any(ref.fit for cell in planned.cells for ref in cell.attacks):
-        return None
-    return Store(Run(folder, planned.configuration, planned.circumstances).store).fits
 
 
 def _draw(found: Density, placed: Embedding, normal: str, game: str) -> Figure:

@@ -52,8 +52,9 @@ def check_camera(cell: Cell) -> None:
 
 
 def film_cells(
-    cells: Sequence[Cell], folder: Path, workers: int, tell: Callable[[str, int, int], None] = lambda *_: None
-) -> None:
+    cells: Sequence[Cell], folder: Path, workers: int, tell: Callable[[str, int, int], None] = lambda *_: None,
+    fits: Path | None = None,
+) -> None:  # fmt: skip
     """Films the cells that have no film in the folder yet.
 
     Args:
@@ -61,6 +62,7 @@ def film_cells(
         folder: For the films: `<cell>.mp4` with the `video` extra, else `<cell>.gif`.
         workers: Processes.
         tell: Called with what is being done, and how much of how much of it is: at the start, and after every film.
+        fits: Folder of what attacks learned; needed where one of them learned something.
 
     Raises:
         InvalidInput: A game that cannot be filmed.
@@ -72,25 +74,25 @@ def film_cells(
         return
     words, done = f"filming {len(reels)} game{'s' if len(reels) > 1 else ''}", 0
     tell(words, done, len(reels))
-    for item in share(reels, partial(_film, folder=folder), min(workers, len(reels))):
+    for item in share(reels, partial(_film, folder=folder, fits=fits), min(workers, len(reels))):
         if not isinstance(item, Effort | Beat):
             done += 1
             tell(words, done, len(reels))
 
 
-def _film(reel: _Reel, take: Take, *, folder: Path) -> Iterator[Path]:
+def _film(reel: _Reel, take: Take, *, folder: Path, fits: Path | None) -> Iterator[Path]:
     while take(0) is not None:
-        pictures, fps = _shoot(reel.cell)
+        pictures, fps = _shoot(reel.cell, fits)
         film = encode(len(pictures), fps, lambda steps: (pictures[step] for step in steps))  # noqa: B023  # used at once
         path = folder / f"{reel.key}{SUFFIXES[film.mime]}"
         write_whole(path, film.data)
         yield path
 
 
-def _shoot(cell: Cell) -> tuple[list[Picture], int]:
+def _shoot(cell: Cell, fits: Path | None) -> tuple[list[Picture], int]:
     """Plays episode 0 in as many slots as always, the others idle; returns pictures and how many make a second."""
     episodes = iter([0])
-    play = open_play(cell, lambda slot: next(episodes, None) if slot == 0 else None, camera=True)
+    play = open_play(cell, lambda slot: next(episodes, None) if slot == 0 else None, camera=True, fits=fits)
     steps, filming = play.play(), camera(play.game)
     every = max(1, round(filming.fps / _MOST_FPS))
     fps = max(1, round(filming.fps / every))

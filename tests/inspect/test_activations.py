@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName
-from rlattack.evaluation import evaluate
+from rlattack.evaluation import Results, evaluate
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.study import Study
 from rlattack.inspect import check_activations, conditions, record, write_activations
@@ -15,6 +15,11 @@ from tests.kit.agents import gaussian_agent
 
 pytest.importorskip("sklearn")
 TELLING = "tests.inspect.players:telling"
+
+
+def unplayed(planned, folder):
+    """Results of a plan of which nothing was played."""
+    return Results([], folder, planned, folder / "fits")
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def pulling(tmp_path):
 
 def test_numbers_and_picture_are_left_in_the_run(pulling, tmp_path):
     told = []
-    write_activations(pulling("zero,random"), tmp_path, "1", 1, lambda *what: told.append(what))
+    write_activations(unplayed(pulling("zero,random"), tmp_path), "1", 1, lambda *what: told.append(what))
     assert told == [
         *(("recording the right's activations in 80 games", done, 80) for done in range(81)),
         ("fitting a Gaussian mixture to play against zero", 0, 0), ("placing activations in the plane (t-SNE)", 0, 0),
@@ -53,7 +58,7 @@ def test_of_a_game_for_one_attack_and_control_are_less_likely_than_play_without_
     study = Study(
         game="coins/any", players=(TELLING,), attack=("pgd:steps=3",), eps=(0.5,), space="raw", episodes=24, envs=4
     )
-    write_activations(plan(study), tmp_path)
+    write_activations(unplayed(plan(study), tmp_path))
     found = read_activations(tmp_path)
     assert (found.seat, found.normal) == ("player", "no attack")
     assert list(found.log_likelihood) == ["train", "validation", "noise 0.5", "pgd:steps=3 0.5"]
@@ -67,7 +72,7 @@ def test_what_an_attack_learned_is_played_again(tmp_path):
         envs=4,
     )  # fmt: skip
     found = evaluate(study, run=tmp_path / "run", workers=1)
-    write_activations(found.plan, found.folder)
+    write_activations(found)
     name = "universal:states=40 0.5"
     assert name in read_activations(found.folder).log_likelihood
     recorded = record(conditions(found.plan.cells), 1, fits=found.folder / "store" / "fits")
@@ -79,13 +84,13 @@ def test_what_an_attack_learned_is_played_again(tmp_path):
 
 def test_an_unknown_seat_is_refused_before_anything_is_played(pulling, tmp_path):
     with pytest.raises(UnknownName, match=r"--activations: expected left \(0\) or right \(1\), got 'top'"):
-        write_activations(pulling("zero,random"), tmp_path, "top", 1)
+        write_activations(unplayed(pulling("zero,random"), tmp_path), "top", 1)
 
 
 def test_a_player_without_activations_is_refused(tmp_path):
     nobody = plan(Study(game="pull/any", players=("zero,random", "zero")))
     with pytest.raises(InvalidInput, match="zero shows none: expected a policy whose outputs tell"):
-        write_activations(nobody, tmp_path, "right", 1)
+        write_activations(unplayed(nobody, tmp_path), "right", 1)
     with pytest.raises(InvalidInput, match="zero shows none"):
         check_activations(nobody, "right")
     assert not list(tmp_path.iterdir())
