@@ -167,7 +167,9 @@ def _return_drop(cell: Result) -> Mean | None:
 
 
 def _largest(cell: Result) -> float | None:
-    return None if cell.attack is None else cell.attacked.sizes.get(cell.attack.reach or "")
+    if (attack := cell.attack) is None:
+        return None
+    return cell.attacked.sizes.get(f"action {attack.reach}" if attack.access == "action" else attack.reach or "")
 
 
 def _radius(cell: Result) -> float | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from rlattack.budget.words import heading
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
 from rlattack.report.activations import PICTURE, read_activations
 from rlattack.report.clip import read_frames, still
@@ -67,8 +68,8 @@ def _line(line: Line, pairing: Pairing, run: RunRecord) -> Iterator[Point]:
     """A line with the clean value at step 0, and a picture a cell at the same steps."""
     pixels = line.reach == "l0"
     chart = line.reach if pixels or line.space == "unit" else f"{line.reach}-{line.space}"
-    unit = "pixels" if pixels else f"eps in millionths, in {line.space} space"
-    about = f"The step is the budget in norm {line.reach}: {unit}. Step 0 is the clean game."
+    unit = "eps" if pixels else "eps in millionths"
+    about = f"The step is the budget, {unit}; {heading(line.reach, line.space)}. Step 0 is the clean game."
     seats = [(_step(cell), cell.attacked) for cell in line.cells]
     if pairing.clean is not None:
         seats = [(0, next(seat for seat in pairing.clean.seats if seat.name == pairing.seat)), *seats]

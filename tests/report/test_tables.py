@@ -81,6 +81,12 @@ def test_details_show_the_size_in_the_norm_of_the_budget_and_who_asked_how_much(
     assert column(made, "cell")["fgsm"].text == "f"
 
 
+def test_details_show_the_size_of_an_attack_on_actions():
+    seat = {"sizes": {"action l2": 0.3, "action linf": 0.1}}
+    made = laid([pong_cell("m", "mas", 0.1, 0.0, 0.0, about={"reach": "l2", "access": "action"}, seat=seat)], details)
+    assert column(made, "largest")["mas"].text == "0.3"
+
+
 def test_a_row_of_a_duel_shows_the_rates_of_both_seats_length_and_endings():
     made = laid([duel("a", "b", 0.5, 0.2)])
     assert titles(made) == ["blocker wins", "runner wins", "tie", "length", "endings"]

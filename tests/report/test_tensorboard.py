@@ -77,8 +77,12 @@ def test_the_step_of_l0_is_the_number_of_pixels(written):
 
 def test_the_description_of_a_tag_says_what_a_step_is(written):
     runs = written(pong())
-    assert "eps in millionths, in unit space" in runs["fgsm"].SummaryMetadata("win_rate/linf").summary_description
-    assert "pixels" in runs["pixel"].SummaryMetadata("win_rate/l0").summary_description
+    largest, pixels = (
+        runs[name].SummaryMetadata(f"win_rate/{reach}").summary_description
+        for name, reach in (("fgsm", "linf"), ("pixel", "l0"))
+    )
+    assert "eps in millionths; L∞: eps is the largest entry; 1 is black to white" in largest
+    assert "the budget, eps; L0: eps is the number of pixels" in pixels
 
 
 def test_a_budget_in_another_space_has_its_own_tag(written):
