@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from rlattack.cli.main import main
+from rlattack.evaluation.results import from_json
 from rlattack.policies.folder import agent_cards
 from rlattack.policies.load import agent_folder
 
 pytest.importorskip("mujoco")
-ZOO = Path(__file__).parents[3] / "../shared/zoo/mujoco"
+ZOO = Path(__file__).parents[2] / "../shared/zoo/mujoco"
 SHIPPED = {name: card for name, card in agent_cards() if card.game.startswith("mujoco/")}
 
 
@@ -47,8 +48,10 @@ def test_an_agent_wins_as_often_as_its_card_says(name, tmp_path, monkeypatch, ca
                 assert main(["import", "bansal", source, "--agent", player, "--game", card.game]) == 0
         capsys.readouterr()
         assert main([*words[1:], "--json"]) == 0
-        (cell,) = json.loads(capsys.readouterr().out)["cells"]
-        won += cell["win" if players[0] == name else "loss"]["rate"] * cell["episodes"]
+        (cell,) = from_json(json.loads(capsys.readouterr().out)["cells"])
+        seat = cell.seats[0 if players[0] == name else 1]
+        assert seat.win is not None
+        won += seat.win.rate * cell.episodes
     low, high = card.score["win"]["ci"]
     assert low <= won / card.score["episodes"] <= high
     victim = card.provenance.get("victim")
