@@ -1,5 +1,6 @@
 """Attacks on what a victim does: the base of each, and the runner that holds it to its reach."""
 
+import copy
 from abc import abstractmethod
 from typing import Any, ClassVar, Generic
 
@@ -26,6 +27,7 @@ class ActionAttack(Attack[Config], Generic[Config]):
     """A rule that turns continuous actions into others within a ball around them."""
 
     access: ClassVar[Access] = "action"
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     needs: ClassVar[frozenset[type[Actions]]] = frozenset({Normal, SquashedNormal, Point})
 
     @abstractmethod
@@ -71,7 +73,7 @@ class ActionAttacker(Runner):
         if not isinstance(space, Box):
             raise InvalidInput(f"attack {attack.name}: expected actions in a Box, the game takes {space}")
         self.reach = attack.budget.ball(space)
-        self._act = attack.act
+        self._act, self._handed_reach = attack.act, copy.deepcopy(self.reach)  # whoever has one can make it wider
         self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (space.low, space.high))
 
     def __call__(self, obs: Tensor, action: Tensor, active: BoolArray, legal: Tensor | None = None) -> Tensor:
@@ -94,7 +96,7 @@ class ActionAttacker(Runner):
         now = self._now(handed, active)
         done = clean
         if now.any():
-            wanted = self._act(self.target, handed, clean.clone(), self.reach, self._draws)
+            wanted = self._act(self.target, handed, clean.clone(), self._handed_reach, self._draws)
             done = torch.where(torch.from_numpy(now)[:, None], self.reach.settle(wanted, clean), clean)
         self.target.advance(obs, active)
         return done

@@ -1,11 +1,10 @@
-"""MAS, the myopic attack on actions (Lee et al. 2020, sec. 3.1 and alg. 1): in each step the worst one within a size.
+"""MAS, the myopic attack on actions (Lee et al. 2020, alg. 1): in each step the worst one within a size.
 
 The worst action is the one that the victim's own critic values least, where it has one that looks at actions. Else it
-is the one that the victim itself would take least likely, as the paper has it for policies without such a critic.
+is the one that the victim itself would take least likely.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -45,7 +44,6 @@ class MAS(ActionAttack[MASConfig]):
 
     name = "mas"
     title = "MAS"
-    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     config_type = MASConfig
 
     def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
