@@ -123,3 +123,8 @@ def bright() -> ModulePolicy:
 def puller(scale: float = 2.0) -> GaussianPolicy:
     """At the rope pulls by what it sees, the step: 0 at the first; `scale` is its normaliser's deviation."""
     return GaussianPolicy(linear_gaussian_network([[1.0]], deviation=0.05, scale=scale), Box(-1, 1, (1,)))
+
+
+def tugger() -> GaussianPolicy:
+    """In `tug` pushes by the step, its own sum and the other's."""
+    return GaussianPolicy(linear_gaussian_network([[0.1, 0.1, 0.1]], deviation=0.05), Box(-1, 1, (1,)))

@@ -1,0 +1,281 @@
+"""Every kind of attack, schedule, front and observer through the whole engine, each beside its control."""
+
+import math
+
+import pytest
+
+import tests.kit.cells  # noqa: F401  # registers `film`
+from rlattack.attacks import ATTACKS, Fitted, ObservationAttack
+from rlattack.errors import BudgetError, InvalidInput, UnknownName
+from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.observer import Observer
+from rlattack.evaluation.observers import OBSERVERS
+from rlattack.evaluation.plan import plan
+from tests.kit.games import made
+from tests.kit.runs import numbers, rows
+
+COINS = {"game": "coins/any", "players": ("tests.kit.players:coin",), "space": "raw", "episodes": 6, "envs": 4}
+FILM = {"game": "film/any", "players": ("tests.kit.players:bright",), "actions": "greedy", "episodes": 6, "envs": 4}
+ROPE = {
+    "game": "pull/any", "players": ("zero", "tests.kit.players:puller"), "actions": "greedy", "space": "raw",
+    "episodes": 6, "envs": 4,
+}  # fmt: skip
+
+
+def run(folder, workers=1, say=lambda line: None, **values):
+    return evaluate(Study(**values), run=folder, workers=workers, say=say).cells
+
+
+def names(cells):
+    return [" + ".join(attack.name for attack in cell.attacks) or "clean" for cell in cells]
+
+
+# Attacks on what a victim does.
+
+
+def test_an_attack_on_actions_is_measured_beside_what_was_chosen(tmp_path):
+    clean, control, mas = run(tmp_path / "run", **ROPE, attack=("mas",), eps=(0.25,))
+    assert names((clean, control, mas)) == ["clean", "action-noise", "mas"]
+    for cell in (control, mas):
+        seat = cell.attacked
+        assert (cell.status, cell.attack.access, seat.name) == ("ok", "action", "right")
+        assert seat.attacked > 0.5  # what the range of actions clips is none
+        assert seat.sizes["action linf"] == pytest.approx(0.25, rel=1e-5)
+        assert seat.drop is not None
+    assert clean.attacked.returns.mean != mas.attacked.returns.mean
+    assert [cell.seats[0].attacked for cell in (control, mas)] == [None, None]
+
+
+def test_attacks_on_what_a_victim_sees_and_does_work_at_once_beside_both_controls(tmp_path):
+    clean, control, both = run(tmp_path / "run", **ROPE, attack=("pgd:steps=2+mas",), eps=(0.25,))
+    assert names((clean, control, both)) == ["clean", "noise + action-noise", "pgd + mas"]
+    assert control.control
+    assert {"linf", "action linf"} <= both.attacked.sizes.keys()
+    assert both.attacked.sizes["linf"] == pytest.approx(0.25, rel=1e-5)
+    assert both.attacked.sizes["action linf"] == pytest.approx(0.25, rel=1e-5)
+
+
+def test_actions_that_are_no_numbers_are_not_attacked():
+    with pytest.raises(InvalidInput, match="attack mas: expected continuous actions"):
+        plan(Study(**COINS, attack=("mas",), eps=(0.25,)))
+
+
+# Attacks that look for the smallest change, and natural ones.
+
+
+def test_an_attack_that_looks_for_the_smallest_change_needs_no_size_and_tells_what_it_found(tmp_path):
+    clean, direction, deepfool = run(tmp_path / "run", **COINS, attack=("deepfool",))
+    assert names((clean, direction, deepfool)) == ["clean", "direction", "deepfool"]
+    assert (deepfool.attack.eps, deepfool.attack.radius, deepfool.status) == (None, None, "ok")
+    found = deepfool.attacked.observed
+    assert found["found"].mean == 1.0
+    assert found["size found, median"].mean == pytest.approx(1.02)  # the other side begins at 0, and a hair beyond
+    assert deepfool.attacked.action_change == 1.0
+    assert not clean.attacked.observed
+
+
+def test_a_natural_change_has_a_size_of_its_own_and_is_judged(tmp_path):
+    clean, control, rotate = run(tmp_path / "run", **FILM, attack=("rotate",), eps=(10.0,))
+    assert (rotate.attack.reach, rotate.status, control.control) == ("rotation", "ok", True)
+    assert rotate.attacked.sizes["rotation"] == pytest.approx(10.0, abs=0.1)
+    assert clean.ok
+    with pytest.raises(BudgetError, match="--eps"):
+        plan(Study(**FILM, attack=("rotate",), eps=(1000.0,)))
+
+
+# Schedules.
+
+
+def test_a_control_acts_at_the_steps_of_its_attack(tmp_path):
+    asked = COINS | {"attack": ("fgsm:loss=margin",), "eps": (1.5,), "when": ("every", "random:share=0.5")}
+    cells = run(tmp_path / "run", **asked)
+    assert [(cell.attack and cell.attack.schedule) for cell in cells] == [
+        None, "every", "random:share=0.5", "every", "random:share=0.5",
+    ]  # fmt: skip
+    _, noise, rare_noise, fgsm, rare_fgsm = (cell.attacked.attacked for cell in cells)
+    assert noise == fgsm == 1.0
+    assert 0.2 < rare_fgsm == rare_noise < 0.8
+    by_name = {cell.cell: cell for cell in cells}
+    assert len(by_name) == 5
+
+
+def test_a_schedule_s_questions_count_as_the_attack_s(tmp_path):
+    timed = run(tmp_path / "run", **COINS, attack=("fgsm:loss=margin",), eps=(1.5,), when=("timed:share=0.5",))[2]
+    assert timed.attacked.queries == 1.0
+    assert 0 < timed.attacked.gradients == timed.attacked.attacked <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("when", "error", "message"),
+    [
+        ("evry", UnknownName, "did you mean 'every'"),
+        ("random:share=2", InvalidInput, "share is above 0 and at most 1, got 2"),
+        ("random", InvalidInput, "share"),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused(when, error, message):
+    with pytest.raises(error, match=message):
+        plan(Study(**COINS, attack=("fgsm:loss=margin",), eps=(1.5,), when=(when,)))
+
+
+# Fronts.
+
+
+def test_a_front_stands_before_the_victim_and_makes_cells_of_its_own(tmp_path):
+    bare = plan(Study(**FILM, attack=("fgsm:loss=margin",), eps=(0.1,)))
+    asked = FILM | {"defence": ("jpeg:quality=50",), "attack": ("fgsm:loss=margin",), "eps": (0.1,)}
+    cells = run(tmp_path / "run", **asked)
+    assert {cell.defence for cell in cells} == {"jpeg:quality=50"}
+    assert {cell.cell for cell in cells}.isdisjoint(cell.key for cell in bare.cells)
+    assert all(cell.ok for cell in cells)
+    assert cells[2].attacked.gradients == 1.0
+
+
+@pytest.mark.parametrize(
+    ("front", "error", "message"),
+    [
+        ("jpg", UnknownName, "did you mean 'jpeg'"),
+        ("jpeg:quality=1000", InvalidInput, "quality"),
+        ("jpeg:qualty=3", UnknownName, "did you mean 'quality'"),
+    ],
+)
+def test_a_front_that_does_not_fit_is_refused_before_anything_is_played(front, error, message):
+    with pytest.raises(error, match=message):
+        plan(Study(**FILM, defence=(front,)))
+
+
+def test_a_front_of_images_is_refused_where_there_are_none():
+    with pytest.raises(InvalidInput, match="jpeg"):
+        plan(Study(**COINS, defence=("jpeg:quality=50",)))
+
+
+# Fits.
+
+
+class Learner(ObservationAttack):
+    """Learns the mean of what it is shown in tuning episodes, and shows that in play."""
+
+    name = "learner"
+    knowledge = "none"
+    fitted = True
+
+    def fit(self, tuning):
+        shown = [batch.mean(dim=0) for batch in tuning.observations(3)]
+        return Fitted({"mean": sum(shown) / 3}, {"batches": 3})
+
+    def perturb(self, victim, obs, reach, draws):
+        return self.learned.tensors["mean"].expand_as(obs)
+
+
+ATTACKS.add("learner", f"{__name__}:Learner")
+LEARNED = COINS | {"attack": ("learner",), "eps": (0.5,)}
+
+
+def fits_of(folder):
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "store" / "fits").iterdir()}
+
+
+def test_what_an_attack_learns_is_kept_named_in_the_result_and_learned_once(tmp_path):
+    said = []
+    *_, learner = run(tmp_path / "run", **LEARNED, say=said.append)
+    kept = fits_of(tmp_path / "run")
+    assert kept.keys() == {f"{learner.attack.fit}.json", f"{learner.attack.fit}.safetensors"}
+    assert said == ["fitting learner 0.5 on tuning episodes"]
+    run(tmp_path / "run", **LEARNED | {"episodes": 9}, say=said.append)
+    assert (fits_of(tmp_path / "run"), len(said)) == (kept, 1)
+
+
+def test_what_is_learned_is_the_same_for_any_number_of_workers(tmp_path):
+    for workers in (1, 2):
+        run(tmp_path / str(workers), workers=workers, **LEARNED)
+    assert numbers(tmp_path / "1") == numbers(tmp_path / "2")
+    assert rows(tmp_path / "1") == rows(tmp_path / "2")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"schema": "rlattack/fit/9"}'])
+@pytest.mark.parametrize("kind", ["json", "safetensors"])
+def test_a_damaged_fit_is_learned_again_and_that_is_said(tmp_path, kind, damage):
+    said = []
+    run(tmp_path / "whole", **LEARNED | {"episodes": 9})
+    *_, learner = run(tmp_path / "run", **LEARNED)
+    (tmp_path / "run" / "store" / "fits" / f"{learner.attack.fit}.{kind}").write_bytes(damage)
+    run(tmp_path / "run", **LEARNED | {"episodes": 9}, say=said.append)
+    assert len(said) == 1
+    assert said[0].startswith(f"fitting learner 0.5 again: fit {learner.attack.fit}")
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+
+
+def test_nothing_is_measured_on_what_was_learned_from(tmp_path):
+    made.clear()
+    run(tmp_path / "run", **ROPE | {"game": "tug/any", "players": ("zero", "random"), "episodes": 6})
+    measured = {seed for game in made for seed in game.seeds}
+    made.clear()
+    players = ("zero", "tests.kit.players:tugger")
+    run(tmp_path / "other", **ROPE | {"game": "tug/any", "players": players, "attack": ("learner",), "eps": (0.5,)})
+    learned_from = {seed for game in made for seed in game.seeds} - measured
+    assert len(measured - {0}) == 6
+    assert len(learned_from) >= 4
+
+
+# Observers.
+
+
+def test_margins_of_the_victim_are_observed_beside_those_on_the_truly_clean_view(tmp_path):
+    cells = run(tmp_path / "run", **COINS, attack=("fgsm:loss=margin",), eps=(1.5,), observe=("margins",))
+    sure, flipped = math.tanh(5.0), math.tanh(2.5)  # of scores that are 10 and 5 apart
+    clean, fgsm = cells[0].attacked.observed, cells[2].attacked.observed
+    assert (clean["margin"].mean, clean["margin, clean view"].mean) == (pytest.approx(sure), pytest.approx(sure))
+    assert (fgsm["margin"].mean, fgsm["margin, clean view"].mean) == (pytest.approx(flipped), pytest.approx(sure))
+
+
+def test_who_observes_changes_no_episode_and_no_key(tmp_path):
+    asked = COINS | {"attack": ("fgsm:loss=margin",), "eps": (1.5,)}
+    with_it = run(tmp_path / "with", **asked, observe=("margins",))
+    without = run(tmp_path / "without", **asked)
+    assert [cell.cell for cell in with_it] == [cell.cell for cell in without]
+    assert rows(tmp_path / "with") == rows(tmp_path / "without")
+
+
+def test_a_cell_that_was_not_observed_is_played_again_and_more_episodes_may_be_observed_less(tmp_path):
+    asked = COINS | {"attack": ("fgsm:loss=margin",), "eps": (1.5,)}
+    run(tmp_path / "run", **asked)
+    observed = run(tmp_path / "run", **asked, observe=("margins",))
+    assert {"margin", "margin, clean view"} == observed[0].attacked.observed.keys()
+    more = run(tmp_path / "run", **asked | {"episodes": 9})
+    assert [(cell.episodes, cell.attacked.observed) for cell in more] == [(9, {})] * 3
+    run(tmp_path / "whole", **asked | {"episodes": 9})
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+class Steps(Observer):
+    """Counts the steps of the victim."""
+
+    def __init__(self, seat, slots):
+        super().__init__(seat, slots)
+        self.steps = [0.0] * slots
+
+    def see(self, moment):
+        for slot in moment.acting.nonzero()[0]:
+            self.steps[slot] += moment.seat == self.seat
+
+    def collect(self, slot):
+        steps, self.steps[slot] = self.steps[slot], 0.0
+        return {"steps": steps}
+
+
+OBSERVERS.add("steps", f"{__name__}:Steps")
+
+
+def test_an_observer_of_others_is_added_by_its_name_and_known_to_workers(tmp_path):
+    (cell,) = run(tmp_path / "run", workers=2, **COINS, observe=("steps",))
+    assert cell.attacked.observed["steps"].mean == cell.length.mean
+
+
+def test_an_observer_that_is_none_is_refused_before_anything_is_played():
+    with pytest.raises(UnknownName, match="did you mean 'margins'"):
+        plan(Study(**COINS, observe=("margin",)))
+
+
+def test_margins_of_continuous_actions_are_refused_in_one_line(tmp_path):
+    with pytest.raises(InvalidInput, match="--observe margins: expected a victim of discrete actions"):
+        run(tmp_path / "run", **ROPE, observe=("margins",))
