@@ -192,7 +192,8 @@ class _Table:
 
     def fit(self, cells: Sequence[Cell]) -> dict[str, tuple[float | None, ...]]:
         """Fits every budget to the game, so that what cannot work is said before anything is played."""
-        return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in cells}
+        attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
+        return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in attacks_first}
 
     def _reach(self, spec: AttackSpec) -> str:
         """What an attack and its control may change: a ball of the norm that was asked for, or a change of its own."""
