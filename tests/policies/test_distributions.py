@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rlattack.draws import RowDraws
-from rlattack.policies.distributions import Categorical, Mixed, Normal, Point, SquashedNormal, Uniform
+from rlattack.policies.distributions import Categorical, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
 from rlattack.policies.policy import choose, renewed
 from tests.kit.agents import streams
 
@@ -68,6 +68,42 @@ def test_the_divergence_is_that_of_torch(kind, deviation):
     before, after = (torch.distributions.Normal(one.mean, one.deviation) for one in (clean, now))
     expected = torch.distributions.kl_divergence(before, after).sum(dim=1)
     torch.testing.assert_close(now.divergence(clean), expected)
+
+
+@pytest.mark.parametrize("kind", [Normal, SquashedNormal])
+def test_the_surprise_of_an_action_is_minus_its_log_density_up_to_a_constant(kind):
+    actions, tried = normal(0.5, 0.3, kind), torch.tensor([[0.1, -0.9], [0.7, 0.2]])
+    density = torch.distributions.Normal(actions.mean[:1], actions.deviation[:1])
+    if kind is SquashedNormal:
+        half = (HIGH - LOW) / 2
+        onto = [torch.distributions.TanhTransform(), torch.distributions.AffineTransform(LOW + half, half)]
+        density = torch.distributions.TransformedDistribution(density, onto)
+    expected = -density.log_prob(tried).sum(dim=1)
+    found = kind(actions.mean[:1], LOW, HIGH, actions.deviation[:1]).surprise(tried)
+    torch.testing.assert_close(found[1] - found[0], expected[1] - expected[0])
+
+
+def test_the_surprise_of_a_point_is_the_squared_distance_from_it():
+    actions = Point(torch.tensor([[0.0, 1.0]]), LOW, HIGH)
+    assert actions.surprise(torch.tensor([[0.5, 1.0], [0.0, 0.0]])).tolist() == [0.25, 1.0]
+
+
+def test_who_acts_behind_tanh_is_surprised_by_the_ends_of_the_range_and_by_no_infinite_number():
+    actions = SquashedNormal(torch.zeros(1, 2), LOW, HIGH, torch.ones(1, 2))
+    assert actions.surprise(torch.stack([LOW, HIGH])).isfinite().all()
+    assert (actions.surprise(torch.stack([LOW, HIGH])) > actions.surprise(actions.greedy)).all()
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        ({Categorical}, "discrete"),
+        ({Normal, SquashedNormal, Point}, "continuous"),
+        ({Categorical, Normal}, "continuous or discrete"),
+    ],
+)
+def test_which_actions_are_needed_is_said_in_words(needs, words):
+    assert kinds(needs) == words
 
 
 def test_with_one_deviation_the_divergence_is_the_squared_distance_in_deviations():
