@@ -72,7 +72,7 @@ def test_the_divergence_is_that_of_torch(kind, deviation):
 
 @pytest.mark.parametrize("kind", [Normal, SquashedNormal])
 def test_the_surprise_of_an_action_is_minus_its_log_density_up_to_a_constant(kind):
-    actions, tried = normal(0.5, 0.3, kind), torch.tensor([[0.1, -0.9], [0.7, 0.2]])
+    actions, tried = normal(0.5, 0.3, kind), torch.tensor([[0.1, 0.9], [0.7, 3.2]])
     density = torch.distributions.Normal(actions.mean[:1], actions.deviation[:1])
     if kind is SquashedNormal:
         half = (HIGH - LOW) / 2
