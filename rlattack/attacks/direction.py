@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlattack.attacks.attack import AttackSpec, ObservationAttack
+from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
+from rlattack.attacks.deepfool import check_choice
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
@@ -51,6 +52,10 @@ class Direction(ObservationAttack[DirectionConfig, Ball]):
     sized = False
     is_control = True
     config_type = DirectionConfig
+
+    def check(self, setting: Setting) -> None:
+        """Refuses a game in which nothing else can be done."""
+        check_choice(setting)
 
     @classmethod
     def control(cls) -> AttackSpec:

@@ -20,8 +20,8 @@ from rlattack.errors import InvalidInput
 
 __all__ = ["Universal", "UniversalConfig"]
 
-STEP = 0.1
-"""Length of the first step, as a share of the reach."""
+_STEP, _WAY = 0.1, 4.0
+"""Length of the first step, as a share of the reach, and at least of all steps together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +58,15 @@ class Universal(GradientAttack[UniversalConfig]):
         return False
 
     def fit(self, tuning: Tuning) -> Fitted:
-        """Ascends the loss of batches of states in turn, by steps that fall to 0."""
+        """Ascends the loss of batches of states in turn, by steps whose length falls to 0."""
         assert isinstance(tuning.reach, Ball), "declared in `reaches`"
         batches = list(tuning.observations(-(-self.config.states // tuning.victim.slots)))
         climb = _Climb(self.config, tuning.victim, tuning.reach)
         delta = climb.start(batches[0], tuning.draws)
         rounds = self.config.epochs * len(batches)
+        first = max(_STEP, 2 * _WAY / rounds)
         for number in range(rounds):
-            delta = climb.step(delta, batches[number % len(batches)], 1 - number / rounds)
+            delta = climb.step(delta, batches[number % len(batches)], first * (1 - number / rounds))
         changed = sum(climb.changed(delta, batch) for batch in batches)
         states = sum(map(len, batches))
         return Fitted({"delta": delta[0].clone()}, {"states": states, "action_change": changed / states})
@@ -94,10 +95,10 @@ class _Climb:
         return self._spread(self.perturbations.random_point(torch.zeros_like(like), draws)[:1])
 
     def step(self, delta: Tensor, shown: Tensor, length: float) -> Tensor:
-        """A step up the loss of a batch, of a tenth of the reach at length 1, and back into the reach."""
+        """A step up the loss of a batch, `length` times the reach long, and back into the reach."""
         grad = self.objective.gradient(self.victim, self._received(delta, shown)).sum(dim=0, keepdim=True)
         shared = grad.view(1, -1, self.reach.entries).sum(dim=1).repeat(1, grad[0].numel() // self.reach.entries)
-        moved = self.perturbations.ascend(delta, shared.view_as(delta), STEP * length * self.reach.radius)
+        moved = self.perturbations.ascend(delta, shared.view_as(delta), length * self.reach.radius)
         return self._spread(self.perturbations.project(moved, torch.zeros_like(moved)))
 
     def changed(self, delta: Tensor, shown: Tensor) -> float:

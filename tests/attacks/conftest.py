@@ -5,8 +5,9 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks import ATTACKS, Attacker, Target, make_attack
 from rlattack.budget import Budget
+from rlattack.draws import SharedDraws
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from tests.kit.agents import random_linear_policy
@@ -32,15 +33,36 @@ def obs():
 
 @pytest.fixture
 def attack_with():
-    """Makes an attacker of a policy on the small space."""
+    """Makes an attacker of a policy on the small space: fitted where it has to be, and of no size where it needs none."""
 
     def make(policy, name, norm, eps, slots=4, model="stack", grid=False, schedule=None, **parameters):
+        eps = eps if ATTACKS.get(name).sized else None
         attack = make_attack(name, Budget(norm=norm, eps=eps, grid=grid), **parameters)
         attacker = Attacker(attack, policy, SPACE, slots, model=model, schedule=schedule)
+        if attack.fitted:
+            attack.learned = attack.fit(RandomTuning(attacker, policy))
         attacker.restart(np.arange(slots), [np.random.SeedSequence(seed) for seed in range(slots)])
         return attacker
 
     return make
+
+
+class RandomTuning:
+    """Tuning episodes in which random bytes are shown, or batches that are given."""
+
+    def __init__(self, attacker, policy, shown=None):
+        self.reach, self._shown = attacker.reach, shown
+        self.victim = Target(policy, attacker.slots, attacker.attack.knowledge)
+        self.draws = SharedDraws(attacker.slots, 0)
+
+    def observations(self, count):
+        """Yields that many batches."""
+        generator = torch.Generator().manual_seed(5)
+        for number in range(count):
+            if self._shown is not None:
+                yield self._shown[number % len(self._shown)]
+            else:
+                yield torch.randint(0, 256, (self.victim.slots, *SPACE.shape), generator=generator).float()
 
 
 class Watched:

@@ -61,3 +61,22 @@ def test_the_clean_output_is_asked_once_and_is_the_attack_s_own_copy():
     assert (target.clean_output.actions.scores == 0).all()
     assert torch.equal(target.known_clean_output.actions.scores, OBS)
     assert target.queries.tolist() == [1, 1, 1]
+
+
+def test_of_slots_that_are_not_asked_about_nothing_is_told_and_nothing_counted():
+    only, seen = torch.tensor([True, False, True]), []
+    target = target_of("white")
+    assert torch.equal(target(-OBS, only).actions.scores, -OBS * only[:, None])
+    assert target.choices(-OBS, only).tolist() == [0, 0, 0]
+    assert target.queries.tolist() == [2, 0, 2]
+
+    def loss(out):
+        seen.append(out.actions.scores.detach())
+        return out.actions.scores.square().sum()
+
+    assert torch.equal(target.gradient(OBS, loss, only), 2 * OBS * only[:, None])
+    assert torch.equal(seen[0], OBS * only[:, None])
+    assert target.gradients.tolist() == [1, 0, 1]
+    target.count(np.asarray([True, False, False]))
+    target(OBS, only)
+    assert target.queries.tolist() == [3, 0, 2]
