@@ -7,10 +7,10 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
-from rlattack.attacks import ATTACKS, Knowledge, ObservationAttack, Target
-from rlattack.attacks.attack import NoParameters
-from rlattack.budget import Reach
+from rlattack.attacks import ATTACKS, ActionAttack, Knowledge, ObservationAttack, Target
+from rlattack.budget import Ball, Reach
 from rlattack.draws import Draws
+from rlattack.specs import NoParameters
 
 
 class Sly(ObservationAttack[NoParameters, Reach]):
@@ -91,6 +91,54 @@ class Leaky(Sly):
         return _leaking(ball)
 
 
+class ActionInPlace(ActionAttack[NoParameters]):
+    """Writes to the action and to the observation that it is handed, and returns the action."""
+
+    name = "sly-action-in-place"
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        obs.fill_(77.0)
+        return action.add_(100.0)
+
+
+class ActionLate(ActionAttack[NoParameters]):
+    """Keeps what it was handed and what it returned, and writes to all of it a step later."""
+
+    name = "sly-action-late"
+
+    def __init__(self, budget: Any, config: NoParameters) -> None:
+        super().__init__(budget, config)
+        self.kept: list[Tensor] = []
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        for tensor in self.kept:
+            tensor.fill_(77.0)
+        wanted = action + 100.0
+        self.kept = [obs, action, wanted]
+        return wanted
+
+
+class ActionStill(ActionAttack[NoParameters]):
+    """Returns the action that it is handed."""
+
+    name = "sly-action-still"
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        return action
+
+
+class ActionWidening(ActionAttack[NoParameters]):
+    """Makes its reach wider."""
+
+    name = "sly-action-widening"
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        object.__setattr__(reach, "radius", 1e6)
+        for name in ("low", "high", "scale"):
+            getattr(reach, name).mul_(1000.0)
+        return action + 100.0
+
+
 def _leaking(ball: Reach) -> Reach:
     class Unsettled(type(ball)):  # type: ignore[misc]  # whatever ball the budget has
         def settle(self, wanted: Tensor, clean: Tensor) -> Tensor:
@@ -101,5 +149,7 @@ def _leaking(ball: Reach) -> Reach:
     return leaking
 
 
-for _attack in (InPlace, Late, Still, Answers, Widening, Leaky):
+_OBSERVATION = (InPlace, Late, Still, Answers, Widening, Leaky)
+_ACTION = (ActionInPlace, ActionLate, ActionStill, ActionWidening)
+for _attack in (*_OBSERVATION, *_ACTION):
     ATTACKS.add(_attack.name, f"tests.evaluation.sly:{_attack.__name__}")

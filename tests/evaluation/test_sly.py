@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.observer import Observer
 from tests.evaluation import sly  # noqa: F401  # registers them
 from tests.kit.cells import Received, attack_on, judged, make_cell, play
 from tests.kit.games import Pusher
@@ -52,6 +53,38 @@ def test_what_a_sly_attack_does_to_a_seat_of_continuous_actions_is_judged_as_it_
     assert [one.broken for one in found] == [0] * 6
     changed = (received.clamp(-1, 1) - shown.clamp(-1, 1)).abs().sum() / 2
     assert sum(one.changed for one in found) == pytest.approx(float(changed), abs=1e-5)
+
+
+class Done(Observer):
+    """Keeps copies of what a seat chose, as the game would clip it, and of what was done."""
+
+    def __init__(self, seat):
+        super().__init__(seat, 4)
+        self.chosen, self.done, self.received = [], [], []
+
+    def see(self, moment):
+        if moment.seat == self.seat:
+            acting = torch.from_numpy(moment.acting)
+            self.chosen.append(moment.chosen[acting].clamp(-1, 1))
+            self.done.append(moment.action[acting].clone())
+            self.received.append(moment.received[acting].clone())
+
+
+@pytest.mark.parametrize(
+    "attack", ["sly-action-in-place", "sly-action-late", "sly-action-still", "sly-action-widening"]
+)
+def test_what_a_sly_attack_does_to_actions_is_judged_as_it_is(attack):
+    notes = Done(1)
+    cell = make_cell(attacks=attack_on(1, attack, eps=0.25))
+    episodes = play(cell, Pusher(0.0), puller(), observers=[notes])
+    moved = (torch.cat(notes.done) - torch.cat(notes.chosen)).abs()
+    found = judged(episodes)
+    assert moved.max() == pytest.approx(0.0 if attack == "sly-action-still" else 0.25)
+    assert [one.broken for one in found] == [0] * 6
+    assert sum(one.attacked for one in found) == int((moved > 0).sum())
+    assert max(one.sizes["action linf"] for one in found) == pytest.approx(float(moved.max()), abs=1e-6)
+    assert sum(e.seats[1].score for e in episodes) == pytest.approx(float(torch.cat(notes.done).sum()), abs=1e-5)
+    assert set(torch.cat(notes.received).unique().tolist()) <= {0.0, 1.0, 2.0, 3.0}
 
 
 @pytest.mark.parametrize("attack", HARMLESS)
