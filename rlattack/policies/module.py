@@ -20,8 +20,9 @@ class ModulePolicy:
 
     Args:
         module: Maps (n, *observation) to scores (n, actions), or to a tuple (scores, values), (scores, values, state)
-            or (scores, values, state, hidden), of which all but the scores may be None. Observations are in the game's own range (0..255 for pixels), as in `Policy`. With
-            `state_shape` it is called as `module(obs, state)` and must return the state too. Frozen by this.
+            or (scores, values, state, hidden), of which all but the scores may be None. Observations are in the game's
+            own range (0..255 for pixels), as in `Policy`. With `state_shape` it is called as `module(obs, state)` and
+            must return the state too. Frozen by this.
         observation: Shape of one observation.
         actions: Number of actions.
         value_based: Scores are Q values: the policy acts greedily by them.
