@@ -104,6 +104,6 @@ def _seeds(shipped: Shipped) -> Table:
     for one in shipped.tried:
         table.add_row(
             str(one.seed), f"{one.steps:,}" + (" (cut)" if one.cut else ""),
-            "" if one.training is None else f"{100 * one.training:.1f} %", str(percent(one.tuning, 1)),
+            "" if one.win is None else f"{100 * one.win:.1f} %", str(percent(one.tuning, 1)),
         )  # fmt: skip
     return table

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from rlattack.training.score import Score
     from rlattack.training.start import train
     from rlattack.training.vecenv import GymnasiumVecEnv
-    from rlattack.training.watch import Shipped, Tried, Watch
+    from rlattack.training.watch import Shipped, Trained, Watch
 
 __all__ = [
-    "GymnasiumVecEnv", "Meeting", "Score", "Shipped", "TrainAdversary", "TrainRounds", "TrainVictim", "Tried", "Watch",
-    "train", "train_rounds",
+    "GymnasiumVecEnv", "Meeting", "Score", "Shipped", "TrainAdversary", "TrainRounds", "TrainVictim", "Trained",
+    "Watch", "train", "train_rounds",
 ]  # fmt: skip
 
 _HOMES = {
-    "GymnasiumVecEnv": "vecenv", "Meeting": "rounds", "Score": "score", "Shipped": "watch", "Tried": "watch",
+    "GymnasiumVecEnv": "vecenv", "Meeting": "rounds", "Score": "score", "Shipped": "watch", "Trained": "watch",
     "Watch": "watch", "train": "start", "train_rounds": "rounds",
 }  # fmt: skip
 

@@ -18,11 +18,10 @@ from rlattack.training.coach import Coach
 from rlattack.training.curves import curves
 from rlattack.training.export import normaliser
 from rlattack.training.progress import Progress, Refill, Weak
+from rlattack.training.recipes import SeatRecipe, TrainSingle
+from rlattack.training.watch import Trained, Watch
 
-__all__ = ["Learner", "Tell", "Trained", "check_steps", "learn"]
-
-Tell = Callable[[int, float | None], None]
-"""Called between updates with the steps done, and the share of the last 500 games that were won."""
+__all__ = ["Learner", "check_steps", "learn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,45 +29,22 @@ class Learner:
     """Who learns, and how an agent is made of it.
 
     Attributes:
+        recipe: Says for how long, and when it is given up.
         folder: Holds its checkpoints, TensorBoard events, and its `agent`; made where it is missing.
         seed: Of weights, games and exploration.
-        steps: How many it learns from.
-        every: Steps between checkpoints.
         make: Makes the learner of a seed.
         export: Makes a card and a network of the learner.
-        name: Stands before the names of the curves of its wins.
-        cut: Steps and win rate: who has won less of its last 500 games by then is given up.
+        note: Who it is, where there are several.
         coach: Chooses opponents and rewards while it learns.
     """
 
+    recipe: TrainSingle | SeatRecipe
     folder: Path
     seed: int
-    steps: int
-    every: int
     make: Callable[[int], BaseAlgorithm]
     export: Callable[[BaseAlgorithm], tuple[AgentCard, AnyNetwork]]
-    name: str = ""
-    cut: tuple[int, float] | None = None
+    note: str = ""
     coach: Coach | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What became of a learner.
-
-    Attributes:
-        seed: Of weights, games and exploration.
-        steps: How many it learned from.
-        folder: Its agent folder.
-        win: Share of its last 500 training games that it won; None where games have no winner, or none was over.
-        cut: Whether it was given up for winning too little.
-    """
-
-    seed: int
-    steps: int
-    folder: Path
-    win: float | None = None
-    cut: bool = False
 
 
 def check_steps(steps: int, batch: int, *folders: Path) -> None:
@@ -92,13 +68,13 @@ def check_steps(steps: int, batch: int, *folders: Path) -> None:
             )
 
 
-def learn(learner: Learner, tell: Tell, *, until: int | None = None) -> Trained:
+def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Trained:
     """Learns from the checkpoint, where there is one, until `until` or all steps are done, or the learner is cut.
 
     Args:
         learner: Who learns.
-        tell: Hears how far it is.
-        until: Steps to stop at, of `learner.steps`.
+        watch: Hears how far it is.
+        until: Steps to stop at, of those of the recipe.
 
     Raises:
         InvalidInput: A game that cannot be learned from.
@@ -113,17 +89,17 @@ def learn(learner: Learner, tell: Tell, *, until: int | None = None) -> Trained:
     if found is not None:
         found.restore(model.policy, normaliser(model), str(learner.folder / FILE))
         model.num_timesteps = done
-    kept, until = _kept(learner.folder), until or learner.steps
-    given_up = bool(kept.get("cut")) and learner.cut is not None
+    kept, until = _kept(learner.folder), until or learner.recipe.steps
+    given_up = bool(kept.get("cut")) and learner.recipe.cut is not None
     if done < until and not given_up:
-        return _learn(learner, model, tell, until)
+        return _learn(learner, model, watch, until)
     save_agent(learner.folder / "agent", *learner.export(model))
     win = kept.get("win")
     return Trained(seed=learner.seed, steps=done, folder=learner.folder / "agent", win=win, cut=given_up)
 
 
-def _learn(learner: Learner, model: BaseAlgorithm, tell: Tell, until: int) -> Trained:
-    cut = False
+def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> Trained:
+    recipe, cut = learner.recipe, False
 
     def save() -> None:
         save_agent(learner.folder / "agent", *learner.export(model))
@@ -131,9 +107,10 @@ def _learn(learner: Learner, model: BaseAlgorithm, tell: Tell, until: int) -> Tr
         save_checkpoint(learner.folder, checkpoint, win=progress.rate(1), cut=cut)
 
     def say(steps: int) -> None:
-        tell(steps, progress.rate(1))
+        won = progress.rate(1)
+        watch.steps(steps, recipe.steps, learner.note + ("" if won is None else f", win rate {won:.2f}"))
 
-    progress = Progress(learner.steps, learner.every, save, say, cut=learner.cut, name=learner.name)
+    progress = Progress(recipe.steps, recipe.checkpoint_every, save, say, cut=recipe.cut, name=recipe.role)
     with curves(model, learner.folder), progress.stoppable():
         try:
             # SB3 adds the steps done when it does not start over, so schedules see the whole run

@@ -13,8 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 from rlattack.errors import InvalidInput
 from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.training.export import sb3_state
-from rlattack.training.recipes import MINIBATCHES
-from rlattack.training.recipes.recipe import SeatRecipe
+from rlattack.training.recipes import MINIBATCHES, SeatRecipe
 
 __all__ = ["make_ppo"]
 

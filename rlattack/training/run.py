@@ -20,14 +20,15 @@ from rlattack.training.checkpoint import FILE
 from rlattack.training.curves import write_points
 from rlattack.training.recipes import Recipe
 from rlattack.training.score import Score
+from rlattack.training.watch import Shipped
 
-__all__ = ["Run", "check_place", "provenance", "ship"]
+__all__ = ["TrainingRun", "check_place", "provenance", "ship"]
 
 SCHEMA = "rlattack/training/2"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class TrainingRun:
     """The folder of a training.
 
     Attributes:
@@ -143,16 +144,15 @@ def _is_own(folder: Path, place: Path, run: Path) -> bool:
     return bool(folder.resolve() == place.resolve() and read_agent_card(folder).sha256 == written)
 
 
-def ship(run: Path, agent: str, score: Score) -> Path:
+def ship(recipe: Recipe, run: Path, agent: str, score: Score, **about: Any) -> Shipped:
     """Writes the agent of a finished run with its score to its own folder, and the score to TensorBoard.
 
     Args:
+        recipe: What was trained.
         run: Folder that holds the trained `agent`.
         agent: Id of the agent folder to write.
         score: For its card.
-
-    Returns:
-        The agent folder.
+        about: What else is told of it: `learner` and `tried`.
 
     Raises:
         Unwritable: A folder cannot be written; the agent still lies in the run.
@@ -166,7 +166,7 @@ def ship(run: Path, agent: str, score: Score) -> Path:
         save_agent(place, dataclasses.replace(card, score=score.table), network)
     except OSError as error:
         raise Unwritable(f"{error}; the trained agent is in {run / 'agent'}") from error
-    return place
+    return Shipped(game=recipe.game, id=agent, folder=place, score=score, **about)
 
 
 def provenance(card: GameCard, command: str, steps: int, seed: int, **more: Any) -> dict[str, Any]:

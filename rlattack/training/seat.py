@@ -11,17 +11,17 @@ from rlattack.training.export import export
 from rlattack.training.learner import Learner
 from rlattack.training.match import Match, Place
 from rlattack.training.ppo import make_ppo
-from rlattack.training.recipes import BOTH
-from rlattack.training.recipes.recipe import SeatRecipe
+from rlattack.training.recipes import BOTH, SeatRecipe
 from rlattack.training.run import provenance
 from rlattack.training.vecenv import SoloVecEnv
 
-__all__ = ["seat_learner", "told"]
+__all__ = ["seat_learner"]
 
 
 def seat_learner(
-    recipe: SeatRecipe, match: Match, place: Place, env: Solo, *, folder: Path, seed: int, command: str, **about: Any
-) -> Learner:
+    recipe: SeatRecipe, match: Match, place: Place, env: Solo, *, folder: Path, seed: int, command: str, note: str = "",
+    **about: Any,
+) -> Learner:  # fmt: skip
     """The learner of a place.
 
     Args:
@@ -32,6 +32,7 @@ def seat_learner(
         folder: Holds its checkpoints and its agent.
         seed: Of weights, games and exploration.
         command: Trains it anew, for its card.
+        note: Who it is, where there are several.
         about: What its card says of whom it learned from.
     """
     init = None if match.init is None else {"id": match.init.name, "sha256": match.init.sha256}
@@ -48,12 +49,4 @@ def seat_learner(
         )  # fmt: skip
         return agent, network
 
-    return Learner(
-        folder=folder, seed=seed, steps=recipe.steps, every=recipe.checkpoint_every, make=make, export=exported,
-        name=recipe.role, cut=recipe.cut,
-    )  # fmt: skip
-
-
-def told(who: str, win: float | None) -> str:
-    """Says who learns and how many of its last games it won."""
-    return who if win is None else f"{who}, win rate {win:.2f}"
+    return Learner(recipe=recipe, folder=folder, seed=seed, make=make, export=exported, note=note)

@@ -16,9 +16,9 @@ from rlattack.training.match import Match, Place, match_self_play
 from rlattack.training.past import Past
 from rlattack.training.pool import Pool
 from rlattack.training.recipes import BOTH, TrainSelfPlay
-from rlattack.training.run import Run, ship
+from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, Score, Scorer
-from rlattack.training.seat import seat_learner, told
+from rlattack.training.seat import seat_learner
 from rlattack.training.watch import Shipped, Watch
 
 __all__ = ["train_self_play"]
@@ -27,20 +27,7 @@ _PAST = "past"
 
 
 def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> list[Shipped]:
-    """Trains the learners, in turns where there are several, plays fresh games, and writes the agents with scores.
-
-    Args:
-        recipe: What to train.
-        watch: Hears how it comes along.
-        command: Trains it anew, for the cards.
-
-    Raises:
-        RunConflict: The run folder holds another training, or this one and `resume` was not asked for.
-        InvalidInput: Who is to play does not fit, the place of an agent is taken, or the game cannot be learned from.
-        RefusedFile: A checkpoint or snapshot that cannot be gone on from.
-        Unwritable: A folder cannot be written.
-        KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
-    """
+    """Trains the learners, in turns where there are two, or goes on with them, and scores them."""
     torch.set_num_threads(1)
     match = match_self_play(recipe)
     recipe = dataclasses.replace(recipe, seat=match.seat)
@@ -52,8 +39,7 @@ def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> list[S
     scores = [_score(scorer, studies, room, names) for studies, room in zip(met, rooms, strict=True)]
     found = []
     for room, score in zip(rooms, scores, strict=True):
-        folder = ship(room.learner.folder, room.id, score)
-        found.append(Shipped(learner=room.place.name, game=recipe.game, id=room.id, folder=folder, score=score))
+        found.append(ship(recipe, room.learner.folder, room.id, score, learner=room.place.name))
         watch.ship(found[-1])
     return found
 
@@ -62,7 +48,7 @@ def _learn(recipe: TrainSelfPlay, match: Match, watch: Watch, command: str) -> "
     """Trains the learner, or all of them in turns."""
     met = [one.sha256 for one in match.opponents]
     init = None if match.init is None else match.init.sha256
-    run = Run(recipe=recipe, command=command, agents={"opponents_sha256": met, "init_sha256": init})
+    run = TrainingRun(recipe=recipe, command=command, agents={"opponents_sha256": met, "init_sha256": init})
     rooms = [_Room(recipe, match, place, watch, command) for place in match.places]
     run.check(*((room.id, room.learner.folder) for room in rooms))
     check_steps(recipe.steps, recipe.batch, *(room.learner.folder for room in rooms))
@@ -93,7 +79,7 @@ class _Room:
             about = {"opponents": [{"id": one.name, "sha256": one.sha256} for one in match.opponents]}
         self.learner = seat_learner(
             recipe, match, place, self._env, folder=recipe.folder / place.name, seed=recipe.seed, command=command,
-            **about, anneal=recipe.anneal,
+            note=place.name, **about, anneal=recipe.anneal,
         )  # fmt: skip
         # a game that cannot be learned is refused before a file is made
         self._fresh = self.learner.make(recipe.seed)
@@ -110,14 +96,11 @@ class _Room:
         own = None if self._fixed else self._past(0 if found is None else found.steps)
         (met, *_) = (*(room._past(None) for room in rooms if room is not self), own)
         coach = Coach(self._recipe, self._env, self._pool, self.learner.export, own=own, met=met)
-        learn(dataclasses.replace(self.learner, coach=coach), self._tell, until=until)
+        learn(dataclasses.replace(self.learner, coach=coach), self._watch, until=until)
 
     def _past(self, until: int | None) -> Past:
         every = self._recipe.snapshot_every * self._recipe.batch
         return Past(self.learner.folder / _PAST, delta=self._recipe.delta, every=every, until=until)
-
-    def _tell(self, steps: int, win: float | None) -> None:
-        self._watch.steps(steps, self._recipe.steps, told(self.place.name, win))
 
 
 def _pairings(recipe: TrainSelfPlay, match: Match, room: _Room) -> list[tuple[Study, Mapping[str, Any]]]:

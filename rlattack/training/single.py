@@ -18,7 +18,7 @@ from rlattack.training.algorithms import make_learner, strides
 from rlattack.training.export import export
 from rlattack.training.learner import Learner, learn
 from rlattack.training.recipes import TrainSingle
-from rlattack.training.run import Run, provenance, ship
+from rlattack.training.run import TrainingRun, provenance, ship
 from rlattack.training.score import EVALUATION_SEED, Scorer
 from rlattack.training.vecenv import GymnasiumVecEnv
 from rlattack.training.watch import Shipped, Watch
@@ -27,28 +27,14 @@ __all__ = ["single_learner", "train_single"]
 
 
 def train_single(recipe: TrainSingle, watch: Watch, command: str) -> list[Shipped]:
-    """Trains a victim, or goes on with it, plays fresh episodes, and writes the agent with its score.
-
-    Args:
-        recipe: What to train.
-        watch: Hears how it comes along.
-        command: Trains it anew, for its card.
-
-    Raises:
-        RunConflict: The run folder holds another training, or this one and `resume` was not asked for.
-        InvalidInput: The place of the agent is taken, or the game cannot be learned from.
-        RefusedFile: A checkpoint that cannot be gone on from.
-        Unwritable: A folder cannot be written.
-        KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
-    """
+    """Trains a victim, or goes on with it, and scores it; `command` trains it anew, for its card."""
     torch.set_num_threads(1)
     card = with_variant(find_game(recipe.game), sticky=recipe.sticky)
-    run = Run(recipe=recipe, command=command)
+    run = TrainingRun(recipe=recipe, command=command)
     run.check((recipe.id, run.folder))
     with closing(training_env(card, recipe.envs)) as env:
         run.open(card)
-        learner = single_learner(recipe, card, env, run.folder, command)
-        trained = learn(learner, lambda steps, _: watch.steps(steps, recipe.steps))
+        trained = learn(single_learner(recipe, card, env, run.folder, command), watch)
     agent = str(trained.folder)
     study = Study(
         game=recipe.game, players=(agent,), episodes=recipe.episodes, seed=EVALUATION_SEED + recipe.seed,
@@ -56,7 +42,7 @@ def train_single(recipe: TrainSingle, watch: Watch, command: str) -> list[Shippe
     )  # fmt: skip
     # as it will be shipped, in half precision, by the game's protocol and away from the seeds of training
     score = Scorer(run.folder, recipe.episodes, watch.episodes)(study, "evaluating", {agent: recipe.id})
-    shipped = Shipped(game=recipe.game, id=recipe.id, folder=ship(run.folder, recipe.id, score), score=score)
+    shipped = ship(recipe, run.folder, recipe.id, score)
     watch.ship(shipped)
     return [shipped]
 
@@ -88,6 +74,4 @@ def single_learner(
         )  # fmt: skip
         return agent, network
 
-    return Learner(
-        folder=folder, seed=recipe.seed, steps=recipe.steps, every=recipe.checkpoint_every, make=make, export=exported
-    )
+    return Learner(recipe=recipe, folder=folder, seed=recipe.seed, make=make, export=exported)

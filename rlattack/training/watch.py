@@ -6,25 +6,27 @@ from pathlib import Path
 from rlattack.evaluation.results import Rate
 from rlattack.training.score import Score
 
-__all__ = ["Shipped", "Tried", "Watch"]
+__all__ = ["Shipped", "Trained", "Watch"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
-    """One seed of a run, as the card of its agent tells of it.
+class Trained:
+    """What became of a learner.
 
     Attributes:
         seed: Of weights, games and exploration.
         steps: How many it learned from.
+        folder: Its agent folder in the run.
+        win: Share of its last 500 training games that it won; None where games have no winner, or none was over.
         cut: Whether it was given up for winning too little.
-        training: Share of its last 500 training games that it won; None before the first one.
         tuning: Share that it won of the games by which the best seed was chosen; None of a seed without others.
     """
 
     seed: int
     steps: int
-    cut: bool
-    training: float | None
+    folder: Path
+    win: float | None = None
+    cut: bool = False
     tuning: Rate | None = None
 
 
@@ -33,20 +35,20 @@ class Shipped:
     """An agent at the end of its training.
 
     Attributes:
-        learner: Name of the seat that it learned in, or `both`, where more than one could be meant.
         game: Id of the game.
-        id: Its id.
+        id: Id of the agent.
         folder: The agent folder.
         score: As its card says.
+        learner: Name of the seat that it learned in, or `both`, where more than one could be meant.
         tried: All seeds of its run, of which it is the best.
     """
 
-    learner: str = ""
     game: str
     id: str
     folder: Path
     score: Score
-    tried: tuple[Tried, ...] = ()
+    learner: str = ""
+    tried: tuple[Trained, ...] = ()
 
 
 class Watch:

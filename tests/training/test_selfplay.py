@@ -27,10 +27,6 @@ def push(folder):
     return float(policy(torch.zeros(1, 3)).actions.mean)
 
 
-def last_win_rate(watch):
-    return float(watch.told[-1][0].rpartition(" ")[2])
-
-
 def past(folder):
     return {path.name for path in (folder / "past").iterdir()}
 
@@ -123,7 +119,7 @@ def test_fixed_opponents_are_met_in_turn_and_named(tmp_path):
     met, watch = ["tests.kit.learning:strong", "tests.kit.learning:weak"], Diary()
     (one,) = run(tmp_path / "run", watch, opponents=",".join(met))
     assert not (tmp_path / "run" / "left" / "past").exists()
-    assert 0.3 < last_win_rate(watch) < 0.7  # an untrained one beats the weak one alone
+    assert 0.3 < watch.wins[-1] < 0.7  # an untrained one beats the weak one alone
     assert [found["id"] for found in read_agent_card(one.folder).provenance["opponents"]] == met
     assert [found["opponent"] for found in one.score.more["against"]] == met
     with pytest.raises(RunConflict, match="trained with opponents"):
@@ -134,7 +130,7 @@ def test_against_a_fixed_opponent_it_learns_to_win(tmp_path):
     watch, values = Diary(), {"steps": 12_800, "learning_rate": 3e-3, "anneal": 0.0}
     run(tmp_path / "run", watch, seat=None, opponents="tests.kit.learning:middling", **values)
     assert watch.told[-1][0].startswith("right")
-    assert last_win_rate(watch) > 0.9
+    assert watch.wins[-1] > 0.9
 
 
 def test_one_policy_for_both_seats_is_judged_in_both(tmp_path):

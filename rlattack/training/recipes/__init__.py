@@ -1,29 +1,11 @@
 """Who learns what, from whom and for how long: frozen dataclasses that are the options of `rlattack train`."""
 
 from rlattack.training.recipes.adversary import TrainAdversary
-from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, names
+from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, SeatRecipe, names
 from rlattack.training.recipes.rounds import TrainRounds
-from rlattack.training.recipes.victim import (
-    ALGORITHMS,
-    BOTH,
-    EACH,
-    Algorithm,
-    TrainSelfPlay,
-    TrainSingle,
-    TrainVictim,
-)
+from rlattack.training.recipes.victim import ALGORITHMS, BOTH, EACH, Algorithm, TrainSelfPlay, TrainSingle, TrainVictim
 
 __all__ = [
-    "ALGORITHMS",
-    "BOTH",
-    "EACH",
-    "MINIBATCHES",
-    "Algorithm",
-    "Recipe",
-    "TrainAdversary",
-    "TrainRounds",
-    "TrainSelfPlay",
-    "TrainSingle",
-    "TrainVictim",
-    "names",
-]
+    "ALGORITHMS", "BOTH", "EACH", "MINIBATCHES", "Algorithm", "Recipe", "SeatRecipe", "TrainAdversary", "TrainRounds",
+    "TrainSelfPlay", "TrainSingle", "TrainVictim", "names",
+]  # fmt: skip

@@ -47,6 +47,10 @@ class Recipe:
     """Options that change nothing of what is learned."""
     free: ClassVar[tuple[str, ...]] = ("steps",)
     """Options that may change when a run goes on: it can be made longer."""
+    role: ClassVar[str] = "victim"
+    """The agent's part in an experiment, as its card says it."""
+    cut: tuple[int, float] | None = None
+    """Steps and win rate: who has won less of its last 500 training games by then is given up."""
 
     @property
     def name(self) -> str:
@@ -96,10 +100,6 @@ class SeatRecipe(Recipe):
     checkpoint_every: int
     init: str | None
     trust: bool
-    cut: tuple[int, float] | None = None
-    """Steps and win rate: who has won less of its last 500 training games by then is given up."""
-    role: ClassVar[str]
-    """The agent's part in an experiment, as its card says it."""
 
     def weights(self, steps: int) -> tuple[float, float]:
         """Weights of what is paid for the end of a game and on the way, after so many steps."""

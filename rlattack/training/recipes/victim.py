@@ -181,8 +181,6 @@ class TrainSelfPlay(TrainVictim, SeatRecipe):
     checkpoint_every: int = 100_000
     episodes: int = 1000
 
-    role: ClassVar[str] = "victim"
-
     def __post_init__(self) -> None:
         """Checks ranges."""
         check_counts(self, ("episodes", "threads", "snapshot_every", "turns"))
