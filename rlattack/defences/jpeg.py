@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from gymnasium.spaces import Box
 from PIL import Image
@@ -16,6 +17,12 @@ from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
 
 __all__ = ["Jpeg", "JpegConfig"]
+
+Frames = npt.NDArray[np.uint8]
+_BLOCK = 8
+"""Pixels a side of what JPEG transforms by itself."""
+_HIGHEST = 65_500
+"""Pixels that the encoder takes in a column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +59,16 @@ class Jpeg(Front[JpegConfig]):
     def seen(self, obs: Tensor, draws: Draws | None) -> Tensor:
         """Every frame as it comes back from the encoder."""
         frames = obs.round().clamp(0, 255).byte().numpy(force=True).reshape(-1, *obs.shape[-2:])
-        back = np.stack([self._compressed(frame) for frame in frames])
-        return torch.from_numpy(back).view(obs.shape).to(obs.device, torch.float32)
+        height, width = (-(-side // _BLOCK) * _BLOCK for side in frames.shape[1:])
+        rest = height - frames.shape[1], width - frames.shape[2]
+        whole = np.pad(frames, ((0, 0), (0, rest[0]), (0, rest[1])), mode="edge")  # as the encoder does itself
+        most = _HIGHEST // height
+        parts = [self._compressed(whole[first : first + most]) for first in range(0, len(whole), most)]
+        back = np.concatenate(parts)[:, : frames.shape[1], : frames.shape[2]].astype(np.float32)
+        return torch.from_numpy(back).view(obs.shape).to(obs.device)
 
-    def _compressed(self, frame: np.ndarray) -> np.ndarray:
+    def _compressed(self, frames: Frames) -> Frames:
+        """Frames of whole blocks below each other as one picture: blocks know nothing of their neighbours."""
         file = io.BytesIO()
-        Image.fromarray(frame).save(file, format="JPEG", quality=self.config.quality)
-        return np.asarray(Image.open(file))
+        Image.fromarray(frames.reshape(-1, frames.shape[2])).save(file, format="JPEG", quality=self.config.quality)
+        return np.asarray(Image.open(file)).reshape(frames.shape)
