@@ -1,6 +1,7 @@
 """DeepFool: the smallest change of what a victim sees that changes what it does (Moosavi-Dezfooli et al. 2016, alg. 2).
 
 It has no size to keep: how large its perturbations are is the result. A size given for other attacks is ignored.
+Beyond the paper, what the victim sees stays in the range of the game: entries at an end of it are moved no further.
 """
 
 import math
@@ -84,13 +85,19 @@ class DeepFool(ObservationAttack[DeepFoolConfig, Ball]):
         others = gaps.scatter(1, label, -torch.inf).topk(min(self.config.candidates, scores.shape[1] - 1), dim=1)
         nearest, shortest = torch.full((victim.slots,), torch.inf), torch.zeros_like(point)
         for gap, other in zip(others.values.T, others.indices.T, strict=True):
-            slope = victim.gradient(point, _Gap(other, label), only=searching)
+            slope = _inwards(victim.gradient(point, _Gap(other, label), only=searching), point, reach)
             direction = reach.ascend(torch.zeros_like(point), slope, 1.0)
             gain = (slope * direction).flatten(1).sum(dim=1)  # of a step of length 1: the dual norm of the slope
             distance = torch.where((gain > 0) & (gap > ILLEGAL / 2), gap.abs() / gain, torch.inf)
             shortest = torch.where(_rows(distance < nearest, point), _rows(distance, point) * direction, shortest)
             nearest = torch.minimum(nearest, distance)
         return shortest
+
+
+def _inwards(slope: Tensor, point: Tensor, reach: Ball) -> Tensor:
+    """The slope without entries that it would move beyond an end of their range, where they are already."""
+    outwards = ((slope > 0) & (point >= reach.high)) | ((slope < 0) & (point <= reach.low))
+    return slope.masked_fill(outwards, 0)
 
 
 @dataclass(frozen=True)

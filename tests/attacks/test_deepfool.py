@@ -56,6 +56,14 @@ def test_deepfool_goes_the_closed_form_distance_to_the_nearest_boundary(policy, 
         assert torch.cosine_similarity(delta.flatten(), expected, dim=0) == pytest.approx(1, abs=1e-4)
 
 
+def test_entries_at_an_end_of_their_range_leave_the_way_to_the_others():
+    policy = linear_policy([[0.0, 0.0], [3.0, 1.0]], bias=[1.0, 0.0])
+    space = Box(np.float32([-9.0, -9.0]), np.float32([0.1, 9.0]))
+    attack = make_attack("deepfool", Budget(norm="l2", eps=None, space="raw"), overshoot=0.001)
+    received = Attacker(attack, policy, space, 1)(torch.zeros(1, 2))
+    assert received[0].tolist() == pytest.approx([0.1, 0.7], abs=1e-3)
+
+
 def test_distances_are_counted_in_the_deviations_of_each_entry():
     policy = linear_policy([[0.0, 0.0], [1.0, 1.0]], bias=[1.0, 0.0])
     space, clean = Box(-9, 9, (2,), np.float32), torch.zeros(1, 2)

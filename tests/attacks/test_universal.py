@@ -123,7 +123,7 @@ def test_what_is_learned_and_played_is_the_same_with_any_number_of_workers(tmp_p
     assert (len(told), others) == (1, fits)
     assert numbers(tmp_path / "1") == numbers(tmp_path / "2")
     assert rows(tmp_path / "1") == rows(tmp_path / "2")
-    clean, noise, universal = one.cells
+    _, noise, universal = one.cells
     assert (noise.attack.name, noise.control, noise.attack.fit) == ("noise", True, None)
     assert f"{universal.attack.fit}.json" in fits
     assert 0.09 < universal.attacked.sizes["linf"] <= 0.1
