@@ -33,7 +33,7 @@ def obs():
 
 @pytest.fixture
 def attack_with():
-    """Makes an attacker of a policy on the small space: fitted where it has to be, and of no size where it needs none."""
+    """Makes an attacker of a policy on the small space; fitted where it must be, without a size where it needs none."""
 
     def make(policy, name, norm, eps, slots=4, model="stack", grid=False, schedule=None, **parameters):
         eps = eps if ATTACKS.get(name).sized else None
