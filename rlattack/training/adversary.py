@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from rlattack.evaluation.study import Study
 from rlattack.files import write_whole
 from rlattack.games.solo import EmbedOpponent
 from rlattack.policies.folder import read_agent, save_agent
@@ -32,13 +31,7 @@ def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> list[
     scorer = Scorer(recipe.folder, len(tuned) * recipe.tuning + recipe.episodes, watch.episodes)
 
     def play(agent: Path, episodes: int, seed: int, note: str) -> Score:
-        """The games of an agent in the learner's seat."""
-        players = [recipe.victim] * len(match.places[0].game.seats)
-        players[match.places[0].seat] = str(agent)
-        study = Study(
-            game=recipe.game, players=tuple(players), victim=match.seat, episodes=episodes, seed=seed,
-            trust=recipe.trust,
-        )  # fmt: skip
+        study = match.study(recipe, agent, match.places[0].seat, recipe.victim, episodes=episodes, seed=seed)
         return scorer(study, note, {str(agent): recipe.id})
 
     tuning = [play(one.folder, recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}") for one in tuned]

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
+from rlattack.evaluation.study import Study
 from rlattack.games import find_game, make_game
 from rlattack.games.card import GameCard
 from rlattack.games.game import PLAYER, Game, Seat
@@ -15,7 +17,7 @@ from rlattack.policies.folder import read_agent_card
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
 from rlattack.policies.load import Agent, agent_folder, load_agent
 from rlattack.policies.placeholders import PLACEHOLDERS
-from rlattack.training.recipes import BOTH, EACH, TrainAdversary, TrainSelfPlay, names
+from rlattack.training.recipes import BOTH, EACH, SeatRecipe, TrainAdversary, TrainSelfPlay, names
 
 __all__ = ["Match", "Place", "load_init", "match_adversary", "match_self_play"]
 
@@ -63,6 +65,14 @@ class Match:
         """The weights that learning goes on from."""
         policy = None if self.init is None else self.init.policy
         return policy.network if isinstance(policy, GaussianPolicy) else None
+
+    def study(self, recipe: SeatRecipe, agent: Path, seat: int, opponent: str, *, episodes: int, seed: int) -> Study:
+        """The games of a trained agent in a seat, with an opponent in all others."""
+        seats = [one.name for one in self.places[0].game.seats]
+        players = tuple(str(agent) if number == seat else opponent for number in range(len(seats)))
+        return Study(
+            game=recipe.game, players=players, victim=seats[seat], episodes=episodes, seed=seed, trust=recipe.trust
+        )
 
 
 def match_adversary(recipe: TrainAdversary) -> Match:

@@ -123,7 +123,7 @@ def check_place(agent: str, run: Path, example: str) -> None:
         Unwritable: The folder cannot be written.
     """
     id_, place = PurePosixPath(agent), Path("agents") / agent
-    if id_.is_absolute() or ".." in id_.parts or not id_.parts:
+    if id_.is_absolute() or ".." in id_.parts or not id_.parts or "," in agent:  # commas part players
         raise InvalidInput(f"--agent {agent!r}: expected an id such as {example}")
     taken = find_agent(agent) or (place if (place / "agent.toml").exists() else None)
     if taken is not None and not _is_own(taken, place, run):

@@ -112,17 +112,12 @@ def _pairings(recipe: TrainSelfPlay, match: Match, room: _Room) -> list[tuple[St
     others = [str(recipe.folder / place.name / "agent") for place in match.places if place is not room.place]
     rivals = [one.name for one in match.opponents] or others or ["random"]
     seats = range(len(room.place.game.seats)) if room.place.name == BOTH else [room.place.seat]
-    pairs = [(seat, rival) for seat in seats for rival in rivals]
-    found: list[tuple[Study, Mapping[str, Any]]] = []
-    for seat, rival in pairs:
-        players = [rival] * len(room.place.game.seats)
-        players[seat] = str(room.learner.folder / "agent")
-        study = Study(
-            game=recipe.game, players=tuple(players), victim=room.place.game.seats[seat].name,
-            episodes=max(1, recipe.episodes // len(pairs)), seed=EVALUATION_SEED + recipe.seed, trust=recipe.trust,
-        )  # fmt: skip
-        found.append((study, {"opponent": rival, "seat": seat}))
-    return found
+    agent, episodes = room.learner.folder / "agent", max(1, recipe.episodes // (len(seats) * len(rivals)))
+    seed = EVALUATION_SEED + recipe.seed
+    return [
+        (match.study(recipe, agent, seat, rival, episodes=episodes, seed=seed), {"opponent": rival, "seat": seat})
+        for seat, rival in itertools.product(seats, rivals)
+    ]
 
 
 def _score(

@@ -193,7 +193,7 @@ def test_a_card_of_something_else_is_not_written_over(tmp_path):
         begun(tmp_path / "run")
 
 
-@pytest.mark.parametrize("agent", ["/tmp/agent", "../agent", "my/../../agent", "."])
+@pytest.mark.parametrize("agent", ["/tmp/agent", "../agent", "my/../../agent", ".", "one,two"])
 def test_an_id_that_points_elsewhere_is_refused(tmp_path, agent):
     with pytest.raises(InvalidInput, match="expected an id such as gymnasium/CartPole-v1/a2c"):
         begun(tmp_path / "run", agent=agent)
