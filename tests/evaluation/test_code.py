@@ -14,6 +14,7 @@ from rlattack.evaluation.study import Study
 from rlattack.games import find_game
 from rlattack.games.find import FAMILIES
 from tests.evaluation import sly  # registers attacks that are not the project's
+from tests.kit.agents import gaussian_agent
 
 
 @pytest.fixture
@@ -125,6 +126,28 @@ class Own(ObservationAttack):
     module("own_attack", text + "# edited\n")
     after = {cell.label: cell.key for cell in plan(asked).cells}
     assert [label for label in before if before[label] != after[label]] == ["own-attack 0.5"]
+
+
+def test_a_player_s_module_or_what_it_imports_changes_the_cells_it_plays_in(module):
+    text = "import own_weights\nfrom tests.kit.players import coin\n"
+    module("own_player", text)
+    module("own_weights", "SIZE = 1\n")
+    asked = Study(game="coins/any", players=("own_player:coin",))
+    keys = [plan(asked).cells[0].key]
+    module("own_weights", "SIZE = 2\n")
+    keys.append(plan(asked).cells[0].key)
+    module("own_player", text + "# edited\n")
+    keys.append(plan(asked).cells[0].key)
+    assert len(set(keys)) == 3
+
+
+def test_an_agent_s_weights_are_in_the_keys_and_where_they_lie_is_not(tmp_path):
+    folders = [
+        gaussian_agent(tmp_path / name, "pull/any", hidden=(4,), seed=seed)
+        for name, seed in (("one", 0), ("copy", 0), ("other", 1))
+    ]
+    one, copy, other = (plan(Study(game="pull/any", players=("zero", folder))).cells[0].key for folder in folders)
+    assert one == copy != other
 
 
 def test_what_is_the_project_s_own_needs_no_digest_and_others_have_one_each():
