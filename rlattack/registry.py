@@ -1,13 +1,13 @@
 """A lazy registry: names that are listed at once and imported when first used; other packages add to it."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 from rlattack.errors import InvalidInput, UnknownName, nearest
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "lazily"]
 
 T = TypeVar("T")
 
@@ -74,3 +74,20 @@ def _entry_points(group: str) -> Iterator[tuple[str, str]]:
     from importlib.metadata import entry_points  # reads the folders of all installed packages
 
     return ((point.name, point.value) for point in entry_points(group=group))
+
+
+def lazily(package: str, **homes: str) -> Callable[[str], object]:
+    """Makes the `__getattr__` of a package whose names are imported when they are first used.
+
+    Args:
+        package: Its name.
+        homes: To each module of the package (`ball`) its names (`Ball SLACK`).
+    """
+    modules = {name: module for module, names in homes.items() for name in names.split()}
+
+    def get(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+
+    return get

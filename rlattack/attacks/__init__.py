@@ -1,54 +1,41 @@
 """Attacks, one a file, each through the base of what it changes: that validates, settles and accounts."""
 
-from rlattack.attacks.action import ActionAttack, ActionAttacker
-from rlattack.attacks.attack import (
-    Access,
-    Attack,
-    AttackSpec,
-    Fitted,
-    ObservationAttack,
-    Setting,
-    Tuning,
-)
-from rlattack.attacks.attacker import Attacker
-from rlattack.attacks.make import (
-    ATTACKS,
-    SCHEDULES,
-    check_attack,
-    make_attack,
-    make_schedule,
-    parse_attack,
-    title_of,
-)
-from rlattack.attacks.runner import MODELS, Model, Runner
-from rlattack.attacks.schedule import Every, Schedule
-from rlattack.attacks.target import Knowledge, Target
-from rlattack.attacks.wrap import AttackObservation
+from typing import TYPE_CHECKING
+
+from rlattack.registry import lazily
+
+if TYPE_CHECKING:
+    from rlattack.attacks.action import ActionAttack, ActionAttacker
+    from rlattack.attacks.attack import Access, Attack, AttackSpec, Fitted, ObservationAttack, Setting, Tuning
+    from rlattack.attacks.attacker import Attacker
+    from rlattack.attacks.make import (
+        ATTACKS,
+        SCHEDULES,
+        check_attack,
+        make_attack,
+        make_schedule,
+        parse_attack,
+        title_of,
+    )
+    from rlattack.attacks.runner import Runner
+    from rlattack.attacks.schedule import Every, Schedule
+    from rlattack.attacks.target import Knowledge, Target
+    from rlattack.attacks.wrap import AttackObservation
 
 __all__ = [
-    "ATTACKS",
-    "MODELS",
-    "SCHEDULES",
-    "Access",
-    "ActionAttack",
-    "ActionAttacker",
-    "Attack",
-    "AttackObservation",
-    "AttackSpec",
-    "Attacker",
-    "Every",
-    "Fitted",
-    "Knowledge",
-    "Model",
-    "ObservationAttack",
-    "Runner",
-    "Schedule",
-    "Setting",
-    "Target",
-    "Tuning",
-    "check_attack",
-    "make_attack",
-    "make_schedule",
-    "parse_attack",
-    "title_of",
-]
+    "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
+    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Runner", "Schedule",
+    "Setting", "Target", "Tuning", "check_attack", "make_attack", "make_schedule", "parse_attack", "title_of",
+]  # fmt: skip
+
+__getattr__ = lazily(
+    __name__,
+    action="ActionAttack ActionAttacker",
+    attack="Access Attack AttackSpec Fitted ObservationAttack Setting Tuning",
+    attacker="Attacker",
+    make="ATTACKS SCHEDULES check_attack make_attack make_schedule parse_attack title_of",
+    runner="Runner",
+    schedule="Every Schedule",
+    target="Knowledge Target",
+    wrap="AttackObservation",
+)

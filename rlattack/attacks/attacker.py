@@ -15,9 +15,9 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray, IntArray
 from rlattack.attacks.attack import ObservationAttack
-from rlattack.attacks.runner import MODELS, Model, Runner
+from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
-from rlattack.budget import is_stack
+from rlattack.budget import MODELS, Model, is_stack
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 

@@ -1,6 +1,6 @@
 """An attack at work in a batch of running episodes: who is asked, when it acts, and its random numbers a slot."""
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from gymnasium import Space
@@ -11,14 +11,11 @@ from rlattack.attacks.attack import Attack, Setting
 from rlattack.attacks.make import check_attack
 from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Target
-from rlattack.budget import Reach
+from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
 from rlattack.policies.policy import Policy
 
-__all__ = ["MODELS", "Model", "Runner"]
-
-Model = Literal["stack", "frame"]
-MODELS: tuple[Model, ...] = get_args(Model)
+__all__ = ["Runner"]
 
 
 class Runner:

@@ -2,11 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from bisect import insort
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from rlattack.arrays import IntArray
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Actions, Categorical
+from rlattack.policies.distributions import Actions, Categorical, kinds
 from rlattack.specs import NoParameters
 
 __all__ = ["Every", "RandomSteps", "Schedule", "Timed"]
@@ -51,8 +52,7 @@ class Schedule(ABC, Generic[Config]):
             InvalidInput: Actions of another kind than it needs.
         """
         if self.needs and not isinstance(actions, tuple(self.needs)):
-            kinds = " or ".join(sorted(kind.__name__.lower() for kind in self.needs))
-            raise InvalidInput(f"--when: this schedule needs {kinds} actions; use random:share=")
+            raise InvalidInput(f"--when: this schedule needs {kinds(self.needs)} actions; use random:share=")
 
     @abstractmethod
     def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
@@ -93,51 +93,76 @@ class Share:
             raise InvalidInput(f"schedule: share is above 0 and at most 1, got {self.share:g}")
 
 
-class RandomSteps(Schedule[Share]):
-    """Each step with the same probability: what the timing of another schedule is read beside."""
+class Limited(Schedule[Share]):
+    """Never more than a share of an episode's steps so far, so that what is attacked is no more than was asked for."""
 
-    config_type = Share
-
-    def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
-        """Slots whose number falls below the share."""
-        return draws.uniform(1)[:, 0] < self.config.share
-
-
-class Timed(Schedule[Share]):
-    """The steps in which the victim prefers one action most clearly (strategically timed; Lin et al. 2017, sec. 3.1).
-
-    The paper attacks where the gap between the most and the least likely action is above a threshold. Here the
-    threshold is the gap that only `share` of the episode's steps so far exceed, and never more than that share of the
-    steps so far is attacked, so that the size of the attack is what was asked for.
-    """
-
-    knowledge = "scores"
-    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
     config_type = Share
 
     def __init__(self, config: Share | None = None) -> None:
         super().__init__(config)
-        self._gaps: dict[int, list[float]] = defaultdict(list)
-        self._spent: dict[int, int] = defaultdict(int)
+        self._seen: Counter[int] = Counter()
+        self._spent: Counter[int] = Counter()
+
+    @abstractmethod
+    def wanted(self, victim: Target, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
+        """Slots that are to be attacked in this step, as far as they may.
+
+        Args:
+            victim: The policy under attack.
+            draws: Random numbers, a stream a slot.
+            allowed: How many steps of its episode, this one included, may be attacked in each slot that plays.
+        """
 
     def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
-        """Slots in which the gap is among the largest of the episode, while steps are left to spend."""
+        """Slots that are wanted, while steps are left to spend."""
+        playing = victim.active.nonzero()[:, 0].tolist()
+        self._seen.update(playing)
+        allowed = {slot: math.floor(self.config.share * self._seen[slot]) for slot in playing}
+        chosen = [slot for slot in self.wanted(victim, draws, allowed) if self._spent[slot] < allowed[slot]]
+        self._spent.update(chosen)
+        return torch.isin(torch.arange(victim.slots), torch.tensor(chosen, dtype=torch.int64))
+
+    def restart(self, slots: IntArray) -> None:
+        """Forgets the steps of the episodes that ended."""
+        for slot in map(int, slots):
+            self._seen[slot] = self._spent[slot] = 0
+
+
+class RandomSteps(Limited):
+    """Each step with the same probability: what the timing of another schedule is read beside."""
+
+    def wanted(self, victim: Target, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
+        """Slots whose number falls below the share."""
+        tossed = draws.uniform(1)[:, 0] < self.config.share
+        return [slot for slot in allowed if tossed[slot]]
+
+
+class Timed(Limited):
+    """The steps in which the victim prefers one action most clearly (strategically timed; Lin et al. 2017, sec. 3.1).
+
+    The paper attacks where the gap between the most and the least likely action is above a threshold. Here the
+    threshold is the gap that only `share` of the episode's steps so far exceed.
+    """
+
+    knowledge = "scores"
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+
+    def __init__(self, config: Share | None = None) -> None:
+        super().__init__(config)
+        self._gaps: dict[int, list[float]] = defaultdict(list)  # in order of size
+
+    def wanted(self, victim: Target, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
+        """Slots in which the gap is among the largest of the episode."""
         actions = victim.clean_output.actions
         assert isinstance(actions, Categorical), "declared in `needs`"
         likely = actions.probabilities
         gaps = (likely.amax(dim=1) - likely.amin(dim=1)).tolist()
-        wanted = torch.zeros(victim.slots, dtype=torch.bool)
-        for slot in victim.active.nonzero()[:, 0].tolist():
-            seen = self._gaps[slot]
-            seen.append(gaps[slot])
-            allowed = math.floor(self.config.share * len(seen))
-            if self._spent[slot] < allowed and gaps[slot] >= np.partition(seen, -allowed)[-allowed]:
-                wanted[slot] = True
-                self._spent[slot] += 1
-        return wanted
+        for slot in allowed:
+            insort(self._gaps[slot], gaps[slot])
+        return [slot for slot, most in allowed.items() if most and gaps[slot] >= self._gaps[slot][-most]]
 
     def restart(self, slots: IntArray) -> None:
         """Forgets the gaps of the episodes that ended."""
+        super().restart(slots)
         for slot in map(int, slots):
             self._gaps.pop(slot, None)
-            self._spent.pop(slot, None)

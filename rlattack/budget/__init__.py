@@ -1,12 +1,26 @@
 """Sizes and reaches of what attacks may change: norms, units, projections, the byte grid, and their words."""
 
-from rlattack.budget.ball import Ball
-from rlattack.budget.budget import Budget
-from rlattack.budget.change import Change, Rotation, is_stack
-from rlattack.budget.reach import TOLERANCE, Reach, Sizes
-from rlattack.budget.words import KINDS, NORMS, SPACES, Norm, Unit
+from typing import TYPE_CHECKING
+
+from rlattack.registry import lazily
+
+if TYPE_CHECKING:
+    from rlattack.budget.ball import Ball
+    from rlattack.budget.budget import Budget
+    from rlattack.budget.change import Change, Rotation, is_stack
+    from rlattack.budget.reach import TOLERANCE, Reach, Sizes
+    from rlattack.budget.words import KINDS, MODELS, NORMS, SPACES, Model, Norm, Unit
 
 __all__ = [
-    "KINDS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Norm", "Reach", "Rotation", "Sizes", "Unit",
-    "is_stack",
+    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Reach",
+    "Rotation", "Sizes", "Unit", "is_stack",
 ]  # fmt: skip
+
+__getattr__ = lazily(
+    __name__,
+    ball="Ball",
+    budget="Budget",
+    change="Change Rotation is_stack",
+    reach="TOLERANCE Reach Sizes",
+    words="KINDS MODELS NORMS SPACES Model Norm Unit",
+)

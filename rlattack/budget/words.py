@@ -4,24 +4,17 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 __all__ = [
-    "KINDS",
-    "NORMS",
-    "SPACES",
-    "Norm",
-    "Unit",
-    "axis",
-    "grey_levels",
-    "heading",
-    "place",
-    "size_words",
-    "tick",
-    "units",
-]
+    "KINDS", "MODELS", "NORMS", "SPACES", "Model", "Norm", "Unit", "axis", "grey_levels", "heading", "place",
+    "size_words", "tick", "units",
+]  # fmt: skip
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Unit = Literal["unit", "raw", "sigma"]
+Model = Literal["stack", "frame"]
+"""What of stacked frames may change: all anew each step, or the newest alone, which then stays as it was received."""
 NORMS: tuple[Norm, ...] = get_args(Norm)
 SPACES: tuple[Unit, ...] = get_args(Unit)
+MODELS: tuple[Model, ...] = get_args(Model)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Evaluation: a study is planned into cells, played under the judge's eyes, and counted."""
 
-import importlib
 from typing import TYPE_CHECKING
+
+from rlattack.registry import lazily
 
 if TYPE_CHECKING:
     from rlattack.evaluation.evaluator import Results, evaluate
@@ -12,19 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Moment", "Observer", "Plan", "Result", "Results", "Study", "evaluate"]
 
-_HOMES = {
-    "Moment": "observer",
-    "Observer": "observer",
-    "Plan": "plan",
-    "Result": "results",
-    "Results": "evaluator",
-    "Study": "study",
-    "evaluate": "evaluator",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Imports a name when it is first used, so that a command that plays nothing loads no torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rlattack.evaluation' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"rlattack.evaluation.{_HOMES[name]}"), name)
+__getattr__ = lazily(
+    __name__, evaluator="Results evaluate", observer="Moment Observer", plan="Plan", results="Result", study="Study"
+)

@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlattack.attacks import ATTACKS, AttackSpec, Model
-from rlattack.budget import Budget
+from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.budget import Budget, Model
 from rlattack.errors import RefusedFile
+from rlattack.evaluation.study import EVERY
 from rlattack.games.card import Variant
 from rlattack.policies.load import Agent
 from rlattack.policies.policy import ActionMode
 
 __all__ = ["AgentRef", "AttackRef", "Cell", "digest"]
-
-EVERY = "every"
-"""The schedule of an attack that acts in every step."""
 
 
 def digest(identity: object) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from rlattack.attacks import Access, Knowledge, Model
+from rlattack.attacks import Access, Knowledge
+from rlattack.budget import Model
 
 __all__ = ["SCHEMA", "AttackResult", "Drop", "MaskResult", "Mean", "Rate", "Result", "SeatResult", "WinRule"]
 

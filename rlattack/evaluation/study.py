@@ -6,14 +6,16 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from rlattack.attacks import AttackSpec, Model, parse_attack
-from rlattack.budget import Norm, Unit
+from rlattack.budget import Model, Norm, Unit
 from rlattack.errors import InvalidInput
+from rlattack.specs import Spec
 
-__all__ = ["NO_MASK", "Options", "Study"]
+__all__ = ["EVERY", "NO_MASK", "Options", "Study"]
 
 NO_MASK = "none"
+"""The mask that hides nothing."""
 EVERY = "every"
+"""The schedule of an attack that acts in every step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +100,10 @@ class Study(Options):
         return [names.split(",") for names in self.players]
 
     @property
-    def attacks(self) -> list[tuple[AttackSpec, ...]]:
+    def attacks(self) -> list[tuple[Spec, ...]]:
         """The attacks that are compared; each is one, or several at once."""
+        from rlattack.attacks import parse_attack  # needs torch, which the options alone do not
+
         read = [tuple(parse_attack(text) for text in together(one)) for one in self.attack]
         return [specs for specs in read if any(spec.name != "none" for spec in specs)]
 

@@ -1,7 +1,8 @@
 """Policies: what holds a seat, and how it is loaded from anybody's files. Importing this imports no torch."""
 
-import importlib
 from typing import TYPE_CHECKING
+
+from rlattack.registry import lazily
 
 if TYPE_CHECKING:
     from rlattack.policies.folder import AgentCard
@@ -12,32 +13,16 @@ if TYPE_CHECKING:
     from rlattack.policies.sb3_live import from_sb3
 
 __all__ = [
-    "Agent",
-    "AgentCard",
-    "GaussianPolicy",
-    "ModulePolicy",
-    "Output",
-    "Policy",
-    "agent_options",
-    "from_sb3",
+    "Agent", "AgentCard", "GaussianPolicy", "ModulePolicy", "Output", "Policy", "agent_options", "from_sb3",
     "load_agent",
-]
+]  # fmt: skip
 
-_HOMES = {
-    "Agent": "load",
-    "AgentCard": "folder",
-    "GaussianPolicy": "gaussian",
-    "ModulePolicy": "module",
-    "Output": "policy",
-    "Policy": "policy",
-    "agent_options": "load",
-    "from_sb3": "sb3_live",
-    "load_agent": "load",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Imports a name when it is first used, so that neither torch nor Stable-Baselines3 is loaded in vain."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rlattack.policies' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"rlattack.policies.{_HOMES[name]}"), name)
+__getattr__ = lazily(
+    __name__,
+    load="Agent agent_options load_agent",
+    folder="AgentCard",
+    gaussian="GaussianPolicy",
+    module="ModulePolicy",
+    policy="Output Policy",
+    sb3_live="from_sb3",
+)
