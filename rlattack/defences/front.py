@@ -27,9 +27,11 @@ class Front(ABC, Generic[Config]):
     Attributes:
         name: On the command line.
         config_type: The dataclass of its parameters.
+        packages: Distributions of others whose version decides what it lets through.
     """
 
     name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, config: Config) -> None:

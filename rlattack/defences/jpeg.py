@@ -46,6 +46,7 @@ class Jpeg(Front[JpegConfig]):
     """Rounds each frame to bytes, encodes and decodes it; its gradient is taken to be the identity (BPDA)."""
 
     name: ClassVar[str] = "jpeg"
+    packages: ClassVar[tuple[str, ...]] = ("pillow",)
     config_type = JpegConfig
 
     def check(self, seat: Seat) -> None:

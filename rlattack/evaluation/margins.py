@@ -1,12 +1,13 @@
 """How sure a victim is at every step: the probability of its greedy action minus that of the next one."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
+from torch.nn import functional
 
-from rlattack.errors import InvalidInput
 from rlattack.evaluation.observer import Moment, Observer
-from rlattack.policies.distributions import Categorical
+from rlattack.policies.distributions import Actions, Categorical
 
 __all__ = ["Margins"]
 
@@ -19,28 +20,27 @@ class Margins(Observer):
         slots: Number of episodes at once.
     """
 
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+
     def __init__(self, seat: int, slots: int) -> None:
         super().__init__(seat, slots)
         self._steps = np.zeros(slots)
         self._sums = np.zeros((2, slots))
 
     def see(self, moment: Moment) -> None:
-        """Adds the margins of one step.
-
-        Raises:
-            InvalidInput: The victim's actions are not discrete.
-        """
+        """Adds the margins of one step."""
         if moment.seat != self.seat:
             return
         self._steps += moment.acting
         for row, out in enumerate((moment.out, moment.clean)):
-            if not isinstance(out.actions, Categorical):
-                raise InvalidInput("--observe margins: expected a victim of discrete actions")
-            best = out.actions.probabilities.topk(2, dim=1).values.numpy(force=True)
+            assert isinstance(out.actions, Categorical), "declared in `needs`"
+            likely = functional.pad(out.actions.probabilities, (0, 1))  # for who has one action and is sure of it
+            best = likely.topk(2, dim=1).values.numpy(force=True)
             self._sums[row] += np.where(moment.acting, best[:, 0] - best[:, 1], 0.0)
 
-    def collect(self, slot: int) -> Mapping[str, float]:
-        """Mean margins of the episode that ended in a slot."""
-        received, clean = (self._sums[:, slot] / max(self._steps[slot], 1.0)).tolist()
+    def collect(self, slot: int) -> Mapping[str, float | None]:
+        """Mean margins of the episode that ended in a slot; None where the victim was never to act."""
+        steps, sums = self._steps[slot], self._sums[:, slot].tolist()
         self._steps[slot] = self._sums[:, slot] = 0
+        received, clean = ((total / steps if steps else None) for total in sums)
         return {"margin": received, "margin, clean view": clean}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.budget import Sizes
 from rlattack.evaluation.cell import Cell
 from rlattack.games.game import Step
+from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Output, State
 
 __all__ = ["Moment", "Observer"]
@@ -62,7 +63,12 @@ class Observer:
     Args:
         seat: The seat that its numbers are of.
         slots: Number of episodes at once.
+
+    Attributes:
+        needs: Kinds of action distributions of which it can say something; empty for all.
     """
+
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset()
 
     def __init__(self, seat: int, slots: int) -> None:
         self.seat, self.slots = seat, slots

@@ -1,11 +1,17 @@
 """Observers by name: what else can be measured of a victim at every step (`--observe`)."""
 
-from rlattack.attacks import ATTACKS
+from collections.abc import Sequence
+
+from rlattack.attacks import ATTACKS, Setting
+from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.observer import Observer
+from rlattack.games.game import Seat
+from rlattack.policies.distributions import kinds
+from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
 
-__all__ = ["OBSERVERS", "make_observers"]
+__all__ = ["OBSERVERS", "check_observers", "make_observers"]
 
 OBSERVERS: Registry[type[Observer]] = Registry(
     "observer",
@@ -13,6 +19,24 @@ OBSERVERS: Registry[type[Observer]] = Registry(
     group="rlattack.observers",
 )
 """Each is made of a cell and the seat that it looks at, see `Observer.of`."""
+
+
+def check_observers(names: Sequence[str], policy: Policy, seat: Seat) -> None:
+    """Checks that observers have something to say of who holds a seat.
+
+    Args:
+        names: As typed.
+        policy: Whom they are to look at.
+        seat: What it sees and does.
+
+    Raises:
+        UnknownName: No such observer.
+        InvalidInput: One says nothing of actions of that kind.
+    """
+    for name in names:
+        needs = OBSERVERS.get(name).needs
+        if needs and not isinstance(Setting(policy, seat.observation).actions, tuple(needs)):
+            raise InvalidInput(f"--observe {name}: expected a victim of {kinds(needs)} actions, {seat.name} has others")
 
 
 def make_observers(cell: Cell) -> list[Observer]:

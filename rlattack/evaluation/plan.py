@@ -16,7 +16,7 @@ from rlattack.defences import FRONTS, defend
 from rlattack.errors import InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell, digest
 from rlattack.evaluation.code import foreign_code, game_code
-from rlattack.evaluation.observers import OBSERVERS
+from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key
 from rlattack.evaluation.seats import Hidden, check_players, parse_mask, seat_number
@@ -124,17 +124,16 @@ class _Table:
             {name: load_agent(name, seat, game=card.id, trust=study.trust) for name in of}
             for seat, of in zip(seats, study.candidates, strict=True)
         )
-        for agent in agents[victim].values():  # so that a front that does not fit is told now
-            defend(agent.policy, study.defence, seats[victim])
+        for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
+            check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
         surrogate = None
         if study.surrogate is not None:
             surrogate = load_agent(study.surrogate, seats[attacked], game=card.id, trust=study.trust)
-        for name in study.observe:
-            OBSERVERS.get(name)
         everybody = [agent for of in agents for agent in of.values()]
         code = game_code(card) | (versions("stable-baselines3") if any(agent.foreign for agent in everybody) else {})
-        fronts = foreign_code(*(FRONTS.get(text.partition(":")[0]) for text in study.defence))
-        code |= {"defence": fronts} if fronts else {}
+        fronts = [FRONTS.get(text.partition(":")[0]) for text in study.defence]
+        code |= versions(*(package for front in fronts for package in front.packages))
+        code |= {"defence": foreign} if (foreign := foreign_code(*fronts)) else {}
         return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
 
     @property
