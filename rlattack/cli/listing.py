@@ -12,16 +12,16 @@ __all__ = ["List"]
 
 @dataclass(frozen=True, kw_only=True)
 class List:
-    """List games, agents and attacks."""
+    """List games, agents, attacks and defences."""
 
-    kind: tyro.conf.Positional[Literal["games", "agents", "attacks", "all"]] = "all"
+    kind: tyro.conf.Positional[Literal["games", "agents", "attacks", "defences", "all"]] = "all"
     """What to list."""
     json: bool = False
     """Print a JSON list of objects instead of tables."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        kinds = ("games", "agents", "attacks") if self.kind == "all" else (self.kind,)
+        kinds = tuple(_LISTS) if self.kind == "all" else (self.kind,)
         listed = {kind: _LISTS[kind]() for kind in kinds}
         if self.json:
             shown = listed if self.kind == "all" else listed[self.kind]
@@ -59,23 +59,35 @@ def _agents() -> list[dict[str, Any]]:
 def _attacks() -> list[dict[str, Any]]:
     from rlattack.attacks import ATTACKS
 
-    rows = []
-    for name in ATTACKS:
-        kind = ATTACKS.get(name)
-        config = kind.config_type()
-        rows.append(
-            {
-                "id": name,
-                "norms": list(kind.norms),
-                "knowledge": kind.knowledge,
-                "parameters": dict(vars(config)),
-                "about": (kind.__doc__ or "").splitlines()[0],
-            }
-        )
-    return rows
+    return [
+        {
+            "id": name,
+            "access": kind.access,
+            "knowledge": kind.knowledge,
+            "reach": list(kind.reaches),
+            "size": "given" if kind.sized else "smallest",
+            "fitted": "yes" if kind.fitted else "",
+            "control": "" if kind.is_control else kind.control().name,
+            **_about(kind),
+        }
+        for name, kind in ((name, ATTACKS.get(name)) for name in ATTACKS)
+    ]
 
 
-_LISTS = {"games": _games, "agents": _agents, "attacks": _attacks}
+def _defences() -> list[dict[str, Any]]:
+    from rlattack.defences import FRONTS
+
+    return [{"id": name, **_about(FRONTS.get(name))} for name in FRONTS]
+
+
+def _about(kind: type[Any]) -> dict[str, Any]:
+    """The parameters of a registered class with their defaults, and the first line of its docstring."""
+    from rlattack.specs import parameters_of
+
+    return {"parameters": parameters_of(kind), "about": (kind.__doc__ or "").partition("\n")[0]}
+
+
+_LISTS = {"games": _games, "agents": _agents, "attacks": _attacks, "defences": _defences}
 
 
 def _print(kind: str, rows: list[dict[str, Any]]) -> None:
@@ -86,12 +98,12 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         Console().print(f"no {kind}")
         return
     table = Table(title=kind, title_justify="left")
-    hidden = ("sha256", "parameters", "win_score", "card", "algorithm", "win_rate")
+    hidden = ("sha256", "parameters", "about", "control", "win_score", "card", "algorithm", "win_rate")
     if kind == "agents":
         rows = [_brief(row) for row in rows]
     columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "access", "knowledge"))
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     console = Console()
@@ -106,11 +118,12 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         )
     if kind == "agents" and any(row["win_rate"] is not None for row in rows):
         console.print("a score in percent is games won, against whom the agent's card names; others are mean returns")
-    if kind == "attacks":
-        for row in rows:
-            if row["parameters"]:
-                settings = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
-                console.print(f"{row['id']} takes {settings}", highlight=False, soft_wrap=True)
+    for row in rows:
+        if "about" in row:
+            settings = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
+            beside = f" Read beside {row['control']}." if row.get("control") else ""
+            takes = f" Takes {settings}." if settings else ""
+            console.print(f"{row['id']}: {row['about']}{beside}{takes}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _brief(agent: dict[str, Any]) -> dict[str, Any]:
