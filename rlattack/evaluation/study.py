@@ -27,7 +27,8 @@ class Options:
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run."""
     eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
-    """Sizes per entry in units of --space; the number of pixels for --norm l0."""
+    """Sizes per entry in units of --space; the number of pixels for --norm l0. Attacks that look for the smallest
+    size, as deepfool, take none."""
     norm: Norm = "linf"
     """Largest entry, root mean square, mean, or number of pixels."""
     space: Unit = "unit"
