@@ -24,6 +24,8 @@ __all__ = ["Finding", "finding", "strongest", "title", "win_rule"]
 _NEARLY = 0.9
 """The headline shows the smallest budget that does this share of the greatest harm."""
 _MOST = 3
+_FOUND, _SMALLEST = "found", "size found, median"
+"""What is measured of an attack that looks for the smallest change (`rlattack.evaluation.sizes`)."""
 """Opponents that are named."""
 
 
@@ -136,9 +138,34 @@ def _harm(setting: Setting) -> Finding:
     attack, pairing = min(enough, key=lambda one: (spaces(one[0])[0] == "l0", eps(one[0]) or 0.0))
     control = beside(attack, pairing)
     before, after = _shown(_seat(pairing.clean, attack)), _shown(attack.attacked)
-    noise = "" if control is None else f"; noise of the same size leaves {_shown(control.attacked)}"
+    if eps(attack) is None and _SMALLEST in attack.attacked.observed:
+        return Finding(_sizes(attack, control), clean=pairing.clean, attack=attack, control=control)
+    noise = "" if control is None else f"; {_control(control)} of the same size leaves {_shown(control.attacked)}"
     sentence = f"{title(attack)}{at(attack)} takes the {_measure(attack)} from {before} to {after}{noise}."
     return Finding(sentence, clean=pairing.clean, attack=attack, control=control)
+
+
+def _sizes(attack: Result, control: Result | None) -> str:
+    """Says how small a change was found to be enough, beside what it takes without wits."""
+    found = [f"{title(attack)} turns the action in {_percent(attack.attacked.observed[_FOUND].mean)} of the steps"]
+    found[0] += f" by a change of {_median(attack)} (median size an entry)"
+    if control is not None and _SMALLEST in control.attacked.observed:
+        found.append(f"{_control(control)} needs {_median(control)}")
+    return "; ".join(found) + "."
+
+
+def _median(cell: Result) -> str:
+    """`0.0235 grey levels`, or the bare size where it has none."""
+    observed = cell.attacked.observed
+    levels = observed.get(f"{_SMALLEST}, grey levels")
+    return f"{observed[_SMALLEST].mean:.3g}" if levels is None else f"{levels.mean:.3g} grey levels"
+
+
+def _control(cell: Result) -> str:
+    """What stands beside an attack, in the middle of a sentence."""
+    assert cell.attack is not None
+    names = {"noise": "noise", "direction": "a random direction", "action-noise": "another action"}
+    return names.get(cell.attack.name, cell.attack.name)
 
 
 def _no_harm(worst: Result, pairing: Pairing) -> Finding:

@@ -37,7 +37,7 @@ def _lonely(setting: Setting) -> list[str]:
         size = eps(cell)
         names.append(attack_label(cell) + ("" if size is None else f" {spaces(cell)[0]} {size:g}"))
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return [f"{_cells(lonely)} without noise of the same size beside: {', '.join(names[:_MOST])}{more}."]
+    return [f"{_cells(lonely)} without a control of the same size beside: {', '.join(names[:_MOST])}{more}."]
 
 
 def _equal(setting: Setting) -> list[str]:

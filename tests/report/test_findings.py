@@ -148,3 +148,18 @@ def test_an_attack_of_somebody_else_is_called_by_its_name():
 def test_an_attack_without_a_size_is_told_without_one():
     sleep = pong_cell("z", "sleep", None, 3.0, 0.0, about={"reach": None, "space": None})
     assert found([pong()[0], sleep]).sentence == "Sleep takes the win rate from 100 % to 0 %."
+
+
+def test_an_attack_that_looks_for_the_smallest_change_is_told_by_the_size_that_it_found():
+    def sized(name, median, share, **about):
+        cell = pong_cell(name[0], name, None, -20.0, 0.0, about={"radius": None, **about})
+        sizes = {"found": mean(share), "size found, median": mean(median / 255)}
+        seat = replace(cell.seats[0], observed={**sizes, "size found, median, grey levels": mean(median)})
+        return replace(cell, seats=(seat,))
+
+    clean = pong_cell("c", "clean", None, 21.0, 1.0)
+    told = found([clean, sized("deepfool", 0.0235, 0.98), sized("direction", 6.33, 0.97, control=True)])
+    assert told.sentence == (
+        "DeepFool turns the action in 98 % of the steps by a change of 0.0235 grey levels (median size an entry); "
+        "a random direction needs 6.33 grey levels."
+    )

@@ -35,7 +35,7 @@ def test_an_attack_shows_a_row_a_cell_the_finding_and_where_the_rest_is(printed)
     assert "takes the win rate from 100 % to 0 %" in text
     assert "A win is a return above 0" in text
     assert text.count("noise (control)") == 3
-    assert "1 cell without noise of the same size beside: pixel l0 2." in text
+    assert "1 cell without a control of the same size beside: pixel l0 2." in text
     assert text.splitlines()[-1] == "run/report.html shows it all; or: tensorboard --logdir run"
 
 

@@ -16,7 +16,7 @@ def test_warnings_name_what_weakens_the_numbers():
     cells[2] = replace(cells[2], status="failed: the attack left its budget in 3 of 10 steps")
     text = "\n".join(said(cells))
     assert "1 cell failed" in text
-    assert "2 cells without noise of the same size beside: fgsm linf 0.0025, pixel l0 2" in text
+    assert "2 cells without a control of the same size beside: fgsm linf 0.0025, pixel l0 2" in text
     assert "In 1 cell all returns are equal" in text
     assert "In 1 cell episodes repeat each other: only 1 of 20 are distinct." in text
     assert "too narrow there: try --actions sampled or --sticky 0.25." in text
@@ -44,5 +44,5 @@ def test_what_weakens_the_numbers_of_a_duel_is_said():
 def test_of_many_lonely_cells_a_few_are_named():
     cells = [pong_cell(str(i), "pgd", 0.001, 0.0, 0.0, about={"parameters": {"steps": i}}) for i in range(6)]
     (lonely,) = said(cells)
-    assert lonely.startswith("6 cells without noise")
+    assert lonely.startswith("6 cells without a control")
     assert lonely.endswith("pgd steps=3 linf 0.001 and 2 more.")
