@@ -12,9 +12,11 @@ __all__ = ["List"]
 
 @dataclass(frozen=True, kw_only=True)
 class List:
-    """List games, agents, attacks and defences."""
+    """List games, agents, attacks with their schedules, defences and observers."""
 
-    kind: tyro.conf.Positional[Literal["games", "agents", "attacks", "defences", "all"]] = "all"
+    kind: tyro.conf.Positional[Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]] = (
+        "all"
+    )
     """What to list."""
     json: bool = False
     """Print a JSON list of objects instead of tables."""
@@ -48,6 +50,7 @@ def _agents() -> list[dict[str, Any]]:
             "role": card.role,
             "seat": card.seat,
             "algorithm": card.algorithm,
+            "defence": None,  # of agents that are trained to be robust, once there are recipes for that
             "score": card.score.get("mean"),
             "win_rate": card.score.get("win", {}).get("rate"),
             "sha256": card.sha256,
@@ -58,36 +61,61 @@ def _agents() -> list[dict[str, Any]]:
 
 def _attacks() -> list[dict[str, Any]]:
     from rlattack.attacks import ATTACKS
+    from rlattack.specs import parameters_of
 
     return [
         {
             "id": name,
             "access": kind.access,
             "knowledge": kind.knowledge,
-            "reach": list(kind.reaches),
-            "size": "given" if kind.sized else "smallest",
-            "fitted": "yes" if kind.fitted else "",
-            "control": "" if kind.is_control else kind.control().name,
-            **_about(kind),
+            "reaches": list(kind.reaches),
+            "sized": kind.sized,
+            "fitted": kind.fitted,
+            "control": None if kind.is_control else kind.control().name,
+            "parameters": parameters_of(kind),
+            "about": _about(kind),
         }
         for name, kind in ((name, ATTACKS.get(name)) for name in ATTACKS)
     ]
 
 
-def _defences() -> list[dict[str, Any]]:
-    from rlattack.defences import FRONTS
-
-    return [{"id": name, **_about(FRONTS.get(name))} for name in FRONTS]
-
-
-def _about(kind: type[Any]) -> dict[str, Any]:
-    """The parameters of a registered class with their defaults, and the first line of its docstring."""
+def _schedules() -> list[dict[str, Any]]:
+    from rlattack.attacks import SCHEDULES
     from rlattack.specs import parameters_of
 
-    return {"parameters": parameters_of(kind), "about": (kind.__doc__ or "").partition("\n")[0]}
+    return [
+        {"id": name, "knowledge": kind.knowledge, "parameters": parameters_of(kind), "about": _about(kind)}
+        for name, kind in ((name, SCHEDULES.get(name)) for name in SCHEDULES)
+    ]
 
 
-_LISTS = {"games": _games, "agents": _agents, "attacks": _attacks, "defences": _defences}
+def _defences() -> list[dict[str, Any]]:
+    from rlattack.defences import FRONTS
+    from rlattack.specs import parameters_of
+
+    fronts = [(name, FRONTS.get(name)) for name in FRONTS]
+    return [{"id": name, "parameters": parameters_of(kind), "about": _about(kind)} for name, kind in fronts]
+
+
+def _observers() -> list[dict[str, Any]]:
+    from rlattack.evaluation.observers import OBSERVERS
+
+    return [{"id": name, "about": _about(OBSERVERS.get(name))} for name in OBSERVERS]
+
+
+def _about(kind: type[Any]) -> str:
+    """The first line of a docstring."""
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+_LISTS = {
+    "games": _games, "agents": _agents, "attacks": _attacks, "schedules": _schedules, "defences": _defences,
+    "observers": _observers,
+}  # fmt: skip
+_BELOW = ("parameters", "about", "control")
+"""What a line below the table tells."""
+_LEFT_OUT = ("sha256", "win_score", "card", "algorithm", "defence", "win_rate", *_BELOW)
+"""What no table shows, but JSON does."""
 
 
 def _print(kind: str, rows: list[dict[str, Any]]) -> None:
@@ -98,10 +126,9 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         Console().print(f"no {kind}")
         return
     table = Table(title=kind, title_justify="left")
-    hidden = ("sha256", "parameters", "about", "control", "win_score", "card", "algorithm", "win_rate")
     if kind == "agents":
         rows = [_brief(row) for row in rows]
-    columns = [column for column in rows[0] if column not in hidden and any(row[column] for row in rows)]
+    columns = [column for column in rows[0] if column not in _LEFT_OUT and any(row[column] for row in rows)]
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("id", "access", "knowledge"))
     for row in rows:
@@ -120,7 +147,7 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         console.print("a score in percent is games won, against whom the agent's card names; others are mean returns")
     for row in rows:
         if "about" in row:
-            settings = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
+            settings = ", ".join(f"{key}={value}" for key, value in row.get("parameters", {}).items())
             beside = f" Read beside {row['control']}." if row.get("control") else ""
             takes = f" Takes {settings}." if settings else ""
             console.print(f"{row['id']}: {row['about']}{beside}{takes}", highlight=False, soft_wrap=True, markup=False)
@@ -136,6 +163,8 @@ def _brief(agent: dict[str, Any]) -> dict[str, Any]:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list):

@@ -142,46 +142,6 @@ def test_a_run_of_another_seed_or_schema_is_one_line_and_exit_code_2(capsys, wor
     assert "a run of another version of rlattack" in refused(capsys, *CARTPOLE, "--workers", "1", "--run", "run")
 
 
-def test_list_agents_prints_objects_with_id_game_and_role(capsys):
-    assert call("list", "agents", "--json") == 0
-    agents = json.loads(capsys.readouterr().out)
-    assert len(agents) >= 5
-    for agent in agents:
-        assert {"id", "game", "role"} <= agent.keys()
-
-
-def test_list_agents_shows_how_well_each_plays_on_lines_of_80_columns(capsys):
-    assert call("list", "agents") == 0
-    lines = capsys.readouterr().out.splitlines()
-    scores = {line.split()[1]: line.split("│")[-2].strip() for line in lines if line.startswith("│")}
-    assert scores["gymnasium/CartPole-v1/dqn"] == "500"
-    assert scores["mujoco/sumo-humans/self-play"] == "93.7 %"
-
-
-def test_list_attacks_shows_every_attack_with_its_parameters(capsys):
-    assert call("list", "attacks") == 0
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in ("noise", "fgsm", "pgd", "pixel", "pixel-de", "restarts=1"))
-
-
-def test_list_attacks_tells_what_each_changes_asks_and_learns_and_what_runs_beside_it(capsys):
-    assert call("list", "attacks", "--json") == 0
-    attacks = {attack["id"]: attack for attack in json.loads(capsys.readouterr().out)}
-    assert {"noise", "fgsm", "pgd", "pixel", "deepfool", "universal", "rotate", "mas"} <= attacks.keys()
-    pgd, mas = attacks["pgd"], attacks["mas"]
-    assert (pgd["access"], pgd["knowledge"], pgd["reach"], pgd["control"]) == (
-        "observation", "white", ["linf", "l2", "l1"], "noise",
-    )  # fmt: skip
-    assert (mas["access"], mas["control"]) == ("action", "action-noise")
-    assert [name for name in ("universal", "fgsm") if attacks[name]["fitted"]] == ["universal"]
-    assert (attacks["deepfool"]["size"], pgd["size"], attacks["noise"]["control"]) == ("smallest", "given", "")
-
-
-def test_list_defences_shows_every_front_with_its_parameters(capsys):
-    assert call("list", "defences") == 0
-    assert "Takes quality=" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("verb", ["attack", "duel"])
 def test_help_shows_the_options_that_both_commands_share(capsys, verb):
     assert call(verb, "--help") in (0, None)

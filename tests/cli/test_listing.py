@@ -1,0 +1,95 @@
+"""`rlattack list`: every name that another command takes, for people and for programs."""
+
+import json
+
+import pytest
+from command_line import call, refused
+
+from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.defences import FRONTS
+from rlattack.evaluation.observers import OBSERVERS
+
+KINDS = ("games", "agents", "attacks", "schedules", "defences", "observers")
+NAMES = {"attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS}
+
+
+def listed(capsys, kind):
+    """The objects that the command prints, by their ids."""
+    assert call("list", kind, "--json") == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    added = NAMES[kind].added if kind in NAMES else ()  # by other tests of this process
+    return {row["id"]: row for row in json.loads(captured.out) if row["id"] not in added}
+
+
+def printed(capsys, kind):
+    assert call("list", kind) == 0
+    return capsys.readouterr().out
+
+
+def test_agents_are_objects_that_say_what_they_play_and_how_they_came_to_be(capsys):
+    agents = listed(capsys, "agents")
+    assert len(agents) >= 5
+    for agent in agents.values():
+        assert {"id", "game", "role", "algorithm", "defence"} <= agent.keys()
+    pong = agents["atari/pong/ppo"]
+    assert [pong[name] for name in ("game", "role", "algorithm", "defence")] == ["atari/pong", "victim", "ppo", None]
+
+
+def test_how_well_each_agent_plays_is_shown_on_lines_of_80_columns(capsys):
+    lines = printed(capsys, "agents").splitlines()
+    assert max(map(len, lines)) <= 80
+    scores = {line.split()[1]: line.split("│")[-2].strip() for line in lines if line.startswith("│")}
+    assert scores["gymnasium/CartPole-v1/dqn"] == "500"
+    assert scores["mujoco/sumo-humans/self-play"] == "93.7 %"
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_registered_name_is_listed_with_what_it_is(capsys, kind):
+    rows, shown = listed(capsys, kind), printed(capsys, kind)
+    assert list(rows) == [name for name in NAMES[kind] if name not in NAMES[kind].added]
+    for name, row in rows.items():
+        assert f"{name}: {row['about']}" in shown
+        assert row["about"].endswith(".")
+
+
+def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(capsys):
+    attacks = listed(capsys, "attacks")
+    assert {**attacks["pgd"], "about": ""} == {
+        "id": "pgd", "access": "observation", "knowledge": "white", "reaches": ["linf", "l2", "l1"], "sized": True,
+        "fitted": False, "control": "noise", "about": "", "parameters": {
+            "loss": None, "target": None, "steps": 10, "step": None, "random_start": True, "restarts": 1,
+        },
+    }  # fmt: skip
+    assert [name for name, row in attacks.items() if row["access"] == "action"] == ["action-noise", "mas"]
+    assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
+    assert [name for name, row in attacks.items() if not row["sized"]] == ["deepfool", "direction"]
+    assert [name for name, row in attacks.items() if row["fitted"]] == ["universal"]
+    assert [name for name, row in attacks.items() if row["control"] is None] == ["noise", "action-noise", "direction"]
+
+
+def test_the_table_of_attacks_fits_80_columns_and_the_rest_stands_below(capsys):
+    shown = printed(capsys, "attacks")
+    lines = [line for line in shown.splitlines() if line.startswith("│")]
+    assert max(map(len, lines)) <= 80
+    assert "│ mas          │ action      │ white" in shown
+    assert "Read beside action-noise. Takes steps=10." in shown
+
+
+def test_parameters_are_listed_and_those_without_a_default_are_required(capsys):
+    assert listed(capsys, "schedules")["timed"]["parameters"] == {"share": "required"}
+    assert listed(capsys, "defences")["jpeg"]["parameters"] == {"quality": 75}
+    assert "Takes share=required." in printed(capsys, "schedules")
+
+
+def test_everything_is_listed_at_once(capsys):
+    assert call("list", "--json") == 0
+    everything = json.loads(capsys.readouterr().out)
+    assert tuple(everything) == KINDS
+    assert {row["id"] for row in everything["attacks"]} == set(ATTACKS)
+    shown = printed(capsys, "all")
+    assert all(f"{kind}" in shown for kind in KINDS)
+
+
+def test_what_cannot_be_listed_is_refused(capsys):
+    assert "'games'" in refused(capsys, "list", "gmaes")
