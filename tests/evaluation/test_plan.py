@@ -252,12 +252,12 @@ def test_every_mask_is_tried_on_the_game_before_anything_is_played():
 
 def test_who_plays_by_other_code_is_another_victim(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    source = tmp_path / "own_player.py"
+    source = tmp_path / "own_victim.py"
     source.write_text("from tests.kit.players import balance\n")
     importlib.invalidate_caches()
-    before = cartpole(players=("own_player:balance",))
+    before = cartpole(players=("own_victim:balance",))
     source.write_text(source.read_text() + "# edited\n")
-    after = cartpole(players=("own_player:balance",))
+    after = cartpole(players=("own_victim:balance",))
     assert before.configuration["victims"] != after.configuration["victims"]
     assert {cell.key for cell in before.cells}.isdisjoint(cell.key for cell in after.cells)
 
