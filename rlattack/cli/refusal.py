@@ -5,7 +5,7 @@ import re
 
 __all__ = ["refusal"]
 
-_VERBS = {"train": ("victim", "adversary", "defended")}
+_WITH_VERBS = ("train",)
 """Commands that have commands of their own."""
 
 
@@ -65,7 +65,7 @@ def _unknown_words(message: list[str], arguments: list[str]) -> str:
 def _usage(arguments: list[str], unknown: list[str] | None = None) -> str:
     """The help of the command as far as it was typed."""
     command = [] if not arguments or arguments[0].startswith("-") else arguments[:1]
-    if command and arguments[1:2] and arguments[1] in _VERBS.get(command[0], ()):
+    if command and command[0] in _WITH_VERBS and arguments[1:2] and not arguments[1].startswith("-"):
         command = arguments[:2]
     return " ".join(["rlattack", *(word for word in command if word not in (unknown or [])), "--help"])
 

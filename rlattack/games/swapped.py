@@ -6,7 +6,7 @@ import numpy as np
 
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import InvalidInput
-from rlattack.games.game import Game, Step, View
+from rlattack.games.game import Game, Seat, Step, View
 
 __all__ = ["SwappedDuel"]
 
@@ -31,7 +31,8 @@ class SwappedDuel:
                     f"--seat both: expected two seats that see and do the same, got {one} and {other}; "
                     f"leave it out, or name one of {first.name} and {second.name}"
                 )
-        self.game, self.slots, self.seats, self.endings = game, game.slots, game.seats, game.endings
+        self.game, self.slots, self.endings = game, game.slots, game.endings
+        self.seats: tuple[Seat, ...] = game.seats
         self._odd: BoolArray = np.arange(game.slots) % 2 == 1
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
