@@ -75,7 +75,7 @@ def make_cell(game: str = "pull/any", players: Sequence[str] | None = None, **ch
     made = make_game(card, 1)
     made.close()
     specs = ["zero"] * len(made.seats) if players is None else players
-    values = {
+    values: dict[str, Any] = {
         "game": Variant(card), "seats": tuple(seat.name for seat in made.seats),
         "players": tuple(
             AgentRef.of(spec, load_agent(spec, seat, game=card.id), False)
@@ -89,7 +89,8 @@ def make_cell(game: str = "pull/any", players: Sequence[str] | None = None, **ch
 def attack_on(seat: int, text: str = "pgd:steps=3", **changes: Any) -> tuple[AttackRef]:
     """The `attacks` of a cell: one on a seat, of half a unit of the game's own range; `changes` of ref and budget."""
     about = {name: changes.pop(name) for name in ("model", "surrogate", "code") if name in changes}
-    budget = Budget(**{"eps": 0.5, "space": "raw"} | changes)
+    sized: dict[str, Any] = {"eps": 0.5, "space": "raw"} | changes
+    budget = Budget(**sized)
     return (AttackRef(spec=parse_attack(text), seat=seat, budget=budget, **about),)
 
 

@@ -45,7 +45,8 @@ class Opaque(nn.Module):
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Scores."""
         with torch.no_grad():
-            return self.linear(obs)
+            scores: torch.Tensor = self.linear(obs)
+        return scores
 
 
 def opaque() -> nn.Module:
@@ -64,7 +65,8 @@ class Fragile(nn.Module):
         """Scores."""
         if ((obs[:, 0].abs() > 0.06) & (obs[:, 0] < 0.9)).any():
             raise ValueError("too far")
-        return self.linear(obs)
+        scores: torch.Tensor = self.linear(obs)
+        return scores
 
 
 def fragile() -> nn.Module:
