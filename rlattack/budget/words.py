@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 __all__ = [
-    "KINDS", "MODELS", "NORMS", "SPACES", "Model", "Norm", "Unit", "axis", "grey_levels", "heading", "place",
-    "size_words", "tick", "units",
+    "KINDS", "MODELS", "NORMS", "SPACES", "Model", "Norm", "Unit", "axis", "counted", "grey_levels", "heading",
+    "place", "size_words", "tick", "units",
 ]  # fmt: skip
 
 Norm = Literal["linf", "l2", "l1", "l0"]
@@ -88,6 +88,11 @@ def tick(eps: float, reach: str, space: str) -> str:
     """Marks a size on an axis, with its grey levels in a second line where it has them."""
     levels = grey_levels(eps, reach, space)
     return f"{eps:g}" if levels is None else f"{eps:g}\n({levels:.2g})"
+
+
+def counted(reach: str) -> bool:
+    """Whether a size counts something of its own, pixels or degrees, and has no unit of a space."""
+    return bool(_kind(reach).counts)
 
 
 def units(reach: str, space: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rlattack.budget.words import grey_levels, size_words
+from rlattack.budget.words import counted, grey_levels, size_words
 from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.comparison import Setting, eps, spaces
 from rlattack.report.values import Value, count, decimals, mean, number, percent, share
@@ -62,7 +62,7 @@ def budget_column() -> Column:
         if value is None:
             return Value()
         unit = {"raw": "", "unit": "", "sigma": " sigma"}.get(space, f" {space}")
-        return Value(size_words(value, reach, space) if reach == "l0" else f"{reach} {value:g}{unit}")
+        return Value(size_words(value, reach, space) if counted(reach) else f"{reach} {value:g}{unit}")
 
     return Column("budget", "size of the perturbation", lambda cells: [words(cell) for cell in cells], budget=True)
 

@@ -17,6 +17,7 @@ __all__ = [
     "beside",
     "distinctions",
     "eps",
+    "full_name",
     "hidden",
     "names",
     "opponent_wins",
@@ -121,7 +122,7 @@ class Setting:
     def title(self) -> str:
         """What it is about, as a headline."""
         if self.alone:
-            return f"{self.first.game}: {self.first.seats[0].player} under attack"
+            return f"{self.first.game}: {full_name(self.first, 0)} under attack"
         return f"{self.first.game}: {self.opponents} against {self.victim}"
 
     @property
@@ -240,7 +241,12 @@ def beside(cell: Result, pairing: Pairing) -> Result | None:
 
 def player(result: Result, seat: int) -> str:
     """Who holds a seat, without the id of the game before it, and behind what it defends itself."""
-    name = result.seats[seat].player.removeprefix(f"{result.game}/")
+    return full_name(result, seat).removeprefix(f"{result.game}/")
+
+
+def full_name(result: Result, seat: int) -> str:
+    """Who holds a seat, by its id, and behind what it defends itself."""
+    name = result.seats[seat].player
     return f"{name} behind {result.defence}" if result.defence and seat == result.victim else name
 
 

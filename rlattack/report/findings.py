@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlattack.attacks import title_of
+from rlattack.budget.words import counted
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.report.comparison import (
@@ -135,7 +136,7 @@ def _harm(setting: Setting) -> Finding:
     if greatest.ci[0] <= 0:
         return _no_harm(worst, next(pairing for fall, cell, pairing in falls if cell is worst))
     enough = [(cell, pairing) for fall, cell, pairing in falls if fall.value >= _NEARLY * greatest.value]
-    attack, pairing = min(enough, key=lambda one: (spaces(one[0])[0] == "l0", eps(one[0]) or 0.0))
+    attack, pairing = min(enough, key=lambda one: (counted(spaces(one[0])[0]), eps(one[0]) or 0.0))
     control = beside(attack, pairing)
     before, after = _shown(_seat(pairing.clean, attack)), _shown(attack.attacked)
     if eps(attack) is None and _SMALLEST in attack.attacked.observed:

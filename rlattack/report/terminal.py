@@ -9,7 +9,7 @@ from rich.table import Table
 from rlattack.evaluation.results import Result
 from rlattack.report.activations import Activations, read_activations
 from rlattack.report.columns import DISTINCT, budget_column, numbers
-from rlattack.report.comparison import Setting, opponent_wins, settings
+from rlattack.report.comparison import Setting, full_name, opponent_wins, settings
 from rlattack.report.findings import finding, win_rule
 from rlattack.report.heatmap import Grid, grid
 from rlattack.report.tables import Row, table
@@ -83,7 +83,7 @@ def _table(setting: Setting, laid: Laid, kept: int) -> Table:
     first = setting.first
     sticky = f"sticky {first.sticky:g}, " if first.sticky else ""
     protocol = f"{first.episodes} episodes, {first.actions} actions, {sticky}seed {first.seed}"
-    about = f"{first.seats[0].player} in {first.game}" if setting.alone else setting.title
+    about = f"{full_name(first, 0)} in {first.game}" if setting.alone else setting.title
     shown = Table(title=f"{about}: {protocol}", title_justify="left")
     longest = max((len(_label(row)) for row in laid.rows), default=0)
     heading = "attack" if setting.alone else " – ".join(seat.name for seat in first.seats)

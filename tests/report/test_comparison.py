@@ -139,6 +139,8 @@ def test_whoever_else_wins_is_an_opponent_that_wins():
 def test_titles_say_who_is_against_whom():
     assert Setting((three(),)).title == "cards/hearts: north and west against east"
     assert Setting(tuple(pong())).title == "atari/pong: atari/pong/ppo under attack"
+    defended = pong_cell("c0", "clean", None, 21.0, 1.0, defence="jpeg")
+    assert Setting((defended,)).title == "atari/pong: atari/pong/ppo behind jpeg under attack"
     assert Setting((three(),)).protocol == {
         "victims": "east", "opponents": "north and west", "actions": "greedy", "episodes": 20, "seed": 0,
     }  # fmt: skip

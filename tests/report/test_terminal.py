@@ -24,6 +24,17 @@ def printed():
     return show
 
 
+def test_a_natural_change_has_its_size_in_its_own_unit_and_a_defended_victim_its_front(printed):
+    cells = [
+        pong_cell("c0", "clean", None, 21.0, 1.0, defence="jpeg"),
+        pong_cell("r1", "rotate", 3.0, -18.2, 0.0, defence="jpeg", about={"reach": "rotation"}),
+    ]
+    text = printed(cells)
+    assert "atari/pong/ppo behind jpeg in atari/pong: 20 episodes" in text
+    assert "│ rotate │ 3 degrees │" in text
+    assert "at 3 degrees takes the win rate from 100 % to 0 %" in text
+
+
 def words(text):
     return " ".join(text.split())
 
