@@ -66,7 +66,7 @@ def evaluate(
         workers: Processes; one a core by default. Changes no result.
         watch: Called with every finished episode, and whether an earlier call had played it.
         beat: Called now and then with a cell's key and the steps played, where no episode of it ends for long.
-        say: Told in a line what attacks learn before anything is played, and of fits that were damaged.
+        say: Told in a line what is waited for, and what attacks learn before anything is played.
         command: Kept in `config.json`.
         executor: Where cells are played; processes of this machine by default.
 
@@ -79,7 +79,7 @@ def evaluate(
         raise InvalidInput(f"--workers: expected at least 1, got {workers}")
     planned = plan(study) if isinstance(study, Study) else study
     folder = run or Path("runs") / planned.name
-    with Run(folder, planned.configuration, {"command": command, **planned.circumstances}) as place:
+    with Run(folder, planned.configuration, {"command": command, **planned.circumstances}, say) as place:
         store = Store(place.store)
         book = _Book(planned, place, store)
         waiting = book.open(watch)

@@ -5,7 +5,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,14 +28,18 @@ class Run:
         folder: Made when it is not there.
         configuration: What all cells of the run share; a folder with another one is refused.
         circumstances: The command, versions, hashes: kept beside it, not compared.
+        say: Told in a line that another command writes the folder, so that this one waits.
 
     Raises:
         RunConflict: The folder belongs to another configuration.
         Unwritable: The folder cannot be written.
     """
 
-    def __init__(self, folder: Path, configuration: dict[str, Any], circumstances: dict[str, Any]) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, configuration: dict[str, Any], circumstances: dict[str, Any],
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:  # fmt: skip
+        self.folder, self._say = folder, say
         self._configuration, self._circumstances = configuration, circumstances
         self._locked: int | None = None
         self._due = 0.0
@@ -110,7 +114,11 @@ class Run:
         except ImportError:  # Windows has no such locks
             return
         self._locked = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR)
-        fcntl.flock(self._locked, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._say(f"--run {self.folder}: another command writes it; this one goes on when that has ended")
+            fcntl.flock(self._locked, fcntl.LOCK_EX)
 
     def _refuse_conflict(self) -> None:
         path = self.folder / "config.json"

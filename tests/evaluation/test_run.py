@@ -157,3 +157,21 @@ def test_who_waited_is_refused_by_what_the_first_one_left(tmp_path):
     thread.join(30)
     assert len(refused) == 1
     assert "study.seed is 0 there, 1 now" in refused[0]
+
+
+def test_a_command_waits_until_another_has_ended_and_says_so(tmp_path):
+    told, opened = [], threading.Event()
+
+    def second():
+        with Run(tmp_path / "run", {}, {}, told.append):
+            opened.set()
+
+    with Run(tmp_path / "run", {}, {}):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not told:
+            assert thread.is_alive()
+        assert not opened.is_set()
+    assert opened.wait(timeout=30)
+    thread.join()
+    assert told == [f"--run {tmp_path / 'run'}: another command writes it; this one goes on when that has ended"]
