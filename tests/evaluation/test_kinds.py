@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-import tests.kit.cells  # noqa: F401  # registers `film`
+import tests.kit.pictures  # noqa: F401  # registers `film` and `sides`
 from rlattack.attacks import ATTACKS, Fitted, ObservationAttack
 from rlattack.errors import BudgetError, InvalidInput, UnknownName
 from rlattack.evaluation import Study, evaluate
@@ -75,7 +75,8 @@ def test_an_attack_that_looks_for_the_smallest_change_needs_no_size_and_tells_wh
 
 
 def test_a_natural_change_has_a_size_of_its_own_and_is_judged(tmp_path):
-    clean, control, rotate = run(tmp_path / "run", **FILM, attack=("rotate",), eps=(10.0,))
+    sides = FILM | {"game": "sides/any", "players": ("tests.kit.pictures:looker",)}  # where something is to be seen
+    clean, control, rotate = run(tmp_path / "run", **sides, attack=("rotate",), eps=(10.0,))
     assert (rotate.attack.reach, rotate.status, control.control) == ("rotation", "ok", True)
     assert rotate.attacked.sizes["rotation"] == pytest.approx(10.0, abs=0.1)
     assert clean.ok

@@ -1,0 +1,39 @@
+"""Schedules from the command to the result: how often an attack acts, and beside what it is read."""
+
+import pytest
+
+from rlattack.errors import InvalidInput
+from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.plan import plan
+
+BALANCE = {
+    "game": "gymnasium/CartPole-v1", "players": ("tests.kit.players:balance",), "attack": ("fgsm",), "eps": (0.02,),
+    "space": "raw", "envs": 2, "episodes": 3,
+}  # fmt: skip
+WHEN = ("timed:share=0.1", "random:share=0.1")
+
+
+def test_no_more_than_the_share_is_attacked_with_each_control_at_the_steps_of_its_schedule(tmp_path):
+    one, two = (evaluate(Study(**BALANCE, when=WHEN), run=tmp_path / str(n), workers=n) for n in (1, 2))
+    assert [cell.seats for cell in one.cells] == [cell.seats for cell in two.cells]
+    assert one.ok
+    _, *attacked = one.cells
+    assert [(cell.attack.name, cell.attack.schedule) for cell in attacked] == [
+        ("noise", WHEN[0]), ("noise", WHEN[1]), ("fgsm", WHEN[0]), ("fgsm", WHEN[1]),
+    ]  # fmt: skip
+    assert all(0.05 < cell.attacked.attacked <= 0.1 for cell in attacked)
+    timed_noise, noise, timed, random = (cell.attacked for cell in attacked)
+    assert (timed_noise.queries, noise.queries) == (1.0, 0.0)
+    assert (timed.gradients, random.gradients) == (timed.attacked, random.attacked)
+
+
+def test_a_cell_is_another_by_another_schedule():
+    keys = [cell.key for cell in plan(Study(**BALANCE, when=("every", *WHEN, "random:share=0.2"))).cells]
+    assert len(set(keys)) == len(keys) == 1 + 2 * 4
+
+
+def test_a_schedule_that_needs_discrete_actions_is_refused_before_play():
+    rope = BALANCE | {"game": "pull/any", "players": ("zero", "tests.kit.players:puller"), "attack": ("pgd",)}
+    with pytest.raises(InvalidInput, match="--when: this schedule needs discrete actions; use random:share="):
+        plan(Study(**rope, when=("timed:share=0.1",)))
+    assert len(plan(Study(**rope, when=("random:share=0.1",))).cells) == 3
