@@ -8,8 +8,6 @@ from typing import Any
 
 from rlattack.errors import ContentError
 
-__all__ = ["Card", "find_card", "iterate_cards", "read_card", "roots"]
-
 Card = dict[str, Any]
 _PACKAGE = Path(__file__).resolve().parent
 

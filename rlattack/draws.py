@@ -13,8 +13,6 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray
 
-__all__ = ["Draws", "RowDraws", "SharedDraws", "Streams", "attack_seed", "game_seed", "seat_seed"]
-
 _GAME, _, _ATTACK, _SEATS = range(4)
 
 

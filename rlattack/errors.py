@@ -3,21 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = [
-    "BudgetError",
-    "ContentError",
-    "InvalidInput",
-    "MissingExtra",
-    "RefusedFile",
-    "RlattackError",
-    "RunConflict",
-    "UnknownName",
-    "Unwritable",
-    "WorkerDied",
-    "nearest",
-    "one_line",
-]
-
 
 class RlattackError(Exception):
     """Base of every error that is the input's fault; the command line prints it as one line and exits with 2."""

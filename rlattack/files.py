@@ -10,8 +10,6 @@ from typing import IO
 
 from rlattack.errors import Unwritable
 
-__all__ = ["write_whole", "writing_events", "writing_whole"]
-
 
 def write_whole(path: Path, raw: bytes) -> None:
     """Writes a file beside and renames it; makes its folder where that is missing.

@@ -7,8 +7,6 @@ from typing import Generic, TypeVar, cast
 
 from rlattack.errors import InvalidInput, UnknownName, nearest
 
-__all__ = ["Registry", "lazily"]
-
 T = TypeVar("T")
 
 

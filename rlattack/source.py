@@ -11,8 +11,6 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["code_digest", "environment_digest", "versions"]
-
 _PLAYING = ("rlattack", "torch", "numpy", "gymnasium")
 
 

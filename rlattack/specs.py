@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.registry import Registry
 
-__all__ = ["NoParameters", "Spec", "check_name", "configured", "make", "parameters_of", "parse_spec"]
-
 REQUIRED = "required"
 """In place of a default, for a parameter that has none."""
 

@@ -20,8 +20,6 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Normal, Point, SquashedNormal
 from rlattack.policies.policy import Policy
 
-__all__ = ["ActionAttack", "ActionAttacker"]
-
 
 class ActionAttack(Attack[Config], Generic[Config]):
     """A rule that turns continuous actions into others within a ball around them."""

@@ -10,8 +10,6 @@ from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.specs import NoParameters
 
-__all__ = ["ActionNoise"]
-
 
 class ActionNoise(ActionAttack[NoParameters]):
     """A random direction from the chosen action, as far as the budget goes."""

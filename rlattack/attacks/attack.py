@@ -18,17 +18,6 @@ from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Policy
 from rlattack.specs import NoParameters, Spec, parameters_of
 
-__all__ = [
-    "Access",
-    "Attack",
-    "AttackSpec",
-    "Fitted",
-    "ObservationAttack",
-    "Setting",
-    "Tuning",
-    "Unfit",
-]
-
 Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
 """What an attack changes."""
 AttackSpec = Spec

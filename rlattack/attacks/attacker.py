@@ -21,8 +21,6 @@ from rlattack.budget import MODELS, Model, is_stack
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 
-__all__ = ["Attacker"]
-
 
 class Attacker(Runner):
     """Perturbs what `slots` running episodes see, and clears what it holds of a slot when its episode ends.

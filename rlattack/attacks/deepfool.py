@@ -19,8 +19,6 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
 from rlattack.policies.policy import Output
 
-__all__ = ["DeepFool", "DeepFoolConfig", "check_choice"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DeepFoolConfig:

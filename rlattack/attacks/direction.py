@@ -14,8 +14,6 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
 
-__all__ = ["Direction", "DirectionConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DirectionConfig:

@@ -9,8 +9,6 @@ from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 
-__all__ = ["FGSM"]
-
 
 class FGSM(GradientAttack[Objective]):
     """One step of steepest ascent, as long as the budget: sign (linf), gradient (l2), most sensitive pixels (l1)."""

@@ -12,8 +12,6 @@ from rlattack.arrays import Array, BoolArray
 from rlattack.attacks.attacker import Attacker
 from rlattack.errors import InvalidInput
 
-__all__ = ["Injector"]
-
 
 class Injector:
     """Arrays in, attacked arrays out; gives every episode of every slot its own random stream.

@@ -11,8 +11,6 @@ from rlattack.policies.distributions import kinds
 from rlattack.registry import Registry
 from rlattack.specs import Spec, check_name, configured, make, parameters_of, parse_spec
 
-__all__ = ["ATTACKS", "SCHEDULES", "check_attack", "make_attack", "make_schedule", "parse_attack", "title_of"]
-
 ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
     {

@@ -16,8 +16,6 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Normal, Point, SquashedNormal
 
-__all__ = ["MAS", "MASConfig"]
-
 _NEAR = 1e-3
 """Part of the budget at which it starts from the chosen action: who acts greedily has no slope at that action."""
 

@@ -15,8 +15,6 @@ from rlattack.budget import KINDS, Reach
 from rlattack.draws import Draws
 from rlattack.specs import NoParameters
 
-__all__ = ["Noise"]
-
 
 class Noise(ObservationAttack[NoParameters, Reach]):
     """A random direction, as far as the budget goes; asks nothing of the victim."""

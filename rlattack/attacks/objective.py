@@ -14,8 +14,6 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
 from rlattack.policies.policy import Output
 
-__all__ = ["GradientAttack", "Objective"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:

@@ -13,8 +13,6 @@ from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 
-__all__ = ["PGD", "PGDConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PGDConfig(Objective):

@@ -13,8 +13,6 @@ from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 
-__all__ = ["Pixel"]
-
 
 class Pixel(GradientAttack[Objective]):
     """Sets the k pixels of highest first-order gain to black or white; one gradient a step."""

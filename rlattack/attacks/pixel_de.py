@@ -18,8 +18,6 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
 from rlattack.policies.policy import Output
 
-__all__ = ["PixelDE", "PixelDEConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PixelDEConfig:

@@ -14,8 +14,6 @@ from rlattack.budget import Rotation
 from rlattack.draws import Draws
 from rlattack.specs import NoParameters
 
-__all__ = ["Rotate"]
-
 
 class Rotate(ObservationAttack[NoParameters, Rotation]):
     """Turns what the victim sees by eps degrees, counter-clockwise and the same in every step."""

@@ -15,8 +15,6 @@ from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
 from rlattack.policies.policy import Policy
 
-__all__ = ["Runner"]
-
 
 class Runner:
     """What attacks of every access share at play.

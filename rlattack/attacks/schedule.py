@@ -18,8 +18,6 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical, kinds
 from rlattack.specs import NoParameters
 
-__all__ = ["Every", "RandomSteps", "Schedule", "Timed"]
-
 Config = TypeVar("Config")
 
 

@@ -11,8 +11,6 @@ from torch import Tensor
 from rlattack.arrays import BoolArray, IntArray
 from rlattack.policies.policy import Loss, Output, Policy, State
 
-__all__ = ["Knowledge", "Target"]
-
 Knowledge = Literal["white", "scores", "decision", "none"]
 """What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""
 _LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)

@@ -18,8 +18,6 @@ from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 
-__all__ = ["Universal", "UniversalConfig"]
-
 _STEP, _WAY = 0.1, 4.0
 """Length of the first step, as a share of the reach, and at least of all steps together."""
 

@@ -20,8 +20,6 @@ from rlattack.errors import InvalidInput
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
-__all__ = ["AttackObservation"]
-
 
 @overload
 def AttackObservation(env: VectorEnv[Any, Any, Any], attacker: Attacker, seed: int = 0) -> "AttackedVectorEnv": ...

@@ -10,8 +10,6 @@ from rlattack.arrays import Array
 from rlattack.attacks.attacker import Attacker
 from rlattack.attacks.inject import Injector
 
-__all__ = ["AttackedVecEnv"]
-
 
 class AttackedVecEnv(VecEnvWrapper):
     """An SB3 vector environment under attack; made by `AttackObservation`."""

@@ -16,8 +16,6 @@ from rlattack.budget.reach import TOLERANCE, Reach, Sizes
 from rlattack.budget.words import NORMS
 from rlattack.draws import Draws
 
-__all__ = ["SLACK", "Ball"]
-
 SLACK = TOLERANCE / 2
 """By how much a settled point may leave the ball, relative and absolute."""
 

@@ -20,8 +20,6 @@ from rlattack.budget.reach import Reach
 from rlattack.budget.words import KINDS, NORMS, SPACES, Unit
 from rlattack.errors import BudgetError, nearest
 
-__all__ = ["Budget"]
-
 _BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
 _FINEST = float(np.spacing(np.float32(255))) / 255
 """Distance between two floats at the value of a white pixel, in unit space."""

@@ -14,8 +14,6 @@ from rlattack.budget.reach import TOLERANCE, Reach, Sizes
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError
 
-__all__ = ["CHANGES", "Change", "Rotation", "is_stack"]
-
 
 class Change(Reach):
     """What images become by one change, of a severity from `-radius` to `radius`; a change is a subclass.

@@ -12,8 +12,6 @@ from torch import Tensor
 from rlattack.budget.ball import SLACK, Ball
 from rlattack.draws import Draws
 
-__all__ = ["L0Ball", "L1Ball", "L2Ball", "LinfBall"]
-
 Values = npt.NDArray[np.float32]
 _TINY = torch.finfo(torch.float32).tiny
 

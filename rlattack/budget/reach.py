@@ -9,8 +9,6 @@ from torch import Tensor
 from rlattack.arrays import BoolArray, FloatArray
 from rlattack.draws import Draws
 
-__all__ = ["TOLERANCE", "Reach", "Sizes"]
-
 TOLERANCE = 1e-6
 """By how much a size may exceed its budget: float rounding (DESIGN rule 4)."""
 

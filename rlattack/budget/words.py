@@ -3,11 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = [
-    "KINDS", "MODELS", "NORMS", "SPACES", "Model", "Norm", "Unit", "axis", "counted", "grey_levels", "heading",
-    "place", "size_words", "tick", "units",
-]  # fmt: skip
-
 Norm = Literal["linf", "l2", "l1", "l0"]
 Unit = Literal["unit", "raw", "sigma"]
 Model = Literal["stack", "frame"]

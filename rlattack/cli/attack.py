@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rlattack.cli.progress import Stages
     from rlattack.evaluation import Plan, Results
 
-__all__ = ["Attack", "Duel"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Command(Options):

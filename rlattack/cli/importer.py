@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-__all__ = ["Import"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Import:

@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 import tyro
 
-__all__ = ["List"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class List:

@@ -7,8 +7,6 @@ import signal
 import sys
 from typing import Annotated, Any
 
-__all__ = ["main"]
-
 _USAGE, _INTERRUPTED = 2, 130
 _ABOUT = "Train and attack game-playing agents, and measure how far they fall."
 

@@ -14,8 +14,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rlattack.perf import Speed, SpeedTable
 
-__all__ = ["Perf", "print_speeds"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Perf:

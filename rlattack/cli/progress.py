@@ -11,8 +11,6 @@ from rich.text import Text
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.plan import Plan
 
-__all__ = ["EpisodeBar", "Stages", "StepBar", "say"]
-
 _PATIENCE = 60.0
 """Seconds without a line in a log after which a cell that goes on says so."""
 

@@ -3,8 +3,6 @@
 import itertools
 import re
 
-__all__ = ["refusal"]
-
 _WITH_VERBS = ("train",)
 """Commands that have commands of their own."""
 

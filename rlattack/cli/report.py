@@ -7,8 +7,6 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-__all__ = ["Report"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Report:

@@ -11,8 +11,6 @@ from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
 if TYPE_CHECKING:
     from rlattack.cli.trainings import Screen
 
-__all__ = ["Train"]
-
 _INTERRUPTED = 130
 
 

@@ -15,8 +15,6 @@ from rlattack.report.staircase import write_staircase
 from rlattack.report.values import percent
 from rlattack.training import Meeting, Shipped, Watch
 
-__all__ = ["Screen"]
-
 
 class Screen(Watch):
     """Shows a training to who typed it."""

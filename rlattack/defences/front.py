@@ -9,11 +9,10 @@ from gymnasium import Space
 from torch import Tensor
 
 from rlattack.draws import Draws
+from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
-from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, Policy, State, gradient
+from rlattack.policies.policy import Loss, Normaliser, Output, Policy, State, gradient
 from rlattack.specs import NoParameters
-
-__all__ = ["Defended", "Front"]
 
 Config = TypeVar("Config")
 

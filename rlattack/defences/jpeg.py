@@ -16,8 +16,6 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
 
-__all__ = ["Jpeg", "JpegConfig"]
-
 Frames = npt.NDArray[np.uint8]
 _BLOCK = 8
 """Pixels a side of what JPEG transforms by itself."""

@@ -9,8 +9,6 @@ from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
 from rlattack.specs import make
 
-__all__ = ["FRONTS", "defend"]
-
 FRONTS: Registry[type[Front[Any]]] = Registry(
     "defence", {"jpeg": "rlattack.defences.jpeg:Jpeg"}, group="rlattack.defences"
 )

@@ -12,11 +12,8 @@ from rlattack.attacks import ATTACKS, AttackSpec
 from rlattack.budget import Budget, Model
 from rlattack.errors import RefusedFile
 from rlattack.evaluation.study import EVERY
-from rlattack.games.card import Variant
+from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.load import Agent
-from rlattack.policies.policy import ActionMode
-
-__all__ = ["AgentRef", "AttackRef", "Cell", "digest"]
 
 
 def digest(identity: object) -> str:

@@ -11,8 +11,6 @@ from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES
 from rlattack.source import code_digest, environment_digest, versions
 
-__all__ = ["foreign_code", "game_code"]
-
 _ENGINES = {
     "atari": ("ale-py",),
     "mujoco": ("mujoco",),

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from rlattack.games.card import Outcome
 
-__all__ = ["Episode", "Judgement", "Outcome", "SeatEpisode"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:

@@ -21,8 +21,6 @@ from rlattack.evaluation.store import Kept, Store
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.summary import outcome, summarise
 
-__all__ = ["Results", "evaluate"]
-
 HEAD = (
     "cell", "episode", "seed", "seat", "player", "return", "outcome", "length", "ending", "truncated", "stalled",
 )  # fmt: skip

@@ -24,8 +24,6 @@ from rlattack.evaluation.slots import Take
 from rlattack.games.find import FAMILIES
 from rlattack.registry import Registry
 
-__all__ = ["Beat", "Effort", "Executor", "Local", "Task", "cores", "share"]
-
 _REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
 """What a spawned process must be told of names that were added in this one."""
 _PATIENCE = 2.0

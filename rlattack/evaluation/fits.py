@@ -11,8 +11,6 @@ from safetensors.torch import save as save_tensors
 from rlattack.attacks import Fitted
 from rlattack.files import write_whole
 
-__all__ = ["keep_fit", "read_fit"]
-
 FIT_SCHEMA = "rlattack/fit/1"
 
 

@@ -12,8 +12,6 @@ from rlattack.budget import Ball, Sizes
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
 
-__all__ = ["Judge"]
-
 
 class Judge(Observer):
     """Compares what the game showed a seat with what its player received, and what it chose with what was done.

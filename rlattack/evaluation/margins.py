@@ -9,8 +9,6 @@ from torch.nn import functional
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.policies.distributions import Actions, Categorical
 
-__all__ = ["Margins"]
-
 
 class Margins(Observer):
     """Means over an episode of the victim's margin, on what it received and on what was truly shown.

@@ -14,8 +14,6 @@ from rlattack.games.game import Step
 from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Output, State
 
-__all__ = ["Moment", "Observer"]
-
 
 @dataclass
 class Moment:

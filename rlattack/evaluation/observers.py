@@ -11,8 +11,6 @@ from rlattack.policies.distributions import kinds
 from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
 
-__all__ = ["OBSERVERS", "check_observers", "make_observers"]
-
 OBSERVERS: Registry[type[Observer]] = Registry(
     "observer",
     {"margins": "rlattack.evaluation.margins:Margins", "sizes": "rlattack.evaluation.sizes:SizeQuantiles"},

@@ -22,13 +22,11 @@ from rlattack.evaluation.prepare import fit_key
 from rlattack.evaluation.seats import Hidden, check_players, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, rom_sha256, with_variant
-from rlattack.games.card import GameCard, Variant
+from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
-from rlattack.policies.policy import ActionMode, Policy
+from rlattack.policies.policy import Policy
 from rlattack.source import versions
-
-__all__ = ["Plan", "check_gradient", "plan"]
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,17 @@ from rlattack.defences import defend
 from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
-from rlattack.evaluation.episode import Episode, Outcome, SeatEpisode
+from rlattack.evaluation.episode import Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, Pulse
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.player import Player
 from rlattack.evaluation.slots import Slots, Take
+from rlattack.games.card import Outcome
 from rlattack.games.find import make_game
 from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, Step, View
 from rlattack.policies.load import load_agent
 from rlattack.policies.policy import Policy
-
-__all__ = ["Play", "open_play", "play_episodes", "surrogates_of"]
 
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 

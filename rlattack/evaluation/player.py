@@ -20,10 +20,9 @@ from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
+from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat, View
-from rlattack.policies.policy import ActionMode, Output, Policy, State, choose, renewed
-
-__all__ = ["Player", "make_attacker"]
+from rlattack.policies.policy import Output, Policy, State, choose, renewed
 
 
 def make_attacker(

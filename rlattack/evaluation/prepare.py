@@ -20,8 +20,6 @@ from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, surrogates_of
 from rlattack.evaluation.player import make_attacker
 
-__all__ = ["Tuned", "fit", "fit_key", "prepare"]
-
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
 _EVERY = 4

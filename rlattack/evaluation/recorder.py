@@ -13,8 +13,6 @@ from rlattack.files import write_whole
 from rlattack.games.game import Step
 from rlattack.policies.distributions import Categorical
 
-__all__ = ["Recorder"]
-
 LENGTH = 300
 """Steps kept: 20 seconds of an Atari game."""
 _SMALLEST = 16

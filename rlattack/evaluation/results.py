@@ -10,8 +10,6 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from rlattack.attacks import Access, Knowledge
 from rlattack.budget import Model
 
-__all__ = ["SCHEMA", "AttackResult", "Drop", "MaskResult", "Mean", "Rate", "Result", "SeatResult", "WinRule"]
-
 SCHEMA = "rlattack/results/2"
 Interval = tuple[float, float]
 UNSTABLE = "unstable"

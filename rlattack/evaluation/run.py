@@ -14,8 +14,6 @@ from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.results import SCHEMA, Result, to_json
 from rlattack.files import write_whole, writing_whole
 
-__all__ = ["Run"]
-
 CONFIG_SCHEMA = "rlattack/config/2"
 _SHARE = 10
 """Publishing takes at most about this part of the time: one in so many seconds."""

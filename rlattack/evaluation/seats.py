@@ -7,8 +7,6 @@ from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games.card import GameCard
 from rlattack.games.game import MASKS, Mask
 
-__all__ = ["Hidden", "check_players", "parse_mask", "seat_number"]
-
 Hidden = tuple[tuple[int, Mask], ...]
 """Seats from which the other player is hidden, and how."""
 _DEFAULT_MASK: Mask = "initial"

@@ -10,8 +10,6 @@ from rlattack.budget.words import grey_levels
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.observer import Moment, Observer
 
-__all__ = ["SizeQuantiles"]
-
 _SHARES = {"10 %": 0.1, "median": 0.5, "90 %": 0.9}
 
 

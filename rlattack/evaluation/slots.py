@@ -10,8 +10,6 @@ from rlattack.arrays import BoolArray, IntArray
 from rlattack.draws import game_seed
 from rlattack.evaluation.episode import Episode
 
-__all__ = ["Slots", "Take"]
-
 Take = Callable[[int], int | None]
 """Gives the number of the next episode of a slot, or None; asked as slots become free."""
 

@@ -9,8 +9,6 @@ from scipy import special, stats
 
 from rlattack.arrays import FloatArray, IntArray
 
-__all__ = ["Interval", "bca", "iqm", "paired_rates", "wilson"]
-
 LEVEL = 0.95
 _Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 _RESAMPLES = 9999

@@ -14,8 +14,6 @@ from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.files import write_whole
 
-__all__ = ["Kept", "Store"]
-
 STORE_SCHEMA = "rlattack/store/1"
 CELL_SCHEMA = "rlattack/cell/2"
 

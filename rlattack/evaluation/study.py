@@ -10,8 +10,6 @@ from rlattack.budget import Model, Norm, Unit
 from rlattack.errors import InvalidInput
 from rlattack.specs import Spec
 
-__all__ = ["EVERY", "NO_MASK", "Options", "Study"]
-
 NO_MASK = "none"
 """The mask that hides nothing."""
 EVERY = "every"

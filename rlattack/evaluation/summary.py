@@ -9,7 +9,7 @@ import numpy as np
 from rlattack.arrays import FloatArray
 from rlattack.attacks import ATTACKS
 from rlattack.evaluation.cell import AttackRef, Cell
-from rlattack.evaluation.episode import Episode, Judgement, Outcome, SeatEpisode
+from rlattack.evaluation.episode import Episode, Judgement, SeatEpisode
 from rlattack.evaluation.results import (
     UNSTABLE,
     AttackResult,
@@ -22,8 +22,7 @@ from rlattack.evaluation.results import (
     WinRule,
 )
 from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
-
-__all__ = ["outcome", "summarise"]
+from rlattack.games.card import Outcome
 
 
 def outcome(cell: Cell, seat: SeatEpisode) -> Outcome | None:

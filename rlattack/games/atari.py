@@ -17,8 +17,6 @@ from rlattack.games.camera import Camera, FrameCamera, enlarge
 from rlattack.games.card import AtariOptions, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
 
-__all__ = ["CRASHING", "AtariGame", "Preprocessing", "atari_roms", "check_rom", "rom_sha256", "vector_env"]
-
 Frames = npt.NDArray[np.uint8]
 CRASHING = ("combat", "joust", "maze_craze", "warlords")
 """ROMs that end the whole process when ale-py 0.12 loads them, so they are refused before."""

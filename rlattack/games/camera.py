@@ -10,8 +10,6 @@ import numpy.typing as npt
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Game
 
-__all__ = ["FILMED", "Camera", "Filmed", "FrameCamera", "Picture", "camera", "enlarge"]
-
 Picture = npt.NDArray[np.uint8]
 FILMED = "only Atari and MuJoCo games can, and Gymnasium's that draw themselves"
 """What a refusal says of the games that can be filmed."""

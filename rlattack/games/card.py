@@ -9,11 +9,6 @@ from rlattack.games.game import PLAYER, Mask
 from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
 from rlattack.games.table import parse_table
 
-__all__ = [
-    "SCHEMA", "ActionMode", "AtariOptions", "GameCard", "Outcome", "Protocol", "Reference", "Stall", "Variant", "Win",
-    "parse_card",
-]  # fmt: skip
-
 SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
 Outcome = Literal["win", "tie", "loss"]

@@ -18,8 +18,6 @@ from rlattack.games.pettingzoo_games import pettingzoo_ids
 from rlattack.games.table import parse_table
 from rlattack.registry import Registry
 
-__all__ = ["FAMILIES", "GameRow", "find_game", "game_of", "list_games", "make_game", "with_variant"]
-
 GameRow = dict[str, str | float | bool | None]
 FAMILIES: Registry[Callable[..., Game]] = Registry(
     "family of games",

@@ -10,11 +10,6 @@ from gymnasium import Space
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput
 
-__all__ = [
-    "MASKS", "NOBODY", "OVER", "PLAYER", "UNDECIDED", "WAIT", "Game", "Mask", "Seat", "Step", "View", "always",
-    "check_seeds", "one_seat_step",
-]  # fmt: skip
-
 Mask = Literal["initial", "zero", "noise"]
 """How the other player is hidden from a seat (Gleave et al. 2019): as at the scene's start, all zero, or noised."""
 MASKS: tuple[Mask, ...] = get_args(Mask)

@@ -17,9 +17,6 @@ from rlattack.games.camera import FILMED, Camera, FrameCamera, Picture, enlarge
 from rlattack.games.card import GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
 
-__all__ = ["GymnasiumGame", "gymnasium_ids", "make_env"]
-
-
 _FPS = 30
 """Steps a second of an environment that does not tell."""
 

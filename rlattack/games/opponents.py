@@ -13,8 +13,6 @@ from rlattack.errors import InvalidInput
 from rlattack.games.card import ActionMode
 from rlattack.games.game import WAIT, View
 
-__all__ = ["Opponent", "Opponents", "Others"]
-
 
 class _Actions(Protocol):
     @property

@@ -13,8 +13,6 @@ from rlattack.games.game import NOBODY, Seat, Step, View, always, check_seeds
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
 
-__all__ = ["Copy", "Look", "ParallelGame", "copy_of"]
-
 
 @dataclass(frozen=True)
 class Look:

@@ -17,8 +17,6 @@ from rlattack.games.card import GameCard, Variant
 from rlattack.games.game import NOBODY, OVER, UNDECIDED, WAIT, Seat, Step, View, check_seeds
 from rlattack.games.pettingzoo_envs import Look, copy_of
 
-__all__ = ["PettingZooGame", "make_env", "pettingzoo_ids"]
-
 _EXTRAS = ("atari", "butterfly", "classic", "sisl")
 """PettingZoo's folders; each has an extra of that name with all that its games need."""
 

@@ -18,8 +18,6 @@ from rlattack.games.opponents import Opponents, Others
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
 
-__all__ = ["EmbedOpponent", "Solo", "SoloEnv"]
-
 Info = dict[str, Any]
 
 

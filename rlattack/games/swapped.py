@@ -8,8 +8,6 @@ from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Game, Seat, Step, View
 
-__all__ = ["SwappedDuel"]
-
 
 class SwappedDuel:
     """The game with the odd slots' seats swapped: who holds seat 0 here holds seat 1 there.

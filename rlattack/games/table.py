@@ -6,8 +6,6 @@ from typing import Literal, TypeVar, get_args
 
 from rlattack.errors import ContentError, nearest
 
-__all__ = ["at_most", "not_negative", "parse_table", "positive"]
-
 T = TypeVar("T")
 
 _SCALARS = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a string"}

@@ -14,8 +14,6 @@ from rlattack.games.atari import Preprocessing, vector_env
 from rlattack.games.card import GameCard
 from rlattack.games.gymnasium_games import make_env
 
-__all__ = ["training_env"]
-
 _Frames = npt.NDArray[np.uint8]
 
 

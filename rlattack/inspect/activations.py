@@ -19,8 +19,6 @@ from rlattack.inspect.recording import Progress, conditions, record, try_recordi
 from rlattack.report.activations import FILE, PICTURE, SCHEMA
 from rlattack.report.curves import png
 
-__all__ = ["check_activations", "write_activations"]
-
 
 def check_activations(planned: Plan, seat: str = "") -> None:
     """Refuses what `write_activations` would refuse: hours of play later it would be too late to say no.

@@ -14,8 +14,6 @@ from rlattack.arrays import FloatArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.statistics import Interval, bca
 
-__all__ = ["LEAST", "NEEDS", "TRAIN", "VALIDATION", "Activations", "Density", "Embedding", "density", "embed"]
-
 Array = npt.NDArray[np.float32]
 TRAIN, VALIDATION = "train", "validation"
 LEAST = 4

@@ -19,8 +19,6 @@ from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.slots import Take
 from rlattack.inspect.likelihood import Activations
 
-__all__ = ["ActivationRecorder", "Condition", "Progress", "conditions", "record", "try_recording"]
-
 _NO_ATTACK = "no attack"
 """Name of normal play where attacks are compared, so that `play against ...` can be said of all."""
 Progress = Callable[[str, int, int], None]

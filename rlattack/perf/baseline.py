@@ -18,8 +18,6 @@ from rlattack.policies import ModulePolicy, Policy
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.network import with_torch_gradients
 
-__all__ = ["Loop", "baselines"]
-
 
 class Loop(ABC):
     """A loop that goes on whenever it is called, and counts its own steps and time.

@@ -9,8 +9,6 @@ from rlattack.perf.stepping import measure_stepping
 from rlattack.perf.table import SpeedTable
 from rlattack.perf.training import measure_training
 
-__all__ = ["measure"]
-
 
 def measure(
     seating: Seating, *, slots: int, workers: int, seconds: float, say: Callable[[str], object] = lambda _: None

@@ -18,8 +18,6 @@ from rlattack.policies.distributions import Categorical
 from rlattack.policies.load import Agent
 from rlattack.policies.policy import Output, Policy, State
 
-__all__ = ["Emulator", "Parts"]
-
 
 class Parts:
     """Times the parts one after the other on the observations of real play, so that caches are as in play.

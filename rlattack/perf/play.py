@@ -30,8 +30,6 @@ from rlattack.perf.table import Speed, SpeedTable
 from rlattack.policies.load import Agent
 from rlattack.policies.policy import Policy
 
-__all__ = ["KINDS", "AttackedPlay", "Kind", "measure_play"]
-
 _EPS = 1 / 255
 _TURNS = 8
 """How often each thing is measured."""

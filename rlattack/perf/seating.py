@@ -8,14 +8,12 @@ from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.play import Play
 from rlattack.games import Variant, find_game, make_game, with_variant
-from rlattack.games.card import GameCard
+from rlattack.games.card import ActionMode, GameCard
 from rlattack.games.find import FAMILIES
 from rlattack.games.game import Game, Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.placeholders import PLACEHOLDERS
-from rlattack.policies.policy import ActionMode, Policy
-
-__all__ = ["Seating", "add_families"]
+from rlattack.policies.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,6 @@ from rlattack.perf.seating import Seating
 from rlattack.perf.table import Speed, SpeedTable
 from rlattack.policies.policy import choose, renewed
 
-__all__ = ["STEPS", "PlainScenes", "SteppedPlay", "measure_stepping"]
-
 STEPS = 16
 """Control steps of a turn; games that end in one start again after it."""
 

@@ -25,8 +25,6 @@ from rlattack.training.ppo import make_ppo
 from rlattack.training.recipes import MINIBATCHES, TrainAdversary
 from rlattack.training.vecenv import SoloVecEnv
 
-__all__ = ["PlainPolicy", "Turn", "measure_training", "single"]
-
 
 def measure_training(
     seating: Seating, *, threads: int, seconds: float, slots: int = 64, processes: int = 8, batch: int = 16_384

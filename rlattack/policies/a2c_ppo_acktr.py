@@ -11,8 +11,6 @@ from rlattack.policies.folder import build
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.tensors import Tensors, load_safetensors, load_torch
 
-__all__ = ["load_a2c_ppo_acktr"]
-
 _PLACES = {
     "conv1": "trunk.0", "conv2": "trunk.2", "conv3": "trunk.4", "fc": "trunk.7",
     "actor": "actor.0", "critic": "critic.0",

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from rlattack.errors import RefusedFile
 
-__all__ = ["LARGEST", "Archive", "read_file"]
-
 LARGEST = 512 * 1024**2
 """Bytes of a file, and of everything in a zip together when unpacked."""
 _MOST_MEMBERS = 4096

@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from rlattack.errors import RefusedFile
 
-__all__ = ["read_array"]
-
 _PROGRAM = (
     "GLOBAL numpy.core.multiarray _reconstruct", "GLOBAL numpy ndarray", "INT 0", "TUPLE1", "BYTES b", "TUPLE3",
     "REDUCE", "MARK", "INT 1", "INT *", "TUPLE1", "GLOBAL numpy dtype", "TEXT f4", "INT 0", "INT 1", "TUPLE3",

@@ -17,8 +17,6 @@ from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 from rlattack.policies.tensors import Tensors, load_safetensors
 from rlattack.policies.zoo import ADDRESS, REPOSITORY, ZOO, fetch, zoo_name
 
-__all__ = ["check_game", "import_bansal"]
-
 Array = npt.NDArray[np.float32]
 
 

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from rlattack.draws import Draws, RowDraws
 
-__all__ = ["ILLEGAL", "Actions", "Categorical", "Mixed", "Normal", "Point", "SquashedNormal", "Uniform", "kinds"]
-
 ILLEGAL = -1e30
 """Score of what the game does not allow now: probability 0, and a number, so that divergences stay numbers."""
 _INSIDE = 1 - 1e-6

@@ -23,20 +23,6 @@ from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.policy import Policy
 from rlattack.policies.tensors import Tensors, load_safetensors
 
-__all__ = [
-    "SCHEMA",
-    "AgentCard",
-    "AnyNetwork",
-    "AnySpec",
-    "agent_cards",
-    "build",
-    "find_agent",
-    "policy_of",
-    "read_agent",
-    "read_agent_card",
-    "save_agent",
-]
-
 AnyNetwork = Network | GaussianNetwork
 AnySpec = NetworkSpec | GaussianSpec
 SCHEMA = "rlattack/agent/1"

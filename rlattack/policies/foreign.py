@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.policies import BasePolicy
 
-__all__ = ["adapted", "call", "class_digest", "unpickle"]
-
 Shape = tuple[int, ...]
 _PROTOCOL = ("observation", "action", "acts", "normaliser", "gradient", "value", "initial_state")
 _PACKAGES = {"builtins", "rlattack", "sb3_contrib", "stable_baselines3", "torch"}

@@ -13,10 +13,9 @@ from torch.nn import functional
 
 from rlattack.draws import Draws
 from rlattack.errors import ContentError
+from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Normal
-from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, State, gradient
-
-__all__ = ["GaussianNetwork", "GaussianPolicy", "GaussianSpec"]
+from rlattack.policies.policy import Loss, Normaliser, Output, State, gradient
 
 _LARGEST = 100_000
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from rlattack.errors import InvalidInput, MissingExtra
 
-__all__ = ["fetch"]
-
 _SPEC = re.compile(r"hf:(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)(?::(?P<file>[\w./-]+))?")
 
 

@@ -17,8 +17,6 @@ from rlattack.policies.network import Network
 from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.registry import Registry
 
-__all__ = ["IMPORTERS", "Importer", "import_a2c_ppo_acktr", "import_agent", "import_sb3"]
-
 Importer = Callable[[str, bool], tuple[AgentCard, AnyNetwork]]
 """Maps (source, trust) to an agent whose card has an empty game where the file does not say which."""
 

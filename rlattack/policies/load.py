@@ -26,8 +26,6 @@ from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.policies.tensors import load_torch
 from rlattack.source import code_digest
 
-__all__ = ["Agent", "agent_folder", "agent_options", "load_agent"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:

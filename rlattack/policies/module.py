@@ -8,11 +8,10 @@ from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
 from rlattack.draws import Draws
+from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.network import Network
-from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, State, gradient
-
-__all__ = ["ModulePolicy"]
+from rlattack.policies.policy import Loss, Normaliser, Output, State, gradient
 
 
 class ModulePolicy:

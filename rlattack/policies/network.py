@@ -13,8 +13,6 @@ from torch.autograd.function import once_differentiable
 
 from rlattack.errors import ContentError
 
-__all__ = ["NATURE", "SMALL", "Convolution", "Network", "NetworkSpec", "convolutions", "with_torch_gradients"]
-
 Convolution = tuple[int, int, int]
 """Output channels, kernel size, stride."""
 NATURE: tuple[Convolution, ...] = ((32, 8, 4), (64, 4, 2), (64, 3, 1))

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
 from rlattack.policies.distributions import Actions, Categorical, Point, Uniform
-from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, State
-
-__all__ = ["PLACEHOLDERS", "Placeholder", "Random", "Zero"]
+from rlattack.policies.policy import Loss, Normaliser, Output, State
 
 
 class Placeholder(ABC):

@@ -12,8 +12,6 @@ from rlattack.draws import Draws
 from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Actions
 
-__all__ = ["ActionMode", "Loss", "Normaliser", "Output", "Policy", "State", "choose", "gradient", "renewed"]
-
 State = Tensor | None
 """Recurrent state, first axis the batch; None for a policy without memory."""
 

@@ -16,8 +16,6 @@ from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.sb3_zip import guess_algorithm, read_data
 
-__all__ = ["from_sb3", "load_trusted"]
-
 _LEARNERS = {
     "ppo": "stable_baselines3:PPO",
     "a2c": "stable_baselines3:A2C",

@@ -10,8 +10,6 @@ from torch import Tensor
 from rlattack.errors import RefusedFile
 from rlattack.policies.network import NATURE, Convolution, NetworkSpec
 
-__all__ = ["Sb3Architecture", "convert"]
-
 State = dict[str, Tensor]
 _LAYER = re.compile(r"(?:[a-z_.]+\.\d{1,3}|action_net|value_net)\.(weight|bias)")
 _EXTRACTOR = re.compile(r"(cnn|linear|layers)\.(\d+)\.(weight|bias)")

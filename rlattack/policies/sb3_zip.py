@@ -16,8 +16,6 @@ from rlattack.policies.network import Network
 from rlattack.policies.sb3_state import Sb3Architecture, convert
 from rlattack.policies.tensors import load_torch
 
-__all__ = ["Sb3Zip", "guess_algorithm", "load_sb3_zip", "read_data"]
-
 _LARGEST_JSON = 64 * 1024**2
 _LONGEST = 10_000
 """Characters of the printed bounds of a space, from which numpy leaves out the middle."""

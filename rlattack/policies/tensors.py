@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from rlattack.errors import RefusedFile
 from rlattack.policies.archive import LARGEST, Archive
 
-__all__ = ["Tensors", "load_safetensors", "load_torch", "repacked"]
-
 Tensors = dict[str, Tensor]
 _ZIP = b"PK\x03\x04"
 

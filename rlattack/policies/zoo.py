@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 from rlattack.errors import InvalidInput, RefusedFile, UnknownName, nearest
 from rlattack.policies.archive import read_file
 
-__all__ = ["ADDRESS", "LARGEST", "REPOSITORY", "ZOO", "ZooFile", "download", "fetch", "zoo_name"]
-
 REPOSITORY = "github.com/openai/multiagent-competition"
 ADDRESS = "https://raw.githubusercontent.com/openai/multiagent-competition/master/agent-zoo"
 LARGEST = 4 * 1024**2

@@ -9,8 +9,6 @@ from pydantic import TypeAdapter
 
 from rlattack.evaluation.results import Mean
 
-__all__ = ["FILE", "PICTURE", "SCHEMA", "Activations", "read_activations"]
-
 SCHEMA = "rlattack/activations/1"
 FILE, PICTURE = "activations.json", "activations.png"
 

@@ -18,8 +18,6 @@ from rlattack.errors import ContentError
 from rlattack.games.camera import Picture
 from rlattack.report.encoding import LIMIT, Film, encode
 
-__all__ = ["Frames", "magnification", "read_frames", "render", "still"]
-
 Floats = npt.NDArray[np.floating]
 FPS = 15
 """Agent steps a second: an Atari game in its own time (60 frames, 4 a step)."""

@@ -8,8 +8,6 @@ from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.comparison import Setting, eps, spaces
 from rlattack.report.values import Value, count, decimals, mean, number, percent, share
 
-__all__ = ["DISTINCT", "Column", "budget_column", "details", "numbers"]
-
 
 @dataclass(frozen=True)
 class Column:

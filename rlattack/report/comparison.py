@@ -7,28 +7,6 @@ from functools import cached_property
 from rlattack.budget.words import place, size_words
 from rlattack.evaluation.results import AttackResult, Rate, Result
 
-__all__ = [
-    "Line",
-    "Pairing",
-    "Setting",
-    "aim",
-    "at",
-    "attack_label",
-    "beside",
-    "distinctions",
-    "eps",
-    "full_name",
-    "hidden",
-    "names",
-    "opponent_wins",
-    "opponents",
-    "player",
-    "settings",
-    "size",
-    "spaces",
-]
-
-
 _AIMS = {
     "observation": "what the {} sees",
     "screen": "what the {} sees",

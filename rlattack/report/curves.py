@@ -15,8 +15,6 @@ from rlattack.budget.words import axis, tick
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
 from rlattack.report.comparison import Line, eps
 
-__all__ = ["COLOURS", "INK", "Style", "draw", "png", "styles", "svg"]
-
 COLOURS = 7
 """Colours of attacks; the page defines them as `--line-0` and so on."""
 _MOST_TICKS = 8

@@ -16,8 +16,6 @@ from PIL import Image
 from rlattack.arrays import IntArray
 from rlattack.games.camera import Picture
 
-__all__ = ["LIMIT", "SUFFIXES", "Film", "encode", "find_film"]
-
 LIMIT = 1_900_000
 """Bytes of a film; a page with several stays small enough to send."""
 SUFFIXES = {"video/mp4": ".mp4", "image/gif": ".gif"}

@@ -22,8 +22,6 @@ from tensorboard.util import tensor_util
 
 from rlattack.files import writing_events
 
-__all__ = ["Point", "bands", "file_name", "free_name", "picture", "scalars", "session", "write_events"]
-
 Point = tuple[int, Summary.Value]
 """Step and what is shown there."""
 

@@ -15,8 +15,6 @@ from rlattack.games.camera import Picture, camera
 from rlattack.games.find import make_game
 from rlattack.report.encoding import SUFFIXES, encode, find_film
 
-__all__ = ["check_camera", "film_cells"]
-
 _MOST_FPS = 34
 """Steps are left out of games that have more in a second."""
 _LENGTH = 300

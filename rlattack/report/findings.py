@@ -20,8 +20,6 @@ from rlattack.report.comparison import (
     spaces,
 )
 
-__all__ = ["Finding", "finding", "strongest", "title", "win_rule"]
-
 _NEARLY = 0.9
 """The headline shows the smallest budget that does this share of the greatest harm."""
 _MOST = 3

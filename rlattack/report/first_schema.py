@@ -5,8 +5,6 @@ from typing import Any
 
 from rlattack.games.game import PLAYER
 
-__all__ = ["SCHEMA", "convert"]
-
 SCHEMA = "rlattack/results/1"
 _KNOWLEDGE = {"query": "scores"}
 _SHARED = (

@@ -13,8 +13,6 @@ from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Setting, opponent_wins, opponents, player
 from rlattack.report.curves import INK, png, svg
 
-__all__ = ["Grid", "grid", "heat_map_png", "heat_map_svg"]
-
 _COLOURS = LinearSegmentedColormap.from_list("wins", colormaps["YlOrRd"]([0.02, 0.25, 0.45, 0.65, 0.82, 0.95]))
 _CROWDED = 7
 """Columns from which on a square has room for the largest number alone."""

@@ -26,8 +26,6 @@ from rlattack.report.tables import Table, table
 from rlattack.report.values import Value, decimals, mean, percent
 from rlattack.report.warnings import warnings
 
-__all__ = ["write_page"]
-
 _MOST_GAMES = 3
 """In the title of a page."""
 

@@ -12,8 +12,6 @@ from rlattack.report.encoding import SUFFIXES, find_film
 from rlattack.report.findings import strongest, title
 from rlattack.report.runs import RunRecord
 
-__all__ = ["Clip", "Film", "clips", "data", "films", "meeting"]
-
 _MOST_STILLS = 8
 _MOST_FILMS = 6
 

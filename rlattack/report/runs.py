@@ -15,8 +15,6 @@ from rlattack.evaluation.results import SCHEMA, Result, from_json
 from rlattack.report.first_schema import SCHEMA as FIRST
 from rlattack.report.first_schema import convert
 
-__all__ = ["RunRecord", "read_config", "read_run"]
-
 
 @dataclass(frozen=True)
 class RunRecord:

@@ -14,8 +14,6 @@ from rlattack.files import write_whole
 from rlattack.report.comparison import opponent_wins
 from rlattack.report.curves import INK, png, svg
 
-__all__ = ["FILE", "PICTURE", "Stair", "read_staircase", "staircase_png", "staircase_svg", "write_staircase"]
-
 SCHEMA = "rlattack/staircase/1"
 FILE, PICTURE = "staircase.json", "staircase.png"
 

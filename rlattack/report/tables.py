@@ -9,8 +9,6 @@ from rlattack.report.columns import Column
 from rlattack.report.comparison import Pairing, Setting, attack_label, eps, hidden, names, spaces
 from rlattack.report.values import Value
 
-__all__ = ["Group", "Row", "Table", "table"]
-
 
 @dataclass(frozen=True)
 class Row:

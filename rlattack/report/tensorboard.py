@@ -15,8 +15,6 @@ from rlattack.report.heatmap import grid, heat_map_png
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase_png
 
-__all__ = ["write_tensorboard"]
-
 _CURVES: dict[str, Callable[[SeatResult], Rate | Mean | None]] = {
     "win_rate": lambda seat: seat.win,
     "return": lambda seat: seat.returns,

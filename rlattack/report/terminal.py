@@ -17,8 +17,6 @@ from rlattack.report.tables import Table as Laid
 from rlattack.report.values import mean
 from rlattack.report.warnings import warnings
 
-__all__ = ["print_results"]
-
 _WIDE = 160
 """Columns where no terminal says how many there are."""
 _LABEL = 28

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from rlattack.evaluation.results import Mean, Rate
 
-__all__ = ["Value", "count", "decimals", "mean", "number", "percent", "share"]
-
 _DASH = "–"
 _DIGITS = 6
 

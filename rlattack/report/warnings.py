@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Setting, attack_label, beside, eps, spaces
 
-__all__ = ["warnings"]
-
 _MOST = 4
 """Cells that are named."""
 

@@ -11,8 +11,6 @@ from rlattack.report.page import write_page
 from rlattack.report.runs import RunRecord, read_config
 from rlattack.report.tensorboard import write_tensorboard
 
-__all__ = ["write_run"]
-
 
 def write_run(folder: Path, results: Sequence[Result], action_names: Sequence[str] | None = None) -> None:
     """Writes `tensorboard/`, `heatmap.png` where several players meet, and `report.html` into a run folder.

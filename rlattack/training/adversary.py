@@ -18,8 +18,6 @@ from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
 from rlattack.training.seat import seat_learner
 from rlattack.training.watch import Shipped, Trained, Watch
 
-__all__ = ["choose", "train_adversary"]
-
 
 def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> list[Shipped]:
     """Trains an adversary a seed, or goes on with them, and scores the one that wins most tuning games."""

@@ -16,8 +16,6 @@ from rlattack.policies.network import NATURE, SMALL
 from rlattack.training.extractor import ConvolutionalExtractor
 from rlattack.training.recipes import TrainSingle
 
-__all__ = ["make_learner", "strides"]
-
 _CONVOLUTIONS = {"small": SMALL, "nature": NATURE}
 _HIDDEN = {"small": (256,), "nature": (512,)}
 _HEADS: dict[str, Any] = {

@@ -17,8 +17,6 @@ from rlattack.files import write_whole
 from rlattack.policies.archive import read_file
 from rlattack.policies.tensors import repacked
 
-__all__ = ["FILE", "PROGRESS", "Checkpoint", "load_checkpoint", "running", "save_checkpoint"]
-
 FILE, PROGRESS = "checkpoint.pt", "progress.json"
 _PARTS = ("mean", "variance", "count")
 

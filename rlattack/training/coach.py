@@ -12,8 +12,6 @@ from rlattack.training.past import Past
 from rlattack.training.pool import Pool
 from rlattack.training.recipes import TrainSelfPlay
 
-__all__ = ["AT_ONCE", "Coach"]
-
 AT_ONCE = 8
 """Versions that episodes which start before the next update may meet: each is one more call of a network a step."""
 

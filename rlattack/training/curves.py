@@ -10,8 +10,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rlattack.files import writing_events
 
-__all__ = ["curves", "write_points"]
-
 
 @contextmanager
 def curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:

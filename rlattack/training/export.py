@@ -16,8 +16,6 @@ from rlattack.policies.network import Network
 from rlattack.policies.sb3_state import Sb3Architecture, convert
 from rlattack.training.checkpoint import running
 
-__all__ = ["export", "normaliser", "sb3_state"]
-
 _NAMES = {
     "mlp_extractor.policy_net.": "pi.layers.", "mlp_extractor.value_net.": "vf.layers.", "action_net.": "pi.out.",
     "value_net.": "vf.out.", "log_std": "log_std",

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from rlattack.policies.network import Convolution, Network, NetworkSpec
 
-__all__ = ["ConvolutionalExtractor"]
-
 
 class ConvolutionalExtractor(BaseFeaturesExtractor):
     """Convolutions, flatten, hidden layers, ReLU throughout; SB3 divides images by 255 before.

@@ -21,8 +21,6 @@ from rlattack.training.progress import Progress, Refill, Weak
 from rlattack.training.recipes import SeatRecipe, TrainSingle
 from rlattack.training.watch import Trained, Watch
 
-__all__ = ["Learner", "check_steps", "learn"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:

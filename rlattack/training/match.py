@@ -11,15 +11,13 @@ from rlattack.evaluation.study import Study
 from rlattack.games import find_game, make_game
 from rlattack.games.card import GameCard
 from rlattack.games.game import PLAYER, Game, Seat
-from rlattack.games.mujoco.card import Sumo
+from rlattack.games.mujoco.ruleset import Sumo
 from rlattack.games.swapped import SwappedDuel
 from rlattack.policies.folder import read_agent_card
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
 from rlattack.policies.load import Agent, agent_folder, load_agent
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.training.recipes import BOTH, EACH, SeatRecipe, TrainAdversary, TrainSelfPlay, names
-
-__all__ = ["Match", "Place", "load_init", "match_adversary", "match_self_play"]
 
 
 @dataclass(frozen=True, kw_only=True)

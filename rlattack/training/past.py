@@ -9,8 +9,6 @@ import numpy as np
 from rlattack.policies.folder import AgentCard, AnyNetwork, policy_of, read_agent, save_agent
 from rlattack.policies.policy import Policy
 
-__all__ = ["Past"]
-
 
 class Past:
     """Snapshots of a learner by the steps it had learned from, each an agent folder; their number is bounded.

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from rlattack.draws import Draws, RowDraws
+from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
 from rlattack.policies.distributions import Actions, Mixed
-from rlattack.policies.policy import ActionMode, Loss, Normaliser, Output, Policy, State, gradient
-
-__all__ = ["Pool"]
+from rlattack.policies.policy import Loss, Normaliser, Output, Policy, State, gradient
 
 
 class Pool:

@@ -15,8 +15,6 @@ from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.training.export import sb3_state
 from rlattack.training.recipes import MINIBATCHES, SeatRecipe
 
-__all__ = ["make_ppo"]
-
 _HIDDEN = (64, 64)
 
 

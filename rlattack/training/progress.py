@@ -11,8 +11,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-__all__ = ["Progress", "Refill", "Weak"]
-
 _POINTS = 1000
 """A curve over a whole run has about so many."""
 _GAMES, _OUTCOMES = 100, 500

@@ -17,8 +17,6 @@ from rlattack.training.run import check_place
 from rlattack.training.selfplay import train_self_play
 from rlattack.training.watch import Watch
 
-__all__ = ["Meeting", "train_rounds"]
-
 _MEETING_SEED = 2000
 """Run seed of the games at the end: others than those that chose adversaries and those on their cards."""
 

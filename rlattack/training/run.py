@@ -22,8 +22,6 @@ from rlattack.training.recipes import Recipe
 from rlattack.training.score import Score
 from rlattack.training.watch import Shipped
 
-__all__ = ["TrainingRun", "check_place", "provenance", "ship"]
-
 SCHEMA = "rlattack/training/2"
 
 

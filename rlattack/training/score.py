@@ -14,8 +14,6 @@ from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.evaluation.statistics import wilson
 from rlattack.evaluation.study import Study
 
-__all__ = ["EVALUATION_SEED", "TUNING_SEED", "Score", "Scorer"]
-
 TUNING_SEED, EVALUATION_SEED = 500, 1000
 """Run seeds of the episodes by which something is chosen, and of those on cards, to which the agent's own is added."""
 

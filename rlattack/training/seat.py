@@ -15,8 +15,6 @@ from rlattack.training.recipes import BOTH, SeatRecipe
 from rlattack.training.run import provenance
 from rlattack.training.vecenv import SoloVecEnv
 
-__all__ = ["seat_learner"]
-
 
 def seat_learner(
     recipe: SeatRecipe, match: Match, place: Place, env: Solo, *, folder: Path, seed: int, command: str, note: str = "",

@@ -21,8 +21,6 @@ from rlattack.training.score import EVALUATION_SEED, Score, Scorer
 from rlattack.training.seat import seat_learner
 from rlattack.training.watch import Shipped, Watch
 
-__all__ = ["train_self_play"]
-
 _PAST = "past"
 
 

@@ -23,8 +23,6 @@ from rlattack.training.score import EVALUATION_SEED, Scorer
 from rlattack.training.vecenv import GymnasiumVecEnv
 from rlattack.training.watch import Shipped, Watch
 
-__all__ = ["single_learner", "train_single"]
-
 
 def train_single(recipe: TrainSingle, watch: Watch, command: str) -> list[Shipped]:
     """Trains a victim, or goes on with it, and scores it; `command` trains it anew, for its card."""

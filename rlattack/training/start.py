@@ -6,8 +6,6 @@ from rlattack.training.selfplay import train_self_play
 from rlattack.training.single import train_single
 from rlattack.training.watch import Shipped, Watch
 
-__all__ = ["train"]
-
 
 def train(recipe: TrainVictim | TrainAdversary, watch: Watch | None = None, command: str = "") -> list[Shipped]:
     """Trains the agents of a recipe, or goes on with them, plays fresh episodes, and writes agents with their scores.

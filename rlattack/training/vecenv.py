@@ -13,8 +13,6 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvO
 from rlattack.errors import InvalidInput
 from rlattack.games.solo import Solo
 
-__all__ = ["GymnasiumVecEnv", "SoloVecEnv"]
-
 _LARGEST_SEED = 2**31 - 1
 
 

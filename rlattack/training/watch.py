@@ -6,8 +6,6 @@ from pathlib import Path
 from rlattack.evaluation.results import Rate
 from rlattack.training.score import Score
 
-__all__ = ["Shipped", "Trained", "Watch"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:

@@ -11,13 +11,11 @@ from rlattack.errors import InvalidInput
 from rlattack.games.camera import Camera
 from rlattack.games.card import Variant
 from rlattack.games.game import MASKS, Seat, Step, View, always, check_seeds
-from rlattack.games.mujoco.card import Kick, Sumo
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.observe import bind, observe
 from rlattack.games.mujoco.rules import ENDINGS, Seen, judge, void
+from rlattack.games.mujoco.ruleset import Kick, Sumo
 from rlattack.games.mujoco.scene import build
-
-__all__ = ["MujocoGame"]
 
 _TIME = ENDINGS.index("time")
 _LATE = 1e6

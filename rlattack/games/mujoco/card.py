@@ -8,8 +8,6 @@ from rlattack.errors import ContentError, nearest
 from rlattack.games.mujoco.ruleset import Goal, Kick, Pass, Rules, Sumo
 from rlattack.games.table import at_most, not_negative, parse_table, positive
 
-__all__ = ["TABLES", "Goal", "Kick", "MujocoCard", "Pass", "Reset", "Reward", "Rules", "Scene", "Sumo", "parse_mujoco"]
-
 TABLES = ("duel", "scene", "reset", "reward", "rules")
 
 Body = Literal["humanoid", "ant"]

@@ -7,11 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rlattack.arrays import FloatArray, IntArray
-from rlattack.games.mujoco.card import Kick, Rules, Sumo
 from rlattack.games.mujoco.engine import mujoco
+from rlattack.games.mujoco.ruleset import Kick, Rules, Sumo
 from rlattack.games.mujoco.scene import seat
-
-__all__ = ["State", "bind", "observe"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,6 @@ try:
 except ImportError as error:
     raise MissingExtra('a parallel environment needs pettingzoo: pip install "rlattack[pettingzoo]"') from error
 
-__all__ = ["MujocoParallelEnv", "parallel_env"]
-
 Array = npt.NDArray[np.float32]
 Infos = dict[str, dict[str, Any]]
 

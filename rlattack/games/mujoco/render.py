@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from rlattack.arrays import FloatArray
 from rlattack.errors import InvalidInput, MissingExtra, one_line
-from rlattack.games.mujoco.card import Goal, Kick, MujocoCard, Sumo
+from rlattack.games.mujoco.card import MujocoCard
 from rlattack.games.mujoco.engine import mujoco
+from rlattack.games.mujoco.ruleset import Goal, Kick, Sumo
 from rlattack.games.mujoco.scene import seat
-
-__all__ = ["Drawn", "Renderer"]
 
 _TALL = np.asarray([[-0.9, 0.0, -1.0], [0.9, 0.0, -1.0], [0.0, 0.0, 0.8]])
 """Corners around a torso, in metres, that must be seen as well."""

@@ -10,9 +10,8 @@ import numpy as np
 
 from rlattack.arrays import BoolArray, FloatArray, IntArray
 from rlattack.games.game import NOBODY
-from rlattack.games.mujoco.card import Goal, Kick, Pass, Reward, Rules, Sumo
-
-__all__ = ["ENDINGS", "Seen", "Verdict", "judge", "void"]
+from rlattack.games.mujoco.card import Reward
+from rlattack.games.mujoco.ruleset import Goal, Kick, Pass, Rules, Sumo
 
 ENDINGS = ("", "goal", "fallen", "out", "time", "stopped", "foul", "unstable")
 """How a game can end, by number."""

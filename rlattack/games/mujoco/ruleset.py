@@ -6,8 +6,6 @@ from typing import ClassVar
 from rlattack.errors import ContentError
 from rlattack.games.table import at_most, not_negative, positive
 
-__all__ = ["Goal", "Kick", "Pass", "Rules", "Sumo"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Line:

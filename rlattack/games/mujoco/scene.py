@@ -11,10 +11,9 @@ import numpy as np
 
 from rlattack.arrays import FloatArray
 from rlattack.errors import ContentError, one_line
-from rlattack.games.mujoco.card import Kick, Rules, Scene, Sumo
+from rlattack.games.mujoco.card import Scene
 from rlattack.games.mujoco.engine import mujoco
-
-__all__ = ["build", "seat"]
+from rlattack.games.mujoco.ruleset import Kick, Rules, Sumo
 
 _ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 _COLOURS = ((0.5, 0.25, 0.25, 1.0), (0.25, 0.5, 0.5, 1.0))

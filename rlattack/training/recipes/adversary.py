@@ -9,8 +9,6 @@ import tyro
 from rlattack.errors import InvalidInput
 from rlattack.training.recipes.recipe import AGENT, CUT, GAME, ID, SEEDS, SeatRecipe, check_counts, check_one
 
-__all__ = ["TrainAdversary"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainAdversary(SeatRecipe):

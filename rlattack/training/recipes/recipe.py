@@ -11,18 +11,6 @@ import tyro
 
 from rlattack.errors import InvalidInput
 
-__all__ = [
-    "MINIBATCHES",
-    "SEEDS",
-    "Recipe",
-    "SeatRecipe",
-    "check_counts",
-    "check_learning_rate",
-    "check_one",
-    "flag",
-    "names",
-]
-
 MINIBATCHES = 4
 """A batch of PPO in games of several seats is divided into so many."""
 SEEDS = 2**31

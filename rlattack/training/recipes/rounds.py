@@ -11,8 +11,6 @@ from rlattack.training.recipes.adversary import TrainAdversary
 from rlattack.training.recipes.recipe import AGENT, AGENTS, CUT, GAME, ID, Recipe, check_counts, check_one
 from rlattack.training.recipes.victim import TrainSelfPlay
 
-__all__ = ["TrainRounds"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRounds(Recipe):

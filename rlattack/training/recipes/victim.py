@@ -21,8 +21,6 @@ from rlattack.training.recipes.recipe import (
     names,
 )
 
-__all__ = ["ALGORITHMS", "BOTH", "EACH", "Algorithm", "TrainSelfPlay", "TrainSingle", "TrainVictim"]
-
 Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn"]
 NetworkSize = Literal["small", "nature"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
