@@ -1,12 +1,15 @@
 """The judge: measures from outside, at the policy's boundary, what an attack did to each episode (DESIGN rule 5)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import Space
+from gymnasium.spaces import Box
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, FloatArray
+from rlattack.arrays import Array, BoolArray, FloatArray
 from rlattack.attacks import Runner
 from rlattack.budget import Ball, Sizes
 from rlattack.evaluation.episode import Judgement
@@ -21,29 +24,47 @@ class Judge(Observer):
     Args:
         seat: The seat that is attacked.
         attackers: The attacks at work there: their reaches, by which sizes are read, and their counts.
+        space: One observation of the seat, as the game says; None where it is not to be held to it.
     """
 
-    def __init__(self, seat: int, attackers: Sequence[Runner]) -> None:
+    def __init__(self, seat: int, attackers: Sequence[Runner], space: Space[Any] | None = None) -> None:
         slots = attackers[0].slots
         super().__init__(seat, slots)
         self._targets = [attacker.target for attacker in attackers]
-        self._measures = [_of(attacker) for attacker in attackers]
+        self._measures, self._space = [_of(attacker) for attacker in attackers], space
         self._steps = np.zeros(slots, dtype=np.int64)
         self._attacked = np.zeros(slots, dtype=np.int64)
         self._broken = np.zeros(slots, dtype=np.int64)
+        self._misshown = np.zeros(slots, dtype=np.int64)
         self._changed = np.zeros(slots)
         self._sizes = [np.zeros((slots, len(measure.names))) for measure in self._measures]
+
+    def look(self, received: Tensor, shown: Array) -> list[Sizes | None]:
+        """Measures what a player is to receive before it does, since a user's policy may write to it.
+
+        Args:
+            received: What its attackers made of it, float32, shape (slots, *observation).
+            shown: What the game showed: its own array, of that shape.
+
+        Returns:
+            Sizes by attack; None of one on what the player does.
+        """
+        return [measure.look(received, torch.from_numpy(shown)) for measure in self._measures]
 
     def see(self, moment: Moment) -> None:
         """Judges one step of the batch."""
         if moment.seat != self.seat:
             return
-        acting = moment.acting
-        found = moment.sizes = [measure(moment) for measure in self._measures]
+        looked = self.look(moment.received, moment.shown) if moment.looked is None else moment.looked
+        acting, pairs = moment.acting, list(zip(self._measures, looked, strict=True))
+        found = moment.sizes = [measure(moment) if one is None else one for measure, one in pairs]
         moment.eps = [measure.as_eps(one) for measure, one in zip(self._measures, found, strict=True)]
+        legal = np.all([one.legal for one in found], axis=0)
         self._steps += acting
         self._attacked += acting & np.any([one.changed for one in found], axis=0)
-        self._broken += acting & ~np.all([one.legal for one in found], axis=0)
+        self._broken += acting & ~legal
+        if (acting & ~legal).any():
+            self._misshown += acting & ~legal & _outside(moment.shown, self._space)
         for place, one in enumerate(found):
             self._sizes[place] = np.maximum(self._sizes[place], np.where(acting[:, None], one.values, 0.0))
         moved = moment.out.actions.moved(moment.clean.actions).numpy()
@@ -62,10 +83,11 @@ class Judge(Observer):
             changed=float(self._changed[slot]),
             sizes=sizes,
             broken=int(self._broken[slot]),
+            misshown=int(self._misshown[slot]),
             queries=sum(int(target.queries[slot]) for target in self._targets),
             gradients=sum(int(target.gradients[slot]) for target in self._targets),
         )
-        counts = (self._steps, self._attacked, self._broken, self._changed, *self._sizes)
+        counts = (self._steps, self._attacked, self._broken, self._misshown, self._changed, *self._sizes)
         for row in (*counts, *(row for target in self._targets for row in (target.queries, target.gradients))):
             row[slot] = 0
         for measure in self._measures:
@@ -84,9 +106,13 @@ class _Measure:
         self._reach = attacker.reach
         self.names: Sequence[str] = self._reach.names
 
+    def look(self, received: Tensor, shown: Tensor) -> Sizes | None:
+        """Sizes of one step; None where what the player does is measured, later."""
+        return self._reach.measure(received, shown)
+
     def __call__(self, moment: Moment) -> Sizes:
-        """Sizes of one step."""
-        return self._reach.measure(moment.received, torch.from_numpy(moment.shown))
+        """Sizes of one step, of what the player did."""
+        raise NotImplementedError
 
     def as_eps(self, sizes: Sizes) -> FloatArray:
         """Sizes as a budget says them."""
@@ -105,9 +131,8 @@ class _HeldMeasure(_Measure):
         self._reach = self._reach.newest_only()
         self._frames = _HeldFrames(attacker.slots)
 
-    def __call__(self, moment: Moment) -> Sizes:
+    def look(self, received: Tensor, shown: Tensor) -> Sizes:
         """Sizes of the newest frame; another older frame than before is out of reach."""
-        received, shown = moment.received, torch.from_numpy(moment.shown)
         found = self._reach.measure(received[:, -1:], shown[:, -1:])
         changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy()
         return Sizes(found.values, found.legal & self._frames.kept(received, shown), changed)
@@ -126,9 +151,20 @@ class _ActionMeasure(_Measure):
         self._low, self._high = self._reach.low[0], self._reach.high[0]
         self.names = [f"action {name}" for name in self._reach.names]
 
+    def look(self, received: Tensor, shown: Tensor) -> None:
+        """Nothing yet: what the player does comes later."""
+
     def __call__(self, moment: Moment) -> Sizes:
         """Sizes of one step."""
         return self._reach.measure(moment.action, moment.chosen.clamp(self._low, self._high))
+
+
+def _outside(shown: Array, space: Space[Any] | None) -> BoolArray:
+    """Slots in which the game itself showed values that its space does not have, shape (slots,)."""
+    if not isinstance(space, Box):
+        return np.zeros(len(shown), dtype=np.bool_)
+    outside = np.reshape((shown < space.low) | (shown > space.high), (len(shown), -1))
+    return np.asarray(outside.any(axis=1), dtype=np.bool_)
 
 
 def _of(attacker: Runner) -> _Measure:

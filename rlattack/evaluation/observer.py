@@ -31,6 +31,8 @@ class Moment:
         action: What the game is given.
         legal: Legal actions, bool, shape (slots, actions), where the game tells.
         ask: Gives the player's output on what was truly shown.
+        looked: What the judge measured of each attack before the player received
+            anything, None of one on what it does; None for all where that was not done.
         sizes: What the judge measured of each attack on the seat, for those who look after it.
         eps: The same as a budget says it, per entry, shape (slots,) each.
     """
@@ -46,6 +48,7 @@ class Moment:
     action: Tensor
     legal: Tensor | None
     ask: Callable[[], Output] = field(repr=False)
+    looked: Sequence[Sizes | None] | None = None
     sizes: Sequence[Sizes] = ()
     eps: Sequence[FloatArray] = ()
 

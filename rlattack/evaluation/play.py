@@ -1,6 +1,8 @@
 """The play loop: view, attack, policy, action, game, observers; batched over slots at every step."""
 
-from collections.abc import Iterator, Sequence
+import re
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from rlattack.arrays import Array, BoolArray, IntArray
-from rlattack.attacks import Fitted
+from rlattack.attacks import ATTACKS, Fitted
 from rlattack.defences import defend
 from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RlattackError, one_line
@@ -20,7 +22,7 @@ from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.player import Player
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.card import Outcome
-from rlattack.games.find import make_game
+from rlattack.games.find import FAMILIES, make_game
 from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, Step, View
 from rlattack.policies.load import load_agent
 from rlattack.policies.policy import Policy
@@ -82,12 +84,16 @@ class Play(Slots):
         actions = []
         with torch.no_grad():
             for player, view in zip(self._players, self._views, strict=True):
+                if view.obs.dtype.kind == "f" and not np.isfinite(view.obs[active & view.turn]).all():
+                    raise InvalidInput(f"game {self.cell.game.card.id}: shows what is no finite number")
                 moment = player.act(view, active, self.episode)
+                actions.append(moment.action.numpy().copy())  # what others look at may be written to
                 for observer in self._observers:
                     observer.see(moment)
-                actions.append(moment.action.numpy())
         step = self._last = self.game.step(actions)
         self._views = step.views
+        if not np.isfinite(step.rewards[:, active]).all():
+            raise InvalidInput(f"game {self.cell.game.card.id}: pays what is no finite number")
         self._scores += np.where(active, step.rewards, 0.0)
         self._length += active
         self._digest = _mixed(self._digest, (*actions, step.rewards.T))
@@ -166,9 +172,8 @@ def play_episodes(
     """Plays the episodes of a cell that `take` gives, and tells now and then that it goes on; see `open_play`.
 
     Raises:
-        InvalidInput: A user's own module fails in play.
+        InvalidInput: Code of others fails in play: an agent, an attack, a front, an observer or an environment.
     """
-    foreign = [ref.spec for ref in _refs(cell) if ref.foreign]
     pulse = Pulse(cell.key)
     try:
         play = open_play(cell, take, observers, fits=fits)
@@ -181,11 +186,32 @@ def play_episodes(
     except (RlattackError, GeneratorExit):
         raise
     except Exception as error:
-        if not foreign:
+        others = _at_fault(error, _of_others(cell, observers))
+        if not others:
             raise
-        raise InvalidInput(
-            f"{' or '.join(foreign)}: fails in play: {type(error).__name__}: {one_line(error)}"
-        ) from error
+        said = f"{type(error).__name__}: {one_line(error)}"
+        raise InvalidInput(f"{' or '.join(others)}: fails in play: {said}") from error
+
+
+def _of_others(cell: Cell, observers: Sequence[Observer]) -> dict[str, str]:
+    """What plays in a cell and is not the project's own code, and the package that it stands in."""
+    family, attacks = cell.game.card.family, [ref for ref in cell.attacks if ref.code]
+    made = FAMILIES.get(family).__module__
+    found = {
+        **{ref.spec: ref.spec for ref in _refs(cell) if ref.foreign},
+        **{f"attack {ref.spec.name}": ATTACKS.get(ref.spec.name).__module__ for ref in attacks},
+        **{f"observer {type(one).__name__}": type(one).__module__ for one in observers},
+        f"game {cell.game.card.id}": "" if family in ("gymnasium", "pettingzoo") else made,
+    }
+    return {name: re.split(r"[.:]", module)[0] for name, module in found.items() if not module.startswith("rlattack.")}
+
+
+def _at_fault(error: Exception, others: Mapping[str, str]) -> list[str]:
+    """Those of others through whose package an error came; all where none of it is ours; none where we raised it."""
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [name.partition(".")[0] for name in frames]
+    found = [name for name, package in others.items() if package in packages]
+    return found or ([] if packages[-1] == "rlattack" else list(others))
 
 
 def _refs(cell: Cell) -> list[AgentRef]:

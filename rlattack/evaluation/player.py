@@ -93,7 +93,7 @@ class Player:
         else:
             self._hand = made
         self._attackers.append((number, made))
-        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers])
+        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers], self._seat.observation)
 
     def begin(self, run: int, started: IntArray, episodes: IntArray) -> None:
         """Starts `episodes` of a run, by its seed, in the slots `started`: new draws, and a fresh memory."""
@@ -121,12 +121,13 @@ class Player:
         legal, before = _legal(view), self._state
         clean = torch.from_numpy(view.obs.astype(np.float32))
         received = clean if self._sight is None else self._sight(clean, acting, legal)
+        looked = None if self.judge is None else self.judge.look(received, view.obs)
         out = self.policy(received, before, self._draws).among(legal)
         self._state = renewed(torch.from_numpy(acting), out.state, before)
         chosen = choose(out.actions, self._mode, self._draws)
         return Moment(
             seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
-            before=before, out=out, chosen=chosen, legal=legal,
+            before=before, out=out, chosen=chosen, legal=legal, looked=looked,
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip

@@ -74,7 +74,12 @@ def summarise(
 def _status(episodes: Sequence[Episode]) -> str:
     judged = [seat.judged for episode in episodes for seat in episode.seats if seat.judged is not None]
     broken, steps = sum(one.broken for one in judged), sum(one.steps for one in judged)
-    return "ok" if broken == 0 else f"failed: the attack left its budget in {broken} of {steps} steps"
+    if broken == 0:
+        return "ok"
+    misshown = sum(one.misshown for one in judged)
+    if misshown == broken:
+        return f"failed: the game showed values outside its own space in {misshown} of {steps} steps"
+    return f"failed: the attack left its budget in {broken} of {steps} steps"
 
 
 def _win_rule(cell: Cell, episodes: Sequence[Episode]) -> WinRule | None:

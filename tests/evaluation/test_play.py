@@ -273,3 +273,16 @@ def test_that_nothing_ended_for_long_is_told():
     first, *others = play_episodes(cell, take(cell))
     assert first == Beat(cell.key, 4)
     assert len(others) == 6
+
+
+class Nosy(Observer):
+    """Writes to all that it is shown."""
+
+    def see(self, moment: Moment) -> None:
+        moment.action.zero_()
+        moment.received.zero_()
+
+
+def test_an_observer_that_writes_to_what_it_sees_changes_no_episode():
+    cell = make_cell(players=("random", "random"))
+    assert load_and_play(cell, [Nosy(0, cell.envs)]) == load_and_play(cell)
