@@ -8,10 +8,19 @@ import importlib.util
 import json
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from rlattack.errors import RefusedFile
+
 _PLAYING = ("rlattack", "torch", "numpy", "gymnasium")
+_OWN = (
+    "attacks", "budget", "defences", "draws.py", "evaluation/judge.py", "evaluation/play.py", "evaluation/player.py",
+    "evaluation/prepare.py", "evaluation/slots.py", "games", "policies",
+)  # fmt: skip
+"""What of the project's own code decides play."""
+_imported: dict[str, tuple[object, str]] = {}
+"""What was imported in this process, by module: its import, by its `__spec__`, and the digest of its source then."""
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -27,6 +36,24 @@ def versions(*packages: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+@functools.cache
+def own_digest() -> str:
+    """Returns the SHA-256 of the project's own source, as far as it decides play, where it can be edited in place.
+
+    Returns:
+        64 hexadecimal digits of a checkout or an editable installation, as it is when first asked for in a process;
+        empty for an installed package, which is told by its version.
+    """
+    root = Path(__file__).parent
+    try:
+        if _holds(importlib.metadata.distribution("rlattack"), Path(__file__)):
+            return ""
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+        pass
+    files = [file for part in _OWN for file in ([root / part] if part.endswith(".py") else (root / part).rglob("*.py"))]
+    return _digest({file.relative_to(root).as_posix(): _sha256(file.read_bytes()) for file in files})
 
 
 def environment_digest(entry_point: str | Callable[..., object]) -> dict[str, str]:
@@ -65,32 +92,64 @@ def code_digest(module: str) -> str:
 
     Returns:
         64 hexadecimal digits, which do not depend on where the code lies; empty for a module without a source file.
+
+    Raises:
+        RefusedFile: A file is not what this process imported and still runs, as far as a digest of it was asked for
+            since then.
     """
     file = _origin(module)
     if file is None or file.suffix != ".py":
         return ""
     depth = module.count(".") + (file.stem == "__init__")
-    files = _reached(module, file, file.parents[depth])
-    listed = [[name, hashlib.sha256(path.read_bytes()).hexdigest()] for name, path in sorted(files.items())]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    return _digest(_reached(module, file, file.parents[depth]))
 
 
-def _reached(module: str, file: Path, root: Path) -> dict[str, Path]:
-    """Source files, by their names, of a module and of all below `root` that it leads to."""
+def _digest(files: Mapping[str, str]) -> str:
+    """Of files by their names and digests."""
+    return _sha256(json.dumps(sorted(files.items())).encode())
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _reached(module: str, file: Path, root: Path) -> dict[str, str]:
+    """Digests of source files, by their names, of a module and of all below `root` that it leads to."""
     package, installed = module.partition(".")[0], _holds_packages(root)
-    files, seen, waiting = {module: file}, set(), [module, *_around(module)]
+    found: dict[str, str] = {}
+    waiting = [module, *_around(module)]
     while waiting:
         name = waiting.pop()
         top = name.partition(".")[0]
         # our own package is told by its version, and an installed one ends where others begin
         foreign = top != package and (installed or top == "rlattack")
-        here = files.get(name) or _beside(root, name)
-        if name in seen or foreign or here is None:
+        here = file if name == module else _beside(root, name)
+        if name in found or foreign or here is None:
             continue
-        seen.add(name)
-        files[name] = here
-        waiting += [one for imported in _imports(name, here) for one in (imported, *_around(imported))]
-    return files
+        source = here.read_bytes()
+        found[name] = _sha256(source)
+        _check_imported(name, here, found[name])
+        names = _imports(source, name if here.stem == "__init__" else name.rpartition(".")[0])
+        waiting += [one for imported in names for one in (imported, *_around(imported))]
+    return found
+
+
+def _check_imported(name: str, file: Path, digest: str) -> None:
+    """Refuses a file that was edited since this process imported it, since the process runs what it was.
+
+    What was imported is what a first digest finds.
+
+    Raises:
+        RefusedFile: It was edited.
+    """
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__file__", None) is None or Path(module.__file__ or "").absolute() != file:
+        return
+    run = module.__spec__ or module  # another one after a reload
+    known, before = _imported.get(name, (None, ""))
+    if known is run and before != digest:
+        raise RefusedFile(f"{name} changed since it was imported: start anew")
+    _imported[name] = run, digest
 
 
 def _origin(module: str) -> Path | None:
@@ -118,26 +177,30 @@ def _around(module: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
+@functools.cache
 def _holds_packages(root: Path) -> bool:
     """Whether a folder holds Python's library or installed packages, so that neighbours there are strangers."""
     library = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
     return root.resolve() in library or any(root.glob("*.dist-info"))
 
 
-def _imports(name: str, file: Path) -> Iterator[str]:
-    """Names that a module may import anywhere in it, of modules and of what is in them, made absolute."""
+@functools.lru_cache(maxsize=4096)
+def _imports(source: bytes, package: str) -> tuple[str, ...]:
+    """Names that a module of a package may import anywhere in it, of modules and of what is in them, made absolute."""
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):  # then nobody can import it either
-        return
-    package = name.split(".") if file.stem == "__init__" else name.split(".")[:-1]
+        return ()
+    names: list[str] = []
+    around = package.split(".") if package else []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            around = package[: len(package) - node.level + 1] if node.level else []
-            base = ".".join([*around, *(node.module.split(".") if node.module else [])])
-            yield from filter(None, (base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)))
+            above = around[: len(around) - node.level + 1] if node.level else []
+            base = ".".join([*above, *(node.module.split(".") if node.module else [])])
+            names += filter(None, (base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)))
+    return tuple(names)
 
 
 def _module_of(entry_point: Callable[..., object]) -> str:

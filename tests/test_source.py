@@ -2,23 +2,32 @@
 
 import functools
 import importlib
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import gymnasium
 import pytest
 
 import rlattack
-from rlattack.source import code_digest, environment_digest, versions
+from rlattack.errors import RefusedFile
+from rlattack.source import code_digest, environment_digest, own_digest, versions
 
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Writes modules into a folder that Python looks in; what was imported from there is forgotten after the test."""
+    """Writes modules into a folder that Python looks in, and forgets what was imported, as a new process would."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(tmp_path)
 
+    def forget():
+        for name in set(sys.modules) - before:
+            if name.startswith("mine"):
+                del sys.modules[name]
+
     def make(files=None, **modules):
+        forget()
         for name, text in ((files or {}) | modules).items():
             path = tmp_path / f"{name}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,9 +35,7 @@ def write(tmp_path, monkeypatch):
         importlib.invalidate_caches()
 
     yield make
-    for name in set(sys.modules) - before:
-        if name.startswith("mine"):
-            del sys.modules[name]
+    forget()
 
 
 def package(files):
@@ -133,6 +140,55 @@ def test_an_imported_module_is_found_where_it_was_found(write):
     before = code_digest("mine_a")
     importlib.import_module("mine_a")
     assert code_digest("mine_a") == before
+
+
+def test_a_file_that_was_edited_since_this_process_imported_it_is_refused_until_it_is_imported_anew(write, tmp_path):
+    write(mine_a="import mine_b", mine_b="x = 1")
+    module = importlib.import_module("mine_a")
+    before = code_digest("mine_a")
+    (tmp_path / "mine_b.py").write_text("x = 22")
+    with pytest.raises(RefusedFile, match=r"^mine_b changed since it was imported: start anew$"):
+        code_digest("mine_a")
+    importlib.invalidate_caches()
+    importlib.reload(module.mine_b)
+    assert code_digest("mine_a") != before
+    (tmp_path / "mine_b.py").write_text("x = 1")
+    with pytest.raises(RefusedFile, match="mine_b changed"):
+        code_digest("mine_a")
+
+
+def test_the_project_s_own_source_is_told_where_it_can_be_edited_as_it_was_at_first():
+    if "site-packages" in rlattack.__file__:
+        assert own_digest() == ""
+        return
+    assert len(own_digest()) == 64
+
+
+OWN = """
+import shutil, sys
+from pathlib import Path
+import rlattack.source
+root = Path(rlattack.source.__file__).parent
+assert root == Path(sys.argv[1]) / "rlattack"
+digests = []
+for name in ("report/page.py", "evaluation/results.py", "attacks/deep/new.py", "evaluation/play.py"):
+    rlattack.source.own_digest.cache_clear()
+    digests.append(rlattack.source.own_digest())
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).open("a").write("# edited")
+rlattack.source.own_digest.cache_clear()
+digests.append(rlattack.source.own_digest())
+print(*(one == two for one, two in zip(digests, digests[1:])))
+"""
+
+
+def test_the_project_s_own_source_is_told_as_far_as_it_plays(tmp_path):
+    """A change of the report renames no cell."""
+    skipped = shutil.ignore_patterns("__pycache__", "_content")
+    shutil.copytree(Path(rlattack.__file__).parent, tmp_path / "rlattack", ignore=skipped)
+    run = {"env": {"PYTHONPATH": str(tmp_path)}, "capture_output": True, "text": True, "check": True, "cwd": tmp_path}
+    said = subprocess.run([sys.executable, "-c", OWN, tmp_path], **run).stdout
+    assert said == "True True False False\n"
 
 
 def test_source_that_nobody_could_import_is_still_told_apart(write):
