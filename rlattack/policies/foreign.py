@@ -1,11 +1,9 @@
 """Policies of the user's own code: what a function returns, or what a trusted file holds."""
 
-import hashlib
 import importlib
 import os
 import pickle
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,10 +12,10 @@ from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
 from rlattack.errors import InvalidInput, RefusedFile, one_line
+from rlattack.policies.contents import is_sb3
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.policy import Output, Policy
-from rlattack.source import code_digest
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 _PROTOCOL = ("observation", "action", "acts", "normaliser", "gradient", "value", "initial_state")
-_PACKAGES = {"builtins", "rlattack", "sb3_contrib", "stable_baselines3", "torch"}
-"""Packages whose code is told by their versions."""
 
 
 def call(spec: str) -> object:
@@ -58,7 +54,7 @@ def unpickle(path: Path) -> object:
         raise RefusedFile(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
 
 
-def adapted(made: object, where: str, observation: Shape | None) -> tuple[Policy, str]:
+def adapted(made: object, where: str, observation: Shape | None) -> Policy:
     """Makes a policy of what the user's code gave.
 
     Args:
@@ -66,49 +62,24 @@ def adapted(made: object, where: str, observation: Shape | None) -> tuple[Policy
         where: What messages call it.
         observation: Shape of one observation, which a plain module does not tell.
 
-    Returns:
-        The policy, and the digest of its tensors; empty for a policy that holds no module.
-
     Raises:
         InvalidInput: Something else, or a policy that fails on such observations or changes them.
     """
-    if any(kind.__module__.startswith("stable_baselines3.") for kind in type(made).__mro__):
+    if is_sb3(made):
         from rlattack.policies.sb3_live import from_sb3
 
-        policy: Policy = from_sb3(cast("BaseAlgorithm | BasePolicy", made))
-        return policy, tensor_digest(getattr(made, "policy", made))
+        return from_sb3(cast("BaseAlgorithm | BasePolicy", made))
     lacking = [name for name in _PROTOCOL if not hasattr(made, name)]
     if callable(made) and not lacking:
         policy = cast(Policy, made)
         _ask(policy, where)
-        return policy, tensor_digest(getattr(made, "module", made))
+        return policy
     if isinstance(made, nn.Module):
-        return _bare(made, where, observation), tensor_digest(made)
+        return _bare(made, where, observation)
     raise InvalidInput(
         f"{where}: expected a Policy, a torch.nn.Module or a Stable-Baselines3 model, got {type(made).__name__}"
         + (f", which lacks {', '.join(lacking)} to be a Policy" if 0 < len(lacking) < len(_PROTOCOL) else "")
     )
-
-
-def tensor_digest(module: object) -> str:
-    """Returns the SHA-256 of a module's tensors with their names; empty for what is no module."""
-    if not isinstance(module, nn.Module):
-        return ""
-    tensors: Mapping[str, Tensor] = module.state_dict()
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def class_digest(made: object) -> str:
-    """Returns a digest of the user's code that the classes of a thing, and of modules in it, are defined by."""
-    parts = made.modules() if isinstance(made, nn.Module) else [made, getattr(made, "policy", None)]
-    found = {type(part).__module__ for part in parts}
-    ours = sorted(name for name in found if name.partition(".")[0] not in _PACKAGES)
-    return hashlib.sha256("".join(map(code_digest, ours)).encode()).hexdigest() if ours else ""
 
 
 def _bare(module: nn.Module, where: str, observation: Shape | None) -> ModulePolicy:

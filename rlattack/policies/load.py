@@ -16,15 +16,18 @@ from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownNam
 from rlattack.games.find import find_game, game_of
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies.archive import read_file
+from rlattack.policies.contents import class_digest, tensor_digest
 from rlattack.policies.folder import SCHEMA, AgentCard, AnySpec, find_agent, policy_of, read_agent, read_agent_card
-from rlattack.policies.foreign import adapted, call, class_digest, unpickle
+from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.hub import fetch
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Policy
 from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.policies.tensors import load_torch
-from rlattack.source import code_digest
+from rlattack.source import code_digest, versions
+
+_SB3 = ("stable-baselines3", "sb3-contrib")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +40,13 @@ class Agent:
     algorithm: str
     """What trained it, where that is known; `module` for a function of the user's."""
     identity: str = ""
-    """Digest of all that its play depends on: weights, network, temperature, and the user's own code."""
+    """Digest of all that its play depends on: weights, network, temperature, the user's own code, `packages`."""
     card: AgentCard | None = None
     """What its `agent.toml` says, of an agent folder."""
     sha256: str = ""
-    """Digest of the file it came from, or of the tensors of the user's module; empty for a policy without tensors."""
+    """Digest of the file it came from, or of the tensors that the user's object holds; empty where it holds none."""
+    packages: tuple[str, ...] = ()
+    """Distributions beside rlattack and torch whose code may play it: of models that live in Stable-Baselines3."""
     foreign: bool = False
     """Whether the policy is code of the user's own."""
     looks: bool = True
@@ -107,9 +112,10 @@ def _find(spec: str, seat: Seat | None, trust: bool) -> Agent:
     if path.is_file():
         return _of_file(path, seat, trust)
     if spec.strip(":") and ":" in spec.strip(":"):
-        policy, sha256 = adapted(call(spec), spec, _shown(seat))
-        source = code_digest(spec.partition(":")[0])
-        return _named(policy, spec, "module", sha256, source=source, foreign=True)
+        made = call(spec)
+        policy = adapted(made, spec, _shown(seat))
+        source = code_digest(spec.partition(":")[0]) + class_digest(made)
+        return _named(policy, spec, "module", tensor_digest(made), source=source, packages=_SB3, foreign=True)
     hint = nearest(spec, (name for name, _, _ in iterate_cards("agents", "agent.toml", SCHEMA)))
     raise UnknownName(f"no agent and no file {spec!r}{hint or ';'} `rlattack list agents` shows all")
 
@@ -155,14 +161,14 @@ def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
         made, algorithm = unpickle(path), "unknown"
     else:
         raise _not_an_agent(path)
-    policy, _ = adapted(made, str(path), _shown(seat))
+    policy = adapted(made, str(path), _shown(seat))
     sha256 = hashlib.sha256(read_file(path)).hexdigest()
-    return _named(policy, str(path), algorithm, sha256, source=class_digest(made))
+    return _named(policy, str(path), algorithm, sha256, source=class_digest(made), packages=_SB3)
 
 
 def _named(
     policy: Policy, name: str, algorithm: str, sha256: str, *, network: AnySpec | None = None,
-    card: AgentCard | None = None, source: str = "", foreign: bool = False,
+    card: AgentCard | None = None, source: str = "", packages: tuple[str, ...] = (), foreign: bool = False,
 ) -> Agent:  # fmt: skip
     """An agent with the one digest of all that its play depends on, however it was named."""
     identity = {
@@ -171,11 +177,13 @@ def _named(
         "temperature": getattr(policy, "temperature", None),
         "acts": policy.acts,
         "source": source,
+        "packages": {name: version for name, version in versions(*packages).items() if name in packages},
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return Agent(
-        policy=policy, name=name, algorithm=algorithm, identity=digest, card=card, sha256=sha256, foreign=foreign
-    )
+        policy=policy, name=name, algorithm=algorithm, identity=digest, card=card, sha256=sha256, packages=packages,
+        foreign=foreign,
+    )  # fmt: skip
 
 
 def _not_an_agent(path: Path) -> RlattackError:

@@ -1,6 +1,7 @@
 """One digest names an agent by all that its play depends on."""
 
 import dataclasses
+import importlib.metadata
 import sys
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from functions import LINEAR
 from gymnasium.spaces import Box
 
+from rlattack.errors import RefusedFile
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies import load_agent
 from tests.kit.agents import CARTPOLE, gaussian_agent, network_agent
@@ -60,6 +62,10 @@ def test_the_identity_changes_with_a_module_that_the_user_s_own_imports(script, 
     parts.write_text(LINEAR)
     first, again = load_agent(spec, CARTPOLE), load_agent(spec, CARTPOLE)
     parts.write_text(LINEAR + "# another\n")
+    with pytest.raises(RefusedFile, match="parts_of_mine changed since it was imported: start anew"):
+        load_agent(spec, CARTPOLE)
+    sys.modules.pop("parts_of_mine")  # as a new process knows nothing of it
+    sys.modules.pop("agent_of_mine")
     other = load_agent(spec, CARTPOLE)
     sys.modules.pop("parts_of_mine")
     assert first.sha256 == other.sha256
@@ -74,6 +80,24 @@ def test_the_identity_of_a_trusted_file_changes_with_the_code_of_its_classes(scr
     torch.save(Net(4, 2), "agent.pth")
     first = load_agent("agent.pth", CARTPOLE, trust=True)
     (workplace / "agent_of_mine.py").write_text("import torch\nclass Net(torch.nn.Linear):\n    bias = None\n")
+    del sys.modules["agent_of_mine"]
     other = load_agent("agent.pth", CARTPOLE, trust=True)
     assert first.sha256 == other.sha256
     assert first.identity != other.identity
+
+
+def test_a_model_that_lives_in_stable_baselines3_is_another_one_by_its_version(script, monkeypatch):
+    from stable_baselines3 import PPO
+
+    kind = {"activation_fn": torch.nn.GELU}  # which only Stable-Baselines3 itself can build
+    PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, device="cpu", policy_kwargs=kind).save("model.zip")
+    specs = ["model.zip", script(LINEAR)]
+    before = [load_agent(spec, CARTPOLE, trust=True).identity for spec in specs]
+    own = load_agent("zero", CARTPOLE).identity
+    version = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: "9" if name == "stable-baselines3" else version(name)
+    )
+    after = [load_agent(spec, CARTPOLE, trust=True).identity for spec in specs]
+    assert [one == two for one, two in zip(before, after, strict=True)] == [False, False]
+    assert load_agent("zero", CARTPOLE).identity == own
