@@ -56,6 +56,28 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
     return Spec(name, parameters)
 
 
+def canonical(what: str, registry: Registry[type[Any]], text: str) -> str:
+    """Spells a name with its parameters in the one way that all spellings of it share: `jpeg` for `jpeg:quality=75`.
+
+    Args:
+        what: What is named, for messages: `front`.
+        registry: Its classes, each with a dataclass `config_type` of its parameters.
+        text: As typed.
+
+    Returns:
+        The name and the parameters that differ from their defaults, in alphabetical order.
+
+    Raises:
+        UnknownName: No such name or parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    spec = parse_spec(what, registry, text)
+    defaults = full_parameters(registry.get(spec.name), {})
+    given = sorted(spec.parameters.items())
+    changed = {key: value for key, value in given if defaults[key] is REQUIRED or value != defaults[key]}
+    return str(Spec(spec.name, changed))
+
+
 def make(what: str, registry: Registry[type[Any]], text: str) -> Any:
     """Makes what a text names: an object of the registered class, given its parameters.
 
@@ -76,6 +98,17 @@ def parameters_of(kind: type[Any]) -> dict[str, Any]:
         given = one.default if made is dataclasses.MISSING else made()
         found[one.name] = REQUIRED if given is dataclasses.MISSING else given
     return found
+
+
+def full_parameters(kind: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a registered class, those that are not given by their defaults, as JSON tells them apart.
+
+    Args:
+        kind: The class.
+        parameters: Those that are given.
+    """
+    hints = get_type_hints(kind.config_type)
+    return {name: _typed(value, hints[name]) for name, value in {**parameters_of(kind), **parameters}.items()}
 
 
 def configured(what: str, name: str, kind: type[Any], parameters: Mapping[str, Any]) -> Any:
@@ -119,6 +152,12 @@ def _read(what: str, text: str, kind: Any) -> Any:
         if choice is str and text:
             return text
     raise InvalidInput(f"{what}: expected {_words(kind)}, got {text!r}")
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """A whole number as a float where it stands for one: `1` and `1.0` are one value."""
+    choices = get_args(kind) or (kind,)
+    return float(value) if type(value) is int and float in choices and int not in choices else value
 
 
 def _words(kind: Any) -> str:
