@@ -1,6 +1,7 @@
 """The result of a cell: typed, per seat, built once when its cell ends, and JSON in and out (`results.json`)."""
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from rlattack.budget import Model
 
 SCHEMA = "rlattack/results/2"
 Interval = tuple[float, float]
+"""The ends of a 95 % confidence interval, the lower one first."""
 UNSTABLE = "unstable"
 """Ending of a simulation that broke down."""
 
@@ -186,9 +188,26 @@ class Result:
     @property
     def attacked(self) -> SeatResult:
         """The seat that is attacked; the victim's in a clean cell."""
-        if self.attack is None:
-            return self.seats[self.victim]
-        return next(seat for seat in self.seats if seat.name == self.attack.seat)
+        return self.victim_seat if self.attack is None else self.seat(self.attack.seat)
+
+    @property
+    def victim_seat(self) -> SeatResult:
+        """The seat under study."""
+        return self.seats[self.victim]
+
+    def seat(self, name: str) -> SeatResult:
+        """The seat of that name."""
+        return next(seat for seat in self.seats if seat.name == name)
+
+    @property
+    def eps(self) -> float | None:
+        """Size of the first attack; None without one."""
+        return None if self.attack is None else self.attack.eps
+
+    @property
+    def spaces(self) -> tuple[str, str]:
+        """What that size counts, and in which units; empty without one."""
+        return ("", "") if self.attack is None else (self.attack.reach or "", self.attack.space or "")
 
 
 @functools.cache
@@ -200,6 +219,15 @@ def to_json(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Results as they stand in `results.json`."""
     found: list[dict[str, Any]] = _adapter().dump_python(list(results), mode="json", by_alias=True)
     return found
+
+
+def dumps(results: Sequence[Result]) -> str:
+    """The whole text of a `results.json`.
+
+    Raises:
+        ValueError: What is no number.
+    """
+    return json.dumps({"schema": SCHEMA, "cells": to_json(results)}, indent=1, allow_nan=False) + "\n"
 
 
 def from_json(cells: Sequence[Mapping[str, Any]]) -> list[Result]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rlattack.budget.words import counted, grey_levels, size_words
 from rlattack.evaluation.results import Mean, Rate, Result
-from rlattack.report.comparison import Setting, eps, spaces
+from rlattack.report.comparison import Setting
 from rlattack.report.values import Value, count, decimals, mean, number, percent, share
 
 
@@ -28,46 +28,27 @@ class Column:
 
 def numbers(setting: Setting) -> list[Column]:
     """What most readers want."""
-    wins = [rates("win rate" if setting.alone else f"{name} wins", _win(seat)) for seat, name in _seats(setting)]
     fall = rates("fall of win rate", _win_drop, "clean minus attacked, same episodes, in percentage points")
+    names = [seat.name for seat in setting.first.seats]
+    wins = [rates("win rate" if setting.alone else f"{name} wins", _win(seat)) for seat, name in enumerate(names)]
     if setting.alone:
-        return [*_sizes(), *wins, means("mean return", _return(0)), fall, _RETURN_DROP, _ACTIONS_CHANGED]
-    return [*_sizes(), *wins, rates("tie", _tie), fall, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
+        return [*_SIZES, *wins, means("mean return", _return(0)), fall, _RETURN_DROP, _ACTIONS_CHANGED]
+    return [*_SIZES, *wins, _TIE, fall, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
 
 
 def details(setting: Setting) -> list[Column]:
     """What the judge and other observers measured, and the effort."""
-    returns = [means(f"return of {name}", _return(seat)) for seat, name in _seats(setting)]
-    rest = [rates("tie", _tie), rates("loss", lambda cell: cell.seats[0].loss)]
-    return [
-        *_sizes()[:1],
-        *(rest if setting.alone else [*returns, _RETURN_DROP]),
-        _iqm(setting.first.victim),
-        *_JUDGED,
-        *(_observed(setting, seat, name) for seat, name in _observations(setting)),
-        *([_LENGTH, _ENDINGS] if setting.alone else []),
-        DISTINCT,
-        *_EFFORT,
-        Column("cell", "its name in results.json and episodes.csv", lambda cells: [Value(cell.cell) for cell in cells]),
-    ]
-
-
-def budget_column() -> Column:
-    """The size of a budget in few words, for where a table has no room for headings."""
-
-    def words(cell: Result) -> Value:
-        value, (reach, space) = eps(cell), spaces(cell)
-        if value is None:
-            return Value()
-        unit = {"raw": "", "unit": "", "sigma": " sigma"}.get(space, f" {space}")
-        return Value(size_words(value, reach, space) if counted(reach) else f"{reach} {value:g}{unit}")
-
-    return Column("budget", "size of the perturbation", lambda cells: [words(cell) for cell in cells], budget=True)
+    returns = [means(f"return of {seat.name}", _return(number)) for number, seat in enumerate(setting.first.seats)]
+    rest = [_TIE, rates("loss", lambda cell: cell.victim_seat.loss)] if setting.alone else [*returns, _RETURN_DROP]
+    of_seats = ((seat, name) for cell in setting.results for seat, of in enumerate(cell.seats) for name in of.observed)
+    observed = [_observed(setting, seat, name) for seat, name in sorted(set(of_seats))]
+    length = [_LENGTH, _ENDINGS] if setting.alone else []
+    return [_SIZES[0], *rest, _IQM, *_JUDGED, *observed, *length, DISTINCT, *_EFFORT, _CELL]
 
 
 def rates(title: str, of: Callable[[Result], Rate | None], hint: str = "with its 95 % Wilson interval") -> Column:
     """A column of shares in percent."""
-    return Column(title, hint, lambda cells: [percent(of(cell)) for cell in cells])
+    return _each(title, hint, lambda cell: percent(of(cell)))
 
 
 def means(title: str, of: Callable[[Result], Mean | None], hint: str = "{}") -> Column:
@@ -81,53 +62,13 @@ def means(title: str, of: Callable[[Result], Mean | None], hint: str = "{}") -> 
     return Column(title, hint.format("with its 95 % BCa interval"), read)
 
 
-def _sizes() -> list[Column]:
-    def levels(cell: Result) -> Value:
-        value = eps(cell)
-        found = None if value is None else grey_levels(value, *spaces(cell))
-        return Value() if found is None else Value(f"{found:.3g}", "", found)
-
-    def sizes(cells: Sequence[Result]) -> list[Value]:
-        return [number(eps(cell)) for cell in cells]
-
-    return [
-        Column("eps", "size of the perturbation per entry", sizes, budget=True),
-        Column("grey levels", "eps × 255", lambda cells: [levels(cell) for cell in cells], budget=True),
-    ]
-
-
-def _plain(
-    title: str, hint: str, of: Callable[[Result], float | None], show: Callable[[float], Value] = number
-) -> Column:
-    def read(cells: Sequence[Result]) -> list[Value]:
-        return [Value() if (value := of(cell)) is None else show(value) for cell in cells]
-
-    return Column(title, hint, read)
+def _each(title: str, hint: str, of: Callable[[Result], Value], *, budget: bool = False) -> Column:
+    return Column(title, hint, lambda cells: [of(cell) for cell in cells], budget)
 
 
 def _rare(title: str, hint: str, of: Callable[[Result], int]) -> Column:
     """A column of what mostly does not happen: left out where it never did."""
-
-    def read(cells: Sequence[Result]) -> list[Value]:
-        found = [of(cell) for cell in cells]
-        return [count(value) if any(found) else Value() for value in found]
-
-    return Column(title, hint, read)
-
-
-def _iqm(victim: int) -> Column:
-    def read(cells: Sequence[Result]) -> list[Value]:
-        found = [cell.seats[victim].returns for cell in cells]
-        places = decimals([one.mean for one in found])
-        return [number(one.iqm, places) for one in found]
-
-    return Column("IQM", "interquartile mean of the returns", read)
-
-
-def _observations(setting: Setting) -> list[tuple[int, str]]:
-    """Seats and names of what observers collected."""
-    found = [(seat, name) for cell in setting.results for seat, of in enumerate(cell.seats) for name in of.observed]
-    return sorted(dict.fromkeys(found))
+    return Column(title, hint, lambda cells: [count(of(cell)) if any(map(of, cells)) else Value() for cell in cells])
 
 
 def _observed(setting: Setting, seat: int, name: str) -> Column:
@@ -135,13 +76,28 @@ def _observed(setting: Setting, seat: int, name: str) -> Column:
     return means(words, lambda cell: cell.seats[seat].observed.get(name), "mean of an episode, {}")
 
 
+def _budget(cell: Result) -> Value:
+    if cell.eps is None:
+        return Value()
+    reach, space = cell.spaces
+    unit = {"raw": "", "unit": "", "sigma": " sigma"}.get(space, f" {space}")
+    return Value(size_words(cell.eps, reach, space) if counted(reach) else f"{reach} {cell.eps:g}{unit}")
+
+
+def _levels(cell: Result) -> Value:
+    found = None if cell.eps is None else grey_levels(cell.eps, *cell.spaces)
+    return Value() if found is None else Value(f"{found:.3g}", "", found)
+
+
+def _iqm(cells: Sequence[Result]) -> list[Value]:
+    found = [cell.victim_seat.returns for cell in cells]
+    places = decimals([one.mean for one in found])
+    return [number(one.iqm, places) for one in found]
+
+
 def _endings(cell: Result) -> Value:
     counts = sorted(cell.endings.items(), key=lambda item: -item[1])
     return Value(", ".join(f"{name or '?'} {count}" for name, count in counts) or "–")
-
-
-def _seats(setting: Setting) -> list[tuple[int, str]]:
-    return [(number, seat.name) for number, seat in enumerate(setting.first.seats)]
 
 
 def _win(seat: int) -> Callable[[Result], Rate | None]:
@@ -152,10 +108,6 @@ def _return(seat: int) -> Callable[[Result], Mean | None]:
     return lambda cell: cell.seats[seat].returns
 
 
-def _tie(cell: Result) -> Rate | None:
-    return cell.seats[cell.victim].tie
-
-
 def _win_drop(cell: Result) -> Rate | None:
     return None if cell.attacked.drop is None else cell.attacked.drop.win
 
@@ -164,44 +116,46 @@ def _return_drop(cell: Result) -> Mean | None:
     return None if cell.attacked.drop is None else cell.attacked.drop.returns
 
 
-def _largest(cell: Result) -> float | None:
+def _largest(cell: Result) -> Value:
     if (attack := cell.attack) is None:
-        return None
-    return cell.attacked.sizes.get(f"action {attack.reach}" if attack.access == "action" else attack.reach or "")
+        return Value()
+    name = f"action {attack.reach}" if attack.access == "action" else attack.reach or ""
+    return number(cell.attacked.sizes.get(name))
 
 
-def _radius(cell: Result) -> float | None:
-    return None if cell.attack is None else cell.attack.radius
-
-
-def _queries(cell: Result) -> float | None:
-    return cell.attacked.queries if cell.attacks else None
-
-
-def _gradients(cell: Result) -> float | None:
-    return cell.attacked.gradients if cell.attacks else None
-
-
-_LENGTH = means("length", lambda cell: cell.length, "mean steps of an episode, {}")
-_ENDINGS = Column("endings", "how many episodes ended how", lambda cells: [_endings(cell) for cell in cells])
-_RETURN_DROP = means("fall of return", _return_drop, "clean minus attacked, same episodes")
-_ACTIONS_CHANGED = _plain(
-    "actions changed", "how much its most likely action moved, a step", lambda cell: cell.attacked.action_change, share
-)
-_JUDGED = [
-    _plain(
-        "attacked", "steps in which it saw something else than the game showed", lambda c: c.attacked.attacked, share
-    ),
-    _plain("radius", "what the budget allows, in its norm", _radius),
-    _plain("largest", "largest size that the judge measured", _largest),
-    _plain("queries", "outputs of the victim that were asked for, a step", _queries),
-    _plain("gradients", "backward passes, a step", _gradients),
+BUDGET = _each("budget", "size of the perturbation", _budget, budget=True)
+"""The size in few words, for where a table has no room for headings."""
+_SIZES = [
+    _each("eps", "size of the perturbation per entry", lambda cell: number(cell.eps), budget=True),
+    _each("grey levels", "eps × 255", _levels, budget=True),
 ]
-DISTINCT = _plain("distinct", "episodes that went differently", lambda cell: cell.distinct, count)
+_LENGTH = means("length", lambda cell: cell.length, "mean steps of an episode, {}")
+_ENDINGS = _each("endings", "how many episodes ended how", _endings)
+_TIE = rates("tie", lambda cell: cell.victim_seat.tie)
+_RETURN_DROP = means("fall of return", _return_drop, "clean minus attacked, same episodes")
+_ACTIONS_CHANGED = _each(
+    "actions changed", "how much its most likely action moved, a step", lambda cell: share(cell.attacked.action_change)
+)
+_IQM = Column("IQM", "interquartile mean of the returns", _iqm)
+_JUDGED = [
+    _each(
+        "attacked", "steps in which it saw something else than the game showed",
+        lambda c: share(c.attacked.attacked),
+    ),
+    _each("radius", "what the budget allows, in its norm", lambda c: number(c.attack.radius if c.attack else None)),
+    _each("largest", "largest size that the judge measured", _largest),
+    _each(
+        "queries", "outputs of the victim that were asked for, a step",
+        lambda c: number(c.attacked.queries if c.attacks else None),
+    ),
+    _each("gradients", "backward passes, a step", lambda c: number(c.attacked.gradients if c.attacks else None)),
+]  # fmt: skip
+DISTINCT = _each("distinct", "episodes that went differently", lambda cell: count(cell.distinct))
 _EFFORT = [
     _rare("stalled", "episodes stopped for lack of reward", lambda cell: cell.stalled),
     _rare("truncated", "episodes cut by the time limit, or because the simulation broke", lambda cell: cell.truncated),
     _rare("unstable", "episodes in which the simulation broke down", lambda cell: cell.unstable),
-    _plain("steps", "of all episodes", lambda cell: cell.steps, count),
-    _plain("steps/s", "steps a second of a worker", lambda cell: cell.steps_per_second),
+    _each("steps", "of all episodes", lambda cell: count(cell.steps)),
+    _each("steps/s", "steps a second of a worker", lambda cell: number(cell.steps_per_second)),
 ]
+_CELL = _each("cell", "its name in results.json and episodes.csv", lambda cell: Value(cell.cell))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rlattack.budget.words import place, size_words
-from rlattack.evaluation.results import AttackResult, Rate, Result
+from rlattack.evaluation.results import AttackResult, Result, SeatResult
 
 _AIMS = {
     "observation": "what the {} sees",
@@ -52,6 +52,11 @@ class Pairing:
         return self.attacked[0].attacked.name
 
     @property
+    def before(self) -> SeatResult | None:
+        """The attacked seat in the clean cell."""
+        return None if self.clean is None else self.clean.seat(self.seat)
+
+    @property
     def good(self) -> list[Result]:
         """The attacks and controls that kept their budget, without the clean cell."""
         return [cell for cell in self.attacked if cell.ok]
@@ -61,13 +66,24 @@ class Pairing:
         """Lines against the budget, by what is counted, attacks before controls; cells without a size are on none."""
         found: dict[tuple[str, str, str], list[Result]] = {}
         for cell in self.good:
-            if eps(cell) is not None:
-                found.setdefault((attack_label(cell), *spaces(cell)), []).append(cell)
+            if cell.eps is not None:
+                found.setdefault((attack_label(cell), *cell.spaces), []).append(cell)
         lines = [
-            Line(name, reach, space, cells[0].control, tuple(sorted(cells, key=_order)))
-            for (name, reach, space), cells in found.items()
+            Line(*about, cells[0].control, tuple(sorted(cells, key=lambda cell: cell.eps or 0.0)))
+            for about, cells in found.items()
         ]
         return sorted(lines, key=lambda line: (place(line.reach), line.reach, line.space, line.control))
+
+    def control(self, cell: Result) -> Result | None:
+        """Returns the control of a cell: of its reach and size; of several, one of its model, grid and schedule."""
+        same = [one for one in self.good if one.control and (one.spaces, one.eps) == (cell.spaces, cell.eps)]
+
+        def likeness(one: Result) -> int:
+            return sum(
+                getattr(one.attack, name) == getattr(cell.attack, name) for name in ("model", "grid", "schedule")
+            )
+
+        return max(same, key=likeness, default=None)
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,7 @@ class Setting:
     @property
     def victim(self) -> str:
         """Name of the seat under study."""
-        return self.first.seats[self.first.victim].name
+        return self.first.victim_seat.name
 
     @property
     def opponents(self) -> str:
@@ -189,34 +205,6 @@ def at(result: Result) -> str:
     return (f" at {size(result)}" if size(result) else "") + (f" on {aim(result)}" if aim(result) else "")
 
 
-def eps(result: Result) -> float | None:
-    """The size of a cell's attack per entry; None without one."""
-    return None if result.attack is None else result.attack.eps
-
-
-def spaces(result: Result) -> tuple[str, str]:
-    """What the size of a cell counts, and in which units."""
-    attack = result.attack
-    return ("", "") if attack is None else (attack.reach or "", attack.space or "")
-
-
-def beside(cell: Result, pairing: Pairing) -> Result | None:
-    """Returns the control of a cell: of its reach and size, and of its own model, grid and schedule where there is one.
-
-    Args:
-        cell: An attacked cell.
-        pairing: The cells of the same players.
-    """
-    attack = cell.attack
-    same = [one for one in pairing.good if one.control and (*spaces(one), eps(one)) == (*spaces(cell), eps(cell))]
-
-    def likeness(one: Result) -> int:
-        assert one.attack is not None
-        return sum(getattr(one.attack, name) == getattr(attack, name) for name in ("model", "grid", "schedule"))
-
-    return max(same, key=likeness, default=None)
-
-
 def player(result: Result, seat: int) -> str:
     """Who holds a seat, without the id of the game before it, and behind what it defends itself."""
     return full_name(result, seat).removeprefix(f"{result.game}/")
@@ -233,28 +221,18 @@ def opponents(result: Result) -> list[int]:
     return [seat for seat in range(len(result.seats)) if seat != result.victim]
 
 
-def names(result: Result) -> str:
-    """Who plays, in the order of the seats: `zero – runner`."""
-    return " – ".join(player(result, seat) for seat in range(len(result.seats)))
+def names(result: Result, seats: Sequence[int] | None = None, between: str = " – ") -> str:
+    """Who plays, in the order of the seats or in some of them: `zero – runner`."""
+    return between.join(player(result, seat) for seat in (range(len(result.seats)) if seats is None else seats))
 
 
-def hidden(result: Result) -> str:
+def hidden(result: Result, what: str = ": the other player") -> str:
     """Says what is hidden from whom; empty where nothing is."""
-    mask = result.mask
-    return "" if mask is None else f"hidden from the {mask.seat}: the other player (mask {mask.mode})"
-
-
-def opponent_wins(result: Result) -> Rate | None:
-    """The share of episodes that somebody else than the victim won."""
-    return result.seats[result.victim].loss
+    return "" if result.mask is None else f"hidden from the {result.mask.seat}{what} (mask {result.mask.mode})"
 
 
 def _meeting(result: Result) -> tuple[object, ...]:
     return tuple(seat.player for seat in result.seats), result.mask, result.defence
-
-
-def _order(result: Result) -> float:
-    return eps(result) or 0.0
 
 
 def _label(attack: AttackResult) -> str:

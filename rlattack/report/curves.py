@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 
 from rlattack.budget.words import axis, tick
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
-from rlattack.report.comparison import Line, eps
+from rlattack.report.comparison import Line
 
 COLOURS = 7
 """Colours of attacks; the page defines them as `--line-0` and so on."""
@@ -82,12 +82,12 @@ def draw(lines: Sequence[Line], clean: Result | None, looks: dict[str, Style], n
     """
     cells = [cell for line in lines for cell in line.cells]
     panels = [title for title, read in _PANELS.items() if any(read(cell.attacked) for cell in cells)]
-    seat = [one.name for one in cells[0].seats].index(cells[0].attacked.name)
+    level = None if clean is None else clean.seat(cells[0].attacked.name)
 
     def figure() -> Figure:
         drawn = Figure(figsize=(5.55 * len(panels), 3.9), layout="constrained")
         for axes, title in zip(drawn.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _panel(axes, lines, None if clean is None else clean.seats[seat], looks, title)
+            _panel(axes, lines, level, looks, title)
         handles, labels = drawn.axes[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
         return drawn
@@ -122,7 +122,7 @@ def png(figure: Callable[[], Figure]) -> bytes:
 def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: dict[str, Style], title: str) -> None:
     read = _PANELS[title]
     for line in lines:
-        found = [(_size(cell), point) for cell in line.cells if (point := read(cell.attacked)) is not None]
+        found = [(cell.eps or 0.0, point) for cell in line.cells if (point := read(cell.attacked)) is not None]
         _line(axes, found, looks[line.label], line.label)
     if clean is not None and (level := read(clean)) is not None:
         axes.axhline(level.value, color=INK, linewidth=1, linestyle=":", label="clean")
@@ -133,7 +133,7 @@ def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: d
     if title == "Win rate":
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    _budget_axis(axes, lines[0], sorted({_size(cell) for line in lines for cell in line.cells}))
+    _budget_axis(axes, lines[0], sorted({cell.eps or 0.0 for line in lines for cell in line.cells}))
 
 
 def _line(axes: Axes, found: Sequence[tuple[float, Rate | Mean]], look: Style, label: str) -> None:
@@ -155,7 +155,3 @@ def _budget_axis(axes: Axes, line: Line, sizes: list[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     if len(sizes) <= _MOST_TICKS:
         axes.set_xticks(sizes, [tick(eps, line.reach, line.space) for eps in sizes])
-
-
-def _size(cell: Result) -> float:
-    return eps(cell) or 0.0

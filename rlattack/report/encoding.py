@@ -1,5 +1,6 @@
 """Films for browsers: H.264 where the `video` extra is there, else an animated GIF, and never a large one."""
 
+import base64
 import io
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +34,16 @@ class Film:
     def moves(self) -> bool:
         """Whether it is a video, with controls, and not a picture that moves."""
         return self.mime.startswith("video/")
+
+    @property
+    def src(self) -> str:
+        """An address that holds it."""
+        return data_url(self.data, self.mime)
+
+
+def data_url(raw: bytes, mime: str) -> str:
+    """An address that holds what stands there."""
+    return f"data:{mime};base64,{base64.b64encode(raw).decode()}"
 
 
 def find_film(folder: Path, cell: str) -> Path | None:

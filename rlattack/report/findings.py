@@ -1,31 +1,22 @@
 """What a reader should know first: who beats whom, and what the strongest attack does, in a sentence each."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlattack.attacks import title_of
 from rlattack.budget.words import counted
-from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
+from rlattack.evaluation.results import Rate, Result, SeatResult
 from rlattack.policies.placeholders import PLACEHOLDERS
-from rlattack.report.comparison import (
-    Pairing,
-    Setting,
-    at,
-    attack_label,
-    beside,
-    eps,
-    opponent_wins,
-    opponents,
-    player,
-    spaces,
-)
+from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
+from rlattack.report.values import some
 
 _NEARLY = 0.9
 """The headline shows the smallest budget that does this share of the greatest harm."""
 _MOST = 3
+"""Opponents that are named."""
 _FOUND, _SMALLEST = "found", "size found, median"
 """What is measured of an attack that looks for the smallest change (`rlattack.evaluation.sizes`)."""
-"""Opponents that are named."""
+_CONTROLS = {"noise": "noise", "direction": "a random direction", "action-noise": "another action"}
+"""What stands beside an attack, in the middle of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +49,14 @@ def finding(setting: Setting) -> Finding:
 
 def strongest(setting: Setting) -> list[Result]:
     """Returns the attacks by the return of the attacked seat, lowest first; of equal ones the smallest budget."""
-    return sorted(_attacks(setting.good), key=lambda cell: (cell.attacked.returns.mean, eps(cell) or 0.0))
+    attacks = [cell for cell in setting.good if cell.attacks and not cell.control]
+    return sorted(attacks, key=lambda cell: (cell.attacked.returns.mean, cell.eps or 0.0))
 
 
 def title(result: Result) -> str:
     """Names a cell's attack at the beginning of a sentence."""
-    assert result.attack is not None
-    first, rest = result.attack.name, attack_label(result).removeprefix(result.attack.name)
-    return title_of(first) + rest
+    first = result.attacks[0].name
+    return title_of(first) + attack_label(result).removeprefix(first)
 
 
 def win_rule(result: Result) -> str:
@@ -83,40 +74,41 @@ def win_rule(result: Result) -> str:
 
 def _meetings(setting: Setting) -> tuple[str, tuple[Result, ...]]:
     """Says what the strongest opponent does to its victim, and others beside it to the same one."""
-    measured = [cell for cell in setting.clean if cell.ok and opponent_wins(cell) is not None]
+    measured = [cell for cell in setting.clean if cell.ok and cell.victim_seat.loss is not None]
     if not measured:
         return "No game without an attack was measured yet.", ()
-    best = max(measured, key=lambda cell: (_agent(cell), cell.mask is None, _wins(cell)))
-    same = [cell for cell in measured if cell is not best and _victim(cell) == _victim(best)]
+
+    def strength(cell: Result) -> tuple[bool, bool, float]:  # what is done to nobody and to chance is no finding
+        return cell.victim_seat.player not in PLACEHOLDERS, cell.mask is None, _rate(cell.victim_seat.loss)
+
+    best = max(measured, key=strength)
+    same = [cell for cell in measured if cell is not best and player(cell, cell.victim) == player(best, best.victim)]
     others = [cell for cell in same if cell.mask == best.mask]
     masked = [cell for cell in same if cell.mask != best.mask and _opponents(cell) == _opponents(best)]
     sentence = _best(best)
     if others:
-        words = [_beats(cell) for cell in others]
-        more = f" and {len(words) - _MOST} more were tried" if len(words) > _MOST else ""
-        sentence += f"; against the same victim, {', '.join(words[:_MOST])}{more}"
+        sentence += f"; against the same victim, {some(list(map(_beats, others)), _MOST, 'more were tried')}"
     sentence += "."
     for cell in masked[:_MOST]:
         if cell.mask is not None:
-            hidden = f"hidden from the {cell.mask.seat} (mask {cell.mask.mode})"
-            sentence += f" With the other player {hidden}, {_beats(cell)}."
+            sentence += f" With the other player {hidden(cell, '')}, {_beats(cell)}."
     return sentence, (best, *masked[:1], *others[:1])
 
 
 def _best(cell: Result) -> str:
     """`adversary (blocker) wins 86 % of its games against runner (runner), which wins 14 %`."""
-    victim = cell.seats[cell.victim]
+    victim = cell.victim_seat
     who = " and ".join(f"{player(cell, seat)} ({cell.seats[seat].name})" for seat in opponents(cell))
     whose = "its" if len(opponents(cell)) == 1 else "their"
-    tie = f" and ties {_percent(victim.tie.rate)}" if victim.tie is not None and victim.tie.rate else ""
-    against = f"{_victim(cell)} ({victim.name}), which wins {_percent(victim.win.rate if victim.win else 0.0)}{tie}"
+    tie = f" and ties {_percent(victim.tie)}" if victim.tie is not None and victim.tie.rate else ""
+    against = f"{player(cell, cell.victim)} ({victim.name}), which wins {_percent(victim.win)}{tie}"
     return f"{_beats(cell, who)} of {whose} games against {against}"
 
 
 def _beats(cell: Result, who: str = "") -> str:
     """`adversary wins 86 %`."""
     verb = "wins" if len(opponents(cell)) == 1 else "win"
-    return f"{who or _opponents(cell)} {verb} {_percent(_wins(cell))}"
+    return f"{who or _opponents(cell)} {verb} {_percent(cell.victim_seat.loss)}"
 
 
 def _harm(setting: Setting) -> Finding:
@@ -124,33 +116,42 @@ def _harm(setting: Setting) -> Finding:
     clean = next((cell for cell in setting.clean if cell.ok), None)
     if clean is None:
         return Finding("The clean game was not measured yet, so there is nothing to compare the attacks with.")
-    attacks = [(cell, pairing) for pairing in setting.pairings for cell in _attacks(pairing.good)]
+    attacks = [(cell, pairing) for pairing in setting.pairings for cell in pairing.good if not cell.control]
     if not attacks:
         return Finding("No attack was measured yet.", clean=clean)
-    falls = [(fall, cell, pairing) for cell, pairing in attacks if (fall := _fall(cell)) is not None and pairing.clean]
+    falls = [
+        (drop.win or drop.returns, cell, pairing)
+        for cell, pairing in attacks
+        if (drop := cell.attacked.drop) is not None and pairing.clean
+    ]
     if not falls:
         return Finding("No attack was compared with the clean game yet.", clean=clean)
-    greatest, worst, _ = max(falls, key=lambda found: found[0].value)
-    if greatest.ci[0] <= 0:
-        return _no_harm(worst, next(pairing for fall, cell, pairing in falls if cell is worst))
-    enough = [(cell, pairing) for fall, cell, pairing in falls if fall.value >= _NEARLY * greatest.value]
-    attack, pairing = min(enough, key=lambda one: (counted(spaces(one[0])[0]), eps(one[0]) or 0.0))
-    control = beside(attack, pairing)
-    before, after = _shown(_seat(pairing.clean, attack)), _shown(attack.attacked)
-    if eps(attack) is None and _SMALLEST in attack.attacked.observed:
-        return Finding(_sizes(attack, control), clean=pairing.clean, attack=attack, control=control)
-    noise = "" if control is None else f"; {_control(control)} of the same size leaves {_shown(control.attacked)}"
-    sentence = f"{title(attack)}{at(attack)} takes the {_measure(attack)} from {before} to {after}{noise}."
+    greatest, attack, pairing = max(falls, key=lambda found: found[0].value)
+    if harmful := greatest.ci[0] > 0:
+        enough = [(cell, its) for fall, cell, its in falls if fall.value >= _NEARLY * greatest.value]
+        attack, pairing = min(enough, key=lambda one: (counted(one[0].spaces[0]), one[0].eps or 0.0))
+    control, before, after = pairing.control(attack), _shown(pairing.before), _shown(attack.attacked)
+    who = f"{title(attack)}{at(attack)}"
+    if not harmful:
+        sentence = (
+            f"No attack lowered the {_measure(attack)} measurably: {who}, the strongest, leaves {after} of {before}."
+        )
+    elif attack.eps is None and _SMALLEST in attack.attacked.observed:
+        sentence = _sizes(attack, control)
+    else:
+        noise = f"; {_control(control)} of the same size leaves {_shown(control.attacked)}" if control else ""
+        sentence = f"{who} takes the {_measure(attack)} from {before} to {after}{noise}."
     return Finding(sentence, clean=pairing.clean, attack=attack, control=control)
 
 
 def _sizes(attack: Result, control: Result | None) -> str:
     """Says how small a change was found to be enough, beside what it takes without wits."""
-    found = [f"{title(attack)} turns the action in {_percent(attack.attacked.observed[_FOUND].mean)} of the steps"]
-    found[0] += f" by a change of {_median(attack)} (median size an entry)"
+    share = 100 * attack.attacked.observed[_FOUND].mean
+    found = f"{title(attack)} turns the action in {share:.0f} % of the steps by a change of {_median(attack)}"
+    found += " (median size an entry)"
     if control is not None and _SMALLEST in control.attacked.observed:
-        found.append(f"{_control(control)} needs {_median(control)}")
-    return "; ".join(found) + "."
+        found += f"; {_control(control)} needs {_median(control)}"
+    return f"{found}."
 
 
 def _median(cell: Result) -> str:
@@ -161,19 +162,8 @@ def _median(cell: Result) -> str:
 
 
 def _control(cell: Result) -> str:
-    """What stands beside an attack, in the middle of a sentence."""
-    assert cell.attack is not None
-    names = {"noise": "noise", "direction": "a random direction", "action-noise": "another action"}
-    return names.get(cell.attack.name, cell.attack.name)
-
-
-def _no_harm(worst: Result, pairing: Pairing) -> Finding:
-    before, after = _shown(_seat(pairing.clean, worst)), _shown(worst.attacked)
-    sentence = (
-        f"No attack lowered the {_measure(worst)} measurably: {title(worst)}{at(worst)}, the strongest, leaves "
-        f"{after} of {before}."
-    )
-    return Finding(sentence, clean=pairing.clean, attack=worst, control=beside(worst, pairing))
+    name = cell.attacks[0].name
+    return _CONTROLS.get(name, name)
 
 
 def _measure(cell: Result) -> str:
@@ -181,49 +171,23 @@ def _measure(cell: Result) -> str:
     name = "mean return" if cell.attacked.win is None else "win rate"
     if len(cell.seats) == 1:
         return name
-    attacked = next(number for number, seat in enumerate(cell.seats) if seat.name == cell.attacked.name)
-    against = " and ".join(player(cell, number) for number in range(len(cell.seats)) if number != attacked)
+    attacked = cell.seats.index(cell.attacked)
+    against = names(cell, [number for number in range(len(cell.seats)) if number != attacked], " and ")
     return f"{name} of {player(cell, attacked)} ({cell.attacked.name}) against {against}"
 
 
-def _attacks(cells: Sequence[Result]) -> list[Result]:
-    """The measured cells that are neither clean nor a control."""
-    return [cell for cell in cells if not cell.clean and not cell.control]
-
-
-def _fall(cell: Result) -> Rate | Mean | None:
-    """How far the attacked seat fell: in wins, or in return where nobody wins."""
-    drop = cell.attacked.drop
-    return None if drop is None else drop.win or drop.returns
-
-
-def _seat(clean: Result | None, cell: Result) -> SeatResult:
-    """The attacked seat of a cell in the clean one beside it."""
-    assert clean is not None, "it was compared with one"
-    return next(seat for seat in clean.seats if seat.name == cell.attacked.name)
-
-
-def _shown(seat: SeatResult) -> str:
-    return f"{seat.returns.mean:.4g}" if seat.win is None else _percent(seat.win.rate)
-
-
-def _agent(cell: Result) -> bool:
-    """Whether an agent is the victim: what is done to nobody and to chance is no finding."""
-    return cell.seats[cell.victim].player not in PLACEHOLDERS
-
-
-def _victim(cell: Result) -> str:
-    return player(cell, cell.victim)
+def _shown(seat: SeatResult | None) -> str:
+    assert seat is not None, "it was compared with one"
+    return f"{seat.returns.mean:.4g}" if seat.win is None else _percent(seat.win)
 
 
 def _opponents(cell: Result) -> str:
-    return " and ".join(player(cell, seat) for seat in opponents(cell))
+    return names(cell, opponents(cell), " and ")
 
 
-def _wins(cell: Result) -> float:
-    wins = opponent_wins(cell)
-    return -1.0 if wins is None else wins.rate
+def _rate(share: Rate | None) -> float:
+    return 0.0 if share is None else share.rate
 
 
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.0f} %"
+def _percent(share: Rate | None) -> str:
+    return f"{100 * _rate(share):.0f} %"

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from rlattack.evaluation.results import Result
-from rlattack.report.comparison import Setting, opponent_wins, opponents, player
-from rlattack.report.curves import INK, png, svg
+from rlattack.report.comparison import Setting, opponents, player
+from rlattack.report.curves import INK
 
 _COLOURS = LinearSegmentedColormap.from_list("wins", colormaps["YlOrRd"]([0.02, 0.25, 0.45, 0.65, 0.82, 0.95]))
 _CROWDED = 7
@@ -42,33 +42,17 @@ class Grid:
 
 def grid(setting: Setting) -> Grid:
     """Lays out the cells of one setting without an attack, in the order in which players first come."""
-    places = [(_sighted(cell, cell.victim), _opponents(cell)) for cell in setting.clean]
+    places = [
+        (_sighted(cell, cell.victim), " and ".join(_sighted(cell, seat) for seat in opponents(cell)))
+        for cell in setting.clean
+    ]
     rows, columns = (list(dict.fromkeys(place[axis] for place in places)) for axis in (0, 1))
     cells = {(rows.index(r), columns.index(c)): cell for (r, c), cell in zip(places, setting.clean, strict=True)}
     return Grid(rows, columns, cells, setting.victim, setting.opponents)
 
 
-def heat_map_svg(laid: Grid, name: str) -> str:
-    """Draws for the page: an `<svg>` element that takes its colours from there."""
-    return svg(name, lambda: _figure(laid))
-
-
-def heat_map_png(laid: Grid) -> bytes:
-    """Draws for a file and for TensorBoard."""
-    return png(lambda: _figure(laid))
-
-
-def _sighted(cell: Result, seat: int) -> str:
-    """Who holds a seat and whether it is blind; never the mask's mode alone, which can be a player's name as well."""
-    blind = cell.mask is not None and cell.mask.seat == cell.seats[seat].name
-    return player(cell, seat) + (f", blind (mask {cell.mask.mode})" if blind and cell.mask else "")
-
-
-def _opponents(cell: Result) -> str:
-    return " and ".join(_sighted(cell, seat) for seat in opponents(cell))
-
-
-def _figure(laid: Grid) -> Figure:
+def heat_map(laid: Grid) -> Figure:
+    """Draws the grid, for `rlattack.report.curves.svg` or `png`."""
     rows, columns = len(laid.rows), len(laid.columns)
     crowded = columns >= _CROWDED
     width, height = (0.75, 0.55) if crowded else (1.75, 0.95)
@@ -76,7 +60,7 @@ def _figure(laid: Grid) -> Figure:
     axes = figure.subplots()
     shown = [[float("nan")] * columns for _ in range(rows)]
     for (row, column), cell in laid.cells.items():
-        if (wins := opponent_wins(cell)) is not None:
+        if (wins := cell.victim_seat.loss) is not None:
             shown[row][column] = wins.rate
             _write(axes, (column, row), wins.rate, cell, crowded)
     image = axes.imshow(shown, cmap=_COLOURS, vmin=0, vmax=1, aspect="auto")
@@ -86,9 +70,15 @@ def _figure(laid: Grid) -> Figure:
     return figure
 
 
+def _sighted(cell: Result, seat: int) -> str:
+    """Who holds a seat and whether it is blind; never the mask's mode alone, which can be a player's name as well."""
+    blind = cell.mask is not None and cell.mask.seat == cell.seats[seat].name
+    return player(cell, seat) + (f", blind (mask {cell.mask.mode})" if blind and cell.mask else "")
+
+
 def _write(axes: Axes, place: tuple[int, int], wins: float, cell: Result, crowded: bool) -> None:
     """Writes the rates into a square: the opponent's large, the victim's and the ties small."""
-    victim = cell.seats[cell.victim]
+    victim = cell.victim_seat
     ink = "#ffffff" if wins > 0.6 else "#1a1f26"
     text = f"{100 * wins:.0f} %"
     rest = [f"{name} {100 * rate.rate:.0f}" for name, rate in (("victim", victim.win), ("tie", victim.tie)) if rate]

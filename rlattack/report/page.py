@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -15,15 +16,16 @@ from rlattack.evaluation.results import Result
 from rlattack.files import write_whole
 from rlattack.report.activations import PICTURE, Activations, read_activations
 from rlattack.report.columns import details, numbers
-from rlattack.report.comparison import Setting, at, names, opponent_wins, settings
-from rlattack.report.curves import Style, draw, styles
+from rlattack.report.comparison import Setting, at, names, settings
+from rlattack.report.curves import Style, draw, styles, svg
+from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
-from rlattack.report.heatmap import grid, heat_map_svg
-from rlattack.report.pictures import Clip, Film, clips, data, films, meeting
+from rlattack.report.heatmap import grid, heat_map
+from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
-from rlattack.report.staircase import read_staircase, staircase_svg
+from rlattack.report.staircase import read_staircase, staircase
 from rlattack.report.tables import Table, table
-from rlattack.report.values import Value, decimals, mean, percent
+from rlattack.report.values import Value, decimals, mean, percent, some
 from rlattack.report.warnings import warnings
 
 _MOST_GAMES = 3
@@ -69,7 +71,7 @@ class Section:
     tables: list[Table]
     rule: str
     clips: list[Clip]
-    films: list[Film]
+    films: list[tuple[str, Film]]
     activations: Activations | None
     activations_src: str
 
@@ -80,10 +82,6 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
     Args:
         runs: Run folders; `clips/`, `videos/`, a staircase and activations are shown where they have them.
         out: The page.
-
-    Raises:
-        ContentError: A clip that cannot be read.
-        Unwritable: The page cannot be written.
     """
     sections = [_sections(run, f"run-{place}") for place, run in enumerate(runs)]
     pages = Environment(
@@ -109,9 +107,8 @@ def _title(runs: Sequence[RunRecord], sections: Sequence[Section]) -> str:
     games = list(dict.fromkeys(section.setting.first.game for section in sections))
     if not games:
         return f"rlattack: {', '.join(run.name for run in runs)}"
-    more = f" and {len(games) - _MOST_GAMES} more" if len(games) > _MOST_GAMES else ""
     kinds = {"attacks" if section.setting.alone else "duels" for section in sections}
-    return f"{' and '.join(sorted(kinds)).capitalize()}: {', '.join(games[:_MOST_GAMES])}{more}"
+    return f"{' and '.join(sorted(kinds)).capitalize()}: {some(games, _MOST_GAMES)}"
 
 
 def _sections(run: RunRecord, anchor: str) -> list[Section]:
@@ -133,8 +130,8 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         tiles=_tiles(setting, found),
         warnings=[*warnings(setting), *care],
         # matplotlib escapes the text of its drawings
-        heat_map=Markup(heat_map_svg(laid, anchor) if len(laid) > 1 else ""),
-        staircase=Markup(staircase_svg(stairs, f"{anchor}-stairs") if stairs else ""),
+        heat_map=Markup(svg(anchor, partial(heat_map, laid)) if len(laid) > 1 else ""),
+        staircase=Markup(svg(f"{anchor}-stairs", partial(staircase, stairs)) if stairs else ""),
         curves=_curves(setting, found, looks, anchor),
         looks=looks,
         tables=[table(setting, columns(setting)) for columns in (numbers, details)],
@@ -142,17 +139,17 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         clips=clips(setting, run),
         films=films(setting, run),
         activations=activations,
-        activations_src="" if activations is None else data((run.folder / PICTURE).read_bytes(), "image/png"),
+        activations_src="" if activations is None else data_url((run.folder / PICTURE).read_bytes(), "image/png"),
     )
 
 
 def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
     """Who beats whom, then the clean game, the attack and its control."""
-    met = [Tile(meeting(cell), percent(opponent_wins(cell)), setting.opponents, Value()) for cell in found.meetings]
+    met = [Tile(meeting(cell), percent(cell.victim_seat.loss), setting.opponents, Value()) for cell in found.meetings]
     places = decimals([cell.attacked.returns.mean for cell in setting.good])
 
     def tile(name: str, cell: Result) -> Tile:
-        seat = next(seat for seat in cell.seats if seat.name == (found.attack or cell).attacked.name)
+        seat = cell.seat((found.attack or cell).attacked.name)
         return Tile(name, percent(seat.win), "" if setting.alone else seat.name, mean(seat.returns, places))
 
     harm = []

@@ -1,32 +1,18 @@
 """Films and pictures of a run folder as a page holds them: inside it, as data."""
 
-import base64
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from rlattack.evaluation.results import Result
 from rlattack.report.clip import magnification, read_frames, render, still
-from rlattack.report.comparison import Setting, at, attack_label, opponent_wins, opponents, player, spaces
-from rlattack.report.encoding import SUFFIXES, find_film
+from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
+from rlattack.report.encoding import SUFFIXES, Film, data_url, find_film
 from rlattack.report.findings import strongest, title
 from rlattack.report.runs import RunRecord
 
 _MOST_STILLS = 8
 _MOST_FILMS = 6
-
-
-@dataclass(frozen=True)
-class Film:
-    """A film with what it shows.
-
-    Attributes:
-        moves: Whether it is a video, with controls, and not a picture that moves.
-    """
-
-    title: str
-    src: str
-    moves: bool
 
 
 @dataclass(frozen=True)
@@ -53,28 +39,28 @@ class Clip:
 
 def clips(setting: Setting, run: RunRecord) -> list[Clip]:
     """The film of the strongest attack that has a clip, and one still a line of the others, strongest first."""
-    names = run.action_names(setting.first.game)
+    actions = run.action_names(setting.first.game)
     noise = [
         cell for pairing in setting.pairings for line in pairing.lines if line.control for cell in line.cells[::-1]
     ]
     shown: dict[tuple[object, ...], Clip] = {}
     for cell in [*strongest(setting), *noise]:
-        kind = (attack_label(cell), *spaces(cell), *(seat.player for seat in cell.seats), cell.mask)
+        kind = (attack_label(cell), *cell.spaces, *(seat.player for seat in cell.seats), cell.mask)
         path = run.folder / "clips" / f"{cell.cell}.npz"
         if kind not in shown and len(shown) <= _MOST_STILLS and path.is_file():
-            shown[kind] = _clip(cell, path, names, filmed=not shown)
+            shown[kind] = _clip(cell, path, actions, filmed=not shown)
     return list(shown.values())
 
 
-def films(setting: Setting, run: RunRecord) -> list[Film]:
-    """Episode 0 of some cells, those with the strongest opponents and attacks first."""
+def films(setting: Setting, run: RunRecord) -> list[tuple[str, Film]]:
+    """Episode 0 of some cells with what it shows, those with the strongest opponents and attacks first."""
     strength = partial(_strength, setting)
-    shown: list[Film] = []
+    shown: list[tuple[str, Film]] = []
     for cell in sorted(setting.good, key=strength, reverse=True):
         path = find_film(run.folder / "videos", cell.cell)
         if path is not None and len(shown) < _MOST_FILMS:
             mime = next(mime for mime, suffix in SUFFIXES.items() if suffix == path.suffix)
-            shown.append(Film(meeting(cell), data(path.read_bytes(), mime), mime.startswith("video/")))
+            shown.append((meeting(cell), Film(path.read_bytes(), mime)))
     return shown
 
 
@@ -82,9 +68,8 @@ def meeting(cell: Result) -> str:
     """Who plays, what is hidden and attacked: `zero against runner; pgd at eps 0.2 on what the runner sees`."""
     words = []
     if len(cell.seats) > 1:
-        others = " and ".join(player(cell, seat) for seat in opponents(cell))
-        words.append(f"{others} against {player(cell, cell.victim)}")
-        words += [] if cell.mask is None else [f"hidden from the {cell.mask.seat} (mask {cell.mask.mode})"]
+        words.append(f"{names(cell, opponents(cell), ' and ')} against {player(cell, cell.victim)}")
+        words += filter(None, [hidden(cell, "")])
     if cell.attacks:
         words.append(f"{attack_label(cell)}{at(cell)}")
     return "; ".join(words) or "no attack"
@@ -92,13 +77,12 @@ def meeting(cell: Result) -> str:
 
 def _strength(setting: Setting, cell: Result) -> tuple[bool, float]:
     """Cells in which nothing is hidden are above; then by how often the victim is beaten, or how little it earns."""
-    wins = None if setting.alone else opponent_wins(cell)
+    wins = None if setting.alone else cell.victim_seat.loss
     return cell.mask is None, -cell.attacked.returns.mean if wins is None else wins.rate
 
 
-def _clip(cell: Result, path: Path, names: list[str] | None, *, filmed: bool) -> Clip:
+def _clip(cell: Result, path: Path, actions: list[str] | None, *, filmed: bool) -> Clip:
     frames = read_frames(path)
-    reel = render(frames, names) if filmed else None
     about = f"{title(cell)}{at(cell)}" if len(cell.seats) == 1 else meeting(cell)
     return Clip(
         title=about,
@@ -106,12 +90,7 @@ def _clip(cell: Result, path: Path, names: list[str] | None, *, filmed: bool) ->
         factor=f"{magnification(frames):g}",
         step=frames.farthest + 1,
         steps=len(frames.clean),
-        still=data(still(frames, names, frames.farthest), "image/png"),
+        still=data_url(still(frames, actions, frames.farthest), "image/png"),
         bars=frames.probabilities is not None,
-        film=None if reel is None else Film(about, data(reel.data, reel.mime), reel.moves),
+        film=render(frames, actions) if filmed else None,
     )
-
-
-def data(raw: bytes, mime: str) -> str:
-    """An address that holds what stands there."""
-    return f"data:{mime};base64,{base64.b64encode(raw).decode()}"

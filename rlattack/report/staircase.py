@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -11,8 +12,7 @@ from pydantic import TypeAdapter
 
 from rlattack.evaluation.results import Rate, Result
 from rlattack.files import write_whole
-from rlattack.report.comparison import opponent_wins
-from rlattack.report.curves import INK, png, svg
+from rlattack.report.curves import INK, png
 
 SCHEMA = "rlattack/staircase/1"
 FILE, PICTURE = "staircase.json", "staircase.png"
@@ -51,11 +51,11 @@ def write_staircase(
 
     Returns:
         Adversary 0 against victims 0 and 1, adversary 1 against victims 1 and 2, and so on.
-
-    Raises:
-        Unwritable: The folder cannot be written.
     """
-    found = {_pair(cell): opponent_wins(cell) for cell in results if cell.clean and cell.mask is None}
+    met = [cell for cell in results if cell.clean and cell.mask is None]
+    found = {
+        (cell.seats[cell.victim].player, cell.seats[1 - cell.victim].player): cell.victim_seat.loss for cell in met
+    }
     stairs = []
     for i, adversary in enumerate(adversaries):
         for j, victim in list(enumerate(victims))[i : i + 2]:
@@ -64,7 +64,7 @@ def write_staircase(
             stairs.append(Stair(adversary, victim, (i, j), win))
     content = {"schema": SCHEMA, "stairs": [asdict(stair) for stair in stairs]}
     write_whole(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    write_whole(folder / PICTURE, staircase_png(stairs))
+    write_whole(folder / PICTURE, png(partial(staircase, stairs)))
     return stairs
 
 
@@ -79,23 +79,8 @@ def read_staircase(folder: Path) -> list[Stair]:
         return []
 
 
-def staircase_svg(stairs: Sequence[Stair], name: str) -> str:
-    """Draws for the page: an `<svg>` element that takes its colours from there."""
-    return svg(name, lambda: _figure(stairs))
-
-
-def staircase_png(stairs: Sequence[Stair]) -> bytes:
-    """Draws for a file and for TensorBoard."""
-    return png(lambda: _figure(stairs))
-
-
-def _pair(cell: Result) -> tuple[str, str]:
-    """Names of the victim and of its only opponent."""
-    (opponent,) = (seat.player for number, seat in enumerate(cell.seats) if number != cell.victim)
-    return cell.seats[cell.victim].player, opponent
-
-
-def _figure(stairs: Sequence[Stair]) -> Figure:
+def staircase(stairs: Sequence[Stair]) -> Figure:
+    """Draws the stairs, for `rlattack.report.curves.svg` or `png`."""
     figure = Figure(figsize=(max(4.6, 0.95 * len(stairs) + 1.6), 3.4), layout="constrained")
     axes = figure.subplots()
     places = range(len(stairs))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rlattack.budget.words import heading, place
 from rlattack.evaluation.results import Result
 from rlattack.report.columns import Column
-from rlattack.report.comparison import Pairing, Setting, attack_label, eps, hidden, names, spaces
+from rlattack.report.comparison import Pairing, Setting, attack_label, hidden, names
 from rlattack.report.values import Value
 
 
@@ -103,7 +103,7 @@ def _attacked_groups(setting: Setting, pairing: Pairing) -> list[tuple[Group, li
     who = setting.about(pairing)
     found: dict[tuple[str, str], list[Result]] = {}
     for cell in sorted(pairing.attacked, key=_order):
-        found.setdefault(spaces(cell), []).append(cell)
+        found.setdefault(cell.spaces, []).append(cell)
     above = [] if pairing.clean is None or len(setting.pairings) == 1 else [pairing.clean]
     return [
         (Group(who, heading(reach, space) if reach else "Without a size"), [*above, *cells])
@@ -118,5 +118,4 @@ def _row(cell: Result, values: list[Value], *, met: bool) -> Row:
 
 
 def _order(cell: Result) -> tuple[object, ...]:
-    reach, space = spaces(cell)
-    return place(reach), reach, space, cell.control, attack_label(cell), eps(cell) or 0.0
+    return place(cell.spaces[0]), *cell.spaces, cell.control, attack_label(cell), cell.eps or 0.0

@@ -1,6 +1,7 @@
 """Results for TensorBoard: one line an attack against the budget, one row a cell in HParams, pictures."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -9,11 +10,12 @@ from rlattack.budget.words import heading
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
 from rlattack.report.activations import PICTURE, read_activations
 from rlattack.report.clip import read_frames, still
-from rlattack.report.comparison import Line, Pairing, Setting, attack_label, distinctions, eps, player, settings, spaces
+from rlattack.report.comparison import Line, Pairing, Setting, attack_label, distinctions, names, player, settings
+from rlattack.report.curves import png
 from rlattack.report.events import Point, bands, file_name, free_name, picture, scalars, session, write_events
-from rlattack.report.heatmap import grid, heat_map_png
+from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.runs import RunRecord
-from rlattack.report.staircase import read_staircase, staircase_png
+from rlattack.report.staircase import read_staircase, staircase
 
 _CURVES: dict[str, Callable[[SeatResult], Rate | Mean | None]] = {
     "win_rate": lambda seat: seat.win,
@@ -28,10 +30,6 @@ def write_tensorboard(run: RunRecord) -> None:
     """Writes `tensorboard/` into a run folder, in place of what was there.
 
     Cells that failed are only rows in HParams; clips, activations and a staircase are shown where the run has them.
-
-    Raises:
-        ContentError: A clip that cannot be read.
-        Unwritable: The folder cannot be written.
     """
     groups = settings(run.results)
     runs: dict[str, list[Point]] = {}
@@ -58,7 +56,7 @@ def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:
         runs[free_name(f"cells/{_cell_name(cell)}", runs)] = [(0, value) for value in _row(cell)]
     laid = grid(setting)
     if len(laid) > 1:
-        runs["grid"] = [(0, picture("heat_map", heat_map_png(laid)))]
+        runs["grid"] = [(0, picture("heat_map", png(partial(heat_map, laid))))]
     return runs
 
 
@@ -69,8 +67,8 @@ def _line(line: Line, pairing: Pairing, run: RunRecord) -> Iterator[Point]:
     unit = "eps" if pixels else "eps in millionths"
     about = f"The step is the budget, {unit}; {heading(line.reach, line.space)}. Step 0 is the clean game."
     seats = [(_step(cell), cell.attacked) for cell in line.cells]
-    if pairing.clean is not None:
-        seats = [(0, next(seat for seat in pairing.clean.seats if seat.name == pairing.seat)), *seats]
+    if pairing.before is not None:
+        seats = [(0, pairing.before), *seats]
     tags = {
         f"{tag.replace('_', ' ')} ({chart})": (f"{tag}/{chart}", _end(f"{tag}/{chart}", 0), _end(f"{tag}/{chart}", 1))
         for tag, read in _CURVES.items()
@@ -109,16 +107,15 @@ def _row(cell: Result) -> Iterator[Summary.Value]:
     """A cell as a session of HParams, with what it measured as charts."""
     attack, alone = cell.attack, len(cell.seats) == 1
     shown: dict[str, object] = {
-        "game": cell.game, "attack": attack_label(cell), "eps": eps(cell) or 0.0, "defence": cell.defence,
+        "game": cell.game, "attack": attack_label(cell), "eps": cell.eps or 0.0, "defence": cell.defence,
         "actions": cell.actions, "sticky": cell.sticky, "seed": cell.seed,
         **{"victim" if alone else seat.name: player(cell, number) for number, seat in enumerate(cell.seats)},
     }  # fmt: skip
     if not alone:
         shown["mask"] = "none" if cell.mask is None else f"{cell.mask.seat}:{cell.mask.mode}"
     if attack is not None:
-        where = {} if alone else {"attacked": attack.seat}
         shown |= {name: getattr(attack, name) for name in ("reach", "space", "model", "grid", "schedule", "surrogate")}
-        shown |= where
+        shown |= {} if alone else {"attacked": attack.seat}
     yield from session(shown, cell.ok)
     if not cell.ok:
         return
@@ -131,7 +128,7 @@ def _row(cell: Result) -> Iterator[Summary.Value]:
     for seat in [] if alone else cell.seats:
         yield from scalars(f"summary/return_{file_name(seat.name)}", seat.returns.mean, about)
         yield from scalars(f"summary/wins_{file_name(seat.name)}", None if seat.win is None else seat.win.rate, about)
-    tie = cell.seats[cell.victim].tie
+    tie = cell.victim_seat.tie
     yield from scalars("summary/ties", None if tie is None else tie.rate, about)
     for seat in cell.seats:
         for name, measured in seat.observed.items():
@@ -142,7 +139,7 @@ def _staircase(folder: Path) -> Iterator[Point]:
     stairs = read_staircase(folder)
     if not stairs:
         return
-    yield 0, picture("staircase", staircase_png(stairs))
+    yield 0, picture("staircase", png(partial(staircase, stairs)))
     about = "The step is the number of the adversary plus that of the victim: up at even ones, down at odd ones."
     for stair in stairs:
         for name, value in (("adversary_wins", stair.win.rate), ("low", stair.win.ci[0]), ("high", stair.win.ci[1])):
@@ -151,18 +148,17 @@ def _staircase(folder: Path) -> Iterator[Point]:
 
 def _cell_name(cell: Result) -> str:
     """`pgd steps=10 linf 0.001 <cell>`, after the players where there are several."""
-    size = eps(cell)
     words = [] if len(cell.seats) == 1 else [_players(cell)]
     words += [attack_label(cell)]
-    words += [] if size is None else [spaces(cell)[0], f"{size:g}"]
+    words += [] if cell.eps is None else [cell.spaces[0], f"{cell.eps:g}"]
     return file_name(" ".join([*words, cell.cell]))
 
 
 def _players(cell: Result) -> str:
-    words = " - ".join(player(cell, seat) for seat in range(len(cell.seats)))
+    words = names(cell, between=" - ")
     return words if cell.mask is None else f"{words}, {cell.mask.seat} blind, mask {cell.mask.mode}"
 
 
 def _step(cell: Result) -> int:
-    size = eps(cell) or 0.0
-    return int(size) if spaces(cell)[0] == "l0" else max(1, round(size * 1_000_000))
+    size = cell.eps or 0.0
+    return int(size) if cell.spaces[0] == "l0" else max(1, round(size * 1_000_000))

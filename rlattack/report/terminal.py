@@ -8,8 +8,8 @@ from rich.table import Table
 
 from rlattack.evaluation.results import Result
 from rlattack.report.activations import Activations, read_activations
-from rlattack.report.columns import DISTINCT, budget_column, numbers
-from rlattack.report.comparison import Setting, full_name, opponent_wins, settings
+from rlattack.report.columns import BUDGET, DISTINCT, numbers
+from rlattack.report.comparison import Setting, full_name, settings
 from rlattack.report.findings import finding, win_rule
 from rlattack.report.heatmap import Grid, grid
 from rlattack.report.tables import Row, table
@@ -44,7 +44,7 @@ def print_results(results: Sequence[Result], folder: Path, console: Console | No
 def _print(setting: Setting, console: Console) -> None:
     first = setting.first
     columns = [one for one in numbers(setting) if one.title not in ("eps", "grey levels")]
-    laid = table(setting, [budget_column(), *columns, DISTINCT])
+    laid = table(setting, [BUDGET, *columns, DISTINCT])
     shown, left_out = _fitting(setting, laid, console)
     console.print(shown)
     for row in laid.rows:
@@ -124,12 +124,11 @@ def _grid(laid: Grid) -> Table:
 
 
 def _square(cell: Result | None) -> str:
-    wins = None if cell is None else opponent_wins(cell)
-    if cell is None or wins is None:
+    if cell is None or cell.victim_seat.loss is None:
         return "–"
-    victim = cell.seats[cell.victim]
-    rest = ", ".join(f"{100 * rate.rate:.0f}" for rate in (victim.win, victim.tie) if rate is not None)
-    return f"{100 * wins.rate:.0f} ({rest})"
+    victim = cell.victim_seat
+    wins, *rest = (f"{100 * rate.rate:.0f}" for rate in (victim.loss, victim.win, victim.tie) if rate is not None)
+    return f"{wins} ({', '.join(rest)})"
 
 
 def _likelihoods(found: Activations, console: Console) -> None:

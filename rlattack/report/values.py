@@ -57,14 +57,19 @@ def number(value: float | None, places: int | None = None) -> Value:
     return Value(f"{value:.{_DIGITS}g}" if places is None else _fixed(value, places), "", value)
 
 
-def count(value: float) -> Value:
+def count(value: int) -> Value:
     """A whole number, all its digits."""
-    return Value(f"{value:.0f}", "", value)
+    return Value(str(value), "", value)
 
 
 def share(value: float | None) -> Value:
     """A share as a percentage without an interval: `95.0 %`."""
     return Value() if value is None else Value(f"{_fixed(100 * value, 1)} %", "", value)
+
+
+def some(words: Sequence[str], most: int, rest: str = "more") -> str:
+    """Lists the first of some words, and how many there are beside: `a, b and 2 more`."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} {rest}" if len(words) > most else "")
 
 
 def decimals(values: Sequence[float]) -> int:

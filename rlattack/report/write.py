@@ -1,12 +1,14 @@
 """Writes down a finished run: TensorBoard events, heat maps, the page."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rlattack.evaluation.results import Result
 from rlattack.files import write_whole
 from rlattack.report.comparison import settings
-from rlattack.report.heatmap import grid, heat_map_png
+from rlattack.report.curves import png
+from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.page import write_page
 from rlattack.report.runs import RunRecord, read_config
 from rlattack.report.tensorboard import write_tensorboard
@@ -19,15 +21,11 @@ def write_run(folder: Path, results: Sequence[Result], action_names: Sequence[st
         folder: The run folder, with `config.json` and whatever films and pictures were made.
         results: Its cells.
         action_names: A name an action, for pictures of what the victim does; numbers without.
-
-    Raises:
-        ContentError: A clip that cannot be read.
-        Unwritable: The folder cannot be written.
     """
     named = {} if action_names is None else {"action_names": list(action_names)}
     run = RunRecord(folder, tuple(results), {**read_config(folder), **named})
     write_tensorboard(run)
     grids = [laid for setting in settings(results) if len(laid := grid(setting)) > 1]
     for number, laid in enumerate(grids, start=1):
-        write_whole(folder / ("heatmap.png" if number == 1 else f"heatmap-{number}.png"), heat_map_png(laid))
+        write_whole(folder / ("heatmap.png" if number == 1 else f"heatmap-{number}.png"), png(partial(heat_map, laid)))
     write_page([run], folder / "report.html")

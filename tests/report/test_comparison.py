@@ -8,11 +8,9 @@ from rlattack.report.comparison import (
     Setting,
     aim,
     attack_label,
-    beside,
     distinctions,
     hidden,
     names,
-    opponent_wins,
     player,
     settings,
     size,
@@ -82,9 +80,9 @@ def test_the_control_of_a_cell_prefers_its_own_model():
     larger = pong_cell("g", "fgsm", 0.002, 0.0, 0.0)
     (pairing,) = Setting((cell, larger, stack, frame)).pairings
     (alone,) = Setting((cell, stack)).pairings
-    assert beside(cell, pairing) is frame
-    assert beside(cell, alone) is stack
-    assert beside(larger, pairing) is None
+    assert pairing.control(cell) is frame
+    assert alone.control(cell) is stack
+    assert pairing.control(larger) is None
 
 
 @pytest.mark.parametrize(
@@ -132,8 +130,8 @@ def test_players_are_named_without_their_game_and_with_their_defence():
 
 
 def test_whoever_else_wins_is_an_opponent_that_wins():
-    assert opponent_wins(duel("a", "b", 0.5, 0.2)).rate == 0.5
-    assert opponent_wins(three()).rate == 0.5
+    assert duel("a", "b", 0.5, 0.2).victim_seat.loss.rate == 0.5
+    assert three().victim_seat.loss.rate == 0.5
 
 
 def test_titles_say_who_is_against_whom():

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from rlattack.report.comparison import Setting, opponent_wins
-from rlattack.report.heatmap import grid, heat_map_png, heat_map_svg
+from rlattack.report.comparison import Setting
+from rlattack.report.curves import png, svg
+from rlattack.report.heatmap import grid, heat_map
 from tests.kit.results import assault, duel, heat, pong, three
 
 
@@ -15,7 +16,7 @@ def laid(cells):
 
 
 def words(cells):
-    return re.findall(r">([^<>]+)</t(?:ext|span)>", heat_map_svg(laid(cells), "here"))
+    return re.findall(r">([^<>]+)</t(?:ext|span)>", svg("here", lambda: heat_map(laid(cells))))
 
 
 def test_rows_are_victims_and_columns_opponents():
@@ -23,14 +24,14 @@ def test_rows_are_victims_and_columns_opponents():
     assert found.rows == ["runner", "tuned", "runner, blind (mask initial)"]
     assert found.columns == ["adversary", "zero"]
     assert (found.victim, found.opponents) == ("runner", "blocker")
-    wins = {place: opponent_wins(cell).rate for place, cell in found.cells.items()}
+    wins = {place: cell.victim_seat.loss.rate for place, cell in found.cells.items()}
     assert wins == {(0, 0): 0.86, (1, 0): 0.25, (0, 1): 0.02, (1, 1): 0.04, (2, 0): 0.12}
 
 
 def test_with_the_other_seat_as_victim_the_grid_is_turned():
     found = laid(replace(cell, victim=0) for cell in heat())
     assert found.rows == ["adversary", "zero"]
-    assert opponent_wins(found.cells[0, 1]).rate == 0.75
+    assert found.cells[0, 1].victim_seat.loss.rate == 0.75
 
 
 def test_a_masked_opponent_is_another_column():
@@ -42,7 +43,7 @@ def test_a_masked_opponent_is_another_column():
 def test_attacked_cells_are_not_in_the_grid():
     found = laid(assault())
     assert (found.rows, found.columns) == (["runner"], ["zero", "adversary"])
-    assert opponent_wins(found.cells[0, 0]).rate == 0.0
+    assert found.cells[0, 0].victim_seat.loss.rate == 0.0
     assert len(laid(assault()[1:5])) == 0
 
 
@@ -76,7 +77,8 @@ def test_with_many_columns_only_the_opponents_wins_are_written():
 
 @pytest.mark.parametrize(("wins", "darker"), [(0.9, True), (0.1, False)])
 def test_the_more_the_opponent_wins_the_darker_the_square(wins, darker):
-    image = Image.open(io.BytesIO(heat_map_png(laid([duel("a", "b", 0.5), duel("c", "b", wins)])))).convert("L")
+    found = laid([duel("a", "b", 0.5), duel("c", "b", wins)])
+    image = Image.open(io.BytesIO(png(lambda: heat_map(found)))).convert("L")
     row = image.height // 5
     left, right = (image.getpixel((int(image.width * x), row)) for x in (0.25, 0.6))
     assert (right < left) == darker

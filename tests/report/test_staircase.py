@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rlattack.report.staircase import FILE, PICTURE, read_staircase, staircase_svg, write_staircase
+from rlattack.report.curves import svg
+from rlattack.report.staircase import FILE, PICTURE, read_staircase, staircase, write_staircase
 from tests.kit.results import attack, duel
 
 VICTIMS, ADVERSARIES = ["v0", "v1", "v2"], ["a0", "a1", "a2"]
@@ -49,7 +50,7 @@ def test_a_folder_without_a_staircase_has_none(tmp_path, text):
 
 def test_the_page_gets_a_drawing_with_the_rates_as_text(tmp_path):
     stairs = write_staircase(tmp_path, met(), VICTIMS, ADVERSARIES)
-    drawn = staircase_svg(stairs, "s")
+    drawn = svg("s", lambda: staircase(stairs))
     assert drawn.startswith("<svg")
     assert "35 %" in drawn
     assert "var(--ink)" in drawn
