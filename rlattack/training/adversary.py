@@ -2,15 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import torch
 
 from rlattack.files import write_whole
 from rlattack.games.solo import EmbedOpponent
 from rlattack.policies.folder import read_agent, save_agent
-from rlattack.training.learner import check_steps, learn
+from rlattack.training.learner import begin, learn
 from rlattack.training.match import Match, match_adversary
 from rlattack.training.recipes import TrainAdversary
 from rlattack.training.run import TrainingRun, ship
@@ -19,9 +17,8 @@ from rlattack.training.seat import seat_learner
 from rlattack.training.watch import Shipped, Trained, Watch
 
 
-def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> list[Shipped]:
+def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> Iterator[Shipped]:
     """Trains an adversary a seed, or goes on with them, and scores the one that wins most tuning games."""
-    torch.set_num_threads(1)
     match = match_adversary(recipe)
     recipe = dataclasses.replace(recipe, seat=match.seat)
     trained = _learn(recipe, match, watch, command)
@@ -32,38 +29,29 @@ def train_adversary(recipe: TrainAdversary, watch: Watch, command: str) -> list[
         study = match.study(recipe, agent, match.places[0].seat, recipe.victim, episodes=episodes, seed=seed)
         return scorer(study, note, {str(agent): recipe.id})
 
-    tuning = [play(one.folder, recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}") for one in tuned]
-    if tuning:
-        trained = [
-            dataclasses.replace(one, tuning=score.rates["win"]) for one, score in zip(trained, tuning, strict=True)
-        ]
+    for number, one in enumerate(tuned):
+        score = play(one.folder, recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}")
+        trained[number] = dataclasses.replace(one, tuning=score.rates["win"])
     best = choose(recipe.folder, trained)
     score = play(recipe.folder / "agent", recipe.episodes, EVALUATION_SEED + best.seed, "evaluating")
-    shipped = ship(recipe, recipe.folder, recipe.id, score, tried=tuple(trained))
-    watch.ship(shipped)
-    return [shipped]
+    yield ship(recipe.folder, recipe.id, score, tried=tuple(trained))
 
 
 def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> list[Trained]:
     """Trains every seed, one after the other."""
     (place,), (victim,) = match.places, match.opponents
     sha256 = "" if victim.foreign else victim.sha256
-    init = None if match.init is None else match.init.sha256
-    run = TrainingRun(recipe=recipe, command=command, agents={"victim_sha256": sha256, "init_sha256": init})
-    run.check((recipe.id, run.folder))
-    folders = [run.folder / f"seed-{seed}" for seed in recipe.seeds]
-    check_steps(recipe.steps, recipe.batch, *folders)
+    agents = {"victim_sha256": sha256, "init_sha256": None if match.init is None else match.init.sha256}
+    run = TrainingRun(recipe=recipe, card=match.card, command=command, agents=agents)
     env = EmbedOpponent(place.game, place.seat, victim.policy, sparse=recipe.sparse, dense=recipe.dense)
-    met = {"id": victim.name, "sha256": sha256}
     learners = [
         seat_learner(
-            recipe, match, place, env, folder=folder, seed=seed, command=command, note=f"seed {seed}", victim=met,
-            seeds=list(recipe.seeds),
+            run, match, place, env, folder=run.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}", cut=recipe.cut,
+            victim={"id": victim.name, "sha256": sha256}, seeds=list(recipe.seeds),
         )
-        for seed, folder in zip(recipe.seeds, folders, strict=True)
+        for seed in recipe.seeds
     ]  # fmt: skip
-    learners[0].make(0)  # a game that cannot be learned is refused before a file is made
-    run.open(match.card)
+    begin(run, learners, (recipe.id, run.folder))
     return [learn(learner, watch) for learner in learners]
 
 

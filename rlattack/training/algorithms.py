@@ -105,11 +105,6 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
     return learner
 
 
-def strides(recipe: TrainSingle) -> tuple[int, ...]:
-    """Returns the strides of the convolutions, which their tensors do not tell."""
-    return tuple(stride for _, _, stride in _CONVOLUTIONS[recipe.network])
-
-
 def _settings(recipe: TrainSingle, images: bool) -> dict[str, Any]:
     settings = dict((_IMAGES if images else _VECTORS)[recipe.algo])
     values = recipe.algo in ("dqn", "qrdqn")

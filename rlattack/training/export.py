@@ -8,13 +8,14 @@ from gymnasium.spaces import Box
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecNormalize
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlattack.policies.folder import AnyNetwork
 from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 from rlattack.policies.network import Network
 from rlattack.policies.sb3_state import Sb3Architecture, convert
 from rlattack.training.checkpoint import running
+from rlattack.training.extractor import ConvolutionalExtractor
 
 _NAMES = {
     "mlp_extractor.policy_net.": "pi.layers.", "mlp_extractor.value_net.": "vf.layers.", "action_net.": "pi.out.",
@@ -28,24 +29,26 @@ def normaliser(learner: BaseAlgorithm) -> VecNormalize | None:
     return learner.get_vec_normalize_env()
 
 
-def export(learner: BaseAlgorithm, strides: tuple[int, ...] = ()) -> AnyNetwork:
+def export(learner: BaseAlgorithm) -> AnyNetwork:
     """Returns the learner's policy as it is now, its observation statistics frozen.
 
     Args:
         learner: One of discrete actions, or PPO of continuous ones behind a `VecNormalize`.
-        strides: Of its convolutions, which their tensors do not tell.
     """
     state = {name: tensor.detach().cpu() for name, tensor in learner.policy.state_dict().items()}
     if "log_std" in state:
         return _gaussian(state, cast(VecNormalize, normaliser(learner)))
     space = learner.observation_space
     assert isinstance(space, Box)
-    heads = getattr(learner.policy, "activation_fn", torch.nn.ReLU)
+    trunks = [one for one in learner.policy.modules() if isinstance(one, ConvolutionalExtractor)]
+    heads = getattr(learner.policy, "activation_fn", nn.ReLU)
     arch = Sb3Architecture(
         observation=space.shape,
         scale=255.0 if is_image_space(space) else 1.0,  # where SB3 divides
-        strides=strides,
-        activation="tanh" if heads is torch.nn.Tanh else "relu",
+        strides=tuple(
+            layer.stride[0] for trunk in trunks[:1] for layer in trunk.modules() if isinstance(layer, nn.Conv2d)
+        ),
+        activation="tanh" if heads is nn.Tanh else "relu",
         quantiles=getattr(learner.policy, "n_quantiles", 1),
     )
     spec, ours = convert(state, arch)

@@ -1,8 +1,8 @@
 """From a checkpoint, or from nothing, to a trained agent: the one loop in which everybody learns."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +16,98 @@ from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
 from rlattack.training.checkpoint import FILE, PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.coach import Coach
 from rlattack.training.curves import curves
-from rlattack.training.export import normaliser
+from rlattack.training.export import export, normaliser
 from rlattack.training.progress import Progress, Refill, Weak
 from rlattack.training.recipes import SeatRecipe, TrainSingle
+from rlattack.training.run import TrainingRun
 from rlattack.training.watch import Trained, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """Who learns, and how an agent is made of it.
+    """Who learns, and what the card of its agent says.
 
     Attributes:
-        recipe: Says for how long, and when it is given up.
+        run: What it is trained for.
         folder: Holds its checkpoints, TensorBoard events, and its `agent`; made where it is missing.
         seed: Of weights, games and exploration.
         make: Makes the learner of a seed.
-        export: Makes a card and a network of the learner.
+        algorithm: Its name.
+        seat: The one that the agent is for; any of them where it says none.
+        options: What the game's variant changes of its card.
+        about: What else is said of where the agent comes from.
         note: Who it is, where there are several.
+        cut: Steps and win rate: who has won less of its last 500 training games by then is given up.
         coach: Chooses opponents and rewards while it learns.
     """
 
-    recipe: TrainSingle | SeatRecipe
+    run: TrainingRun[TrainSingle | SeatRecipe]
     folder: Path
     seed: int
     make: Callable[[int], BaseAlgorithm]
-    export: Callable[[BaseAlgorithm], tuple[AgentCard, AnyNetwork]]
+    algorithm: str = "ppo"
+    seat: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    cut: tuple[int, float] | None = None
     coach: Coach | None = None
 
+    def export(self, model: BaseAlgorithm) -> tuple[AgentCard, AnyNetwork]:
+        """Makes an agent of the learner as it is now."""
+        network = export(model)
+        card = AgentCard(
+            game=self.run.card.id, role=self.run.recipe.role, algorithm=self.algorithm, network=network.spec,
+            seat=self.seat, options=dict(self.options),
+            provenance=self.run.provenance(model.num_timesteps, self.seed, **self.about),
+        )  # fmt: skip
+        return card, network
 
-def check_steps(steps: int, batch: int, *folders: Path) -> None:
+
+def begin(run: TrainingRun[TrainSingle | SeatRecipe], learners: Sequence[Learner], *parts: tuple[str, Path]) -> None:
+    """Opens a run; refuses before a file is made whatever cannot be learned, gone on with, or written.
+
+    Args:
+        run: The run.
+        learners: All of it.
+        parts: As `TrainingRun.check` takes them.
+
+    Raises:
+        RunConflict: The folder holds another training, or this one and `resume` was not asked for.
+        InvalidInput: A game that cannot be learned from, a place of an agent that is taken, or fewer steps than were
+            learned from.
+        RefusedFile: A damaged checkpoint.
+        Unwritable: A folder cannot be written.
+    """
+    run.check(*parts)
+    for learner in learners:
+        check_steps(run.recipe.steps, _batch(learner.make(learner.seed)), learner.folder)
+    run.open()
+
+
+def check_steps(steps: int, batch: int, folder: Path) -> None:
     """Refuses to compare, or to call shorter, what has learned for longer than is asked.
 
     Args:
         steps: How many are asked for.
         batch: Steps between updates, which may end above.
-        folders: Of learners.
+        folder: Of the learner.
 
     Raises:
-        InvalidInput: One has learned for longer.
+        InvalidInput: It has learned for longer.
         RefusedFile: A damaged checkpoint.
     """
-    for folder in folders:
-        found = load_checkpoint(folder)
-        if found is not None and found.steps >= steps + batch:
-            raise InvalidInput(
-                f"--steps {steps}: {folder} has learned from {found.steps} already; ask for at least that many, "
-                f"or choose another --run"
-            )
+    found = load_checkpoint(folder)
+    if found is not None and found.steps >= steps + batch:
+        raise InvalidInput(
+            f"--steps {steps}: {folder} has learned from {found.steps} already; ask for at least that many, "
+            f"or choose another --run"
+        )
+
+
+def _batch(model: Any) -> int:  # SB3's learners have no class in common that says it
+    """Agent steps between two updates."""
+    return int(model.n_envs * (model.train_freq.frequency if hasattr(model, "train_freq") else model.n_steps))
 
 
 def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Trained:
@@ -87,8 +131,8 @@ def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Traine
     if found is not None:
         found.restore(model.policy, normaliser(model), str(learner.folder / FILE))
         model.num_timesteps = done
-    kept, until = _kept(learner.folder), until or learner.recipe.steps
-    given_up = bool(kept.get("cut")) and learner.recipe.cut is not None
+    kept, until = _kept(learner.folder), until or learner.run.recipe.steps
+    given_up = bool(kept.get("cut")) and learner.cut is not None
     if done < until and not given_up:
         return _learn(learner, model, watch, until)
     save_agent(learner.folder / "agent", *learner.export(model))
@@ -97,7 +141,7 @@ def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Traine
 
 
 def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> Trained:
-    recipe, cut = learner.recipe, False
+    recipe, cut = learner.run.recipe, False
 
     def save() -> None:
         save_agent(learner.folder / "agent", *learner.export(model))
@@ -108,7 +152,7 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
         won = progress.rate(1)
         watch.steps(steps, recipe.steps, learner.note + ("" if won is None else f", win rate {won:.2f}"))
 
-    progress = Progress(recipe.steps, recipe.checkpoint_every, save, say, cut=recipe.cut, name=recipe.role)
+    progress = Progress(recipe.steps, recipe.checkpoint_every, save, say, cut=learner.cut, name=recipe.role)
     with curves(model, learner.folder), progress.stoppable():
         try:
             # SB3 adds the steps done when it does not start over, so schedules see the whole run

@@ -10,11 +10,10 @@ from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.evaluator import Results, evaluate
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.study import Study
-from rlattack.training.adversary import train_adversary
 from rlattack.training.match import Match, load_init, match_adversary, match_self_play
 from rlattack.training.recipes import TrainRounds, names
 from rlattack.training.run import check_place
-from rlattack.training.selfplay import train_self_play
+from rlattack.training.start import train
 from rlattack.training.watch import Watch
 
 _MEETING_SEED = 2000
@@ -61,13 +60,13 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
             watch.begin(f"victim-{turn}", turn, recipe.rounds)
             met = ",".join([adversaries[-1], *names(recipe.opponents)])
             defence = recipe.defence(turn, init=victims[-1], opponents=met, seat=seats[own])
-            train_self_play(defence, watch, defence.command)
+            train(defence, watch)
             victims.append(defence.id)
         if len(adversaries) <= turn:
             watch.begin(f"adversary-{turn}", turn, recipe.rounds)
             init = adversaries[-1] if recipe.reattack == "finetune" and adversaries else None
             attack = recipe.attack(turn, victim=victims[-1], init=init)
-            train_adversary(attack, watch, attack.command)
+            train(attack, watch)
             adversaries.append(attack.id)
     others = [*adversaries, *names(recipe.opponents)]
     players = [",".join(victims if seat == own else others) for seat in range(len(seats))]

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.code import game_code
@@ -23,19 +23,22 @@ from rlattack.training.score import Score
 from rlattack.training.watch import Shipped
 
 SCHEMA = "rlattack/training/2"
+R = TypeVar("R", bound=Recipe, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRun:
+class TrainingRun(Generic[R]):
     """The folder of a training.
 
     Attributes:
         recipe: What is trained, with nothing left to be settled.
+        card: The game.
         command: As it would be typed to train the agent anew.
         agents: Digests of the agents that are learned from, as the messages name them.
     """
 
-    recipe: Recipe
+    recipe: R
+    card: GameCard
     command: str = ""
     agents: Mapping[str, Any] = field(default_factory=dict)
 
@@ -92,7 +95,7 @@ class TrainingRun:
         if not self.recipe.resume and [*folder.glob(FILE), *folder.glob(f"*/{FILE}")]:
             raise RunConflict(f"--run {folder}: holds a training run; add --resume to go on, or choose another folder")
 
-    def open(self, card: GameCard) -> None:
+    def open(self) -> None:
         """Makes the folder and writes its configuration; a run that goes on may have become longer.
 
         Raises:
@@ -100,12 +103,17 @@ class TrainingRun:
         """
         content = {
             "schema": SCHEMA, "recipe": self.recipe.verb, "command": self.command, "training": self.learned,
-            "rom_sha256": rom_sha256(card), "versions": _versions(card),
+            "rom_sha256": rom_sha256(self.card), "versions": _versions(self.card),
         }  # fmt: skip
         try:
             write_whole(self.folder / "config.json", json.dumps(content, indent=1).encode())
         except OSError as error:
             raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); choose another --run") from error
+
+    def provenance(self, steps: int, seed: int, **more: Any) -> dict[str, Any]:
+        """What the card of an agent says of where it comes from; what is None is left out."""
+        known = {name: value for name, value in more.items() if value is not None}
+        return {"command": self.command, **known, "steps": steps, "seed": seed, "versions": _versions(self.card)}
 
 
 def check_place(agent: str, run: Path, example: str) -> None:
@@ -142,11 +150,10 @@ def _is_own(folder: Path, place: Path, run: Path) -> bool:
     return bool(folder.resolve() == place.resolve() and read_agent_card(folder).sha256 == written)
 
 
-def ship(recipe: Recipe, run: Path, agent: str, score: Score, **about: Any) -> Shipped:
+def ship(run: Path, agent: str, score: Score, **about: Any) -> Shipped:
     """Writes the agent of a finished run with its score to its own folder, and the score to TensorBoard.
 
     Args:
-        recipe: What was trained.
         run: Folder that holds the trained `agent`.
         agent: Id of the agent folder to write.
         score: For its card.
@@ -164,13 +171,7 @@ def ship(recipe: Recipe, run: Path, agent: str, score: Score, **about: Any) -> S
         save_agent(place, dataclasses.replace(card, score=score.table), network)
     except OSError as error:
         raise Unwritable(f"{error}; the trained agent is in {run / 'agent'}") from error
-    return Shipped(game=recipe.game, id=agent, folder=place, score=score, **about)
-
-
-def provenance(card: GameCard, command: str, steps: int, seed: int, **more: Any) -> dict[str, Any]:
-    """What the card of an agent says of where it comes from; what is None is left out."""
-    known = {name: value for name, value in more.items() if value is not None}
-    return {"command": command, **known, "steps": steps, "seed": seed, "versions": _versions(card)}
+    return Shipped(game=card.game, id=agent, folder=place, score=score, **about)
 
 
 def _versions(card: GameCard) -> dict[str, str]:

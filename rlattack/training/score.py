@@ -138,5 +138,4 @@ def _share(rates: Sequence[Rate], total: int) -> Rate:
     """A share of all episodes, of the shares of equal parts of them, with its Wilson interval."""
     each = total // len(rates)
     count = sum(round(rate.rate * each) for rate in rates)
-    interval = wilson(count, total)
-    return Rate(count / total, (interval.low, interval.high))
+    return Rate(count / total, wilson(count, total))

@@ -2,16 +2,14 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import torch
 
 from rlattack.evaluation.study import Study
 from rlattack.games.solo import EmbedOpponent
 from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.coach import Coach
-from rlattack.training.learner import check_steps, learn
+from rlattack.training.learner import begin, learn
 from rlattack.training.match import Match, Place, match_self_play
 from rlattack.training.past import Past
 from rlattack.training.pool import Pool
@@ -24,49 +22,44 @@ from rlattack.training.watch import Shipped, Watch
 _PAST = "past"
 
 
-def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> list[Shipped]:
+def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> Iterator[Shipped]:
     """Trains the learners, in turns where there are two, or goes on with them, and scores them."""
-    torch.set_num_threads(1)
     match = match_self_play(recipe)
     recipe = dataclasses.replace(recipe, seat=match.seat)
-    rooms = _learn(recipe, match, watch, command)
+    agents = {
+        "opponents_sha256": [one.sha256 for one in match.opponents],
+        "init_sha256": None if match.init is None else match.init.sha256,
+    }
+    run = TrainingRun(recipe=recipe, card=match.card, command=command, agents=agents)
+    rooms = [_Room(run, match, place) for place in match.places]
+    begin(run, [room.learner for room in rooms], *((room.id, room.learner.folder) for room in rooms))
+    _learn(recipe, rooms, watch)
     met = [_pairings(recipe, match, room) for room in rooms]
     total = sum(study.episodes for studies in met for study, _ in studies)
     scorer = Scorer(recipe.folder, total, watch.episodes)
     names = {str(room.learner.folder / "agent"): room.id for room in rooms}
     scores = [_score(scorer, studies, room, names) for studies, room in zip(met, rooms, strict=True)]
-    found = []
     for room, score in zip(rooms, scores, strict=True):
-        found.append(ship(recipe, room.learner.folder, room.id, score, learner=room.place.name))
-        watch.ship(found[-1])
-    return found
+        yield ship(room.learner.folder, room.id, score, learner=room.place.name)
 
 
-def _learn(recipe: TrainSelfPlay, match: Match, watch: Watch, command: str) -> "list[_Room]":
+def _learn(recipe: TrainSelfPlay, rooms: "Sequence[_Room]", watch: Watch) -> None:
     """Trains the learner, or all of them in turns."""
-    met = [one.sha256 for one in match.opponents]
-    init = None if match.init is None else match.init.sha256
-    run = TrainingRun(recipe=recipe, command=command, agents={"opponents_sha256": met, "init_sha256": init})
-    rooms = [_Room(recipe, match, place, watch, command) for place in match.places]
-    run.check(*((room.id, room.learner.folder) for room in rooms))
-    check_steps(recipe.steps, recipe.batch, *(room.learner.folder for room in rooms))
-    run.open(match.card)
+    turn = recipe.steps
     if len(rooms) > 1:
+        turn = recipe.batch * recipe.turns
         for room in rooms:  # so that the first finds somebody to meet
             room.begin()
-        turn = recipe.batch * recipe.turns
-        for until, room in itertools.product(range(turn, recipe.steps + turn, turn), rooms):
-            room.train(min(until, recipe.steps), rooms)
-    for room in rooms:
-        room.train(recipe.steps, rooms)
-    return rooms
+    for until, room in itertools.product(range(turn, recipe.steps + turn, turn), rooms):
+        room.train(min(until, recipe.steps), rooms, watch)
 
 
 class _Room:
     """Where one learner trains: its game, whom it meets, its folder."""
 
-    def __init__(self, recipe: TrainSelfPlay, match: Match, place: Place, watch: Watch, command: str) -> None:
-        self.place, self._recipe, self._watch = place, recipe, watch
+    def __init__(self, run: TrainingRun[TrainSelfPlay], match: Match, place: Place) -> None:
+        recipe = run.recipe
+        self.place, self._recipe = place, recipe
         self.id = recipe.id if len(match.places) == 1 else f"{recipe.id}/{place.name}"
         self._fixed = bool(match.opponents)
         fixed = [(number, one.policy) for number, one in enumerate(match.opponents)]
@@ -76,25 +69,23 @@ class _Room:
         if self._fixed:
             about = {"opponents": [{"id": one.name, "sha256": one.sha256} for one in match.opponents]}
         self.learner = seat_learner(
-            recipe, match, place, self._env, folder=recipe.folder / place.name, seed=recipe.seed, command=command,
-            note=place.name, **about, anneal=recipe.anneal,
+            run, match, place, self._env, folder=recipe.folder / place.name, seed=recipe.seed, note=place.name,
+            **about, anneal=recipe.anneal,
         )  # fmt: skip
-        # a game that cannot be learned is refused before a file is made
-        self._fresh = self.learner.make(recipe.seed)
 
     def begin(self) -> None:
         """Leaves a first snapshot."""
         past = self._past(None)
         if past.due(0):
-            past.add(0, *self.learner.export(self._fresh))
+            past.add(0, *self.learner.export(self.learner.make(self.learner.seed)))
 
-    def train(self, until: int, rooms: "Sequence[_Room]") -> None:
+    def train(self, until: int, rooms: "Sequence[_Room]", watch: Watch) -> None:
         """Trains until so many steps, against fixed opponents, the past of the other learner, or its own."""
         found = load_checkpoint(self.learner.folder)
         own = None if self._fixed else self._past(0 if found is None else found.steps)
         (met, *_) = (*(room._past(None) for room in rooms if room is not self), own)
         coach = Coach(self._recipe, self._env, self._pool, self.learner.export, own=own, met=met)
-        learn(dataclasses.replace(self.learner, coach=coach), self._watch, until=until)
+        learn(dataclasses.replace(self.learner, coach=coach), watch, until=until)
 
     def _past(self, until: int | None) -> Past:
         every = self._recipe.snapshot_every * self._recipe.batch

@@ -1,5 +1,7 @@
 """Trains whatever a recipe says."""
 
+import torch
+
 from rlattack.training.adversary import train_adversary
 from rlattack.training.recipes import TrainAdversary, TrainSelfPlay, TrainVictim
 from rlattack.training.selfplay import train_self_play
@@ -25,10 +27,15 @@ def train(recipe: TrainVictim | TrainAdversary, watch: Watch | None = None, comm
         Unwritable: A folder cannot be written.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
-    watch, command = watch or Watch(), command or recipe.command
+    torch.set_num_threads(1)
+    watch, command, found = watch or Watch(), command or recipe.command, []
     if isinstance(recipe, TrainAdversary):
-        return train_adversary(recipe, watch, command)
-    settled = recipe.settled()
-    if isinstance(settled, TrainSelfPlay):
-        return train_self_play(settled, watch, command)
-    return train_single(settled, watch, command)
+        trained = train_adversary(recipe, watch, command)
+    elif isinstance(settled := recipe.settled(), TrainSelfPlay):
+        trained = train_self_play(settled, watch, command)
+    else:
+        trained = train_single(settled, watch, command)
+    for shipped in trained:
+        watch.ship(shipped)
+        found.append(shipped)
+    return found

@@ -26,7 +26,10 @@ from rlattack.policies.policy import Policy
 from rlattack.training import GymnasiumVecEnv, TrainAdversary, Watch
 from rlattack.training.learner import Learner
 from rlattack.training.match import Match, Place
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.run import TrainingRun
 from rlattack.training.seat import seat_learner
+from rlattack.training.single import single_learner
 from tests.kit.agents import gaussian_network
 from tests.kit.games import ByHand, Pusher, Tug
 
@@ -169,9 +172,15 @@ def seated(folder: Path, game: tuple[Any, int, Policy], *, seed: int = 0, **valu
     default = {"game": "tug/any", "victim": "some/one", "seat": name, "steps": 512, "envs": 16, "batch": 128}
     place = Place(name=name, game=played, seat=seat)
     match = Match(card=find_game("tug/any"), seat=name, places=(place,))
-    env = EmbedOpponent(played, seat, opponent)
     recipe = TrainAdversary(**default | values)
-    return seat_learner(recipe, match, place, env, folder=folder, seed=seed, command="rlattack train ...")
+    run = TrainingRun(recipe=recipe, card=match.card, command="rlattack train ...")
+    env = EmbedOpponent(played, seat, opponent)
+    return seat_learner(run, match, place, env, folder=folder, seed=seed, cut=recipe.cut)
+
+
+def alone(recipe: TrainSingle, folder: Path, env: SyncVectorEnv, card: GameCard = CARD) -> Learner:
+    """Somebody who learns in a game of one seat."""
+    return single_learner(TrainingRun(recipe=dataclasses.replace(recipe, run=folder), card=card), env)
 
 
 def initial_network() -> GaussianNetwork:

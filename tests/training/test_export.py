@@ -9,7 +9,7 @@ from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.sb3_live import from_sb3
 from rlattack.training import extractor
-from rlattack.training.algorithms import make_learner, strides
+from rlattack.training.algorithms import make_learner
 from rlattack.training.export import export, normaliser
 from rlattack.training.recipes import ALGORITHMS, TrainSingle
 from tests.kit.learning import CARD, SPACES, seated, tug, vec
@@ -30,7 +30,7 @@ def test_the_agent_is_the_policy_that_was_trained(tmp_path, monkeypatch, algo, s
     env = vec(space)
     learner = make_learner(configure(algo), env, 0)
     learner.learn(300 if space == "vectors" else 64)
-    network = export(learner, strides(configure(algo)))
+    network = export(learner)
     card = AgentCard(game=CARD.id, role="victim", algorithm=algo, network=network.spec)
     save_agent(tmp_path / "agent", card, network, half=False)
     policy = load_agent(str(tmp_path / "agent")).policy
@@ -49,7 +49,7 @@ def test_the_agent_is_the_policy_that_was_trained(tmp_path, monkeypatch, algo, s
 def test_a_trunk_in_bfloat16_is_the_same_agent_but_for_rounding(monkeypatch):
     monkeypatch.setattr(extractor, "_processor", lambda: "flags: avx512_bf16")
     learner = make_learner(configure("ppo"), vec("images"), 0)
-    network = export(learner, strides(configure("ppo")))
+    network = export(learner)
     seen = torch.randint(0, 256, (20, *SPACES["images"].shape))
     with torch.no_grad():
         logits, values, *_ = network(seen.float())

@@ -18,9 +18,8 @@ from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.learner import check_steps, learn
 from rlattack.training.recipes import ALGORITHMS, TrainSingle
-from rlattack.training.single import single_learner
 from tests.kit.games import Count, Remembering
-from tests.kit.learning import CARD, Crash, Diary, curve, noise, seated, tug
+from tests.kit.learning import CARD, Crash, Diary, alone, curve, noise, seated, tug
 
 HOPELESS = {"push": 2.0, "length": 1}
 
@@ -37,7 +36,7 @@ def learned(learner, crash_at=None, until=None):
 
 def single(recipe, run, crash_at=None, env=None):
     env = env or noise("vectors", recipe.envs)
-    found, watch = learned(single_learner(recipe, CARD, env, run, "rlattack"), crash_at)
+    found, watch = learned(alone(recipe, run, env), crash_at)
     return found, [steps for _, steps in watch.told]
 
 
@@ -295,7 +294,8 @@ def test_the_same_seed_gives_the_same_agent(tmp_path):
 
 def test_fewer_steps_than_were_learned_from_are_refused(tmp_path):
     adversary(tmp_path)
-    check_steps(512, 128, tmp_path, tmp_path / "nobody")
+    check_steps(512, 128, tmp_path)
+    check_steps(1, 128, tmp_path / "nobody")
     check_steps(385, 128, tmp_path)
     with pytest.raises(InvalidInput, match=r"--steps 384: .* has learned from 512 already; ask for at least that many"):
         check_steps(384, 128, tmp_path)

@@ -8,15 +8,14 @@ from rlattack.training import Watch
 from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.learner import learn
 from rlattack.training.recipes import TrainSingle
-from rlattack.training.single import single_learner
-from tests.kit.learning import CARD, SPACES, Noise, curve, noise, same_step
+from tests.kit.learning import CARD, SPACES, Noise, alone, curve, noise, same_step
 
 
 def train(run, tell, env=None, **values):
     recipe = TrainSingle(**{"game": CARD.id, "algo": "a2c", "steps": 500, "envs": 2, **values})
     watch = Watch()
     watch.steps = lambda done, total, note: tell(done)
-    return learn(single_learner(recipe, CARD, env or noise("vectors"), run, ""), watch)
+    return learn(alone(recipe, run, env or noise("vectors")), watch)
 
 
 def test_it_tells_between_updates_how_far_the_run_is(tmp_path):

@@ -26,9 +26,9 @@ def recipe(run, agent="my/cartpole", **values):
 
 def begun(run, **values):
     """Opens a run and leaves a checkpoint in it, as training does."""
-    made = TrainingRun(recipe=recipe(run, **values), command="rlattack train victim ...")
+    made = TrainingRun(recipe=recipe(run, **values), card=find_game(GAME), command="rlattack train victim ...")
     made.check((made.recipe.id, made.folder))
-    made.open(find_game(GAME))
+    made.open()
     (run / FILE).write_bytes(b"learned")
     return made
 
@@ -37,7 +37,7 @@ def shipped(run, agent="my/cartpole", seed=0):
     """An agent that comes out of a run."""
     begun(run, seed=seed, agent=agent)
     save_network(run / "agent", GAME, gaussian_network(4, 2, seed=seed), provenance={"steps": 80})
-    return ship(recipe(run), run, agent, SCORE).folder
+    return ship(run, agent, SCORE).folder
 
 
 def test_the_configuration_is_kept(tmp_path):
@@ -53,7 +53,7 @@ def test_the_configuration_is_kept(tmp_path):
 
 
 def test_the_digest_of_the_rom_is_kept(tmp_path):
-    TrainingRun(recipe=recipe(tmp_path / "run", game="atari/pong")).open(find_game("atari/pong"))
+    TrainingRun(recipe=recipe(tmp_path / "run", game="atari/pong"), card=find_game("atari/pong")).open()
     kept = json.loads((tmp_path / "run" / "config.json").read_text())
     assert len(kept["rom_sha256"]) == 64
     assert "ale-py" in kept["versions"]
@@ -95,10 +95,15 @@ def test_a_folder_of_another_configuration_is_refused_with_the_first_difference(
 
 def test_agents_that_are_learned_from_are_known_by_their_digests(tmp_path):
     adversary = TrainAdversary(game="tug/any", victim="some/one", run=tmp_path / "run", resume=True)
-    TrainingRun(recipe=adversary, agents={"victim_sha256": "12ab"}).open(find_game("tug/any"))
-    TrainingRun(recipe=adversary, agents={"victim_sha256": "12ab"}).check()
+
+    def opened(sha256):
+        agents = {"victim_sha256": sha256}
+        return TrainingRun(recipe=adversary, card=find_game("tug/any"), agents=agents)
+
+    opened("12ab").open()
+    opened("12ab").check()
     with pytest.raises(RunConflict, match="trained with victim_sha256 12ab, now 99; choose another --run"):
-        TrainingRun(recipe=adversary, agents={"victim_sha256": "99"}).check()
+        opened("99").check()
 
 
 def test_there_is_nothing_to_go_on_with_in_an_empty_folder(tmp_path):
@@ -153,7 +158,6 @@ def test_wins_are_points_of_curves(tmp_path):
     save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 7})
     rates = {"win": Rate(0.5, (0.4, 0.6)), "tie": Rate(0.1, (0.0, 0.2)), "loss": Rate(0.4, (0.3, 0.5))}
     ship(
-        recipe(tmp_path),
         tmp_path / "run",
         "my/adversary",
         Score(episodes=3, seed=0, actions="sampled", command="", **rates),
@@ -210,4 +214,4 @@ def test_an_agent_that_cannot_be_shipped_stays_in_its_run(tmp_path):
     save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 80})
     (tmp_path / "agents").write_text("")
     with pytest.raises(Unwritable, match=r"; the trained agent is in .*run/agent"):
-        ship(recipe(tmp_path), tmp_path / "run", "my/cartpole", SCORE)
+        ship(tmp_path / "run", "my/cartpole", SCORE)

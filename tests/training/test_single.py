@@ -8,9 +8,8 @@ from rlattack.policies import load_agent
 from rlattack.policies.folder import read_agent_card, save_agent
 from rlattack.training import TrainVictim, train
 from rlattack.training.recipes import TrainSingle
-from rlattack.training.single import single_learner
 from tests.kit.agents import CARTPOLE
-from tests.kit.learning import Crash, Diary, curve, noise
+from tests.kit.learning import Crash, Diary, alone, curve, noise
 
 GAME = "gymnasium/CartPole-v1"
 
@@ -57,6 +56,8 @@ def test_a_run_can_be_made_longer_and_what_was_played_of_its_agent_is_kept(tmp_p
     assert [kept for *_, kept in again.played] == [True, True]
     longer = run(tmp_path / "run", resume=True, steps=160, checkpoint_every=7)
     assert read_agent_card(longer.folder).provenance["steps"] == 160
+    with pytest.raises(InvalidInput, match="--steps 80: .* has learned from 160 already; ask for at least that many"):
+        run(tmp_path / "run", resume=True)
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path):
@@ -95,7 +96,7 @@ def test_the_variant_of_the_game_goes_on_the_agents_card(tmp_path):
     options = AtariOptions(crop=(2, 3, 40, 36), action_set=(0, 4, 3), stack_fill="first", max_frames=500)
     card = GameCard(id="atari/pong", title="", rom="pong", atari=options, protocol=Protocol(sticky=0.25))
     recipe = TrainSingle(game="atari/pong", steps=600, envs=2)
-    learner = single_learner(recipe, card, noise("images"), tmp_path, "")
+    learner = alone(recipe, tmp_path, noise("images"), card)
     save_agent(tmp_path, *learner.export(learner.make(0)))
     kept = read_agent_card(tmp_path)
     assert kept.options == {

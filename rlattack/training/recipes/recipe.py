@@ -1,11 +1,11 @@
-"""What recipes of training share: where a run goes, the command that repeats it, and the ranges of options."""
+"""What recipes of training share: options, their ranges, where a run goes, and the command that repeats it."""
 
 import dataclasses
 import math
 import shlex
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
@@ -15,20 +15,37 @@ MINIBATCHES = 4
 """A batch of PPO in games of several seats is divided into so many."""
 SEEDS = 2**31
 """Seeds of games lie below (ale-py takes no others)."""
-GAME = tyro.conf.arg(metavar="GAME")
 AGENT = tyro.conf.arg(metavar="AGENT")
 AGENTS = tyro.conf.arg(metavar="A,B,...")
-ID = tyro.conf.arg(metavar="ID")
 CUT = tyro.conf.arg(metavar="STEPS RATE")
+_COUNTS = (
+    "rounds", "episodes", "tuning", "steps", "envs", "threads", "batch", "checkpoint_every", "snapshot_every", "turns",
+)  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What all recipes share: where a run and its agent go, and the command that repeats it."""
+    """What all recipes share.
 
-    game: str
-    run: Path | None
-    agent: str | None
-    resume: bool
+    Raises:
+        InvalidInput: A value outside its range.
+    """
+
+    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
+    """Game to learn, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
+    threads: int | None = None
+    """That step games of two seats; one a core by default. Changes no result."""
+    trust: bool = False
+    """Load other agents that can only be read by running their code."""
+    resume: bool = False
+    """Go on from the run's last checkpoints; it may become longer, by --steps, --rounds, or more --seeds."""
+    run: Path | None = None
+    """Run folder; by default runs/train-<game>-<name>, where the name is the algorithm for a victim in a game of one
+    seat, else victim, adversary or rounds. `tensorboard --logdir` on it shows the curves."""
+    agent: Annotated[str | None, tyro.conf.arg(metavar="ID")] = None
+    """Id of the agent folder to write under ./agents; by default <game>/<name>. With `--seat each`, and of rounds, it
+    holds a folder an agent."""
+
     verb: ClassVar[str]
     """Word after `rlattack train`."""
     beside: ClassVar[tuple[str, ...]] = ("run", "agent", "resume", "threads", "trust", "episodes", "tuning")
@@ -37,8 +54,19 @@ class Recipe:
     """Options that may change when a run goes on: it can be made longer."""
     role: ClassVar[str] = "victim"
     """The agent's part in an experiment, as its card says it."""
-    cut: tuple[int, float] | None = None
-    """Steps and win rate: who has won less of its last 500 training games by then is given up."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        for name in _COUNTS:
+            if getattr(self, name, None) is not None:
+                self.expect(name, "at least 1", getattr(self, name) >= 1)
+
+    def expect(self, name: str, what: str, holds: bool) -> None:
+        """Refuses the value of an option, unless what is expected of it holds."""
+        if not holds:
+            value = getattr(self, name)
+            got = list(value) if isinstance(value, tuple) else value
+            raise InvalidInput(f"{flag(name)}: expected {what}, got {got!r}")
 
     @property
     def name(self) -> str:
@@ -59,62 +87,73 @@ class Recipe:
     def command(self) -> str:
         """The command line that trains the agent anew: the options that are not the defaults."""
         words = ["rlattack", "train", self.verb, self.game]
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # whoever inherits is a dataclass
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name in ("game", "resume") or value == field.default:
                 continue
-            words.append(f"--{field.name.replace('_', '-')}")
+            words.append(flag(field.name))
             if value is not True:
                 words += map(str, value if isinstance(value, tuple) else [value])
         return shlex.join(words)
 
     def learned(self) -> dict[str, Any]:
         """The options that the result depends on."""
-        values = dataclasses.asdict(self)  # type: ignore[call-overload]  # whoever inherits is a dataclass
-        return {name: value for name, value in values.items() if name not in self.beside}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in self.beside}
 
 
-class SeatRecipe(Recipe):
-    """What recipes of a learner in one seat share, whose opponents hold the others: PPO, its rewards, its games."""
+@dataclass(frozen=True, kw_only=True)
+class PPORecipe(Recipe):
+    """What recipes of PPO in games of several seats share."""
 
-    seat: str | None
-    steps: int
-    envs: int
-    threads: int | None
-    batch: int
-    learning_rate: float
-    sparse: float
-    dense: float
-    checkpoint_every: int
-    init: str | None
-    trust: bool
+    steps: int = 20_000_000
+    """Agent steps to learn from, of each seed; in rounds of each victim."""
+    envs: int = 64
+    """Games played at once."""
+    batch: int = 16_384
+    """Agent steps between two updates, of 4 epochs of 4 minibatches."""
+    learning_rate: float = 3e-4
+    """Of the whole run."""
+    checkpoint_every: int = 100_000
+    """Agent steps between checkpoints; at each, games begin anew, so that a killed run goes on as one that was not."""
+    episodes: int = 1000
+    """Fresh games whose score goes on an agent's card; at the end of rounds, of every pair too."""
 
-    def weights(self, steps: int) -> tuple[float, float]:
-        """Weights of what is paid for the end of a game and on the way, after so many steps."""
-        return self.sparse, self.dense
-
-    def check_learning(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: A value outside its range.
-        """
-        check_counts(self, ("steps", "envs", "batch", "checkpoint_every"))
-        if self.batch % (MINIBATCHES * self.envs):
-            raise InvalidInput(
-                f"--batch: expected a multiple of {MINIBATCHES * self.envs}, {MINIBATCHES} minibatches of all games, "
-                f"got {self.batch}"
-            )
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        super().__post_init__()
+        part = MINIBATCHES * self.envs
+        self.expect("batch", f"a multiple of {part}, {MINIBATCHES} minibatches of all games", self.batch % part == 0)
         if self.steps < self.batch:
             raise InvalidInput(
                 f"--steps: expected at least {self.batch}, one batch, got {self.steps}; choose a smaller --batch"
             )
+        self.expect("learning_rate", "a number above 0", 0 < self.learning_rate < math.inf)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatRecipe(PPORecipe):
+    """What recipes share of a learner whose opponents hold the other seats."""
+
+    seat: str | None = None
+    """The learner's, by its name on the game's card; by default the one that the victim was not trained for."""
+    init: Annotated[str | None, AGENT] = None
+    """Start from this agent's weights, its observation statistics frozen, in place of chance."""
+    sparse: float = 0.01
+    """Weight of the reward that comes for the end of a game."""
+    dense: float = 0.0
+    """Weight of the reward on the way; 0.1 in the shaped runs of Gleave et al."""
+
+    def __post_init__(self) -> None:
+        """Checks ranges."""
+        super().__post_init__()
         for name in ("sparse", "dense"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InvalidInput(f"--{name}: expected a weight of 0 or more, got {getattr(self, name)}")
+            self.expect(name, "a weight of 0 or more", 0 <= getattr(self, name) < math.inf)
         if not self.sparse + self.dense:
             raise InvalidInput("--sparse and --dense: expected a weight above 0 for one of them, got 0 and 0")
-        check_learning_rate(self.learning_rate)
+
+    def weights(self, steps: int) -> tuple[float, float]:
+        """Weights of what is paid for the end of a game and on the way, after so many steps."""
+        return self.sparse, self.dense
 
 
 def names(opponents: str | None) -> tuple[str, ...]:
@@ -132,23 +171,3 @@ def names(opponents: str | None) -> tuple[str, ...]:
 def flag(name: str) -> str:
     """The option of that name on the command line."""
     return f"--{name.replace('_', '-')}"
-
-
-def check_counts(recipe: Recipe, names: Iterable[str]) -> None:
-    """Refuses counts below 1, where they are given."""
-    for name in names:
-        value = getattr(recipe, name)
-        if value is not None and value < 1:
-            raise InvalidInput(f"{flag(name)}: expected at least 1, got {value}")
-
-
-def check_one(name: str, agent: str | None) -> None:
-    """Refuses the name of an agent that would be taken for several where it is to play."""
-    if agent is not None and "," in agent:
-        raise InvalidInput(f"{flag(name)}: expected one agent, and no comma in its name, got {agent!r}")
-
-
-def check_learning_rate(rate: float) -> None:
-    """Refuses a learning rate of 0 or less, or none at all."""
-    if not 0 < rate < math.inf:
-        raise InvalidInput(f"--learning-rate: expected a number above 0, got {rate}")

@@ -1,25 +1,11 @@
 """The recipes of victims, in games of one seat and of several."""
 
+import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
-import tyro
-
 from rlattack.errors import InvalidInput
-from rlattack.training.recipes.recipe import (
-    AGENT,
-    AGENTS,
-    GAME,
-    ID,
-    SEEDS,
-    Recipe,
-    SeatRecipe,
-    check_counts,
-    check_learning_rate,
-    flag,
-    names,
-)
+from rlattack.training.recipes.recipe import AGENT, AGENTS, SEEDS, Recipe, SeatRecipe, flag, names
 
 Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn"]
 NetworkSize = Literal["small", "nature"]
@@ -32,15 +18,14 @@ BOTH, EACH = "both", "each"
 class TrainVictim(Recipe):
     """Train a victim with Stable-Baselines3; in games of two seats by self-play, after Bansal et al. 2018.
 
-    If killed, the same command with --resume goes on from its checkpoint.
+    If killed, the same command with --resume goes on from its checkpoint. Of Atari, rollout/ep_rew_mean in TensorBoard
+    counts signs of rewards up to a lost life, as the learner sees them.
 
     Raises:
         InvalidInput: A value outside its range, or an option of another kind of game.
         RlattackError: There is no such game, or it cannot be opened.
     """
 
-    game: Annotated[tyro.conf.Positional[str], GAME]
-    """Game to learn, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1."""
     algo: Algorithm = "ppo"
     """The learner, with rl-baselines3-zoo's settings: its Atari ones for images (dqn and qrdqn take 3 GB of memory),
     its CartPole ones for vectors."""
@@ -87,19 +72,6 @@ class TrainVictim(Recipe):
     """With `--seat each`: updates of one learner before it is the other's turn; 10 by default."""
     batch: int | None = None
     """Agent steps between two updates; 16,384 by default."""
-    threads: int | None = None
-    """That step the games; one a core by default. Changes no result."""
-    trust: bool = False
-    """Load opponents that can only be read by running their code."""
-    resume: bool = False
-    """Go on from the run's last checkpoint; --steps may be larger than before."""
-    run: Path | None = None
-    """Run folder; by default runs/train-<game>-<algo>, or -victim for a game of two seats. `tensorboard --logdir` on it
-    shows the curves; in Atari rollout/ep_rew_mean counts signs of rewards up to a lost life, as the learner sees
-    them."""
-    agent: Annotated[str | None, ID] = None
-    """Id of the agent folder to write under ./agents; by default <game>/<algo>, or <game>/victim (with `--seat each` a
-    folder a seat in it) for a game of two seats."""
 
     verb: ClassVar[str] = "victim"
 
@@ -107,6 +79,8 @@ class TrainVictim(Recipe):
         """Checks all that can be checked before an agent is loaded."""
         if type(self) is TrainVictim:
             self.settled()
+        else:
+            super().__post_init__()
 
     @property
     def name(self) -> str:
@@ -148,13 +122,12 @@ class TrainSingle(TrainVictim):
 
     def __post_init__(self) -> None:
         """Checks ranges."""
-        check_counts(self, ("episodes", "steps", "envs", "checkpoint_every"))
-        if not 0 <= self.seed <= SEEDS - self.envs:  # the copies take the seeds from this one on
-            raise InvalidInput(f"--seed: expected 0 to {SEEDS - self.envs}, got {self.seed}")
-        if self.learning_rate is not None:
-            check_learning_rate(self.learning_rate)
-        if self.sticky is not None and not 0 <= self.sticky < 1:
-            raise InvalidInput(f"--sticky: expected a probability in [0, 1), got {self.sticky}")
+        super().__post_init__()
+        largest = SEEDS - self.envs  # the copies take the seeds from this one on
+        self.expect("seed", f"0 to {largest}", 0 <= self.seed <= largest)
+        rate = 1.0 if self.learning_rate is None else self.learning_rate
+        self.expect("learning_rate", "a number above 0", 0 < rate < math.inf)
+        self.expect("sticky", "a probability in [0, 1)", 0 <= (self.sticky or 0) < 1)
 
     @property
     def name(self) -> str:
@@ -163,31 +136,21 @@ class TrainSingle(TrainVictim):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainSelfPlay(TrainVictim, SeatRecipe):
+class TrainSelfPlay(SeatRecipe, TrainVictim):
     """A `TrainVictim` in a game of several seats, with nothing left to be settled but who sits where."""
 
-    steps: int = 20_000_000
-    envs: int = 64
-    batch: int = 16_384
-    learning_rate: float = 3e-4
-    sparse: float = 0.01
     dense: float = 0.01
     delta: float = 0.5
     anneal: float = 0.15
     snapshot_every: int = 5
     turns: int = 10
-    checkpoint_every: int = 100_000
-    episodes: int = 1000
 
     def __post_init__(self) -> None:
         """Checks ranges."""
-        check_counts(self, ("episodes", "threads", "snapshot_every", "turns"))
-        self.check_learning()
-        if not 0 <= self.seed < SEEDS:
-            raise InvalidInput(f"--seed: expected 0 to {SEEDS - 1}, got {self.seed}")
+        super().__post_init__()
+        self.expect("seed", f"0 to {SEEDS - 1}", 0 <= self.seed < SEEDS)
         for name in ("delta", "anneal"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInput(f"--{name}: expected a share in [0, 1], got {getattr(self, name)}")
+            self.expect(name, "a share in [0, 1]", 0 <= getattr(self, name) <= 1)
         names(self.opponents)
 
     @property
