@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     )
     from rlattack.attacks.runner import Runner
     from rlattack.attacks.schedule import Every, Schedule
-    from rlattack.attacks.target import Knowledge, Target
+    from rlattack.attacks.target import Knowledge, Oracle, Target
     from rlattack.attacks.wrap import AttackObservation
 
 __all__ = [
     "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
-    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Runner", "Schedule",
+    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Oracle", "Runner", "Schedule",
     "Setting", "Target", "Tuning", "check_attack", "make_attack", "make_schedule", "parse_attack", "title_of",
 ]  # fmt: skip
 
@@ -36,6 +36,6 @@ __getattr__ = lazily(
     make="ATTACKS SCHEDULES check_attack make_attack make_schedule parse_attack title_of",
     runner="Runner",
     schedule="Every Schedule",
-    target="Knowledge Target",
+    target="Knowledge Oracle Target",
     wrap="AttackObservation",
 )

@@ -1,6 +1,5 @@
 """Attacks on what a victim does: the base of each, and the runner that holds it to its reach."""
 
-import copy
 from abc import abstractmethod
 from typing import Any, ClassVar, Generic
 
@@ -14,7 +13,7 @@ from rlattack.attacks.attack import Access, Attack, AttackSpec, Config
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.attacks.target import Target
-from rlattack.budget import Ball
+from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Normal, Point, SquashedNormal
@@ -55,23 +54,24 @@ class ActionAttacker(Runner):
         space: One action of the game.
         slots: Number of episodes at once.
         schedule: When it acts; every step by default.
+        budget: What it is held to; the attack's own by default, which an attack that is not trusted may have changed.
 
     Raises:
         BudgetError: The budget does not fit the actions.
         InvalidInput: The attack does not fit the policy, or actions are no numbers within a range.
     """
 
-    reach: Ball
+    access = "action"
 
     def __init__(
         self, attack: ActionAttack[Any], policy: Policy, space: Space[Any], slots: int,
-        schedule: Schedule[Any] | None = None,
+        schedule: Schedule[Any] | None = None, budget: Budget | None = None,
     ) -> None:  # fmt: skip
         super().__init__(attack, policy, space, slots, schedule)
         if not isinstance(space, Box):
             raise InvalidInput(f"attack {attack.name}: expected actions in a Box, the game takes {space}")
-        self.reach = attack.budget.ball(space)
-        self._act, self._handed_reach = attack.act, copy.deepcopy(self.reach)  # whoever has one can make it wider
+        self._hold((budget or attack.budget).ball(space))
+        self._act = attack.act
         self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (space.low, space.high))
 
     def __call__(self, obs: Tensor, action: Tensor, active: BoolArray, legal: Tensor | None = None) -> Tensor:
@@ -90,11 +90,10 @@ class ActionAttacker(Runner):
         if not active.any():
             return clean
         handed = obs.clone()
-        self.target.begin(obs, active, legal, handed)
-        now = self._now(handed, active)
-        done = clean
-        if now.any():
-            wanted = self._act(self.target, handed, clean.clone(), self._handed_reach, self._draws)
-            done = torch.where(torch.from_numpy(now)[:, None], self.reach.settle(wanted, clean), clean)
-        self.target.advance(obs, active)
+        self.oracle.begin(obs, active, legal, handed)
+        done = self._attacked(handed, clean, active)
+        self.oracle.advance(obs, active)
         return done
+
+    def _wanted(self, obs: Tensor, clean: Tensor) -> Tensor:
+        return self._act(self.target, obs, clean.clone(), self._handed_reach, self._draws)

@@ -1,16 +1,16 @@
 """The base of every attack: what it declares, what it may learn before play, and what runs beside it."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import torch
 from gymnasium import Space
 from torch import Tensor
 
-from rlattack.attacks.target import Knowledge, Target
+from rlattack.attacks.target import Knowledge, Target, copied
 from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
@@ -32,22 +32,27 @@ class Unfit(InvalidInput):
 
 @dataclass(frozen=True)
 class Setting:
-    """Where an attack is to work.
+    """Where an attack is to work; copies, so that whoever has one changes nothing.
 
     Attributes:
-        policy: The victim, or the surrogate that the attack is crafted on.
+        actions: What the policy under attack does where it sees zeros, one row.
+        observation: Shape of what it sees.
+        action: One of its actions.
         space: What is changed: one observation, or one action.
     """
 
-    policy: Policy
+    actions: Actions
+    observation: tuple[int, ...]
+    action: Space[Any]
     space: Space[Any]
 
-    @cached_property
-    def actions(self) -> Actions:
-        """What the policy does where it sees zeros: one row, asked once and uncounted, before anything is played."""
+    @classmethod
+    def of(cls, policy: Policy, space: Space[Any]) -> "Setting":
+        """Asks a policy once and uncounted, before anything is played."""
         with torch.no_grad():
-            out = self.policy(torch.zeros(1, *self.policy.observation), self.policy.initial_state(1))
-        return out.actions
+            out = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
+        action, changed = copy.deepcopy((policy.action, space))
+        return cls(copied(out.actions), tuple(policy.observation), action, changed)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,9 @@ class Tuning(Protocol):
     victim: Target
     reach: Reach
     draws: Draws
+
+    def begin(self, obs: Tensor) -> None:
+        """Makes these the clean observations of `victim` from now on, shape (slots, *observation)."""
 
     def observations(self, count: int) -> Iterator[Tensor]:
         """Batches of what the game showed in tuning episodes, (slots, *observation) each, `count` of them."""
@@ -113,6 +121,11 @@ class Attack(ABC, Generic[Config]):
         self.config = config
         self.learned = Fitted()
 
+    @classmethod
+    def works_on(cls, actions: Actions) -> bool:
+        """Whether it works on distributions of that kind."""
+        return not cls.needs or isinstance(actions, tuple(cls.needs))
+
     def check(self, setting: Setting) -> None:  # most attacks have nothing to check
         """Checks the parameters against where the attack is to work; `needs` is checked already.
 
@@ -152,10 +165,6 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
             reach: What they may become.
             draws: Random numbers, a stream a slot.
         """
-
-    def reach(self, space: Space[Any], *, newest: bool = False, deviation: Tensor | None = None) -> R:
-        """Fits the budget to what the game shows, see `Budget.reach`."""
-        return cast(R, self.budget.reach(space, newest=newest, deviation=deviation))
 
     @classmethod
     def control(cls) -> AttackSpec:

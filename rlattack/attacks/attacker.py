@@ -1,10 +1,5 @@
-"""An attack on observations at work in a batch of running episodes: what it holds from step to step, a slot.
+"""An attack on observations at work in a batch of running episodes: what it holds from step to step, a slot."""
 
-An attack is foreign code: it is handed copies alone, and what it gives back is settled around observations, in a reach
-and for slots that it never held.
-"""
-
-import copy
 from typing import Any
 
 import numpy as np
@@ -13,11 +8,11 @@ from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray
+from rlattack.arrays import BoolArray, IntArray, rowwise
 from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
-from rlattack.budget import MODELS, Model, is_stack
+from rlattack.budget import MODELS, Budget, Model, is_stack
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 
@@ -34,11 +29,14 @@ class Attacker(Runner):
             perturbed once, when it is newest, and stays so while it is in the stack: what a camera could do.
         schedule: When it acts; every step by default.
         victim: Who receives the observations where that is not `policy`: budgets in `sigma` are in its deviations.
+        budget: What it is held to; the attack's own by default, which an attack that is not trusted may have changed.
 
     Raises:
         BudgetError: The budget does not fit the space.
         InvalidInput: The policy or the model does not fit the space, or the attack's parameters do not fit the game.
     """
+
+    access = "observation"
 
     def __init__(
         self,
@@ -50,6 +48,7 @@ class Attacker(Runner):
         model: Model = "stack",
         schedule: Schedule[Any] | None = None,
         victim: Policy | None = None,
+        budget: Budget | None = None,
     ) -> None:
         if model not in MODELS:
             raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
@@ -59,17 +58,17 @@ class Attacker(Runner):
             )
         normaliser = (policy if victim is None else victim).normaliser
         deviation = None if normaliser is None else normaliser.deviation
-        self.reach = attack.reach(space, newest=model == "frame", deviation=deviation)
+        budget = budget or attack.budget
+        reach = budget.reach(space, newest=model == "frame", deviation=deviation)
         shape = tuple(space.shape or ())
         if tuple(policy.observation) != shape:
             raise InvalidInput(
                 f"the policy sees observations of shape {tuple(policy.observation)}, the game shows {shape}"
             )
         super().__init__(attack, policy, space, slots, schedule)
-        self.model, self.space = model, space
-        self.grid = attack.budget.grid
+        self._hold(reach)
+        self.model, self.space, self.grid = model, space, budget.grid
         self._perturb = attack.perturb
-        self._handed_reach = copy.deepcopy(self.reach)
         self._frames = _HeldFrames(slots, shape) if model == "frame" else None
 
     def restart(self, slots: IntArray, seeds: list[np.random.SeedSequence]) -> None:
@@ -94,19 +93,15 @@ class Attacker(Runner):
             return clean.clone()
         base = clean if self._frames is None else self._frames.base(clean, active)
         handed = base.clone()
-        self.target.begin(clean, active, legal, handed if self._frames is None else None)
-        received = self._perturbed(handed, base, self._now(handed, active))
+        self.oracle.begin(clean, active, legal, handed if self._frames is None else None)
+        received = self._attacked(handed, base, active)
         if self._frames is not None:
             received = self._frames.keep(received, clean, active)
-        self.target.advance(received, active)
+        self.oracle.advance(received, active)
         return received
 
-    def _perturbed(self, handed: Tensor, base: Tensor, now: BoolArray) -> Tensor:
-        if not now.any():
-            return base.clone()
-        wanted = self._perturb(self.target, handed, self._handed_reach, self._draws)
-        received = self.reach.settle(wanted.detach().to(base), base)
-        return received if now.all() else torch.where(_rows(now, base), received, base)
+    def _wanted(self, obs: Tensor, clean: Tensor) -> Tensor:
+        return self._perturb(self.target, obs, self._handed_reach, self._draws)
 
 
 class _HeldFrames:
@@ -126,7 +121,7 @@ class _HeldFrames:
                 "--model frame is for stacked frames, oldest first; this game's observations do not shift"
             )
         base = torch.cat([self._received, clean[:, -1:]], dim=1)
-        return base if older.all() else torch.where(_rows(older, clean), base, clean)
+        return base if older.all() else torch.where(rowwise(torch.from_numpy(older), clean), base, clean)
 
     def keep(self, received: Tensor, clean: Tensor, active: BoolArray) -> Tensor:
         """Holds what was received; copies of the first frame that fill a fresh stack are the frame the camera saw."""
@@ -137,10 +132,7 @@ class _HeldFrames:
             received = torch.cat([older, received[:, -1:]], dim=1)
         self.fresh &= ~active
         # copies, since both tensors belong to the caller
-        self._received = torch.where(_rows(active, clean), received[:, 1:], self._received)
-        self._shown = torch.where(_rows(active, clean), clean[:, -1:], self._shown)
+        rows = rowwise(torch.from_numpy(active), clean)
+        self._received = torch.where(rows, received[:, 1:], self._received)
+        self._shown = torch.where(rows, clean[:, -1:], self._shown)
         return received
-
-
-def _rows(mask: BoolArray, like: Tensor) -> Tensor:
-    return torch.from_numpy(mask).view(-1, *[1] * (like.ndim - 1))

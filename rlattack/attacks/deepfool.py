@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from rlattack.arrays import rowwise
 from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
@@ -72,8 +73,8 @@ class DeepFool(ObservationAttack[DeepFoolConfig, Ball]):
                 break
             total = total + self._to_boundary(victim, adv, out, searching, reach)
             moved = reach.settle(obs + (1 + self.config.overshoot) * total, obs)
-            adv = torch.where(_rows(searching, obs), moved, adv)
-        return torch.where(_rows(searching, obs), obs, adv)
+            adv = torch.where(rowwise(searching, obs), moved, adv)
+        return torch.where(rowwise(searching, obs), obs, adv)
 
     def _to_boundary(self, victim: Target, point: Tensor, out: Output, searching: Tensor, reach: Ball) -> Tensor:
         """The shortest step to where another action scores as high, if scores were linear (eq. 8, 9 and 11)."""
@@ -87,7 +88,7 @@ class DeepFool(ObservationAttack[DeepFoolConfig, Ball]):
             direction = reach.ascend(torch.zeros_like(point), slope, 1.0)
             gain = (slope * direction).flatten(1).sum(dim=1)  # of a step of length 1: the dual norm of the slope
             distance = torch.where((gain > 0) & (gap > ILLEGAL / 2), gap.abs() / gain, torch.inf)
-            shortest = torch.where(_rows(distance < nearest, point), _rows(distance, point) * direction, shortest)
+            shortest = torch.where(rowwise(distance < nearest, point), rowwise(distance, point) * direction, shortest)
             nearest = torch.minimum(nearest, distance)
         return shortest
 
@@ -120,7 +121,3 @@ def check_choice(setting: Setting) -> None:
     actions = setting.actions
     if isinstance(actions, Categorical) and actions.scores.shape[1] < 2:
         raise InvalidInput(f"expected a game with a choice of actions, got {actions.scores.shape[1]}")
-
-
-def _rows(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(-1, *[1] * (like.ndim - 1))

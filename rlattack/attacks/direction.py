@@ -1,11 +1,13 @@
 """A random direction, as far as it takes to change what the victim does: the control of minimal perturbations."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from rlattack.arrays import rowwise
 from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
 from rlattack.attacks.deepfool import check_choice
 from rlattack.attacks.target import Knowledge, Target
@@ -32,9 +34,9 @@ class DirectionConfig:
         Raises:
             InvalidInput: A first size that is not above 0, or a negative count.
         """
-        if not (self.first > 0 and self.doublings >= 0 and self.halvings >= 0):
+        if not (0 < self.first < math.inf and self.doublings >= 0 and self.halvings >= 0):
             raise InvalidInput(
-                "direction: first is above 0, doublings and halvings are at least 0, got "
+                "direction: first is a number above 0, doublings and halvings are at least 0, got "
                 f"{self.first:g}, {self.doublings} and {self.halvings}"
             )
 
@@ -67,7 +69,7 @@ class Direction(ObservationAttack[DirectionConfig, Ball]):
         )
 
         def at(size: Tensor) -> Tensor:
-            return reach.settle(obs + size.view(-1, *[1] * (obs.ndim - 1)) * direction, obs)
+            return reach.settle(obs + rowwise(size, obs) * direction, obs)
 
         def other(size: Tensor, only: Tensor) -> Tensor:
             return only & (victim.choices(at(size), only=only) != victim.labels)

@@ -6,10 +6,10 @@ from typing import Any
 from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, UnknownName
 from rlattack.policies.distributions import kinds
 from rlattack.registry import Registry
-from rlattack.specs import Spec, check_name, configured, make, parameters_of, parse_spec
+from rlattack.specs import Spec, check_name, configured, make, parse_spec
 
 ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
@@ -98,31 +98,25 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
     try:
         _check(attack, setting)
     except Unfit as error:
-        others = [name for name in ATTACKS if _fits(name, attack, setting)]
+        others = [name for name in ATTACKS if name != attack.name and _replaces(name, attack, setting)]
         raise InvalidInput(f"{error}; use {' or '.join(others)}" if others else str(error)) from None
 
 
 def _check(attack: Attack[Any], setting: Setting) -> None:
-    if not _meets(attack, setting):
+    if not attack.works_on(setting.actions):
         raise Unfit(f"attack {attack.name}: expected {kinds(attack.needs)} actions")
     attack.check(setting)
 
 
-def _meets(attack: Attack[Any], setting: Setting) -> bool:
-    return not attack.needs or isinstance(setting.actions, tuple(attack.needs))
-
-
-def _fits(name: str, beside: Attack[Any], setting: Setting) -> bool:
-    """Whether an attack would do in another one's place, with the parameters that were at fault; no control would."""
-    kind, parameters = ATTACKS.get(name), beside.parameters if _meets(beside, setting) else {}
-    if name == beside.name or kind.access != beside.access or kind.knowledge == "none":
+def _replaces(name: str, attack: Attack[Any], setting: Setting) -> bool:
+    """Whether another attack would do, with the parameters that were at fault; no control would."""
+    kind, budget = ATTACKS.get(name), attack.budget
+    if kind.access != attack.access or kind.knowledge == "none":
         return False
-    if not set(parameters) <= set(parameters_of(kind)):
-        return False
-    norm = beside.budget.norm if beside.budget.norm in kind.reaches else kind.reaches[0]
+    norm = budget.norm if budget.norm in kind.reaches else kind.reaches[0]
+    parameters = attack.parameters if attack.works_on(setting.actions) else {}
     try:
-        budget = dataclasses.replace(beside.budget, norm=norm)
-        _check(kind(budget, configured("attack", name, kind, parameters)), setting)
-    except InvalidInput:
+        _check(make_attack(name, dataclasses.replace(budget, norm=norm), **parameters), setting)
+    except (InvalidInput, UnknownName):
         return False
     return True

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from rlattack.arrays import rowwise
 from rlattack.attacks.objective import GradientAttack, Objective
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
@@ -62,7 +63,7 @@ class PGD(GradientAttack[PGDConfig]):
         best, highest = self._received(victim, obs, reach, best)
         for _ in range(self.config.restarts - 1):
             adv, loss = self._received(victim, obs, reach, self._ascend(victim, obs, reach, draws))
-            best = torch.where((loss > highest).view(-1, *[1] * (obs.ndim - 1)), adv, best)
+            best = torch.where(rowwise(loss > highest, obs), adv, best)
             highest = torch.maximum(loss, highest)
         return best
 

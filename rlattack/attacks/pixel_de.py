@@ -16,7 +16,6 @@ from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
-from rlattack.policies.policy import Output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,79 +64,65 @@ class PixelDE(ObservationAttack[PixelDEConfig, Ball]):
         start = draws.uniform(config.population, genes)
         dice = draws.uniform(config.generations, config.population, 2 + genes)
         forced = draws.integers(genes, config.generations, config.population)
-        slots = search.open(start, victim.active.nonzero()[:, 0])
+        search.open(start)
         for generation in range(config.generations):
-            if len(slots) == 0:
+            if not search.searching.any():
                 break
-            turn = dice[slots, generation], forced[slots, generation]
-            slots = search.evolve(slots, *turn, config.weight, config.crossover)
+            search.evolve(dice[:, generation], forced[:, generation], config.weight, config.crossover)
         return search.best_points()
 
 
 class _Search:
-    """Populations of all slots, genes (slots, population, 3 k) in [0, 1]; methods return the slots still searching."""
+    """Populations of all slots, genes (slots, population, 3 k) in [0, 1], and the slots that are still searching."""
 
     def __init__(self, victim: Target, obs: Tensor, reach: Ball) -> None:
         self.victim, self.obs = victim, obs
-        self.labels = victim.labels
+        self.labels, self.searching = victim.labels[:, None], victim.active
         self.first, self.width = obs[0].numel() - reach.entries, obs.shape[-1]
         self.height = reach.entries // self.width
         self.low, self.high = reach.low.flatten(), reach.high.flatten()
 
-    def open(self, genes: Tensor, slots: Tensor) -> Tensor:
+    def open(self, genes: Tensor) -> None:
         """Asks about the first population."""
-        self.genes = genes
-        self.margins = torch.full(genes.shape[:2], torch.inf)
-        return self._keep_better(slots, genes[slots])
+        self.genes, self.margins = genes, torch.full(genes.shape[:2], torch.inf)
+        self._keep_better(genes)
 
-    def evolve(self, slots: Tensor, dice: Tensor, forced: Tensor, weight: float, crossover: float) -> Tensor:
+    def evolve(self, dice: Tensor, forced: Tensor, weight: float, crossover: float) -> None:
         """One generation: mutants around the best, crossed with their parents, kept where they are better."""
-        parents = self.genes[slots]
-        count, rows = parents.shape[1], torch.arange(len(slots))[:, None]
-        best = parents[rows, self.margins[slots].argmin(dim=1, keepdim=True)]
+        parents = self.genes
+        slots, count = torch.arange(len(parents))[:, None], parents.shape[1]
+        best = parents[slots, self.margins.argmin(dim=1, keepdim=True)]
         first = (dice[..., 0] * count).long().clamp_(max=count - 1)
         second = (first + 1 + (dice[..., 1] * (count - 1)).long().clamp_(max=count - 2)) % count  # another one
-        mutants = best + weight * (parents[rows, first] - parents[rows, second])
+        mutants = best + weight * (parents[slots, first] - parents[slots, second])
         mutants = 1 - (1 - mutants.abs()).abs()  # reflected at the ends of [0, 1]
         crossed = (dice[..., 2:] < crossover).scatter_(2, forced[..., None], True)
-        return self._keep_better(slots, torch.where(crossed, mutants, parents))
+        self._keep_better(torch.where(crossed, mutants, parents))
 
     def best_points(self) -> Tensor:
         """The best candidate of every slot, shape (slots, *observation)."""
-        every = torch.arange(len(self.obs))
-        return self._points(self.genes[every, self.margins.argmin(dim=1)], every)
+        return self._points(self.genes[torch.arange(len(self.obs)), self.margins.argmin(dim=1)])
 
-    def _keep_better(self, slots: Tensor, genes: Tensor) -> Tensor:
-        """Asks about candidates (len(slots), population, 3 k); leaves out slots whose victim chooses otherwise."""
-        margins = self._margins(genes.flatten(0, 1), slots.repeat_interleave(genes.shape[1])).view(len(slots), -1)
-        better = margins < self.margins[slots]
-        self.genes[slots] = torch.where(better[..., None], genes, self.genes[slots])
-        self.margins[slots] = torch.where(better, margins, self.margins[slots])
-        return slots[self.margins[slots].amin(dim=1) >= 0]
+    def _keep_better(self, genes: Tensor) -> None:
+        """Asks about candidates, one a slot at once; slots whose victim chooses otherwise search no more."""
+        margins = torch.stack([self._margin(self._points(of_slots)) for of_slots in genes.unbind(dim=1)], dim=1)
+        better = (margins < self.margins) & self.searching[:, None]
+        self.genes = torch.where(better[..., None], genes, self.genes)
+        self.margins = torch.where(better, margins, self.margins)
+        self.searching = self.searching & (self.margins.amin(dim=1) >= 0)
 
-    def _margins(self, genes: Tensor, owners: Tensor) -> Tensor:
-        """The label's score minus the best other one; below 0 once the choice has changed."""
-        size = self.victim.slots  # of a batch; small ones stay in the cache
-        scores = torch.cat(
-            [
-                self.victim.rows(self._points(part, owner), owner, _scores)
-                for part, owner in zip(torch.split(genes, size), torch.split(owners, size), strict=True)
-            ]
-        )
-        labels = self.labels[owners][:, None]
-        own = scores.gather(1, labels).squeeze(1)
-        return own - scores.scatter_(1, labels, -torch.inf).amax(dim=1)
+    def _margin(self, points: Tensor) -> Tensor:
+        """The label's score minus the best other one, shape (slots,); below 0 once the choice has changed."""
+        actions = self.victim(points, only=self.searching).actions
+        assert isinstance(actions, Categorical), "declared in `needs`"
+        own = actions.scores.gather(1, self.labels).squeeze(1)
+        return own - actions.scores.scatter(1, self.labels, -torch.inf).amax(dim=1)
 
-    def _points(self, genes: Tensor, owners: Tensor) -> Tensor:
-        """Observations of the owners with the pixels of `genes` (m, 3 k) set."""
+    def _points(self, genes: Tensor) -> Tensor:
+        """Observations with the pixels of `genes` (slots, 3 k) set."""
         row, column, end = genes.view(len(genes), -1, 3).unbind(dim=2)
         row = (row * self.height).long().clamp_(max=self.height - 1)
         column = (column * self.width).long().clamp_(max=self.width - 1)
         place = self.first + row * self.width + column
         value = torch.where(end < 0.5, self.low[place], self.high[place])
-        return self.obs[owners].flatten(1).scatter_(1, place, value).view(-1, *self.obs.shape[1:])
-
-
-def _scores(out: Output) -> Tensor:
-    assert isinstance(out.actions, Categorical)  # declared in `needs`
-    return out.actions.scores
+        return self.obs.flatten(1).scatter(1, place, value).view_as(self.obs)

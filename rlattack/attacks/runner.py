@@ -1,35 +1,44 @@
-"""An attack at work in a batch of running episodes: who is asked, when it acts, and its random numbers a slot."""
+"""An attack at work in a batch of running episodes: who is asked, when it acts, and its random numbers a slot.
 
-from typing import Any
+An attack is foreign code: it is handed copies alone, and what it gives back is settled around things, in a reach and
+for slots that it never held.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from gymnasium import Space
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray
-from rlattack.attacks.attack import Attack, Setting
+from rlattack.arrays import BoolArray, IntArray, rowwise
+from rlattack.attacks.attack import Access, Attack, Setting
 from rlattack.attacks.make import check_attack
 from rlattack.attacks.schedule import Every, Schedule
-from rlattack.attacks.target import Target
+from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
 from rlattack.policies.policy import Policy
 
 
-class Runner:
+class Runner(ABC):
     """What attacks of every access share at play.
 
     Args:
-        attack: The attack with its budget.
+        attack: The attack.
         policy: The victim, or a surrogate to craft on.
         space: What is changed: one observation, or one action.
         slots: Number of episodes at once.
         schedule: When it acts; every step by default.
 
     Attributes:
+        access: What it changes.
         attack: The attack.
         reach: What it may change, and how that is measured.
-        target: Whom it asks; counts the questions.
+        oracle: Who answers the attack, and counts the questions.
+        target: The same as the attack has it.
         slots: Number of episodes at once.
         model: Whether stacked frames are attacked anew each step, or held as they were received.
 
@@ -37,18 +46,23 @@ class Runner:
         InvalidInput: The attack or the schedule does not fit the policy.
     """
 
+    access: ClassVar[Access]
     reach: Reach
     model: Model = "stack"
 
     def __init__(
         self, attack: Attack[Any], policy: Policy, space: Space[Any], slots: int, schedule: Schedule[Any] | None
     ) -> None:
-        self.schedule = schedule or Every()
-        setting = Setting(policy, space)
+        self.schedule: Schedule[Any] = schedule or Every()
+        setting = Setting.of(policy, space)
         check_attack(attack, setting)
         self.schedule.check(setting.actions)
         self.attack, self.slots = attack, slots
-        self.target = Target(policy, slots, attack.knowledge)
+        # of the class, and once: what an attack makes of its own later is no declaration
+        self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge
+        foreign = any(not type(one).__module__.startswith("rlattack.") for one in (attack, self.schedule))
+        self.oracle = Oracle(policy, slots, self._knowledge, foreign=foreign)
+        self.target = Target(self.oracle)
         self._draws, self._schedule_draws = Streams(slots), Streams(slots)
 
     def restart(self, slots: IntArray, seeds: list[np.random.SeedSequence]) -> None:
@@ -58,14 +72,37 @@ class Runner:
             self._schedule_draws.restart(
                 int(slot), np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0))
             )
-        self.target.restart(slots)
+        self.oracle.restart(slots)
         self.schedule.restart(slots)
 
-    def _now(self, handed: Tensor, active: BoolArray) -> BoolArray:
+    def _hold(self, reach: Reach) -> None:
+        """Holds the attack to a reach, of which it has a copy: whoever has one can make it wider."""
+        self.reach = reach
+        self._handed_reach: Any = copy.deepcopy(reach)
+
+    @abstractmethod
+    def _wanted(self, obs: Tensor, clean: Tensor) -> Tensor:
+        """What the attack makes of things; of observations it has `obs`, a copy, which it may write to."""
+
+    def _attacked(self, obs: Tensor, clean: Tensor, active: BoolArray) -> Tensor:
+        """Things of one step after the attack, a new tensor, in slots that play and are due; the oracle has begun.
+
+        Args:
+            obs: The attack's copy of what is seen.
+            clean: What is changed, shape (slots, *thing).
+            active: Slots that play.
+        """
+        now = self._now(obs, active)
+        if not now.any():
+            return clean.clone()
+        settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean), clean)
+        return settled if now.all() else torch.where(rowwise(torch.from_numpy(now), clean), settled, clean)
+
+    def _now(self, obs: Tensor, active: BoolArray) -> BoolArray:
         """The slots that are attacked in this step; from then on only questions about these count."""
-        self.target.count(active, self.schedule.knowledge)
+        self.oracle.count(active, self._schedule_knowledge)
         self._schedule_draws.active = active.copy()
-        now: BoolArray = active & self.schedule.now(self.target, handed, self._schedule_draws).numpy()
-        self.target.count(now, self.attack.knowledge)
+        now: BoolArray = active & self.schedule.now(self.target, obs, self._schedule_draws).numpy()
+        self.oracle.count(now, self._knowledge)
         self._draws.active = now.copy()
         return now

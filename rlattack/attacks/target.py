@@ -1,15 +1,16 @@
-"""What an attack may ask of the policy it works on; counts each question."""
+"""What an attack may ask of the policy it works on, and who answers and counts each question."""
 
+import copy
 import dataclasses
-from collections.abc import Callable
 from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray
-from rlattack.policies.policy import Loss, Output, Policy, State
+from rlattack.arrays import BoolArray, IntArray, rowwise
+from rlattack.errors import InvalidInput, one_line
+from rlattack.policies.policy import Loss, Output, Policy, State, renewed
 
 Knowledge = Literal["white", "scores", "decision", "none"]
 """What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""
@@ -17,22 +18,30 @@ _LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)
 T = TypeVar("T")
 
 
-class Target:
-    """The policy under attack, on `slots` observations, through which every output and gradient is asked.
+class Oracle:
+    """Answers questions about a policy on `slots` observations, and counts them; attacks have its `Target` alone.
 
-    Calls have a fixed batch shape, since float rounding depends on it: the whole batch, or rows in chunks of `slots`.
+    Calls have a fixed batch shape, and a slot its own row, since float rounding depends on both.
 
     Args:
         policy: The victim, or the surrogate that the attack is crafted on.
         slots: Number of slots.
         knowledge: What the attack declared; more is refused.
+        foreign: Whether code of others asks: then a copy of the policy answers, which may be ruined.
+
+    Attributes:
+        queries: Outputs that were asked for in each slot.
+        gradients: Backward passes that were asked for in each slot.
+
+    Raises:
+        InvalidInput: A policy that cannot be copied.
     """
 
-    def __init__(self, policy: Policy, slots: int, knowledge: Knowledge) -> None:
+    def __init__(self, policy: Policy, slots: int, knowledge: Knowledge, *, foreign: bool = False) -> None:
         self.slots = slots
         self.queries: IntArray = np.zeros(slots, dtype=np.int64)
         self.gradients: IntArray = np.zeros(slots, dtype=np.int64)
-        self._policy = policy
+        self._policy, self._foreign = copied_policy(policy) if foreign else policy, foreign
         self._knowledge = knowledge
         self._state: State = policy.initial_state(slots)
         self._active: BoolArray = np.ones(slots, dtype=np.bool_)
@@ -65,73 +74,29 @@ class Target:
 
     @property
     def active(self) -> Tensor:
-        """The slots that are attacked now, bool, shape (slots,)."""
+        """The slots that count, bool, shape (slots,); a copy."""
         return torch.from_numpy(self._active.copy())
 
     @property
     def known_clean_output(self) -> Output | None:
-        """The output at the clean observations where the attack happened to ask for it: free, and out of its reach."""
-        return self._own
+        """The output at the clean observations where the attack asked for it: free; never from the hands of others."""
+        return None if self._foreign else self._own
 
-    @property
-    def clean_output(self) -> Output:
-        """The output at the clean observations; a query unless it is known already."""
-        self._allow("scores")
-        return self._at_clean()
+    def clean_output(self, level: Knowledge) -> Output:
+        """The output at the clean observations, which may be written to; a query unless it is known already."""
+        self._allow(level)
+        if self._shared is None:
+            self._own = self._answer(self._clean, None)
+            self._shared = copied(self._own)  # a policy may give back what it was shown
+        return self._shared
 
-    @property
-    def labels(self) -> Tensor:
-        """The policy's own greedy choice on the clean observations, shape (slots,), int64, of discrete actions."""
-        self._allow("decision")
-        return self._at_clean().actions.greedy
+    def output(self, level: Knowledge, obs: Tensor, only: Tensor | None) -> Output:
+        """Outputs for the whole batch; a query a slot of `only`."""
+        self._allow(level)
+        return self._answer(obs, only)
 
-    def __call__(self, obs: Tensor, only: Tensor | None = None) -> Output:
-        """Outputs for the whole batch, (slots, *observation): one query a slot.
-
-        Args:
-            obs: Shape (slots, *observation).
-            only: Slots that are asked about, bool, shape (slots,); all by default. What is said of the others is no
-                answer, and is not counted.
-        """
-        self._allow("scores")
-        return self._ask(obs, only)
-
-    def choices(self, obs: Tensor, only: Tensor | None = None) -> Tensor:
-        """Greedy actions for the whole batch, shape (slots,) or (slots, entries): one query a slot, as in a call."""
-        self._allow("decision")
-        return self._ask(obs, only).actions.greedy
-
-    def rows(self, obs: Tensor, slots: Tensor, read: Callable[[Output], Tensor]) -> Tensor:
-        """Asks about any number of observations, each seen by the slot it names: one query each.
-
-        Args:
-            obs: Shape (m, *observation).
-            slots: Which slot each belongs to, shape (m,), int64.
-            read: What is wanted of an output of k rows, shape (k, ...).
-
-        Returns:
-            What was read, shape (m, ...).
-        """
-        self._allow("scores")
-        self.queries += np.bincount(slots.numpy(), minlength=self.slots)
-        missing = -len(obs) % self.slots
-        padded = torch.cat([obs, obs[:1].expand(missing, *obs.shape[1:])])
-        owners = torch.cat([slots, slots[:1].expand(missing)])
-        with torch.no_grad():
-            chunks = [
-                read(self._policy(part, _of(self._state, owner)).among(_of(self._legal, owner)))
-                for part, owner in zip(torch.split(padded, self.slots), torch.split(owners, self.slots), strict=True)
-            ]
-        return torch.cat(chunks)[: len(obs)]
-
-    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None = None) -> Tensor:
-        """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot, as in a call.
-
-        Args:
-            obs: Shape (slots, *observation).
-            loss: A sum over the batch.
-            only: Slots that are asked about, bool, shape (slots,); all by default.
-        """
+    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None) -> Tensor:
+        """Gradient of a loss with respect to the whole batch; a backward pass a slot of `only`."""
         self._allow("white")
         obs, asked = self._asked(obs, only)
         self.gradients += asked
@@ -145,14 +110,7 @@ class Target:
         return grad
 
     def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
-        """Gradient of the policy's own value of continuous actions, shape (slots, entries): one backward pass a slot.
-
-        None, and free, where it has no critic that looks at actions.
-
-        Args:
-            obs: Shape (slots, *observation).
-            action: Shape (slots, entries).
-        """
+        """Gradient of the policy's own value of continuous actions; None, and free, without a critic of actions."""
         self._allow("white")
         point = action.detach().requires_grad_(True)
         slope = None
@@ -171,35 +129,25 @@ class Target:
         with torch.no_grad():
             after = self._policy(received, self._state).state
         assert after is not None
-        rows = torch.from_numpy(active).view(-1, *[1] * (after.ndim - 1))
-        self._state = torch.where(rows, after, self._state)
+        self._state = torch.where(rowwise(torch.from_numpy(active), after), after, self._state)
 
     def restart(self, slots: IntArray) -> None:
         """Clears the recurrent state of slots whose episode ended."""
-        if self._state is not None and len(slots):
-            fresh = self._policy.initial_state(self.slots)
-            assert fresh is not None
-            self._state = self._state.clone()
-            self._state[slots] = fresh[slots]
+        fresh = torch.from_numpy(np.isin(np.arange(self.slots), slots))
+        self._state = renewed(fresh, self._policy.initial_state(self.slots), self._state)
 
     def _allow(self, level: Knowledge) -> None:
         if _LEVELS.index(self._knowledge) > _LEVELS.index(level):
             raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{level}`")
-
-    def _at_clean(self) -> Output:
-        if self._shared is None:
-            self._own = self._ask(self._clean)
-            self._shared = _copied(self._own)  # a policy may give back what it was shown
-        return self._shared
 
     def _asked(self, obs: Tensor, only: Tensor | None) -> tuple[Tensor, BoolArray]:
         """What is shown to the policy, nothing in slots that are not asked about, and the slots that count."""
         asked: BoolArray = self._active if only is None else self._active & only.numpy()
         if np.array_equal(asked, self._active):
             return obs, asked
-        return obs.masked_fill(torch.from_numpy(~asked).view(-1, *[1] * (obs.ndim - 1)), 0), asked
+        return obs.masked_fill(rowwise(torch.from_numpy(~asked), obs), 0), asked
 
-    def _ask(self, obs: Tensor, only: Tensor | None = None) -> Output:
+    def _answer(self, obs: Tensor, only: Tensor | None) -> Output:
         obs, asked = self._asked(obs, only)
         self.queries += asked
         with torch.no_grad():
@@ -210,24 +158,103 @@ class Target:
     def _remember(self, obs: Tensor, out: Output) -> None:
         if self._own is None and self._is_clean(obs):
             self._shared = out.detach()
-            self._own = _copied(self._shared)
+            self._own = copied(self._shared)
 
     def _is_clean(self, obs: Tensor) -> bool:
         """Whether this is the attack's copy, and still what it was: numpy compares in a fifth of torch's time."""
         return obs is self._handed and np.array_equal(obs.numpy(force=True), self._clean.numpy(force=True))
 
 
-def _of(rows: Tensor | None, owner: Tensor) -> Tensor | None:
-    return None if rows is None else rows[owner]
+class Target:
+    """The policy under attack, on `slots` observations, as an attack has it: each question is counted.
+
+    Args:
+        oracle: Who answers, and what is counted there; attacks have no way to it.
+    """
+
+    __slots__ = ("__oracle",)
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.__oracle = oracle
+
+    @property
+    def slots(self) -> int:
+        """Number of slots."""
+        return self.__oracle.slots
+
+    @property
+    def active(self) -> Tensor:
+        """The slots that are attacked now, bool, shape (slots,)."""
+        return self.__oracle.active
+
+    @property
+    def clean_output(self) -> Output:
+        """The output at the clean observations; a query unless it is known already."""
+        return self.__oracle.clean_output("scores")
+
+    @property
+    def labels(self) -> Tensor:
+        """The policy's own greedy choice on the clean observations, shape (slots,), int64, of discrete actions."""
+        return self.__oracle.clean_output("decision").actions.greedy
+
+    def __call__(self, obs: Tensor, only: Tensor | None = None) -> Output:
+        """Outputs for the whole batch: one query a slot.
+
+        Args:
+            obs: Shape (slots, *observation).
+            only: Slots that are asked about, bool, shape (slots,); all by default. What is said of the others is no
+                answer, and is not counted.
+        """
+        return self.__oracle.output("scores", obs, only)
+
+    def choices(self, obs: Tensor, only: Tensor | None = None) -> Tensor:
+        """Greedy actions for the whole batch, shape (slots,) or (slots, entries): one query a slot, as in a call."""
+        return self.__oracle.output("decision", obs, only).actions.greedy
+
+    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None = None) -> Tensor:
+        """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot, as in a call.
+
+        Args:
+            obs: Shape (slots, *observation).
+            loss: A sum over the batch.
+            only: Slots that are asked about, bool, shape (slots,); all by default.
+        """
+        return self.__oracle.gradient(obs, loss, only)
+
+    def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
+        """Gradient of the policy's own value of continuous actions, shape (slots, entries): one backward pass a slot.
+
+        None, and free, where it has no critic that looks at actions.
+
+        Args:
+            obs: Shape (slots, *observation).
+            action: Shape (slots, entries).
+        """
+        return self.__oracle.value_gradient(obs, action)
 
 
-def _copied(part: T) -> T:
+def copied_policy(policy: Policy) -> Policy:
+    """A policy that shares no memory with this one.
+
+    Raises:
+        InvalidInput: It cannot be copied.
+    """
+    try:
+        return copy.deepcopy(policy)
+    except Exception as error:  # the user's code: anything
+        raise InvalidInput(
+            "attacks and schedules that are not rlattack's own work on a copy of the policy, and "
+            f"{type(policy).__name__} cannot be copied: {one_line(error)}"
+        ) from error
+
+
+def copied(part: T) -> T:
     """An output, or a part of one, that shares no memory: an attack may write to what it was given."""
     if isinstance(part, Tensor):
         return cast(T, part.clone())
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        fields = {field.name: _copied(getattr(part, field.name)) for field in dataclasses.fields(part)}
+        fields = {field.name: copied(getattr(part, field.name)) for field in dataclasses.fields(part)}
         return dataclasses.replace(part, **fields)
     if isinstance(part, list | tuple):
-        return cast(T, [_copied(one) for one in part])
+        return cast(T, [copied(one) for one in part])
     return part

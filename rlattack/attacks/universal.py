@@ -7,7 +7,6 @@ It is found by stochastic gradient ascent over tuning episodes (Shafahi et al. 2
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,7 +58,7 @@ class Universal(GradientAttack[UniversalConfig]):
         """Ascends the loss of batches of states in turn, by steps whose length falls to 0."""
         assert isinstance(tuning.reach, Ball), "declared in `reaches`"
         batches = list(tuning.observations(-(-self.config.states // tuning.victim.slots)))
-        climb = _Climb(self.config, tuning.victim, tuning.reach)
+        climb = _Climb(self.config, tuning, tuning.reach)
         delta = climb.start(batches[0], tuning.draws)
         rounds = self.config.epochs * len(batches)
         first = max(_STEP, 2 * _WAY / rounds)
@@ -83,8 +82,8 @@ class Universal(GradientAttack[UniversalConfig]):
 class _Climb:
     """Ascends the loss of a victim at observations that all have the same perturbation, shape (1, *observation)."""
 
-    def __init__(self, objective: Objective, victim: Target, reach: Ball) -> None:
-        self.objective, self.victim, self.reach = objective, victim, reach
+    def __init__(self, objective: Objective, tuning: Tuning, reach: Ball) -> None:
+        self.objective, self.tuning, self.victim, self.reach = objective, tuning, tuning.victim, reach
         endless = torch.full_like(reach.low, torch.inf)
         self.perturbations = replace(reach, low=-endless, high=endless)  # around 0, of whatever is perturbed
 
@@ -105,7 +104,7 @@ class _Climb:
         return float(self.victim(received).actions.moved(self.victim.clean_output.actions).sum())
 
     def _received(self, delta: Tensor, shown: Tensor) -> Tensor:
-        self.victim.begin(shown, np.ones(len(shown), dtype=np.bool_))
+        self.tuning.begin(shown)
         received = shown + delta
         return received.clamp(self.reach.low, self.reach.high)
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, FloatArray
-from rlattack.budget.reach import TOLERANCE, Reach, Sizes
+from rlattack.arrays import Array, FloatArray, rowwise
+from rlattack.budget.reach import TOLERANCE, Reach, Sizes, finite
 from rlattack.budget.words import NORMS
 from rlattack.draws import Draws
 
@@ -78,7 +78,9 @@ class Ball(Reach):
 
     def settle(self, wanted: Tensor, clean: Tensor) -> Tensor:
         """Projects, then rounds towards `clean`: to bytes with `grid`, else where float rounding left the ball."""
-        point = self.project(wanted, clean)
+        point = self.project(finite(wanted, clean), clean)
+        if self.scale.numel() > 1:
+            point = finite(point, clean)  # counted in small units, a large number is none
         if self.grid:
             # a hair of tolerance: one whole grey level must not fall to 0 because 1/255 has no exact float
             return (point - clean).mul_(1 + 1e-6).int() + clean
@@ -88,7 +90,7 @@ class Ball(Reach):
         broken = size > self._length(self.radius) * (1 + SLACK) + self._length(SLACK)
         if not broken.any():
             return point
-        return torch.where(broken.view(-1, *[1] * (clean.ndim - 1)), torch.nextafter(point, clean), point)
+        return torch.where(rowwise(broken, clean), torch.nextafter(point, clean), point)
 
     def ascend(self, point: Tensor, grad: Tensor, step: float) -> Tensor:
         """Moves from `point` in the direction of steepest ascent by a step of that norm; `project` must follow.

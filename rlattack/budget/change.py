@@ -10,7 +10,8 @@ from gymnasium.spaces import Box
 from torch import Tensor
 from torch.nn import functional
 
-from rlattack.budget.reach import TOLERANCE, Reach, Sizes
+from rlattack.arrays import rowwise
+from rlattack.budget.reach import TOLERANCE, Reach, Sizes, finite
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError
 
@@ -70,7 +71,7 @@ class Change(Reach):
         """
         if wanted.shape != clean.shape[:1]:
             raise ValueError(f"expected one severity of a {self.kind} a row, got shape {tuple(wanted.shape)}")
-        self._severities = wanted.nan_to_num(0.0).clamp(-self.radius, self.radius)
+        self._severities = finite(wanted, torch.zeros_like(wanted)).clamp(-self.radius, self.radius)
         return self._changed(clean)
 
     def measure(self, received: Tensor, clean: Tensor) -> Sizes:
@@ -92,7 +93,7 @@ class Change(Reach):
         images = clean if self._stacked else clean.movedim(-1, 1)
         found = self.apply(images, self._severities)
         found = (found if self._stacked else found.movedim(1, -1)).clamp(self._low, self._high)
-        nothing = (self._severities == 0).view(-1, *[1] * (clean.ndim - 1))  # which float rounding makes a hair of
+        nothing = rowwise(self._severities == 0, clean)  # which float rounding makes a hair of
         return torch.where(nothing, clean, found.round() if self.grid else found)
 
 

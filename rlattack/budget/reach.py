@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from rlattack.arrays import BoolArray, FloatArray
@@ -57,3 +58,11 @@ class Reach(ABC):
     @abstractmethod
     def random(self, clean: Tensor, draws: Draws) -> Tensor:
         """The control: as far as the reach goes, in a random direction."""
+
+
+def finite(wanted: Tensor, clean: Tensor) -> Tensor:
+    """What is wanted, and the clean value wherever that is no number or an infinite one; itself where nothing is."""
+    least, most = wanted.aminmax()  # not a number where one is not: one pass, where all is well
+    if (least > -torch.inf) & (most < torch.inf):
+        return wanted
+    return torch.where(wanted.isfinite(), wanted, clean)

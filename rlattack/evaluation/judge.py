@@ -30,7 +30,7 @@ class Judge(Observer):
     def __init__(self, seat: int, attackers: Sequence[Runner], space: Space[Any] | None = None) -> None:
         slots = attackers[0].slots
         super().__init__(seat, slots)
-        self._targets = [attacker.target for attacker in attackers]
+        self._oracles = [attacker.oracle for attacker in attackers]
         self._measures, self._space = [_of(attacker) for attacker in attackers], space
         self._steps = np.zeros(slots, dtype=np.int64)
         self._attacked = np.zeros(slots, dtype=np.int64)
@@ -84,11 +84,11 @@ class Judge(Observer):
             sizes=sizes,
             broken=int(self._broken[slot]),
             misshown=int(self._misshown[slot]),
-            queries=sum(int(target.queries[slot]) for target in self._targets),
-            gradients=sum(int(target.gradients[slot]) for target in self._targets),
+            queries=sum(int(oracle.queries[slot]) for oracle in self._oracles),
+            gradients=sum(int(oracle.gradients[slot]) for oracle in self._oracles),
         )
         counts = (self._steps, self._attacked, self._broken, self._misshown, self._changed, *self._sizes)
-        for row in (*counts, *(row for target in self._targets for row in (target.queries, target.gradients))):
+        for row in (*counts, *(row for oracle in self._oracles for row in (oracle.queries, oracle.gradients))):
             row[slot] = 0
         for measure in self._measures:
             measure.clear(slot)
@@ -169,7 +169,7 @@ def _outside(shown: Array, space: Space[Any] | None) -> BoolArray:
 
 def _of(attacker: Runner) -> _Measure:
     """What measures an attack."""
-    if attacker.attack.access == "action":
+    if attacker.access == "action":
         return _ActionMeasure(attacker)
     return _HeldMeasure(attacker) if attacker.model == "frame" else _Measure(attacker)
 

@@ -33,7 +33,7 @@ def check_observers(names: Sequence[str], policy: Policy, seat: Seat) -> None:
     """
     for name in names:
         needs = OBSERVERS.get(name).needs
-        if needs and not isinstance(Setting(policy, seat.observation).actions, tuple(needs)):
+        if needs and not isinstance(Setting.of(policy, seat.observation).actions, tuple(needs)):
             raise InvalidInput(f"--observe {name}: expected a victim of {kinds(needs)} actions, {seat.name} has others")
 
 

@@ -1,5 +1,7 @@
 """Who holds a seat at play, in all slots at once: the policy, its attackers, and what both carry from step to step."""
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,15 +42,22 @@ def make_attacker(
 
     Raises:
         BudgetError: The budget does not fit what the seat sees or does, or the agent ships no statistics for `sigma`.
-        InvalidInput: The attack does not fit the policy.
+        InvalidInput: The attack does not fit the policy, or changes what cannot be changed yet.
     """
-    attack = make_attack(ref.spec.name, ref.budget, **ref.spec.parameters)
+    attack = make_attack(ref.spec.name, copy.deepcopy(ref.budget), **ref.spec.parameters)
     attack.learned = learned or attack.learned
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
-    if isinstance(attack, ActionAttack):
-        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule)
-    assert isinstance(attack, ObservationAttack), "no other access can be played yet"
-    return Attacker(attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim)
+    if attack.access == "action" and isinstance(attack, ActionAttack):
+        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget)
+    if attack.access == "observation" and isinstance(attack, ObservationAttack):
+        return Attacker(
+            attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,
+            budget=ref.budget,
+        )  # fmt: skip
+    if attack.access not in ("action", "observation"):
+        raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}, which cannot be played yet")
+    base = f"{attack.access.capitalize()}Attack"
+    raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
 
 
 class Player:
@@ -134,7 +143,7 @@ class Player:
 
     def _clean_output(self, sight: Attacker, clean: Tensor, before: State, legal: Tensor | None) -> Output:
         """What the policy says of the truly clean view; free where its attack has asked for it already."""
-        known = sight.target.known_clean_output if self._own else None
+        known = sight.oracle.known_clean_output if self._own else None
         return self.policy(clean, before).among(legal) if known is None else known
 
 

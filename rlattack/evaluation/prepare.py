@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array
-from rlattack.attacks import Fitted, Target
+from rlattack.attacks import Fitted
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.draws import Draws, SharedDraws
+from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, surrogates_of
 from rlattack.evaluation.player import make_attacker
+from rlattack.evaluation.study import EVERY
 
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
@@ -45,12 +47,13 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
     """
     wanted = {ref.fit: (cell, ref) for cell in cells for ref in cell.attacks}
     for key, (tried, ref) in wanted.items():
+        label = dataclasses.replace(ref, schedule=EVERY).label  # what is learned is the same whenever it acts
         try:
             if key is None or read_fit(folder, key) is not None:
                 continue
-            say(f"fitting {ref.label} on tuning episodes")
+            say(f"fitting {label} on tuning episodes")
         except ValueError as error:
-            say(f"fitting {ref.label} again: {error}")
+            say(f"fitting {label} again: {error}")
         fit(tried, ref, folder)
 
 
@@ -71,7 +74,15 @@ def fit(cell: Cell, ref: AttackRef, folder: Path) -> Fitted:
     torch.set_num_threads(1)
     number = cell.attacks.index(ref)
     tuning = Tuned(cell, number)
-    learned = tuning.attack.fit(tuning)
+    try:
+        learned = tuning.attack.fit(tuning)
+    except RlattackError:
+        raise
+    except (Exception, SystemExit) as error:
+        if not (ref.code or isinstance(error, SystemExit)):
+            raise
+        said = f"{type(error).__name__}: {one_line(error)}"
+        raise InvalidInput(f"attack {ref.spec.name}: fails as it learns: {said}") from error
     assert ref.fit is not None, "the plan names what is to be learned"
     keep_fit(folder, ref.fit, learned)
     return learned
@@ -100,8 +111,13 @@ class Tuned:
         play.game.close()
         self.attack: Attack[object] = attacker.attack
         self.reach: Reach = attacker.reach
-        self.victim = Target(surrogate or policy, cell.envs, attacker.attack.knowledge)
+        self.victim = attacker.target
+        self._oracle = attacker.oracle
         self.draws: Draws = SharedDraws(cell.envs, self._cell.seed % 2**63)
+
+    def begin(self, obs: Tensor) -> None:
+        """Makes these the clean observations of `victim` from now on, shape (slots, *observation)."""
+        self._oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
 
     def observations(self, count: int) -> Iterator[Tensor]:
         """Batches of what the game showed in tuning episodes, float32, (slots, *observation) each, `count` of them."""

@@ -5,7 +5,8 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks import ATTACKS, Attacker, Target, make_attack
+from rlattack.attacks import ATTACKS, Attacker, make_attack
+from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Budget
 from rlattack.draws import SharedDraws
 from rlattack.evaluation.judge import Judge
@@ -52,8 +53,13 @@ class RandomTuning:
 
     def __init__(self, attacker, policy, shown=None):
         self.reach, self._shown = attacker.reach, shown
-        self.victim = Target(policy, attacker.slots, attacker.attack.knowledge)
+        self._oracle = Oracle(policy, attacker.slots, attacker.attack.knowledge)
+        self.victim = Target(self._oracle)
         self.draws = SharedDraws(attacker.slots, 0)
+
+    def begin(self, obs):
+        """Makes these the clean observations."""
+        self._oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
 
     def observations(self, count):
         """Yields that many batches."""
@@ -76,7 +82,7 @@ class Watched:
         active = np.ones(self.attacker.slots, dtype=bool) if active is None else active
         clean = torch.from_numpy(shown.astype(np.float32))
         received = self.attacker(clean, active)
-        out, known = self.policy(received), self.attacker.target.known_clean_output
+        out, known = self.policy(received), self.attacker.oracle.known_clean_output
         self.judge.see(
             Moment(
                 seat=0, acting=active, episode=np.zeros(len(shown), dtype=np.int64), shown=shown, received=received,

@@ -141,7 +141,7 @@ def test_idle_slots_do_what_the_victim_chose_and_are_not_counted(name):
     attacker = attacker_of(Certain(), name)
     done = attacker(obs, chosen, active)
     assert (done != chosen).any(dim=1).tolist() == active.tolist()
-    assert attacker.target.queries[~active].sum() == attacker.target.gradients[~active].sum() == 0
+    assert attacker.oracle.queries[~active].sum() == attacker.oracle.gradients[~active].sum() == 0
     assert torch.equal(attacker(obs, chosen, ~every()), chosen)
 
 
@@ -155,7 +155,7 @@ def test_a_schedule_holds_for_actions(name):
     obs, chosen = seen()
     attacker = attacker_of(Certain(), name, schedule=Some())
     assert (attacker(obs, chosen, every()) != chosen).any(dim=1).tolist() == [False, True, False, True]
-    assert attacker.target.queries.tolist() == ([0, 0, 0, 0] if name == "action-noise" else [0, 1, 0, 1])
+    assert attacker.oracle.queries.tolist() == ([0, 0, 0, 0] if name == "action-noise" else [0, 1, 0, 1])
 
 
 def best_of_ends(reach, chosen, value):
@@ -228,8 +228,8 @@ def test_mas_asks_the_critic_with_what_the_victim_remembers():
 def test_what_mas_asks_is_counted_and_a_critic_that_looks_at_no_action_is_none(policy, queries, gradients):
     attacker = attacker_of(policy, steps=4)
     attacker(*seen(), every())
-    assert attacker.target.queries.tolist() == [queries] * SLOTS
-    assert attacker.target.gradients.tolist() == [gradients] * SLOTS
+    assert attacker.oracle.queries.tolist() == [queries] * SLOTS
+    assert attacker.oracle.gradients.tolist() == [gradients] * SLOTS
 
 
 def test_noise_on_actions_goes_as_far_as_the_budget_in_a_direction_of_each_slot():

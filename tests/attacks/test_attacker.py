@@ -7,7 +7,6 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from rlattack.attacks import Attacker, make_attack
-from rlattack.attacks.target import Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.policies.module import ModulePolicy
@@ -99,8 +98,8 @@ def test_the_label_of_the_frame_model_is_that_of_the_clean_stack(policy):
     for step, clean in enumerate(stacks("zero")):
         attacker(clean)
         assert torch.equal(attacker.target.labels, policy(clean).actions.greedy)
-        assert attacker.target.gradients.tolist() == [step + 1] * 2
-    assert attacker.target.queries.tolist() == [4] * 2  # the gradient is asked where older frames are perturbed
+        assert attacker.oracle.gradients.tolist() == [step + 1] * 2
+    assert attacker.oracle.queries.tolist() == [4] * 2  # the gradient is asked where older frames are perturbed
 
 
 def test_recurrent_state_follows_what_was_received_in_slots_that_play():
@@ -120,10 +119,10 @@ def test_recurrent_state_is_asked_with_and_its_advance_is_free():
     attacker = attacker_of(COUNTER, VECTOR, slots=2, eps=0.5, space="raw")
     attacker(torch.tensor([[9.5, 9.5, 9.5], [-9.5, -9.5, -9.5]]))
     assert state_of(attacker)[:, 0].tolist() == [9.0, -9.0]
-    attacker.target.queries[:] = 0
+    attacker.oracle.queries[:] = 0
     received = attacker(torch.zeros(2, 3))
     assert received.tolist() == [[-0.5] * 3, [0.5] * 3]
-    assert (attacker.target.queries == 0).all()
+    assert (attacker.oracle.queries == 0).all()
 
 
 def test_nobody_plays_and_nothing_is_asked(policy, obs):
@@ -131,7 +130,7 @@ def test_nobody_plays_and_nothing_is_asked(policy, obs):
     received = attacker(obs, np.zeros(4, dtype=bool))
     assert torch.equal(received, obs)
     assert received is not obs
-    assert attacker.target.queries.sum() == 0
+    assert attacker.oracle.queries.sum() == 0
 
 
 def test_noise_may_ask_nothing(policy, obs):
@@ -145,7 +144,7 @@ def test_the_clean_output_is_kept_where_the_attack_asked_for_it(policy, obs):
     for name, known in (("fgsm", True), ("noise", False)):
         attacker = attacker_of(policy, slots=4, name=name)
         attacker(obs)
-        out = attacker.target.known_clean_output
+        out = attacker.oracle.known_clean_output
         assert (out is not None) == known
         assert out is None or torch.equal(out.actions.scores, policy(obs).actions.scores)
 
@@ -177,11 +176,3 @@ def test_an_attack_chooses_among_what_is_legal(parameters):
     assert pushed[:2] == [0.5, -0.5]
     assert pushed[2:] == [0.0, 0.0]
     assert attacker.target.labels.tolist() == [1]
-
-
-def test_any_number_of_questions_is_answered_among_what_is_legal():
-    target = Target(scores_as_seen(2), 3, "scores")
-    legal = torch.tensor([[True, True], [True, False], [False, True]])
-    target.begin(torch.zeros(3, 2), np.ones(3, dtype=np.bool_), legal)
-    answers = target.rows(torch.zeros(5, 2), torch.tensor([2, 1, 0, 1, 2]), lambda out: out.actions.scores)
-    assert (answers == 0).tolist() == legal[[2, 1, 0, 1, 2]].tolist()

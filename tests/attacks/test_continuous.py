@@ -114,10 +114,10 @@ def test_what_continuous_actions_do_not_have_is_refused(name, parameters, messag
 
 def test_pixel_de_is_refused_for_continuous_actions():
     with pytest.raises(InvalidInput, match="pixel-de: expected discrete actions; use pgd"):
-        check_attack(make_attack("pixel-de", Budget(norm="l0", eps=1)), Setting(gaussian(), SPACE))
+        check_attack(make_attack("pixel-de", Budget(norm="l0", eps=1)), Setting.of(gaussian(), SPACE))
 
 
 def test_kl_takes_no_target():
     policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
     with pytest.raises(InvalidInput, match="loss=kl has no target"):
-        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1), Setting(policy, SPACE))
+        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1), Setting.of(policy, SPACE))

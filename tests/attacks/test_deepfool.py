@@ -5,7 +5,8 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks import Attacker, Target, make_attack
+from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.policies import ModulePolicy
@@ -69,8 +70,7 @@ def test_distances_are_counted_in_the_deviations_of_each_entry():
     space, clean = Box(-9, 9, (2,), np.float32), torch.zeros(1, 2)
     budget = Budget(norm="l2", eps=None, space="sigma")
     attack = make_attack("deepfool", budget, overshoot=0.0001)
-    victim = Target(policy, 1, "white")
-    victim.begin(clean, np.ones(1, dtype=np.bool_))
+    victim = target_at(policy, clean)
     reach = budget.ball(space, deviation=torch.tensor([3.0, 1.0]))
     received = attack.perturb(victim, clean, reach, streams(0))
     assert received[0].tolist() == pytest.approx([0.9, 0.1], abs=1e-3)  # 0.3 and 0.1 deviations
@@ -121,7 +121,7 @@ def test_steps_go_on_until_the_victim_chooses_otherwise_and_count_for_who_needs_
     def attacked(**parameters):
         attack = make_attack("deepfool", Budget(norm="l2", eps=None, space="raw"), **parameters)
         attacker = Attacker(attack, ModulePolicy(Curved(), (1,), 2), Box(-9, 9, (1,), np.float32), 4)
-        return attacker(shown)[:, 0].tolist(), attacker.target.gradients.tolist()
+        return attacker(shown)[:, 0].tolist(), attacker.oracle.gradients.tolist()
 
     # by hand: 1 -> 3.040 -> 3.952 -> 4.001; 3.99 -> 4.000; and from 5, where the other action is best, 3.923
     received, gradients = attacked()
@@ -167,18 +167,17 @@ def test_on_whole_bytes_the_search_goes_on_until_a_rounded_point_changes_the_cho
 def test_what_has_changed_the_choice_already_is_left_alone(policy, obs, name):
     """In the `frame` model older frames stay perturbed, which may do."""
     attack = make_attack(name, Budget(norm="l2", eps=None), **({} if name == "deepfool" else {"halvings": 20}))
-    victim = Target(policy, 4, attack.knowledge)
-    victim.begin(obs, np.ones(4, dtype=np.bool_))
-    flipped = make_attack("deepfool", attack.budget).perturb(Started(policy, obs), obs, attack.reach(SPACE), None)
-    received = attack.perturb(victim, flipped, attack.reach(SPACE), streams(0, 1, 2, 3))
+    reach = attack.budget.reach(SPACE)
+    flipped = make_attack("deepfool", attack.budget).perturb(target_at(policy, obs), obs, reach, None)
+    received = attack.perturb(target_at(policy, obs, attack.knowledge), flipped, reach, streams(0, 1, 2, 3))
     assert (received - flipped).abs().max() < 1e-6
 
 
-def Started(policy, obs):  # noqa: N802
-    """A target that may be asked for gradients at these observations."""
-    victim = Target(policy, len(obs), "white")
-    victim.begin(obs, np.ones(len(obs), dtype=np.bool_))
-    return victim
+def target_at(policy, obs, knowledge="white"):
+    """The target of an attack where the game shows these observations."""
+    oracle = Oracle(policy, len(obs), knowledge)
+    oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
+    return Target(oracle)
 
 
 @pytest.mark.parametrize("name", ["deepfool", "direction"])
@@ -196,7 +195,8 @@ def test_victims_without_a_choice_of_discrete_actions_are_refused(name, attack_w
         ("deepfool", {"steps": 0}, "steps and candidates are at least 1, got 0 and 10"),
         ("deepfool", {"candidates": 0}, "at least 1, got 50 and 0"),
         ("deepfool", {"overshoot": -0.1}, "overshoot is a number of at least 0, got -0.1"),
-        ("direction", {"first": 0.0}, "first is above 0"),
+        ("direction", {"first": 0.0}, "first is a number above 0"),
+        ("direction", {"first": torch.inf}, "first is a number above 0.*got inf, 20 and 8"),
         ("direction", {"halvings": -1}, "got 0.0001, 20 and -1"),
     ],
 )

@@ -56,7 +56,7 @@ def test_what_a_slot_receives_depends_on_its_own_episode_alone(policy, attack_wi
         attacker = make(attack_with, policy, name, norm, model, grid)
         attacker.restart(np.asarray([slot]), [np.random.SeedSequence(42)])
         received = play(alone(attacker), slot)
-        return received, attacker.target.queries[slot], attacker.target.gradients[slot]
+        return received, attacker.oracle.queries[slot], attacker.oracle.gradients[slot]
 
     (received, *asked), (elsewhere, *there) = episode(0), episode(3)
     assert torch.equal(received, elsewhere)
@@ -79,7 +79,7 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
     active = np.asarray([True, False, True, False])
     received = attacker(obs, active)
     assert torch.equal(received[~active], obs[~active])
-    assert attacker.target.queries[~active].sum() == attacker.target.gradients[~active].sum() == 0
+    assert attacker.oracle.queries[~active].sum() == attacker.oracle.gradients[~active].sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
 def test_queries_and_gradients_are_counted(policy, attack_with, obs, name, norm, parameters, queries, gradients):
     attacker = attack_with(policy, name, norm, 1 if norm == "l0" else 0.001, **parameters)
     attacker(obs)
-    assert attacker.target.queries.tolist() == [queries] * 4
-    assert attacker.target.gradients.tolist() == [gradients] * 4
+    assert attacker.oracle.queries.tolist() == [queries] * 4
+    assert attacker.oracle.gradients.tolist() == [gradients] * 4
 
 
 def test_an_attack_by_queries_gets_no_gradient(policy, attack_with, obs):
     attacker = attack_with(policy, "pixel-de", "l0", 1, population=4, generations=2)
     attacker(obs)
-    assert attacker.target.gradients.sum() == 0
-    assert (attacker.target.queries <= 4 * 3 + 1).all()
+    assert attacker.oracle.gradients.sum() == 0
+    assert (attacker.oracle.queries <= 4 * 3 + 1).all()
     with pytest.raises(PermissionError, match="declared as `scores`"):
         attacker.target.gradient(obs, lambda out: out.actions.scores.sum())

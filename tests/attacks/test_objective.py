@@ -51,7 +51,7 @@ def test_a_target_that_is_the_label_keeps_the_label(policy, obs, attack_with):
 def test_a_numbered_target_needs_no_clean_output(policy, obs, attack_with):
     attacker = attack_with(policy, "pgd", "linf", 0.01, target=1)
     attacker(obs)
-    assert attacker.target.queries.sum() == 0
+    assert attacker.oracle.queries.sum() == 0
 
 
 def test_one_flat_policy_is_left_alone(obs, attack_with):

@@ -40,7 +40,7 @@ def test_a_slot_stops_asking_when_its_victim_chooses_otherwise(policy, attack_wi
         bias[0] += 1e-3
     attacker = attack_with(policy, "pixel-de", "l0", 1, population=8, generations=20)
     assert flipped(policy, close, attacker(close)).all()
-    assert (attacker.target.queries == 8 + 1).all()
+    assert (attacker.oracle.queries == 8 + 1).all()
 
 
 def test_a_search_that_fails_asks_all_it_may_and_no_more(obs, attack_with, policy):
@@ -49,7 +49,7 @@ def test_a_search_that_fails_asks_all_it_may_and_no_more(obs, attack_with, polic
     attacker = attack_with(policy, "pixel-de", "l0", 1, population=6, generations=4)
     received = attacker(obs)
     assert not flipped(policy, obs, received).any()
-    assert (attacker.target.queries == 6 * 5 + 1).all()
+    assert (attacker.oracle.queries == 6 * 5 + 1).all()
 
 
 def test_generations_only_lower_the_margin_of_the_first_population(obs, attack_with, policy):

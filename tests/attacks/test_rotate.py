@@ -16,7 +16,7 @@ def test_rotate_turns_all_that_is_seen_by_the_largest_angle_in_every_step(policy
     expected = Rotation(3, SPACE).settle(torch.full((4,), 3.0), obs)
     assert torch.equal(attacker(obs), expected)
     assert torch.equal(attacker(obs), expected)
-    assert attacker.target.queries.sum() == attacker.target.gradients.sum() == 0
+    assert attacker.oracle.queries.sum() == attacker.oracle.gradients.sum() == 0
 
 
 def test_noise_of_a_rotation_turns_each_slot_by_random_angles_of_its_own(policy, obs, attack_with):

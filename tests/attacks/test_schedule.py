@@ -45,7 +45,7 @@ def test_where_the_schedule_says_no_the_victim_receives_what_the_game_shows(poli
         clean = frames[:, step : step + 3]
         changed = (attacker(clean, np.asarray([True, True, False, True])) != clean).flatten(1).any(dim=1)
         assert changed.tolist() == [False, True, False, False]
-    assert attacker.target.gradients.tolist() == [0, 4, 0, 0]
+    assert attacker.oracle.gradients.tolist() == [0, 4, 0, 0]
 
 
 def test_frames_that_were_attacked_stay_so_when_the_schedule_says_no(policy, attack_with):
@@ -69,13 +69,13 @@ def test_an_attack_that_never_acts_asks_nothing(policy, obs, attack_with):
     received = attacker(obs)
     assert torch.equal(received, obs)
     assert received is not obs
-    assert attacker.target.queries.sum() == 0
+    assert attacker.oracle.queries.sum() == 0
 
 
 def test_the_questions_of_a_schedule_are_counted_and_the_attack_asks_no_more_than_it_may(policy, obs, attack_with):
     attacker = attack_with(policy, "noise", "linf", 0.02, schedule=Half())
     attacker(obs, np.asarray([True, True, False, True]))
-    assert attacker.target.queries.tolist() == [1, 1, 0, 1]
+    assert attacker.oracle.queries.tolist() == [1, 1, 0, 1]
     with pytest.raises(PermissionError, match="declared as `none`"):
         attacker.target(obs)
 

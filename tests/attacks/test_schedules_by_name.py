@@ -111,8 +111,8 @@ def test_an_attack_and_its_control_act_at_the_same_steps_of_the_same_play(name):
 def test_timed_asks_once_a_step_and_random_asks_nothing(name, asked):
     attacker = attacker_of(f"{name}:share=0.5", 2)
     attacked(attacker, [[1.0, 2.0]] * 4, [np.asarray([True, number < 2]) for number in range(4)])
-    assert attacker.target.queries.tolist() == [4 * asked, 2 * asked]
-    assert attacker.target.gradients.tolist() == [0, 0]
+    assert attacker.oracle.queries.tolist() == [4 * asked, 2 * asked]
+    assert attacker.oracle.gradients.tolist() == [0, 0]
 
 
 def test_timed_needs_a_choice_between_actions():

@@ -107,8 +107,12 @@ class Typed(Sly):
 
 
 class Nan(Sly):
+    """Wants what is no number, or too large for one, and one grey level more elsewhere."""
+
     def wish(self, victim, obs, reach, draws):
-        return obs * torch.nan
+        wanted = obs + 1
+        wanted[:, :, 0], wanted[:, :, 1], wanted[:, :, 2] = torch.nan, torch.inf, -torch.inf
+        return wanted
 
 
 CASES = [InPlace, InPlaceThroughNumpy, Input, Later, AsksAfterwards, WritesToOutputs, MovesTheReach, WakesIdleSlots]
@@ -173,9 +177,11 @@ def test_some_of_them_do_change_what_the_victim_chooses(play, model):
 
 
 @pytest.mark.parametrize("model", ["stack", "frame"])
-def test_what_is_no_number_is_judged_as_broken(play, model):
-    _, _, _, judge = play(Nan, model)
-    assert judge.judgement(0).broken == STEPS
+def test_where_an_attack_gives_no_number_the_victim_receives_what_is_shown(play, model):
+    _, shown, received, judge = play(Nan, model)
+    assert torch.equal(received[:, :, :, :3], shown[:, :, :, :3])
+    assert (received[:, :, -1, 3:] != shown[:, :, -1, 3:]).any()
+    assert judge.judgement(0).broken == 0
 
 
 @pytest.mark.parametrize("model", ["stack", "frame"])

@@ -80,7 +80,7 @@ def test_it_asks_nothing_at_play_and_adds_the_same_to_everything(slope, obs):
     attacker, learned = fit(certain(slope), [obs])
     received = attacker(obs)
     assert torch.equal(received, (obs + learned.tensors["delta"]).clamp(0, 255))
-    assert attacker.target.queries.sum() == attacker.target.gradients.sum() == 0
+    assert attacker.oracle.queries.sum() == attacker.oracle.gradients.sum() == 0
 
 
 def test_continuous_victims_are_led_away_from_their_means():

@@ -189,6 +189,24 @@ def test_huge_budgets_of_entries_without_ends_give_finite_points(norm):
         Budget(norm=norm, eps=1e31, space="raw").ball(UNBOUNDED)
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1", "l0"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_finite_number_stays_clean_and_the_rest_is_settled_without_it(norm, value):
+    ball = Budget(norm=norm, eps=1 if norm == "l0" else 0.1).ball(PIXELS)
+    clean = torch.full((2, 4, 5, 5), 100.0)
+    wanted = clean + 50
+    wanted[0, -1, 2] = value
+    honest = torch.where(wanted.isfinite(), wanted, clean)
+    assert torch.equal(ball.settle(wanted, clean), ball.settle(honest, clean))
+    assert (ball.settle(wanted, clean)[0] != clean[0]).any()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_what_float32_cannot_hold_in_small_units_leaves_finite_points(norm):
+    ball = Budget(norm=norm, eps=1.0, space="sigma").ball(UNBOUNDED, deviation=torch.tensor([1e-3, 1.0, 1.0]))
+    assert ball.settle(torch.tensor([[3e38, 1.0, 0.0]]), torch.zeros(1, 3)).isfinite().all()
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @pytest.mark.parametrize("reach", [1e-3, 1.0, 1e30])
 def test_a_tiny_budget_holds_however_far_the_point_is(norm, reach):
