@@ -1,14 +1,17 @@
 """Attacks that write where they should not, or leave their budget; registered as `sly-...` when this is imported."""
 
-import copy
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from gymnasium import Space
-from torch import Tensor
+from torch import Tensor, nn
 
-from rlattack.attacks import ATTACKS, ActionAttack, Knowledge, ObservationAttack, Target
-from rlattack.budget import Ball, Reach
+from rlattack.attacks import ATTACKS, ActionAttack, Attack, AttackSpec, Knowledge, ObservationAttack, Runner, Target
+from rlattack.budget import Ball, Budget, Reach, Sizes
 from rlattack.draws import Draws
 from rlattack.specs import NoParameters
 
@@ -79,16 +82,135 @@ class Widening(Sly):
 
 
 class Leaky(Sly):
-    """Has a reach that measures honestly and settles nothing."""
+    """Goes up the stack to who runs it, whose reach measures honestly and settles nothing from then on."""
 
     name = "sly-leaky"
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        frame: Any = sys._getframe()
+        while not isinstance(runner := frame.f_locals.get("self"), Runner):
+            frame = frame.f_back
+        object.__setattr__(runner.reach, "settle", lambda wanted, clean: wanted.clone())
         return obs + 100.0
 
-    def reach(self, space: Space[Any], *, newest: bool = False, deviation: Tensor | None = None) -> Reach:
-        ball = super().reach(space, newest=newest, deviation=deviation)
-        return _leaking(ball)
+
+class Lie(Sly):
+    """Has a reach of its own, which settles nothing and measures nothing."""
+
+    name = "sly-lie"
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        return obs + 100.0
+
+    def reach(self, space: Any, **about: Any) -> Reach:
+        ball = self.budget.reach(space, **about)
+        for method in ("settle", "measure"):
+            object.__setattr__(ball, method, lambda wanted, clean: Sizes(*np.zeros((3, len(clean), 4))))
+        return ball
+
+
+class Wide(Sly):
+    """Makes its budget wider before anything fits it to a game."""
+
+    name = "sly-wide"
+
+    def __init__(self, budget: Budget, config: NoParameters) -> None:
+        object.__setattr__(budget, "eps", 20 * budget.size)
+        super().__init__(dataclasses.replace(budget), config)
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        return obs + 100.0
+
+
+class Nan(Sly):
+    """Wants what is no number."""
+
+    name = "sly-nan"
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        return torch.full_like(obs, torch.nan)
+
+
+class Tampering(Sly):
+    """Tries whatever would rewrite what is counted or what is clean, and then asks what it did not declare."""
+
+    name = "sly-tampering"
+    knowledge: ClassVar[Knowledge] = "none"
+
+    def perturb(self, victim: Any, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        self.knowledge = "white"  # type: ignore[misc]  # of this object, after it was made
+        every = np.ones(victim.slots, dtype=np.bool_)
+        attempts: list[Callable[[], Any]] = [
+            lambda: victim.begin(obs + 100.0, every), lambda: victim.count(every, "white"),
+            lambda: victim.queries.fill(0), lambda: victim.restart(np.arange(victim.slots)),
+            lambda: setattr(victim, "labels", every), lambda: victim(obs), lambda: victim.labels,
+            lambda: victim.gradient(obs, lambda out: out.actions.greedy.sum()),
+        ]  # fmt: skip
+        for attempt in attempts:
+            with contextlib.suppress(AttributeError, PermissionError):
+                attempt()
+                raise AssertionError("an attack of knowledge `none` was answered")
+        return obs + 100.0
+
+
+class Ruining(Sly):
+    """Zeroes the weights and widens the range of the actions of whatever policy it can get hold of."""
+
+    name = "sly-ruining"
+    knowledge: ClassVar[Knowledge] = "white"
+
+    def check(self, setting: Any) -> None:
+        for part in (setting, setting.actions, setting.action, setting.space):
+            self.ruin(vars(part) if hasattr(part, "__dict__") else {})
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        victim.gradient(obs, self.loss)
+        self.ruin(vars(victim.clean_output.actions))
+        return obs + 100.0
+
+    def loss(self, out: Any) -> Tensor:
+        wanted: Tensor = (out.actions.scores if hasattr(out.actions, "scores") else out.actions.mean).sum()
+        left, seen = [wanted.grad_fn], set()
+        while left:
+            if (node := left.pop()) is None or node in seen:
+                continue
+            seen.add(node)
+            saved = {name: getattr(node, name) for name in dir(node) if name.startswith("_saved_")}
+            self.ruin({name: value for name, value in saved.items() if isinstance(value, Tensor)})
+            left += [following for following, _ in node.next_functions]
+        return wanted
+
+    def ruin(self, parts: dict[str, Any]) -> None:
+        for part in parts.values():
+            if isinstance(part, Tensor) and part.is_floating_point():
+                part.data.zero_()
+            elif isinstance(part, np.ndarray):
+                part[...] = 77
+            elif isinstance(part, nn.Module):
+                self.ruin(dict(part.named_parameters()))
+            elif hasattr(part, "module"):
+                self.ruin(vars(part))
+
+
+class Screen(Sly):
+    """Says that it changes the screen."""
+
+    name = "sly-screen"
+    access = "screen"
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
+        return obs
+
+
+class Baseless(Attack[NoParameters]):
+    """Says that it changes what is seen, and is no attack on that."""
+
+    name = "sly-baseless"
+    access = "observation"
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        return AttackSpec("noise")
 
 
 class ActionInPlace(ActionAttack[NoParameters]):
@@ -139,17 +261,20 @@ class ActionWidening(ActionAttack[NoParameters]):
         return action + 100.0
 
 
-def _leaking(ball: Reach) -> Reach:
-    class Unsettled(type(ball)):  # type: ignore[misc]  # whatever ball the budget has
-        def settle(self, wanted: Tensor, clean: Tensor) -> Tensor:
-            return torch.as_tensor(wanted).clone()
+class ActionWide(ActionStill):
+    """Makes its budget wider before anything fits it to a game."""
 
-    leaking = copy.copy(ball)
-    object.__setattr__(leaking, "__class__", Unsettled)
-    return leaking
+    name = "sly-action-wide"
+
+    def __init__(self, budget: Budget, config: NoParameters) -> None:
+        object.__setattr__(budget, "eps", 4 * budget.size)
+        super().__init__(dataclasses.replace(budget), config)
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        return action + 100.0
 
 
-_OBSERVATION = (InPlace, Late, Still, Answers, Widening, Leaky)
-_ACTION = (ActionInPlace, ActionLate, ActionStill, ActionWidening)
+_OBSERVATION = (InPlace, Late, Still, Answers, Widening, Leaky, Lie, Wide, Nan, Tampering, Ruining, Screen, Baseless)
+_ACTION = (ActionInPlace, ActionLate, ActionStill, ActionWidening, ActionWide)
 for _attack in (*_OBSERVATION, *_ACTION):
     ATTACKS.add(_attack.name, f"tests.evaluation.sly:{_attack.__name__}")
