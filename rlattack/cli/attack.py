@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,11 +34,11 @@ class _Command(Options):
 
     def evaluate(self, study: Study, command: list[str]) -> int:
         """Plays a study, shows what came of it, and writes it down; 1 where an attack left its reach."""
-        from rlattack.cli.progress import EpisodeBar, Stages
+        from rlattack.cli.progress import EpisodeBar
         from rlattack.evaluation import evaluate
-        from rlattack.evaluation.executor import cores
         from rlattack.evaluation.plan import plan
-        from rlattack.report import print_results, write_run
+        from rlattack.evaluation.results import dumps
+        from rlattack.report import print_results
 
         planned = plan(study)
         if self.activations is not None:
@@ -47,11 +48,29 @@ class _Command(Options):
         if planned.note:
             _say(planned.note)
         filmed = self.video and _has_camera(planned)
-        with EpisodeBar(planned, quiet=self.json) as bar:
+        with ExitStack() as shown:
+            bar = shown.enter_context(EpisodeBar(planned, quiet=self.json))
+
+            def finish(results: "Results") -> None:
+                shown.close()
+                self._write_down(results, filmed=filmed)
+
             results = evaluate(
-                planned, run=self.run, workers=self.workers, watch=bar.watch, beat=bar.beat, say=_say,
+                planned, run=self.run, workers=self.workers, watch=bar.watch, beat=bar.beat, say=_say, finish=finish,
                 command=shlex.join(command),
             )  # fmt: skip
+        if self.json:
+            sys.stdout.write(dumps(results.cells))
+        else:
+            print_results(results.cells, results.folder)
+        return int(not results.ok)
+
+    def _write_down(self, results: "Results", *, filmed: bool) -> None:
+        """Leaves films, activations and the page in the run folder."""
+        from rlattack.cli.progress import Stages
+        from rlattack.evaluation.executor import cores
+        from rlattack.report import write_run
+
         workers = self.workers or cores()
         with Stages(quiet=self.json) as stages:
             if filmed:
@@ -60,12 +79,7 @@ class _Command(Options):
                 from rlattack.inspect.activations import write_activations
 
                 write_activations(results, self.activations, workers, stages)
-        write_run(results.folder, results.cells, planned.action_names)
-        if self.json:
-            sys.stdout.write((results.folder / "results.json").read_text(encoding="utf-8"))
-        else:
-            print_results(results.cells, results.folder)
-        return int(not results.ok)
+        write_run(results.folder, results.cells, results.plan.action_names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +111,8 @@ class Duel(_Command):
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        study = Study.of(self, players=self.players, victim=self.victim, attacked=self.attacked)
+        players = tuple(tuple(names.split(",")) for names in self.players)
+        study = Study.of(self, players=players, victim=self.victim, attacked=self.attacked)
         return self.evaluate(study, command)
 
 

@@ -1,14 +1,15 @@
 """Evaluates a study: the clean game, the control and the attacks at every size, on the same episodes."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
-from rlattack.evaluation.executor import Beat, Effort, Executor, Local, cores
+from rlattack.evaluation.executor import Beat, Effort, Executor, Local, Task, cores
 from rlattack.evaluation.observers import make_observers
 from rlattack.evaluation.plan import Plan, plan
 from rlattack.evaluation.play import play_episodes
@@ -53,10 +54,11 @@ def evaluate(
     watch: Callable[[Episode, bool], None] = lambda episode, kept: None,
     beat: Callable[[str, int], None] = lambda cell, steps: None,
     say: Callable[[str], None] = lambda line: None,
+    finish: Callable[[Results], None] = lambda results: None,
     command: str = "",
     executor: Executor | None = None,
 ) -> Results:
-    """Plays what is not there yet, and writes results as cells end.
+    """Plays what is not there yet, and writes results as cells end; the run folder shows the cells of this study alone.
 
     Args:
         study: What to evaluate, or the plan of it.
@@ -65,6 +67,7 @@ def evaluate(
         watch: Called with every finished episode, and whether an earlier call had played it.
         beat: Called now and then with a cell's key and the steps played, where no episode of it ends for long.
         say: Told in a line what is waited for, and what attacks learn before anything is played.
+        finish: Called with what came of it, while no other command may write the run folder.
         command: Kept in `config.json`.
         executor: Where cells are played; processes of this machine by default.
 
@@ -82,30 +85,13 @@ def evaluate(
         book = _Book(planned, place, store)
         waiting = book.open(watch)
         prepare(planned.cells, store.fits, say)
-        play = functools.partial(_play, clips=place.clips, fits=store.fits)
-        _gather(book, waiting, (executor or Local(workers or cores())).run(waiting, play), watch, beat)
+        play = functools.partial(_play, clips=store.clips, fits=store.fits)
+        with contextlib.closing((executor or Local(workers or cores())).run(waiting, play)) as items:
+            _gather(book, waiting, items, watch, beat)
         book.close()
-    return Results(book.results, folder, planned, store.fits)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """The episodes of a cell that are not there yet."""
-
-    cell: Cell
-    first: int
-
-    @property
-    def key(self) -> str:
-        return self.cell.key
-
-    @property
-    def episodes(self) -> int:
-        return self.cell.episodes
-
-    @property
-    def envs(self) -> int:
-        return self.cell.envs
+        results = Results(book.results, folder, planned, store.fits)
+        finish(results)
+    return results
 
 
 class _Book:
@@ -123,7 +109,7 @@ class _Book:
         """Of the cells so far, in the order of the plan."""
         return [self._built[cell.key] for cell in self._plan.cells if cell.key in self._built]
 
-    def open(self, watch: Callable[[Episode, bool], None]) -> list[_Task]:
+    def open(self, watch: Callable[[Episode, bool], None]) -> list[Task]:
         """Takes over what is there, and returns what is still to be played."""
         tasks = []
         for cell in self._plan.cells:
@@ -133,15 +119,14 @@ class _Book:
             if kept is not None and len(kept.episodes) >= cell.episodes:
                 self._build(cell)
             else:
-                tasks.append(_Task(cell, 0 if kept is None else len(kept.episodes)))
+                first = 0 if kept is None else len(kept.episodes)
+                tasks.append(Task(cell, first, cell.episodes, cell.envs))
         self._run.publish(self.results, self._rows(), HEAD)
         return tasks
 
     def keep(self, cell: Cell, episodes: Sequence[Episode], seconds: float) -> None:
         """Keeps the episodes of a cell that ended beside those that were there, and publishes it."""
-        before = self._store.read(cell) or Kept([], 0.0)
-        merged = {one.episode: one for one in (*before.episodes, *episodes)}  # another run may have played some too
-        self._store.keep(cell, Kept([merged[number] for number in sorted(merged)], before.seconds + seconds))
+        self._store.keep(cell, Kept(list(episodes), seconds))
         self._build(cell)
         self._run.add(self.results, _rows(cell, self._read(cell.key).episodes))
 
@@ -159,13 +144,17 @@ class _Book:
         self._built[cell.key] = summarise(
             cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds
         )
+        self._run.show(self._store.clips / f"{cell.key}.npz")
         for other in self._waiting.pop(cell.key, []):
             self._build(other)
 
     def _kept(self, cell: Cell) -> Kept:
         """The episodes of a cell that was kept, as many as the study asks for."""
         kept = self._store.read(cell)
-        assert kept is not None, "it was kept"
+        if kept is None or len(kept.episodes) < cell.episodes:
+            raise RunConflict(
+                f"{self._store.folder}: cell {cell.key} was removed or damaged while the run played; run it again"
+            )
         share = cell.episodes / len(kept.episodes)
         return Kept(kept.episodes[: cell.episodes], kept.seconds * share)
 
@@ -176,7 +165,7 @@ class _Book:
 
 
 def _gather(
-    book: _Book, tasks: Sequence[_Task], items: Iterator[Episode | Beat | Effort],
+    book: _Book, tasks: Sequence[Task], items: Iterator[Episode | Beat | Effort],
     watch: Callable[[Episode, bool], None], beat: Callable[[str, int], None],
 ) -> None:  # fmt: skip
     """Keeps each cell when all its episodes have come and all its workers are done with it."""
@@ -201,7 +190,7 @@ def _gather(
                 watch(item, False)
 
 
-def _play(task: _Task, take: Take, *, clips: Path, fits: Path) -> Iterator[Episode | Beat]:
+def _play(task: Task, take: Take, *, clips: Path, fits: Path) -> Iterator[Episode | Beat]:
     """Plays episodes of a cell, and records the beginning of episode 0 where it is attacked."""
     recorder = Recorder(task.cell.attacks[0].seat) if task.cell.attacks else None
     observers = [*make_observers(task.cell), *([] if recorder is None else [recorder])]

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -16,41 +16,33 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from rlattack.attacks import ATTACKS, SCHEDULES
-from rlattack.defences import FRONTS
-from rlattack.errors import RlattackError, WorkerDied
-from rlattack.evaluation.observers import OBSERVERS
+from rlattack.errors import InvalidInput, RlattackError, WorkerDied
+from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.slots import Take
-from rlattack.games.find import FAMILIES
-from rlattack.registry import Registry
+from rlattack.evaluation.spawned import Names, added_names, set_up
 
-_REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
-"""What a spawned process must be told of names that were added in this one."""
 _PATIENCE = 2.0
 """Seconds without a word of a task that is being played."""
 
 
-class Task(Protocol):
-    """Episodes to play: of a cell, or of whatever has episodes that can be shared out."""
+@dataclass(frozen=True)
+class Task:
+    """Episodes of a cell that are to be played."""
+
+    cell: Cell
+    first: int
+    """The number of the first; those before it are there."""
+    episodes: int
+    """The number after the last one."""
+    envs: int
+    """How many episodes are played at once."""
 
     @property
     def key(self) -> str:
-        """Names the task."""
-
-    @property
-    def first(self) -> int:
-        """The number of the first episode that is to be played; those before it are there."""
-
-    @property
-    def episodes(self) -> int:
-        """The number after the last episode."""
-
-    @property
-    def envs(self) -> int:
-        """How many episodes are played at once."""
+        """Key of the cell, which names the task."""
+        return self.cell.key
 
 
-T = TypeVar("T", bound=Task)
 E = TypeVar("E")
 
 
@@ -73,14 +65,16 @@ class Beat:
     """Steps that it has played of the task."""
 
 
-Play = Callable[[T, Take], Iterator[E | Beat]]
+Play = Callable[[Task, Take], Iterator[E | Beat]]
 
 
 class Executor(Protocol):
     """Where tasks run."""
 
-    def run(self, tasks: Sequence[T], play: Play[T, E]) -> Iterator[E | Beat | Effort]:
+    def run(self, tasks: Sequence[Task], play: Play[E]) -> Generator[E | Beat | Effort, None, None]:
         """Plays every episode of every task; yields them as they end, in an order that does not matter.
+
+        Whoever closes what it returns, or lets it go, ends the play.
 
         Raises:
             RlattackError: What went wrong and is the input's fault.
@@ -98,7 +92,7 @@ class Local:
 
     workers: int
 
-    def run(self, tasks: Sequence[T], play: Play[T, E]) -> Iterator[E | Beat | Effort]:
+    def run(self, tasks: Sequence[Task], play: Play[E]) -> Generator[E | Beat | Effort, None, None]:
         """Plays every episode of every task; yields them as they end, in an order that does not matter."""
         return share(tasks, play, self.workers)
 
@@ -108,13 +102,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share(tasks: Sequence[T], play: Play[T, E], workers: int) -> Iterator[E | Beat | Effort]:
+def share(tasks: Sequence[Task], play: Play[E], workers: int) -> Generator[E | Beat | Effort, None, None]:
     """Shares the episodes of tasks out among processes; yields them as they end, in an order that does not matter.
 
     Args:
         tasks: What to play.
         play: Plays the episodes of one task that it is given; another process must be able to import it.
-        workers: Processes; 1 plays in this one.
+        workers: Processes, at most one an episode; 1 plays in this one.
 
     Raises:
         RlattackError: What a worker met that is the input's fault.
@@ -122,7 +116,8 @@ def share(tasks: Sequence[T], play: Play[T, E], workers: int) -> Iterator[E | Be
     """
     if not tasks:
         return
-    if workers == 1:
+    workers = min(workers, sum(task.episodes - task.first for task in tasks))
+    if workers <= 1:
         torch.set_num_threads(1)
         lock = multiprocessing.get_context("spawn").Lock()
         yield from _work(tasks, play, _Tickets(_Tickets.start(tasks), tasks, lock))
@@ -130,9 +125,8 @@ def share(tasks: Sequence[T], play: Play[T, E], workers: int) -> Iterator[E | Be
     context = multiprocessing.get_context("spawn")
     tickets = _Tickets(context.Array("q", _Tickets.start(tasks), lock=False), tasks, context.Lock())
     results: Any = context.Queue()
-    names = [registry.added for registry in _REGISTRIES]
     processes = [
-        context.Process(target=_worker, args=(tasks, play, tickets, results, names), daemon=True)
+        context.Process(target=_worker, args=(tasks, play, tickets, results, added_names()), daemon=True)
         for _ in range(workers)
     ]
     try:
@@ -218,13 +212,14 @@ def _start(processes: list[Any]) -> None:
 def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
     running = len(processes)
     while running:
+        dead = sum(process.exitcode is not None for process in processes)
         try:
             item = results.get(timeout=1.0)
         except queue.Empty:
-            if any(process.exitcode not in (None, 0) for process in processes):
+            if dead > len(processes) - running:  # all that they said before was heard
                 raise WorkerDied(
-                    "a worker process was ended from outside, mostly for want of memory; finished cells are kept: "
-                    "run the command again, with fewer --workers"
+                    "a worker process was ended from outside, mostly for want of memory, or by code that it played; "
+                    "finished cells are kept: run the command again, with fewer --workers"
                 ) from None
             continue
         if item is None:
@@ -235,14 +230,11 @@ def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
             yield item
 
 
-def _worker(tasks: Sequence[T], play: Play[T, E], tickets: _Tickets, results: Any, names: list[dict[str, str]]) -> None:
+def _worker(tasks: Sequence[Task], play: Play[E], tickets: _Tickets, results: Any, names: Names) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    torch.set_num_threads(1)
-    for registry, added in zip(_REGISTRIES, names, strict=True):
-        for name, target in added.items():
-            registry.add(name, target)
     parent = os.getppid()
     try:
+        set_up(names)
         for item in _work(tasks, play, tickets):
             results.put(item)
             if os.getppid() != parent:  # the parent was killed
@@ -250,16 +242,21 @@ def _worker(tasks: Sequence[T], play: Play[T, E], tickets: _Tickets, results: An
         results.put(None)
     except RlattackError as error:
         results.put(error)
-    except Exception:
+    except BaseException:
         results.put(RuntimeError(traceback.format_exc()))
 
 
-def _work(tasks: Sequence[T], play: Play[T, E], tickets: _Tickets) -> Iterator[E | Beat | Effort]:
+def _work(tasks: Sequence[Task], play: Play[E], tickets: _Tickets) -> Generator[E | Beat | Effort, None, None]:
     while (index := tickets.next_task()) is not None:
         begun, played = time.perf_counter(), 0
-        for item in play(tasks[index], partial(tickets.take, index)):
-            played += not isinstance(item, Beat)
-            yield item
+        try:
+            for item in play(tasks[index], partial(tickets.take, index)):
+                played += not isinstance(item, Beat)
+                yield item
+        except SystemExit as error:  # of an agent, an environment or an attack of the user's
+            raise InvalidInput(
+                f"code that played called sys.exit({error.code!r}); finished cells are kept: let it raise an error"
+            ) from error
         yield Effort(tasks[index].key, played, time.perf_counter() - begun)
 
 

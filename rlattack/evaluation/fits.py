@@ -1,17 +1,21 @@
-"""What attacks learned, as it is kept in the store: tensors and facts by key, checked when they are read."""
+"""What attacks learned, as it is kept in the store: tensors, with facts and a checksum in the same file."""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from rlattack.attacks import Fitted
 from rlattack.files import write_whole
 
-FIT_SCHEMA = "rlattack/fit/1"
+FIT_SCHEMA = "rlattack/fit/2"
+_ENTRY = "fit"
+"""The one entry of the metadata: several have no order that stays."""
 
 
 def keep_fit(folder: Path, key: str, learned: Fitted) -> None:
@@ -25,10 +29,9 @@ def keep_fit(folder: Path, key: str, learned: Fitted) -> None:
     Raises:
         Unwritable: The folder cannot be written.
     """
-    raw = save_tensors({name: tensor.contiguous() for name, tensor in learned.tensors.items()})
-    said = {"schema": FIT_SCHEMA, "sha256": hashlib.sha256(raw).hexdigest(), "facts": dict(learned.facts)}
-    write_whole(folder / f"{key}.safetensors", raw)
-    write_whole(folder / f"{key}.json", json.dumps(said, allow_nan=False).encode())
+    tensors = {name: tensor.contiguous() for name, tensor in learned.tensors.items()}
+    said = _said(key, tensors, dict(learned.facts))
+    write_whole(folder / f"{key}.safetensors", save(tensors, {_ENTRY: json.dumps(said, allow_nan=False)}))
 
 
 def read_fit(folder: Path, key: str) -> Fitted | None:
@@ -41,20 +44,23 @@ def read_fit(folder: Path, key: str) -> Fitted | None:
     Raises:
         ValueError: It is damaged.
     """
-    try:
-        raw = (folder / f"{key}.safetensors").read_bytes()
-        said = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    path = folder / f"{key}.safetensors"
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"fit {key} cannot be read ({error})") from error
-    if (
-        not isinstance(said, dict)
-        or said.get("schema") != FIT_SCHEMA
-        or said.get("sha256") != hashlib.sha256(raw).hexdigest()
-    ):
-        raise ValueError(f"fit {key} is damaged")
     try:
-        return Fitted(load_tensors(raw), said.get("facts") or {})
-    except SafetensorError as error:
-        raise ValueError(f"fit {key} is damaged ({error})") from error
+        with safe_open(path, "pt") as file:
+            said = json.loads((file.metadata() or {})[_ENTRY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+            learned = Fitted(tensors, said["facts"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"fit {key} cannot be read ({error})") from error
+    if said != _said(key, learned.tensors, learned.facts):
+        raise ValueError(f"fit {key} is damaged")
+    return learned
+
+
+def _said(key: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written of a fit beside its tensors."""
+    said = {"schema": FIT_SCHEMA, "key": key, "facts": facts}
+    checksum = hashlib.sha256(save(dict(tensors)) + json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return {**said, "sha256": checksum}

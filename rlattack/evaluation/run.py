@@ -1,4 +1,7 @@
-"""A run folder: a view on the cells that a study needed, with its configuration and the tables made of them."""
+"""A run folder: a view on the cells that the last study needed, with its configuration and the tables made of them.
+
+What an earlier study of the same configuration played stays in the store, and is shown again when it is asked for.
+"""
 
 import contextlib
 import csv
@@ -11,7 +14,8 @@ from types import TracebackType
 from typing import Any
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
-from rlattack.evaluation.results import SCHEMA, Result, to_json
+from rlattack.evaluation.lock import locked
+from rlattack.evaluation.results import Result, dumps
 from rlattack.files import write_whole, writing_whole
 
 CONFIG_SCHEMA = "rlattack/config/2"
@@ -39,31 +43,29 @@ class Run:
     ) -> None:  # fmt: skip
         self.folder, self._say = folder, say
         self._configuration, self._circumstances = configuration, circumstances
-        self._locked: int | None = None
+        self._held = contextlib.ExitStack()
         self._due = 0.0
         self._behind: Sequence[Result] | None = None
         """Results that are newer than the file."""
 
     def __enter__(self) -> "Run":
-        with _writing(self.folder):
+        with _writing(self.folder), contextlib.ExitStack() as held:
             self._refuse_conflict()
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock()
+            held.enter_context(locked(self.folder, self._say_waits))
             self._refuse_conflict()  # of whoever wrote while this one waited
             content = {"schema": CONFIG_SCHEMA, **self._circumstances, "configuration": self._configuration}
-            _write_json(self.folder / "config.json", content)
+            write_whole(self.folder / "config.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+            self._held = held.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with self._held:
             if self._behind is not None:  # it ends early
                 with contextlib.suppress(Unwritable):
                     self._write_results(self._behind)
-        finally:
-            if self._locked is not None:
-                os.close(self._locked)
 
     @property
     def store(self) -> Path:
@@ -71,10 +73,17 @@ class Run:
         shared = self.folder.resolve().parent == Path("runs").resolve()
         return (self.folder.parent if shared else self.folder) / "store"
 
-    @property
-    def clips(self) -> Path:
-        """Where recordings of attacked cells lie."""
-        return self.folder / "clips"
+    def show(self, clip: Path) -> None:
+        """Puts the recording of a cell, where there is one, into `clips/`."""
+        own = self.folder / "clips" / clip.name
+        if not clip.is_file() or own.exists():
+            return
+        with _writing(self.folder):
+            own.parent.mkdir(exist_ok=True)
+            try:
+                os.link(clip, own)
+            except OSError:  # a file system without links
+                write_whole(own, clip.read_bytes())
 
     def publish(self, results: Sequence[Result], rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
         """Writes `results.json` and `episodes.csv`, each whole.
@@ -101,22 +110,12 @@ class Run:
     def _write_results(self, results: Sequence[Result]) -> None:
         begun = time.monotonic()
         with _writing(self.folder):
-            _write_json(self.folder / "results.json", {"schema": SCHEMA, "cells": to_json(results)})
+            write_whole(self.folder / "results.json", dumps(results).encode())
         self._behind = None
         self._due = time.monotonic() + _SHARE * (time.monotonic() - begun)
 
-    def _lock(self) -> None:
-        """Waits until no other command writes the folder; the lock ends with the process."""
-        try:
-            import fcntl
-        except ImportError:  # Windows has no such locks
-            return
-        self._locked = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._say(f"--run {self.folder}: another command writes it; this one goes on when that has ended")
-            fcntl.flock(self._locked, fcntl.LOCK_EX)
+    def _say_waits(self) -> None:
+        self._say(f"--run {self.folder}: another command writes it; this one goes on when that has ended")
 
     def _refuse_conflict(self) -> None:
         path = self.folder / "config.json"
@@ -148,10 +147,6 @@ def _first_difference(kept: Any, ours: Any, where: str = "") -> str | None:
                 return found
         return None
     return None if kept == ours else f"{where} is {json.dumps(kept)} there, {json.dumps(ours)} now"
-
-
-def _write_json(path: Path, content: Any) -> None:
-    write_whole(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 @contextlib.contextmanager

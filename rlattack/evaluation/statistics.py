@@ -2,28 +2,18 @@
 
 import functools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
 
 from rlattack.arrays import FloatArray, IntArray
+from rlattack.evaluation.results import Interval
 
 LEVEL = 0.95
 _Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 _RESAMPLES = 9999
 _AT_ONCE = 4_000_000
 """Numbers that are resampled at once."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % confidence interval."""
-
-    low: float
-    high: float
-    degenerate: bool = False
-    """All values were equal, so the interval is the point and says nothing about spread."""
 
 
 def wilson(count: int, total: int) -> Interval:
@@ -38,7 +28,7 @@ def wilson(count: int, total: int) -> Interval:
     half = _Z / (1 + z2 / total) * math.sqrt(rate * (1 - rate) / total + z2 / (4 * total**2))
     low = 0.0 if count == 0 else centre - half
     high = 1.0 if count == total else centre + half
-    return Interval(low, high)
+    return low, high
 
 
 def paired_rates(first: FloatArray, second: FloatArray) -> Interval:
@@ -50,7 +40,7 @@ def paired_rates(first: FloatArray, second: FloatArray) -> Interval:
     """
     total = len(first)
     one, two = int(first.sum()), int(second.sum())
-    a, b = wilson(one, total), wilson(two, total)
+    (p_low, p_high), (q_low, q_high) = wilson(one, total), wilson(two, total)
     p, q = one / total, two / total
     spread = one * (total - one) * two * (total - two)
     phi = 0.0
@@ -60,9 +50,9 @@ def paired_rates(first: FloatArray, second: FloatArray) -> Interval:
         cross = both * neither - (one - both) * (two - both)
         cross = max(cross - total / 2, 0.0) if cross > 0 else cross  # Newcombe's continuity correction of phi
         phi = cross / math.sqrt(spread)
-    low = (p - a.low) ** 2 - 2 * phi * (p - a.low) * (b.high - q) + (b.high - q) ** 2
-    high = (a.high - p) ** 2 - 2 * phi * (a.high - p) * (q - b.low) + (q - b.low) ** 2
-    return Interval(p - q - math.sqrt(max(low, 0.0)), p - q + math.sqrt(max(high, 0.0)))
+    low = (p - p_low) ** 2 - 2 * phi * (p - p_low) * (q_high - q) + (q_high - q) ** 2
+    high = (p_high - p) ** 2 - 2 * phi * (p_high - p) * (q - q_low) + (q - q_low) ** 2
+    return p - q - math.sqrt(max(low, 0.0)), p - q + math.sqrt(max(high, 0.0))
 
 
 def bca(values: FloatArray) -> Interval:
@@ -78,7 +68,7 @@ def bca(values: FloatArray) -> Interval:
     """
     _check(values)
     if np.ptp(values) == 0:
-        return Interval(float(values[0]), float(values[0]), degenerate=True)
+        return float(values[0]), float(values[0])
     means, mean = _resampled_means(values), values.mean()
     below = ((means < mean).sum() + (means <= mean).sum()) / (2 * len(means))
     bias = float(special.ndtri(below))
@@ -91,7 +81,7 @@ def bca(values: FloatArray) -> Interval:
     low, high = ends
     if not (math.isfinite(low) and math.isfinite(high)):  # BCa has no answer for some tiny samples
         low, high = float(values.min()), float(values.max())
-    return Interval(low, high)
+    return low, high
 
 
 def iqm(values: FloatArray) -> float:

@@ -1,4 +1,8 @@
-"""Cells by key: what was played is kept whole or not at all, and is found again by whichever run needs it."""
+"""Cells by key: what was played is kept whole or not at all, and is found again by whichever run needs it.
+
+Episodes in which observers looked on lie beside those without, under a name of their own: neither takes the other's
+place, and both only grow.
+"""
 
 import functools
 import hashlib
@@ -10,8 +14,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rlattack.errors import RunConflict, Unwritable
-from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.cell import Cell, digest
+from rlattack.evaluation.code import foreign_code
 from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.lock import locked
+from rlattack.evaluation.observers import OBSERVERS
 from rlattack.files import write_whole
 
 STORE_SCHEMA = "rlattack/store/1"
@@ -39,6 +46,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._sources: dict[str, str] = {}
         path = folder / "store.json"
         way_out = "remove the folder, or choose another --run"
         try:
@@ -56,44 +64,74 @@ class Store:
         """Folder of what attacks learned."""
         return self.folder / "fits"
 
+    @property
+    def clips(self) -> Path:
+        """Folder of recordings of attacked cells, by key."""
+        return self.folder / "clips"
+
     def read(self, cell: Cell) -> Kept | None:
         """What is kept of a cell, of as many episodes as there are; None where nothing is, or it was damaged.
 
-        A file with other content than was written is none of a cell: it is played again.
+        What observers measured must be there where the cell asks for some; more than that does no harm. A file with
+        other content than was written is none of a cell: it is played again.
         """
-        try:
-            kept = json.loads(self._path(cell).read_text(encoding="utf-8"), parse_constant=_refuse)
-            if kept["schema"] != CELL_SCHEMA or kept["key"] != cell.key or kept["checksum"] != _checksum(kept):
-                return None
-            episodes = _adapter().validate_python(kept["episodes"])
-            seconds = float(kept["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        in_order = all(one.episode == number and one.cell == cell.key for number, one in enumerate(episodes))
-        measured = set(cell.observers) <= set(kept.get("observers", ()))
-        return Kept(episodes, seconds) if episodes and in_order and measured else None
+        # of equally many, those without observers first
+        files = sorted((self.folder / "cells").glob(f"{cell.key}*.json"), reverse=True)
+        found = [kept for path in files if (kept := self._read(cell, path)) is not None]
+        return max(found, key=lambda kept: len(kept.episodes), default=None)
 
     def keep(self, cell: Cell, kept: Kept) -> None:
-        """Keeps a cell.
+        """Adds episodes to those that are kept of a cell, whoever played them meanwhile; never keeps fewer.
+
+        Args:
+            cell: What was played.
+            kept: Episodes of it, and the seconds that were spent on them.
 
         Raises:
             Unwritable: The folder cannot be written.
         """
+        try:
+            with locked(self.folder):
+                before = self.read(cell) or Kept([], 0.0)
+                merged = {one.episode: one for one in (*before.episodes, *kept.episodes)}
+                self._write(cell, Kept([merged[number] for number in sorted(merged)], before.seconds + kept.seconds))
+        except OSError as error:
+            raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); finished cells are kept") from error
+
+    def _read(self, cell: Cell, path: Path) -> Kept | None:
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+            if kept["schema"] != CELL_SCHEMA or kept["key"] != cell.key or kept["checksum"] != _checksum(kept):
+                return None
+            episodes = _adapter().validate_python(kept["episodes"])
+            seconds, observers = float(kept["seconds"]), dict(kept["observers"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        in_order = all(one.episode == number and one.cell == cell.key for number, one in enumerate(episodes))
+        measured = all(observers.get(name) == about for name, about in self._observers(cell).items())
+        return Kept(episodes, seconds) if episodes and in_order and measured else None
+
+    def _write(self, cell: Cell, kept: Kept) -> None:
+        observers = self._observers(cell)
+        name = f"{cell.key}-{digest(observers)}.json" if observers else f"{cell.key}.json"
         content: dict[str, Any] = {
             "schema": CELL_SCHEMA,
             "key": cell.key,
             "seconds": kept.seconds,
-            "observers": list(cell.observers),
+            "observers": observers,
             "episodes": _adapter().dump_python(kept.episodes, mode="json"),
         }
         content["checksum"] = _checksum(content)
-        try:
-            write_whole(self._path(cell), json.dumps(content, allow_nan=False).encode())
-        except Unwritable as error:
-            raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); finished cells are kept") from error
+        write_whole(self.folder / "cells" / name, json.dumps(content, allow_nan=False).encode())
 
-    def _path(self, cell: Cell) -> Path:
-        return self.folder / "cells" / f"{cell.key}.json"
+    def _observers(self, cell: Cell) -> dict[str, list[object]]:
+        """By the names of a cell's observers, the seat that they look at and the digest of code that is not ours.
+
+        Their code is what it was when this store was opened: an edit meanwhile plays no part.
+        """
+        for name in cell.observers:
+            self._sources.setdefault(name, foreign_code(OBSERVERS.get(name)))
+        return {name: [cell.victim, self._sources[name]] for name in sorted(cell.observers)}
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -136,8 +136,7 @@ def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode
     )
     if outcome(cell, before[0]) is None:
         return Drop(returns)
-    interval = paired_rates(first, second)
-    return Drop(returns, Rate(float(first.mean() - second.mean()), (interval.low, interval.high)))
+    return Drop(returns, Rate(float(first.mean() - second.mean()), paired_rates(first, second)))
 
 
 def _attack(cell: Cell, ref: AttackRef, radius: float | None) -> AttackResult:
@@ -166,12 +165,9 @@ def _scores(seats: Sequence[SeatEpisode]) -> FloatArray:
 
 
 def _rate(outcomes: Sequence[Outcome | None], kind: Outcome) -> Rate:
-    interval = wilson(outcomes.count(kind), len(outcomes))
-    return Rate(outcomes.count(kind) / len(outcomes), (interval.low, interval.high))
+    count, total = outcomes.count(kind), len(outcomes)
+    return Rate(count / total, wilson(count, total))
 
 
 def _mean(values: FloatArray, *, middle: bool = False) -> Mean:
-    interval = bca(values)
-    return Mean(
-        float(values.mean()), (interval.low, interval.high), interval.degenerate, iqm(values) if middle else None
-    )
+    return Mean(float(values.mean()), bca(values), bool(np.ptp(values) == 0), iqm(values) if middle else None)

@@ -36,8 +36,8 @@ def check_activations(planned: Plan, seat: str = "") -> None:
     """
     normal, *_ = conditions(planned.cells, seat)
     try_recording(normal)
-    if normal.episodes < LEAST:
-        raise InvalidInput(f"--activations: expected at least {LEAST} --episodes, got {normal.episodes}")
+    if normal.cell.episodes < LEAST:
+        raise InvalidInput(f"--activations: expected at least {LEAST} --episodes, got {normal.cell.episodes}")
     if importlib.util.find_spec("sklearn") is None:
         raise MissingExtra(NEEDS)
 
@@ -73,7 +73,7 @@ def write_activations(results: Results, seat: str = "", workers: int = 1, progre
         "rows": found.rows, "parameters": found.parameters, "bic": found.bic,
         "steps": {name: len(one.values) for name, one in recorded.items()},
         "log_likelihood": {
-            name: {"mean": mean, "ci": [interval.low, interval.high]}
+            name: {"mean": mean, "ci": interval}
             for name, (mean, interval) in found.likelihood.items()
         },
     }  # fmt: skip
@@ -105,7 +105,7 @@ def _likelihoods(axes: Axes, found: Density, normal: str, colours: dict[str, str
     rows = list(found.likelihood.items())
     for place, (name, (mean, interval)) in enumerate(rows):
         colour = colours[normal if name in (TRAIN, VALIDATION) else name]
-        axes.plot([interval.low, interval.high], [place, place], color=colour, linewidth=2)
+        axes.plot(interval, [place, place], color=colour, linewidth=2)
         axes.plot(mean, place, "o", color=colour)
     labels = [f"{brief(normal)}\n({name})" if name in (TRAIN, VALIDATION) else brief(name) for name, _ in rows]
     axes.set_yticks(range(len(rows)), labels)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from rlattack.arrays import FloatArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.evaluation.statistics import Interval, bca
+from rlattack.evaluation.results import Interval
+from rlattack.evaluation.statistics import bca
 
 Array = npt.NDArray[np.float32]
 TRAIN, VALIDATION = "train", "validation"
@@ -22,7 +23,7 @@ NEEDS = 'activations need scikit-learn: pip install "rlattack[analysis]"'
 
 
 @dataclass(frozen=True)
-class Activations:
+class Recording:
     """What was recorded of a player under one condition: against one opponent, or under one attack."""
 
     values: Array
@@ -43,10 +44,10 @@ class Activations:
         if not np.isfinite(self.values).all():
             raise InvalidInput("activations: values that are not finite")
 
-    def of(self, episodes: IntArray) -> "Activations":
+    def of(self, episodes: IntArray) -> "Recording":
         """The rows of some episodes."""
         kept = np.isin(self.episode, episodes)
-        return Activations(self.values[kept], self.episode[kept])
+        return Recording(self.values[kept], self.episode[kept])
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Embedding:
     perplexity: float
 
 
-def density(recorded: Mapping[str, Activations], normal: str, *, components: int = 10, seed: int = 0) -> Density:
+def density(recorded: Mapping[str, Recording], normal: str, *, components: int = 10, seed: int = 0) -> Density:
     """Fits a Gaussian mixture of full covariance to half of the normal episodes, and scores everything with it.
 
     Halves are whole episodes, since neighbouring steps are nearly alike.
@@ -120,9 +121,7 @@ def density(recorded: Mapping[str, Activations], normal: str, *, components: int
     )  # fmt: skip
 
 
-def embed(
-    recorded: Mapping[str, Activations], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0
-) -> Embedding:
+def embed(recorded: Mapping[str, Recording], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0) -> Embedding:
     """Places a random sample of the rows of each condition in the plane by t-SNE.
 
     Args:
@@ -159,5 +158,4 @@ def _mean(scores: FloatArray, episode: IntArray) -> tuple[float, Interval]:
     of_episode = np.bincount(rows, weights=scores)
     mean = float(of_episode.sum() / steps.sum())
     # the ratio of sums by its linearisation, so that long episodes weigh as many steps as they have
-    interval = bca(mean + (of_episode - mean * steps) / steps.mean())
-    return mean, interval
+    return mean, bca(mean + (of_episode - mean * steps) / steps.mean())

@@ -1,6 +1,8 @@
 """Records a player's activations while the cells of a plan are played once more: an observer, and the play."""
 
+import contextlib
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +12,14 @@ import numpy.typing as npt
 
 from rlattack.arrays import IntArray
 from rlattack.errors import InvalidInput
-from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
-from rlattack.evaluation.executor import Beat, share
+from rlattack.evaluation.executor import Beat, Task, share
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, play_episodes
 from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.slots import Take
-from rlattack.inspect.likelihood import Activations
+from rlattack.inspect.likelihood import Recording
 
 _NO_ATTACK = "no attack"
 """Name of normal play where attacks are compared, so that `play against ...` can be said of all."""
@@ -33,28 +35,11 @@ class Condition:
         name: The opponents, where those are compared, else the attacks.
         cell: What is played.
         seat: Number of the seat that is looked into.
-        first: Number of the first episode.
     """
 
     name: str
     cell: Cell
     seat: int
-    first: int = 0
-
-    @property
-    def key(self) -> str:
-        """Key of the cell."""
-        return self.cell.key
-
-    @property
-    def episodes(self) -> int:
-        """Episodes of the cell."""
-        return self.cell.episodes
-
-    @property
-    def envs(self) -> int:
-        """Slots, as in the cell: rounding depends on them."""
-        return self.cell.envs
 
 
 class ActivationRecorder(Observer):
@@ -87,11 +72,11 @@ class ActivationRecorder(Observer):
         self._episodes.append(moment.episode[moment.acting])
 
     @property
-    def recorded(self) -> Activations | None:
+    def recorded(self) -> Recording | None:
         """Everything so far, in the order of play; None before the first step."""
         if not any(map(len, self._episodes)):
             return None
-        return Activations(np.concatenate(self._values), np.concatenate(self._episodes))
+        return Recording(np.concatenate(self._values), np.concatenate(self._episodes))
 
 
 def conditions(cells: Sequence[Cell], seat: str = "") -> list[Condition]:
@@ -121,7 +106,9 @@ def conditions(cells: Sequence[Cell], seat: str = "") -> list[Condition]:
             f"--activations {names[number]}: expected one player there and {others}, in cells where nothing is "
             f"hidden; got {len(players)} there and {len(compared)} such cells"
         )
-    return [Condition(_opponents(cell, number) if by_opponent else _attacks(cell), cell, number) for cell in compared]
+    named = [(_opponents(cell, number) if by_opponent else _attacks(cell), cell) for cell in compared]
+    often = Counter(name for name, _ in named)
+    return [Condition(name if often[name] == 1 else f"{name} {cell.key}", cell, number) for name, cell in named]
 
 
 def try_recording(condition: Condition) -> None:
@@ -132,13 +119,13 @@ def try_recording(condition: Condition) -> None:
         RlattackError: A player or the game cannot be loaded.
     """
     episodes = iter([0])
-    play = open_play(condition.cell, lambda slot: next(episodes, None), [_recorder(condition)])
+    play = open_play(condition.cell, lambda slot: next(episodes, None), [_recorder(condition.cell, condition.seat)])
     next(play.play())  # the game is closed when nothing holds the rest of it
 
 
 def record(
     found: Sequence[Condition], workers: int, progress: Progress = lambda *_: None, fits: Path | None = None
-) -> dict[str, Activations]:
+) -> dict[str, Recording]:
     """Plays once more, and returns activations by the name of the condition, whoever played what.
 
     Args:
@@ -151,18 +138,20 @@ def record(
         InvalidInput: The player shows no activations.
         RlattackError: A player or the game cannot be loaded.
     """
-    parts: dict[str, list[Activations]] = {one.key: [] for one in found}
-    done, games = 0, sum(one.episodes for one in found)
-    seat = found[0].cell.seats[found[0].seat]
-    words = f"recording the {seat}'s activations in {games} games"
+    parts: dict[str, list[Recording]] = {one.cell.key: [] for one in found}
+    tasks = [Task(one.cell, first=0, episodes=one.cell.episodes, envs=one.cell.envs) for one in found]
+    done, games = 0, sum(task.episodes for task in tasks)
+    seat = found[0].seat
+    words = f"recording the {found[0].cell.seats[seat]}'s activations in {games} games"
     progress(words, done, games)
-    for item in share(found, functools.partial(_play, fits=fits), workers):
-        if isinstance(item, _Recorded):
-            parts[item.key].append(item.activations)
-        elif isinstance(item, Episode):
-            done += 1
-            progress(words, done, games)
-    return {one.name: _joined(parts[one.key]) for one in found}
+    with contextlib.closing(share(tasks, functools.partial(_play, seat=seat, fits=fits), workers)) as items:
+        for item in items:
+            if isinstance(item, _Recorded):
+                parts[item.key].append(item.recording)
+            elif isinstance(item, Episode):
+                done += 1
+                progress(words, done, games)
+    return {one.name: _joined(parts[one.cell.key]) for one in found}
 
 
 @dataclass(frozen=True)
@@ -170,26 +159,26 @@ class _Recorded:
     """What a worker saw of the episodes of a cell that it played."""
 
     key: str
-    activations: Activations
+    recording: Recording
 
 
-def _play(condition: Condition, take: Take, *, fits: Path | None) -> Iterator[Episode | Beat | _Recorded]:
-    recorder = _recorder(condition)
-    yield from play_episodes(condition.cell, take, [recorder], fits=fits)
+def _play(task: Task, take: Take, *, seat: int, fits: Path | None) -> Iterator[Episode | Beat | _Recorded]:
+    recorder = _recorder(task.cell, seat)
+    yield from play_episodes(task.cell, take, [recorder], fits=fits)
     if recorder.recorded is not None:
-        yield _Recorded(condition.key, recorder.recorded)
+        yield _Recorded(task.key, recorder.recorded)
 
 
-def _recorder(condition: Condition) -> ActivationRecorder:
-    return ActivationRecorder(condition.seat, condition.cell.players[condition.seat].name)
+def _recorder(cell: Cell, seat: int) -> ActivationRecorder:
+    return ActivationRecorder(seat, cell.players[seat].name)
 
 
-def _joined(parts: Sequence[Activations]) -> Activations:
+def _joined(parts: Sequence[Recording]) -> Recording:
     """In the order of episodes, whoever played them."""
     values = np.concatenate([part.values for part in parts])
     episode = np.concatenate([part.episode for part in parts])
     order = np.argsort(episode, kind="stable")
-    return Activations(values[order], episode[order])
+    return Recording(values[order], episode[order])
 
 
 def _opponents(cell: Cell, seat: int) -> str:
@@ -197,11 +186,4 @@ def _opponents(cell: Cell, seat: int) -> str:
 
 
 def _attacks(cell: Cell) -> str:
-    return " + ".join(map(_attack, cell.attacks)) or _NO_ATTACK
-
-
-def _attack(ref: AttackRef) -> str:
-    """`pgd:steps=10 0.001`: as it was asked for, so that no two of a run are called alike."""
-    parameters = ",".join(f"{key}={value}" for key, value in ref.spec.parameters.items())
-    eps = [] if ref.budget is None else [f"{ref.budget.eps:g}"]
-    return " ".join([ref.spec.name + f":{parameters}" * bool(parameters), *eps])
+    return " + ".join(ref.label for ref in cell.attacks) or _NO_ATTACK

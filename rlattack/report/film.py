@@ -1,13 +1,13 @@
 """Films of games: episode 0 of a cell, played once more before a camera, so that filming changes no result."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.executor import Beat, Effort, share
+from rlattack.evaluation.executor import Beat, Effort, Task, share
 from rlattack.evaluation.play import open_play
 from rlattack.evaluation.slots import Take
 from rlattack.files import write_whole
@@ -19,20 +19,6 @@ _MOST_FPS = 34
 """Steps are left out of games that have more in a second."""
 _LENGTH = 300
 """Pictures kept of the game; its last one stays for a second more."""
-
-
-@dataclass(frozen=True)
-class _Reel:
-    """A cell of which one episode is to be filmed."""
-
-    cell: Cell
-    first: int = 0
-    episodes: int = 1
-    envs: int = 1
-
-    @property
-    def key(self) -> str:
-        return self.cell.key
 
 
 def check_camera(cell: Cell) -> None:
@@ -67,18 +53,19 @@ def film_cells(
         MissingExtra: A library that it draws with is missing.
         Unwritable: The folder cannot be written.
     """
-    reels = [_Reel(cell) for cell in cells if find_film(folder, cell.key) is None]
+    reels = [Task(cell, first=0, episodes=1, envs=1) for cell in cells if find_film(folder, cell.key) is None]
     if not reels:
         return
     words, done = f"filming {len(reels)} game{'s' if len(reels) > 1 else ''}", 0
     tell(words, done, len(reels))
-    for item in share(reels, partial(_film, folder=folder, fits=fits), min(workers, len(reels))):
-        if not isinstance(item, Effort | Beat):
-            done += 1
-            tell(words, done, len(reels))
+    with closing(share(reels, partial(_film, folder=folder, fits=fits), workers)) as items:
+        for item in items:
+            if not isinstance(item, Effort | Beat):
+                done += 1
+                tell(words, done, len(reels))
 
 
-def _film(reel: _Reel, take: Take, *, folder: Path, fits: Path | None) -> Iterator[Path]:
+def _film(reel: Task, take: Take, *, folder: Path, fits: Path | None) -> Iterator[Path]:
     while take(0) is not None:
         pictures, fps = _shoot(reel.cell, fits)
         film = encode(len(pictures), fps, lambda steps: (pictures[step] for step in steps))  # noqa: B023  # used at once

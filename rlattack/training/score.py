@@ -124,7 +124,7 @@ class Scorer:
         planned = plan(study)
         (result,) = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
         known = names or {}
-        return Score.of(result, _command(study, [known.get(player, player) for player in study.players]))
+        return Score.of(result, _command(study, [known.get(player, player) for (player,) in study.candidates]))
 
 
 def _command(study: Study, players: Sequence[str]) -> str:

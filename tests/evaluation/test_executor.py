@@ -1,26 +1,26 @@
 """Episodes of tasks are handed out one by one, whatever the number of workers."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from dataclasses import dataclass
 
 import pytest
 
 from rlattack.errors import InvalidInput, WorkerDied
-from rlattack.evaluation.executor import Beat, Effort, Local, share
+from rlattack.evaluation.executor import Beat, Effort, Local, Task, share
+from tests.kit.cells import make_cell
 
 
-@dataclass(frozen=True)
-class Numbers:
+def to_play(name="a", first=0, episodes=11, envs=4):
     """A task whose episodes are their numbers."""
+    return Task(NAMED[name], first, episodes, envs)
 
-    key: str = "a"
-    first: int = 0
-    episodes: int = 11
-    envs: int = 4
+
+NAMED = {name: make_cell("coins/any", seed=seed) for seed, name in enumerate("abc")}
 
 
 def numbers(task, take):
@@ -51,6 +51,22 @@ def failing(task, take):
     raise ZeroDivisionError("ours")
 
 
+def leaving(task, take):
+    yield (task.key, 0, take(0))
+    sys.exit(0)
+
+
+def vanishing(task, take):
+    yield (task.key, 0, take(0))
+    time.sleep(0.5)
+    os._exit(0)
+
+
+def where(task, take):
+    for _ in numbers(task, take):
+        yield os.getpid()
+
+
 def dying(task, take):
     yield (task.key, 0, take(0))
     time.sleep(0.5)
@@ -63,20 +79,20 @@ def episodes(items):
 
 @pytest.mark.parametrize("first", [0, 3, 4, 10, 11])
 def test_every_episode_is_given_once_and_always_to_the_same_slot(first):
-    played = episodes(share([Numbers(first=first)], numbers, 1))
+    played = episodes(share([to_play(first=first)], numbers, 1))
     assert sorted(number for _, _, number in played) == list(range(first, 11))
     assert all(slot == number % 4 for _, slot, number in played)
 
 
 def test_several_workers_play_the_same_episodes_of_all_tasks():
-    tasks = [Numbers("a"), Numbers("b", episodes=1, envs=3), Numbers("c", first=2, episodes=30)]
+    tasks = [to_play("a"), to_play("b", episodes=1, envs=3), to_play("c", first=2, episodes=30)]
     assert episodes(Local(3).run(tasks, slowly)) == episodes(Local(1).run(tasks, numbers))
 
 
 def test_a_worker_tells_what_it_spent_on_a_task():
-    items = list(share([Numbers("a"), Numbers("b", episodes=3)], numbers, 1))
+    items = list(share([to_play("a"), to_play("b", episodes=3)], numbers, 1))
     efforts = [item for item in items if isinstance(item, Effort)]
-    assert [(effort.task, effort.episodes) for effort in efforts] == [("a", 11), ("b", 3)]
+    assert [(effort.task, effort.episodes) for effort in efforts] == [(NAMED["a"].key, 11), (NAMED["b"].key, 3)]
 
 
 def test_a_beat_is_no_episode_of_a_worker():
@@ -84,7 +100,7 @@ def test_a_beat_is_no_episode_of_a_worker():
         yield Beat(task.key, 5)
         yield from numbers(task, take)
 
-    *_, effort = share([Numbers(episodes=2)], beating, 1)
+    *_, effort = share([to_play(episodes=2)], beating, 1)
     assert effort.episodes == 2
 
 
@@ -95,17 +111,36 @@ def test_nothing_is_begun_for_no_tasks():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_the_input_s_fault_is_raised_as_it_is(workers):
     with pytest.raises(InvalidInput, match="it does not fit"):
-        list(share([Numbers()], refusing, workers))
+        list(share([to_play()], refusing, workers))
 
 
 def test_what_is_ours_in_another_process_comes_with_its_traceback():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: ours"):
-        list(share([Numbers()], failing, 2))
+        list(share([to_play()], failing, 2))
 
 
-def test_a_worker_that_was_ended_from_outside_is_told():
+@pytest.mark.parametrize("play", [dying, vanishing])
+def test_a_worker_that_was_ended_without_a_word_is_told(play):
     with pytest.raises(WorkerDied, match=r"a worker process was ended from outside.*finished cells are kept"):
-        list(share([Numbers()], dying, 2))
+        list(share([to_play()], play, 2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_code_that_leaves_by_sys_exit_is_the_input_s_fault(workers):
+    with pytest.raises(InvalidInput, match=r"code that played called sys.exit\(0\); finished cells are kept"):
+        list(share([to_play()], leaving, workers))
+
+
+def test_there_are_no_more_workers_than_episodes():
+    tasks = [to_play(first=10), to_play("b", first=11)]
+    assert [item for item in share(tasks, where, 64) if not isinstance(item, Effort)] == [os.getpid()]
+
+
+def test_who_closes_what_is_played_ends_the_workers():
+    with contextlib.closing(share([to_play(episodes=400)], slowly, 2)) as items:
+        next(items)
+        assert len(multiprocessing.active_children()) == 2
+    assert multiprocessing.active_children() == []
 
 
 def test_workers_that_began_end_where_the_next_cannot_begin(monkeypatch):
@@ -130,7 +165,7 @@ def test_workers_that_began_end_where_the_next_cannot_begin(monkeypatch):
     context = multiprocessing.get_context("spawn")
     monkeypatch.setattr(context, "Process", lambda **settings: made.append(Process(**settings)) or made[-1])
     with pytest.raises(OSError, match="no more processes"):
-        list(share([Numbers()], numbers, 3))
+        list(share([to_play()], numbers, 3))
     assert ended == [1, 1]
 
 
@@ -156,7 +191,7 @@ def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_when_all_have_begu
         thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            list(share([Numbers()], numbers, 2))
+            list(share([to_play()], numbers, 2))
     finally:
         done.set()
     assert [signal.SIGINT in mask for mask in masks] == [True, True]

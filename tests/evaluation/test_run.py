@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import os
+import stat
 import threading
 
 import pytest
@@ -135,6 +137,39 @@ def test_another_command_waits_until_the_first_one_is_done(tmp_path):
         told.append("first ends")
     thread.join(30)
     assert told == ["first ends", "second begins"]
+
+
+def test_a_run_that_cannot_begin_holds_no_lock(tmp_path):
+    broken = OURS | {"speed": float("nan")}
+    for _ in range(2):  # the second one would wait for ever
+        with pytest.raises(ValueError, match="JSON"):
+            opened(tmp_path / "run", broken).__enter__()
+    with opened(tmp_path / "run"):
+        assert stat.S_IMODE((tmp_path / "run" / ".lock").stat().st_mode) & 0o133 == 0
+
+
+def test_a_clip_of_the_store_is_shown_in_the_run(tmp_path):
+    clip = tmp_path / "store" / "clips" / "a.npz"
+    with opened(tmp_path / "run") as run:
+        run.show(clip)
+        assert not (tmp_path / "run" / "clips").exists()
+        clip.parent.mkdir(parents=True)
+        clip.write_bytes(b"film")
+        for _ in range(2):
+            run.show(clip)
+    assert (tmp_path / "run" / "clips" / "a.npz").read_bytes() == b"film"
+
+
+def test_a_clip_is_copied_where_there_are_no_links(tmp_path, monkeypatch):
+    (tmp_path / "a.npz").write_bytes(b"film")
+    monkeypatch.setattr(os, "link", no_links)
+    with opened(tmp_path / "run") as run:
+        run.show(tmp_path / "a.npz")
+    assert (tmp_path / "run" / "clips" / "a.npz").stat().st_ino != (tmp_path / "a.npz").stat().st_ino
+
+
+def no_links(*_):
+    raise OSError("not supported")
 
 
 def test_who_waited_is_refused_by_what_the_first_one_left(tmp_path):

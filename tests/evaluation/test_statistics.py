@@ -9,12 +9,13 @@ from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
 def test_wilson_is_the_score_interval_of_scipy(count, total):
     expected = stats.binomtest(count, total).proportion_ci(method="wilson")
     interval = wilson(count, total)
-    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert interval == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_wilson_covers_the_true_rate_as_often_as_it_says():
     counts = np.random.default_rng(0).binomial(40, 0.3, size=2000)
-    hits = [wilson(int(count), 40).low <= 0.3 <= wilson(int(count), 40).high for count in counts]
+    intervals = [wilson(int(count), 40) for count in counts]
+    hits = [low <= 0.3 <= high for low, high in intervals]
     assert 0.93 <= np.mean(hits) <= 0.97
 
 
@@ -23,30 +24,29 @@ def test_paired_rates_gives_the_interval_of_newcombe_1998_table_ii():
     first = np.r_[np.ones(36), np.ones(12), np.zeros(2)]
     second = np.r_[np.ones(36), np.zeros(12), np.ones(2)]
     interval = paired_rates(first, second)
-    assert (interval.low, interval.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+    assert interval == pytest.approx((0.0569, 0.3404), abs=5e-5)
 
 
 def test_paired_rates_of_a_total_loss_ends_at_one():
-    interval = paired_rates(np.ones(20), np.zeros(20))
-    assert interval.high == pytest.approx(1.0)
-    assert 0.7 < interval.low < 0.8
+    low, high = paired_rates(np.ones(20), np.zeros(20))
+    assert high == pytest.approx(1.0)
+    assert 0.7 < low < 0.8
 
 
 def test_paired_rates_of_equal_outcomes_holds_zero():
     won = np.r_[np.ones(5), np.zeros(5)]
-    interval = paired_rates(won, won)
-    assert interval.low <= 0 <= interval.high
+    low, high = paired_rates(won, won)
+    assert low <= 0 <= high
 
 
-def test_bca_of_equal_returns_is_the_point_and_flagged():
-    interval = bca(np.full(10, 21.0))
-    assert (interval.low, interval.high, interval.degenerate) == (21.0, 21.0, True)
+def test_bca_of_equal_returns_is_the_point():
+    assert bca(np.full(10, 21.0)) == (21.0, 21.0)
 
 
 def test_bca_covers_the_mean_of_skewed_returns_as_often_as_it_says():
     rng = np.random.default_rng(1)
     intervals = [bca(rng.exponential(1.0, 30)) for _ in range(200)]
-    assert 0.88 <= np.mean([i.low <= 1.0 <= i.high for i in intervals]) <= 0.99
+    assert 0.88 <= np.mean([low <= 1.0 <= high for low, high in intervals]) <= 0.99
 
 
 def test_bca_is_the_same_each_time():
@@ -70,12 +70,12 @@ def test_bca_is_that_of_scipy(kind, count):
         (values,), np.mean, n_resamples=9999, confidence_level=0.95, method="BCa", rng=np.random.default_rng(0)
     ).confidence_interval
     interval = bca(values)
-    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-12)
+    assert interval == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-12)
 
 
 def test_bca_of_two_values_is_finite():
     interval = bca(np.asarray([0.0, 1.0]))
-    assert np.isfinite([interval.low, interval.high]).all()
+    assert np.isfinite(interval).all()
 
 
 def test_iqm_is_the_mean_of_the_middle_half():

@@ -3,10 +3,13 @@
 import dataclasses
 import hashlib
 import json
+import threading
 
 import pytest
 
 from rlattack.errors import RunConflict, Unwritable
+from rlattack.evaluation.observer import Observer
+from rlattack.evaluation.observers import OBSERVERS
 from rlattack.evaluation.store import Kept, Store
 from tests.kit.cells import attack_on, judged, load_and_play, make_cell
 
@@ -144,6 +147,71 @@ def test_a_file_in_the_place_of_a_store_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunConflict, match=r"not a store that can be read .*; remove the folder, or choose another"):
         Store(tmp_path / "file" / "store")
+
+
+class Steps(Observer):
+    """Somebody's own."""
+
+
+OBSERVERS.add("steps-of-a-user", f"{__name__}:Steps")
+
+
+def observed(episodes=3, victim=0, names=("margins",)):
+    return dataclasses.replace(CELL, episodes=episodes, victim=victim, observers=names)
+
+
+def test_fewer_episodes_never_take_the_place_of_more(store, episodes):
+    store.keep(CELL, Kept(episodes[:1], 0.5))
+    assert store.read(CELL) == Kept(episodes, 2.0)
+
+
+def test_episodes_that_were_observed_lie_beside_those_that_were_not(store, episodes):
+    assert store.read(observed()) is None
+    store.keep(observed(), Kept(episodes[:2], 1.0))
+    assert store.read(observed()) == Kept(episodes[:2], 1.0)
+    assert store.read(CELL) == Kept(episodes, 1.5)
+    assert len(list((store.folder / "cells").iterdir())) == 2
+
+
+def test_who_needs_no_observer_takes_episodes_that_were_observed(tmp_path, episodes):
+    store = Store(tmp_path / "store")
+    store.keep(observed(names=("margins", "sizes")), Kept(episodes, 1.0))
+    for fewer in (CELL, observed(), observed(names=("sizes",))):
+        assert store.read(fewer) == Kept(episodes, 1.0)
+    store.keep(CELL, Kept([], 0.0))
+    assert file_of(store).exists()
+
+
+def test_what_was_measured_of_another_seat_is_not_taken(store, episodes):
+    store.keep(observed(), Kept(episodes, 1.0))
+    assert store.read(observed(victim=1)) is None
+
+
+def test_an_observer_of_the_user_s_is_told_by_its_source(store, episodes, monkeypatch):
+    cell = observed(names=("steps-of-a-user",))
+    store.keep(cell, Kept(episodes, 1.0))
+    assert Store(store.folder).read(cell) == Kept(episodes, 1.0)
+    monkeypatch.setattr(Steps, "__module__", "tests.kit.players")  # as if it stood in other code
+    assert Store(store.folder).read(cell) is None
+    assert store.read(cell) == Kept(episodes, 1.0)  # an edit during a run plays no part in it
+
+
+def test_several_that_keep_at_once_lose_nothing(tmp_path, episodes):
+    """As many as share a store under `runs/`, each with the episodes that it played."""
+    store = Store(tmp_path / "store")
+    cells = [dataclasses.replace(CELL, seed=seed) for seed in range(5)]
+
+    def keep(count):
+        for cell in cells:
+            there = [dataclasses.replace(one, cell=cell.key) for one in episodes]
+            Store(store.folder).keep(cell, Kept(there[:count], 1.0))
+
+    threads = [threading.Thread(target=keep, args=(count,)) for count in (1, 2, 3, 1, 2, 3, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(len(kept.episodes), kept.seconds) for kept in map(store.read, cells)] == [(3, 7.0)] * 5
 
 
 def test_a_cell_that_cannot_be_kept_is_one_line(store, episodes):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.inspect.likelihood import Activations, density, embed
+from rlattack.inspect.likelihood import Recording, density, embed
 
 pytest.importorskip("sklearn")
 WIDTH = 3
@@ -11,16 +11,16 @@ WIDTH = 3
 def play(centre, *, episodes=8, steps=60, seed=0):
     rng = np.random.default_rng(seed)
     values = rng.normal(centre, 1.0, (episodes * steps, WIDTH)).astype(np.float32)
-    return Activations(values, np.repeat(np.arange(episodes), steps))
+    return Recording(values, np.repeat(np.arange(episodes), steps))
 
 
 def test_likelihood_of_a_known_gaussian_is_its_negative_entropy():
     found = density({"zoo": play(0.0, steps=4000)}, "zoo", components=1)
     entropy = WIDTH / 2 * np.log(2 * np.pi * np.e)
     for half in ("train", "validation"):
-        mean, interval = found.likelihood[half]
+        mean, (low, high) = found.likelihood[half]
         assert mean == pytest.approx(-entropy, abs=0.03)
-        assert interval.low < mean < interval.high
+        assert low < mean < high
 
 
 def test_activations_far_from_normal_play_are_less_likely_the_farther_they_are():
@@ -31,14 +31,14 @@ def test_activations_far_from_normal_play_are_less_likely_the_farther_they_are()
     assert means == sorted(means, reverse=True)
     # a shift of s in each of d entries costs d s^2 / 2
     assert means[0] - means[2] == pytest.approx(WIDTH * 9 / 2, rel=0.2)
-    assert found.likelihood["adversary"][1].high < found.likelihood["validation"][1].low
+    assert max(found.likelihood["adversary"][1]) < min(found.likelihood["validation"][1])
 
 
 def test_train_and_validation_share_no_episode_and_rows_keep_their_episode():
     # every episode has a place of its own: a mixture that saw all episodes would find validation as likely as train
     centres = np.repeat(np.arange(8) * 100.0, 60)[:, None]
     values = (centres + np.random.default_rng(0).normal(size=(480, WIDTH))).astype(np.float32)
-    found = density({"zoo": Activations(values, np.repeat(np.arange(8), 60))}, "zoo", components=4)
+    found = density({"zoo": Recording(values, np.repeat(np.arange(8), 60))}, "zoo", components=4)
     assert found.likelihood["train"][0] > -10
     assert found.likelihood["validation"][0] < -1000
 
@@ -46,12 +46,12 @@ def test_train_and_validation_share_no_episode_and_rows_keep_their_episode():
 def test_the_mean_is_over_steps_and_its_interval_over_episodes():
     values = np.concatenate([np.zeros((90, 1)), np.full((10, 1), 5.0)]).astype(np.float32)
     normal = play(0.0)
-    normal = Activations(normal.values[:, :1], normal.episode)
-    other = Activations(values, np.repeat([0, 1], [90, 10]))
+    normal = Recording(normal.values[:, :1], normal.episode)
+    other = Recording(values, np.repeat([0, 1], [90, 10]))
     likelihood = density({"zoo": normal, "other": other}, "zoo", components=1).likelihood["other"][0]
     near, far = (
         density(
-            {"zoo": normal, "one": Activations(part, np.zeros(len(part), dtype=np.int64))}, "zoo", components=1
+            {"zoo": normal, "one": Recording(part, np.zeros(len(part), dtype=np.int64))}, "zoo", components=1
         ).likelihood["one"][0]
         for part in (values[:90], values[90:])
     )
@@ -103,7 +103,7 @@ def test_a_picture_of_a_few_steps_is_refused():
 )
 def test_activations_that_are_none_are_refused(values, episode, message):
     with pytest.raises(InvalidInput, match=message):
-        Activations(values, episode)
+        Recording(values, episode)
 
 
 def test_missing_scikit_learn_is_one_line(monkeypatch):
