@@ -176,3 +176,12 @@ def test_an_attack_chooses_among_what_is_legal(parameters):
     assert pushed[:2] == [0.5, -0.5]
     assert pushed[2:] == [0.0, 0.0]
     assert attacker.target.labels.tolist() == [1]
+
+
+@pytest.mark.parametrize("given", [None, 0.25])
+def test_an_attack_is_held_to_the_budget_that_its_engine_gives_else_to_its_own(given):
+    attack = make_attack("noise", Budget(eps=0.5, space="raw"))
+    budget = None if given is None else Budget(eps=given, space="raw")
+    attacker = Attacker(attack, COUNTER, VECTOR, 2, budget=budget)
+    clean = torch.zeros(2, 3)
+    assert (attacker(clean) - clean).abs().tolist() == [[given or 0.5] * 3] * 2

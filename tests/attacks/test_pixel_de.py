@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from rlattack.policies import ModulePolicy
+
 
 def flipped(policy, obs, received):
     return policy(received).actions.greedy != policy(obs).actions.greedy
@@ -72,3 +74,25 @@ def test_an_episode_is_attacked_alike_beside_neighbours_that_stop_early_late_or_
     beside = attack_with(policy, "pixel-de", "l0", 2)(other)
     assert torch.equal(alone[2], among[2])
     assert torch.equal(alone[2], beside[2])
+
+
+class Placed(torch.nn.Module):
+    """Scores that depend a little on the place in the batch, as float rounding may; else linear."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, obs):
+        place = torch.arange(1.0, len(obs) + 1)[:, None]
+        return self.linear(obs) + 30 * torch.cat([torch.sin(place), torch.cos(place), torch.zeros_like(place)], dim=1)
+
+
+def test_a_slot_s_candidates_are_asked_about_in_its_own_place_of_the_batch(policy, obs, attack_with):
+    placed = ModulePolicy(Placed(policy.module), obs.shape[1:], 3)
+    received = [
+        attack_with(placed, "pixel-de", "l0", 2, generations=3)(obs, np.asarray(active))[2]
+        for active in ([False, False, True, False], [True] * 4, [True, False, True, True])
+    ]
+    assert torch.equal(received[0], received[1])
+    assert torch.equal(received[0], received[2])

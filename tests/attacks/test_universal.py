@@ -15,8 +15,9 @@ from tests.kit.cells import Film  # noqa: F401  # registers the game
 from tests.kit.runs import numbers, rows
 
 EPS = 0.02
+NAME = "universal:states=40,loss=margin"
 FILM = {
-    "game": "film/any", "players": ("tests.kit.players:bright",), "attack": ("universal:states=40,loss=margin",),
+    "game": "film/any", "players": ("tests.kit.players:bright",), "attack": (NAME,),
     "eps": (0.1,), "episodes": 6, "envs": 4,
 }  # fmt: skip
 
@@ -117,15 +118,15 @@ def run(folder, workers=1, **changes):
 @pytest.mark.parametrize("model", ["stack", "frame"])
 def test_what_is_learned_and_played_is_the_same_with_any_number_of_workers(tmp_path, model):
     one, told, fits = run(tmp_path / "1", model=model)
-    assert told == ["fitting universal 0.1 on tuning episodes"]
-    assert len(fits) == 2
+    assert told == [f"fitting {NAME} 0.1 on tuning episodes"]
+    assert len(fits) == 1
     _, told, others = run(tmp_path / "2", workers=2, model=model)
     assert (len(told), others) == (1, fits)
     assert numbers(tmp_path / "1") == numbers(tmp_path / "2")
     assert rows(tmp_path / "1") == rows(tmp_path / "2")
     _, noise, universal = one.cells
     assert (noise.attack.name, noise.control, noise.attack.fit) == ("noise", True, None)
-    assert f"{universal.attack.fit}.json" in fits
+    assert f"{universal.attack.fit}.safetensors" in fits
     assert 0.09 < universal.attacked.sizes["linf"] <= 0.1
     assert universal.attacked.queries == universal.attacked.gradients == 0
     assert universal.attacked.action_change > noise.attacked.action_change
@@ -138,7 +139,7 @@ def test_a_fit_is_found_again_and_learned_again_where_it_was_damaged(tmp_path):
     (damaged,) = (tmp_path / "store" / "fits").glob("*.safetensors")
     damaged.write_bytes(damaged.read_bytes()[:-4] + b"oops")
     results, told, again = run(tmp_path, episodes=10)
-    assert told == [f"fitting universal 0.1 again: fit {damaged.stem} is damaged"]
+    assert told == [f"fitting {NAME} 0.1 again: fit {damaged.stem} is damaged"]
     assert again == fits
     fresh, _, _ = run(tmp_path / "fresh", episodes=10)
     assert numbers(tmp_path) == numbers(tmp_path / "fresh")
@@ -147,6 +148,6 @@ def test_a_fit_is_found_again_and_learned_again_where_it_was_damaged(tmp_path):
 
 def test_every_size_is_learned_for_itself(tmp_path):
     results, told, fits = run(tmp_path, eps=(0.05, 0.1))
-    assert len(fits) == 4
-    assert told == [f"fitting universal {eps} on tuning episodes" for eps in (0.05, 0.1)]
+    assert len(fits) == 2
+    assert told == [f"fitting {NAME} {eps} on tuning episodes" for eps in (0.05, 0.1)]
     assert len({cell.attack.fit for cell in results.cells if cell.attack and not cell.control}) == 2
