@@ -91,7 +91,7 @@ class Placed(torch.nn.Module):
 def test_a_slot_s_candidates_are_asked_about_in_its_own_place_of_the_batch(policy, obs, attack_with):
     placed = ModulePolicy(Placed(policy.module), obs.shape[1:], 3)
     received = [
-        attack_with(placed, "pixel-de", "l0", 2, generations=3)(obs, np.asarray(active))[2]
+        attack_with(placed, "pixel-de", "l0", 2, population=5, generations=3)(obs, np.asarray(active))[2]
         for active in ([False, False, True, False], [True] * 4, [True, False, True, True])
     ]
     assert torch.equal(received[0], received[1])
