@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
 from rlattack.budget import Budget, Model
+from rlattack.defences import FRONTS
 from rlattack.errors import RefusedFile
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.load import Agent
+from rlattack.specs import canonical, full_parameters
 
 
 def digest(identity: object) -> str:
@@ -42,8 +44,8 @@ class AgentRef:
 
     @property
     def played(self) -> list[object]:
-        """All that its play depends on: the agent and its fronts."""
-        return [self.identity, *self.fronts]
+        """All that its play depends on: the agent and its fronts, however they were spelled."""
+        return [self.identity, *(canonical("defence", FRONTS, text) for text in self.fronts)]
 
     def check(self, identity: str) -> None:
         """Compares with what was found when it was loaded again.
@@ -78,16 +80,18 @@ class AttackRef:
 
     @property
     def label(self) -> str:
-        """The attack, its size and when it acts, in a word or two."""
+        """The attack with its parameters, its size and when it acts: `pgd:steps=10 0.001`."""
         size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
         when = "" if self.schedule == EVERY else f" {self.schedule}"
-        return f"{self.spec.name}{size}{when}"
+        return f"{self.spec}{size}{when}"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that its effect depends on; a surrogate by its digest."""
+        """Everything that its effect depends on, however it was spelled; a surrogate by its digest."""
+        parameters = full_parameters(ATTACKS.get(self.spec.name), self.spec.parameters)
         return dataclasses.asdict(self) | {
-            "spec": {"name": self.spec.name, "parameters": dict(self.spec.parameters)},
+            "spec": {"name": self.spec.name, "parameters": parameters},
+            "schedule": self.schedule and canonical("schedule", SCHEDULES, self.schedule),
             "surrogate": self.surrogate and self.surrogate.played,
         }
 
@@ -120,7 +124,7 @@ class Cell:
         """Sixteen hexadecimal digits that name all that decides an episode of this cell."""
         return digest(
             {
-                "game": _identity(self.game),
+                "game": game_identity(self.game),
                 "players": [player.played for player in self.players],
                 "attacks": [attack.identity for attack in self.attacks],
                 "actions": self.actions,
@@ -155,7 +159,7 @@ class Cell:
         return " ".join(f"{self.seats[seat]}:{mode}" for seat, mode in self.game.hidden) or "none"
 
 
-def _identity(game: Variant) -> dict[str, Any]:
+def game_identity(game: Variant) -> dict[str, Any]:
     """What decides play in a game: no titles, no references, and no rule of who has won by a return."""
     card = dataclasses.asdict(game.card)
     for name in ("title", "win", "reference", "protocol"):

@@ -1,15 +1,20 @@
-"""The code that plays a cell, as far as it is not the project's own: engines, environments, attacks and fronts."""
+"""The code that plays a cell: engines, environments, attacks and fronts, and the project's own where it is edited."""
 
 import importlib.metadata
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gymnasium
 
+from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.defences import FRONTS
+from rlattack.errors import RefusedFile
+from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES
-from rlattack.source import code_digest, environment_digest, versions
+from rlattack.policies.contents import value_digest
+from rlattack.source import code_digest, environment_digest, own_digest, versions
 
 _ENGINES = {
     "atari": ("ale-py",),
@@ -21,16 +26,53 @@ _GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
 """Packages that play the environments in Gymnasium's own folders."""
 
 
+def playing_code(card: GameCard, fronts: Sequence[str]) -> dict[str, str]:
+    """Versions and digests of what plays a game with fronts before its victim, and of the project's own source."""
+    kinds = [FRONTS.get(_name(text)) for text in fronts]
+    found = game_code(card) | versions(*(package for kind in kinds for package in kind.packages))
+    digests = {"defence": foreign_code(*kinds), "rlattack source": own_digest()}
+    return found | {name: said for name, said in digests.items() if said}
+
+
+def attack_code(ref: AttackRef) -> str:
+    """Digests of the source of an attack and its schedule that are not the project's own; else empty."""
+    return foreign_code(ATTACKS.get(ref.spec.name), SCHEDULES.get(_name(ref.schedule)))
+
+
+def check_code(cell: Cell) -> None:
+    """Compares the code that is there with what the cell was planned with.
+
+    The project's own is not compared: it was there first, and an edit meanwhile is mostly not of what is played.
+
+    Raises:
+        RefusedFile: It is other code by now, or not what this process runs.
+    """
+    fronts = [text for player in cell.players for text in player.fronts]
+    game = cell.game.card.id
+    now = playing_code(cell.game.card, fronts) | {"rlattack source": cell.code.get("rlattack source", "")}
+    # a cell that was made by hand may tell nothing of its code
+    changed = [f"attack {ref.spec.name}" for ref in cell.attacks if ref.code and ref.code != attack_code(ref)]
+    changed += [name if name == "defence" else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
+    if changed:
+        raise RefusedFile(f"{changed[0]}: changed while the run played; finished cells are kept, run it again")
+
+
 def game_code(card: GameCard) -> dict[str, str]:
-    """Versions and digests of what plays a game: engines, the package and source of an environment, the ROM."""
+    """Versions and digests of what plays a game: engines, an environment with what it is made of, the ROM."""
     if card.family == "gymnasium":
-        entry = gymnasium.spec(card.id.removeprefix("gymnasium/")).entry_point
-        return versions() if entry is None else _environment(entry)
+        return _gymnasium(gymnasium.spec(card.id.removeprefix("gymnasium/")))
     made_by = FAMILIES.get(card.family)
     if not made_by.__module__.startswith("rlattack."):
         return _environment(made_by)
     rom = rom_sha256(card)
     return versions(*_ENGINES.get(card.family, ())) | ({} if rom is None else {"rom": rom})
+
+
+def _gymnasium(spec: gymnasium.envs.registration.EnvSpec) -> dict[str, str]:
+    """Of a registered environment, by its code, its arguments, its limit of steps and its wrappers."""
+    wrappers = [environment_digest(wrapper.entry_point) for wrapper in spec.additional_wrappers]
+    said = digest([value_digest([spec.kwargs, spec.max_episode_steps, spec.additional_wrappers]), wrappers])
+    return (versions() if spec.entry_point is None else _environment(spec.entry_point)) | {"spec": said}
 
 
 def _environment(entry: str | Callable[..., object]) -> dict[str, str]:
@@ -62,3 +104,8 @@ def _required(distributions: dict[str, str]) -> dict[str, str]:
         if distribution not in versions():
             names += [found[0] for line in lines if "extra ==" not in line and (found := re.match(r"[\w.-]+", line))]
     return versions(*names)
+
+
+def _name(text: str) -> str:
+    """The name before the parameters."""
+    return text.partition(":")[0]

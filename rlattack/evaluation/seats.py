@@ -56,5 +56,5 @@ def check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:
         raise InvalidInput(f"game {card.id} has {count} seats: `rlattack duel {card.id} --players {players}` plays it")
     raise InvalidInput(
         f"--players: expected {count}, who takes {', who takes '.join(names)} (several as A,B: every pair plays), "
-        f"got {' '.join(study.players)}"
+        f"got {' '.join(map(','.join, study.candidates))}"
     )

@@ -64,11 +64,11 @@ class Study(Options):
     """An evaluation: every combination of players plays clean, under the control and under the attacks.
 
     Raises:
-        InvalidInput: A count below 1, a negative seed, a seat without a player, or attacks without a size.
+        InvalidInput: A count below 1, a negative seed, or a seat without a player.
     """
 
-    players: tuple[str, ...]
-    """Who takes each seat, in order; several candidates of a seat are joined by commas."""
+    players: tuple[str | tuple[str, ...], ...]
+    """Who takes each seat, in order: one, or several candidates, each of whom meets each of the others'."""
     victim: str = ""
     """The seat under study, by name or number; the last one by default."""
     attacked: str = ""
@@ -81,8 +81,9 @@ class Study(Options):
                 raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
         if self.seed < 0:
             raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
-        if not self.players or not all(name for names in self.candidates for name in names):
-            got = " ".join(self.players) or "nothing"
+        object.__setattr__(self, "players", self.candidates)
+        if not self.players or not all(of and all(of) for of in self.candidates):
+            got = " ".join(map(",".join, self.candidates)) or "nothing"
             raise InvalidInput(
                 "--players: expected one a seat, who takes seat 0, who takes seat 1 (several as A,B: every pair "
                 f"plays), got {got}"
@@ -94,17 +95,28 @@ class Study(Options):
         return cls(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}, **more)
 
     @property
-    def candidates(self) -> list[list[str]]:
+    def candidates(self) -> tuple[tuple[str, ...], ...]:
         """Who may take each seat."""
-        return [names.split(",") for names in self.players]
+        return tuple((of,) if isinstance(of, str) else tuple(of) for of in self.players)
 
     @property
     def attacks(self) -> list[tuple[Spec, ...]]:
-        """The attacks that are compared; each is one, or several at once."""
+        """The attacks that are compared; each is one, or several at once.
+
+        Raises:
+            UnknownName: No such attack or parameter.
+            InvalidInput: A value that does not fit, or the clean game at once with an attack.
+        """
         from rlattack.attacks import parse_attack  # needs torch, which the options alone do not
 
-        read = [tuple(parse_attack(text) for text in together(one)) for one in self.attack]
-        return [specs for specs in read if any(spec.name != "none" for spec in specs)]
+        read = []
+        for one in self.attack:
+            specs = tuple(parse_attack(text) for text in together(one))
+            clean = [spec.name == "none" for spec in specs]
+            if any(clean) and len(specs) > 1:
+                raise InvalidInput(f"--attack {one}: expected attacks joined by +, and `none` is the clean game")
+            read += [] if any(clean) else [specs]
+        return read
 
 
 def together(text: str) -> list[str]:

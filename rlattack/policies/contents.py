@@ -16,7 +16,8 @@ from rlattack.source import code_digest
 
 _PACKAGES = {"builtins", "functools", "rlattack", "sb3_contrib", "stable_baselines3", "torch"}
 """Packages whose code is told by their versions."""
-_LEFT_OUT = (type(None), type, ModuleType, torch.optim.Optimizer, str, bytes, int, float)
+_LEFT_OUT = (ModuleType, torch.optim.Optimizer)
+_VALUES = (type(None), type, str, bytes, int, float, complex, np.generic)
 _PLAYING = ("policy", "obs_rms", "mean", "var", "env", "venv")
 """What plays of learners and environments: the rest, as buffers and what was seen last, is for learning."""
 
@@ -30,16 +31,16 @@ def tensor_digest(thing: object) -> str:
         64 hexadecimal digits; empty where there is no tensor and no array: then nothing but its source tells it apart,
         so what it reads elsewhere (a table in a file, a global of its module) is not noticed.
     """
-    digest, none = hashlib.sha256(), True
-    for place, part in _held(thing):
-        if not isinstance(part, Tensor | np.ndarray) or part.dtype == np.object_:
-            continue
-        none = False
-        tensor = part.detach().cpu().contiguous() if isinstance(part, Tensor) else np.ascontiguousarray(part)
-        raw = tensor.flatten().view(torch.uint8).numpy() if isinstance(tensor, Tensor) else tensor
-        digest.update(f"{place} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(raw.tobytes())
-    return "" if none else digest.hexdigest()
+    return _digest([(place, part) for place, part in _held(thing) if not isinstance(part, _VALUES)])
+
+
+def value_digest(thing: object) -> str:
+    """Returns the SHA-256 of all that a thing holds, in turn: tensors and arrays, numbers, texts, and names of classes.
+
+    Returns:
+        64 hexadecimal digits; empty where there is none of them.
+    """
+    return _digest(_held(thing))
 
 
 def class_digest(thing: object) -> str:
@@ -60,16 +61,39 @@ def is_sb3(thing: object) -> bool:
     )
 
 
+def _digest(parts: Iterable[tuple[str, object]]) -> str:
+    """Of tensors, arrays and values by their places; empty where there are none."""
+    told = [f"{place} {text}" for place, part in parts if (text := _told(part))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest() if told else ""
+
+
+def _told(part: object) -> str:
+    """Tells one tensor, array or value from another; empty for all else, whose parts come by themselves."""
+    if isinstance(part, type):
+        return f"{part.__module__}.{part.__qualname__}"
+    if isinstance(part, _VALUES):
+        return repr(part)
+    if isinstance(part, Tensor):
+        raw = part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    elif isinstance(part, np.ndarray) and part.dtype != np.object_:
+        raw = part.tobytes()
+    else:
+        return ""
+    return f"{part.dtype} {tuple(part.shape)} {hashlib.sha256(raw).hexdigest()}"
+
+
 def _held(thing: object) -> Iterator[tuple[str, object]]:
-    """All that a thing holds, itself included, each once, in an order of its own code, with its place in it."""
+    """All that a thing holds, itself included, objects once, in an order of its own code, with its place in it."""
     seen: dict[int, object] = {}  # kept, so that no two have one id
     waiting = [("", thing)]
     while waiting:
         place, part = waiting.pop()
         if isinstance(part, _LEFT_OUT) or id(part) in seen:
             continue
-        seen[id(part)] = part
         yield place, part
+        if isinstance(part, _VALUES):  # small ones are shared
+            continue
+        seen[id(part)] = part
         waiting += reversed([(f"{place}.{name}", inner) for name, inner in _inside(part)])
 
 

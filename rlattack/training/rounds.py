@@ -69,7 +69,7 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
             train(attack, watch)
             adversaries.append(attack.id)
     others = [*adversaries, *names(recipe.opponents)]
-    players = [",".join(victims if seat == own else others) for seat in range(len(seats))]
+    players = [tuple(victims if seat == own else others) for seat in range(len(seats))]
     study = Study(
         game=recipe.game, players=tuple(players), victim=seats[own], episodes=recipe.episodes, seed=_MEETING_SEED,
         trust=recipe.trust,

@@ -112,9 +112,9 @@ def test_a_cell_says_who_plays_what_is_hidden_and_what_is_attacked():
     assert (hidden.label, hidden.mask_name, TWO.mask_name) == (
         "zero - zero, mask right:noise", "right:noise", "none"
     )  # fmt: skip
-    assert dataclasses.replace(hidden, attacks=ATTACKS[0]).label == "zero - zero, mask right:noise, pgd 0.5"
+    assert dataclasses.replace(hidden, attacks=ATTACKS[0]).label == "zero - zero, mask right:noise, pgd:steps=5 0.5"
     assert dataclasses.replace(ONE, attacks=attack_on(0, "noise")).label == "noise 0.5"
-    assert dataclasses.replace(TWO, attacks=ATTACKS[-1]).label == "zero - zero, pgd 0.5 + pgd 0.5"
+    assert dataclasses.replace(TWO, attacks=ATTACKS[-1]).label == "zero - zero, pgd:steps=5 0.5 + pgd:steps=5 0.5"
 
 
 def test_names_of_a_game_s_own_agents_are_cut_in_labels():
@@ -136,7 +136,8 @@ def test_a_control_is_one_whose_attacks_all_are():
         ({"seed": -1}, "--seed: expected 0 or more, got -1"),
         ({"players": ()}, "--players: expected one a seat, .* got nothing"),
         ({"players": ("zero", "")}, "--players: expected one a seat"),
-        ({"players": ("zero,", "zero")}, "--players: expected one a seat, .* got zero, zero"),
+        ({"players": (("zero", ""), "zero")}, "--players: expected one a seat, .* got zero, zero"),
+        ({"players": ("zero", ())}, "--players: expected one a seat"),
     ],
 )
 def test_a_study_checks_what_it_can_before_anything_is_loaded(changes, message):
@@ -145,8 +146,10 @@ def test_a_study_checks_what_it_can_before_anything_is_loaded(changes, message):
 
 
 def test_a_study_reads_candidates_of_a_seat_and_attacks_that_are_several_at_once():
-    study = Study(game="pull/any", players=("a,b", "c"), attack=("none", "pgd:steps=2", "fgsm+pgd:step=1e+2", "noise"))
-    assert study.candidates == [["a", "b"], ["c"]]
+    study = Study(
+        game="pull/any", players=(("a", "b"), "c/d,e"), attack=("none", "pgd:steps=2", "fgsm+pgd:step=1e+2", "noise")
+    )
+    assert study.candidates == study.players == (("a", "b"), ("c/d,e",))
     assert [[spec.name for spec in specs] for specs in study.attacks] == [["pgd"], ["fgsm", "pgd"], ["noise"]]
     assert study.attacks[1][1].parameters == {"step": 100.0}
 

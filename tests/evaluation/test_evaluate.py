@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import multiprocessing
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from rlattack.evaluation.executor import Effort, Local
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.results import from_json
 from rlattack.evaluation.store import Store
+from rlattack.policies import load_agent
 from tests.kit.agents import gaussian_agent
 from tests.kit.runs import COINS, ROPE, cells_of, evaluated, numbers, played_of, rows
 
@@ -116,7 +119,7 @@ def test_the_configuration_knows_versions_and_who_played(tmp_path):
     assert {"rlattack", "torch", "numpy", "gymnasium", "python"} <= config["versions"].keys()
     assert config["players_sha256"]["left"] == {"zero": None}
     assert len(config["players_sha256"]["right"][agent]) == 64
-    assert config["configuration"]["victims"].keys() == {agent}
+    assert config["configuration"]["victims"] == [load_agent(agent).identity]
     assert len(config["cells"]) == 3
 
 
@@ -136,11 +139,47 @@ def test_no_workers_are_refused(tmp_path, workers):
 
 
 def test_a_module_that_fails_in_play_is_one_line_and_keeps_what_was_finished(tmp_path):
-    values = {"game": "gymnasium/CartPole-v1", "players": ("tests.kit.players:balance,tests.kit.players:fragile",)}
+    values = {"game": "gymnasium/CartPole-v1", "players": (("tests.kit.players:balance", "tests.kit.players:fragile"),)}
     asked = COINS | values | {"attack": (), "eps": ()}
     with pytest.raises(InvalidInput, match=r"tests.kit.players:fragile: fails in play: ValueError: too far"):
         evaluated(tmp_path / "run", **asked)
     assert len(cells_of(tmp_path / "run")) == 1
+
+
+class Stopped(Exception):
+    """What a notebook meets."""
+
+
+def test_workers_end_when_who_watches_fails(tmp_path):
+    def fail(episode, kept):
+        raise Stopped
+
+    with pytest.raises(Stopped) as caught:
+        evaluate(Study(**COINS | {"episodes": 400}), run=tmp_path / "run", workers=2, watch=fail)
+    assert caught.tb is not None  # it holds all frames
+    assert multiprocessing.active_children() == []
+
+
+def test_what_is_left_to_be_written_is_written_before_another_command_may_begin(tmp_path):
+    order = []
+
+    def finish(results):
+        assert from_json(json.loads((tmp_path / "run" / "results.json").read_text())["cells"]) == results.cells
+        other.start()
+        waits.wait(60)
+        order.append("first ends")
+
+    def second(line):
+        waits.set()
+
+    waits = threading.Event()
+    more = {"run": tmp_path / "run", "workers": 1}
+    other = threading.Thread(
+        target=lambda: evaluate(Study(**COINS), **more, say=second, finish=lambda _: order.append("second ends"))
+    )
+    evaluate(Study(**COINS), **more, finish=finish)
+    other.join()
+    assert order == ["first ends", "second ends"]
 
 
 def test_without_a_folder_the_run_is_named_by_its_study(tmp_path, monkeypatch):

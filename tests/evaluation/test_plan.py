@@ -1,6 +1,7 @@
 """What a study plans to play, and what it refuses before anything is played."""
 
 import importlib
+import sys
 
 import pytest
 
@@ -38,16 +39,24 @@ def labels(planned):
 
 def test_the_clean_game_the_control_and_the_attacks_run_at_every_size_each_once():
     planned = cartpole(attack=("fgsm", "none", "noise", "pgd:steps=2", "fgsm"), eps=(0.1, 0.2, 0.1))
-    assert labels(planned) == ["clean", "noise 0.1", "noise 0.2", "fgsm 0.1", "fgsm 0.2", "pgd 0.1", "pgd 0.2"]
+    assert labels(planned) == [
+        "clean",
+        "noise 0.1",
+        "noise 0.2",
+        "fgsm 0.1",
+        "fgsm 0.2",
+        "pgd:steps=2 0.1",
+        "pgd:steps=2 0.2",
+    ]
     assert [planned.radii[cell.key] for cell in planned.cells[:2]] == [(), (0.1,)]
     assert {cell.clean.key for cell in planned.cells} == {planned.cells[0].key}
 
 
 def test_every_pair_under_every_mask_is_attacked_at_every_size(agent):
     planned = rope(
-        players=("zero,random", agent), mask=("none", "right"), attack=("pgd:steps=2", "none"), eps=(0.1, 0.2)
+        players=(("zero", "random"), agent), mask=("none", "right"), attack=("pgd:steps=2", "none"), eps=(0.1, 0.2)
     )
-    one = ["clean", "noise 0.1", "noise 0.2", "pgd 0.1", "pgd 0.2"]
+    one = ["clean", "noise 0.1", "noise 0.2", "pgd:steps=2 0.1", "pgd:steps=2 0.2"]
     assert labels(planned) == one * 4
     assert [(cell.players[0].name, cell.mask_name) for cell in planned.cells[::5]] == [
         ("zero", "none"), ("random", "none"), ("zero", "right:initial"), ("random", "right:initial"),
@@ -77,6 +86,13 @@ def test_every_pair_under_every_mask_is_attacked_at_every_size(agent):
         ({"mask": ("player",)}, InvalidInput, "only MuJoCo games can hide the other player"),
         ({"players": ("zero", "zero")}, InvalidInput, "CartPole-v1 has one seat: `rlattack attack"),
         ({"players": ("zero",)}, InvalidInput, "--attack: zero looks at nothing, so there is nothing to attack$"),
+        (
+            {"attack": ("none+fgsm",)},
+            InvalidInput,
+            r"none\+fgsm: expected attacks joined by \+, and `none` is",
+        ),
+        ({"surrogate": "random"}, InvalidInput, "--surrogate: expected an agent to craft attacks on, and random looks"),
+        ({"surrogate": "zero"}, InvalidInput, "--surrogate: expected an agent to craft attacks on, and zero looks"),
         ({"surrogate": "tests.kit.players:namer"}, InvalidInput, r"sees \(1,\) and has 3 actions"),
         ({"victim": "1"}, UnknownName, r"--victim: expected player \(0\), got '1'"),
     ],
@@ -90,7 +106,11 @@ def test_what_does_not_fit_a_game_of_one_seat_is_refused(changes, error, message
     ("changes", "error", "message"),
     [
         ({"players": ("zero",)}, InvalidInput, "any has two seats: `rlattack duel pull/any --players AGENT AGENT`"),
-        ({"players": ("zero", "zero", "a,b")}, InvalidInput, "--players: expected two, .* left.* right.*zero zero a,b"),
+        (
+            {"players": ("zero", "zero", ("a", "b"))},
+            InvalidInput,
+            "--players: expected two, .* left.* right.*zero zero a,b",
+        ),
         ({"victim": "rigth"}, UnknownName, r"--victim: expected left \(0\) or right \(1\), got 'rigth'; .* 'right'"),
         ({"mask": ("up",)}, UnknownName, r"--mask: expected left \(0\) or right \(1\) or none, got 'up'"),
         ({"mask": ("right:zer",)}, InvalidInput, "--mask right:zer: expected right:MODE, one of initial, zero, noise"),
@@ -147,7 +167,7 @@ def test_two_attacks_that_change_the_same_of_a_seat_are_refused():
 
 def test_nothing_is_hidden_from_a_player_that_looks_at_nothing(agent):
     masks = ("none", "left", "right", "right:zero")
-    planned = rope(players=("random", f"{agent},zero,random"), mask=masks)
+    planned = rope(players=("random", (agent, "zero", "random")), mask=masks)
     assert [(cell.players[1].name == agent, cell.mask_name) for cell in planned.cells] == [
         (True, "none"), (False, "none"), (False, "none"), (True, "right:initial"), (True, "right:zero"),
     ]  # fmt: skip
@@ -199,11 +219,24 @@ def test_the_victim_is_in_the_last_seat_and_the_one_attacked_unless_others_are_n
 
 
 def test_players_named_twice_play_once():
-    assert len(rope(players=("zero,zero", "random"), mask=("right", "right:initial")).cells) == 1
+    assert len(rope(players=(("zero", "zero"), "random"), mask=("right", "right:initial")).cells) == 1
+
+
+def test_agents_of_the_same_weights_play_once_and_that_is_said(agent, tmp_path):
+    copy = gaussian_agent(tmp_path / "copy", "pull/any", hidden=(4,))
+    planned = rope(players=("random", (agent, copy)), mask=("none", "right"))
+    assert [cell.mask_name for cell in planned.cells] == ["none", "right:initial"]
+    assert planned.note == f"{agent} plays as {copy} does, and is not played again"
+
+
+def test_a_comma_in_a_name_is_part_of_it(tmp_path):
+    folder = gaussian_agent(tmp_path / "a,b", "pull/any", hidden=(4,))
+    planned = rope(players=("zero", folder))
+    assert planned.cells[0].players[1].name == folder
 
 
 def test_several_victims_of_a_game_of_one_seat_are_compared():
-    planned = cartpole(players=("tests.kit.players:balance,zero",), eps=(), attack=())
+    planned = cartpole(players=(("tests.kit.players:balance", "zero"),), eps=(), attack=())
     assert [cell.players[0].name for cell in planned.cells] == ["tests.kit.players:balance", "zero"]
 
 
@@ -242,6 +275,53 @@ def test_the_variant_that_an_agent_s_card_asks_for_is_played(tmp_path):
     assert (cell.game.card.atari.noop_max, cell.game.card.protocol.sticky) == (7, 0.25)
 
 
+def test_each_victim_plays_the_variant_that_its_own_card_asks_for(tmp_path):
+    pytest.importorskip("ale_py")
+    from rlattack.policies.network import SMALL, NetworkSpec
+
+    spec = NetworkSpec(observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(8,))
+    one, other = (
+        network_agent(tmp_path / f"a{noops}", "atari/pong", spec, options={"noop_max": noops}) for noops in (7, 8)
+    )
+    together = plan(Study(game="atari/pong", players=((one, other),))).cells
+    alone = [plan(Study(game="atari/pong", players=(who,))).cells[0] for who in (one, other)]
+    assert [cell.game.card.atari.noop_max for cell in together] == [7, 8]
+    assert [cell.key for cell in together] == [cell.key for cell in alone]
+
+
+def test_all_spellings_of_an_attack_a_schedule_or_a_front_are_one_cell():
+    attacks = ("pgd", "pgd:steps=10", "pgd:random_start=true,steps=10", "pgd:steps=11")
+    assert labels(cartpole(attack=attacks)) == [
+        "clean",
+        "noise 0.2",
+        "pgd 0.2",
+        "pgd:steps=11 0.2",
+    ]
+    schedules = ("every", "every:", "random:share=0.1", "random:share=0.10")
+    assert len(cartpole(attack=(), when=schedules).cells) == 3
+    film = {"game": "film/any", "players": ("tests.kit.players:bright",), "space": "unit"}
+    fronts = [("jpeg",), ("jpeg:quality=75",), ("jpeg:quality=30",)]
+    plain, spelled, other = (cartpole(**film, defence=front).cells[2].key for front in fronts)
+    assert plain == spelled != other
+
+
+def test_a_title_is_no_part_of_what_a_run_shares_and_neither_is_who_has_won(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "envs" / "coins" / "titled.toml"
+    place.parent.mkdir(parents=True)
+    shared = []
+    for title, score in (("One", 1.0), ("Two", 2.0)):
+        place.write_text(f'schema = "rlattack/game/1"\ntitle = "{title}"\n[win]\nrule = "threshold"\nscore = {score}\n')
+        shared.append(plan(Study(game="coins/titled", players=("zero",))).configuration)
+    assert shared[0] == shared[1]
+
+
+def test_a_victim_by_another_name_is_the_same_one_for_a_run(agent, tmp_path):
+    copy = gaussian_agent(tmp_path / "copy", "pull/any", hidden=(4,))
+    one, other = (rope(players=("zero", who)) for who in (agent, copy))
+    assert one.configuration == other.configuration
+
+
 def test_every_mask_is_tried_on_the_game_before_anything_is_played():
     made.clear()
     rope(players=("tests.kit.players:puller",) * 2, mask=("none", "left", "right:zero"))
@@ -257,6 +337,7 @@ def test_who_plays_by_other_code_is_another_victim(tmp_path, monkeypatch):
     importlib.invalidate_caches()
     before = cartpole(players=("own_victim:balance",))
     source.write_text(source.read_text() + "# edited\n")
+    del sys.modules["own_victim"]  # as a new process knows nothing of it
     after = cartpole(players=("own_victim:balance",))
     assert before.configuration["victims"] != after.configuration["victims"]
     assert {cell.key for cell in before.cells}.isdisjoint(cell.key for cell in after.cells)
@@ -286,5 +367,3 @@ def test_circumstances_tell_who_played_what_and_with_which_versions(agent):
     assert told["players_sha256"]["left"] == {"zero": None}
     assert len(told["players_sha256"]["right"][agent]) == 64
     assert {"python", "rlattack", "torch", "numpy"} <= told["versions"].keys()
-    by_values = plan(Study(game="coins/any", players=("tests.kit.players:coin_by_values",))).circumstances
-    assert by_values["temperatures"] == {"tests.kit.players:coin_by_values": 1.0}

@@ -35,7 +35,7 @@ def pulling(tmp_path):
 
 def test_numbers_and_picture_are_left_in_the_run(pulling, tmp_path):
     told = []
-    write_activations(unplayed(pulling("zero,random"), tmp_path), "1", 1, lambda *what: told.append(what))
+    write_activations(unplayed(pulling(("zero", "random")), tmp_path), "1", 1, lambda *what: told.append(what))
     assert told == [
         *(("recording the right's activations in 80 games", done, 80) for done in range(81)),
         ("fitting a Gaussian mixture to play against zero", 0, 0), ("placing activations in the plane (t-SNE)", 0, 0),
@@ -84,11 +84,11 @@ def test_what_an_attack_learned_is_played_again(tmp_path):
 
 def test_an_unknown_seat_is_refused_before_anything_is_played(pulling, tmp_path):
     with pytest.raises(UnknownName, match=r"--activations: expected left \(0\) or right \(1\), got 'top'"):
-        write_activations(unplayed(pulling("zero,random"), tmp_path), "top", 1)
+        write_activations(unplayed(pulling(("zero", "random")), tmp_path), "top", 1)
 
 
 def test_a_player_without_activations_is_refused(tmp_path):
-    nobody = plan(Study(game="pull/any", players=("zero,random", "zero")))
+    nobody = plan(Study(game="pull/any", players=(("zero", "random"), "zero")))
     with pytest.raises(InvalidInput, match="zero shows none: expected a policy whose outputs tell"):
         write_activations(unplayed(nobody, tmp_path), "right", 1)
     with pytest.raises(InvalidInput, match="zero shows none"):
@@ -97,13 +97,13 @@ def test_a_player_without_activations_is_refused(tmp_path):
 
 
 def test_what_cannot_be_looked_into_is_refused_before_play(pulling, monkeypatch):
-    check_activations(pulling("zero,random"), "1")
+    check_activations(pulling(("zero", "random")), "1")
     assert games.made[-1].closed
     assert games.made[-1].time.max() == 1  # one step was enough
     with pytest.raises(InvalidInput, match="at least two opponents"):
         check_activations(pulling("zero"), "right")
     with pytest.raises(InvalidInput, match="--activations: expected at least 4 --episodes, got 3"):
-        check_activations(pulling("zero,random", episodes=3), "right")
+        check_activations(pulling(("zero", "random"), episodes=3), "right")
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MissingExtra, match=r"rlattack\[analysis\]"):
-        check_activations(pulling("zero,random"), "right")
+        check_activations(pulling(("zero", "random")), "right")

@@ -1,0 +1,221 @@
+"""A game as a study plays it, with everybody who may sit there: what of it is to be played, and what is refused."""
+
+import dataclasses
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.budget import NORMS, Budget, Unit
+from rlattack.defences import defend
+from rlattack.errors import InvalidInput, one_line
+from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
+from rlattack.evaluation.code import attack_code, playing_code
+from rlattack.evaluation.observers import check_observers
+from rlattack.evaluation.player import make_attacker
+from rlattack.evaluation.prepare import fit_key
+from rlattack.evaluation.seats import Hidden, check_players, parse_mask, seat_number
+from rlattack.evaluation.study import NO_MASK, Study
+from rlattack.games import find_game, make_game, with_variant
+from rlattack.games.card import ActionMode, GameCard, Variant
+from rlattack.games.game import Seat
+from rlattack.policies.load import Agent, agent_options, load_agent
+from rlattack.policies.policy import Policy
+
+
+@dataclass(frozen=True)
+class Table:
+    """The game as a study plays it, opened once to see its seats, with everybody who may sit there."""
+
+    study: Study
+    card: GameCard
+    seats: tuple[Seat, ...]
+    agents: tuple[dict[str, Agent], ...]
+    """Who may take each seat, by what was typed."""
+    surrogate: Agent | None
+    victim: int
+    attacked_seat: int
+    action_names: list[str] | None
+    code: dict[str, str]
+
+    @classmethod
+    def lay(cls, study: Study) -> "Table":
+        """Applies what the command and the card of a victim that plays alone say of the game, and loads the players."""
+        options = agent_options(study.candidates[0][0]) if len(study.players) == 1 else {}
+        card = with_variant(find_game(study.game), sticky=study.sticky, options=options)
+        game = make_game(card, 1)
+        try:
+            seats, action_names = game.seats, getattr(game, "action_names", None)
+        finally:
+            game.close()
+        names = tuple(seat.name for seat in seats)
+        check_players(study, card, names)
+        victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
+        attacked = seat_number("--attacked", study.attacked, names) if study.attacked else victim
+        agents = tuple(
+            {name: load_agent(name, seat, game=card.id, trust=study.trust) for name in of}
+            for seat, of in zip(seats, study.candidates, strict=True)
+        )
+        for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
+            check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
+        surrogate = None
+        if study.surrogate is not None:
+            surrogate = load_agent(study.surrogate, seats[attacked], game=card.id, trust=study.trust)
+            if not surrogate.looks:
+                raise InvalidInput(
+                    f"--surrogate: expected an agent to craft attacks on, and {surrogate.name} looks at nothing"
+                )
+        code = playing_code(card, study.defence)
+        return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the seats."""
+        return tuple(seat.name for seat in self.seats)
+
+    @property
+    def refs(self) -> list[list[AgentRef]]:
+        """Who may take each seat, as cells name them."""
+        trust, fronts = self.study.trust, {self.victim: self.study.defence}
+        return [
+            [AgentRef.of(spec, agent, trust, fronts.get(seat, ())) for spec, agent in of.items()]
+            for seat, of in enumerate(self.agents)
+        ]
+
+    @property
+    def everybody(self) -> list[Agent]:
+        """All agents, the surrogate included."""
+        return [agent for of in self.agents for agent in of.values()] + ([self.surrogate] if self.surrogate else [])
+
+    @functools.cached_property
+    def pairs(self) -> list[Cell]:
+        """Who meets whom under every mask, with nothing attacked."""
+        masks = list(dict.fromkeys(parse_mask(text, self.names) for text in self.study.mask or (NO_MASK,)))
+        for hidden in masks:  # so that one that cannot be hidden is told now
+            make_game(Variant(self.card, hidden), 1).close()
+        return [self.clean(hidden, players) for hidden in masks for players in itertools.product(*self.refs)]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What is to be played of all pairs, each once: in the open or hidden, its controls, its attacks."""
+        played = {cell.key: cell for cell in map(self.sighted, self.pairs)}
+        return [cell for pair in played.values() for cell in (pair, *self.attacked(pair))]
+
+    def clean(self, hidden: Hidden, players: tuple[AgentRef, ...]) -> Cell:
+        """The cell in which these players meet and nothing is attacked."""
+        modes = tuple(self._mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
+        return Cell(
+            game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
+            seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, observers=self.study.observe,
+            code=self.code,
+        )  # fmt: skip
+
+    def sighted(self, cell: Cell) -> Cell:
+        """The cell with nothing hidden from a player that looks at nothing: the same episodes."""
+        blind = [seat for seat, _ in cell.game.hidden if not self.agents[seat][cell.players[seat].spec].looks]
+        return dataclasses.replace(cell, game=Variant(self.card)) if blind else cell
+
+    def attacked(self, base: Cell) -> list[Cell]:
+        """The controls and the attacks at every size and schedule, each once, controls first."""
+        asked = self.study.attacks
+        made = [[ATTACKS.get(spec.name) for spec in specs] for specs in asked]
+        if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.eps:
+            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+        for specs in asked:
+            _check_together(specs, self.names[self.attacked_seat])
+        controls = [tuple(kind.control() for kind in kinds) for kinds in made]
+        noise = (AttackSpec("noise"),)
+        cells: dict[str, Cell] = {}
+        for specs, like in [*zip(controls, asked, strict=True), *((one, one) for one in asked or [noise])]:
+            reaches = [self._reach(spec) for spec in like]
+            sizes = self.study.eps if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
+            for eps, when in itertools.product(sizes, self.study.when):
+                armed = [self._armed(spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
+                cell = dataclasses.replace(base, attacks=tuple(armed))
+                cell = dataclasses.replace(cell, attacks=tuple(self._fitted(cell, ref) for ref in cell.attacks))
+                cells.setdefault(cell.key, cell)
+        return list(cells.values())
+
+    def fit(self, cells: Sequence[Cell]) -> dict[str, tuple[float | None, ...]]:
+        """Fits every budget to the game, so that what cannot work is said before anything is played."""
+        attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
+        return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in attacks_first}
+
+    def _reach(self, spec: AttackSpec) -> str:
+        """What an attack and its control may change: a ball of the norm that was asked for, or a change of its own."""
+        kinds = ATTACKS.get(spec.name).reaches
+        return self.study.norm if set(kinds) & set(NORMS) else kinds[0]
+
+    def _armed(self, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
+        study, kind = self.study, ATTACKS.get(spec.name)
+        space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
+        surrogate = None
+        if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
+            surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
+        ref = AttackRef(
+            spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
+            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid),
+        )  # fmt: skip
+        return dataclasses.replace(ref, code=attack_code(ref))
+
+    def _fitted(self, cell: Cell, ref: AttackRef) -> AttackRef:
+        """The attack with the key of what it is to learn, where it learns anything."""
+        return dataclasses.replace(ref, fit=fit_key(cell, ref)) if ATTACKS.get(ref.spec.name).fitted else ref
+
+    def _radius(self, cell: Cell, ref: AttackRef) -> float | None:
+        agent = self.agents[ref.seat][cell.players[ref.seat].spec]
+        if not agent.looks:
+            raise InvalidInput(
+                f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
+                + ("; --attacked names the other seat" if len(self.seats) > 1 else "")
+            )
+        surrogate = None if ref.surrogate is None else self.surrogate
+        crafted_on = surrogate or agent
+        seat, fronts = self.seats[ref.seat], cell.players[ref.seat].fronts
+        victim = defend(agent.policy, fronts, seat)
+        made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
+        if made.attack.knowledge == "white":
+            check_gradient(surrogate.policy if surrogate else victim, crafted_on.name, made.attack.name)
+        radius: float = made.reach.radius
+        return radius
+
+    def _mode(self, agent: Agent) -> ActionMode:
+        if agent.policy.acts == "sampled":  # chance
+            return "sampled"
+        asked = self.study.actions
+        return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
+
+
+def check_gradient(policy: Policy, agent: str, attack: str) -> None:
+    """Asks for one gradient, so that a module without any is told before hours of play.
+
+    Args:
+        policy: To be asked.
+        agent: Its name.
+        attack: The name of the attack that will ask it.
+
+    Raises:
+        InvalidInput: It gives none.
+    """
+    shown = torch.zeros(1, *policy.observation)
+    try:
+        policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
+    except Exception as error:  # the user's code: anything
+        others = [name for name in ATTACKS if ATTACKS.get(name).knowledge != "white"]
+        raise InvalidInput(
+            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
+        ) from error
+
+
+def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
+    """Refuses attacks at once that change the same thing, of which only one would come through."""
+    counts = Counter(ATTACKS.get(spec.name).access for spec in specs)
+    for access in (access for access, count in counts.items() if count > 1):
+        raise InvalidInput(
+            f"--attack {'+'.join(spec.name for spec in specs)}: both change the {access} of {seat}; name them one "
+            "after the other, and each is played for itself"
+        )
