@@ -188,6 +188,39 @@ def test_what_an_attack_learns_is_kept_named_in_the_result_and_learned_once(tmp_
     assert (fits_of(tmp_path / "run"), len(said)) == (kept, 1)
 
 
+def test_one_fit_serves_every_schedule_and_is_told_without_any(tmp_path):
+    said = []
+    run(tmp_path / "run", **LEARNED, when=("every", "random:share=0.5"), say=said.append)
+    assert said == ["fitting learner 0.5 on tuning episodes"]
+
+
+class Dull(Learner):
+    """Learns nothing; raises, or leaves."""
+
+    def fit(self, tuning):
+        raise self.why
+
+    why = ZeroDivisionError("nothing to learn")
+
+
+class Gone(Dull):
+    """Leaves."""
+
+    why = SystemExit(0)
+
+
+ATTACKS.add("dull", f"{__name__}:Dull")
+ATTACKS.add("gone", f"{__name__}:Gone")
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"), [("dull", "fails as it learns: ZeroDivisionError: nothing to"), ("gone", "SystemExit: 0")]
+)
+def test_an_attack_of_others_that_fails_as_it_learns_is_one_line(tmp_path, attack, said):
+    with pytest.raises(InvalidInput, match=f"attack {attack}: .*{said}"):
+        run(tmp_path / "run", **LEARNED | {"attack": (attack,)})
+
+
 def test_what_is_learned_is_the_same_for_any_number_of_workers(tmp_path):
     for workers in (1, 2):
         run(tmp_path / str(workers), workers=workers, **LEARNED)

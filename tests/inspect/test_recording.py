@@ -88,6 +88,24 @@ def test_of_one_player_alone_the_control_and_every_attack_are_compared_with_play
     assert 0.1 < noise.max() <= 0.5 + 1e-6
 
 
+def test_attacks_without_a_size_and_those_on_some_steps_are_told_apart():
+    study = Study(
+        game="coins/any", players=(TELLING,), attack=("deepfool", "fgsm:loss=margin"), eps=(0.5,), space="raw",
+        when=("every", "timed:share=0.1"), episodes=3, envs=2,
+    )  # fmt: skip
+    found = conditions(plan(study).cells)
+    assert {"deepfool", "fgsm:loss=margin 0.5", "fgsm:loss=margin 0.5 timed:share=0.1"} <= {one.name for one in found}
+    assert len({one.name for one in found}) == len(found)
+    assert len(record(found, 1)) == len(found)
+
+
+def test_cells_of_one_name_are_told_apart_by_their_keys(cells):
+    of = [*cells("zero"), *cells("zero", attacks=attack_on(1, "noise"))]
+    of += cells("zero", attacks=attack_on(1, "noise", norm="l2"))
+    _, linf, l2 = conditions(of)
+    assert (linf.name, l2.name) == (f"noise 0.5 {of[1].key}", f"noise 0.5 {of[2].key}")
+
+
 def test_of_a_single_opponent_attacks_are_compared(cells):
     of = [*cells("zero", attacks=attack_on(1, "noise")), *cells("zero")]
     assert [one.name for one in conditions(of)] == ["no attack", "noise 0.5"]
