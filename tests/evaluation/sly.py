@@ -115,8 +115,8 @@ class Wide(Sly):
     name = "sly-wide"
 
     def __init__(self, budget: Budget, config: NoParameters) -> None:
-        object.__setattr__(budget, "eps", 20 * budget.size)
-        super().__init__(dataclasses.replace(budget), config)
+        super().__init__(dataclasses.replace(budget, eps=20 * budget.size) if budget.eps else budget, config)
+        object.__setattr__(budget, "eps", self.budget.eps)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
         return obs + 100.0
@@ -197,6 +197,11 @@ class Screen(Sly):
 
     name = "sly-screen"
     access = "screen"
+    is_control: ClassVar[bool] = True
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        return AttackSpec("sly-screen")
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
         return obs
@@ -267,8 +272,8 @@ class ActionWide(ActionStill):
     name = "sly-action-wide"
 
     def __init__(self, budget: Budget, config: NoParameters) -> None:
-        object.__setattr__(budget, "eps", 4 * budget.size)
-        super().__init__(dataclasses.replace(budget), config)
+        super().__init__(dataclasses.replace(budget, eps=4 * budget.size) if budget.eps else budget, config)
+        object.__setattr__(budget, "eps", self.budget.eps)
 
     def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
         return action + 100.0
