@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import tyro
 
+from rlattack.registry import Registry
+
 
 @dataclass(frozen=True, kw_only=True)
 class List:
@@ -59,51 +61,42 @@ def _agents() -> list[dict[str, Any]]:
 
 def _attacks() -> list[dict[str, Any]]:
     from rlattack.attacks import ATTACKS
-    from rlattack.specs import parameters_of
 
-    return [
-        {
-            "id": name,
-            "access": kind.access,
-            "knowledge": kind.knowledge,
-            "reaches": list(kind.reaches),
-            "sized": kind.sized,
-            "fitted": kind.fitted,
-            "control": None if kind.is_control else kind.control().name,
-            "parameters": parameters_of(kind),
-            "about": _about(kind),
-        }
-        for name, kind in ((name, ATTACKS.get(name)) for name in ATTACKS)
-    ]
+    return _registered(ATTACKS, "access", "knowledge", "reaches", "sized", "fitted")
 
 
 def _schedules() -> list[dict[str, Any]]:
     from rlattack.attacks import SCHEDULES
-    from rlattack.specs import parameters_of
 
-    return [
-        {"id": name, "knowledge": kind.knowledge, "parameters": parameters_of(kind), "about": _about(kind)}
-        for name, kind in ((name, SCHEDULES.get(name)) for name in SCHEDULES)
-    ]
+    return _registered(SCHEDULES, "knowledge")
 
 
 def _defences() -> list[dict[str, Any]]:
     from rlattack.defences import FRONTS
-    from rlattack.specs import parameters_of
 
-    fronts = [(name, FRONTS.get(name)) for name in FRONTS]
-    return [{"id": name, "parameters": parameters_of(kind), "about": _about(kind)} for name, kind in fronts]
+    return _registered(FRONTS)
 
 
 def _observers() -> list[dict[str, Any]]:
     from rlattack.evaluation.observers import OBSERVERS
 
-    return [{"id": name, "about": _about(OBSERVERS.get(name))} for name in OBSERVERS]
+    return _registered(OBSERVERS)
 
 
-def _about(kind: type[Any]) -> str:
-    """The first line of a docstring."""
-    return (kind.__doc__ or "").partition("\n")[0]
+def _registered(registry: Registry[type[Any]], *columns: str) -> list[dict[str, Any]]:
+    """The classes of a registry: attributes, the control of an attack, parameters, and what it is."""
+    from rlattack.specs import parameters_of
+
+    rows = []
+    for name in registry:
+        kind = registry.get(name)
+        row = {"id": name} | {column: getattr(kind, column) for column in columns}
+        if hasattr(kind, "is_control"):
+            row["control"] = None if kind.is_control else kind.control().name
+        if hasattr(kind, "config_type"):
+            row["parameters"] = parameters_of(kind)
+        rows.append(row | {"about": (kind.__doc__ or "").partition("\n")[0]})
+    return rows
 
 
 _LISTS = {
@@ -165,6 +158,6 @@ def _cell(value: object) -> str:
         return "yes" if value else ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)

@@ -1,12 +1,10 @@
 """Progress on standard error: bars and a moving line for a person, a line now and then for a log."""
 
 import time
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.plan import Plan
@@ -15,34 +13,39 @@ _PATIENCE = 60.0
 """Seconds without a line in a log after which a cell that goes on says so."""
 
 
-class _Bar:
-    """A bar on standard error, for a person: there is none in a log.
+class _Shown:
+    """A line that moves for a person, until it is closed; in a log there are lines that stay."""
 
-    Args:
-        total: How much there will be.
-        unit: What is counted.
-        begun: What it says at first.
-        quiet: Shows nothing, in a log neither.
-    """
-
-    def __init__(self, total: int, unit: str, begun: str, *, quiet: bool = False) -> None:
+    def __init__(self, note: str, *columns: Any, total: int | None = None, quiet: bool = False) -> None:
         console = Console(stderr=True)
         self._logs = not (quiet or console.is_terminal)
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
-            TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), console=console,
-            disable=quiet or self._logs,
-        )  # fmt: skip
-        self._task = self._bar.add_task(begun, total=total, speed="")
+        shown = [TextColumn("{task.description}", markup=False), *columns]
+        self._bar = Progress(*shown, console=console, disable=quiet or self._logs, transient=total is None)
+        self._task = self._bar.add_task(note, total=total, visible=bool(note), speed="")
+        self._bar.start()
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leaves it as it is."""
         self._bar.stop()
+
+    def _log(self, line: str) -> None:
+        if self._logs:
+            say(line, stderr=True, markup=False)
+
+
+class _Bar(_Shown):
+    """A line with a bar: how much of how much is done, and how fast."""
+
+    def __init__(self, note: str, total: int, unit: str, *, quiet: bool = False) -> None:
+        speed = TextColumn("{task.fields[speed]}")
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), speed, TimeRemainingColumn())
+        super().__init__(note, *columns, total=total, quiet=quiet)
 
 
 class EpisodeBar(_Bar):
@@ -58,7 +61,7 @@ class EpisodeBar(_Bar):
         self._left = {key: cell.episodes for key, cell in self._cells.items()}
         self._steps, self._begun = 0, time.perf_counter()
         self._told = self._begun
-        super().__init__(sum(self._left.values()), "episodes", "starting", quiet=quiet)
+        super().__init__("starting", sum(self._left.values()), "episodes", quiet=quiet)
 
     def watch(self, episode: Episode, kept: bool) -> None:
         """Counts an episode that ended, now or (`kept`) in an earlier call."""
@@ -72,6 +75,7 @@ class EpisodeBar(_Bar):
         if not self._left[cell.key]:
             done = sum(not left for left in self._left.values())
             self._log(f"{cell.label} done, {cell.episodes} episodes, {done} of {len(self._left)} cells, {speed}")
+            self._told = time.perf_counter()
 
     def beat(self, cell: str, steps: int) -> None:
         """Shows that a cell goes on where no episode of it has ended for long.
@@ -84,11 +88,7 @@ class EpisodeBar(_Bar):
         self._bar.update(self._task, description=f"{label}, {steps:,} steps so far")
         if time.perf_counter() - self._told >= _PATIENCE:
             self._log(f"{label} goes on, {steps:,} steps so far")
-
-    def _log(self, line: str) -> None:
-        if self._logs:
-            say(line, stderr=True, markup=False)
-        self._told = time.perf_counter()
+            self._told = time.perf_counter()
 
 
 class StepBar(_Bar):
@@ -100,33 +100,31 @@ class StepBar(_Bar):
     """
 
     def __init__(self, total: int, unit: str = "steps") -> None:
-        super().__init__(total, unit, "training")
-        self._total, self._unit = total, unit
+        super().__init__("training", total, unit)
+        self.total, self.unit = total, unit
         self._every = max(1, min(100_000, total // 10))
         self._told = self._first = self._last = 0
         self._begun: float | None = None
 
-    def skip(self) -> None:
-        """What was done so far was done before: speed is measured from here."""
-        self._begun = None
-
-    def __call__(self, steps: int, note: str = "") -> None:
-        """Tells how many steps are done; `note` says what of."""
-        if self._begun is None or steps < self._last:  # a resumed run did not make its first steps in no time
-            self._bar.reset(self._task, completed=steps)
-            self._told = self._first = steps
+    def __call__(self, done: int, note: str = "", *, kept: bool = False) -> None:
+        """Tells how many are done, what of, and whether it was `kept` from an earlier call, which has no speed."""
+        if self._begun is None or done < self._last:  # a resumed run did not make its first steps in no time
+            self._bar.reset(self._task, completed=done)
+            self._told = self._first = done
             self._begun = time.perf_counter()
-        self._last = steps
-        speed = (steps - self._first) / max(time.perf_counter() - self._begun, 1e-9)
-        said_speed = f"{speed:,.{0 if speed > 10 else 1}f} {self._unit}/s" if steps > self._first else ""
-        self._bar.update(self._task, completed=steps, description=note or "training", speed=said_speed)
-        if self._logs and steps // self._every > self._told // self._every:
-            said = [f"{steps:,} of {self._total:,} {self._unit}", *([note, said_speed] if note else [])]
-            say(", ".join(filter(None, said)), stderr=True)
-            self._told = steps
+        self._last = done
+        speed = (done - self._first) / max(time.perf_counter() - self._begun, 1e-9)
+        said_speed = f"{speed:,.{0 if speed > 10 else 1}f} {self.unit}/s" if done > self._first else ""
+        self._bar.update(self._task, completed=done, description=note or "training", speed=said_speed)
+        if done // self._every > self._told // self._every:
+            said = [f"{done:,} of {self.total:,} {self.unit}", *([note, said_speed] if note else [])]
+            self._log(", ".join(filter(None, said)))
+            self._told = done
+        if kept:
+            self._begun = None
 
 
-class Stages:
+class Stages(_Shown):
     """Says which stage of a long work has begun and how far it is: a moving line in a terminal, a line each in a log.
 
     Args:
@@ -134,25 +132,15 @@ class Stages:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True, quiet=quiet)
-        self._status = self._console.status("")
+        super().__init__("", SpinnerColumn(), quiet=quiet)
         self._begun = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._status.stop()
 
     def __call__(self, what: str, done: int = 0, total: int = 0) -> None:
         """Tells what is done now, and how much of how much is, where that can be counted."""
-        if self._console.is_terminal:
-            self._status.update(Text(f"{what}: {done} of {total}" if total else what))
-            self._status.start()
-        elif what != self._begun:
-            self._console.print(what, highlight=False, soft_wrap=True, markup=False)
+        shown = f"{what}: {done} of {total}" if total else what
+        self._bar.update(self._task, description=shown, visible=True)
+        if what != self._begun:
+            self._log(what)
         self._begun = what
 
 

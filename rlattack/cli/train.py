@@ -1,6 +1,7 @@
 """`rlattack train`: fits victims and adversaries, or both in rounds; a verb a recipe."""
 
 import shlex
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -31,7 +32,7 @@ class _Verb:
         # as it would be typed to train the agent anew
         again = shlex.join(word for word in command if word != "--resume")
         try:
-            with Screen() as screen:
+            with closing(Screen()) as screen:
                 return self._train(recipe, screen, again)
         except KeyboardInterrupt:
             if not any(recipe.folder.rglob("checkpoint.pt")):

@@ -1,9 +1,6 @@
 """What a training shows: bars while it learns and plays, and what came of it."""
 
 import shlex
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,21 +17,17 @@ class Screen(Watch):
     """Shows a training to who typed it."""
 
     def __init__(self) -> None:
-        self._open = ExitStack()
         self._bar: StepBar | None = None
-        self._of: tuple[int, str] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
+    def close(self) -> None:
+        """Leaves the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
 
     def begin(self, name: str, turn: int, turns: int) -> None:
         """Names a training of several."""
-        self._close()
+        self.close()
         say(f"[bold]{name}[/bold] (round {turn} of {turns})", stderr=True)
 
     def steps(self, done: int, total: int, note: str = "") -> None:
@@ -43,14 +36,11 @@ class Screen(Watch):
 
     def episodes(self, done: int, total: int, note: str, kept: bool) -> None:
         """Moves the bar of episodes."""
-        bar = self._over(total, "episodes")
-        bar(done, note)
-        if kept:
-            bar.skip()
+        self._over(total, "episodes")(done, note, kept=kept)
 
     def ship(self, shipped: Shipped) -> None:
         """Prints what an agent reached, and what can be done with it now."""
-        self._close()
+        self.close()
         if len(shipped.tried) > 1:
             Console().print(_seeds(shipped))
         score, folder = shipped.score, escape(str(shipped.folder))
@@ -69,7 +59,7 @@ class Screen(Watch):
 
     def show(self, meeting: Meeting) -> None:
         """Writes and prints the games at the end of rounds, and the staircase."""
-        self._close()
+        self.close()
         folder, cells = meeting.results.folder, meeting.results.cells
         stairs = write_staircase(folder, cells, meeting.victims, meeting.adversaries)
         write_run(folder, cells)
@@ -84,14 +74,10 @@ class Screen(Watch):
 
     def _over(self, total: int, unit: str) -> StepBar:
         """The bar over so many steps or episodes, which takes the place of another one."""
-        if self._bar is None or self._of != (total, unit):
-            self._close()
-            self._bar, self._of = self._open.enter_context(StepBar(total, unit)), (total, unit)
+        if self._bar is None or (self._bar.total, self._bar.unit) != (total, unit):
+            self.close()
+            self._bar = StepBar(total, unit)
         return self._bar
-
-    def _close(self) -> None:
-        self._open.close()
-        self._bar = None
 
 
 def _seeds(shipped: Shipped) -> Table:

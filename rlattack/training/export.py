@@ -40,14 +40,11 @@ def export(learner: BaseAlgorithm) -> AnyNetwork:
         return _gaussian(state, cast(VecNormalize, normaliser(learner)))
     space = learner.observation_space
     assert isinstance(space, Box)
-    trunks = [one for one in learner.policy.modules() if isinstance(one, ConvolutionalExtractor)]
     heads = getattr(learner.policy, "activation_fn", nn.ReLU)
     arch = Sb3Architecture(
         observation=space.shape,
         scale=255.0 if is_image_space(space) else 1.0,  # where SB3 divides
-        strides=tuple(
-            layer.stride[0] for trunk in trunks[:1] for layer in trunk.modules() if isinstance(layer, nn.Conv2d)
-        ),
+        strides=next((one.strides for one in learner.policy.modules() if isinstance(one, ConvolutionalExtractor)), ()),
         activation="tanh" if heads is nn.Tanh else "relu",
         quantiles=getattr(learner.policy, "n_quantiles", 1),
     )

@@ -26,6 +26,7 @@ class ConvolutionalExtractor(BaseFeaturesExtractor):
     def __init__(self, space: Box, convolutions: tuple[Convolution, ...], hidden: tuple[int, ...]) -> None:
         super().__init__(space, features_dim=hidden[-1])
         self._fast = torch.cuda.is_available() or "avx512_bf16" in _processor()
+        self.strides = tuple(stride for _, _, stride in convolutions)  # which their tensors do not tell
         self.layers = trunk(space.shape, convolutions, hidden)
 
     def forward(self, observations: Tensor) -> Tensor:

@@ -113,8 +113,7 @@ class TestStepBar:
     def test_speed_is_measured_from_what_was_done_now(self, clock, capsys):
         with StepBar(1000, "episodes") as tell:
             for done in range(1, 500):  # played before
-                tell(done, "evaluating")
-                tell.skip()
+                tell(done, "evaluating", kept=True)
             tell(500, "evaluating")
             tell(600, "evaluating")  # two looks later
         assert capsys.readouterr().err.splitlines() == ["600 of 1,000 episodes, evaluating, 0.6 episodes/s"]

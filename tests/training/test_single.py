@@ -31,7 +31,8 @@ def test_a_run_leaves_an_agent_with_its_score_and_a_run_that_can_be_read(tmp_pat
     assert card.score["mean"] == shipped.score.returns.mean
     assert (card.score["seed"], card.score["episodes"], card.score["actions"]) == (1000, 2, "sampled")
     assert card.score["command"] == f"rlattack attack {GAME} --victim my/cartpole --episodes 2 --seed 1000"
-    assert card.provenance["command"].startswith(f"rlattack train victim {GAME} --algo a2c --steps 80")
+    assert card.provenance["command"].startswith(f"rlattack train victim {GAME} --")
+    assert "--algo a2c --steps 80 --envs 2" in card.provenance["command"]
     assert (card.provenance["seed"], card.provenance["steps"], card.provenance["sticky"]) == (0, 80, 0.0)
     assert card.provenance["versions"].keys() >= {"torch", "numpy", "gymnasium", "stable-baselines3", "python"}
     assert "ale-py" not in card.provenance["versions"]  # not used
@@ -56,7 +57,7 @@ def test_a_run_can_be_made_longer_and_what_was_played_of_its_agent_is_kept(tmp_p
     assert [kept for *_, kept in again.played] == [True, True]
     longer = run(tmp_path / "run", resume=True, steps=160, checkpoint_every=7)
     assert read_agent_card(longer.folder).provenance["steps"] == 160
-    with pytest.raises(InvalidInput, match="--steps 80: .* has learned from 160 already; ask for at least that many"):
+    with pytest.raises(InvalidInput, match=r"--steps 80: .* has learned from 160 already; ask for at least that many"):
         run(tmp_path / "run", resume=True)
 
 
