@@ -197,6 +197,19 @@ def test_two_commands_at_once_on_one_run_folder_lose_and_double_nothing(capsys, 
     assert rows(working_folder / "run") == rows(working_folder / "whole")
 
 
+def test_two_commands_at_once_print_their_own_results_and_the_page_is_of_the_last(capsys, begin, working_folder):
+    asked = (*CARTPOLE, "--eps", "0.2", "--run", "run", "--workers", "1", "--json", "--attack")
+    first = begin(*asked, "fgsm", until=lambda: cells_of(working_folder / "run"))
+    assert call(*asked, "pgd:steps=2") == 0
+    printed, said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    for text, name in ((printed, "fgsm"), (capsys.readouterr().out, "pgd")):
+        assert [cell.attack.name for cell in from_json(json.loads(text)["cells"]) if cell.attacks] == ["noise", name]
+    page = (working_folder / "run" / "report.html").read_text()
+    assert "pgd" in page
+    assert ">fgsm" not in page
+
+
 def test_workers_end_with_a_parent_that_was_killed(begin, working_folder):
     process = begin(*LONG, "--workers", "2", until=lambda: cells_of(working_folder / "run"))
     group = process.pid  # `begin` gives each a session of its own
