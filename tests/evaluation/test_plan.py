@@ -9,6 +9,7 @@ from rlattack.errors import BudgetError, InvalidInput, UnknownName
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.study import Study
+from tests.kit import cells  # noqa: F401  # registers the film
 from tests.kit.agents import gaussian_agent, network_agent
 from tests.kit.games import made
 
