@@ -15,6 +15,7 @@ from rlattack.defences import defend
 from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
+from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, Pulse
 from rlattack.evaluation.fits import read_fit
@@ -149,9 +150,10 @@ def open_play(
         fits: Folder of what attacks learned; needed where one of the cell learned something.
 
     Raises:
-        RefusedFile: A player that is not the one that was planned with.
+        RefusedFile: A player, or code of others, that is not what was planned with.
         RlattackError: The game cannot be made, or a player not be loaded.
     """
+    check_code(cell)
     game = make_game(cell.game, cell.envs, camera=camera)
     policies = [_load(ref, seat, cell.game.card.id) for ref, seat in zip(cell.players, game.seats, strict=True)]
     learned = [None if ref.fit is None or fits is None else read_fit(fits, ref.fit) for ref in cell.attacks]

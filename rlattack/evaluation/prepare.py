@@ -16,6 +16,7 @@ from rlattack.budget import Reach
 from rlattack.draws import Draws, SharedDraws
 from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AttackRef, Cell, digest
+from rlattack.evaluation.code import check_code
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, surrogates_of
@@ -72,6 +73,7 @@ def fit(cell: Cell, ref: AttackRef, folder: Path) -> Fitted:
         Unwritable: The folder cannot be written.
     """
     torch.set_num_threads(1)
+    check_code(cell)
     number = cell.attacks.index(ref)
     tuning = Tuned(cell, number)
     try:
