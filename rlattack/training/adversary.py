@@ -46,12 +46,12 @@ def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> 
     env = EmbedOpponent(place.game, place.seat, victim.policy, sparse=recipe.sparse, dense=recipe.dense)
     learners = [
         seat_learner(
-            run, match, place, env, folder=run.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}", cut=recipe.cut,
-            victim={"id": victim.name, "sha256": sha256}, seeds=list(recipe.seeds),
+            run, match, place, env, folder=recipe.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}",
+            cut=recipe.cut, victim={"id": victim.name, "sha256": sha256}, seeds=list(recipe.seeds),
         )
         for seed in recipe.seeds
     ]  # fmt: skip
-    begin(run, learners, (recipe.id, run.folder))
+    begin(learners, (recipe.id, recipe.folder))
     return [learn(learner, watch) for learner in learners]
 
 
@@ -64,9 +64,6 @@ def choose(run: Path, trained: Sequence[Trained]) -> Trained:
 
     Returns:
         The seed with the highest win rate, of equal ones the first.
-
-    Raises:
-        Unwritable: The run folder cannot be written.
     """
     best = max(trained, key=lambda one: 0.0 if one.tuning is None else one.tuning.rate)
     rows = [_row(one) for one in trained]

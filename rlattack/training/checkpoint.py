@@ -87,9 +87,6 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, **progress: Any) -> No
         folder: Of the learner.
         checkpoint: Where it stands.
         progress: What is told beside the steps, numbers and the like.
-
-    Raises:
-        Unwritable: The folder cannot be written; the old checkpoint still stands.
     """
     buffer = io.BytesIO()
     values = {name: value for name, value in vars(checkpoint).items() if name != "statistics" or value}

@@ -29,15 +29,9 @@ class Coach(BaseCallback):
     """
 
     def __init__(
-        self,
-        recipe: TrainSelfPlay,
-        env: Solo,
-        pool: Pool,
-        export: Callable[[BaseAlgorithm], tuple[AgentCard, AnyNetwork]],
-        *,
-        own: Past | None = None,
-        met: Past | None = None,
-    ) -> None:
+        self, recipe: TrainSelfPlay, env: Solo, pool: Pool,
+        export: Callable[[BaseAlgorithm], tuple[AgentCard, AnyNetwork]], *, own: Past | None, met: Past | None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._recipe, self._env, self._pool, self._export = recipe, env, pool, export
         self._own, self._met = own, met

@@ -13,11 +13,7 @@ from rlattack.files import writing_events
 
 @contextmanager
 def curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:
-    """Lets a learner log its curves; what was logged after its checkpoint gives way: those steps are played again.
-
-    Raises:
-        Unwritable: The disk is full.
-    """
+    """Lets a learner log its curves; what was logged after its checkpoint gives way: those steps are played again."""
     with writing_events(run):
         if learner.num_timesteps:
             SummaryWriter(str(run), purge_step=learner.num_timesteps + 1).close()
@@ -29,11 +25,7 @@ def curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:
 
 
 def write_points(run: Path, values: Mapping[str, float], step: int) -> None:
-    """Adds one point to each of the named curves.
-
-    Raises:
-        Unwritable: The disk is full.
-    """
+    """Adds one point to each of the named curves."""
     with writing_events(run), SummaryWriter(str(run)) as writer:
         for name, value in values.items():
             writer.add_scalar(name, value, step)

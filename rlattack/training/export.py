@@ -24,11 +24,6 @@ _NAMES = {
 """SB3's names, in this order, and those of a `GaussianNetwork`."""
 
 
-def normaliser(learner: BaseAlgorithm) -> VecNormalize | None:
-    """What normalises the observations and rewards of a learner, None where nothing does."""
-    return learner.get_vec_normalize_env()
-
-
 def export(learner: BaseAlgorithm) -> AnyNetwork:
     """Returns the learner's policy as it is now, its observation statistics frozen.
 
@@ -37,7 +32,7 @@ def export(learner: BaseAlgorithm) -> AnyNetwork:
     """
     state = {name: tensor.detach().cpu() for name, tensor in learner.policy.state_dict().items()}
     if "log_std" in state:
-        return _gaussian(state, cast(VecNormalize, normaliser(learner)))
+        return _gaussian(state, cast(VecNormalize, learner.get_vec_normalize_env()))
     space = learner.observation_space
     assert isinstance(space, Box)
     heads = getattr(learner.policy, "activation_fn", nn.ReLU)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from gymnasium.spaces import Box
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlattack.policies.network import Convolution, Network, NetworkSpec
 
@@ -27,19 +27,16 @@ class ConvolutionalExtractor(BaseFeaturesExtractor):
         super().__init__(space, features_dim=hidden[-1])
         self._fast = torch.cuda.is_available() or "avx512_bf16" in _processor()
         self.strides = tuple(stride for _, _, stride in convolutions)  # which their tensors do not tell
-        self.layers = trunk(space.shape, convolutions, hidden)
+        spec = NetworkSpec(
+            observation=space.shape, actions=1, head="q", convolutions=convolutions, hidden=hidden
+        )  # fmt: skip
+        self.layers = Network(spec).trunk
 
     def forward(self, observations: Tensor) -> Tensor:
         """Maps scaled images (n, frames, height, width) to features (n, hidden[-1])."""
         with torch.autocast(observations.device.type, torch.bfloat16, enabled=self._fast):
             features: Tensor = self.layers(observations)
         return features.float()
-
-
-def trunk(shape: tuple[int, ...], convs: tuple[Convolution, ...], hidden: tuple[int, ...]) -> nn.Sequential:
-    """Builds the same layers, in the same order, as `Network.trunk`."""
-    spec = NetworkSpec(observation=shape, actions=1, head="q", convolutions=convs, hidden=hidden)
-    return Network(spec).trunk
 
 
 def _processor() -> str:

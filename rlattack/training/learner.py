@@ -16,7 +16,7 @@ from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
 from rlattack.training.checkpoint import FILE, PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.coach import Coach
 from rlattack.training.curves import curves
-from rlattack.training.export import export, normaliser
+from rlattack.training.export import export
 from rlattack.training.progress import Progress, Refill, Weak
 from rlattack.training.recipes import SeatRecipe, TrainSingle
 from rlattack.training.run import TrainingRun
@@ -64,45 +64,26 @@ class Learner:
         return card, network
 
 
-def begin(run: TrainingRun[TrainSingle | SeatRecipe], learners: Sequence[Learner], *parts: tuple[str, Path]) -> None:
-    """Opens a run; refuses before a file is made whatever cannot be learned, gone on with, or written.
+def begin(learners: Sequence[Learner], *parts: tuple[str, Path]) -> None:
+    """Opens the run of learners; what cannot be learned, gone on with or written is refused before a file is made.
 
     Args:
-        run: The run.
-        learners: All of it.
+        learners: All of the run.
         parts: As `TrainingRun.check` takes them.
 
     Raises:
-        RunConflict: The folder holds another training, or this one and `resume` was not asked for.
-        InvalidInput: A game that cannot be learned from, a place of an agent that is taken, or fewer steps than were
-            learned from.
-        RefusedFile: A damaged checkpoint.
-        Unwritable: A folder cannot be written.
+        InvalidInput: One has learned for longer than is asked: it could not be compared, nor be called shorter.
     """
+    run = learners[0].run
     run.check(*parts)
     for learner in learners:
-        check_steps(run.recipe.steps, _batch(learner.make(learner.seed)), learner.folder)
+        model, found = learner.make(learner.seed), load_checkpoint(learner.folder)
+        if found is not None and found.steps >= run.recipe.steps + _batch(model):
+            raise InvalidInput(
+                f"--steps {run.recipe.steps}: {learner.folder} has learned from {found.steps} already; ask for at "
+                "least that many, or choose another --run"
+            )
     run.open()
-
-
-def check_steps(steps: int, batch: int, folder: Path) -> None:
-    """Refuses to compare, or to call shorter, what has learned for longer than is asked.
-
-    Args:
-        steps: How many are asked for.
-        batch: Steps between updates, which may end above.
-        folder: Of the learner.
-
-    Raises:
-        InvalidInput: It has learned for longer.
-        RefusedFile: A damaged checkpoint.
-    """
-    found = load_checkpoint(folder)
-    if found is not None and found.steps >= steps + batch:
-        raise InvalidInput(
-            f"--steps {steps}: {folder} has learned from {found.steps} already; ask for at least that many, "
-            f"or choose another --run"
-        )
 
 
 def _batch(model: Any) -> int:  # SB3's learners have no class in common that says it
@@ -119,33 +100,31 @@ def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Traine
         until: Steps to stop at, of those of the recipe.
 
     Raises:
-        InvalidInput: A game that cannot be learned from.
-        RefusedFile: A checkpoint that is damaged, or not of this learner.
-        Unwritable: A checkpoint cannot be written.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
     learner.folder.mkdir(parents=True, exist_ok=True)
-    found = load_checkpoint(learner.folder)
+    found, kept = load_checkpoint(learner.folder), _kept(learner.folder)
     done = 0 if found is None else found.steps
     model = learner.make(_resumed(learner.seed, done))
     if found is not None:
-        found.restore(model.policy, normaliser(model), str(learner.folder / FILE))
+        found.restore(model.policy, model.get_vec_normalize_env(), str(learner.folder / FILE))
         model.num_timesteps = done
-    kept, until = _kept(learner.folder), until or learner.run.recipe.steps
-    given_up = bool(kept.get("cut")) and learner.cut is not None
-    if done < until and not given_up:
-        return _learn(learner, model, watch, until)
-    save_agent(learner.folder / "agent", *learner.export(model))
-    win = kept.get("win")
-    return Trained(seed=learner.seed, steps=done, folder=learner.folder / "agent", win=win, cut=given_up)
+    until = until or learner.run.recipe.steps
+    win, cut = kept.get("win"), bool(kept.get("cut")) and learner.cut is not None
+    if done < until and not cut:
+        win, cut = _learn(learner, model, watch, until)
+    else:
+        save_agent(learner.folder / "agent", *learner.export(model))
+    return Trained(seed=learner.seed, steps=model.num_timesteps, folder=learner.folder / "agent", win=win, cut=cut)
 
 
-def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> Trained:
+def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> tuple[float | None, bool]:
+    """Learns; returns what the last games were won of, and whether the learner was given up."""
     recipe, cut = learner.run.recipe, False
 
     def save() -> None:
         save_agent(learner.folder / "agent", *learner.export(model))
-        checkpoint = Checkpoint.of(model.policy, model.num_timesteps, normaliser(model))
+        checkpoint = Checkpoint.of(model.policy, model.num_timesteps, model.get_vec_normalize_env())
         save_checkpoint(learner.folder, checkpoint, win=progress.rate(1), cut=cut)
 
     def say(steps: int) -> None:
@@ -167,8 +146,7 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
         progress.dump()
         save()
         say(model.num_timesteps)
-    folder, win = learner.folder / "agent", progress.rate(1)
-    return Trained(seed=learner.seed, steps=model.num_timesteps, folder=folder, win=win, cut=cut)
+    return progress.rate(1), cut
 
 
 def _callbacks(learner: Learner, model: BaseAlgorithm, progress: Progress) -> list[BaseCallback]:

@@ -79,7 +79,6 @@ def match_adversary(recipe: TrainAdversary) -> Match:
     Raises:
         InvalidInput: A game of one seat, an unknown seat, an `init` that cannot be trained, or a victim of another
             game or seat, or of none.
-        RlattackError: The victim or the game cannot be loaded.
     """
     card, game = _open(recipe)
     if recipe.victim in PLACEHOLDERS:
@@ -108,7 +107,6 @@ def match_self_play(recipe: TrainSelfPlay) -> Match:
 
     Raises:
         InvalidInput: A game of one seat, an unknown seat, or players that do not fit.
-        RlattackError: A player or the game cannot be loaded.
     """
     card, game = _open(recipe)
     opponents = names(recipe.opponents)
@@ -147,7 +145,6 @@ def load_init(name: str, seat: Seat, card: GameCard, option: str = "--init") -> 
 
     Raises:
         InvalidInput: No Gaussian network without memory, or an agent of another game, seat or shape.
-        RlattackError: It cannot be loaded.
     """
     if name in PLACEHOLDERS:
         raise InvalidInput(f"{option}: expected an agent, got {name!r}, which has no weights")

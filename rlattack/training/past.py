@@ -19,9 +19,6 @@ class Past:
         every: Steps between snapshots.
         most: How many are kept.
         until: Steps of the checkpoint that a run goes on from; what came after it is removed. None: all are read.
-
-    Raises:
-        RefusedFile: A snapshot that is damaged.
     """
 
     def __init__(self, folder: Path, *, delta: float, every: int = 1, most: int = 64, until: int | None = None) -> None:
@@ -49,9 +46,6 @@ class Past:
             card: Of the learner.
             network: Its own copy of the weights.
             either: Whether the snapshot takes the other seat too: its card then names none.
-
-        Raises:
-            Unwritable: The folder cannot be written.
         """
         if either:
             card = dataclasses.replace(card, seat="")

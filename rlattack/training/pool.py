@@ -1,7 +1,6 @@
 """Several policies for one seat of a game in slots: whom a slot meets is drawn when its episode starts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -80,7 +79,8 @@ class Pool:
             start = policy.initial_state(1)
             own = None if start is None else state[rows, 1 : 1 + start.shape[1]].float()
             out = policy(obs[rows], own, None if draws is None else RowDraws(draws, rows))
-            parts.append((rows, _Certain(out.actions) if policy.acts == "greedy" else out.actions))
+            every = torch.ones(int(rows.sum()), dtype=torch.bool)
+            parts.append((rows, _Certain([(every, out.actions)]) if policy.acts == "greedy" else out.actions))
             if out.state is not None:
                 after[rows, 1 : 1 + out.state.shape[1]] = out.state.double()
         return Output(Mixed(parts), state=after)
@@ -94,33 +94,17 @@ class Pool:
         return None
 
 
-@dataclass(frozen=True)
-class _Certain:
+class _Certain(Mixed):
     """The greedy actions of a policy that never samples; draws nothing."""
-
-    of: Actions
-
-    @property
-    def greedy(self) -> Tensor:
-        """The most likely action of each row."""
-        return self.of.greedy
 
     def sample(self, draws: Draws) -> Tensor:
         """The most likely action of each row."""
-        return self.of.greedy
-
-    def divergence(self, clean: "_Certain") -> Tensor:
-        """How far the policy's own distributions are from the clean ones, shape (n,)."""
-        return self.of.divergence(clean.of)
-
-    def moved(self, clean: "_Certain") -> Tensor:
-        """How much the action of each row moved, shape (n,)."""
-        return self.of.moved(clean.of)
+        return self.greedy
 
     def among(self, legal: Tensor | None) -> "_Certain":
         """The same with no more than the legal actions of each row."""
-        return _Certain(self.of.among(legal))
+        return _Certain(super().among(legal).parts)
 
     def detach(self) -> "_Certain":
         """The same without its graph."""
-        return _Certain(self.of.detach())
+        return _Certain(super().detach().parts)

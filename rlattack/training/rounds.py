@@ -1,7 +1,6 @@
 """Defence and reattack in turns (Gleave et al. 2019, section 6), and the games in which all of it meets."""
 
 import itertools
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from rlattack.evaluation.plan import plan
 from rlattack.evaluation.study import Study
 from rlattack.training.match import Match, load_init, match_adversary, match_self_play
 from rlattack.training.recipes import TrainRounds, names
-from rlattack.training.run import check_place
+from rlattack.training.run import check_place, read_options
 from rlattack.training.start import train
 from rlattack.training.watch import Watch
 
@@ -46,8 +45,6 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
     Raises:
         RunConflict: The run folder holds another training, or this one and `resume` was not asked for.
         InvalidInput: Who is to play does not fit, or the place of an agent is taken.
-        RefusedFile: A checkpoint that cannot be gone on from.
-        Unwritable: A folder cannot be written.
         KeyboardInterrupt: Ctrl-C; what was trained is kept.
     """
     watch = watch or Watch()
@@ -126,20 +123,11 @@ def _check_settled(recipe: TrainRounds) -> None:
     rounds = [f"{role}-{turn}" for turn in range(recipe.rounds + 1) for role in wanted]
     begun = [name for name in (*rounds, _meeting(recipe)) if (recipe.folder / name / "config.json").is_file()]
     for name, later in itertools.pairwise(begun):  # the last one may go on
-        found, (role, _, _) = _learned(recipe, name), name.partition("-")
+        found, (role, _, _) = read_options(recipe.folder / name), name.partition("-")
         for option, value in wanted[role].items():
-            if json.dumps(found.get(option)) != json.dumps(value):
+            if found.get(option) != (list(value) if isinstance(value, tuple) else value):
                 flag = "adversary-steps" if (role, option) == ("adversary", "steps") else option
                 raise RunConflict(
                     f"--{flag}: {recipe.folder / name} has {found.get(option)}, of which came {later}, got {value}; "
                     "choose another --run"
                 )
-
-
-def _learned(recipe: TrainRounds, name: str) -> dict[str, Any]:
-    """The options that a part of the run was trained with; none where they cannot be read."""
-    try:
-        content = json.loads((recipe.folder / name / "config.json").read_text(encoding="utf-8"))
-        return dict(content["training"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}

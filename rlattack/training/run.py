@@ -43,11 +43,6 @@ class TrainingRun(Generic[R]):
     agents: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def folder(self) -> Path:
-        """Where it lies."""
-        return self.recipe.folder
-
-    @property
     def learned(self) -> dict[str, Any]:
         """Everything that the result depends on."""
         found: dict[str, Any] = json.loads(json.dumps(self.recipe.learned() | dict(self.agents)))  # lists for tuples
@@ -62,31 +57,20 @@ class TrainingRun(Generic[R]):
         Raises:
             RunConflict: The folder holds another training, or this one and `resume` was not asked for.
             InvalidInput: No id, that of an agent that another run wrote, or a name that cannot be played by.
-            Unwritable: The place of an agent cannot be written.
         """
-        if "," in str(self.folder):  # commas part the players of a study
-            raise InvalidInput(f"--run {self.folder}: expected no comma in the name; choose another --run")
         self._check_kept()
         for agent, folder in parts:
             check_place(agent, folder, f"{self.recipe.game}/{self.recipe.name}")
 
     def _check_kept(self) -> None:
-        path, folder = self.folder / "config.json", self.folder
-        if not path.is_file():
+        folder = self.recipe.folder
+        if not (folder / "config.json").is_file():
             if self.recipe.resume:
                 raise InvalidInput(f"--resume: {folder} holds no training run; leave it out to start one")
             if folder.is_dir() and any(folder.iterdir()):
                 raise RunConflict(f"--run {folder}: holds other files and no run; choose another folder")
             return
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            schema, kept = content.get("schema"), dict(content["training"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
-        if schema != SCHEMA:
-            raise RunConflict(
-                f"{path}: expected schema {SCHEMA!r}, got {schema!r}, of another version; choose another --run"
-            )
+        kept = read_options(folder)
         for key, value in self.learned.items():
             if key not in self.recipe.free and kept.get(key) != value:
                 raise RunConflict(
@@ -106,14 +90,35 @@ class TrainingRun(Generic[R]):
             "rom_sha256": rom_sha256(self.card), "versions": _versions(self.card),
         }  # fmt: skip
         try:
-            write_whole(self.folder / "config.json", json.dumps(content, indent=1).encode())
+            write_whole(self.recipe.folder / "config.json", json.dumps(content, indent=1).encode())
         except OSError as error:
-            raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); choose another --run") from error
+            raise Unwritable(
+                f"{self.recipe.folder}: cannot be written ({error.strerror}); choose another --run"
+            ) from error
 
     def provenance(self, steps: int, seed: int, **more: Any) -> dict[str, Any]:
         """What the card of an agent says of where it comes from; what is None is left out."""
         known = {name: value for name, value in more.items() if value is not None}
         return {"command": self.command, **known, "steps": steps, "seed": seed, "versions": _versions(self.card)}
+
+
+def read_options(folder: Path) -> dict[str, Any]:
+    """Reads what a run was begun with.
+
+    Raises:
+        RunConflict: It is not the folder of a training run, or one of another version.
+    """
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        schema, kept = content.get("schema"), dict(content["training"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
+    if schema != SCHEMA:
+        raise RunConflict(
+            f"{path}: expected schema {SCHEMA!r}, got {schema!r}, of another version; choose another --run"
+        )
+    return kept
 
 
 def check_place(agent: str, run: Path, example: str) -> None:
@@ -129,7 +134,7 @@ def check_place(agent: str, run: Path, example: str) -> None:
         Unwritable: The folder cannot be written.
     """
     id_, place = PurePosixPath(agent), Path("agents") / agent
-    if id_.is_absolute() or ".." in id_.parts or not id_.parts or "," in agent:  # commas part players
+    if id_.is_absolute() or ".." in id_.parts or not id_.parts or "," in agent:  # commas part names of `duel`
         raise InvalidInput(f"--agent {agent!r}: expected an id such as {example}")
     taken = find_agent(agent) or (place if (place / "agent.toml").exists() else None)
     if taken is not None and not _is_own(taken, place, run):
@@ -177,4 +182,4 @@ def ship(run: Path, agent: str, score: Score, **about: Any) -> Shipped:
 def _versions(card: GameCard) -> dict[str, str]:
     """Versions of everything that a training on that game depends on."""
     found = {"python": platform.python_version(), **versions("stable-baselines3", "sb3-contrib"), **game_code(card)}
-    return {name: version for name, version in found.items() if name != "rom"}
+    return {name: version for name, version in found.items() if name not in ("rom", "spec")}

@@ -28,7 +28,8 @@ class Score:
         actions: How the agent chose: `sampled` or `greedy`.
         command: Plays them again.
         returns: Mean return, of a game of one seat.
-        win: Share of episodes, as `tie` and `loss`, of a game of several.
+        rates: Shares of episodes that were won, tied and lost, by the names `win`, `tie` and `loss`; none in a game of
+            one seat.
         more: What else its card says: `distinct`, `sticky`, `length`, `endings`, `against`.
     """
 
@@ -37,42 +38,31 @@ class Score:
     actions: str
     command: str
     returns: Mean | None = None
-    win: Rate | None = None
-    tie: Rate | None = None
-    loss: Rate | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result, command: str) -> "Score":
         """The score of the seat under study."""
         own = result.seats[result.victim]
-        more: dict[str, Any] = {"distinct": result.distinct, "sticky": result.sticky}
-        reached: dict[str, Any] = {"returns": own.returns}
-        if len(result.seats) > 1:
-            more = {"length": result.length.mean, "distinct": result.distinct, "endings": result.endings}
-            reached = {"win": own.win, "tie": own.tie, "loss": own.loss}
-        return cls(
-            episodes=result.episodes, seed=result.seed, actions=result.actions, command=command, more=more, **reached
-        )
+        about: dict[str, Any] = {name: getattr(result, name) for name in ("episodes", "seed", "actions")}
+        about["command"] = command
+        if own.win is None or own.tie is None or own.loss is None or len(result.seats) == 1:
+            return cls(**about, returns=own.returns, more={"distinct": result.distinct, "sticky": result.sticky})
+        more = {"length": result.length.mean, "distinct": result.distinct, "endings": result.endings}
+        return cls(**about, rates={"win": own.win, "tie": own.tie, "loss": own.loss}, more=more)
 
     @classmethod
     def together(cls, scores: Sequence["Score"], against: Sequence[Mapping[str, Any]]) -> "Score":
         """One score of wins over several of equal numbers of episodes; `against` says whom each of them met."""
         total = sum(score.episodes for score in scores)
-        names = ("win", "tie", "loss")
-        shares: dict[str, Any] = {name: _share([score.rates[name] for score in scores], total) for name in names}
+        rates = {name: _share([score.rates[name] for score in scores], total) for name in scores[0].rates}
         rows = [
             {**met, "win": score.rates["win"].rate, "tie": score.rates["tie"].rate}
             for met, score in zip(against, scores, strict=True)
         ]
         command = " && ".join(score.command for score in scores)
-        return dataclasses.replace(scores[0], episodes=total, command=command, more={"against": rows}, **shares)
-
-    @property
-    def rates(self) -> dict[str, Rate]:
-        """Shares of won, tied and lost episodes by name; none in a game of one seat."""
-        found = {"win": self.win, "tie": self.tie, "loss": self.loss}
-        return {name: rate for name, rate in found.items() if rate is not None}
+        return dataclasses.replace(scores[0], episodes=total, command=command, more={"against": rows}, rates=rates)
 
     @property
     def table(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> Iterat
     }
     run = TrainingRun(recipe=recipe, card=match.card, command=command, agents=agents)
     rooms = [_Room(run, match, place) for place in match.places]
-    begin(run, [room.learner for room in rooms], *((room.id, room.learner.folder) for room in rooms))
+    begin([room.learner for room in rooms], *((room.id, room.learner.folder) for room in rooms))
     _learn(recipe, rooms, watch)
     met = [_pairings(recipe, match, room) for room in rooms]
     total = sum(study.episodes for studies in met for study, _ in studies)

@@ -25,15 +25,15 @@ def train_single(recipe: TrainSingle, watch: Watch, command: str) -> Iterator[Sh
     run = TrainingRun(recipe=recipe, card=card, command=command)
     with closing(training_env(card, recipe.envs)) as env:
         learner = single_learner(run, env)
-        begin(run, [learner], (recipe.id, run.folder))
+        begin([learner], (recipe.id, recipe.folder))
         agent = str(learn(learner, watch).folder)
     study = Study(
         game=recipe.game, players=(agent,), episodes=recipe.episodes, seed=EVALUATION_SEED + recipe.seed,
         sticky=recipe.sticky,
     )  # fmt: skip
     # as it will be shipped, in half precision, by the game's protocol and away from the seeds of training
-    score = Scorer(run.folder, recipe.episodes, watch.episodes)(study, "evaluating", {agent: recipe.id})
-    yield ship(run.folder, recipe.id, score)
+    score = Scorer(recipe.folder, recipe.episodes, watch.episodes)(study, "evaluating", {agent: recipe.id})
+    yield ship(recipe.folder, recipe.id, score)
 
 
 def single_learner(run: TrainingRun[TrainSingle], env: VectorEnv[Any, Any, Any]) -> Learner:
@@ -41,7 +41,7 @@ def single_learner(run: TrainingRun[TrainSingle], env: VectorEnv[Any, Any, Any])
     recipe, game = run.recipe, run.card.atari
     changed = {f.name: value for f in dataclasses.fields(game) if (value := getattr(game, f.name)) != f.default}
     return Learner(
-        run=run, folder=run.folder, seed=recipe.seed, algorithm=recipe.algo, options=changed,
+        run=run, folder=recipe.folder, seed=recipe.seed, algorithm=recipe.algo, options=changed,
         make=lambda seed: make_learner(recipe, VecMonitor(GymnasiumVecEnv(env)), seed),
         about={"sticky": run.card.protocol.sticky},
     )  # fmt: skip

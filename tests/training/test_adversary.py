@@ -71,7 +71,7 @@ def test_a_single_seed_needs_no_tuning(tmp_path, victim):
 
 def test_the_score_is_a_curve_in_tensorboard(tmp_path, victim):
     shipped = run(tmp_path / "run", victim)
-    assert curve(tmp_path / "run", "evaluation/win_rate") == {256: pytest.approx(shipped.score.win.rate)}
+    assert curve(tmp_path / "run", "evaluation/win_rate") == {256: pytest.approx(shipped.score.rates["win"].rate)}
 
 
 def test_a_run_can_be_made_longer_and_of_more_seeds(tmp_path, victim):

@@ -10,7 +10,7 @@ from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.sb3_live import from_sb3
 from rlattack.training import extractor
 from rlattack.training.algorithms import make_learner
-from rlattack.training.export import export, normaliser
+from rlattack.training.export import export
 from rlattack.training.recipes import ALGORITHMS, TrainSingle
 from tests.kit.learning import CARD, SPACES, seated, tug, vec
 
@@ -69,7 +69,7 @@ def test_weights_and_heads_stay_single_precision_whatever_the_trunk_computes_in(
 
 def test_a_gaussian_agent_acts_and_values_as_its_learner_does():
     learner = learned()
-    network, normal = export(learner), normaliser(learner)
+    network, normal = export(learner), learner.get_vec_normalize_env()
     rng = np.random.default_rng(0)
     spread = np.sqrt(normal.obs_rms.var)
     obs = (normal.obs_rms.mean + rng.normal(size=(1000, 3)) * spread * rng.choice([1, 30], (1000, 1))).astype(
@@ -91,7 +91,7 @@ def test_a_gaussian_agent_acts_and_values_as_its_learner_does():
 def test_an_entry_that_hardly_varies_is_seen_as_the_learner_sees_it():
     """Its mean in float32 is more than a thousandth of a deviation off, as that of a body's mass is."""
     learner = learned(128)
-    normal = normaliser(learner)
+    normal = learner.get_vec_normalize_env()
     normal.obs_rms.mean[:], normal.obs_rms.var[:] = 5.852784449356555, 0.0
     obs = np.asarray(5.8527844 + 1e-4 * np.random.default_rng(0).normal(size=(50, 3)), dtype=np.float32)
     network = export(learner)

@@ -8,7 +8,7 @@ from rlattack.games.game import Seat
 from rlattack.games.solo import EmbedOpponent
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.export import export, normaliser
+from rlattack.training.export import export
 from rlattack.training.ppo import make_ppo
 from rlattack.training.recipes import TrainAdversary
 from rlattack.training.vecenv import SoloVecEnv
@@ -35,13 +35,13 @@ def test_the_settings_are_the_papers():
         assert learner.clip_range(rest) == 0.2
     shapes = [tuple(t.shape) for name, t in learner.policy.state_dict().items() if name.endswith("weight")]
     assert shapes == [(64, 3), (64, 64), (64, 3), (64, 64), (1, 64), (1, 64)]
-    normal = normaliser(learner)
+    normal = learner.get_vec_normalize_env()
     assert normal.norm_obs
     assert normal.norm_reward
 
 
 def test_boards_and_cards_are_not_normalised():
-    normal = normaliser(ppo(Count(16), Remembering()))
+    normal = ppo(Count(16), Remembering()).get_vec_normalize_env()
     assert not normal.norm_obs
     assert normal.norm_reward
 
@@ -55,11 +55,11 @@ def test_images_are_refused():
 
 def test_a_restored_learner_is_the_one_that_was_kept(tmp_path):
     learner, other = ppo().learn(512), ppo(seed=1)
-    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 512, normaliser(learner)))
-    load_checkpoint(tmp_path).restore(other.policy, normaliser(other), "here")
+    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 512, learner.get_vec_normalize_env()))
+    load_checkpoint(tmp_path).restore(other.policy, other.get_vec_normalize_env(), "here")
     mine, its = (export(one).state_dict() for one in (learner, other))
     assert all(tensor.equal(its[name]) for name, tensor in mine.items())
-    assert normaliser(other).ret_rms.count == normaliser(learner).ret_rms.count
+    assert other.get_vec_normalize_env().ret_rms.count == learner.get_vec_normalize_env().ret_rms.count
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_a_restored_learner_is_the_one_that_was_kept(tmp_path):
 )
 def test_statistics_that_do_not_fit_are_refused_and_nothing_is_restored(change, message):
     learner, other = ppo().learn(128), ppo(seed=1)
-    kept = Checkpoint.of(learner.policy, 128, normaliser(learner))
+    kept = Checkpoint.of(learner.policy, 128, learner.get_vec_normalize_env())
     change(kept.statistics)
     before = {name: tensor.clone() for name, tensor in other.policy.state_dict().items()}
     with pytest.raises(RefusedFile, match=message):
-        kept.restore(other.policy, normaliser(other), "here")
+        kept.restore(other.policy, other.get_vec_normalize_env(), "here")
     assert all(tensor.equal(before[name]) for name, tensor in other.policy.state_dict().items())
 
 
@@ -89,7 +89,7 @@ def test_a_learner_that_goes_on_from_an_agent_plays_as_it_does():
     rng = np.random.default_rng(0)
     obs = (np.array([1, -2, 5.8527844]) + rng.normal(size=(500, 3)) * [2, 9, 3e-4]).astype(np.float32)
     with torch.no_grad():
-        seen = torch.from_numpy(normaliser(learner).normalize_obs(obs))
+        seen = torch.from_numpy(learner.get_vec_normalize_env().normalize_obs(obs))
         theirs = learner.policy.get_distribution(seen).distribution
         values = learner.policy.predict_values(seen)[:, 0]
         out = GaussianPolicy(first)(torch.from_numpy(obs)).actions

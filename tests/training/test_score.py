@@ -9,13 +9,13 @@ from tests.kit.agents import gaussian_agent
 
 def score(win, tie, loss, episodes=4, command="rlattack duel ..."):
     rates = {name: Rate(rate, (0.0, 1.0)) for name, rate in (("win", win), ("tie", tie), ("loss", loss))}
-    return Score(episodes=episodes, seed=1000, actions="sampled", command=command, **rates)
+    return Score(episodes=episodes, seed=1000, actions="sampled", command=command, rates=rates)
 
 
 def test_scores_of_wins_are_joined_with_an_interval_over_all_games():
     joined = Score.together([score(1.0, 0.0, 0.0), score(0.5, 0.25, 0.25)], [{"opponent": "a"}, {"opponent": "b"}])
     assert [rate.rate for rate in joined.rates.values()] == [0.75, 0.125, 0.125]
-    assert joined.win.ci == pytest.approx((0.4093, 0.9285), abs=1e-4)  # Wilson, of 6 in 8
+    assert joined.rates["win"].ci == pytest.approx((0.4093, 0.9285), abs=1e-4)  # Wilson, of 6 in 8
     assert joined.episodes == 8
     assert joined.command == "rlattack duel ... && rlattack duel ..."
     assert joined.table["against"] == [
@@ -60,8 +60,8 @@ def test_wins_of_one_seat_are_losses_of_the_other(tmp_path):
     scorer = Scorer(tmp_path / "run", 10, lambda *_: None)
     studies = [Study(game="tug/any", players=(agent, "random"), victim=seat, episodes=9) for seat in ("left", "right")]
     first, second = (scorer(study, "") for study in studies)
-    assert first.win == second.loss
-    assert first.loss == second.win
+    assert first.rates["win"] == second.rates["loss"]
+    assert first.rates["loss"] == second.rates["win"]
 
 
 def test_a_score_of_a_game_of_one_seat_tells_its_return(tmp_path):

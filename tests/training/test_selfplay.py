@@ -152,7 +152,7 @@ def test_two_learners_train_in_turns_each_against_the_others_past(tmp_path):
         assert {read_agent_card(path).seat for path in (tmp_path / "run" / name / "past").iterdir()} == {name}
         assert (one.learner, one.id) == (name, f"my/victim/{name}")
         assert [met["opponent"] for met in one.score.more["against"]] == [other.id]
-    assert left.score.win == right.score.loss
+    assert left.score.rates["win"] == right.score.rates["loss"]
 
 
 def test_two_learners_go_on_where_they_were_killed(tmp_path):
