@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import importlib.util
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from rlattack.arrays import Array
-from rlattack.games import GameCard
+from rlattack.games.card import AtariOptions, GameCard
+from rlattack.perf.clock import Clock
 from rlattack.policies import ModulePolicy, Policy
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.network import with_torch_gradients
@@ -30,19 +32,14 @@ class Loop(ABC):
     Attributes:
         name: What it is, in a few words.
         venv: SB3's environments.
-        steps: Agent steps so far.
+        clock: Of its agent steps.
     """
 
     name: ClassVar[str]
 
     def __init__(self, card: GameCard, policy: Policy, envs: int) -> None:
         self._policy, self.venv = _as_loaded(policy), _vec_env(card, envs)
-        self.steps, self._spent = 0, 0.0
-
-    @property
-    def speed(self) -> float:
-        """Agent steps a second."""
-        return self.steps / self._spent
+        self.clock = Clock(envs)
 
     def _scores(self, obs: Tensor) -> Tensor:
         """Scores of the actions, shape (n, actions)."""
@@ -54,14 +51,17 @@ class Loop(ABC):
 
 
 def baselines(card: GameCard, policy: Policy, envs: int, eps: float) -> dict[str, Loop]:
-    """Makes the loops, by the kind of play that they do.
+    """Makes the loops, by the kind of play that they do; none where what they need is missing or plays otherwise.
 
     Args:
-        card: An Atari game with the standard options.
+        card: Played by them where it is an Atari game with the standard options.
         policy: Who plays.
         envs: Environments in SB3's `DummyVecEnv`.
         eps: Size of the perturbation, pixels over 255.
     """
+    installed = all(importlib.util.find_spec(name) for name in ("foolbox", "cv2"))
+    if not installed or card.family != "atari" or card.atari != AtariOptions():
+        return {}
     return {"clean": _EvaluatePolicy(card, policy, envs), "fgsm": _Foolbox(card, policy, envs, eps)}
 
 
@@ -101,7 +101,7 @@ class _EvaluatePolicy(Loop):
     def __call__(self, seconds: float) -> None:
         from stable_baselines3.common.evaluation import evaluate_policy
 
-        self._left, self._begun = seconds, 0.0
+        self._end, self._last = self.clock.seconds + seconds, 0.0
         model: Any = self
         with contextlib.suppress(TimeoutError):
             evaluate_policy(model, self.venv, n_eval_episodes=1_000_000, deterministic=False, warn=False)
@@ -109,12 +109,12 @@ class _EvaluatePolicy(Loop):
     def predict(self, obs: Array, **_: object) -> tuple[Array, None]:
         """Actions as a model of SB3 gives them; the time of the first reset does not count."""
         now = time.perf_counter()
-        if not self._begun:
-            self._begun = now
-        elif now - self._begun > self._left:
-            self._spent += now - self._begun
+        if self._last:
+            self.clock.seconds += now - self._last
+            self.clock.calls += 1
+        self._last = now
+        if self.clock.seconds >= self._end:
             raise TimeoutError
-        self.steps += len(obs)
         with torch.no_grad():
             return _sampled(self._scores(torch.from_numpy(obs).float())), None
 
@@ -144,17 +144,16 @@ class _Foolbox(Loop):
         self._obs = self.venv.reset()
 
     def __call__(self, seconds: float) -> None:
-        begun = time.perf_counter()
-        while time.perf_counter() - begun < seconds:
-            seen = torch.from_numpy(np.asarray(self._obs)).float()
-            with torch.no_grad():
-                labels = self._scores(seen).argmax(dim=1)
-            _, attacked, _ = self._attack(self._model, seen, labels, epsilons=self._eps)
-            with torch.no_grad():
-                scores = self._scores(attacked)
-            self._obs, _, _, _ = self.venv.step(_sampled(scores))
-            self.steps += len(seen)
-        self._spent += time.perf_counter() - begun
+        end = self.clock.seconds + seconds
+        while self.clock.seconds < end:
+            with self.clock:
+                seen = torch.from_numpy(np.asarray(self._obs)).float()
+                with torch.no_grad():
+                    labels = self._scores(seen).argmax(dim=1)
+                _, attacked, _ = self._attack(self._model, seen, labels, epsilons=self._eps)
+                with torch.no_grad():
+                    scores = self._scores(attacked)
+                self._obs, _, _, _ = self.venv.step(_sampled(scores))
 
 
 def _sampled(scores: Tensor) -> Array:

@@ -24,9 +24,6 @@ def measure(
 
     Returns:
         Tables by `play`, `stepping` and `training`.
-
-    Raises:
-        RlattackError: The victim or the game cannot be loaded.
     """
     who = f"{seating.victim} in {seating.card.id}"
     say(f"measuring attacked play of {who}, {workers} processes, about {10 * seconds:.0f} s")

@@ -1,6 +1,5 @@
 """The parts of attacked play, each timed alone: what they add up to is the bound that play is read beside."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -8,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray
+from rlattack.arrays import BoolArray
 from rlattack.draws import Draws
 from rlattack.games import make_game
 from rlattack.games.card import GameCard
-from rlattack.games.game import Game, Step
+from rlattack.perf.clock import Clock, TimedGame
 from rlattack.perf.seating import Seating
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.load import Agent
@@ -35,12 +34,12 @@ class Parts:
 
     def __init__(self, seating: Seating, agents: Sequence[Agent], slots: int) -> None:
         names = ("environment", "forward", "gradient", *["opponents"] * (seating.seats > 1))
-        self.clocks, self._resetting, self.resets = {name: Clock() for name in names}, Clock(), 0
+        self.clocks, self._resetting, self.resets = {name: Clock(slots) for name in names}, Clock(), 0
         policies = [
             _TimedPolicy(agent.policy, self.clocks, victim=seat == seating.seat) for seat, agent in enumerate(agents)
         ]
         self.play = seating.endless(
-            agents, _TimedGame(make_game(seating.card, slots), self.clocks["environment"]), cast(list[Policy], policies)
+            agents, TimedGame(make_game(seating.card, slots), self.clocks["environment"]), cast(list[Policy], policies)
         )
         self._steps, self._spare = self.play.play(), make_game(seating.card, slots)  # seeded resets are timed apart
         self._reset(np.ones(slots, dtype=np.bool_))
@@ -48,8 +47,7 @@ class Parts:
     @property
     def speeds(self) -> dict[str, float]:
         """Steps of a slot a second of each part, and resets a second."""
-        steps = self.play.slots * self.clocks["environment"].calls
-        parts = {name: steps / clock.seconds for name, clock in self.clocks.items()}
+        parts = {name: clock.speed for name, clock in self.clocks.items()}
         return parts | {"reset": self.resets / self._resetting.seconds}
 
     def __call__(self, seconds: float) -> None:
@@ -70,25 +68,14 @@ class Parts:
         return sum(clock.seconds for clock in self.clocks.values())
 
 
-class Clock:
-    """Adds up the time of a block of code, and how often it ran."""
-
-    def __init__(self) -> None:
-        self.seconds, self.calls = 0.0, 0
-
-    def __enter__(self) -> None:
-        self._begun = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._begun
-        self.calls += 1
-
-
 class Emulator:
     """The emulator of an Atari game alone: random actions for `frame_skip` frames, no screen read.
 
     Args:
         card: The game.
+
+    Attributes:
+        clock: Of its agent steps.
     """
 
     def __init__(self, card: GameCard) -> None:
@@ -101,37 +88,18 @@ class Emulator:
         self.ale.loadROM(rom)
         actions = self.ale.getMinimalActionSet()
         self._actions = [actions[index] for index in np.random.default_rng(0).integers(len(actions), size=256)]
-        self.steps, self._spent = 0, 0.0
-
-    @property
-    def speed(self) -> float:
-        """Agent steps a second."""
-        return self.steps / self._spent
+        self.clock = Clock(len(self._actions))
 
     def __call__(self, seconds: float) -> None:
         """Goes on for about so many seconds."""
-        begun = time.perf_counter()
-        while time.perf_counter() - begun < seconds:
-            for action in self._actions:
-                for _ in range(self._skip):
-                    self.ale.act(action)
-            self.steps += len(self._actions)
-            if self.ale.game_over():
-                self.ale.reset_game()
-        self._spent += time.perf_counter() - begun
-
-
-class _TimedGame:
-    """A game whose steps are timed."""
-
-    def __init__(self, game: Game, clock: Clock) -> None:
-        self._game, self._clock = game, clock
-        self.slots, self.seats, self.endings = game.slots, game.seats, game.endings
-        self.reset, self.close = game.reset, game.close
-
-    def step(self, actions: Sequence[Array]) -> Step:
-        with self._clock:
-            return self._game.step(actions)
+        end = self.clock.seconds + seconds
+        while self.clock.seconds < end:
+            with self.clock:
+                for action in self._actions:
+                    for _ in range(self._skip):
+                        self.ale.act(action)
+                if self.ale.game_over():
+                    self.ale.reset_game()
 
 
 class _TimedPolicy:

@@ -5,9 +5,8 @@ things to measure take turns, a second or so each, so that a machine that slows 
 The bound of a kind of play is what the sum of its parts allows: stepping, forwards, gradients, and the resets it met.
 """
 
-import importlib.util
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +18,14 @@ from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.spawned import Names, added_names, set_up
 from rlattack.games import make_game
-from rlattack.games.card import AtariOptions, GameCard
-from rlattack.games.find import FAMILIES
 from rlattack.games.game import Seat
-from rlattack.perf.baseline import Loop, baselines
+from rlattack.perf.baseline import baselines
 from rlattack.perf.parts import Emulator, Parts
-from rlattack.perf.seating import Seating, add_families
+from rlattack.perf.seating import Seating
 from rlattack.perf.table import Speed, SpeedTable
 from rlattack.policies.load import Agent
-from rlattack.policies.policy import Policy
 
 _EPS = 1 / 255
 _TURNS = 8
@@ -107,15 +104,12 @@ def measure_play(seating: Seating, *, slots: int, workers: int, seconds: float) 
         slots: Games at once, a process.
         workers: Processes.
         seconds: For each thing measured.
-
-    Raises:
-        RlattackError: The victim or game cannot be loaded.
     """
     if workers == 1:
         found = [_measure_one(seating, slots, seconds)]
     else:
         context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, initializer=_share, initargs=(context.Barrier(workers), FAMILIES.added)) as pool:
+        with context.Pool(workers, initializer=_share, initargs=(context.Barrier(workers), added_names())) as pool:
             found = pool.starmap(_measure_one, [(seating, slots, seconds)] * workers, chunksize=1)
     return SpeedTable(
         title="attacked play, agent steps a second a core", setting={"processes": workers, "slots": slots},
@@ -126,10 +120,10 @@ def measure_play(seating: Seating, *, slots: int, workers: int, seconds: float) 
 _barrier: Any = None  # multiprocessing has no public type for it
 
 
-def _share(barrier: Any, families: Mapping[str, str]) -> None:
+def _share(barrier: Any, names: Names) -> None:
     global _barrier
     _barrier = barrier
-    add_families(families)
+    set_up(names)
 
 
 def _together() -> None:
@@ -142,20 +136,20 @@ def _measure_one(seating: Seating, slots: int, seconds: float) -> list[Speed]:
     agents = seating.agents()
     emulators = {"emulator": Emulator(seating.card)} if seating.card.family == "atari" else {}
     parts, plays = Parts(seating, agents, slots), _plays(seating, agents, slots)
-    loops = _loops(seating.card, agents[seating.seat].policy, slots)
+    loops = baselines(seating.card, agents[seating.seat].policy, slots, _EPS)
     turns: list[Callable[[float], object]] = [*emulators.values(), parts, *plays, *loops.values()]
     for turn in turns * _TURNS:
         _together()
         turn(seconds / _TURNS)
     _together()
-    speeds = {name: emulator.speed for name, emulator in emulators.items()} | parts.speeds
+    speeds = {name: emulator.clock.speed for name, emulator in emulators.items()} | parts.speeds
     played = {play.kind.name: play.speed(speeds) for play in plays}
     rows = [
         Speed(name=name, per_second=speed, unit="resets" if name == "reset" else "steps")
         for name, speed in speeds.items()
     ]
     besides = [
-        Speed(name=f"{kind} play", per_second=played[kind].per_second, beside=loop.name, reference=loop.speed)
+        Speed(name=f"{kind} play", per_second=played[kind].per_second, beside=loop.name, reference=loop.clock.speed)
         for kind, loop in loops.items()
     ]
     return [*rows, *played.values(), *besides]
@@ -179,10 +173,3 @@ def _attacks(kind: Kind, number: int, seat: Seat) -> tuple[AttackRef, ...]:
     pixels = seat.observation.dtype == np.uint8
     budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
     return (AttackRef(spec=parse_attack(kind.attack), seat=number, budget=budget),)
-
-
-def _loops(card: GameCard, policy: Policy, slots: int) -> dict[str, Loop]:
-    """What a user would write in place of each kind of play, where it is installed and plays the same game."""
-    installed = all(importlib.util.find_spec(name) for name in ("foolbox", "cv2"))
-    same = card.family == "atari" and card.atari == AtariOptions()
-    return baselines(card, policy, slots, _EPS) if same and installed else {}

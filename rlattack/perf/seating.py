@@ -1,7 +1,7 @@
 """Who plays what is measured: a victim in its seat of a game, and random players in all others."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlattack.errors import InvalidInput
@@ -9,7 +9,6 @@ from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.play import Play
 from rlattack.games import Variant, find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard
-from rlattack.games.find import FAMILIES
 from rlattack.games.game import Game, Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.placeholders import PLACEHOLDERS
@@ -75,9 +74,6 @@ class Seating:
             game: Where they play.
             policies: What plays for them.
             attacks: What works on the victim.
-
-        Raises:
-            InvalidInput: An attack does not fit the victim.
         """
         numbers = [itertools.count(slot, game.slots) for slot in range(game.slots)]
         cell = Cell(
@@ -86,12 +82,6 @@ class Seating:
             seed=0, episodes=1, envs=game.slots,
         )  # fmt: skip
         return Play(cell, game, policies, lambda slot: next(numbers[slot]))
-
-
-def add_families(families: Mapping[str, str]) -> None:
-    """Tells a new process of families of games that were added in another one."""
-    for name, target in families.items():
-        FAMILIES.add(name, target)
 
 
 def _seats(card: GameCard) -> tuple[Seat, ...]:

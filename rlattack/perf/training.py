@@ -1,7 +1,5 @@
 """How fast adversaries are trained, beside the loop a user would write: SB3's `SubprocVecEnv` over single games."""
 
-import time
-from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 
@@ -13,9 +11,10 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 from torch import Tensor, nn
 
 from rlattack.draws import Draws
-from rlattack.games.find import FAMILIES
+from rlattack.evaluation.spawned import Names, added_names, set_up
 from rlattack.games.solo import EmbedOpponent, Solo, SoloEnv
-from rlattack.perf.seating import Seating, add_families
+from rlattack.perf.clock import Clock, take_turns
+from rlattack.perf.seating import Seating
 from rlattack.perf.table import Speed, SpeedTable
 from rlattack.policies.distributions import Normal
 from rlattack.policies.gaussian import GaussianPolicy
@@ -44,7 +43,6 @@ def measure_training(
 
     Raises:
         InvalidInput: A game that cannot be learned from.
-        RlattackError: The victim or the game cannot be loaded.
     """
     torch.set_num_threads(1)
 
@@ -52,46 +50,22 @@ def measure_training(
         return make_ppo(_recipe(seating, envs=envs, batch=batch), env, 0)
 
     ours = learner(slots, SoloVecEnv(_solo(seating, envs=slots, batch=batch, threads=threads)))
-    game = partial(single, seating, FAMILIES.added)
+    game = partial(single, seating, added_names())
     with closing(SubprocVecEnv([game] * processes, start_method="spawn")) as theirs:
-        turns = [Turn(ours, batch), Turn(learner(processes, theirs), batch)]
-        for turn in turns:
-            turn(counts=False)
-        while min(turn.seconds for turn in turns) < seconds:
-            for turn in turns:
-                turn()
+        learners, clocks = (ours, learner(processes, theirs)), (Clock(batch), Clock(batch))
+
+        def turn() -> None:
+            for one, clock in zip(learners, clocks, strict=True):
+                with clock:
+                    one.learn(batch, reset_num_timesteps=False)
+
+        take_turns(turn, clocks, seconds)
     speed = Speed(
-        name="training in slots", per_second=turns[0].speed, beside="single games in SubprocVecEnv",
-        reference=turns[1].speed,
+        name="training in slots", per_second=clocks[0].speed, beside="single games in SubprocVecEnv",
+        reference=clocks[1].speed,
     )  # fmt: skip
     setting = {"slots": slots, "threads": threads, "processes of SubprocVecEnv": processes}
     return SpeedTable(title="training of an adversary, agent steps a second", setting=setting, speeds=(speed,))
-
-
-class Turn:
-    """A learner that goes on for a batch, and the time that took.
-
-    Args:
-        learner: Who learns.
-        batch: Steps of one turn.
-    """
-
-    def __init__(self, learner: OnPolicyAlgorithm, batch: int) -> None:
-        self._learner, self._batch = learner, batch
-        self.seconds, self.steps = 0.0, 0
-
-    def __call__(self, *, counts: bool = True) -> None:
-        """Learns from one batch."""
-        begun = time.perf_counter()
-        self._learner.learn(self._batch, reset_num_timesteps=False)
-        if counts:
-            self.seconds += time.perf_counter() - begun
-            self.steps += self._batch
-
-    @property
-    def speed(self) -> float:
-        """Steps a second."""
-        return self.steps / self.seconds
 
 
 class PlainPolicy(GaussianPolicy):
@@ -121,15 +95,14 @@ class PlainPolicy(GaussianPolicy):
         return Output(Normal(torch.from_numpy(x @ weight + bias), self._low, self._high, self._deviation))
 
 
-def single(seating: Seating, families: Mapping[str, str]) -> SoloEnv:
+def single(seating: Seating, names: Names) -> SoloEnv:
     """One game for who learns against the victim, as a process of its own would hold it.
 
     Args:
         seating: The game with its victim.
-        families: Those that were added to `FAMILIES`, of which a new process knows nothing.
+        names: Those that were added to registries, of which a new process knows nothing.
     """
-    torch.set_num_threads(1)
-    add_families(families)
+    set_up(names)
     return SoloEnv(_solo(seating, envs=1, batch=MINIBATCHES, threads=1, plain=True))
 
 

@@ -22,12 +22,12 @@ def test_other_loops_ask_the_network_as_torch_computes_it_and_step_the_game_as_o
     policy.module.register_forward_hook(lambda module, shown, _: rows.append((module, len(shown[0]))))
     loop = baselines(find_game("atari/pong"), policy, 2, 1 / 255)[kind]
     loop(0.2)
-    assert loop.steps > 0
-    assert sum(count for _, count in rows) == forwards * loop.steps
+    assert loop.clock.steps > 0
+    assert sum(count for _, count in rows) == forwards * loop.clock.steps
     assert {count for _, count in rows} == {2}
     assert all(module is not policy.module for module, _ in rows)  # a copy without our own gradients
     played = sum(ale.getFrameNumber() for ale in loop.venv.get_attr("ale"))
-    assert 4 * loop.steps <= played <= 4 * loop.steps + 2 * 40  # no-ops and FIRE at the start of each game
+    assert 4 * loop.clock.steps <= played <= 4 * loop.clock.steps + 2 * 40  # no-ops and FIRE at the start of each game
 
 
 def test_torch_gradients_are_those_of_the_fast_convolution(policy):

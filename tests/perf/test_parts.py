@@ -41,5 +41,5 @@ def test_the_emulator_alone_plays_four_frames_a_step():
     pytest.importorskip("ale_py")
     emulator = Emulator(find_game("atari/pong"))
     emulator(0.01)
-    assert emulator.steps >= 256
-    assert emulator.ale.getFrameNumber() == 4 * emulator.steps
+    assert emulator.clock.steps >= 256
+    assert emulator.ale.getFrameNumber() == 4 * emulator.clock.steps

@@ -19,16 +19,16 @@ def test_mujoco_alone_plays_the_same_to_the_bit(seating):
     again, now = PlainScenes(play.game), PlainScenes(play.game)
     for _ in range(3):
         again.start()
-        _, controls = play.turn()
-        assert [one.shape for one in controls] == [(3, 16)] * STEPS
-        again.turn(controls)
+        play.turn()
+        assert [one.shape for one in play.controls] == [(3, 16)] * STEPS
+        again.turn(play.controls)
         now.start()  # where everything stands in the game
-        going_on = np.flatnonzero(~play.ended)
+        going_on = np.flatnonzero(~play.begun)
         assert len(going_on)
         for slot in going_on:
             np.testing.assert_array_equal(again.data[slot].qpos, now.data[slot].qpos)
             np.testing.assert_array_equal(again.data[slot].qvel, now.data[slot].qvel)
-    assert np.abs(controls).max() <= 1
+    assert np.abs(play.controls).max() <= 1
 
 
 def test_mujoco_alone_steps_all_substeps_of_a_turn(seating):
@@ -36,19 +36,19 @@ def test_mujoco_alone_steps_all_substeps_of_a_turn(seating):
     again = PlainScenes(play.game)
     again.start()
     before = [data.time for data in again.data]
-    _, controls = play.turn()
-    again.turn(controls)
+    play.turn()
+    again.turn(play.controls)
     scene = play.game.card.scene
     for data, begun in zip(again.data, before, strict=True):
         assert data.time - begun == pytest.approx(STEPS * scene.frame_skip * scene.timestep)
 
 
-def test_games_that_end_begin_again_after_the_turn(seating):
+def test_games_that_end_begin_again(seating):
     play = SteppedPlay(seating, 8)
     ended = 0
     for _ in range(12):
         play.turn()
-        ended += play.ended.sum()
+        ended += play.begun.sum()
     assert ended > 0
     again = PlainScenes(play.game)
     again.start()

@@ -4,9 +4,9 @@ import torch
 
 from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput
-from rlattack.games.find import FAMILIES
+from rlattack.evaluation.spawned import added_names
 from rlattack.perf import Seating
-from rlattack.perf.training import PlainPolicy, Turn, measure_training, single
+from rlattack.perf.training import PlainPolicy, measure_training, single
 from rlattack.policies.gaussian import GaussianPolicy
 from tests.kit.agents import gaussian_agent, gaussian_network
 from tests.perf import players
@@ -31,24 +31,6 @@ def test_games_of_turns_that_were_added_are_learned_from_in_both_ways():
     seating = Seating.of("turns/any", "tests.kit.players:namer")
     found = measure_training(seating, threads=1, seconds=0.01, slots=4, processes=1, batch=32)
     assert [speed.name for speed in found.speeds] == ["training in slots"]
-
-
-def test_a_first_batch_does_not_count():
-    class Learner:
-        learned: list = []  # noqa: RUF012
-
-        def learn(self, steps, *, reset_num_timesteps):
-            self.learned.append((steps, reset_num_timesteps))
-
-    turn = Turn(Learner(), 32)
-    turn(counts=False)
-    assert (turn.steps, turn.seconds) == (0, 0.0)
-    turn()
-    turn()
-    assert turn.steps == 64
-    assert Learner.learned == [(32, False)] * 3
-    turn.seconds = 4.0
-    assert turn.speed == 16.0
 
 
 def test_a_game_that_cannot_be_learned_from_is_refused_before_processes_are_started():
@@ -85,7 +67,7 @@ def test_a_single_game_asks_numpy_unless_the_victim_has_a_memory(tmp_path, monke
     asked = []
     original = np.tanh
     monkeypatch.setattr(np, "tanh", lambda x: asked.append(len(x)) or original(x))
-    env = single(Seating.of(ANTS, gaussian_agent(tmp_path / "one", ANTS, 122, 8, memory=memory)), FAMILIES.added)
+    env = single(Seating.of(ANTS, gaussian_agent(tmp_path / "one", ANTS, 122, 8, memory=memory)), added_names())
     obs, _ = env.reset(seed=0)
     assert env.observation_space.contains(obs)
     assert env.observation_space.contains(env.step(np.zeros(8, dtype=np.float32))[0])
