@@ -147,9 +147,6 @@ class AtariGame:
         slots: Number of copies, fixed for the life of the game.
         threads: C++ threads that step them; changes no result.
         camera: Whether it is to be filmed; every game can be.
-
-    Raises:
-        RlattackError: The ROM cannot be played (`vector_env`), or the other player is to be hidden.
     """
 
     endings: tuple[str, ...] = OVER

@@ -7,7 +7,7 @@ from rlattack.content import Card
 from rlattack.errors import ContentError, InvalidInput, nearest
 from rlattack.games.game import PLAYER, Mask
 from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
-from rlattack.games.table import parse_table
+from rlattack.games.table import not_negative, parse_table
 
 SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
@@ -41,16 +41,10 @@ class AtariOptions:
     """Emulator frames after the start at which an episode is truncated (30 minutes of play)."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            ContentError: A value outside its range.
-        """
         for name in ("frame_skip", "stack", "max_frames"):
             if getattr(self, name) < 1:
                 raise ContentError(f"{name}: expected a whole number of at least 1, got {getattr(self, name)}")
-        if self.noop_max < 0:
-            raise ContentError(f"noop_max: expected 0 or more, got {self.noop_max}")
+        not_negative(self, "noop_max")
         if len(self.resize) != 2 or min(self.resize) < 1:
             raise ContentError(f"resize: expected [height, width], got {list(self.resize)}")
         if isinstance(self.action_set, tuple) and not (self.action_set and all(0 <= a < 18 for a in self.action_set)):
@@ -77,7 +71,6 @@ class Win:
     """The threshold: a named human reference."""
 
     def __post_init__(self) -> None:
-        """Checks that a threshold has its score."""
         if (self.rule == "threshold") != (self.score is not None):
             got = f"rule {self.rule!r} with score {self.score}"
             raise ContentError(f"rule 'threshold' needs a score and rule 'score' takes none, got {got}")
@@ -97,7 +90,6 @@ class Protocol:
     sticky: float = 0.0
 
     def __post_init__(self) -> None:
-        """Checks the probability."""
         if not 0.0 <= self.sticky < 1.0:
             raise ContentError(f"sticky: expected a probability in [0, 1), got {self.sticky}")
 
@@ -109,7 +101,6 @@ class Stall:
     steps: int
 
     def __post_init__(self) -> None:
-        """Checks the count."""
         if self.steps < 1:
             raise ContentError(f"steps: expected a whole number of at least 1, got {self.steps}")
 
@@ -139,11 +130,7 @@ class GameCard:
     """All numbers of a MuJoCo game of two seats."""
 
     def __post_init__(self) -> None:
-        """Checks that a game carries what its family has, and nothing else.
-
-        Raises:
-            ContentError: A ROM, Atari options or sticky actions on another game, or a win rule where others play too.
-        """
+        """Checks that a game carries what its family has, and nothing else."""
         if (self.mujoco or self.family == "pettingzoo") and (self.win or self.stall or self.reference):
             raise ContentError(f"game {self.id}: [win], [stall] and [reference] are for games of one seat")
         if (self.family == "mujoco") != (self.mujoco is not None):

@@ -4,8 +4,9 @@ import dataclasses
 import difflib
 import importlib.util
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from rlattack.content import Card, find_card, iterate_cards, roots
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
@@ -34,9 +35,25 @@ FAMILIES: Registry[Callable[..., Game]] = Registry(
 A class of games with a method `camera` (`rlattack.games.camera.Filmed`) is given `camera=True` where it is to be
 filmed. Games of a family that is added need no cards.
 """
-_NEEDS_ALE = 'needs ale-py: pip install "rlattack[atari]"'
-_NEEDS_MUJOCO = 'needs mujoco: pip install "rlattack[mujoco]"'
-_NEEDS_PETTINGZOO = 'needs pettingzoo: pip install "rlattack[pettingzoo]"'
+
+
+class _Family(NamedTuple):
+    """What is known of a family without making a game of it."""
+
+    known: Callable[[], Iterable[str]] = tuple
+    """Last parts of the ids of games that need no card."""
+    package: str = ""
+    """What must be installed to play."""
+    called: str = ""
+    """What a game is called that must be registered, whether it has a card or not."""
+
+
+_OWN = {
+    "atari": _Family(atari_roms, "ale-py"),
+    "gymnasium": _Family(gymnasium_ids, called="Gymnasium environment"),
+    "mujoco": _Family(package="mujoco"),
+    "pettingzoo": _Family(pettingzoo_ids, "pettingzoo", "PettingZoo game"),
+}
 
 
 def find_game(name: str) -> GameCard:
@@ -50,10 +67,10 @@ def find_game(name: str) -> GameCard:
     """
     found = find_card("envs", "*.toml", SCHEMA, name)
     card = _parse(name, *found) if found else _without_card(name)
-    if card.family == "gymnasium" and (env := name.removeprefix("gymnasium/")) not in gymnasium_ids():
-        raise UnknownName(f"no Gymnasium environment {env!r} is registered{_hint(name)}")
-    if card.family == "pettingzoo" and (env := name.removeprefix("pettingzoo/")) not in pettingzoo_ids():
-        raise UnknownName(f"no PettingZoo game {env!r} is registered{_hint(name)}")
+    family, _, rest = name.partition("/")
+    own = _OWN.get(family, _Family())
+    if own.called and rest not in own.known():
+        raise UnknownName(f"no {own.called} {rest!r} is registered{_hint(name)}")
     return card
 
 
@@ -127,18 +144,13 @@ def list_games() -> list[GameRow]:
         Gymnasium's and PettingZoo's without a card are not listed.
     """
     rows: dict[str, GameRow] = {}
-    roms, note = _roms()
-    missing = {
-        "atari": note,
-        "mujoco": "" if importlib.util.find_spec("mujoco") else _NEEDS_MUJOCO,
-        "pettingzoo": "" if importlib.util.find_spec("pettingzoo") else _NEEDS_PETTINGZOO,
-    }
     for name, path, table in iterate_cards("envs", "*.toml", SCHEMA):
         try:
-            rows[name] = _row(_parse(name, path, table), True, missing)
+            rows[name] = _row(_parse(name, path, table), True)
         except ContentError as error:  # one card must not hide the others
-            rows[name] = _UNREADABLE | {"id": name, "title": name, "note": f"{path}: {error}"}
-    rows |= {name: _row(_default(name), False, missing) for name in roms if name not in rows}
+            nothing = dict.fromkeys(("seats", "win", "win_score", "actions", "sticky"))
+            rows[name] = {**nothing, "id": name, "title": name, "card": True, "note": f"{path}: {error}"}
+    rows |= {name: _row(_default(name), False) for name in _ids("atari") if name not in rows}
     return [rows[name] for name in sorted(rows)]
 
 
@@ -180,9 +192,8 @@ def _default(name: str) -> GameCard:
 
 def _hint(name: str) -> str:
     """Names the game whose last part is closest, whatever stands before it and in any case."""
-    names = [*(name for name, _, _ in iterate_cards("envs", "*.toml", SCHEMA)), *_roms()[0]]
-    names += [f"gymnasium/{env}" for env in gymnasium_ids()]
-    names += _pettingzoo_names()
+    names = [name for name, _, _ in iterate_cards("envs", "*.toml", SCHEMA)]
+    names += [known for family in _OWN for known in _ids(family)]
     if name.startswith("pettingzoo/"):  # `pettingzoo/pong` is not one of Atari's own
         names = [known for known in names if known.startswith("pettingzoo/")]
     names.sort(key=len, reverse=True)  # of equal last parts, the shortest name stays
@@ -191,28 +202,17 @@ def _hint(name: str) -> str:
     return f"; did you mean {tails[close[0]]!r}?" if close else ""
 
 
-def _roms() -> tuple[list[str], str]:
-    """Ids of all Atari games, and what is missing to play them."""
+def _ids(family: str) -> list[str]:
+    """Ids of the games that need no card; none where what plays them is missing."""
     try:
-        return [f"atari/{rom}" for rom in atari_roms()], ""
-    except MissingExtra:
-        return [], _NEEDS_ALE
-
-
-def _pettingzoo_names() -> list[str]:
-    try:
-        return [f"pettingzoo/{env}" for env in pettingzoo_ids()]
+        return [f"{family}/{known}" for known in _OWN[family].known()]
     except MissingExtra:
         return []
 
 
-_UNREADABLE: GameRow = {
-    "seats": None, "win": None, "win_score": None, "actions": None, "sticky": None, "card": True,
-}  # fmt: skip
-
-
-def _row(card: GameCard, has_card: bool, missing: Mapping[str, str]) -> GameRow:
-    alone = card.seats == (PLAYER,)
+def _row(card: GameCard, has_card: bool) -> GameRow:
+    alone, needed = card.seats == (PLAYER,), _OWN.get(card.family, _Family()).package
+    missing = needed and not importlib.util.find_spec(needed.replace("-", "_"))
     return {
         "id": card.id,
         "title": card.title,
@@ -222,5 +222,5 @@ def _row(card: GameCard, has_card: bool, missing: Mapping[str, str]) -> GameRow:
         "actions": card.protocol.actions,
         "sticky": card.protocol.sticky,
         "card": has_card,
-        "note": missing.get(card.family, ""),
+        "note": f'needs {needed}: pip install "rlattack[{card.family}]"' if missing else "",
     }

@@ -60,10 +60,6 @@ class GymnasiumGame:
         slots: Number of copies.
         threads: Changes nothing: copies are stepped one by one.
         camera: Whether it is to be filmed.
-
-    Raises:
-        InvalidInput: It cannot be made or filmed, its spaces are of another kind, or the other player is to be hidden.
-        MissingExtra: It needs a package that is not installed.
     """
 
     endings: tuple[str, ...] = OVER

@@ -1,7 +1,7 @@
 """Who holds the other seats of a game: frozen policies, each with its memory and one stream of random numbers."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,15 +14,9 @@ from rlattack.games.card import ActionMode
 from rlattack.games.game import WAIT, View
 
 
-class _Actions(Protocol):
-    @property
-    def greedy(self) -> Tensor: ...
-    def sample(self, draws: Draws) -> Tensor: ...
-
-
 class _Output(Protocol):
     @property
-    def actions(self) -> _Actions: ...
+    def actions(self) -> Any: ...
     @property
     def state(self) -> Tensor | None: ...
     def among(self, legal: Tensor | None) -> "_Output": ...

@@ -82,7 +82,6 @@ class PettingZooGame:
 
     Raises:
         InvalidInput: Agents that come and go, observations or actions of another kind, or a player to be hidden.
-        RlattackError: The environment cannot be made (`make_env`).
     """
 
     endings: tuple[str, ...] = OVER

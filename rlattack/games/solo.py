@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import gymnasium
 import numpy as np
@@ -21,23 +21,21 @@ if TYPE_CHECKING:
 Info = dict[str, Any]
 
 
+class Options(TypedDict, total=False):
+    """How a learner is paid and how the others play; `EmbedOpponent` says what each is."""
+
+    sparse: float
+    dense: float
+    greedy: bool
+
+
+@overload
+def EmbedOpponent(game: Game, seat: int, opponents: Opponents, **options: Unpack[Options]) -> "Solo": ...
 @overload
 def EmbedOpponent(
-    game: Game, seat: int, opponents: Opponents, *, sparse: float = 0.01, dense: float = 0.0, greedy: bool = False
-) -> "Solo": ...
-@overload
-def EmbedOpponent(
-    game: "ParallelEnv[Any, Any, Any]",
-    seat: int,
-    opponents: Opponents,
-    *,
-    sparse: float = 0.01,
-    dense: float = 0.0,
-    greedy: bool = False,
+    game: "ParallelEnv[Any, Any, Any]", seat: int, opponents: Opponents, **options: Unpack[Options]
 ) -> "SoloEnv": ...
-def EmbedOpponent(  # noqa: N802  # a constructor
-    game: Any, seat: int, opponents: Opponents, *, sparse: float = 0.01, dense: float = 0.0, greedy: bool = False
-) -> Any:
+def EmbedOpponent(game: Any, seat: int, opponents: Opponents, **options: Unpack[Options]) -> Any:  # noqa: N802  # makes
     """Turns a game of several seats into one of one seat: frozen policies hold the others.
 
     A game of `make_game` becomes a `gymnasium.vector.VectorEnv` with SAME_STEP autoreset (and, through
@@ -52,14 +50,13 @@ def EmbedOpponent(  # noqa: N802  # a constructor
         game: The game.
         seat: The learner's number.
         opponents: Hold the other seats; their recurrent states are cleared when an episode starts.
-        sparse: Weight of what comes for the end of the game; 0.01 as Gleave et al. train.
-        dense: Weight of what comes on the way; 0.1 in their shaped rewards.
-        greedy: Whether opponents play their most likely actions instead of sampling.
+        options: `sparse`, weight of what comes for the end of the game, 0.01 by default as Gleave et al. train;
+            `dense`, of what comes on the way, 0 by default and 0.1 in their shaped rewards; `greedy`, whether opponents
+            play their most likely actions instead of sampling, False by default.
 
     Raises:
         InvalidInput: Neither kind of game, a seat that there is none of, or a seat without an opponent.
     """
-    options: Any = {"sparse": sparse, "dense": dense, "greedy": greedy}
     if hasattr(game, "agent_iter"):
         raise InvalidInput(
             f"expected agents that act at once, got {type(game).__name__}, whose agents take turns: a game of "
@@ -81,15 +78,9 @@ class Solo(VectorEnv[Array, Array, Array]):
     """Of what comes for the end of the game, and of what comes on the way; may be changed between steps."""
 
     def __init__(
-        self,
-        game: Game,
-        seat: int,
-        opponents: Opponents,
-        *,
-        sparse: float = 0.01,
-        dense: float = 0.0,
+        self, game: Game, seat: int, opponents: Opponents, *, sparse: float = 0.01, dense: float = 0.0,
         greedy: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.game, self.seat = game, seat
         self._others = Others(opponents, len(game.seats), seat, game.slots, greedy=greedy)
         self.num_envs = game.slots

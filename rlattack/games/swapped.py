@@ -52,12 +52,11 @@ class SwappedDuel:
         self.game.close()
 
     def _swapped_views(self, views: tuple[View, ...]) -> tuple[View, ...]:
-        obs, turn = (self._swapped([getattr(view, name) for view in views]) for name in ("obs", "turn"))
         first, second = views
-        if first.legal is None or second.legal is None:
-            return View(obs[0], turn[0]), View(obs[1], turn[1])
-        legal = self._swapped([first.legal, second.legal])
-        return View(obs[0], turn[0], legal[0]), View(obs[1], turn[1], legal[1])
+        pairs = [(first.obs, second.obs), (first.turn, second.turn)]
+        if first.legal is not None and second.legal is not None:
+            pairs.append((first.legal, second.legal))
+        return tuple(View(*one) for one in zip(*map(self._swapped, pairs), strict=True))
 
     def _swapped(self, pair: Sequence[Array]) -> tuple[Array, Array]:
         first, second = pair

@@ -33,11 +33,6 @@ class Scene:
     """Control steps."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            ContentError: A value outside its range.
-        """
         positive(self, "timestep", "frame_skip", "max_steps")
         not_negative(self, "margin")
         at_most(self, timestep=0.1, margin=0.1, frame_skip=1000, max_steps=100_000)
@@ -62,7 +57,6 @@ class Reset:
     """Standard deviation of the normal noise on every entry of qvel."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         not_negative(self, "position", "velocity")
         at_most(self, position=10.0, velocity=100.0)
 
@@ -91,7 +85,6 @@ class Reward:
     alive_height: float
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         positive(self, "progress_time")
         not_negative(
             self, "goal", "progress", "control", "contact", "contact_clip", "contact_most", "alive", "alive_height"
@@ -110,11 +103,7 @@ class MujocoCard:
     rules: Rules
 
     def __post_init__(self) -> None:
-        """Checks that nobody has lost or won before the first step.
-
-        Raises:
-            ContentError: A start below the height, or behind the line, at which the game is over.
-        """
+        """Checks that nobody has lost or won before the first step."""
         for number in (0, 1):
             x, _, z = self.scene.start[3 * number : 3 * number + 3]
             seat, down = self.seats[number], _down(self.rules)[number]

@@ -29,11 +29,6 @@ def parallel_env(name: str, render_mode: str | None = None) -> "MujocoParallelEn
     Args:
         name: Id of the game: `mujoco/sumo-ants`.
         render_mode: `rgb_array` to draw it, or None.
-
-    Raises:
-        UnknownName: No such game.
-        InvalidInput: A game that is none of MuJoCo's, or another render mode.
-        MissingExtra: pettingzoo or mujoco is not installed, or there is no GL library to draw with.
     """
     return MujocoParallelEnv(find_game(name), render_mode)
 

@@ -19,7 +19,6 @@ class _Line:
     """Times the distance to the line, a cost."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         positive(self, "line")
         not_negative(self, "fallen", "distance")
         at_most(self, line=1000.0)
@@ -57,7 +56,6 @@ class Sumo:
     """A fall before the first contact counts too (Gleave et al. 2019)."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         positive(self, "height")
         at_most(self, height=1000.0)
         not_negative(self, "fallen", "gap")
