@@ -45,18 +45,12 @@ def _agents() -> list[dict[str, Any]]:
 
     return [
         {
-            "id": name,
-            "game": card.game,
-            "role": card.role,
-            "seat": card.seat,
-            "algorithm": card.algorithm,
+            "id": name, "game": card.game, "role": card.role, "seat": card.seat, "algorithm": card.algorithm,
             "defence": None,  # of agents that are trained to be robust, once there are recipes for that
-            "score": card.score.get("mean"),
-            "win_rate": card.score.get("win", {}).get("rate"),
-            "sha256": card.sha256,
+            "score": card.score.get("mean"), "win_rate": card.score.get("win", {}).get("rate"), "sha256": card.sha256,
         }
         for name, card in agent_cards()
-    ]
+    ]  # fmt: skip
 
 
 def _attacks() -> list[dict[str, Any]]:
@@ -127,13 +121,11 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     console = Console()
     console.print(table)
     if kind == "games":
-        console.print(
-            "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions", highlight=False
-        )
-        console.print(
+        for text in (
+            "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions",
             "and pettingzoo/<env id> for any PettingZoo game of two agents, as pettingzoo/connect_four_v3",
-            highlight=False,
-        )
+        ):
+            console.print(text, highlight=False)
     if kind == "agents" and any(row["win_rate"] is not None for row in rows):
         console.print("a score in percent is games won, against whom the agent's card names; others are mean returns")
     for row in rows:

@@ -67,12 +67,7 @@ class Perf:
 
 
 def print_speeds(who: str, found: Mapping[str, "SpeedTable"]) -> None:
-    """Prints a table for each benchmark.
-
-    Args:
-        who: Who plays what.
-        found: Tables by the name of the benchmark.
-    """
+    """Prints a table for each benchmark of who plays what, by its name."""
     from rlattack.cli.progress import say
 
     for table in found.values():

@@ -3,14 +3,11 @@
 import shlex
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
 from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
-
-if TYPE_CHECKING:
-    from rlattack.cli.trainings import Screen
 
 _INTERRUPTED = 130
 
@@ -27,24 +24,24 @@ class _Verb:
         """Runs the command; one that is interrupted says how to go on, where something is kept."""
         from rlattack.cli.progress import say
         from rlattack.cli.trainings import Screen
+        from rlattack.training import train, train_rounds
 
         recipe = self.recipe(**vars(self))
         # as it would be typed to train the agent anew
         again = shlex.join(word for word in command if word != "--resume")
         try:
             with closing(Screen()) as screen:
-                return self._train(recipe, screen, again)
+                if not isinstance(recipe, TrainRounds):
+                    train(recipe, screen, again)
+                    return 0
+                meeting = train_rounds(recipe, screen, again)
+                screen.show(meeting)
+                return int(not meeting.results.ok)
         except KeyboardInterrupt:
             if not any(recipe.folder.rglob("checkpoint.pt")):
                 raise
             say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
             return _INTERRUPTED
-
-    def _train(self, recipe: Any, screen: "Screen", command: str) -> int:
-        from rlattack.training import train
-
-        train(recipe, screen, command)
-        return 0
 
 
 class _Victim(_Verb, TrainVictim):
@@ -60,13 +57,6 @@ class _Adversary(_Verb, TrainAdversary):
 class _Rounds(_Verb, TrainRounds):
     __doc__ = TrainRounds.__doc__
     recipe = TrainRounds
-
-    def _train(self, recipe: TrainRounds, screen: "Screen", command: str) -> int:
-        from rlattack.training import train_rounds
-
-        meeting = train_rounds(recipe, screen, command)
-        screen.show(meeting)
-        return int(not meeting.results.ok)
 
 
 @dataclass(frozen=True, kw_only=True)

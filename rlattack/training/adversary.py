@@ -8,12 +8,13 @@ from pathlib import Path
 from rlattack.files import write_whole
 from rlattack.games.solo import EmbedOpponent
 from rlattack.policies.folder import read_agent, save_agent
-from rlattack.training.learner import begin, learn
+from rlattack.training.learner import Learner, begin, learn
 from rlattack.training.match import Match, match_adversary
+from rlattack.training.ppo import make_ppo
 from rlattack.training.recipes import TrainAdversary
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
-from rlattack.training.seat import seat_learner
+from rlattack.training.vecenv import SoloVecEnv
 from rlattack.training.watch import Shipped, Trained, Watch
 
 
@@ -41,13 +42,14 @@ def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> 
     """Trains every seed, one after the other."""
     (place,), (victim,) = match.places, match.opponents
     sha256 = "" if victim.foreign else victim.sha256
-    agents = {"victim_sha256": sha256, "init_sha256": None if match.init is None else match.init.sha256}
+    agents = {"victim_sha256": sha256, "init_sha256": match.origin and match.origin["sha256"]}
     run = TrainingRun(recipe=recipe, card=match.card, command=command, agents=agents)
     env = EmbedOpponent(place.game, place.seat, victim.policy, sparse=recipe.sparse, dense=recipe.dense)
+    about = {"victim": {"id": victim.name, "sha256": sha256}, "seeds": list(recipe.seeds), "init": match.origin}
     learners = [
-        seat_learner(
-            run, match, place, env, folder=recipe.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}",
-            cut=recipe.cut, victim={"id": victim.name, "sha256": sha256}, seeds=list(recipe.seeds),
+        Learner(
+            run=run, folder=recipe.folder / f"seed-{seed}", seed=seed, seat=place.own, note=f"seed {seed}",
+            make=lambda seed: make_ppo(recipe, SoloVecEnv(env), seed, match.network), cut=recipe.cut, about=about,
         )
         for seed in recipe.seeds
     ]  # fmt: skip
@@ -56,15 +58,7 @@ def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> 
 
 
 def choose(run: Path, trained: Sequence[Trained]) -> Trained:
-    """Makes the best seed the run's agent, and writes how all of them did.
-
-    Args:
-        run: The run folder.
-        trained: Every seed, with what it won of tuning games where there are several.
-
-    Returns:
-        The seed with the highest win rate, of equal ones the first.
-    """
+    """Makes the seed that won most tuning games, of equal ones the first, the run's agent; writes how all did."""
     best = max(trained, key=lambda one: 0.0 if one.tuning is None else one.tuning.rate)
     rows = [_row(one) for one in trained]
     write_whole(run / "seeds.json", json.dumps(rows, indent=1).encode())

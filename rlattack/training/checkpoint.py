@@ -81,16 +81,9 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, **progress: Any) -> None:
-    """Writes the checkpoint whole (the old one stands until the new one does), and beside it what is told of it.
-
-    Args:
-        folder: Of the learner.
-        checkpoint: Where it stands.
-        progress: What is told beside the steps, numbers and the like.
-    """
+    """Writes the checkpoint whole (the old one stands until the new one does), its steps and `progress` beside it."""
     buffer = io.BytesIO()
-    values = {name: value for name, value in vars(checkpoint).items() if name != "statistics" or value}
-    torch.save(values, buffer)
+    torch.save(vars(checkpoint), buffer)
     write_whole(folder / FILE, buffer.getvalue())
     write_whole(folder / PROGRESS, json.dumps({"steps": checkpoint.steps, **progress}).encode())
 
@@ -112,12 +105,11 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         raise RefusedFile(f"{error}{advice}") from error
     except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
         raise RefusedFile(f"{path}: damaged, or more than tensors and numbers{advice}") from error
-    kinds = {"steps": int, "policy": dict, "optimizer": dict}
-    if isinstance(values, dict) and "statistics" in values:
-        kinds["statistics"] = dict
-    if not isinstance(values, dict) or {key: type(value) for key, value in values.items()} != kinds:
+    found: dict[str, Any] = {"statistics": {}} | values if isinstance(values, dict) else {}
+    kinds = {"steps": int, "policy": dict, "optimizer": dict, "statistics": dict}
+    if {key: type(value) for key, value in found.items()} != kinds:
         raise RefusedFile(f"{path}: not a checkpoint of a training run{advice}")
-    return Checkpoint(**values)
+    return Checkpoint(**found)
 
 
 def running(normal: VecNormalize | None) -> dict[str, RunningMeanStd]:

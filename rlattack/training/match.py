@@ -35,6 +35,11 @@ class Place:
     seat: int
 
     @property
+    def own(self) -> str:
+        """The seat that an agent is for that learns here; any of them where it is nothing."""
+        return "" if self.name == BOTH else self.name
+
+    @property
     def others(self) -> list[int]:
         """Numbers of the other seats."""
         return [seat for seat in range(len(self.game.seats)) if seat != self.seat]
@@ -63,6 +68,11 @@ class Match:
         """The weights that learning goes on from."""
         policy = None if self.init is None else self.init.policy
         return policy.network if isinstance(policy, GaussianPolicy) else None
+
+    @property
+    def origin(self) -> dict[str, str] | None:
+        """What a card says of whom learning goes on from."""
+        return None if self.init is None else {"id": self.init.name, "sha256": self.init.sha256}
 
     def study(self, recipe: SeatRecipe, agent: Path, seat: int, opponent: str, *, episodes: int, seed: int) -> Study:
         """The games of a trained agent in a seat, with an opponent in all others."""

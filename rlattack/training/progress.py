@@ -42,7 +42,7 @@ class Progress(BaseCallback):
         self._every, self._dump_every = every, max(1, total // _POINTS)
         self._next_save = self._next_dump = 0
         self._scores: deque[float] = deque(maxlen=_GAMES)
-        self._cut, self._judged, self._name = cut, True, name
+        self._cut, self._name = cut, name
         self._outcomes: deque[int] = deque(maxlen=_OUTCOMES)
         self._lengths: deque[int] = deque(maxlen=_OUTCOMES)
         self._stop = False
@@ -54,7 +54,8 @@ class Progress(BaseCallback):
     def _on_training_start(self) -> None:
         self._next_save = self.num_timesteps + self._every
         self._next_dump = self.num_timesteps + self._dump_every
-        self._judged = self._cut is None or self.num_timesteps >= self._cut[0]  # then it has passed before
+        if self._cut is not None and self.num_timesteps >= self._cut[0]:  # it has passed before
+            self._cut = None
 
     def _on_rollout_start(self) -> None:
         self._tell(self.num_timesteps)
@@ -70,11 +71,10 @@ class Progress(BaseCallback):
 
     def _judge(self) -> None:
         """Gives a learner up, once, when it has played enough games to be told weak."""
-        if self._judged or self._cut is None or self.num_timesteps < self._cut[0] or len(self._outcomes) < _OUTCOMES:
+        if self._cut is None or self.num_timesteps < self._cut[0] or len(self._outcomes) < _OUTCOMES:
             return
-        self._judged = True
-        won = self.rate(1)
-        if won is not None and won < self._cut[1]:
+        least, self._cut = self._cut[1], None
+        if self._outcomes.count(1) / _OUTCOMES < least:
             raise Weak
 
     def _on_step(self) -> bool:

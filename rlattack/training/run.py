@@ -45,8 +45,7 @@ class TrainingRun(Generic[R]):
     @property
     def learned(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        found: dict[str, Any] = json.loads(json.dumps(self.recipe.learned() | dict(self.agents)))  # lists for tuples
-        return found
+        return dict(json.loads(json.dumps(self.recipe.learned() | dict(self.agents))))  # lists for tuples
 
     def check(self, *parts: tuple[str, Path]) -> None:
         """Refuses a folder that is not this run's, or not asked to go on, and places of agents that are taken.
@@ -73,9 +72,8 @@ class TrainingRun(Generic[R]):
         kept = read_options(folder)
         for key, value in self.learned.items():
             if key not in self.recipe.free and kept.get(key) != value:
-                raise RunConflict(
-                    f"--run {folder}: trained with {key} {kept.get(key)}, now {value}; choose another --run"
-                )
+                differs = f"trained with {key} {kept.get(key)}, now {value}"
+                raise RunConflict(f"--run {folder}: {differs}; choose another --run")
         if not self.recipe.resume and [*folder.glob(FILE), *folder.glob(f"*/{FILE}")]:
             raise RunConflict(f"--run {folder}: holds a training run; add --resume to go on, or choose another folder")
 
@@ -92,9 +90,8 @@ class TrainingRun(Generic[R]):
         try:
             write_whole(self.recipe.folder / "config.json", json.dumps(content, indent=1).encode())
         except OSError as error:
-            raise Unwritable(
-                f"{self.recipe.folder}: cannot be written ({error.strerror}); choose another --run"
-            ) from error
+            why = f"cannot be written ({error.strerror}); choose another --run"
+            raise Unwritable(f"{self.recipe.folder}: {why}") from error
 
     def provenance(self, steps: int, seed: int, **more: Any) -> dict[str, Any]:
         """What the card of an agent says of where it comes from; what is None is left out."""
@@ -115,9 +112,8 @@ def read_options(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunConflict(f"{path}: not the configuration of a training run; choose another --run") from error
     if schema != SCHEMA:
-        raise RunConflict(
-            f"{path}: expected schema {SCHEMA!r}, got {schema!r}, of another version; choose another --run"
-        )
+        of = f"expected schema {SCHEMA!r}, got {schema!r}, of another version"
+        raise RunConflict(f"{path}: {of}; choose another --run")
     return kept
 
 
@@ -139,10 +135,8 @@ def check_place(agent: str, run: Path, example: str) -> None:
     taken = find_agent(agent) or (place if (place / "agent.toml").exists() else None)
     if taken is not None and not _is_own(taken, place, run):
         raise InvalidInput(f"--agent {agent}: {taken} holds another agent; choose another id, as --agent my/pong")
-    parent = next(folder for folder in place.absolute().parents if folder.exists())
-    if place.is_dir():
-        parent = place
-    if place.is_file() or not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    there = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise Unwritable(f"--agent {agent}: {place} cannot be written; choose another id")
 
 

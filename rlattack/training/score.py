@@ -79,9 +79,8 @@ class Score:
             low, high = self.returns.ci
             return {"return_mean": self.returns.mean, "return_low": low, "return_high": high}
         low, high = self.rates["win"].ci
-        return {f"{name}_rate": one.rate for name, one in self.rates.items()} | {
-            "win_rate_low": low, "win_rate_high": high,
-        }  # fmt: skip
+        shares = {f"{name}_rate": one.rate for name, one in self.rates.items()}
+        return shares | {"win_rate_low": low, "win_rate_high": high}
 
 
 class Scorer:
@@ -98,7 +97,7 @@ class Scorer:
         self._run, self._total, self._watch = run, total, watch
         self._played = 0
 
-    def __call__(self, study: Study, note: str, names: Mapping[str, str] | None = None) -> Score:
+    def __call__(self, study: Study, note: str, names: Mapping[str, str]) -> Score:
         """Plays a study.
 
         Args:
@@ -113,8 +112,7 @@ class Scorer:
 
         planned = plan(study)
         (result,) = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
-        known = names or {}
-        return Score.of(result, _command(study, [known.get(player, player) for (player,) in study.candidates]))
+        return Score.of(result, _command(study, [names.get(player, player) for (player,) in study.candidates]))
 
 
 def _command(study: Study, players: Sequence[str]) -> str:

@@ -9,14 +9,15 @@ from rlattack.evaluation.study import Study
 from rlattack.games.solo import EmbedOpponent
 from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.coach import Coach
-from rlattack.training.learner import begin, learn
+from rlattack.training.learner import Learner, begin, learn
 from rlattack.training.match import Match, Place, match_self_play
 from rlattack.training.past import Past
 from rlattack.training.pool import Pool
+from rlattack.training.ppo import make_ppo
 from rlattack.training.recipes import BOTH, TrainSelfPlay
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, Score, Scorer
-from rlattack.training.seat import seat_learner
+from rlattack.training.vecenv import SoloVecEnv
 from rlattack.training.watch import Shipped, Watch
 
 _PAST = "past"
@@ -28,7 +29,7 @@ def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> Iterat
     recipe = dataclasses.replace(recipe, seat=match.seat)
     agents = {
         "opponents_sha256": [one.sha256 for one in match.opponents],
-        "init_sha256": None if match.init is None else match.init.sha256,
+        "init_sha256": match.origin and match.origin["sha256"],
     }
     run = TrainingRun(recipe=recipe, card=match.card, command=command, agents=agents)
     rooms = [_Room(run, match, place) for place in match.places]
@@ -68,9 +69,10 @@ class _Room:
         about: dict[str, Any] = {"delta": recipe.delta}
         if self._fixed:
             about = {"opponents": [{"id": one.name, "sha256": one.sha256} for one in match.opponents]}
-        self.learner = seat_learner(
-            run, match, place, self._env, folder=recipe.folder / place.name, seed=recipe.seed, note=place.name,
-            **about, anneal=recipe.anneal,
+        self.learner = Learner(
+            run=run, folder=recipe.folder / place.name, seed=recipe.seed, seat=place.own, note=place.name,
+            make=lambda seed: make_ppo(recipe, SoloVecEnv(self._env), seed, match.network),
+            about=about | {"anneal": recipe.anneal, "init": match.origin},
         )  # fmt: skip
 
     def begin(self) -> None:

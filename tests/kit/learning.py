@@ -25,11 +25,11 @@ from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.policy import Policy
 from rlattack.training import GymnasiumVecEnv, TrainAdversary, Watch
 from rlattack.training.learner import Learner
-from rlattack.training.match import Match, Place
+from rlattack.training.ppo import make_ppo
 from rlattack.training.recipes import TrainSingle
 from rlattack.training.run import TrainingRun
-from rlattack.training.seat import seat_learner
 from rlattack.training.single import single_learner
+from rlattack.training.vecenv import SoloVecEnv
 from tests.kit.agents import gaussian_network
 from tests.kit.games import ByHand, Pusher, Tug
 
@@ -170,12 +170,13 @@ def seated(folder: Path, game: tuple[Any, int, Policy], *, seed: int = 0, **valu
     played, seat, opponent = game
     name = played.seats[seat].name
     default = {"game": "tug/any", "victim": "some/one", "seat": name, "steps": 512, "envs": 16, "batch": 128}
-    place = Place(name=name, game=played, seat=seat)
-    match = Match(card=find_game("tug/any"), seat=name, places=(place,))
     recipe = TrainAdversary(**default | values)
-    run = TrainingRun(recipe=recipe, card=match.card, command="rlattack train ...")
+    run = TrainingRun(recipe=recipe, card=find_game("tug/any"), command="rlattack train ...")
     env = EmbedOpponent(played, seat, opponent)
-    return seat_learner(run, match, place, env, folder=folder, seed=seed, cut=recipe.cut)
+    return Learner(
+        run=run, folder=folder, seed=seed, seat=name, cut=recipe.cut,
+        make=lambda seed: make_ppo(recipe, SoloVecEnv(env), seed),
+    )  # fmt: skip
 
 
 def alone(recipe: TrainSingle, folder: Path, env: SyncVectorEnv, card: GameCard = CARD) -> Learner:

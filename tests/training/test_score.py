@@ -59,14 +59,14 @@ def test_wins_of_one_seat_are_losses_of_the_other(tmp_path):
     agent = gaussian_agent(tmp_path / "agent", "tug/any", 3)
     scorer = Scorer(tmp_path / "run", 10, lambda *_: None)
     studies = [Study(game="tug/any", players=(agent, "random"), victim=seat, episodes=9) for seat in ("left", "right")]
-    first, second = (scorer(study, "") for study in studies)
+    first, second = (scorer(study, "", {}) for study in studies)
     assert first.rates["win"] == second.rates["loss"]
     assert first.rates["loss"] == second.rates["win"]
 
 
 def test_a_score_of_a_game_of_one_seat_tells_its_return(tmp_path):
     scorer = Scorer(tmp_path / "run", 3, lambda *_: None)
-    found = scorer(Study(game="coins/any", players=("tests.kit.players:coin",), episodes=3), "")
+    found = scorer(Study(game="coins/any", players=("tests.kit.players:coin",), episodes=3), "", {})
     assert 2 <= found.returns.mean <= 5
     assert found.more.keys() == {"distinct", "sticky"}
     assert found.command == "rlattack attack coins/any --victim tests.kit.players:coin --episodes 3 --seed 0"

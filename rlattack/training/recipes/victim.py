@@ -85,7 +85,7 @@ class TrainVictim(Recipe):
     @property
     def name(self) -> str:
         """Last part of the default id of the agent: the algorithm in games of one seat, else `victim`."""
-        return self.settled().name
+        return self.algo if isinstance(self.settled(), TrainSingle) else self.verb
 
     def settled(self) -> "TrainSingle | TrainSelfPlay":
         """The same with the defaults of its kind of game, which may only be known once the game is opened."""
@@ -129,11 +129,6 @@ class TrainSingle(TrainVictim):
         self.expect("learning_rate", "a number above 0", 0 < rate < math.inf)
         self.expect("sticky", "a probability in [0, 1)", 0 <= (self.sticky or 0) < 1)
 
-    @property
-    def name(self) -> str:
-        """Last part of the default id of the agent."""
-        return self.algo
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSelfPlay(SeatRecipe, TrainVictim):
@@ -152,11 +147,6 @@ class TrainSelfPlay(SeatRecipe, TrainVictim):
         for name in ("delta", "anneal"):
             self.expect(name, "a share in [0, 1]", 0 <= getattr(self, name) <= 1)
         names(self.opponents)
-
-    @property
-    def name(self) -> str:
-        """Last part of the default id of the agent."""
-        return self.verb
 
     def alpha(self, steps: int) -> float:
         """Share of the reward that comes on the way: 1 at first, 0 after the first `anneal` of the steps."""
