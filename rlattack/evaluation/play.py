@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,23 @@ class Play(Slots):
         self._stalled: BoolArray = np.zeros(self.slots, dtype=np.bool_)
         self._views: tuple[View, ...]
         self._last: Step
+
+    def play(self) -> Generator[list[Episode], None, None]:
+        """Plays step by step, until no episode is left; yields the episodes that the step ended.
+
+        Raises:
+            InvalidInput: Code of others fails: an agent, an attack, a front, an observer or an environment.
+        """
+        try:
+            yield from super().play()
+        except (RlattackError, GeneratorExit):
+            raise
+        except Exception as error:
+            others = _at_fault(error, _of_others(self.cell, self._seen_by))
+            if not others:
+                raise
+            said = f"{type(error).__name__}: {one_line(error)}"
+            raise InvalidInput(f"{' or '.join(others)}: fails in play: {said}") from error
 
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         episodes = self.episode[started]
@@ -176,23 +193,13 @@ def play_episodes(
     Raises:
         InvalidInput: Code of others fails in play: an agent, an attack, a front, an observer or an environment.
     """
-    pulse = Pulse(cell.key)
-    try:
-        play = open_play(cell, take, observers, fits=fits)
-        for ended in play.play():
-            if ended:
-                pulse.quiet()
-                yield from ended
-            elif (beat := pulse.beat(play.steps)) is not None:
-                yield beat
-    except (RlattackError, GeneratorExit):
-        raise
-    except Exception as error:
-        others = _at_fault(error, _of_others(cell, observers))
-        if not others:
-            raise
-        said = f"{type(error).__name__}: {one_line(error)}"
-        raise InvalidInput(f"{' or '.join(others)}: fails in play: {said}") from error
+    pulse, play = Pulse(cell.key), open_play(cell, take, observers, fits=fits)
+    for ended in play.play():
+        if ended:
+            pulse.quiet()
+            yield from ended
+        elif (beat := pulse.beat(play.steps)) is not None:
+            yield beat
 
 
 def _of_others(cell: Cell, observers: Sequence[Observer]) -> dict[str, str]:

@@ -235,7 +235,7 @@ def test_a_failure_that_is_no_module_s_of_the_user_is_not_called_one():
             raise ZeroDivisionError("ours")
 
     with pytest.raises(ZeroDivisionError, match="ours"):
-        play(make_cell(), Broken(), Pusher())
+        play(make_cell("mujoco/sumo-humans"), Broken(), Pusher())
 
 
 @pytest.mark.parametrize("mode", ["greedy", "sampled"])
