@@ -52,12 +52,10 @@ class _AtOnce:
         self.env = env
 
     def reset(self, seed: int) -> Look:
-        """Starts an episode."""
         obs, infos = self.env.reset(seed=seed)
         return Look(obs, infos, list(self.env.agents))
 
     def step(self, actions: Mapping[Any, Any]) -> Look:
-        """Plays the actions of all who are left."""
         obs, rewards, terminated, truncated, infos = self.env.step(dict(actions))
         left = _left(self.env.agents, terminated, truncated)
         return Look(obs, infos, left, rewards, not left, _cut(terminated, truncated))
@@ -70,12 +68,10 @@ class _InTurns:
         self.env = env
 
     def reset(self, seed: int) -> Look:
-        """Starts an episode."""
         self.env.reset(seed=seed)
         return self._look()
 
     def step(self, actions: Mapping[Any, Any]) -> Look:
-        """Plays the action of the selected agent."""
         self.env.step(actions[self.env.agent_selection])
         return self._look()
 

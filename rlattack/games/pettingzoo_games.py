@@ -55,7 +55,9 @@ def make_env(card: GameCard) -> Any:
     try:
         return pettingzoo.make("parallel" if known in pettingzoo.parallel_registry else "aec", known, **_roms(known))
     except (ImportError, FailedToImport, DependencyNotInstalled) as error:
-        raise MissingExtra(f"game {card.id} needs {_package(error)}: {_remedy(known)}") from error
+        extra = known.partition("/")[0]
+        remedy = f'pip install "pettingzoo[{extra}]"' if extra in _EXTRAS else "install it"
+        raise MissingExtra(f"game {card.id} needs {_package(error)}: {remedy}") from error
     except Exception as error:  # somebody else's constructor can raise anything
         if known.startswith("atari/") and isinstance(error, OSError):
             raise MissingExtra(f'game {card.id} needs its ROM: pip install "rlattack[atari]" brings it') from error
@@ -225,8 +227,3 @@ def _package(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return getattr(error, "name", None) or f"a package that is missing: {one_line(error)}"
-
-
-def _remedy(known: str) -> str:
-    extra = known.partition("/")[0]
-    return f'pip install "pettingzoo[{extra}]"' if extra in _EXTRAS else "install it"

@@ -147,26 +147,23 @@ class Solo(VectorEnv[Array, Array, Array]):
 
     def _play(self, actions: Array) -> "_Turn":
         assert self._views, "reset comes first"
-        return self._follow(self._move(actions, self._all), self._all)
+        turn = _Turn.nothing(self.num_envs)
+        self._move(turn, actions, self._all)
+        return self._follow(turn, self._all)
 
     def _follow(self, turn: "_Turn", mask: BoolArray) -> "_Turn":
         """Lets the others play in the slots of `mask` until the learner is to act, or the game is over."""
-        waiting = None
-        while True:
-            rest = mask & ~turn.done & ~self._view.turn
-            if not rest.any():
-                return turn
-            if waiting is None:
-                waiting = np.full(self.num_envs, WAIT)
-            turn = turn.then(self._move(waiting, rest), rest)
+        while (rest := mask & ~turn.done & ~self._view.turn).any():
+            self._move(turn, np.full(self.num_envs, WAIT), rest)
+        return turn
 
-    def _move(self, actions: Array, mask: BoolArray) -> "_Turn":
+    def _move(self, turn: "_Turn", actions: Array, mask: BoolArray) -> None:
         """One step of the game: the learner's actions, and those of the others who are to act where `mask` is set."""
         theirs = self._others.act(self._views, mask, self._draws)
         seats = range(len(self.game.seats))
         step = self.game.step([actions if seat == self.seat else theirs[seat] for seat in seats])
         self._views = step.views
-        return _Turn.of(step, self.seat, *self.weights)
+        turn.add(step, mask, self.seat, *self.weights)
 
     def _info(self) -> Info:
         if self._view.legal is None:
@@ -230,16 +227,16 @@ class _Turn:
 
     @classmethod
     def nothing(cls, slots: int) -> "_Turn":
-        never = np.zeros(slots, dtype=np.bool_)
-        return cls(np.zeros(slots), never, never, np.full(slots, NOBODY), np.zeros(slots, dtype=np.int64))
+        numbers, (terminated, truncated) = np.zeros(slots, dtype=np.int64), np.zeros((2, slots), dtype=np.bool_)
+        return cls(np.zeros(slots), terminated, truncated, numbers + NOBODY, numbers)
 
-    @classmethod
-    def of(cls, step: Step, seat: int, sparse: float, dense: float) -> "_Turn":
-        """Weighs what a seat earned in a step; where the game does not tell, all came for the end."""
+    def add(self, step: Step, mask: BoolArray, seat: int, sparse: float, dense: float) -> None:
+        """Adds a step in the slots of `mask`; where the game does not tell, all that a seat earned came for the end."""
         rewards = step.rewards[seat]
         end = rewards if step.sparse is None else step.sparse[seat]
-        earned = sparse * end + dense * (rewards - end)
-        return cls(earned, step.terminated, step.truncated, step.winner, step.ending)
+        self.earned[mask] += (sparse * end + dense * (rewards - end))[mask]
+        for name in ("terminated", "truncated", "winner", "ending"):
+            np.copyto(getattr(self, name), getattr(step, name), where=mask)
 
     @property
     def done(self) -> BoolArray:
@@ -248,16 +245,6 @@ class _Turn:
     def outcome(self, seat: int) -> IntArray:
         """1, 0 or -1 for a win, a tie or a loss of a seat."""
         return np.where(self.winner < 0, 0, np.where(self.winner == seat, 1, -1))
-
-    def then(self, after: "_Turn", mask: BoolArray) -> "_Turn":
-        """Adds what came after in the slots of `mask`."""
-        return _Turn(
-            self.earned + np.where(mask, after.earned, 0.0),
-            np.where(mask, after.terminated, self.terminated),
-            np.where(mask, after.truncated, self.truncated),
-            np.where(mask, after.winner, self.winner),
-            np.where(mask, after.ending, self.ending),
-        )
 
 
 def _first(info: Info) -> Info:

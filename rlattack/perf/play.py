@@ -30,7 +30,6 @@ from rlattack.policies.load import Agent
 _EPS = 1 / 255
 _TURNS = 8
 """How often each thing is measured."""
-_BOUND = "bound"
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class AttackedPlay:
         least += self.kind.forwards * steps / parts["forward"] + self.kind.gradients * steps / parts["gradient"]
         least += resets / parts["reset"]
         return Speed(
-            name=f"{self.kind.name} play", per_second=steps / self.play.full_seconds, beside=_BOUND,
+            name=f"{self.kind.name} play", per_second=steps / self.play.full_seconds, beside="bound",
             reference=steps / least, resets_per_step=resets / steps,
         )  # fmt: skip
 

@@ -28,12 +28,11 @@ class Column:
 
 def numbers(setting: Setting) -> list[Column]:
     """What most readers want."""
-    fall = rates("fall of win rate", _win_drop, "clean minus attacked, same episodes, in percentage points")
     names = [seat.name for seat in setting.first.seats]
     wins = [rates("win rate" if setting.alone else f"{name} wins", _win(seat)) for seat, name in enumerate(names)]
     if setting.alone:
-        return [*_SIZES, *wins, means("mean return", _return(0)), fall, _RETURN_DROP, _ACTIONS_CHANGED]
-    return [*_SIZES, *wins, _TIE, fall, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
+        return [*_SIZES, *wins, means("mean return", _return(0)), _WIN_DROP, _RETURN_DROP, _ACTIONS_CHANGED]
+    return [*_SIZES, *wins, _TIE, _WIN_DROP, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
 
 
 def details(setting: Setting) -> list[Column]:
@@ -108,14 +107,6 @@ def _return(seat: int) -> Callable[[Result], Mean | None]:
     return lambda cell: cell.seats[seat].returns
 
 
-def _win_drop(cell: Result) -> Rate | None:
-    return None if cell.attacked.drop is None else cell.attacked.drop.win
-
-
-def _return_drop(cell: Result) -> Mean | None:
-    return None if cell.attacked.drop is None else cell.attacked.drop.returns
-
-
 def _largest(cell: Result) -> Value:
     if (attack := cell.attack) is None:
         return Value()
@@ -132,7 +123,14 @@ _SIZES = [
 _LENGTH = means("length", lambda cell: cell.length, "mean steps of an episode, {}")
 _ENDINGS = _each("endings", "how many episodes ended how", _endings)
 _TIE = rates("tie", lambda cell: cell.victim_seat.tie)
-_RETURN_DROP = means("fall of return", _return_drop, "clean minus attacked, same episodes")
+_WIN_DROP = rates(
+    "fall of win rate", lambda cell: cell.attacked.drop.win if cell.attacked.drop else None,
+    "clean minus attacked, same episodes, in percentage points",
+)  # fmt: skip
+_RETURN_DROP = means(
+    "fall of return", lambda cell: cell.attacked.drop.returns if cell.attacked.drop else None,
+    "clean minus attacked, same episodes",
+)  # fmt: skip
 _ACTIONS_CHANGED = _each(
     "actions changed", "how much its most likely action moved, a step", lambda cell: share(cell.attacked.action_change)
 )

@@ -8,17 +8,8 @@ from rlattack.games.game import PLAYER
 SCHEMA = "rlattack/results/1"
 _KNOWLEDGE = {"query": "scores"}
 _SHARED = (
-    "cell",
-    "status",
-    "game",
-    "actions",
-    "seed",
-    "episodes",
-    "distinct",
-    "truncated",
-    "steps",
-    "steps_per_second",
-)
+    "cell", "status", "game", "actions", "seed", "episodes", "distinct", "truncated", "steps", "steps_per_second",
+)  # fmt: skip
 
 Cell = Mapping[str, Any]
 """An object of JSON; of schema 1 or of schema 2."""
@@ -73,17 +64,12 @@ def _of_two(cell: Cell) -> Cell:
 
 def _attacked(cell: Cell) -> Cell:
     """What was measured of the seat that was attacked."""
-    return {
-        "drop": cell["drop"] and _drop(cell["drop"]),
-        "sizes": cell["size"],
-        **{name: cell[name] for name in ("attacked", "action_change", "queries", "gradients")},
-    }
-
-
-def _drop(drop: Cell) -> Cell:
-    win = None if drop["win"] is None else {"rate": drop["win"], "ci": drop["win_ci"]}
-    returns = {"mean": drop["return"], "ci": drop["return_ci"], "degenerate": drop["return_degenerate"]}
-    return {"return": returns, "win": win}
+    if drop := cell["drop"]:
+        win = None if drop["win"] is None else {"rate": drop["win"], "ci": drop["win_ci"]}
+        returns = {"mean": drop["return"], "ci": drop["return_ci"], "degenerate": drop["return_degenerate"]}
+        drop = {"return": returns, "win": win}
+    shared = {name: cell[name] for name in ("attacked", "action_change", "queries", "gradients")}
+    return {"drop": drop, "sizes": cell["size"], **shared}
 
 
 def _attack(cell: Cell) -> Cell:

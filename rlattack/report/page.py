@@ -83,14 +83,14 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
         runs: Run folders; `clips/`, `videos/`, a staircase and activations are shown where they have them.
         out: The page.
     """
-    sections = [_sections(run, f"run-{place}") for place, run in enumerate(runs)]
+    sections = [
+        [_section(setting, run, f"run-{number}-{place}") for place, setting in enumerate(settings(run.results))]
+        for number, run in enumerate(runs)
+    ]
     pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
-    )
+    )  # fmt: skip
     pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
     every = [section for of_run in sections for section in of_run]
@@ -109,10 +109,6 @@ def _title(runs: Sequence[RunRecord], sections: Sequence[Section]) -> str:
         return f"rlattack: {', '.join(run.name for run in runs)}"
     kinds = {"attacks" if section.setting.alone else "duels" for section in sections}
     return f"{' and '.join(sorted(kinds)).capitalize()}: {some(games, _MOST_GAMES)}"
-
-
-def _sections(run: RunRecord, anchor: str) -> list[Section]:
-    return [_section(setting, run, f"{anchor}-{place}") for place, setting in enumerate(settings(run.results))]
 
 
 def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
@@ -153,11 +149,11 @@ def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
         return Tile(name, percent(seat.win), "" if setting.alone else seat.name, mean(seat.returns, places))
 
     harm = []
-    if found.clean is not None:
+    if found.clean:
         harm.append(tile("Clean" if setting.alone else f"Clean: {names(found.clean)}", found.clean))
-    if found.attack is not None:
+    if found.attack:
         harm.append(tile(f"{title(found.attack)}{at(found.attack)}", found.attack))
-    if found.control is not None:
+    if found.control:
         harm.append(tile("Noise of that size", found.control))
     return [row for row in (met, harm) if row]
 

@@ -102,7 +102,9 @@ def _attacked_groups(setting: Setting, pairing: Pairing) -> list[tuple[Group, li
     """Attacks and controls of one pairing by what their sizes count."""
     who = setting.about(pairing)
     found: dict[tuple[str, str], list[Result]] = {}
-    for cell in sorted(pairing.attacked, key=_order):
+    for cell in sorted(
+        pairing.attacked, key=lambda c: (place(c.spaces[0]), *c.spaces, c.control, attack_label(c), c.eps or 0.0)
+    ):
         found.setdefault(cell.spaces, []).append(cell)
     above = [] if pairing.clean is None or len(setting.pairings) == 1 else [pairing.clean]
     return [
@@ -115,7 +117,3 @@ def _row(cell: Result, values: list[Value], *, met: bool) -> Row:
     """One row; of cells without an attack, by who met there, where there are several seats."""
     label = names(cell) if met and len(cell.seats) > 1 else attack_label(cell)
     return Row(label, "" if cell.clean else attack_label(cell), cell.control, "" if cell.ok else cell.status, values)
-
-
-def _order(cell: Result) -> tuple[object, ...]:
-    return place(cell.spaces[0]), *cell.spaces, cell.control, attack_label(cell), cell.eps or 0.0

@@ -148,10 +148,9 @@ def _staircase(folder: Path) -> Iterator[Point]:
 
 def _cell_name(cell: Result) -> str:
     """`pgd steps=10 linf 0.001 <cell>`, after the players where there are several."""
-    words = [] if len(cell.seats) == 1 else [_players(cell)]
-    words += [attack_label(cell)]
-    words += [] if cell.eps is None else [cell.spaces[0], f"{cell.eps:g}"]
-    return file_name(" ".join([*words, cell.cell]))
+    who = "" if len(cell.seats) == 1 else f"{_players(cell)} "
+    size = "" if cell.eps is None else f" {cell.spaces[0]} {cell.eps:g}"
+    return file_name(f"{who}{attack_label(cell)}{size} {cell.cell}")
 
 
 def _players(cell: Result) -> str:

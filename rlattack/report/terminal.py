@@ -133,10 +133,8 @@ def _square(cell: Result | None) -> str:
 
 def _likelihoods(found: Activations, console: Console) -> None:
     """Prints how likely normal play's mixture finds the activations of a seat against each opponent."""
-    _say(
-        console,
-        f"log-likelihood of the {found.seat}'s activations, by a mixture fitted to play against {found.normal}",
-    )
+    what = f"log-likelihood of the {found.seat}'s activations"
+    _say(console, f"{what}, by a mixture fitted to play against {found.normal}")
     shown = Table()
     shown.add_column("against", overflow="fold")
     shown.add_column("nats a step", justify="right", no_wrap=True)
