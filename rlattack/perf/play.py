@@ -20,7 +20,6 @@ from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.spawned import Names, added_names, set_up
 from rlattack.games import make_game
-from rlattack.games.game import Seat
 from rlattack.perf.baseline import baselines
 from rlattack.perf.parts import Emulator, Parts
 from rlattack.perf.seating import Seating
@@ -71,7 +70,11 @@ class AttackedPlay:
 
     def __init__(self, kind: Kind, seating: Seating, agents: Sequence[Agent], slots: int) -> None:
         game = make_game(seating.card, slots)
-        attacks = _attacks(kind, seating.seat, game.seats[seating.seat])
+        attacks: tuple[AttackRef, ...] = ()
+        if kind.attack:
+            pixels = game.seats[seating.seat].observation.dtype == np.uint8
+            budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
+            attacks = (AttackRef(spec=parse_attack(kind.attack), seat=seating.seat, budget=budget),)
         self.kind = kind
         self.play = seating.endless(agents, game, [agent.policy for agent in agents], attacks)
         self.finished: list[Episode] = []
@@ -164,11 +167,3 @@ def _plays(seating: Seating, agents: Sequence[Agent], slots: int) -> list[Attack
             if not kind.attack:
                 raise
     return plays
-
-
-def _attacks(kind: Kind, number: int, seat: Seat) -> tuple[AttackRef, ...]:
-    if not kind.attack:
-        return ()
-    pixels = seat.observation.dtype == np.uint8
-    budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
-    return (AttackRef(spec=parse_attack(kind.attack), seat=number, budget=budget),)
