@@ -1,7 +1,8 @@
 """The errors that a user can meet: each says what was expected, what came, and the way out."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class RlattackError(Exception):
@@ -56,3 +57,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def one_line(error: BaseException) -> str:
     """Returns what somebody else's error says, as one line of a message of ours."""
     return " ".join(str(error).split())
+
+
+@contextlib.contextmanager
+def told_by(name: str) -> Iterator[None]:
+    """Runs what may be anybody's code: whatever goes wrong in it is one line that begins with this name.
+
+    Raises:
+        InvalidInput: Of any error that is not rlattack's own; its cause is kept.
+    """
+    try:
+        yield
+    except RlattackError:
+        raise
+    except Exception as error:  # the user's code: anything
+        raise InvalidInput(f"{name}: {type(error).__name__}: {one_line(error)}") from error

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from rlattack.errors import InvalidInput, UnknownName, nearest
+from rlattack.errors import InvalidInput, UnknownName, nearest, told_by
 from rlattack.registry import Registry
 
 REQUIRED = "required"
@@ -87,7 +87,8 @@ def make(what: str, registry: Registry[type[Any]], text: str) -> Any:
     """
     spec = parse_spec(what, registry, text)
     kind = registry.get(spec.name)
-    return kind(configured(what, spec.name, kind, spec.parameters))
+    with told_by(f"{what} {spec.name}"):
+        return kind(configured(what, spec.name, kind, spec.parameters))
 
 
 def parameters_of(kind: type[Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput, UnknownName
+from rlattack.errors import InvalidInput, UnknownName, told_by
 from rlattack.policies.distributions import kinds
 from rlattack.registry import Registry
 from rlattack.specs import Spec, check_name, configured, make, parse_spec
@@ -69,7 +69,8 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
     kind = ATTACKS.get(name)
     for key in parameters:
         check_name("attack", name, kind, key)
-    return kind(budget, configured("attack", name, kind, parameters))
+    with told_by(f"attack {name}"):
+        return kind(budget, configured("attack", name, kind, parameters))
 
 
 def make_schedule(text: str) -> Schedule[Any]:
@@ -105,7 +106,8 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
 def _check(attack: Attack[Any], setting: Setting) -> None:
     if not attack.works_on(setting.actions):
         raise Unfit(f"attack {attack.name}: expected {kinds(attack.needs)} actions")
-    attack.check(setting)
+    with told_by(f"attack {attack.name}"):
+        attack.check(setting)
 
 
 def _replaces(name: str, attack: Attack[Any], setting: Setting) -> bool:

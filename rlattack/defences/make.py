@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlattack.defences.front import Defended, Front
+from rlattack.errors import told_by
 from rlattack.games.game import Seat
 from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
@@ -28,6 +29,7 @@ def defend(policy: Policy, fronts: Sequence[str], seat: Seat) -> Policy:
     """
     for text in reversed(fronts):
         front = make("defence", FRONTS, text)
-        front.check(seat)
+        with told_by(text):
+            front.check(seat)
         policy = Defended(policy, front)
     return policy

@@ -7,7 +7,9 @@ from gymnasium.spaces import Box
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.attacks.attack import Setting
+from rlattack.attacks.fgsm import FGSM
 from rlattack.attacks.make import check_attack
+from rlattack.attacks.objective import Objective
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.policies.module import ModulePolicy
@@ -121,3 +123,15 @@ def test_kl_takes_no_target():
     policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
     with pytest.raises(InvalidInput, match="loss=kl has no target"):
         check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1), Setting.of(policy, SPACE))
+
+
+class Careless(FGSM):
+    name = "careless"
+
+    def check(self, setting):
+        raise KeyError("size of\nan image")
+
+
+def test_an_attack_of_others_that_fails_where_it_is_checked_is_one_line():
+    with pytest.raises(InvalidInput, match=r"^attack careless: KeyError: .*an image'$"):
+        check_attack(Careless(Budget(eps=0.1, space="raw"), Objective()), Setting.of(gaussian(), SPACE))
