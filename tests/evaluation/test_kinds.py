@@ -197,6 +197,8 @@ def test_one_fit_serves_every_schedule_and_is_told_without_any(tmp_path):
 class Dull(Learner):
     """Learns nothing; raises, or leaves."""
 
+    name = "dull"
+
     def fit(self, tuning):
         raise self.why
 
@@ -206,6 +208,7 @@ class Dull(Learner):
 class Gone(Dull):
     """Leaves."""
 
+    name = "gone"
     why = SystemExit(0)
 
 
