@@ -11,7 +11,7 @@ SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
     "universal": {"states": 16},
 }  # fmt: skip
-SIGHT = [name for name in ATTACKS if ATTACKS.get(name).access == "observation"]
+SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 """Attacks on what a victim sees."""
 CASES = [
     pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")

@@ -11,6 +11,8 @@ from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.specs import parameters_of
 
+OURS = sorted({*ATTACKS} - {*ATTACKS.added})
+
 
 def test_parameters_are_read_by_their_types():
     spec = parse_attack("pgd:steps=50,restarts=2,step=0.01,random_start=true,loss=margin,target=least")
@@ -68,7 +70,7 @@ def test_an_unknown_attack_names_the_closest_one():
 
 
 def test_every_attack_tells_its_parameters_and_is_its_own_name():
-    for name in ATTACKS:
+    for name in OURS:
         kind = ATTACKS.get(name)
         assert kind.name == name
         assert kind.config_type(**parameters_of(kind)) == kind.config_type()
@@ -83,7 +85,7 @@ def test_attacks_have_titles_for_sentences():
 
 
 def test_a_control_changes_the_same_thing_asks_nothing_and_is_its_own():
-    for name in ATTACKS:
+    for name in OURS:
         kind = ATTACKS.get(name)
         control = ATTACKS.get(kind.control().name)
         assert kind.control().parameters == {}
@@ -93,7 +95,7 @@ def test_a_control_changes_the_same_thing_asks_nothing_and_is_its_own():
 
 
 def test_an_attack_that_is_not_fitted_learns_nothing():
-    for name in ATTACKS:
+    for name in OURS:
         kind = ATTACKS.get(name)
         if not kind.fitted:
             attack = make_attack(name, Budget(norm=kind.reaches[0], eps=1 if kind.sized else None))

@@ -11,7 +11,7 @@ from rlattack.errors import InvalidInput, UnknownName
 from tests.kit.agents import gaussian_policy, scores_as_seen
 
 VECTOR = Box(-50, 50, (2,), np.float32)
-LIMITED = [name for name in SCHEDULES if name != "every"]
+LIMITED = [name for name in SCHEDULES if name != "every" and name not in SCHEDULES.added]
 
 
 def attacker_of(when, slots=1, seeds=None, attack="noise"):
