@@ -4,13 +4,13 @@ import functools
 import math
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from rlattack.arrays import FloatArray, IntArray
 from rlattack.evaluation.results import Interval
 
 LEVEL = 0.95
-_Z = float(special.ndtri(0.5 + LEVEL / 2))
+_Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 _RESAMPLES = 9999
 _AT_ONCE = 4_000_000
 """Numbers that are resampled at once."""
@@ -93,8 +93,6 @@ def iqm(values: FloatArray) -> float:
     Raises:
         ValueError: Empty, or not finite.
     """
-    from scipy import stats  # slow to import: while workers play, not before they begin
-
     _check(values)
     return float(stats.trim_mean(values, 0.25))
 
