@@ -80,24 +80,6 @@ def test_one_generator_for_all_rows_seeds_nothing_global():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_same_seed_draws_the_same_shared_numbers_and_another_others(kind):
-    first, again, other = (getattr(SharedDraws(4, seed), kind)(5) for seed in (1, 1, 2))
-    assert first.shape == (4, 5)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
-@pytest.mark.parametrize(
-    ("kind", "mean", "deviation"),
-    [("uniform", 0.5, 12**-0.5), ("normal", 0, 1), ("laplace", 0, 2**0.5), ("signs", 0, 1)],
-)
-def test_shared_numbers_have_the_mean_and_the_deviation_of_their_kind(kind, mean, deviation):
-    drawn = getattr(SharedDraws(20_000, 0), kind)(2)
-    assert float(drawn.mean()) == pytest.approx(mean, abs=0.03)
-    assert float(drawn.std()) == pytest.approx(deviation, rel=0.02)
-
-
 def test_shared_integers_are_below_their_bound():
     assert SharedDraws(4, 0).integers(3, 200).unique().tolist() == [0, 1, 2]
 

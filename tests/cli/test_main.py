@@ -100,17 +100,6 @@ def test_attack_names_the_run_by_what_was_asked_for_and_keeps_cells_in_one_store
     assert len(folders) == len(list((store / "cells").iterdir())) == 2
 
 
-def test_report_leaves_out_what_is_no_run_and_says_so_but_not_what_is_not_there(capsys, working_folder):
-    assert call(*CARTPOLE, "--workers", "1", "--run", "runs/one") == 0
-    (working_folder / "runs" / "README.md").touch()
-    assert call("report", "runs/README.md", "runs/one") == 0
-    captured = capsys.readouterr()
-    assert "left out, no run of `attack` or `duel`: runs/README.md" in captured.err
-    assert captured.out.splitlines()[-1] == "runs/one/report.html"
-    assert call("report", "runs/README.md", "runs/one", "runs/two") == 2
-    assert "runs/two" in capsys.readouterr().err.splitlines()[-1]
-
-
 def test_attack_prints_results_as_json_and_nothing_else(capsys):
     assert call(*CARTPOLE, "--workers", "1", "--json") == 0
     captured = capsys.readouterr()
