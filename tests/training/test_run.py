@@ -75,7 +75,8 @@ def test_a_run_can_be_made_longer_and_be_scored_otherwise(tmp_path):
 def test_a_run_without_a_checkpoint_starts_over(tmp_path):
     begun(tmp_path / "run")
     (tmp_path / "run" / FILE).unlink()
-    begun(tmp_path / "run")
+    begun(tmp_path / "run", steps=160)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["steps"] == 160
 
 
 @pytest.mark.parametrize(
