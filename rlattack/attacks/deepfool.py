@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
+from rlattack.attacks.attack import AttackSpec, Config, ObservationAttack, Setting
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
@@ -44,19 +44,30 @@ class DeepFoolConfig:
             raise InvalidInput(f"deepfool: overshoot is a number of at least 0, got {self.overshoot}")
 
 
-class DeepFool(ObservationAttack[DeepFoolConfig, Ball]):
+class Minimal(ObservationAttack[Config, Ball]):
+    """Looks for the smallest perturbation that changes the victim's choice, in place of keeping a size."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    sized = False
+
+    def check(self, setting: Setting) -> None:
+        """Refuses a game in which nothing else can be done.
+
+        Raises:
+            InvalidInput: It has one action.
+        """
+        actions = setting.actions
+        if isinstance(actions, Categorical) and actions.scores.shape[1] < 2:
+            raise InvalidInput(f"expected a game with a choice of actions, got {actions.scores.shape[1]}")
+
+
+class DeepFool(Minimal[DeepFoolConfig]):
     """Looks for the smallest perturbation that changes the victim's choice; where it finds none, it does nothing."""
 
     name = "deepfool"
     title = "DeepFool"
-    reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
-    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
-    sized = False
     config_type = DeepFoolConfig
-
-    def check(self, setting: Setting) -> None:
-        """Refuses a game in which nothing else can be done."""
-        check_choice(setting)
 
     @classmethod
     def control(cls) -> AttackSpec:
@@ -110,14 +121,3 @@ class _Gap:
         assert isinstance(out.actions, Categorical), "declared in `needs`"
         scores = out.actions.scores
         return (scores.gather(1, self.other[:, None]) - scores.gather(1, self.label)).sum()
-
-
-def check_choice(setting: Setting) -> None:
-    """Refuses a game in which nothing else can be done.
-
-    Raises:
-        InvalidInput: It has one action.
-    """
-    actions = setting.actions
-    if isinstance(actions, Categorical) and actions.scores.shape[1] < 2:
-        raise InvalidInput(f"expected a game with a choice of actions, got {actions.scores.shape[1]}")

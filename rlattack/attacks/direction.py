@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
-from rlattack.attacks.deepfool import check_choice
+from rlattack.attacks.attack import AttackSpec
+from rlattack.attacks.deepfool import Minimal
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Actions, Categorical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +40,14 @@ class DirectionConfig:
             )
 
 
-class Direction(ObservationAttack[DirectionConfig, Ball]):
+class Direction(Minimal[DirectionConfig]):
     """Goes along one random direction until the victim chooses otherwise; where it never does, nothing is changed."""
 
     name = "direction"
     title = "A random direction"
     knowledge: ClassVar[Knowledge] = "decision"
-    reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
-    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
-    sized = False
     is_control = True
     config_type = DirectionConfig
-
-    def check(self, setting: Setting) -> None:
-        """Refuses a game in which nothing else can be done."""
-        check_choice(setting)
 
     @classmethod
     def control(cls) -> AttackSpec:
