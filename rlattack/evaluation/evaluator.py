@@ -119,8 +119,7 @@ class _Book:
             if kept is not None and len(kept.episodes) >= cell.episodes:
                 self._build(cell)
             else:
-                first = 0 if kept is None else len(kept.episodes)
-                tasks.append(Task(cell, first, cell.episodes, cell.envs))
+                tasks.append(Task(cell, 0 if kept is None else len(kept.episodes)))
         self._run.publish(self.results, self._rows(), HEAD)
         return tasks
 
@@ -179,14 +178,14 @@ def _gather(
             task = by_key[item.task]
             seconds[task.key] += item.seconds
             accounted[task.key] += item.episodes
-            if task.key in gathered and accounted[task.key] == task.episodes - task.first:
+            if task.key in gathered and accounted[task.key] == task.episodes:
                 episodes = gathered.pop(task.key)
                 book.keep(task.cell, sorted(episodes, key=lambda one: one.episode), seconds[task.key])
                 watch(episodes[-1], False)  # only now: who hears that a cell is done may stop at once and lose nothing
         else:
             task = by_key[item.cell]
             gathered.setdefault(task.key, []).append(item)
-            if len(gathered[task.key]) < task.episodes - task.first:
+            if len(gathered[task.key]) < task.episodes:
                 watch(item, False)
 
 

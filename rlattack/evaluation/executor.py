@@ -9,9 +9,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.context import SpawnContext
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -21,26 +21,24 @@ from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.spawned import Names, added_names, set_up
 
-_PATIENCE = 2.0
-"""Seconds without a word of a task that is being played."""
-
 
 @dataclass(frozen=True)
 class Task:
     """Episodes of a cell that are to be played."""
 
     cell: Cell
-    first: int
+    first: int = 0
     """The number of the first; those before it are there."""
-    episodes: int
-    """The number after the last one."""
-    envs: int
-    """How many episodes are played at once."""
 
     @property
     def key(self) -> str:
         """Key of the cell, which names the task."""
         return self.cell.key
+
+    @property
+    def episodes(self) -> int:
+        """How many are to be played."""
+        return self.cell.episodes - self.first
 
 
 E = TypeVar("E")
@@ -93,8 +91,30 @@ class Local:
     workers: int
 
     def run(self, tasks: Sequence[Task], play: Play[E]) -> Generator[E | Beat | Effort, None, None]:
-        """Plays every episode of every task; yields them as they end, in an order that does not matter."""
-        return share(tasks, play, self.workers)
+        """Shares episodes out one by one; another process must be able to import `play`. See `Executor.run`."""
+        if not tasks:
+            return
+        context = multiprocessing.get_context("spawn")
+        tickets = _Tickets(tasks, context)
+        workers = min(self.workers, sum(task.episodes for task in tasks))
+        if workers <= 1:
+            torch.set_num_threads(1)
+            yield from _work(tasks, play, tickets)
+            return
+        results: Any = context.Queue()
+        processes = [
+            context.Process(target=_worker, args=(tasks, play, tickets, results, added_names()), daemon=True)
+            for _ in range(workers)
+        ]
+        try:
+            _start(processes)
+            yield from _collect(results, processes)
+        finally:
+            begun = [process for process in processes if process.pid is not None]
+            for process in begun:
+                process.terminate()
+            for process in begun:
+                process.join()
 
 
 def cores() -> int:
@@ -102,72 +122,28 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share(tasks: Sequence[Task], play: Play[E], workers: int) -> Generator[E | Beat | Effort, None, None]:
-    """Shares the episodes of tasks out among processes; yields them as they end, in an order that does not matter.
-
-    Args:
-        tasks: What to play.
-        play: Plays the episodes of one task that it is given; another process must be able to import it.
-        workers: Processes, at most one an episode; 1 plays in this one.
-
-    Raises:
-        RlattackError: What a worker met that is the input's fault.
-        WorkerDied: A worker process was ended from outside.
-    """
-    if not tasks:
-        return
-    workers = min(workers, sum(task.episodes - task.first for task in tasks))
-    if workers <= 1:
-        torch.set_num_threads(1)
-        lock = multiprocessing.get_context("spawn").Lock()
-        yield from _work(tasks, play, _Tickets(_Tickets.start(tasks), tasks, lock))
-        return
-    context = multiprocessing.get_context("spawn")
-    tickets = _Tickets(context.Array("q", _Tickets.start(tasks), lock=False), tasks, context.Lock())
-    results: Any = context.Queue()
-    processes = [
-        context.Process(target=_worker, args=(tasks, play, tickets, results, added_names()), daemon=True)
-        for _ in range(workers)
-    ]
-    try:
-        _start(processes)
-        yield from _collect(results, processes)
-    finally:
-        begun = [process for process in processes if process.pid is not None]
-        for process in begun:
-            process.terminate()
-        for process in begun:
-            process.join()
-
-
 class _Tickets:
     """Hands out episodes: the same ones whatever the number of workers, in whatever order they come.
 
     Episode i is played in slot i modulo the number of slots, by whichever worker: float rounding can depend on the
     place of a row in its batch.
-
-    Args:
-        taken: From `start`, as a list or in shared memory: how many episodes of a task and slot are given.
-        tasks: What is played.
-        lock: Held while a ticket is given.
     """
 
-    def __init__(self, taken: Any, tasks: Sequence[Task], lock: AbstractContextManager[Any]) -> None:
-        self._taken, self._tasks, self._lock = taken, tasks, lock
-        self._first = [0, *itertools.accumulate(task.envs for task in tasks)]
-        self._begun: list[int] = self.start(tasks)
-
-    @staticmethod
-    def start(tasks: Sequence[Task]) -> list[int]:
-        """How many episodes of each task and slot are there before it begins."""
-        return [max(0, -((slot - task.first) // task.envs)) for task in tasks for slot in range(task.envs)]
+    def __init__(self, tasks: Sequence[Task], context: SpawnContext) -> None:
+        self._tasks, self._lock = tasks, context.Lock()
+        self._first = [0, *itertools.accumulate(task.cell.envs for task in tasks)]
+        self._begun = [
+            max(0, -((slot - task.first) // task.cell.envs)) for task in tasks for slot in range(task.cell.envs)
+        ]
+        """Episodes of each task and slot that are there before it begins."""
+        self._taken: Any = context.Array("q", self._begun, lock=False)
 
     def take(self, task: int, slot: int) -> int | None:
         """The next episode of a task for a slot; None when there is none left."""
+        cell, place = self._tasks[task].cell, self._first[task] + slot
         with self._lock:
-            place = self._first[task] + slot
-            episode = slot + self._tasks[task].envs * int(self._taken[place])
-            if episode >= self._tasks[task].episodes:
+            episode = slot + cell.envs * int(self._taken[place])
+            if episode >= cell.episodes:
                 return None
             self._taken[place] += 1
             return episode
@@ -179,11 +155,11 @@ class _Tickets:
                 sum(self._taken[first:last]) - sum(self._begun[first:last])
                 for first, last in itertools.pairwise(self._first)
             ]
-            left = [task.episodes - task.first - count for task, count in zip(self._tasks, taken, strict=True)]
-            fresh = next((place for place, count in enumerate(taken) if count == 0 and left[place] > 0), None)
-            if fresh is not None:
-                return fresh
-            return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
+        left = [task.episodes - count for task, count in zip(self._tasks, taken, strict=True)]
+        fresh = next((place for place, count in enumerate(taken) if count == 0 and left[place] > 0), None)
+        if fresh is not None:
+            return fresh
+        return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
 
 
 def _start(processes: list[Any]) -> None:
@@ -258,25 +234,3 @@ def _work(tasks: Sequence[Task], play: Play[E], tickets: _Tickets) -> Generator[
                 f"code that played called sys.exit({error.code!r}); finished cells are kept: let it raise an error"
             ) from error
         yield Effort(tasks[index].key, played, time.perf_counter() - begun)
-
-
-class Pulse:
-    """Says when nothing was said for a while.
-
-    Args:
-        task: Key of the task.
-    """
-
-    def __init__(self, task: str) -> None:
-        self._task, self._said = task, time.monotonic()
-
-    def quiet(self) -> None:
-        """Hears that something was said."""
-        self._said = time.monotonic()
-
-    def beat(self, steps: int) -> Beat | None:
-        """A beat after a while without a word, else None."""
-        if time.monotonic() - self._said < _PATIENCE:
-            return None
-        self.quiet()
-        return Beat(self._task, steps)

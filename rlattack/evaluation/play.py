@@ -1,6 +1,7 @@
 """The play loop: view, attack, policy, action, game, observers; batched over slots at every step."""
 
 import re
+import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import Episode, SeatEpisode
-from rlattack.evaluation.executor import Beat, Pulse
+from rlattack.evaluation.executor import Beat
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.player import Player
@@ -29,6 +30,8 @@ from rlattack.policies.load import load_agent
 from rlattack.policies.policy import Policy
 
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_PATIENCE = 2.0
+"""Seconds without a word of a cell that is being played."""
 
 
 class Play(Slots):
@@ -193,13 +196,11 @@ def play_episodes(
     Raises:
         InvalidInput: Code of others fails in play: an agent, an attack, a front, an observer or an environment.
     """
-    pulse, play = Pulse(cell.key), open_play(cell, take, observers, fits=fits)
+    heard, play = time.monotonic(), open_play(cell, take, observers, fits=fits)
     for ended in play.play():
-        if ended:
-            pulse.quiet()
-            yield from ended
-        elif (beat := pulse.beat(play.steps)) is not None:
-            yield beat
+        if ended or time.monotonic() - heard >= _PATIENCE:
+            heard = time.monotonic()
+            yield from ended or [Beat(cell.key, play.steps)]
 
 
 def _of_others(cell: Cell, observers: Sequence[Observer]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rlattack.arrays import IntArray
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
-from rlattack.evaluation.executor import Beat, Task, share
+from rlattack.evaluation.executor import Beat, Local, Task
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, play_episodes
 from rlattack.evaluation.seats import seat_number
@@ -139,12 +139,12 @@ def record(
         RlattackError: A player or the game cannot be loaded.
     """
     parts: dict[str, list[Recording]] = {one.cell.key: [] for one in found}
-    tasks = [Task(one.cell, first=0, episodes=one.cell.episodes, envs=one.cell.envs) for one in found]
+    tasks = [Task(one.cell) for one in found]
     done, games = 0, sum(task.episodes for task in tasks)
     seat = found[0].seat
     words = f"recording the {found[0].cell.seats[seat]}'s activations in {games} games"
     progress(words, done, games)
-    with contextlib.closing(share(tasks, functools.partial(_play, seat=seat, fits=fits), workers)) as items:
+    with contextlib.closing(Local(workers).run(tasks, functools.partial(_play, seat=seat, fits=fits))) as items:
         for item in items:
             if isinstance(item, _Recorded):
                 parts[item.key].append(item.recording)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.executor import Beat, Effort, Task, share
+from rlattack.evaluation.executor import Beat, Effort, Local, Task
 from rlattack.evaluation.play import open_play
 from rlattack.evaluation.slots import Take
 from rlattack.files import write_whole
@@ -53,12 +54,12 @@ def film_cells(
         MissingExtra: A library that it draws with is missing.
         Unwritable: The folder cannot be written.
     """
-    reels = [Task(cell, first=0, episodes=1, envs=1) for cell in cells if find_film(folder, cell.key) is None]
+    reels = [Task(replace(cell, episodes=1)) for cell in cells if find_film(folder, cell.key) is None]
     if not reels:
         return
     words, done = f"filming {len(reels)} game{'s' if len(reels) > 1 else ''}", 0
     tell(words, done, len(reels))
-    with closing(share(reels, partial(_film, folder=folder, fits=fits), workers)) as items:
+    with closing(Local(workers).run(reels, partial(_film, folder=folder, fits=fits))) as items:
         for item in items:
             if not isinstance(item, Effort | Beat):
                 done += 1

@@ -1,6 +1,7 @@
 """Episodes of tasks are handed out one by one, whatever the number of workers."""
 
 import contextlib
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -11,13 +12,13 @@ import time
 import pytest
 
 from rlattack.errors import InvalidInput, WorkerDied
-from rlattack.evaluation.executor import Beat, Effort, Local, Task, share
+from rlattack.evaluation.executor import Beat, Effort, Local, Task
 from tests.kit.cells import make_cell
 
 
 def to_play(name="a", first=0, episodes=11, envs=4):
     """A task whose episodes are their numbers."""
-    return Task(NAMED[name], first, episodes, envs)
+    return Task(dataclasses.replace(NAMED[name], episodes=episodes, envs=envs), first)
 
 
 NAMED = {name: make_cell("coins/any", seed=seed) for seed, name in enumerate("abc")}
@@ -25,7 +26,7 @@ NAMED = {name: make_cell("coins/any", seed=seed) for seed, name in enumerate("ab
 
 def numbers(task, take):
     """Plays all slots in turns; an episode is (task, slot, number)."""
-    running = list(range(task.envs))
+    running = list(range(task.cell.envs))
     while running:
         for slot in tuple(running):
             episode = take(slot)
@@ -79,7 +80,7 @@ def episodes(items):
 
 @pytest.mark.parametrize("first", [0, 3, 4, 10, 11])
 def test_every_episode_is_given_once_and_always_to_the_same_slot(first):
-    played = episodes(share([to_play(first=first)], numbers, 1))
+    played = episodes(Local(1).run([to_play(first=first)], numbers))
     assert sorted(number for _, _, number in played) == list(range(first, 11))
     assert all(slot == number % 4 for _, slot, number in played)
 
@@ -90,7 +91,7 @@ def test_several_workers_play_the_same_episodes_of_all_tasks():
 
 
 def test_a_worker_tells_what_it_spent_on_a_task():
-    items = list(share([to_play("a"), to_play("b", episodes=3)], numbers, 1))
+    items = list(Local(1).run([to_play("a"), to_play("b", episodes=3)], numbers))
     efforts = [item for item in items if isinstance(item, Effort)]
     assert [(effort.task, effort.episodes) for effort in efforts] == [(NAMED["a"].key, 11), (NAMED["b"].key, 3)]
 
@@ -100,44 +101,44 @@ def test_a_beat_is_no_episode_of_a_worker():
         yield Beat(task.key, 5)
         yield from numbers(task, take)
 
-    *_, effort = share([to_play(episodes=2)], beating, 1)
+    *_, effort = Local(1).run([to_play(episodes=2)], beating)
     assert effort.episodes == 2
 
 
 def test_nothing_is_begun_for_no_tasks():
-    assert list(share([], numbers, 3)) == []
+    assert list(Local(3).run([], numbers)) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_the_input_s_fault_is_raised_as_it_is(workers):
     with pytest.raises(InvalidInput, match="it does not fit"):
-        list(share([to_play()], refusing, workers))
+        list(Local(workers).run([to_play()], refusing))
 
 
 def test_what_is_ours_in_another_process_comes_with_its_traceback():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: ours"):
-        list(share([to_play()], failing, 2))
+        list(Local(2).run([to_play()], failing))
 
 
 @pytest.mark.parametrize("play", [dying, vanishing])
 def test_a_worker_that_was_ended_without_a_word_is_told(play):
     with pytest.raises(WorkerDied, match=r"a worker process was ended from outside.*finished cells are kept"):
-        list(share([to_play()], play, 2))
+        list(Local(2).run([to_play()], play))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_code_that_leaves_by_sys_exit_is_the_input_s_fault(workers):
     with pytest.raises(InvalidInput, match=r"code that played called sys.exit\(0\); finished cells are kept"):
-        list(share([to_play()], leaving, workers))
+        list(Local(workers).run([to_play()], leaving))
 
 
 def test_there_are_no_more_workers_than_episodes():
     tasks = [to_play(first=10), to_play("b", first=11)]
-    assert [item for item in share(tasks, where, 64) if not isinstance(item, Effort)] == [os.getpid()]
+    assert [item for item in Local(64).run(tasks, where) if not isinstance(item, Effort)] == [os.getpid()]
 
 
 def test_who_closes_what_is_played_ends_the_workers():
-    with contextlib.closing(share([to_play(episodes=400)], slowly, 2)) as items:
+    with contextlib.closing(Local(2).run([to_play(episodes=400)], slowly)) as items:
         next(items)
         assert len(multiprocessing.active_children()) == 2
     assert multiprocessing.active_children() == []
@@ -165,7 +166,7 @@ def test_workers_that_began_end_where_the_next_cannot_begin(monkeypatch):
     context = multiprocessing.get_context("spawn")
     monkeypatch.setattr(context, "Process", lambda **settings: made.append(Process(**settings)) or made[-1])
     with pytest.raises(OSError, match="no more processes"):
-        list(share([to_play()], numbers, 3))
+        list(Local(3).run([to_play()], numbers))
     assert ended == [1, 1]
 
 
@@ -191,7 +192,7 @@ def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_when_all_have_begu
         thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            list(share([to_play()], numbers, 2))
+            list(Local(2).run([to_play()], numbers))
     finally:
         done.set()
     assert [signal.SIGINT in mask for mask in masks] == [True, True]
