@@ -198,9 +198,12 @@ def play_episodes(
     """
     heard, play = time.monotonic(), open_play(cell, take, observers, fits=fits)
     for ended in play.play():
-        if ended or time.monotonic() - heard >= _PATIENCE:
+        if ended:
             heard = time.monotonic()
-            yield from ended or [Beat(cell.key, play.steps)]
+            yield from ended
+        elif time.monotonic() - heard >= _PATIENCE:
+            heard = time.monotonic()
+            yield Beat(cell.key, play.steps)
 
 
 def _of_others(cell: Cell, observers: Sequence[Observer]) -> dict[str, str]:

@@ -34,10 +34,11 @@ def check_activations(planned: Plan, seat: str = "") -> None:
         MissingExtra: scikit-learn is not installed.
         RlattackError: A player or the game cannot be loaded.
     """
-    normal, *_ = conditions(planned.cells, seat)
-    try_recording(normal)
-    if normal.cell.episodes < LEAST:
-        raise InvalidInput(f"--activations: expected at least {LEAST} --episodes, got {normal.cell.episodes}")
+    number, compared = conditions(planned.cells, seat)
+    normal = next(iter(compared.values()))
+    try_recording(normal, number)
+    if normal.episodes < LEAST:
+        raise InvalidInput(f"--activations: expected at least {LEAST} --episodes, got {normal.episodes}")
     if importlib.util.find_spec("sklearn") is None:
         raise MissingExtra(NEEDS)
 
@@ -61,15 +62,15 @@ def write_activations(results: Results, seat: str = "", workers: int = 1, progre
         MissingExtra: scikit-learn is not installed.
         Unwritable: The folder cannot be written.
     """
-    compared, folder = conditions(results.plan.cells, seat), results.folder
-    (normal, *_), cell = compared, compared[0].cell
-    recorded = record(compared, workers, progress, results.fits)
-    progress(f"fitting a Gaussian mixture to play against {normal.name}", 0, 0)
-    found = density(recorded, normal.name)
+    number, compared = conditions(results.plan.cells, seat)
+    normal, cell = next(iter(compared.items()))
+    recorded = record(number, compared, workers, progress, results.fits)
+    progress(f"fitting a Gaussian mixture to play against {normal}", 0, 0)
+    found = density(recorded, normal)
     progress("placing activations in the plane (t-SNE)", 0, 0)
     placed = embed(recorded)
     content = {
-        "schema": SCHEMA, "seat": cell.seats[normal.seat], "normal": normal.name, "components": found.components,
+        "schema": SCHEMA, "seat": cell.seats[number], "normal": normal, "components": found.components,
         "rows": found.rows, "parameters": found.parameters, "bic": found.bic,
         "steps": {name: len(one.values) for name, one in recorded.items()},
         "log_likelihood": {
@@ -77,8 +78,8 @@ def write_activations(results: Results, seat: str = "", workers: int = 1, progre
             for name, (mean, interval) in found.likelihood.items()
         },
     }  # fmt: skip
-    write_whole(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    write_whole(folder / PICTURE, png(lambda: _draw(found, placed, normal.name, cell.game.card.id)))
+    write_whole(results.folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    write_whole(results.folder / PICTURE, png(lambda: _draw(found, placed, normal, cell.game.card.id)))
 
 
 def _draw(found: Density, placed: Embedding, normal: str, game: str) -> Figure:

@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from rlattack.arrays import FloatArray, IntArray
+from rlattack.arrays import Array, FloatArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.results import Interval
 from rlattack.evaluation.statistics import bca
 
-Array = npt.NDArray[np.float32]
 TRAIN, VALIDATION = "train", "validation"
 LEAST = 4
 """Episodes of normal play: two to fit, two to validate."""
@@ -27,7 +25,7 @@ class Recording:
     """What was recorded of a player under one condition: against one opponent, or under one attack."""
 
     values: Array
-    """The actor's last hidden layer, shape (steps, width)."""
+    """The actor's last hidden layer, float32, shape (steps, width)."""
     episode: IntArray
     """Number of the episode that each row is of, shape (steps,)."""
 
@@ -71,7 +69,7 @@ class Embedding:
     """Activations in two dimensions (van der Maaten and Hinton 2008)."""
 
     points: Array
-    """Shape (rows, 2)."""
+    """Shape (rows, 2), float32."""
     condition: list[str]
     """Of each row."""
     perplexity: float
@@ -106,19 +104,16 @@ def density(recorded: Mapping[str, Recording], normal: str, *, components: int =
     if len(train.values) <= components:
         raise InvalidInput(f"activations: {len(train.values)} steps are too few for {components} components")
     components = min(components, len(np.unique(train.values, axis=0)))
+    rows, width = train.values.shape
     mixture = GaussianMixture(components, covariance_type="full", reg_covar=1e-5, random_state=seed)
     mixture.fit(train.values.astype(np.float64))
     others = {name: one for name, one in recorded.items() if name != normal}
-    scored = {TRAIN: train, VALIDATION: validation, **others}
-    _, width = train.values.shape
-    return Density(
-        components=components,
-        rows=len(train.values),
-        parameters=components * (1 + width + width * (width + 1) // 2) - 1,
-        bic=float(mixture.bic(train.values.astype(np.float64))),
-        likelihood={name: _mean(mixture.score_samples(one.values.astype(np.float64)), one.episode)
-                    for name, one in scored.items()},
-    )  # fmt: skip
+    likelihood = {
+        name: _mean(mixture.score_samples(one.values.astype(np.float64)), one.episode)
+        for name, one in {TRAIN: train, VALIDATION: validation, **others}.items()
+    }
+    parameters = components * (1 + width + width * (width + 1) // 2) - 1
+    return Density(components, rows, parameters, float(mixture.bic(train.values.astype(np.float64))), likelihood)
 
 
 def embed(recorded: Mapping[str, Recording], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0) -> Embedding:

@@ -2,9 +2,7 @@
 
 import contextlib
 import functools
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,37 +19,21 @@ from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.slots import Take
 from rlattack.inspect.likelihood import Recording
 
-_NO_ATTACK = "no attack"
-"""Name of normal play where attacks are compared, so that `play against ...` can be said of all."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, and how much of how much of it is; 0 of 0 where that cannot be counted."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A cell that is played once more to look into a player.
-
-    Attributes:
-        name: The opponents, where those are compared, else the attacks.
-        cell: What is played.
-        seat: Number of the seat that is looked into.
-    """
-
-    name: str
-    cell: Cell
-    seat: int
 
 
 class ActivationRecorder(Observer):
     """Keeps the last hidden layer of the player of a seat, of every step in which it acts.
 
     Args:
+        cell: What is played.
         seat: Number of the seat.
-        player: Who holds it, for the refusal.
     """
 
-    def __init__(self, seat: int, player: str) -> None:
-        self.seat, self._player = seat, player
+    def __init__(self, cell: Cell, seat: int) -> None:
+        super().__init__(seat, cell.envs)
+        self._player = cell.players[seat].name
         self._values: list[npt.NDArray[np.float32]] = []
         self._episodes: list[IntArray] = []
 
@@ -79,7 +61,7 @@ class ActivationRecorder(Observer):
         return Recording(np.concatenate(self._values), np.concatenate(self._episodes))
 
 
-def conditions(cells: Sequence[Cell], seat: str = "") -> list[Condition]:
+def conditions(cells: Sequence[Cell], seat: str = "") -> tuple[int, dict[str, Cell]]:
     """Finds what is to be compared in a run, normal play first; cells with something hidden are left out.
 
     Several cells without an attack are the same player against several opponents, the first of them normal play. A
@@ -88,6 +70,9 @@ def conditions(cells: Sequence[Cell], seat: str = "") -> list[Condition]:
     Args:
         cells: Of a plan.
         seat: Name or number of the seat to look into; the victim's by default.
+
+    Returns:
+        Number of the seat; and cells by the opponents, where those are compared, else by the attacks.
 
     Raises:
         UnknownName: No such seat.
@@ -106,12 +91,16 @@ def conditions(cells: Sequence[Cell], seat: str = "") -> list[Condition]:
             f"--activations {names[number]}: expected one player there and {others}, in cells where nothing is "
             f"hidden; got {len(players)} there and {len(compared)} such cells"
         )
-    named = [(_opponents(cell, number) if by_opponent else _attacks(cell), cell) for cell in compared]
-    often = Counter(name for name, _ in named)
-    return [Condition(name if often[name] == 1 else f"{name} {cell.key}", cell, number) for name, cell in named]
+    if by_opponent:
+        opponents = [[*cell.players[:number], *cell.players[number + 1 :]] for cell in compared]
+        labels = [" - ".join(player.name for player in of) for of in opponents]
+    else:
+        labels = [" + ".join(ref.label for ref in cell.attacks) or "no attack" for cell in compared]
+    found = zip(labels, compared, strict=True)
+    return number, {name if labels.count(name) == 1 else f"{name} {cell.key}": cell for name, cell in found}
 
 
-def try_recording(condition: Condition) -> None:
+def try_recording(cell: Cell, seat: int) -> None:
     """Plays one step, so that a player that shows no activations is told before hours of play.
 
     Raises:
@@ -119,17 +108,19 @@ def try_recording(condition: Condition) -> None:
         RlattackError: A player or the game cannot be loaded.
     """
     episodes = iter([0])
-    play = open_play(condition.cell, lambda slot: next(episodes, None), [_recorder(condition.cell, condition.seat)])
+    play = open_play(cell, lambda slot: next(episodes, None), [ActivationRecorder(cell, seat)])
     next(play.play())  # the game is closed when nothing holds the rest of it
 
 
 def record(
-    found: Sequence[Condition], workers: int, progress: Progress = lambda *_: None, fits: Path | None = None
-) -> dict[str, Recording]:
+    seat: int, compared: Mapping[str, Cell], workers: int, progress: Progress = lambda *_: None,
+    fits: Path | None = None,
+) -> dict[str, Recording]:  # fmt: skip
     """Plays once more, and returns activations by the name of the condition, whoever played what.
 
     Args:
-        found: From `conditions`.
+        seat: Number of the seat.
+        compared: Cells by condition, from `conditions`.
         workers: Processes; changes nothing.
         progress: Called at the start and after every episode.
         fits: Folder of what attacks learned; needed where one of them learned something.
@@ -138,39 +129,28 @@ def record(
         InvalidInput: The player shows no activations.
         RlattackError: A player or the game cannot be loaded.
     """
-    parts: dict[str, list[Recording]] = {one.cell.key: [] for one in found}
-    tasks = [Task(one.cell) for one in found]
+    parts: dict[str, list[Recording]] = {cell.key: [] for cell in compared.values()}
+    tasks = [Task(cell) for cell in compared.values()]
     done, games = 0, sum(task.episodes for task in tasks)
-    seat = found[0].seat
-    words = f"recording the {found[0].cell.seats[seat]}'s activations in {games} games"
+    words = f"recording the {tasks[0].cell.seats[seat]}'s activations in {games} games"
     progress(words, done, games)
     with contextlib.closing(Local(workers).run(tasks, functools.partial(_play, seat=seat, fits=fits))) as items:
         for item in items:
-            if isinstance(item, _Recorded):
-                parts[item.key].append(item.recording)
-            elif isinstance(item, Episode):
+            if isinstance(item, Episode):
                 done += 1
                 progress(words, done, games)
-    return {one.name: _joined(parts[one.cell.key]) for one in found}
+            elif isinstance(item, tuple):
+                key, recording = item
+                parts[key].append(recording)
+    return {name: _joined(parts[cell.key]) for name, cell in compared.items()}
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """What a worker saw of the episodes of a cell that it played."""
-
-    key: str
-    recording: Recording
-
-
-def _play(task: Task, take: Take, *, seat: int, fits: Path | None) -> Iterator[Episode | Beat | _Recorded]:
-    recorder = _recorder(task.cell, seat)
+def _play(task: Task, take: Take, *, seat: int, fits: Path | None) -> Iterator[Episode | Beat | tuple[str, Recording]]:
+    """Plays episodes of a cell, and ends with its key and what was recorded in them."""
+    recorder = ActivationRecorder(task.cell, seat)
     yield from play_episodes(task.cell, take, [recorder], fits=fits)
-    if recorder.recorded is not None:
-        yield _Recorded(task.key, recorder.recorded)
-
-
-def _recorder(cell: Cell, seat: int) -> ActivationRecorder:
-    return ActivationRecorder(seat, cell.players[seat].name)
+    if (recorded := recorder.recorded) is not None:
+        yield task.key, recorded
 
 
 def _joined(parts: Sequence[Recording]) -> Recording:
@@ -179,11 +159,3 @@ def _joined(parts: Sequence[Recording]) -> Recording:
     episode = np.concatenate([part.episode for part in parts])
     order = np.argsort(episode, kind="stable")
     return Recording(values[order], episode[order])
-
-
-def _opponents(cell: Cell, seat: int) -> str:
-    return " - ".join(player.name for number, player in enumerate(cell.players) if number != seat)
-
-
-def _attacks(cell: Cell) -> str:
-    return " + ".join(ref.label for ref in cell.attacks) or _NO_ATTACK

@@ -75,7 +75,7 @@ def test_what_an_attack_learned_is_played_again(tmp_path):
     write_activations(found)
     name = "universal:states=40 0.5"
     assert name in read_activations(found.folder).log_likelihood
-    recorded = record(conditions(found.plan.cells), 1, fits=found.folder / "store" / "fits")
+    recorded = record(*conditions(found.plan.cells), 1, fits=found.folder / "store" / "fits")
     steps = np.concatenate([np.arange(length) for length in np.bincount(recorded[name].episode)])
     added = np.unique((recorded[name].values[:, 0] - steps).round(5))  # the game shows the step
     assert len(added) == 1

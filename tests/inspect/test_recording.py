@@ -39,7 +39,7 @@ def coins(**changes):
 
 
 def test_every_step_of_the_seat_is_recorded_with_its_episode(cells):
-    found = record(conditions(cells("zero", "random")), 1)
+    found = record(*conditions(cells("zero", "random")), 1)
     assert list(found) == ["zero", "random"]
     one = found["zero"]
     lengths = np.bincount(one.episode)
@@ -54,13 +54,13 @@ def test_every_step_of_the_seat_is_recorded_with_its_episode(cells):
 
 def test_only_steps_in_which_the_seat_acts_are_recorded():
     cells = [make_cell("turns/any", (name, "tests.inspect.players:telling_namer")) for name in ("zero", "random")]
-    for one in record(conditions(cells, "second"), 1).values():
+    for one in record(*conditions(cells, "second"), 1).values():
         assert set(np.bincount(one.episode)) == {3}  # of six moves
         assert set(one.values[:, 0] % 2) == {1}  # the second seat's turns
 
 
 def test_the_number_of_workers_changes_nothing(cells):
-    one, two = (record(conditions(cells("zero", "random")), workers) for workers in (1, 2))
+    one, two = (record(*conditions(cells("zero", "random")), workers) for workers in (1, 2))
     for name in one:
         np.testing.assert_array_equal(one[name].values, two[name].values)
         np.testing.assert_array_equal(one[name].episode, two[name].episode)
@@ -68,12 +68,12 @@ def test_the_number_of_workers_changes_nothing(cells):
 
 def test_of_several_opponents_cells_with_an_attack_are_left_out(cells):
     attacked = cells("zero", "random", attacks=attack_on(1, "noise"))
-    clean, found = (record(conditions(of), 1) for of in (cells("zero", "random"), cells("zero", "random") + attacked))
+    clean, found = (record(*conditions(of), 1) for of in (cells("zero", "random"), cells("zero", "random") + attacked))
     assert [one.values.tolist() for one in clean.values()] == [one.values.tolist() for one in found.values()]
 
 
 def test_of_one_player_alone_the_control_and_every_attack_are_compared_with_play_without():
-    found = record(conditions(coins()), 1)
+    found = record(*conditions(coins()), 1)
     assert list(found) == ["no attack", "noise 0.5", "pgd:steps=3 0.5", "pgd:steps=5 0.5"]
     clean = found["no attack"]
     shown = Coins(1)
@@ -93,27 +93,29 @@ def test_attacks_without_a_size_and_those_on_some_steps_are_told_apart():
         game="coins/any", players=(TELLING,), attack=("deepfool", "fgsm:loss=margin"), eps=(0.5,), space="raw",
         when=("every", "timed:share=0.1"), episodes=3, envs=2,
     )  # fmt: skip
-    found = conditions(plan(study).cells)
-    assert {"deepfool", "fgsm:loss=margin 0.5", "fgsm:loss=margin 0.5 timed:share=0.1"} <= {one.name for one in found}
-    assert len({one.name for one in found}) == len(found)
-    assert len(record(found, 1)) == len(found)
+    planned = plan(study).cells
+    seat, found = conditions(planned)
+    assert {"deepfool", "fgsm:loss=margin 0.5", "fgsm:loss=margin 0.5 timed:share=0.1"} <= found.keys()
+    assert [*found.values()] == [*planned]
+    assert len(record(seat, found, 1)) == len(found)
 
 
 def test_cells_of_one_name_are_told_apart_by_their_keys(cells):
     of = [*cells("zero"), *cells("zero", attacks=attack_on(1, "noise"))]
     of += cells("zero", attacks=attack_on(1, "noise", norm="l2"))
-    _, linf, l2 = conditions(of)
-    assert (linf.name, l2.name) == (f"noise 0.5 {of[1].key}", f"noise 0.5 {of[2].key}")
+    _, found = conditions(of)
+    assert list(found) == ["no attack", f"noise 0.5 {of[1].key}", f"noise 0.5 {of[2].key}"]
 
 
 def test_of_a_single_opponent_attacks_are_compared(cells):
     of = [*cells("zero", attacks=attack_on(1, "noise")), *cells("zero")]
-    assert [one.name for one in conditions(of)] == ["no attack", "noise 0.5"]
+    assert list(conditions(of)[1]) == ["no attack", "noise 0.5"]
 
 
 def test_all_other_seats_name_an_opponent_and_the_victim_is_looked_into_by_default(cells):
-    assert {(one.name, one.seat) for one in conditions(cells("zero", "random"))} == {("zero", 1), ("random", 1)}
-    assert {one.seat for one in conditions(coins(), "player")} == {0}
+    of = cells("zero", "random")
+    assert conditions(of) == (1, dict(zip(("zero", "random"), of, strict=True)))
+    assert conditions(coins(), "player")[0] == 0
 
 
 def test_an_unknown_seat_a_single_opponent_and_a_masked_one_are_refused(cells):
@@ -132,4 +134,4 @@ def test_an_unknown_seat_a_single_opponent_and_a_masked_one_are_refused(cells):
 def test_a_player_without_activations_is_refused():
     nobody = [make_cell(players=(name, "zero")) for name in ("zero", "random")]
     with pytest.raises(InvalidInput, match="zero shows none: expected a policy whose outputs tell"):
-        record(conditions(nobody, "right"), 1)
+        record(*conditions(nobody, "right"), 1)
