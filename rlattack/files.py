@@ -28,26 +28,38 @@ def writing_whole(path: Path) -> Iterator[IO[str]]:
     Raises:
         Unwritable: The disk is full, or the place cannot be written; an older file stays as it was.
     """
-    beside = None
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException as error:
-        if beside is not None:
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            problem = Unwritable(f"{path}: cannot be written ({reason}); what was finished before is kept")
-            problem.strerror = reason
-            raise problem from error
+            raise
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Makes one line of what the operating system says about a full or locked disk.
+
+    Raises:
+        Unwritable: Of any other `OSError`, with its reason as `strerror`.
+    """
+    try:
+        yield
+    except Unwritable:
         raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        problem = Unwritable(f"{place}: cannot be written ({reason}); what was finished before is kept")
+        problem.strerror = reason
+        raise problem from error
 
 
 @contextlib.contextmanager
@@ -65,11 +77,7 @@ def writing_events(run: Path) -> Iterator[None]:
 
     threading.excepthook = hook
     try:
-        yield
-    except OSError as error:
-        if isinstance(error, Unwritable):
-            raise
-        reason = error.strerror or error
-        raise Unwritable(f"{run}: cannot be written ({reason}); what was finished before is kept") from error
+        with writing(run):
+            yield
     finally:
         threading.excepthook = before

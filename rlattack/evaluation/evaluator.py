@@ -16,17 +16,11 @@ from rlattack.evaluation.play import play_episodes
 from rlattack.evaluation.prepare import prepare
 from rlattack.evaluation.recorder import Recorder
 from rlattack.evaluation.results import Result
-from rlattack.evaluation.run import Run
+from rlattack.evaluation.run import Row, Run
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.store import Kept, Store
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.summary import outcome, summarise
-
-HEAD = (
-    "cell", "episode", "seed", "seat", "player", "return", "outcome", "length", "ending", "truncated", "stalled",
-)  # fmt: skip
-"""Columns of `episodes.csv`."""
-Row = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ def evaluate(
         play = functools.partial(_play, clips=store.clips, fits=store.fits)
         with contextlib.closing((executor or Local(workers or cores())).run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
-        book.close()
+        book.publish()
         results = Results(book.results, folder, planned, store.fits)
         finish(results)
     return results
@@ -120,7 +114,7 @@ class _Book:
                 self._build(cell)
             else:
                 tasks.append(Task(cell, 0 if kept is None else len(kept.episodes)))
-        self._run.publish(self.results, self._rows(), HEAD)
+        self.publish()
         return tasks
 
     def keep(self, cell: Cell, episodes: Sequence[Episode], seconds: float) -> None:
@@ -129,9 +123,10 @@ class _Book:
         self._build(cell)
         self._run.add(self.results, _rows(cell, self._read(cell.key).episodes))
 
-    def close(self) -> None:
+    def publish(self) -> None:
         """Publishes everything in the order of the plan."""
-        self._run.publish(self.results, self._rows(), HEAD)
+        there = (cell for cell in self._plan.cells if cell.key in self._built)
+        self._run.publish(self.results, (row for cell in there for row in _rows(cell, self._kept(cell).episodes)))
 
     def _build(self, cell: Cell) -> None:
         """Builds the result of a cell that is there, once its clean one is, and of those that waited for it."""
@@ -156,11 +151,6 @@ class _Book:
             )
         share = cell.episodes / len(kept.episodes)
         return Kept(kept.episodes[: cell.episodes], kept.seconds * share)
-
-    def _rows(self) -> Iterator[Row]:
-        for cell in self._plan.cells:
-            if cell.key in self._built:
-                yield from _rows(cell, self._kept(cell).episodes)
 
 
 def _gather(
@@ -191,15 +181,14 @@ def _gather(
 
 def _play(task: Task, take: Take, *, clips: Path, fits: Path) -> Iterator[Episode | Beat]:
     """Plays episodes of a cell, and records the beginning of episode 0 where it is attacked."""
-    recorder = Recorder(task.cell.attacks[0].seat) if task.cell.attacks else None
-    observers = [*make_observers(task.cell), *([] if recorder is None else [recorder])]
-    yield from play_episodes(task.cell, take, observers, fits=fits)
-    if recorder is not None:
+    recorders = [Recorder(attack.seat) for attack in task.cell.attacks[:1]]
+    yield from play_episodes(task.cell, take, [*make_observers(task.cell), *recorders], fits=fits)
+    for recorder in recorders:
         recorder.save(clips / f"{task.key}.npz")
 
 
 def _rows(cell: Cell, episodes: Sequence[Episode]) -> Iterator[Row]:
-    for one in episodes[: cell.episodes]:
+    for one in episodes:
         for number, seat in enumerate(one.seats):
             yield (
                 cell.key, one.episode, one.seed, cell.seats[number], cell.players[number].name, seat.score,

@@ -8,7 +8,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,9 +16,14 @@ from typing import Any
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.lock import locked
 from rlattack.evaluation.results import Result, dumps
-from rlattack.files import write_whole, writing_whole
+from rlattack.files import write_whole, writing, writing_whole
 
 CONFIG_SCHEMA = "rlattack/config/2"
+HEAD = (
+    "cell", "episode", "seed", "seat", "player", "return", "outcome", "length", "ending", "truncated", "stalled",
+)  # fmt: skip
+"""Columns of `episodes.csv`."""
+Row = tuple[object, ...]
 _SHARE = 10
 """Publishing takes at most about this part of the time: one in so many seconds."""
 
@@ -43,16 +48,16 @@ class Run:
     ) -> None:  # fmt: skip
         self.folder, self._say = folder, say
         self._configuration, self._circumstances = configuration, circumstances
-        self._held = contextlib.ExitStack()
-        self._due = 0.0
+        self._held, self._due = contextlib.ExitStack(), 0.0
         self._behind: Sequence[Result] | None = None
         """Results that are newer than the file."""
 
     def __enter__(self) -> "Run":
-        with _writing(self.folder), contextlib.ExitStack() as held:
+        with writing(self.folder), contextlib.ExitStack() as held:
             self._refuse_conflict()
             self.folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(locked(self.folder, self._say_waits))
+            waits = f"--run {self.folder}: another command writes it; this one goes on when that has ended"
+            held.enter_context(locked(self.folder, lambda: self._say(waits)))
             self._refuse_conflict()  # of whoever wrote while this one waited
             content = {"schema": CONFIG_SCHEMA, **self._circumstances, "configuration": self._configuration}
             write_whole(self.folder / "config.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
@@ -62,10 +67,9 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._held:
+        with self._held, contextlib.suppress(Unwritable):
             if self._behind is not None:  # it ends early
-                with contextlib.suppress(Unwritable):
-                    self._write_results(self._behind)
+                self._write_results(self._behind)
 
     @property
     def store(self) -> Path:
@@ -78,30 +82,29 @@ class Run:
         own = self.folder / "clips" / clip.name
         if not clip.is_file() or own.exists():
             return
-        with _writing(self.folder):
+        with writing(self.folder):
             own.parent.mkdir(exist_ok=True)
             try:
                 os.link(clip, own)
             except OSError:  # a file system without links
                 write_whole(own, clip.read_bytes())
 
-    def publish(self, results: Sequence[Result], rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
+    def publish(self, results: Sequence[Result], rows: Iterable[Row]) -> None:
         """Writes `results.json` and `episodes.csv`, each whole.
 
         Args:
             results: In the order of the plan.
             rows: Of `episodes.csv`, a row an episode and seat.
-            head: Names of its columns.
         """
         self._write_results(results)
-        with _writing(self.folder), writing_whole(self.folder / "episodes.csv") as file:
+        with writing_whole(self.folder / "episodes.csv") as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(head)
+            table.writerow(HEAD)
             table.writerows(rows)
 
-    def add(self, results: Sequence[Result], rows: Iterable[Sequence[object]]) -> None:
+    def add(self, results: Sequence[Result], rows: Iterable[Row]) -> None:
         """Adds the rows of a cell that ended, and writes the results anew where that was not done just now."""
-        with _writing(self.folder), (self.folder / "episodes.csv").open("a", encoding="utf-8", newline="") as file:
+        with writing(self.folder), (self.folder / "episodes.csv").open("a", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
         self._behind = results
         if time.monotonic() >= self._due:
@@ -109,13 +112,9 @@ class Run:
 
     def _write_results(self, results: Sequence[Result]) -> None:
         begun = time.monotonic()
-        with _writing(self.folder):
-            write_whole(self.folder / "results.json", dumps(results).encode())
+        write_whole(self.folder / "results.json", dumps(results).encode())
         self._behind = None
         self._due = time.monotonic() + _SHARE * (time.monotonic() - begun)
-
-    def _say_waits(self) -> None:
-        self._say(f"--run {self.folder}: another command writes it; this one goes on when that has ended")
 
     def _refuse_conflict(self) -> None:
         path = self.folder / "config.json"
@@ -147,15 +146,3 @@ def _first_difference(kept: Any, ours: Any, where: str = "") -> str | None:
                 return found
         return None
     return None if kept == ours else f"{where} is {json.dumps(kept)} there, {json.dumps(ours)} now"
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turns what the operating system says about a full or locked disk into one line."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, Unwritable):
-            raise
-        reason = error.strerror or str(error)
-        raise Unwritable(f"{folder}: cannot be written ({reason}); finished cells are kept") from error

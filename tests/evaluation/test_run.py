@@ -10,11 +10,10 @@ import threading
 import pytest
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
-from rlattack.evaluation.run import Run
+from rlattack.evaluation.run import HEAD, Run
 from tests.evaluation.test_results import LEAST, WHOLE
 
 OURS = {"study": {"seed": 0, "actions": "card"}, "game": {"id": "a", "stall": None}}
-HEAD = ("cell", "episode")
 
 
 def opened(folder, configuration=OURS, **circumstances):
@@ -103,13 +102,13 @@ def test_runs_under_runs_share_a_store_and_another_folder_has_its_own(tmp_path, 
 
 def test_what_is_published_is_written_whole_and_cells_are_added_as_they_end(tmp_path):
     with opened(tmp_path / "run") as run:
-        run.publish([LEAST], [("a", 0), ("a", 1)], HEAD)
+        run.publish([LEAST], [("a", 0), ("a", 1)])
         first = json.loads((tmp_path / "run" / "results.json").read_text())
         assert (first["schema"], [cell["cell"] for cell in first["cells"]]) == ("rlattack/results/2", [LEAST.cell])
         run.add([LEAST, WHOLE], [("b", 0)])
         with (tmp_path / "run" / "episodes.csv").open() as file:
             assert list(csv.reader(file)) == [list(HEAD), ["a", "0"], ["a", "1"], ["b", "0"]]
-        run.publish([WHOLE, LEAST], [("b", 0), ("a", 0), ("a", 1)], HEAD)
+        run.publish([WHOLE, LEAST], [("b", 0), ("a", 0), ("a", 1)])
     cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
     assert [cell["cell"] for cell in cells] == [WHOLE.cell, LEAST.cell]
 
@@ -117,9 +116,9 @@ def test_what_is_published_is_written_whole_and_cells_are_added_as_they_end(tmp_
 def test_results_that_hold_no_number_are_never_written(tmp_path):
     lost = dataclasses.replace(LEAST, length=dataclasses.replace(LEAST.length, mean=float("nan")))
     with opened(tmp_path / "run") as run:
-        run.publish([LEAST], [], HEAD)
+        run.publish([LEAST], [])
         with pytest.raises(ValueError, match="JSON"):
-            run.publish([lost], [], HEAD)
+            run.publish([lost], [])
     assert "NaN" not in (tmp_path / "run" / "results.json").read_text()
 
 
