@@ -79,7 +79,7 @@ class _Command(Options):
                 from rlattack.inspect.activations import write_activations
 
                 write_activations(results, self.activations, workers, stages)
-        write_run(results.folder, results.cells, results.plan.action_names)
+        write_run(results.folder, results.cells)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Defences that stand before a policy: fronts, one a file."""
 
-from rlattack.defences.front import Defended, Front
-from rlattack.defences.make import FRONTS, defend
+from rlattack.defences.front import FRONTS, Defended, Front, defend
 
 __all__ = ["FRONTS", "Defended", "Front", "defend"]

@@ -1,6 +1,7 @@
-"""Fronts: what stands before a policy and changes what it sees; a policy with a front is a policy again."""
+"""Fronts: what stands before a policy and changes what it sees; a policy with fronts is a policy again."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -9,10 +10,12 @@ from gymnasium import Space
 from torch import Tensor
 
 from rlattack.draws import Draws
+from rlattack.errors import told_by
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
 from rlattack.policies.policy import Loss, Normaliser, Output, Policy, State, gradient
-from rlattack.specs import NoParameters
+from rlattack.registry import Registry
+from rlattack.specs import NoParameters, make
 
 Config = TypeVar("Config")
 
@@ -112,3 +115,28 @@ class Defended:
             return seen
         stand_in = self.front.differentiable(obs)
         return stand_in + (seen - stand_in).detach()
+
+
+FRONTS: Registry[type[Front[Any]]] = Registry(
+    "defence", {"jpeg": "rlattack.defences.jpeg:Jpeg"}, group="rlattack.defences"
+)
+
+
+def defend(policy: Policy, fronts: Sequence[str], seat: Seat) -> Policy:
+    """Puts fronts before a policy; what is shown goes through them in this order.
+
+    Args:
+        policy: Who acts.
+        fronts: Each as `NAME` or `NAME:key=value,...`.
+        seat: What the policy holds.
+
+    Raises:
+        UnknownName: No such front or parameter.
+        InvalidInput: A parameter or a seat that does not fit.
+    """
+    for text in reversed(fronts):
+        front = make("defence", FRONTS, text)
+        with told_by(text):
+            front.check(seat)
+        policy = Defended(policy, front)
+    return policy

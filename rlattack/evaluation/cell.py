@@ -11,7 +11,6 @@ from typing import Any
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
 from rlattack.budget import Budget, Model
 from rlattack.defences import FRONTS
-from rlattack.errors import RefusedFile
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.load import Agent
@@ -46,15 +45,6 @@ class AgentRef:
     def played(self) -> list[object]:
         """All that its play depends on: the agent and its fronts, however they were spelled."""
         return [self.identity, *(canonical("defence", FRONTS, text) for text in self.fronts)]
-
-    def check(self, identity: str) -> None:
-        """Compares with what was found when it was loaded again.
-
-        Raises:
-            RefusedFile: It is another agent by now.
-        """
-        if identity != self.identity:
-            raise RefusedFile(f"{self.spec}: changed while the run played; finished cells are kept, run it again")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,12 +30,6 @@ class Plan:
     note: str = ""
     """What was asked for and is not played, since it would be the same as what is."""
 
-    @property
-    def action_names(self) -> list[str] | None:
-        """The game's names of discrete actions, where it has some."""
-        names: list[str] | None = self.circumstances["action_names"]
-        return names
-
 
 def plan(study: Study) -> Plan:
     """Loads and checks everything, plays nothing.
@@ -59,7 +53,6 @@ def plan(study: Study) -> Plan:
 
 
 def _configuration(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
-    """What a run that goes on must share."""
     table = tables[0]
     shared = {name: getattr(study, name) for name in ("actions", "sticky", "seed", "envs")}
     return {
@@ -71,10 +64,8 @@ def _configuration(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
 
 
 def _circumstances(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
-    """Versions, hashes and names, kept beside the results."""
     table = tables[0]
-    everybody = [agent for one in tables for agent in one.everybody]
-    packages = [package for agent in everybody for package in agent.packages]
+    packages = [package for one in tables for agent in one.everybody for package in agent.packages]
     players: dict[str, dict[str, str | None]] = {name: {} for name in table.names}
     for one in tables:
         for seat, of in zip(one.names, one.agents, strict=True):

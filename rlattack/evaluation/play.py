@@ -14,7 +14,7 @@ from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.attacks import ATTACKS, Fitted
 from rlattack.defences import defend
 from rlattack.draws import game_seed
-from rlattack.errors import InvalidInput, RlattackError, one_line
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import Episode, SeatEpisode
@@ -241,7 +241,8 @@ def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
     place = ref, seat.name, game
     if place not in _loaded:
         agent = load_agent(ref.spec, seat, game=game, trust=ref.trust)
-        ref.check(agent.identity)
+        if agent.identity != ref.identity:
+            raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run it again")
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()
         _loaded[place] = defend(agent.policy, ref.fronts, seat)

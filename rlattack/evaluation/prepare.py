@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -46,38 +47,25 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
         RlattackError: An attack or a player does not fit.
         Unwritable: The folder cannot be written.
     """
-    wanted = {ref.fit: (cell, ref) for cell in cells for ref in cell.attacks}
+    wanted = {ref.fit: (cell, ref) for cell in cells for ref in cell.attacks if ref.fit is not None}
     for key, (tried, ref) in wanted.items():
         label = dataclasses.replace(ref, schedule=EVERY).label  # what is learned is the same whenever it acts
         try:
-            if key is None or read_fit(folder, key) is not None:
+            if read_fit(folder, key) is not None:
                 continue
             say(f"fitting {label} on tuning episodes")
         except ValueError as error:
             say(f"fitting {label} again: {error}")
-        fit(tried, ref, folder)
+        keep_fit(folder, key, _fit(tried, ref))
 
 
-def fit(cell: Cell, ref: AttackRef, folder: Path) -> Fitted:
-    """Lets an attack learn on tuning episodes, and keeps what it learned.
-
-    One thread of this process does it all, so that what is learned does not depend on the number of workers.
-
-    Args:
-        cell: In which the attack is to be measured.
-        ref: The attack.
-        folder: Of the fits of a store.
-
-    Raises:
-        RlattackError: The attack or a player does not fit.
-        Unwritable: The folder cannot be written.
-    """
+def _fit(cell: Cell, ref: AttackRef) -> Fitted:
+    """What an attack learns in one thread of this process, so that it does not depend on the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
-    number = cell.attacks.index(ref)
-    tuning = Tuned(cell, number)
+    tuning = _Tuned(cell, cell.attacks.index(ref))
     try:
-        learned = tuning.attack.fit(tuning)
+        return tuning.attack.fit(tuning)
     except RlattackError:
         raise
     except (Exception, SystemExit) as error:
@@ -85,24 +73,10 @@ def fit(cell: Cell, ref: AttackRef, folder: Path) -> Fitted:
             raise
         said = f"{type(error).__name__}: {one_line(error)}"
         raise InvalidInput(f"attack {ref.spec.name}: fails as it learns: {said}") from error
-    assert ref.fit is not None, "the plan names what is to be learned"
-    keep_fit(folder, ref.fit, learned)
-    return learned
 
 
-class Tuned:
-    """Tuning episodes of a cell, for one of its attacks: what `Attack.fit` may use.
-
-    Args:
-        cell: In which the attack is to be measured.
-        number: Of the attack in the cell.
-
-    Attributes:
-        attack: The attack.
-        victim: Outputs and gradients of whom it is crafted on.
-        reach: Its reach.
-        draws: Random numbers, a row a slot.
-    """
+class _Tuned:
+    """Tuning episodes of a cell, for the attack of it that has a number: what `Attack.fit` may use, see `Tuning`."""
 
     def __init__(self, cell: Cell, number: int) -> None:
         self._cell, self._ref = _tuning(cell), cell.attacks[number]
@@ -118,12 +92,12 @@ class Tuned:
         self.draws: Draws = SharedDraws(cell.envs, self._cell.seed % 2**63)
 
     def begin(self, obs: Tensor) -> None:
-        """Makes these the clean observations of `victim` from now on, shape (slots, *observation)."""
+        """Makes these the clean observations of `victim` from now on."""
         self._oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
 
     def observations(self, count: int) -> Iterator[Tensor]:
-        """Batches of what the game showed in tuning episodes, float32, (slots, *observation) each, `count` of them."""
-        numbers = iter(range(1_000_000_000))
+        """`count` batches of what the game showed, float32, of steps that are not much like each other."""
+        numbers = itertools.count()
         seen = _Shown(self._ref.seat, self._cell.envs)
         play = open_play(self._cell, lambda slot: next(numbers), [seen])
         with contextlib.closing(play.play()) as steps:

@@ -134,9 +134,8 @@ class Table:
             reaches = [self._reach(spec) for spec in like]
             sizes = self.study.eps if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             for eps, when in itertools.product(sizes, self.study.when):
-                armed = [self._armed(spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
+                armed = [self._armed(base, spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
                 cell = dataclasses.replace(base, attacks=tuple(armed))
-                cell = dataclasses.replace(cell, attacks=tuple(self._fitted(cell, ref) for ref in cell.attacks))
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
 
@@ -150,7 +149,7 @@ class Table:
         kinds = ATTACKS.get(spec.name).reaches
         return self.study.norm if set(kinds) & set(NORMS) else kinds[0]
 
-    def _armed(self, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
+    def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
         space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
         surrogate = None
@@ -160,11 +159,8 @@ class Table:
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid),
         )  # fmt: skip
-        return dataclasses.replace(ref, code=attack_code(ref))
-
-    def _fitted(self, cell: Cell, ref: AttackRef) -> AttackRef:
-        """The attack with the key of what it is to learn, where it learns anything."""
-        return dataclasses.replace(ref, fit=fit_key(cell, ref)) if ATTACKS.get(ref.spec.name).fitted else ref
+        ref = dataclasses.replace(ref, code=attack_code(ref))
+        return dataclasses.replace(ref, fit=fit_key(base, ref)) if kind.fitted else ref
 
     def _radius(self, cell: Cell, ref: AttackRef) -> float | None:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
@@ -179,7 +175,7 @@ class Table:
         victim = defend(agent.policy, fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         if made.attack.knowledge == "white":
-            check_gradient(surrogate.policy if surrogate else victim, crafted_on.name, made.attack.name)
+            _check_gradient(surrogate.policy if surrogate else victim, crafted_on.name, made.attack.name)
         radius: float = made.reach.radius
         return radius
 
@@ -190,17 +186,8 @@ class Table:
         return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
 
 
-def check_gradient(policy: Policy, agent: str, attack: str) -> None:
-    """Asks for one gradient, so that a module without any is told before hours of play.
-
-    Args:
-        policy: To be asked.
-        agent: Its name.
-        attack: The name of the attack that will ask it.
-
-    Raises:
-        InvalidInput: It gives none.
-    """
+def _check_gradient(policy: Policy, agent: str, attack: str) -> None:
+    """Asks for one gradient, so that a module without any is told before hours of play."""
     shown = torch.zeros(1, *policy.observation)
     try:
         policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))

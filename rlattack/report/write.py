@@ -14,16 +14,14 @@ from rlattack.report.runs import RunRecord, read_config
 from rlattack.report.tensorboard import write_tensorboard
 
 
-def write_run(folder: Path, results: Sequence[Result], action_names: Sequence[str] | None = None) -> None:
+def write_run(folder: Path, results: Sequence[Result]) -> None:
     """Writes `tensorboard/`, `heatmap.png` where several players meet, and `report.html` into a run folder.
 
     Args:
         folder: The run folder, with `config.json` and whatever films and pictures were made.
         results: Its cells.
-        action_names: A name an action, for pictures of what the victim does; numbers without.
     """
-    named = {} if action_names is None else {"action_names": list(action_names)}
-    run = RunRecord(folder, tuple(results), {**read_config(folder), **named})
+    run = RunRecord(folder, tuple(results), read_config(folder))
     write_tensorboard(run)
     grids = [laid for setting in settings(results) if len(laid := grid(setting)) > 1]
     for number, laid in enumerate(grids, start=1):

@@ -32,10 +32,10 @@ def test_every_game_of_a_run_has_its_heat_map(tmp_path):
     assert {"heatmap.png", "heatmap-2.png"} <= written(tmp_path)
 
 
-def test_names_of_actions_may_come_from_the_caller(tmp_path):
-    run = write_folder(tmp_path, pong(), ("f2",), config={})
+def test_names_of_actions_are_those_of_the_configuration(tmp_path):
     pages = []
-    for names in (None, CONFIG["action_names"]):
-        write_run(run, pong(), names)
+    for config in ({}, {"action_names": CONFIG["action_names"]}):
+        run = write_folder(tmp_path, pong(), ("f2",), config=config)
+        write_run(run, pong())
         pages.append((run / "report.html").read_text())
     assert pages[0] != pages[1]
