@@ -19,12 +19,7 @@ _ENTRY = "fit"
 
 
 def keep_fit(folder: Path, key: str, learned: Fitted) -> None:
-    """Keeps what was learned.
-
-    Args:
-        folder: Of the fits of a store.
-        key: Of the fit.
-        learned: Its tensors and facts.
+    """Keeps what was learned in the folder of the fits of a store.
 
     Raises:
         Unwritable: The folder cannot be written.
@@ -36,10 +31,6 @@ def keep_fit(folder: Path, key: str, learned: Fitted) -> None:
 
 def read_fit(folder: Path, key: str) -> Fitted | None:
     """What was kept of a fit; None where nothing is.
-
-    Args:
-        folder: Of the fits of a store.
-        key: Of the fit.
 
     Raises:
         ValueError: It is damaged.
@@ -60,7 +51,6 @@ def read_fit(folder: Path, key: str) -> Fitted | None:
 
 
 def _said(key: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written of a fit beside its tensors."""
     said = {"schema": FIT_SCHEMA, "key": key, "facts": facts}
     checksum = hashlib.sha256(save(dict(tensors)) + json.dumps(said, sort_keys=True).encode()).hexdigest()
     return {**said, "sha256": checksum}

@@ -96,11 +96,7 @@ class Judge(Observer):
 
 
 class _Measure:
-    """Measures one attack on what a seat sees.
-
-    Args:
-        attacker: The attack at work.
-    """
+    """Measures one attack on what a seat sees."""
 
     def __init__(self, attacker: Runner) -> None:
         self._reach = attacker.reach
@@ -175,11 +171,7 @@ def _of(attacker: Runner) -> _Measure:
 
 
 class _HeldFrames:
-    """Whether older frames are those that were received before: in the `frame` model they stay as they came.
-
-    Args:
-        slots: Number of episodes at once.
-    """
+    """Whether older frames are those that were received before: in the `frame` model they stay as they came."""
 
     def __init__(self, slots: int) -> None:
         self.fresh = torch.ones(slots, dtype=torch.bool)

@@ -11,12 +11,7 @@ from rlattack.policies.distributions import Actions, Categorical
 
 
 class Margins(Observer):
-    """Means over an episode of the victim's margin, on what it received and on what was truly shown.
-
-    Args:
-        seat: The seat that it looks at.
-        slots: Number of episodes at once.
-    """
+    """Means over an episode of the victim's margin, on what it received and on what was truly shown."""
 
     needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
 

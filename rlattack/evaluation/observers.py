@@ -22,11 +22,6 @@ OBSERVERS: Registry[type[Observer]] = Registry(
 def check_observers(names: Sequence[str], policy: Policy, seat: Seat) -> None:
     """Checks that observers have something to say of who holds a seat.
 
-    Args:
-        names: As typed.
-        policy: Whom they are to look at.
-        seat: What it sees and does.
-
     Raises:
         UnknownName: No such observer.
         InvalidInput: One says nothing of actions of that kind.
@@ -39,8 +34,7 @@ def check_observers(names: Sequence[str], policy: Policy, seat: Seat) -> None:
 
 def make_observers(cell: Cell) -> list[Observer]:
     """Those that a cell asks for, at its victim; sizes are measured too where an attack looks for the smallest."""
-    names = list(cell.observers)
-    seats = dict.fromkeys(names, cell.victim)
+    seats = dict.fromkeys(cell.observers, cell.victim)
     for ref in cell.attacks:
         if not ATTACKS.get(ref.spec.name).sized:
             seats["sizes"] = ref.seat

@@ -19,8 +19,8 @@ class Plan:
     """The cells of a study with what was learned while checking them."""
 
     cells: tuple[Cell, ...]
-    radii: Mapping[str, tuple[float | None, ...]]
-    """Cell key to what the budget of each of its attacks allows, in its norm."""
+    radii: Mapping[str, tuple[float, ...]]
+    """Cell key to what the budget of each of its attacks allows, in its norm; infinite without a size."""
     name: str
     """Of the run folder under `runs/` where none is named."""
     configuration: dict[str, Any]
@@ -41,14 +41,16 @@ def plan(study: Study) -> Plan:
     studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
     tables = [Table.lay(one) for one in (studies if alone else [study])]
     cells: dict[str, Cell] = {}
-    radii: dict[str, tuple[float | None, ...]] = {}
+    radii: dict[str, tuple[float, ...]] = {}
     for table in tables:
         found = table.cells
         cells |= {cell.key: cell for cell in found}
         radii |= table.fit(found)
     configuration = _configuration(study, tables)
     circumstances = _circumstances(study, tables) | {"cells": list(cells)}
-    name = f"{tables[0].card.id.replace('/', '-')}-{digest([_named(study), configuration])[:8]}"
+    changes_no_episode = ("trust", "episodes")
+    named = {name: value for name, value in dataclasses.asdict(study).items() if name not in changes_no_episode}
+    name = f"{tables[0].card.id.replace('/', '-')}-{digest([named, configuration])[:8]}"
     return Plan(tuple(cells.values()), radii, name, configuration, circumstances, _note(tables))
 
 
@@ -78,12 +80,6 @@ def _circumstances(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
         "action_names": table.action_names,
         "versions": {"python": platform.python_version()} | versions(*packages) | table.code,
     }
-
-
-def _named(study: Study) -> dict[str, Any]:
-    """What names a run: all of a study but what changes no episode."""
-    left_out = ("trust", "episodes")
-    return {name: value for name, value in dataclasses.asdict(study).items() if name not in left_out}
 
 
 def _note(tables: Sequence[Table]) -> str:

@@ -209,9 +209,10 @@ def play_episodes(
 def _of_others(cell: Cell, observers: Sequence[Observer]) -> dict[str, str]:
     """What plays in a cell and is not the project's own code, and the package that it stands in."""
     family, attacks = cell.game.card.family, [ref for ref in cell.attacks if ref.code]
+    surrogates = [ref.surrogate for ref in cell.attacks if ref.surrogate is not None]
     made = FAMILIES.get(family).__module__
     found = {
-        **{ref.spec: ref.spec for ref in _refs(cell) if ref.foreign},
+        **{ref.spec: ref.spec for ref in (*cell.players, *surrogates) if ref.foreign},
         **{f"attack {ref.spec.name}": ATTACKS.get(ref.spec.name).__module__ for ref in attacks},
         **{f"observer {type(one).__name__}": type(one).__module__ for one in observers},
         f"game {cell.game.card.id}": "" if family in ("gymnasium", "pettingzoo") else made,
@@ -225,10 +226,6 @@ def _at_fault(error: Exception, others: Mapping[str, str]) -> list[str]:
     packages = [name.partition(".")[0] for name in frames]
     found = [name for name, package in others.items() if package in packages]
     return found or ([] if packages[-1] == "rlattack" else list(others))
-
-
-def _refs(cell: Cell) -> list[AgentRef]:
-    return [*cell.players, *(ref.surrogate for ref in cell.attacks if ref.surrogate is not None)]
 
 
 _loaded: dict[tuple[AgentRef, str, str], Policy] = {}

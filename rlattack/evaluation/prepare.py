@@ -36,12 +36,7 @@ def fit_key(cell: Cell, ref: AttackRef) -> str:
 
 
 def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
-    """Lets attacks learn what cells need and the store does not have, or has in a damaged file.
-
-    Args:
-        cells: What is to be played.
-        folder: Of the fits of a store.
-        say: Told in a line what is learned.
+    """Lets attacks learn what cells need and a folder of fits does not have, or has damaged; says in a line what.
 
     Raises:
         RlattackError: An attack or a player does not fit.

@@ -22,11 +22,7 @@ _COLOURS = (1, 3, 4)
 
 
 class Recorder(Observer):
-    """Records episode 0 of a seat that sees images: newest frames shown and received, what it does, its rewards.
-
-    Args:
-        seat: Number of the seat.
-    """
+    """Records episode 0 of a seat that sees images: newest frames shown and received, what it does, its rewards."""
 
     def __init__(self, seat: int = 0) -> None:
         super().__init__(seat, slots=0)

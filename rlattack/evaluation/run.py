@@ -10,8 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.lock import locked
@@ -52,7 +51,7 @@ class Run:
         self._behind: Sequence[Result] | None = None
         """Results that are newer than the file."""
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> Self:
         with writing(self.folder), contextlib.ExitStack() as held:
             self._refuse_conflict()
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +63,7 @@ class Run:
             self._held = held.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._held, contextlib.suppress(Unwritable):
             if self._behind is not None:  # it ends early
                 self._write_results(self._behind)

@@ -20,8 +20,7 @@ class SizeQuantiles(Observer):
     the choice was changed; the others do not count among the sizes, and an episode without any has none.
 
     Args:
-        seat: The seat that it looks at.
-        slots: Number of episodes at once.
+        seat, slots: As of every observer.
         attack: Number of the attack among those on the seat.
         budget: Of that attack; None where nothing is attacked, so that there is nothing to measure.
     """

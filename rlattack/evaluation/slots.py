@@ -15,13 +15,7 @@ Take = Callable[[int], int | None]
 
 
 class Slots(ABC):
-    """Plays step by step until no episode is left; what a step is, is up to whoever inherits.
-
-    Args:
-        slots: Number of copies.
-        seed: The run's.
-        take: Where episodes come from.
-    """
+    """Plays step by step until no episode is left; what a step is, is up to whoever inherits."""
 
     def __init__(self, slots: int, seed: int, take: Take) -> None:
         self.slots, self.seed = slots, seed

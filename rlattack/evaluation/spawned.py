@@ -25,11 +25,7 @@ def added_names() -> Names:
 
 
 def set_up(names: Names) -> None:
-    """Prepares this process, which was spawned, for play.
-
-    Args:
-        names: From `added_names`, in the process that started this one.
-    """
+    """Prepares this process for play, which was spawned by one that has these `added_names`."""
     torch.set_num_threads(1)
     _keep_memory()
     for registry, added in zip(_REGISTRIES, names, strict=True):

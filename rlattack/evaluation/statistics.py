@@ -9,8 +9,8 @@ from scipy import special, stats
 from rlattack.arrays import FloatArray, IntArray
 from rlattack.evaluation.results import Interval
 
-LEVEL = 0.95
-_Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
+_Z = float(stats.norm.ppf(0.975))
+"""Of 95 %."""
 _RESAMPLES = 9999
 _AT_ONCE = 4_000_000
 """Numbers that are resampled at once."""

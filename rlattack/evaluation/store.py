@@ -39,13 +39,17 @@ class Store:
     Args:
         folder: Made when it is not there.
 
+    Attributes:
+        fits: Folder of what attacks learned.
+        clips: Folder of recordings of attacked cells, by key.
+
     Raises:
         RunConflict: A store of another version.
         Unwritable: The folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.fits, self.clips = folder, folder / "fits", folder / "clips"
         self._sources: dict[str, str] = {}
         path = folder / "store.json"
         way_out = "remove the folder, or choose another --run"
@@ -58,16 +62,6 @@ class Store:
             raise RunConflict(f"{path}: not a store that can be read ({error}); {way_out}") from error
         if found != STORE_SCHEMA:
             raise RunConflict(f"{path}: expected schema {STORE_SCHEMA!r}, got {found!r}; {way_out}")
-
-    @property
-    def fits(self) -> Path:
-        """Folder of what attacks learned."""
-        return self.folder / "fits"
-
-    @property
-    def clips(self) -> Path:
-        """Folder of recordings of attacked cells, by key."""
-        return self.folder / "clips"
 
     def read(self, cell: Cell) -> Kept | None:
         """What is kept of a cell, of as many episodes as there are; None where nothing is, or it was damaged.
@@ -82,10 +76,6 @@ class Store:
 
     def keep(self, cell: Cell, kept: Kept) -> None:
         """Adds episodes to those that are kept of a cell, whoever played them meanwhile; never keeps fewer.
-
-        Args:
-            cell: What was played.
-            kept: Episodes of it, and the seconds that were spent on them.
 
         Raises:
             Unwritable: The folder cannot be written.

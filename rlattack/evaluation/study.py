@@ -1,6 +1,7 @@
 """What one evaluation asks for: the options of `attack` and `duel`, and a table of a benchmark's TOML."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -111,24 +112,10 @@ class Study(Options):
 
         read = []
         for one in self.attack:
-            specs = tuple(parse_attack(text) for text in together(one))
+            # at each + before a letter, so that numbers like 1e+5 stay whole
+            specs = tuple(parse_attack(text) for text in re.split(r"\+(?=[^\W\d_])", one))
             clean = [spec.name == "none" for spec in specs]
             if any(clean) and len(specs) > 1:
                 raise InvalidInput(f"--attack {one}: expected attacks joined by +, and `none` is the clean game")
             read += [] if any(clean) else [specs]
         return read
-
-
-def together(text: str) -> list[str]:
-    """Splits `A+B:key=value` at each + before a letter, so that numbers like 1e+5 stay whole.
-
-    >>> together("fgsm+mas:step=1e+2")
-    ['fgsm', 'mas:step=1e+2']
-    """
-    parts: list[str] = []
-    for part in text.split("+"):
-        if parts and not part[:1].isalpha():
-            parts[-1] += f"+{part}"
-        else:
-            parts.append(part)
-    return parts

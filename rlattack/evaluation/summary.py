@@ -32,7 +32,7 @@ def outcome(cell: Cell, seat: SeatEpisode) -> Outcome | None:
 
 
 def summarise(
-    cell: Cell, episodes: Sequence[Episode], clean: Sequence[Episode], radii: Sequence[float | None], seconds: float
+    cell: Cell, episodes: Sequence[Episode], clean: Sequence[Episode], radii: Sequence[float], seconds: float
 ) -> Result:
     """Builds the result of a cell.
 
@@ -40,7 +40,7 @@ def summarise(
         cell: What was played.
         episodes: Its episodes, in order.
         clean: The same episodes without an attack, in order.
-        radii: What the budget of each attack allows, in its norm; None for an attack without a size.
+        radii: What the budget of each attack allows, in its norm; infinite without a size.
         seconds: Spent by all workers together.
     """
     steps = sum(episode.length for episode in episodes)
@@ -139,7 +139,7 @@ def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode
     return Drop(returns, Rate(float(first.mean() - second.mean()), paired_rates(first, second)))
 
 
-def _attack(cell: Cell, ref: AttackRef, radius: float | None) -> AttackResult:
+def _attack(cell: Cell, ref: AttackRef, radius: float) -> AttackResult:
     kind, budget = ATTACKS.get(ref.spec.name), ref.budget
     return AttackResult(
         name=ref.spec.name,
@@ -150,7 +150,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float | None) -> AttackResult:
         parameters=dict(ref.spec.parameters),
         reach=budget.norm,
         eps=budget.eps,
-        radius=radius if radius is not None and math.isfinite(radius) else None,
+        radius=radius if math.isfinite(radius) else None,
         space=budget.space,
         model=ref.model,
         grid=budget.grid,

@@ -139,7 +139,7 @@ class Table:
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
 
-    def fit(self, cells: Sequence[Cell]) -> dict[str, tuple[float | None, ...]]:
+    def fit(self, cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
         """Fits every budget to the game, so that what cannot work is said before anything is played."""
         attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
         return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in attacks_first}
@@ -162,7 +162,7 @@ class Table:
         ref = dataclasses.replace(ref, code=attack_code(ref))
         return dataclasses.replace(ref, fit=fit_key(base, ref)) if kind.fitted else ref
 
-    def _radius(self, cell: Cell, ref: AttackRef) -> float | None:
+    def _radius(self, cell: Cell, ref: AttackRef) -> float:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
         if not agent.looks:
             raise InvalidInput(
@@ -176,8 +176,7 @@ class Table:
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         if made.attack.knowledge == "white":
             _check_gradient(surrogate.policy if surrogate else victim, crafted_on.name, made.attack.name)
-        radius: float = made.reach.radius
-        return radius
+        return made.reach.radius
 
     def _mode(self, agent: Agent) -> ActionMode:
         if agent.policy.acts == "sampled":  # chance

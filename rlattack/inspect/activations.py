@@ -3,18 +3,18 @@
 import importlib.util
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from rlattack.arrays import Array
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.evaluator import Results
 from rlattack.evaluation.plan import Plan
 from rlattack.files import write_whole
-from rlattack.inspect.likelihood import LEAST, NEEDS, TRAIN, VALIDATION, Density, Embedding, density, embed
+from rlattack.inspect.likelihood import LEAST, NEEDS, TRAIN, VALIDATION, Density, density, embed
 from rlattack.inspect.recording import Progress, conditions, record, try_recording
 from rlattack.report.activations import FILE, PICTURE, SCHEMA
 from rlattack.report.curves import png
@@ -68,7 +68,7 @@ def write_activations(results: Results, seat: str = "", workers: int = 1, progre
     progress(f"fitting a Gaussian mixture to play against {normal}", 0, 0)
     found = density(recorded, normal)
     progress("placing activations in the plane (t-SNE)", 0, 0)
-    placed = embed(recorded)
+    placed, perplexity = embed(recorded)
     content = {
         "schema": SCHEMA, "seat": cell.seats[number], "normal": normal, "components": found.components,
         "rows": found.rows, "parameters": found.parameters, "bic": found.bic,
@@ -79,25 +79,23 @@ def write_activations(results: Results, seat: str = "", workers: int = 1, progre
         },
     }  # fmt: skip
     write_whole(results.folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    write_whole(results.folder / PICTURE, png(lambda: _draw(found, placed, normal, cell.game.card.id)))
+    write_whole(results.folder / PICTURE, png(lambda: _draw(found, normal, placed, perplexity, cell.game.card.id)))
 
 
-def _draw(found: Density, placed: Embedding, normal: str, game: str) -> Figure:
+def _draw(found: Density, normal: str, placed: Mapping[str, Array], perplexity: float, game: str) -> Figure:
     def brief(name: str) -> str:
         return textwrap.fill(name.removeprefix(f"{game}/"), 24)
 
-    names = list(dict.fromkeys(placed.condition))
-    figure = Figure(figsize=(11, max(4.6, 2.2 + 0.5 * len(names))), layout="constrained")
+    figure = Figure(figsize=(11, max(4.6, 2.2 + 0.5 * len(placed))), layout="constrained")
     left, right = figure.subplots(1, 2)
-    colours = {name: f"C{place}" for place, name in enumerate(names)}
+    colours = {name: f"C{place}" for place, name in enumerate(placed)}
     _likelihoods(left, found, normal, colours, brief)
-    for name, colour in colours.items():
-        chosen = np.asarray(placed.condition) == name
-        right.scatter(*placed.points[chosen].T, s=4, color=colour, label=brief(name), linewidths=0)
-    right.set_title(f"t-SNE, perplexity {placed.perplexity:g}", fontsize="medium")
+    for name, points in placed.items():
+        right.scatter(*points.T, s=4, color=colours[name], label=brief(name), linewidths=0)
+    right.set_title(f"t-SNE, perplexity {perplexity:g}", fontsize="medium")
     right.set_xticks([])
     right.set_yticks([])
-    columns = 1 if len(names) < 5 else 3
+    columns = 1 if len(placed) < 5 else 3
     right.legend(markerscale=3, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=columns)
     return figure
 

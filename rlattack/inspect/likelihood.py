@@ -64,17 +64,6 @@ class Density:
     twice: `train`, the episodes that were fitted, and `validation`, the others."""
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """Activations in two dimensions (van der Maaten and Hinton 2008)."""
-
-    points: Array
-    """Shape (rows, 2), float32."""
-    condition: list[str]
-    """Of each row."""
-    perplexity: float
-
-
 def density(recorded: Mapping[str, Recording], normal: str, *, components: int = 10, seed: int = 0) -> Density:
     """Fits a Gaussian mixture of full covariance to half of the normal episodes, and scores everything with it.
 
@@ -116,14 +105,19 @@ def density(recorded: Mapping[str, Recording], normal: str, *, components: int =
     return Density(components, rows, parameters, float(mixture.bic(train.values.astype(np.float64))), likelihood)
 
 
-def embed(recorded: Mapping[str, Recording], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0) -> Embedding:
-    """Places a random sample of the rows of each condition in the plane by t-SNE.
+def embed(
+    recorded: Mapping[str, Recording], *, rows: int = 500, perplexity: float = 250.0, seed: int = 0
+) -> tuple[dict[str, Array], float]:
+    """Places a random sample of the rows of each condition in the plane by t-SNE (van der Maaten and Hinton 2008).
 
     Args:
         recorded: Activations by condition.
         rows: At most so many a condition.
         perplexity: As published, 250; less where there are too few rows for it.
         seed: Of the sample and of the embedding.
+
+    Returns:
+        Points by condition, float32, shape (rows, 2) each; and the perplexity.
 
     Raises:
         InvalidInput: Fewer than a dozen rows in all.
@@ -134,17 +128,14 @@ def embed(recorded: Mapping[str, Recording], *, rows: int = 500, perplexity: flo
     except ImportError as error:
         raise MissingExtra(NEEDS) from error
     rng = np.random.default_rng(seed)
-    values, condition = [], []
-    for name, one in recorded.items():
-        chosen = rng.permutation(len(one.values))[:rows]
-        values.append(one.values[chosen])
-        condition += [name] * len(chosen)
-    points = np.concatenate(values)
-    if len(points) < 12:
-        raise InvalidInput(f"activations: {len(points)} steps are too few for a picture")
-    perplexity = min(perplexity, len(points) / 4)
-    placed = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)
-    return Embedding(placed.astype(np.float32), condition, perplexity)
+    chosen = [one.values[rng.permutation(len(one.values))[:rows]] for one in recorded.values()]
+    values = np.concatenate(chosen)
+    if len(values) < 12:
+        raise InvalidInput(f"activations: {len(values)} steps are too few for a picture")
+    perplexity = min(perplexity, len(values) / 4)
+    points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(values).astype(np.float32)
+    ends = np.cumsum([len(part) for part in chosen])
+    return dict(zip(recorded, np.split(points, ends[:-1]), strict=True)), perplexity
 
 
 def _mean(scores: FloatArray, episode: IntArray) -> tuple[float, Interval]:

@@ -24,12 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class ActivationRecorder(Observer):
-    """Keeps the last hidden layer of the player of a seat, of every step in which it acts.
-
-    Args:
-        cell: What is played.
-        seat: Number of the seat.
-    """
+    """Keeps the last hidden layer of the player of a seat, of every step in which it acts."""
 
     def __init__(self, cell: Cell, seat: int) -> None:
         super().__init__(seat, cell.envs)

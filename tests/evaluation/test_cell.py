@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, UnknownName
 from rlattack.evaluation.cell import AgentRef, Cell
-from rlattack.evaluation.study import Study, together
+from rlattack.evaluation.study import Study
 from rlattack.games.card import AtariOptions, GameCard, Protocol, Reference, Stall, Variant, Win
 from tests.kit.cells import attack_on, make_cell
 
@@ -159,9 +159,14 @@ def test_a_study_reads_candidates_of_a_seat_and_attacks_that_are_several_at_once
     [
         ("fgsm", ["fgsm"]),
         ("fgsm+noise", ["fgsm", "noise"]),
-        ("pgd:step=1e+2+noise", ["pgd:step=1e+2", "noise"]),
-        ("fgsm+", ["fgsm+"]),
+        ("pgd:step=1e+2+noise", ["pgd:step=100.0", "noise"]),
     ],
 )
 def test_attacks_at_once_are_joined_by_a_plus_before_a_name(text, parts):
-    assert together(text) == parts
+    study = Study(game="g", players=("zero",), attack=(text,))
+    assert [[str(spec) for spec in specs] for specs in study.attacks] == [parts]
+
+
+def test_a_plus_at_the_end_joins_nothing():
+    with pytest.raises(UnknownName, match=r"no attack 'fgsm\+'"):
+        _ = Study(game="g", players=("zero",), attack=("fgsm+",)).attacks
