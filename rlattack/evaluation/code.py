@@ -84,11 +84,7 @@ def _environment(entry: str | Callable[..., object]) -> dict[str, str]:
 
 
 def foreign_code(*kinds: type[object]) -> str:
-    """Digests of the source of attacks, schedules or fronts that are not the project's own, which its version tells.
-
-    Returns:
-        One after the other; empty where all are the project's own.
-    """
+    """Digests of the source of attacks, schedules or fronts that are not the project's own; empty where all are."""
     modules = dict.fromkeys(kind.__module__ for kind in kinds if not kind.__module__.startswith("rlattack."))
     return " ".join(map(code_digest, modules))
 

@@ -63,13 +63,13 @@ class Beat:
     """Steps that it has played of the task."""
 
 
-Play = Callable[[Task, Take], Iterator[E | Beat]]
+PlayTask = Callable[[Task, Take], Iterator[E | Beat]]
 
 
 class Executor(Protocol):
     """Where tasks run."""
 
-    def run(self, tasks: Sequence[Task], play: Play[E]) -> Generator[E | Beat | Effort, None, None]:
+    def run(self, tasks: Sequence[Task], play: PlayTask[E]) -> Generator[E | Beat | Effort, None, None]:
         """Plays every episode of every task; yields them as they end, in an order that does not matter.
 
         Whoever closes what it returns, or lets it go, ends the play.
@@ -90,7 +90,7 @@ class Local:
 
     workers: int
 
-    def run(self, tasks: Sequence[Task], play: Play[E]) -> Generator[E | Beat | Effort, None, None]:
+    def run(self, tasks: Sequence[Task], play: PlayTask[E]) -> Generator[E | Beat | Effort, None, None]:
         """Shares episodes out one by one; another process must be able to import `play`. See `Executor.run`."""
         if not tasks:
             return
@@ -206,7 +206,7 @@ def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
             yield item
 
 
-def _worker(tasks: Sequence[Task], play: Play[E], tickets: _Tickets, results: Any, names: Names) -> None:
+def _worker(tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets, results: Any, names: Names) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     parent = os.getppid()
     try:
@@ -222,7 +222,7 @@ def _worker(tasks: Sequence[Task], play: Play[E], tickets: _Tickets, results: An
         results.put(RuntimeError(traceback.format_exc()))
 
 
-def _work(tasks: Sequence[Task], play: Play[E], tickets: _Tickets) -> Generator[E | Beat | Effort, None, None]:
+def _work(tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets) -> Generator[E | Beat | Effort, None, None]:
     while (index := tickets.next_task()) is not None:
         begun, played = time.perf_counter(), 0
         try:

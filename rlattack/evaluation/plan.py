@@ -45,7 +45,7 @@ def plan(study: Study) -> Plan:
     for table in tables:
         found = table.cells
         cells |= {cell.key: cell for cell in found}
-        radii |= table.fit(found)
+        radii |= table.radii(found)
     configuration = _configuration(study, tables)
     circumstances = _circumstances(study, tables) | {"cells": list(cells)}
     changes_no_episode = ("trust", "episodes")

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -139,8 +138,8 @@ class Table:
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
 
-    def fit(self, cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
-        """Fits every budget to the game, so that what cannot work is said before anything is played."""
+    def radii(self, cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
+        """What the budgets of cells allow in the game, so that what cannot work is said before anything is played."""
         attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
         return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in attacks_first}
 
@@ -169,13 +168,11 @@ class Table:
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
                 + ("; --attacked names the other seat" if len(self.seats) > 1 else "")
             )
-        surrogate = None if ref.surrogate is None else self.surrogate
-        crafted_on = surrogate or agent
-        seat, fronts = self.seats[ref.seat], cell.players[ref.seat].fronts
-        victim = defend(agent.policy, fronts, seat)
+        seat, surrogate = self.seats[ref.seat], self.surrogate if ref.surrogate else None
+        victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         if made.attack.knowledge == "white":
-            _check_gradient(surrogate.policy if surrogate else victim, crafted_on.name, made.attack.name)
+            _check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
         return made.reach.radius
 
     def _mode(self, agent: Agent) -> ActionMode:
@@ -199,9 +196,10 @@ def _check_gradient(policy: Policy, agent: str, attack: str) -> None:
 
 def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
     """Refuses attacks at once that change the same thing, of which only one would come through."""
-    counts = Counter(ATTACKS.get(spec.name).access for spec in specs)
-    for access in (access for access, count in counts.items() if count > 1):
+    changed = [ATTACKS.get(spec.name).access for spec in specs]
+    twice = [access for access in changed if changed.count(access) > 1]
+    if twice:
         raise InvalidInput(
-            f"--attack {'+'.join(spec.name for spec in specs)}: both change the {access} of {seat}; name them one "
+            f"--attack {'+'.join(spec.name for spec in specs)}: both change the {twice[0]} of {seat}; name them one "
             "after the other, and each is played for itself"
         )
