@@ -5,6 +5,7 @@ import pytest
 from rlattack.errors import InvalidInput
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.plan import plan
+from tests.kit.games import made  # noqa: F401  # registers the games
 
 BALANCE = {
     "game": "gymnasium/CartPole-v1", "players": ("tests.kit.players:balance",), "attack": ("fgsm",), "eps": (0.02,),
