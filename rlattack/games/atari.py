@@ -13,7 +13,7 @@ from gymnasium.vector import VectorEnv
 
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName, nearest
-from rlattack.games.camera import Camera, FrameCamera, enlarge
+from rlattack.games.camera import Camera, enlarge
 from rlattack.games.card import AtariOptions, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
 
@@ -186,7 +186,7 @@ class AtariGame:
 
     def camera(self, size: tuple[int, int]) -> Camera:
         """Films the newest frame of a slot, enlarged by the largest whole number that `size` (width, height) holds."""
-        return FrameCamera(lambda slot: enlarge(self._newest[slot, -1], size), self._second)
+        return Camera(lambda slot: enlarge(self._newest[slot, -1], size), self._second)
 
     def close(self) -> None:
         """Closes the emulators."""

@@ -127,7 +127,8 @@ class MujocoGame:
         """Sets up a renderer of pictures of `size` (width, height)."""
         from rlattack.games.mujoco.render import Renderer
 
-        return Renderer(self, *size)
+        renderer = Renderer(self, *size)
+        return Camera(renderer.frame, self.card.scene.fps, renderer.close)
 
     def close(self) -> None:
         """Holds nothing that must be freed."""
