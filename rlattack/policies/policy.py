@@ -118,13 +118,3 @@ def gradient(policy: Callable[[Tensor, State], Output], obs: Tensor, loss: Loss,
 def choose(actions: Actions, mode: ActionMode, draws: Draws) -> Tensor:
     """The action of each row, greedy or drawn."""
     return actions.greedy if mode == "greedy" else actions.sample(draws)
-
-
-def renewed(rows: Tensor, new: State, old: State) -> State:
-    """A recurrent state, shape (n, width), with `rows` (bool, shape (n,)) from the new one and the rest from the old.
-
-    Either may be None, of a policy without memory; then the new one is given back.
-    """
-    if new is None or old is None or rows.all():
-        return new
-    return torch.where(rows.view(-1, *[1] * (new.ndim - 1)), new, old)
