@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,19 +26,7 @@ class Look:
     cut: bool = False
 
 
-class Copy(Protocol):
-    """One environment of either kind."""
-
-    env: Any
-
-    def reset(self, seed: int) -> Look:
-        """Starts an episode."""
-
-    def step(self, actions: Mapping[Any, Any]) -> Look:
-        """Plays the actions of those who are to act."""
-
-
-def copy_of(env: Any) -> Copy:
+def copy_of(env: Any) -> "_AtOnce | _InTurns":
     """Returns what plays a `ParallelEnv` or an `AECEnv`."""
     from pettingzoo import ParallelEnv
 
@@ -139,9 +127,9 @@ class ParallelGame:
         self._shown |= {agent: np.asarray(shown[agent])[None] for agent in self._agents if agent in shown}
         earned = [float(rewards.get(agent, 0.0)) for agent in self._agents]
         self._returns += earned
-        ended = any(terminations.values()) or not self._env.agents
-        cut = any(truncations.values()) and not any(terminations.values())
-        over = ended or cut
+        ended = any(terminations.values())
+        cut = any(truncations.values()) and not ended
+        over = ended or cut or not self._env.agents
         said = [infos.get(agent, {}) for agent in self._agents]
         sparse = [[float(info.get("reward_remaining", own))] for info, own in zip(said, earned, strict=True)]
         return Step(
