@@ -70,13 +70,11 @@ def vector_env(card: GameCard, slots: int, *, threads: int = 1, training: bool =
     Raises:
         ContentError: The card names no ROM.
         UnknownName: No such ROM.
-        InvalidInput: A ROM of `CRASHING`, or fewer slots or threads than one.
+        InvalidInput: A ROM of `CRASHING`.
         MissingExtra: ale-py is not installed.
     """
     if card.rom is None:
         raise ContentError(f"game {card.id}: the card names no rom")
-    if min(slots, threads) < 1:
-        raise InvalidInput(f"game {card.id}: expected at least 1 copy and 1 thread, got {slots} and {threads}")
     check_rom(card.rom)
     from ale_py.vector_env import AtariVectorEnv
 
@@ -140,14 +138,7 @@ class Preprocessing:
 
 
 class AtariGame:
-    """An Atari game of one seat, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms.
-
-    Args:
-        variant: The game with its options and sticky probability.
-        slots: Number of copies, fixed for the life of the game.
-        threads: C++ threads that step them; changes no result.
-        camera: Whether it is to be filmed; every game can be.
-    """
+    """An Atari game of one seat, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms."""
 
     endings: tuple[str, ...] = OVER
 

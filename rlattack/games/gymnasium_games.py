@@ -51,15 +51,9 @@ def make_env(card: GameCard, *, camera: bool = False) -> gymnasium.Env[Any, Any]
 
 
 class GymnasiumGame:
-    """A Gymnasium environment of one seat, in copies.
+    """A Gymnasium environment of one seat, in copies that are stepped one by one, whatever the threads.
 
     An episode depends on its seed alone as far as the environment's own `reset(seed=)` sees to it.
-
-    Args:
-        variant: The game, `gymnasium/<env id>`.
-        slots: Number of copies.
-        threads: Changes nothing: copies are stepped one by one.
-        camera: Whether it is to be filmed.
     """
 
     endings: tuple[str, ...] = OVER

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Look:
-    """How a game stands in one copy, by agent; `over` once nobody is left, `cut` where somebody could have gone on."""
+    """How a game stands in one copy, by agent: over once nobody is to act, `cut` where somebody could have gone on."""
 
     obs: Mapping[Any, Any]
     infos: Mapping[Any, Mapping[str, Any]]
     acting: list[Any]
     rewards: Mapping[Any, float] = field(default_factory=dict)
-    over: bool = False
     cut: bool = False
 
 
@@ -46,7 +45,7 @@ class _AtOnce:
     def step(self, actions: Mapping[Any, Any]) -> Look:
         obs, rewards, terminated, truncated, infos = self.env.step(dict(actions))
         left = _left(self.env.agents, terminated, truncated)
-        return Look(obs, infos, left, rewards, not left, _cut(terminated, truncated))
+        return Look(obs, infos, left, rewards, _cut(terminated, truncated))
 
 
 class _InTurns:
@@ -72,7 +71,7 @@ class _InTurns:
             env.step(None)
         obs = {agent: env.observe(agent) for agent in env.agents}
         acting = [env.agent_selection] if left else []
-        return Look(obs, env.infos, acting, rewards, not left, _cut(terminated, truncated))
+        return Look(obs, env.infos, acting, rewards, _cut(terminated, truncated))
 
 
 def _left(agents: list[Any], terminated: Mapping[Any, bool], truncated: Mapping[Any, bool]) -> list[Any]:

@@ -39,33 +39,21 @@ def parse_table(kind: type[T], table: object, where: str) -> T:
 
 
 def positive(table: object, *names: str) -> None:
-    """Checks numbers of a table.
-
-    Raises:
-        ContentError: One is not above 0.
-    """
+    """Refuses a number that is not above 0 by a ContentError."""
     for name in names:
         if getattr(table, name) <= 0:
             raise ContentError(f"{name}: expected more than 0, got {getattr(table, name)}")
 
 
 def not_negative(table: object, *names: str) -> None:
-    """Checks numbers of a table.
-
-    Raises:
-        ContentError: One is below 0.
-    """
+    """Refuses a number below 0 by a ContentError."""
     for name in names:
         if getattr(table, name) < 0:
             raise ContentError(f"{name}: expected 0 or more, got {getattr(table, name)}")
 
 
 def at_most(table: object, **largest: float) -> None:
-    """Checks numbers of a table.
-
-    Raises:
-        ContentError: One is above the largest that makes sense.
-    """
+    """Refuses a number above the largest that makes sense by a ContentError."""
     for name, bound in largest.items():
         if getattr(table, name) > bound:
             raise ContentError(f"{name}: expected at most {bound:,}, got {getattr(table, name):,}")

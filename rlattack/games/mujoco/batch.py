@@ -32,12 +32,6 @@ class MujocoGame:
     The player hidden from a seat (Gleave et al. 2019) shows its `qpos` as at the start of the scene, all zero, or with
     normal noise of standard deviation 1.
 
-    Args:
-        variant: A card with the numbers of the game, and what is hidden.
-        slots: Number of scenes.
-        threads: That step them; changes no result.
-        camera: Whether it is to be filmed; every game can be.
-
     Raises:
         InvalidInput: A seat or a way of hiding that there is none of, or no memory for so many scenes.
         ContentError: A scene that cannot be built.

@@ -10,10 +10,10 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rlattack.arrays import FloatArray
 from rlattack.errors import InvalidInput, MissingExtra, one_line
+from rlattack.games.camera import Picture
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.ruleset import Goal, Kick, Sumo
 from rlattack.games.mujoco.scene import seat
@@ -62,7 +62,7 @@ class Renderer:
         self._free = weakref.finalize(self, _free, self._gl, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
 
-    def frame(self, slot: int) -> npt.NDArray[np.uint8]:
+    def frame(self, slot: int) -> Picture:
         """Draws a slot as it stands, shape (height, width, 3); a new array each time.
 
         Raises:
