@@ -25,13 +25,9 @@ def parse_table(kind: type[T], table: object, where: str) -> T:
             raise ContentError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
         if not _fits(value, fields[key].type):
             raise ContentError(f"{where}: {key} expects {_words(fields[key].type)}, got {value!r}")
-    missing = [
-        name
-        for name, f in fields.items()
-        if name not in table and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise ContentError(f"{where}: {missing[0]} is missing")
+    for name, f in fields.items():
+        if name not in table and f.default is f.default_factory is dataclasses.MISSING:
+            raise ContentError(f"{where}: {name} is missing")
     try:
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
     except ContentError as error:
