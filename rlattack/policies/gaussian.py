@@ -15,7 +15,7 @@ from rlattack.draws import Draws
 from rlattack.errors import ContentError
 from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Normal
-from rlattack.policies.policy import Loss, Normaliser, Output, State, gradient
+from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
 _LARGEST = 100_000
 
@@ -134,7 +134,7 @@ class _Head(nn.Module):
         return h, torch.cat([c, h], dim=1)
 
 
-class GaussianPolicy:
+class GaussianPolicy(Differentiable):
     """A Gaussian network as a policy of continuous actions.
 
     Args:
@@ -157,10 +157,6 @@ class GaussianPolicy:
         mean, hidden, new = self.network(obs, state)
         actions = Normal(mean, self._low, self._high, self.network.log_std.exp())
         return Output(actions, hidden=hidden, state=new)
-
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
-        """Back-propagates through the actor and the normaliser."""
-        return gradient(self, obs, loss, state)
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """What the critic says, whatever the action; None with memory, since `state` is not that of the critic."""
