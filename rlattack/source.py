@@ -210,10 +210,8 @@ def _module_of(entry_point: Callable[..., object]) -> str:
     return getattr(entry_point, "__module__", None) or type(entry_point).__module__
 
 
-@functools.cache
-def _distributions() -> dict[str, list[str]]:
-    """Names of distributions by the packages that they install."""
-    return {package: list(names) for package, names in importlib.metadata.packages_distributions().items()}
+_distributions = functools.cache(importlib.metadata.packages_distributions)
+"""Names of distributions by the packages that they install."""
 
 
 def _holds(distribution: importlib.metadata.Distribution, file: Path | None) -> bool:

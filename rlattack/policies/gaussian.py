@@ -1,5 +1,6 @@
 """Gaussian policies of continuous actions: normalised observations, then an MLP or an LSTM, actor and critic apart."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -110,17 +111,13 @@ class _Head(nn.Module):
 
     def __init__(self, spec: GaussianSpec, outputs: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        linear: list[nn.Linear] = []
-        width, *_ = spec.observation
-        for size in spec.hidden:
-            linear.append(nn.Linear(width, size))
-            layers += [linear[-1], nn.ReLU() if spec.memory else nn.Tanh()]
-            width = size
-        self.layers = nn.Sequential(*layers)
-        self._linear, self._activation = tuple(linear), torch.relu if spec.memory else torch.tanh
-        self.memory = nn.LSTMCell(width, spec.memory) if spec.memory else None
-        self.out = nn.Linear(spec.memory or width, outputs)
+        sizes = (*spec.observation, *spec.hidden)
+        self._linear = tuple(nn.Linear(before, after) for before, after in itertools.pairwise(sizes))
+        self._activation = torch.relu if spec.memory else torch.tanh
+        activation = nn.ReLU() if spec.memory else nn.Tanh()
+        self.layers = nn.Sequential(*(layer for linear in self._linear for layer in (linear, activation)))
+        self.memory = nn.LSTMCell(sizes[-1], spec.memory) if spec.memory else None
+        self.out = nn.Linear(spec.memory or sizes[-1], outputs)
 
     def forward(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
         """Maps to the last hidden layer and the new state, None without memory."""

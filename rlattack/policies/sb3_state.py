@@ -55,9 +55,9 @@ def convert(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[Network
 def _value_based(
     state: Mapping[str, Tensor], arch: Sb3Architecture, root: str, head: Literal["q", "quantile"]
 ) -> tuple[NetworkSpec, State]:
-    own = {name.removeprefix(root + "."): tensor for name, tensor in state.items() if name.startswith(root + ".")}
+    own = _below(root + ".", state)
     trunk, convs, hidden = _trunk(own, "features_extractor.", arch)
-    layers = _layers(own, root + ".")
+    layers = _below(root + ".", own)
     outputs = len(_last(layers))
     _refuse_rest(own, ("features_extractor.", root + "."))
     _refuse_rest(state, (root + ".", root + "_target."))
@@ -77,8 +77,8 @@ def _actor_critic(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[N
     shared = policy_trunk.keys() == value_trunk.keys() and all(
         tensor.equal(value_trunk[name]) for name, tensor in policy_trunk.items()
     )
-    actor = _append(_layers(state, "mlp_extractor.policy_net."), state, "action_net")
-    critic = _append(_layers(state, "mlp_extractor.value_net."), state, "value_net")
+    actor = _append(_below("mlp_extractor.policy_net.", state), state, "action_net")
+    critic = _append(_below("mlp_extractor.value_net.", state), state, "value_net")
     _refuse_rest(
         state,
         ("features_extractor.", "pi_features_extractor.", "vf_features_extractor.", "mlp_extractor.policy_net.",
@@ -97,11 +97,11 @@ def _trunk(
     state: Mapping[str, Tensor], prefix: str, arch: Sb3Architecture
 ) -> tuple[State, tuple[Convolution, ...], tuple[int, ...]]:
     """Collects NatureCNN (`cnn`, `linear`) or our extractor (`layers`) under the indices of `Network.trunk`."""
-    own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    kernels = [(name, t) for name, t in own.items() if t.ndim == 4]
+    own = _below(prefix, state)
+    kernels = [tensor for tensor in own.values() if tensor.ndim == 4]
     if len(kernels) > len(arch.strides):
         raise RefusedFile(f"expected at most {len(arch.strides)} convolutions, got {len(kernels)}")
-    convs = tuple((t.shape[0], t.shape[2], stride) for (_, t), stride in zip(kernels, arch.strides, strict=False))
+    convs = tuple((t.shape[0], t.shape[2], stride) for t, stride in zip(kernels, arch.strides, strict=False))
     linear = [t for t in own.values() if t.ndim == 2]
     trunk: State = {}
     for name, tensor in own.items():
@@ -112,7 +112,7 @@ def _trunk(
     return trunk, convs, tuple(t.shape[0] for t in linear)
 
 
-def _layers(state: Mapping[str, Tensor], prefix: str) -> State:
+def _below(prefix: str, state: Mapping[str, Tensor]) -> State:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
