@@ -20,7 +20,6 @@ from rlattack.policies.contents import class_digest, tensor_digest
 from rlattack.policies.folder import SCHEMA, AgentCard, AnySpec, find_agent, policy_of, read_agent, read_agent_card
 from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.hub import fetch
-from rlattack.policies.module import ModulePolicy
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Policy
 from rlattack.policies.sb3_zip import load_sb3_zip
@@ -147,13 +146,13 @@ def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
     made: object
     if path.suffix == ".zip":
         try:
-            found = load_sb3_zip(path)
+            card, network = load_sb3_zip(path)
         except RefusedFile:
             if not trust:
                 raise
         else:
-            spec = found.network.spec
-            return _named(ModulePolicy.of(found.network), str(path), found.algorithm, found.sha256, network=spec)
+            sha256 = card.provenance["file_sha256"]
+            return _named(policy_of(card, network), str(path), card.algorithm, sha256, network=card.network)
         from rlattack.policies.sb3_live import load_trusted
 
         made, algorithm = load_trusted(path)
