@@ -135,15 +135,9 @@ def _reached(module: str, file: Path, root: Path) -> dict[str, str]:
 
 
 def _check_imported(name: str, file: Path, digest: str) -> None:
-    """Refuses a file that was edited since this process imported it, since the process runs what it was.
-
-    What was imported is what a first digest finds.
-
-    Raises:
-        RefusedFile: It was edited.
-    """
+    """Refuses a file edited since this process imported it: what was imported is what a first digest finds."""
     module = sys.modules.get(name)
-    if module is None or getattr(module, "__file__", None) is None or Path(module.__file__ or "").absolute() != file:
+    if module is None or Path(getattr(module, "__file__", None) or "").absolute() != file:
         return
     run = module.__spec__ or module  # another one after a reload
     known, before = _imported.get(name, (None, ""))

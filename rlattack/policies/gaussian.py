@@ -86,24 +86,16 @@ class GaussianNetwork(nn.Module):
             Mean actions, shape (n, actions); activations of the last hidden layer, shape (n, width): h of the LSTM,
             where there is one; and the state after.
         """
-        hidden, new = self.pi(self._seen(obs), self._start(obs, state))
+        hidden, new = self.pi(self._seen(obs), state)
         return self.pi.out(hidden), hidden, new
 
     def values(self, obs: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Estimated returns, shape (n,), and the critic's own state: it is apart, since who plays asks for neither."""
-        hidden, new = self.vf(self._seen(obs), self._start(obs, state))
+        hidden, new = self.vf(self._seen(obs), state)
         return self.vf.out(hidden).squeeze(1) * self.value_std + self.value_mean, new
-
-    def _start(self, obs: Tensor, state: State) -> State:
-        return self.initial_state(len(obs)) if state is None else state
 
     def _seen(self, obs: Tensor) -> Tensor:
         return ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
-
-    def initial_state(self, n: int) -> State:
-        """Recurrent state at the start of n episodes."""
-        memory = self.spec.memory
-        return torch.zeros(n, 2 * memory, device=self.obs_mean.device) if memory else None
 
 
 class _Head(nn.Module):
@@ -124,10 +116,13 @@ class _Head(nn.Module):
         features = seen
         for layer in self._linear:  # not `self.layers(seen)`: for one row, calling a module takes as long as its layer
             features = self._activation(functional.linear(features, layer.weight, layer.bias))
-        if self.memory is None or state is None:
+        if self.memory is None:
             return features, None
-        c, h = state.chunk(2, dim=1)
-        h, c = self.memory(features, (h, c))
+        before = None
+        if state is not None:
+            c, h = state.chunk(2, dim=1)
+            before = h, c
+        h, c = self.memory(features, before)
         return h, torch.cat([c, h], dim=1)
 
 
@@ -161,4 +156,5 @@ class GaussianPolicy(Differentiable):
 
     def initial_state(self, n: int) -> State:
         """The LSTM's c and h, zeros; None for a network without memory."""
-        return self.network.initial_state(n)
+        memory = self.network.spec.memory
+        return torch.zeros(n, 2 * memory, device=self.network.obs_mean.device) if memory else None

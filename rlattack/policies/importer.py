@@ -62,20 +62,14 @@ def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None 
     if taken is None:
         save_agent(folder, card, network, half=False)
         return folder
-    _check_equal(read_agent(taken)[0], card, f"--agent {agent_id}: {taken}")
-    return taken
-
-
-def _check_equal(there: AgentCard, card: AgentCard, where: str) -> None:
-    """Refuses an agent that is not the one to be imported; equal cards name a source of equal checksum."""
-    names = [
-        f.name for f in fields(AgentCard) if f.name != "sha256" and getattr(there, f.name) != getattr(card, f.name)
-    ]
+    there, _ = read_agent(taken)  # equal cards name a source of equal checksum
+    names = [f.name for f in fields(card) if f.name != "sha256" and getattr(there, f.name) != getattr(card, f.name)]
     if names:
         raise InvalidInput(
-            f"{where} holds another agent ({', '.join(names)} {'differs' if len(names) == 1 else 'differ'}), which is "
-            "not replaced; choose another id or remove it"
+            f"--agent {agent_id}: {taken} holds another agent ({', '.join(names)} "
+            f"{'differs' if len(names) == 1 else 'differ'}), which is not replaced; choose another id or remove it"
         )
+    return taken
 
 
 def _game_in(agent_id: str) -> str:

@@ -120,11 +120,7 @@ def _find(spec: str, seat: Seat | None, trust: bool) -> Agent:
 
 
 def _path(spec: str) -> Path:
-    """The path that a text may be; no text that the operating system would not take as one.
-
-    Raises:
-        UnknownName: It is far too long, or the home of a user whom there is none of.
-    """
+    """The path that a text may be; refuses one far too long, or the home of a user whom there is none of."""
     try:
         path = Path(spec).expanduser()
         path.exists()
