@@ -8,7 +8,6 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
-from rlattack.arrays import rowwise
 from rlattack.draws import Draws
 from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Actions
@@ -120,13 +119,3 @@ class Differentiable:
 def choose(actions: Actions, mode: ActionMode, draws: Draws) -> Tensor:
     """The action of each row, greedy or drawn."""
     return actions.greedy if mode == "greedy" else actions.sample(draws)
-
-
-def renewed(rows: Tensor, new: State, old: State) -> State:
-    """A recurrent state, shape (n, width), with `rows` (bool, shape (n,)) from the new one and the rest from the old.
-
-    Either may be None, of a policy without memory; then the new one is given back.
-    """
-    if new is None or old is None or rows.all():
-        return new
-    return torch.where(rowwise(rows, new), new, old)

@@ -58,13 +58,12 @@ def _value_based(
     own = _below(root + ".", state)
     trunk, convs, hidden = _trunk(own, "features_extractor.", arch)
     layers = _below(root + ".", own)
-    outputs = len(_last(layers))
+    *actor, outputs = _widths(layers)
     _refuse_rest(own, ("features_extractor.", root + "."))
     _refuse_rest(state, (root + ".", root + "_target."))
     spec = NetworkSpec(
         observation=arch.observation, actions=outputs // arch.quantiles, head=head, scale=arch.scale,
-        convolutions=convs, hidden=hidden, actor=_widths(layers), activation=arch.activation,
-        quantiles=arch.quantiles,
+        convolutions=convs, hidden=hidden, actor=tuple(actor), activation=arch.activation, quantiles=arch.quantiles,
     )  # fmt: skip
     return spec, {**_named("trunk", trunk), **_named("actor", layers)}
 
@@ -84,10 +83,10 @@ def _actor_critic(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[N
         ("features_extractor.", "pi_features_extractor.", "vf_features_extractor.", "mlp_extractor.policy_net.",
          "mlp_extractor.value_net.", "action_net.", "value_net."),
     )  # fmt: skip
+    *widths, actions = _widths(actor)
     spec = NetworkSpec(
-        observation=arch.observation, actions=len(_last(actor)), head="actor-critic", scale=arch.scale,
-        convolutions=convs, hidden=hidden, actor=_widths(actor), critic=_widths(critic),
-        activation=arch.activation, shared=shared,
+        observation=arch.observation, actions=actions, head="actor-critic", scale=arch.scale, convolutions=convs,
+        hidden=hidden, actor=tuple(widths), critic=_widths(critic)[:-1], activation=arch.activation, shared=shared,
     )  # fmt: skip
     ours = {**_named("trunk", policy_trunk), **_named("actor", actor), **_named("critic", critic)}
     return spec, ours if shared else {**ours, **_named("critic_trunk", value_trunk)}
@@ -122,14 +121,11 @@ def _append(layers: State, state: Mapping[str, Tensor], name: str) -> State:
 
 
 def _widths(layers: State) -> tuple[int, ...]:
-    return tuple(len(tensor) for name, tensor in layers.items() if name.endswith("bias"))[:-1]
-
-
-def _last(layers: State) -> Tensor:
-    biases = [tensor for name, tensor in layers.items() if name.endswith("bias")]
-    if not biases:
+    """Outputs of each layer; the last are those of the network."""
+    found = tuple(len(tensor) for name, tensor in layers.items() if name.endswith("bias"))
+    if not found:
         raise RefusedFile("expected output layers, found none")
-    return biases[-1]
+    return found
 
 
 def _named(prefix: str, layers: State) -> State:

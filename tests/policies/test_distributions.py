@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from rlattack.arrays import renewed
 from rlattack.draws import RowDraws
 from rlattack.policies.distributions import Categorical, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
-from rlattack.policies.policy import choose, renewed
+from rlattack.policies.policy import choose
 from tests.kit.agents import streams
 
 LOW, HIGH = torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 4.0])
