@@ -1,6 +1,7 @@
 """What code played: digests of the source of modules, and versions of packages. Nothing is run to find out."""
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -31,10 +32,8 @@ def versions(*packages: str) -> dict[str, str]:
     """
     found = {}
     for name in dict.fromkeys((*_PLAYING, *packages)):
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -47,11 +46,9 @@ def own_digest() -> str:
         empty for an installed package, which is told by its version.
     """
     root = Path(__file__).parent
-    try:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed
         if _holds(importlib.metadata.distribution("rlattack"), Path(__file__)):
             return ""
-    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
-        pass
     files = [file for part in _OWN for file in ([root / part] if part.endswith(".py") else (root / part).rglob("*.py"))]
     return _digest({file.relative_to(root).as_posix(): _sha256(file.read_bytes()) for file in files})
 

@@ -89,9 +89,14 @@ def import_bansal(source: str, trust: bool, base: str = ADDRESS) -> tuple[AgentC
         origin = "sha256 is that of the zoo's file" if name else "unknown: sha256 is of none of the zoo's files"
     game, seat = _place(name) if name else (shape.games[0] if len(shape.games) == 1 else "", "")
     provenance = {"file": file, "file_sha256": hashlib.sha256(raw).hexdigest(), "origin": origin}
-    card = AgentCard(
-        game=game, seat=seat, role="victim", algorithm="ppo", network=shape.spec, provenance=_source(name) | provenance
-    )
+    if name:
+        provenance = {
+            "source": f"{REPOSITORY}, agent-zoo/{ZOO[name].path} (Bansal et al. 2018)",
+            "license": "the repository names none",
+            "zoo": name,
+            "version": name.rpartition("-")[2],
+        } | provenance
+    card = AgentCard(game=game, seat=seat, role="victim", algorithm="ppo", network=shape.spec, provenance=provenance)
     return card, build(shape.spec, state, source)
 
 
@@ -119,17 +124,6 @@ def _place(name: str) -> tuple[str, str]:
     game, _, agent = name.partition("/")
     seat = agent.rpartition("-")[0]
     return f"mujoco/{game}", "" if seat == "agent" else seat
-
-
-def _source(name: str) -> dict[str, str]:
-    if not name:
-        return {}
-    return {
-        "source": f"{REPOSITORY}, agent-zoo/{ZOO[name].path} (Bansal et al. 2018)",
-        "license": "the repository names none",
-        "zoo": name,
-        "version": name.rpartition("-")[2],
-    }
 
 
 def _from_flat(flat: Floats, where: str) -> tuple[_Shape, Tensors]:

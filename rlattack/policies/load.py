@@ -89,12 +89,14 @@ def agent_options(spec: str) -> Mapping[str, Any]:
     Raises:
         ContentError: Its card does not hold what it must.
     """
-    folder = None if spec in PLACEHOLDERS else agent_folder(spec)
+    folder = agent_folder(spec)
     return {} if folder is None else read_agent_card(folder).options
 
 
 def agent_folder(spec: str) -> Path | None:
     """Returns the folder of an agent's id, or the folder that a path names; None for what is neither."""
+    if spec in PLACEHOLDERS:
+        return None
     path = _path(spec)
     return find_agent(spec) or (path if path.is_dir() else None)
 
