@@ -43,10 +43,7 @@ def writing_whole(path: Path) -> Iterator[IO[str]]:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
         if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            problem = Unwritable(f"{path}: cannot be written ({reason}); what was finished before is kept")
-            problem.strerror = reason
-            raise problem from error
+            raise _unwritable(path, error) from error
         raise
 
 
@@ -69,7 +66,13 @@ def writing_events(run: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, Unwritable):
             raise
-        reason = error.strerror or error
-        raise Unwritable(f"{run}: cannot be written ({reason}); what was finished before is kept") from error
+        raise _unwritable(run, error) from error
     finally:
         threading.excepthook = before
+
+
+def _unwritable(path: Path, error: OSError) -> Unwritable:
+    reason = error.strerror or str(error)
+    found = Unwritable(f"{path}: cannot be written ({reason}); what was finished before is kept")
+    found.strerror = reason
+    return found

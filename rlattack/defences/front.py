@@ -11,7 +11,7 @@ from torch import Tensor
 from rlattack.draws import Draws
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
-from rlattack.policies.policy import Loss, Normaliser, Output, Policy, State, gradient
+from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
 from rlattack.specs import NoParameters
 
 Config = TypeVar("Config")
@@ -58,7 +58,7 @@ class Front(ABC, Generic[Config]):
 
 
 @dataclass(frozen=True)
-class Defended:
+class Defended(Differentiable):
     """A policy behind a front: a policy, so that whatever attacks or watches it meets both.
 
     Attributes:
@@ -92,10 +92,6 @@ class Defended:
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """What the policy says of what the front lets through; gradients go past what has none."""
         return self.policy(self._through(obs, draws), state, draws)
-
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
-        """Back-propagates through the policy and the front's differentiable stand-in."""
-        return gradient(self, obs, loss, state)
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """What the policy's critic says of what the front lets through."""

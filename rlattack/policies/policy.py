@@ -1,7 +1,7 @@
 """What holds a seat: a policy gives, for a batch of observations, distributions of actions, and gradients of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -36,9 +36,7 @@ class Output:
 
     def among(self, legal: Tensor | None) -> "Output":
         """The same with no more than the legal actions of each row, bool, (n, actions); itself where none is given."""
-        if legal is None:
-            return self
-        return Output(self.actions.among(legal), self.values, self.q, self.hidden, self.state)
+        return self if legal is None else replace(self, actions=self.actions.among(legal))
 
     def detach(self) -> "Output":
         """The same without its graph."""
@@ -106,13 +104,16 @@ class Policy(Protocol):
         """Recurrent state at the start of n episodes."""
 
 
-def gradient(policy: Callable[[Tensor, State], Output], obs: Tensor, loss: Loss, state: State) -> tuple[Tensor, Output]:
-    """Back-propagates through a differentiable policy to its observation."""
-    point = obs.detach().requires_grad_(True)
-    with torch.enable_grad():
-        out = policy(point, state)
-        (grad,) = torch.autograd.grad(loss(out), point)
-    return grad, out.detach()
+class Differentiable:
+    """A policy that torch can differentiate."""
+
+    def gradient(self: Policy, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+        """Back-propagates through the policy to its observation."""
+        point = obs.detach().requires_grad_(True)
+        with torch.enable_grad():
+            out = self(point, state)
+            (grad,) = torch.autograd.grad(loss(out), point)
+        return grad, out.detach()
 
 
 def choose(actions: Actions, mode: ActionMode, draws: Draws) -> Tensor:

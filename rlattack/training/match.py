@@ -191,7 +191,7 @@ def _load(name: str, seats: Sequence[Seat], card: GameCard, **options: Any) -> A
 
 def _own_seat(name: str) -> str:
     """The seat that an agent was trained for; nothing where its card names none, or there is no card."""
-    folder = None if name in PLACEHOLDERS else agent_folder(name)
+    folder = agent_folder(name)
     return "" if folder is None else read_agent_card(folder).seat
 
 
