@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.arrays import renewed
 from rlattack.draws import RowDraws
 from rlattack.policies.distributions import Categorical, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
 from rlattack.policies.policy import choose
