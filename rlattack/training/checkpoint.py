@@ -53,9 +53,7 @@ class Checkpoint:
         Raises:
             RefusedFile: Tensors that are missing, left over, of another shape or not finite; negative statistics.
         """
-        expected = policy.state_dict()
-        for name in sorted(expected.keys() | self.policy.keys()):
-            _check(self.policy.get(name), expected.get(name), f"{where}: tensor {name}")
+        _check_all(self.policy, policy.state_dict(), f"{where}: tensor")
         optimizer = policy.optimizer.state_dict()
         parameters = dict(enumerate(p for group in policy.optimizer.param_groups for p in group["params"]))
         state = self.optimizer.get("state")
@@ -65,19 +63,15 @@ class Checkpoint:
             for name, value in entry.items():
                 if name != "step":  # which is a count
                     _check(value, parameters.get(index), f"{where}: optimiser's {name} of parameter {index}")
-        self._check_statistics(normal, where)
+        _check_all(self.statistics, _statistics(normal), f"{where}: statistics")
+        for name, value in self.statistics.items():
+            if not name.endswith("mean") and value.min() < 0:
+                raise RefusedFile(f"{where}: statistics {name}: values below 0")
         policy.load_state_dict(self.policy)
         policy.optimizer.load_state_dict(optimizer | {"state": state})
         for prefix, found in running(normal).items():
             mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
             found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
-
-    def _check_statistics(self, normal: VecNormalize | None, where: str) -> None:
-        expected = _statistics(normal)
-        for name in sorted(expected.keys() | self.statistics.keys()):
-            _check(self.statistics.get(name), expected.get(name), f"{where}: statistics {name}")
-            if not name.endswith("mean") and self.statistics[name].min() < 0:
-                raise RefusedFile(f"{where}: statistics {name}: values below 0")
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, **progress: Any) -> None:
@@ -127,6 +121,11 @@ def _statistics(normal: VecNormalize | None) -> dict[str, Tensor]:
         for prefix, found in running(normal).items()
         for part, value in zip(_PARTS, (found.mean, found.var, found.count), strict=True)
     }
+
+
+def _check_all(found: dict[str, Any], expected: dict[str, Tensor], what: str) -> None:
+    for name in sorted(expected.keys() | found.keys()):
+        _check(found.get(name), expected.get(name), f"{what} {name}")
 
 
 def _check(value: object, expected: Tensor | None, what: str) -> None:

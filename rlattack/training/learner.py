@@ -15,9 +15,8 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
 from rlattack.training.checkpoint import FILE, PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.coach import Coach
-from rlattack.training.curves import curves
 from rlattack.training.export import export
-from rlattack.training.progress import Progress, Refill, Weak
+from rlattack.training.progress import Progress, Refill, Weak, curves
 from rlattack.training.recipes import SeatRecipe, TrainSingle
 from rlattack.training.run import TrainingRun
 from rlattack.training.watch import Trained, Watch
@@ -131,7 +130,7 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
         won = progress.rate(1)
         watch.steps(steps, recipe.steps, learner.note + ("" if won is None else f", win rate {won:.2f}"))
 
-    progress = Progress(recipe.steps, recipe.checkpoint_every, save, say, cut=learner.cut, name=recipe.role)
+    progress = Progress(recipe, save, say, learner.cut)
     with curves(model, learner.folder), progress.stoppable():
         try:
             # SB3 adds the steps done when it does not start over, so schedules see the whole run

@@ -56,7 +56,6 @@ class Recipe:
     """The agent's part in an experiment, as its card says it."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         for name in _COUNTS:
             if getattr(self, name, None) is not None:
                 self.expect(name, "at least 1", getattr(self, name) >= 1)
@@ -119,7 +118,6 @@ class PPORecipe(Recipe):
     """Fresh games whose score goes on an agent's card; at the end of rounds, of every pair too."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         part = MINIBATCHES * self.envs
         self.expect("batch", f"a multiple of {part}, {MINIBATCHES} minibatches of all games", self.batch % part == 0)
@@ -144,7 +142,6 @@ class SeatRecipe(PPORecipe):
     """Weight of the reward on the way; 0.1 in the shaped runs of Gleave et al."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         for name in ("sparse", "dense"):
             self.expect(name, "a weight of 0 or more", 0 <= getattr(self, name) < math.inf)

@@ -41,7 +41,6 @@ class TrainRounds(PPORecipe):
     verb: ClassVar[str] = "rounds"
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         if self.adversary_steps is not None:
             self.expect("adversary_steps", f"at least {self.batch}, one batch", self.adversary_steps >= self.batch)
