@@ -21,10 +21,6 @@ from rlattack.policies.policy import Output, Policy, State
 class Parts:
     """Times the parts one after the other on the observations of real play, so that caches are as in play.
 
-    Args:
-        table: A game with its victim.
-        slots: Games at once.
-
     Attributes:
         clocks: Seconds and calls of each part of a step: the game, the victim's outputs and gradients, the others'
             outputs.
@@ -68,14 +64,7 @@ class Parts:
 
 
 class Emulator:
-    """The emulator of an Atari game alone: random actions for `frame_skip` frames, no screen read.
-
-    Args:
-        card: The game.
-
-    Attributes:
-        clock: Of its agent steps.
-    """
+    """The emulator of an Atari game alone: random actions for `frame_skip` frames, no screen read."""
 
     def __init__(self, card: GameCard) -> None:
         import ale_py

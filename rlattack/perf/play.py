@@ -59,11 +59,6 @@ KINDS = (
 class AttackedPlay:
     """A kind of play with all slots full, for as long as it is asked to go on.
 
-    Args:
-        kind: What is played.
-        table: A game with its victim.
-        slots: Games at once.
-
     Raises:
         InvalidInput: The attack does not fit the victim.
     """

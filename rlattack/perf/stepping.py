@@ -47,10 +47,6 @@ def measure_stepping(table: Table, *, seconds: float, slots: int = 64) -> SpeedT
 class SteppedPlay(TimedGame):
     """The victim against random actions, in slots.
 
-    Args:
-        table: A game of MuJoCo's with its victim.
-        slots: Games at once.
-
     Attributes:
         controls: Of each step of the last turn, shape (slots, actuators of all).
     """
@@ -78,15 +74,7 @@ class SteppedPlay(TimedGame):
 
 
 class PlainScenes:
-    """The scenes of a game by themselves, to be stepped from where they stand; each goes on where its game ends.
-
-    Args:
-        game: Whose scenes they are.
-
-    Attributes:
-        data: State of each scene, one a slot.
-        clock: Of their turns.
-    """
+    """The scenes of a game by themselves, to be stepped from where they stand; each goes on where its game ends."""
 
     def __init__(self, game: MujocoGame) -> None:
         self._game, self.clock = game, Clock(game.slots * STEPS)

@@ -74,9 +74,6 @@ class PlainPolicy(GaussianPolicy):
     """A Gaussian network without memory in numpy, as one would write it for a game at a time; it only plays.
 
     One row through torch takes three times as long, which would make the loop of others slower than it is.
-
-    Args:
-        victim: Without memory.
     """
 
     def __init__(self, victim: GaussianPolicy) -> None:
