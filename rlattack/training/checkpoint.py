@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
@@ -23,7 +23,7 @@ _PARTS = ("mean", "variance", "count")
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Where a training run stands; not yet checked against a policy when it comes from a file."""
+    """Where a training run stands; not yet checked against a learner when it comes from a file."""
 
     steps: int
     """Agent steps learned from."""
@@ -35,24 +35,25 @@ class Checkpoint:
     """Running means and variances of observations and returns, of a learner that normalises them."""
 
     @classmethod
-    def of(cls, policy: BasePolicy, steps: int, normal: VecNormalize | None = None) -> "Checkpoint":
-        """Takes the tensors of a policy as they are now; they go on changing with it."""
+    def of(cls, learner: BaseAlgorithm) -> "Checkpoint":
+        """Takes the tensors of a learner as they are now; they go on changing with it."""
+        policy, statistics = learner.policy, _statistics(learner.get_vec_normalize_env())
         return cls(
-            steps=steps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
-            statistics=_statistics(normal),
+            steps=learner.num_timesteps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
+            statistics=statistics,
         )  # fmt: skip
 
-    def restore(self, policy: BasePolicy, normal: VecNormalize | None, where: str) -> None:
-        """Fills a policy, its optimiser, whose settings (learning rate, ...) stay the policy's own, and a normaliser.
+    def restore(self, learner: BaseAlgorithm, where: str) -> None:
+        """Fills a learner of the same configuration; the settings of its optimiser (learning rate, ...) stay its own.
 
         Args:
-            policy: Of the configuration that the checkpoint is of.
-            normal: Stands around its game; None where nothing does.
+            learner: Whose weights, optimiser, statistics and steps are filled.
             where: What messages call the checkpoint.
 
         Raises:
             RefusedFile: Tensors that are missing, left over, of another shape or not finite; negative statistics.
         """
+        policy, normal = learner.policy, learner.get_vec_normalize_env()
         _check_all(self.policy, policy.state_dict(), f"{where}: tensor")
         optimizer = policy.optimizer.state_dict()
         parameters = dict(enumerate(p for group in policy.optimizer.param_groups for p in group["params"]))
@@ -72,6 +73,7 @@ class Checkpoint:
         for prefix, found in running(normal).items():
             mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
             found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
+        learner.num_timesteps = self.steps
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, **progress: Any) -> None:
