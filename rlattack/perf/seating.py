@@ -42,14 +42,7 @@ def seat_victim(game: str, victim: str, *, trust: bool = False) -> Table:
 
 
 def endless(table: Table, game: Game, policies: Sequence[Policy], attacks: tuple[AttackRef, ...] = ()) -> Play:
-    """Lets episodes follow each other in every slot: those of a cell of seed 0, whose end never comes.
-
-    Args:
-        table: Who holds each seat.
-        game: Where they play.
-        policies: What plays for them.
-        attacks: What works on the victim.
-    """
+    """Lets episodes follow each other in every slot: those of a cell of seed 0, whose end never comes."""
     numbers = [itertools.count(slot, game.slots) for slot in range(game.slots)]
     cell = dataclasses.replace(table.pairs[0], attacks=attacks, envs=game.slots)
     return Play(cell, game, policies, lambda slot: next(numbers[slot]))

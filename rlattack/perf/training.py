@@ -73,7 +73,7 @@ def measure_training(
 class PlainPolicy(GaussianPolicy):
     """A Gaussian network without memory in numpy, as one would write it for a game at a time; it only plays.
 
-    One row through torch takes three times as long, which would make the loop of others slower than it is.
+    One row through torch takes more than twice as long, which would make the loop of others slower than it is.
     """
 
     def __init__(self, victim: GaussianPolicy) -> None:
@@ -95,12 +95,7 @@ class PlainPolicy(GaussianPolicy):
 
 
 def single(recipe: TrainAdversary, names: Names) -> SoloEnv:
-    """One game for who learns against the victim, as a process of its own would hold it.
-
-    Args:
-        recipe: Says who learns against whom.
-        names: Those that were added to registries, of which a new process knows nothing.
-    """
+    """One game for who learns against the victim, as a process of its own holds it; `names` are from `added_names`."""
     set_up(names)
     return SoloEnv(_solo(dataclasses.replace(recipe, envs=1, threads=1), plain=True))
 

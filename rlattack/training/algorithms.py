@@ -91,7 +91,7 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
     images = len(space.shape) == 3
     settings = _settings(recipe, images)
     if "buffer_size" in settings:
-        _check_memory(recipe, env, settings["buffer_size"])
+        _check_memory(recipe, space, settings["buffer_size"])
     learner: BaseAlgorithm = kind(
         "CnnPolicy" if images else "MlpPolicy", env, seed=seed, policy_kwargs=_network(recipe, images),
         device="auto" if images else "cpu", **settings,
@@ -144,10 +144,8 @@ def _network(recipe: TrainSingle, images: bool) -> dict[str, Any]:
     return {"net_arch": [256, 256]} | ({"n_quantiles": 10} if recipe.algo == "qrdqn" else {})
 
 
-def _check_memory(recipe: TrainSingle, env: VecEnv, capacity: int) -> None:
+def _check_memory(recipe: TrainSingle, space: Box, capacity: int) -> None:
     """Refuses a replay that would end the process hours later, when it is full (numpy takes memory as it is filled)."""
-    space = env.observation_space
-    assert isinstance(space, Box)
     needed = min(capacity, recipe.steps) * math.prod(space.shape) * space.dtype.itemsize
     available = _available_memory()
     if available is not None and needed > available:

@@ -93,15 +93,9 @@ def _batch(model: Any) -> int:  # SB3's learners have no class in common that sa
 def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Trained:
     """Learns from the checkpoint, where there is one, until `until` or all steps are done, or the learner is cut.
 
-    Args:
-        learner: Who learns.
-        watch: Hears how far it is.
-        until: Steps to stop at, of those of the recipe.
-
     Raises:
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
-    learner.folder.mkdir(parents=True, exist_ok=True)
     found, kept = load_checkpoint(learner.folder), _kept(learner.folder)
     done = 0 if found is None else found.steps
     seed = learner.seed

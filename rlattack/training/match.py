@@ -119,12 +119,12 @@ def match_self_play(recipe: TrainSelfPlay) -> Match:
     seat = recipe.seat or _default_seat(recipe, card, game)
     if seat not in (*seats, BOTH, EACH):
         raise InvalidInput(f"--seat: expected {', '.join(seats)}, {BOTH} or {EACH}, got {seat!r}")
-    if seat == EACH and (opponents or recipe.init):
-        raise InvalidInput(f"--seat {EACH}: two learners that meet each other take no --opponents and no --init")
-    if seat == EACH and len(seats) != 2:
-        raise InvalidInput(f"--seat {EACH}: expected a game of two seats, got {len(seats)}; name --opponents")
-    if seat == EACH:  # each keeps games of its own while it is another's turn
-        both = enumerate((game, _open(recipe)[1]))
+    if seat == EACH:
+        if opponents or recipe.init:
+            raise InvalidInput(f"--seat {EACH}: two learners that meet each other take no --opponents and no --init")
+        if len(seats) != 2:
+            raise InvalidInput(f"--seat {EACH}: expected a game of two seats, got {len(seats)}; name --opponents")
+        both = enumerate((game, _open(recipe)[1]))  # each keeps games of its own while it is the other's turn
         places = tuple(Place(name=seats[number], game=own, seat=number) for number, own in both)
         return Match(card=card, seat=seat, places=places)
     if not opponents and seat != BOTH and _roles(card, game):

@@ -139,9 +139,6 @@ class Refill(BaseCallback):
     """Holds a resumed value learner back until its replay, which is not in a checkpoint, is as full as at its start.
 
     The restored policy plays meanwhile; by `learning_starts` alone SB3 would let chance play.
-
-    Args:
-        steps: Steps to play before learning goes on.
     """
 
     def __init__(self, steps: int) -> None:

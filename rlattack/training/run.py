@@ -46,7 +46,9 @@ class TrainingRun(Generic[R]):
     @property
     def learned(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        return dict(json.loads(json.dumps(self.recipe.learned() | dict(self.agents))))  # lists for tuples
+        options = dataclasses.asdict(self.recipe) | dict(self.agents)
+        kept = {name: value for name, value in options.items() if name not in self.recipe.beside}
+        return dict(json.loads(json.dumps(kept)))  # lists for tuples
 
     def check(self, *parts: tuple[str, Path]) -> None:
         """Refuses a folder that is not this run's, or not asked to go on, and places of agents that are taken.

@@ -5,7 +5,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -95,10 +95,6 @@ class Recipe:
                 words += map(str, value if isinstance(value, tuple) else [value])
         return shlex.join(words)
 
-    def learned(self) -> dict[str, Any]:
-        """The options that the result depends on."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in self.beside}
-
 
 @dataclass(frozen=True, kw_only=True)
 class PPORecipe(Recipe):
@@ -147,10 +143,6 @@ class SeatRecipe(PPORecipe):
             self.expect(name, "a weight of 0 or more", 0 <= getattr(self, name) < math.inf)
         if not self.sparse + self.dense:
             raise InvalidInput("--sparse and --dense: expected a weight above 0 for one of them, got 0 and 0")
-
-    def weights(self, steps: int) -> tuple[float, float]:
-        """Weights of what is paid for the end of a game and on the way, after so many steps."""
-        return self.sparse, self.dense
 
 
 def names(opponents: str | None) -> tuple[str, ...]:
