@@ -49,11 +49,6 @@ class Pool(Differentiable):
         states = [one.initial_state(1) for _, one in policies]
         self._width = max([self._width, *(0 if state is None else state.shape[1] for state in states)])
 
-    @property
-    def keys(self) -> set[int]:
-        """The keys of all policies that are kept."""
-        return set(self._policies)
-
     def initial_state(self, n: int) -> Tensor:
         """Draws a policy a row; shape (n, 1 + its state), float64, which holds keys and float32 states exactly."""
         drawn = torch.zeros(n, 1 + self._width, dtype=torch.float64)
