@@ -17,3 +17,13 @@ FloatArray = npt.NDArray[np.float64]
 def rowwise(values: "Tensor", like: "Tensor") -> "Tensor":
     """One value a row, shape (n,), as it broadcasts over all that each row has in `like`, shape (n, ...)."""
     return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def renewed(rows: "Tensor", new: "Tensor | None", old: "Tensor | None") -> "Tensor | None":
+    """A recurrent state, shape (n, width), with `rows` (bool, shape (n,)) from the new one and the rest from the old.
+
+    Either may be None, of a policy without memory; then the new one is given back.
+    """
+    if new is None or old is None or rows.all():
+        return new
+    return new.where(rowwise(rows, new), old)

@@ -1,6 +1,5 @@
 """Where games (`envs/`) and agents (`agents/`) lie: the working folder, the checkout, the wheel, in that order."""
 
-import hashlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,12 +53,13 @@ def iterate_cards(kind: str, pattern: str, schema: str) -> Iterator[tuple[str, P
             card = read_card(path, schema)
             if card is None:
                 continue
-            name = _id_of(root, path)
-            if name not in seen:
+            place = path.parent if path.name == "agent.toml" else path.with_suffix("")
+            name = place.relative_to(root).as_posix()
+            if name in seen:
+                _check_equal(name, seen[name], path)
+            else:
                 seen[name] = path
                 yield name, path, card
-            elif _digest(path) != _digest(seen[name]):
-                raise ContentError(f"two cards claim {name!r}: {seen[name]} and {path}; rename or remove one")
 
 
 def find_card(kind: str, pattern: str, schema: str, name: str) -> tuple[Path, Card] | None:
@@ -68,15 +68,10 @@ def find_card(kind: str, pattern: str, schema: str, name: str) -> tuple[Path, Ca
     hits = [root / file for root in roots(kind) if (root / file).is_file()]
     cards = [(path, card) for path in hits if (card := read_card(path, schema)) is not None]
     for path, _ in cards[1:]:
-        if _digest(path) != _digest(cards[0][0]):
-            raise ContentError(f"two cards claim {name!r}: {cards[0][0]} and {path}; rename or remove one")
+        _check_equal(name, cards[0][0], path)
     return cards[0] if cards else None
 
 
-def _id_of(root: Path, path: Path) -> str:
-    place = path.parent if path.name == "agent.toml" else path.with_suffix("")
-    return place.relative_to(root).as_posix()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _check_equal(name: str, one: Path, other: Path) -> None:
+    if one.read_bytes() != other.read_bytes():
+        raise ContentError(f"two cards claim {name!r}: {one} and {other}; rename or remove one")

@@ -59,19 +59,17 @@ class Registry(Generic[T]):
     def _known(self) -> dict[str, str]:
         """Every name, with those of installed packages, which are looked for once."""
         known = dict(self._entries)
-        for name, target in _entry_points(self._group) if self._group else ():
-            if known.setdefault(name, target) != target:
+        if self._group is None:
+            return known
+        from importlib.metadata import entry_points  # reads the folders of all installed packages
+
+        for point in entry_points(group=self._group):
+            if known.setdefault(point.name, point.value) != point.value:
                 raise InvalidInput(
-                    f"two {self._kind}s are called {name!r}: {known[name]} and {target} of an installed package; "
-                    "rename or uninstall one"
+                    f"two {self._kind}s are called {point.name!r}: {known[point.name]} and {point.value} of an "
+                    "installed package; rename or uninstall one"
                 )
         return known
-
-
-def _entry_points(group: str) -> Iterator[tuple[str, str]]:
-    from importlib.metadata import entry_points  # reads the folders of all installed packages
-
-    return ((point.name, point.value) for point in entry_points(group=group))
 
 
 def lazily(package: str, **homes: str) -> Callable[[str], object]:

@@ -1,6 +1,7 @@
 """What code played: digests of the source of modules, and versions of packages. Nothing is run to find out."""
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -31,10 +32,8 @@ def versions(*packages: str) -> dict[str, str]:
     """
     found = {}
     for name in dict.fromkeys((*_PLAYING, *packages)):
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -47,11 +46,9 @@ def own_digest() -> str:
         empty for an installed package, which is told by its version.
     """
     root = Path(__file__).parent
-    try:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed
         if _holds(importlib.metadata.distribution("rlattack"), Path(__file__)):
             return ""
-    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
-        pass
     files = [file for part in _OWN for file in ([root / part] if part.endswith(".py") else (root / part).rglob("*.py"))]
     return _digest({file.relative_to(root).as_posix(): _sha256(file.read_bytes()) for file in files})
 
@@ -135,15 +132,9 @@ def _reached(module: str, file: Path, root: Path) -> dict[str, str]:
 
 
 def _check_imported(name: str, file: Path, digest: str) -> None:
-    """Refuses a file that was edited since this process imported it, since the process runs what it was.
-
-    What was imported is what a first digest finds.
-
-    Raises:
-        RefusedFile: It was edited.
-    """
+    """Refuses a file edited since this process imported it: what was imported is what a first digest finds."""
     module = sys.modules.get(name)
-    if module is None or getattr(module, "__file__", None) is None or Path(module.__file__ or "").absolute() != file:
+    if module is None or Path(getattr(module, "__file__", None) or "").absolute() != file:
         return
     run = module.__spec__ or module  # another one after a reload
     known, before = _imported.get(name, (None, ""))
@@ -210,10 +201,8 @@ def _module_of(entry_point: Callable[..., object]) -> str:
     return getattr(entry_point, "__module__", None) or type(entry_point).__module__
 
 
-@functools.cache
-def _distributions() -> dict[str, list[str]]:
-    """Names of distributions by the packages that they install."""
-    return {package: list(names) for package, names in importlib.metadata.packages_distributions().items()}
+_distributions = functools.cache(importlib.metadata.packages_distributions)
+"""Names of distributions by the packages that they install."""
 
 
 def _holds(distribution: importlib.metadata.Distribution, file: Path | None) -> bool:

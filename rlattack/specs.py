@@ -59,17 +59,10 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
 def canonical(what: str, registry: Registry[type[Any]], text: str) -> str:
     """Spells a name with its parameters in the one way that all spellings of it share: `jpeg` for `jpeg:quality=75`.
 
-    Args:
-        what: What is named, for messages: `front`.
-        registry: Its classes, each with a dataclass `config_type` of its parameters.
-        text: As typed.
+    Arguments and errors are those of `parse_spec`.
 
     Returns:
         The name and the parameters that differ from their defaults, in alphabetical order.
-
-    Raises:
-        UnknownName: No such name or parameter.
-        InvalidInput: A value of the wrong type or range.
     """
     spec = parse_spec(what, registry, text)
     defaults = full_parameters(registry.get(spec.name), {})
@@ -79,12 +72,7 @@ def canonical(what: str, registry: Registry[type[Any]], text: str) -> str:
 
 
 def make(what: str, registry: Registry[type[Any]], text: str) -> Any:
-    """Makes what a text names: an object of the registered class, given its parameters.
-
-    Raises:
-        UnknownName: No such name or parameter.
-        InvalidInput: A value of the wrong type or range.
-    """
+    """Makes what a text names: an object of the registered class, given its parameters; errors as in `parse_spec`."""
     spec = parse_spec(what, registry, text)
     kind = registry.get(spec.name)
     with told_by(f"{what} {spec.name}"):
@@ -102,12 +90,7 @@ def parameters_of(kind: type[Any]) -> dict[str, Any]:
 
 
 def full_parameters(kind: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """All parameters of a registered class, those that are not given by their defaults, as JSON tells them apart.
-
-    Args:
-        kind: The class.
-        parameters: Those that are given.
-    """
+    """All parameters of a registered class, those that are not given by their defaults, as JSON tells them apart."""
     hints = get_type_hints(kind.config_type)
     return {name: _typed(value, hints[name]) for name, value in {**parameters_of(kind), **parameters}.items()}
 

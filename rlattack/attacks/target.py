@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray, rowwise
+from rlattack.arrays import BoolArray, IntArray, renewed, rowwise
 from rlattack.errors import InvalidInput, one_line
-from rlattack.policies.policy import Loss, Output, Policy, State, renewed
+from rlattack.policies.policy import Loss, Output, Policy, State
 
 Knowledge = Literal["white", "scores", "decision", "none"]
 """What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""

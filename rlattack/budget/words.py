@@ -14,14 +14,7 @@ MODELS: tuple[Model, ...] = get_args(Model)
 
 @dataclass(frozen=True)
 class _Kind:
-    """How the sizes of one kind of reach are spoken of.
-
-    Attributes:
-        heading: Above a table.
-        axis: Below a curve.
-        measure: After a size, where it is not simply the largest entry.
-        counts: What a size counts, in the singular, where it has no unit of a space.
-    """
+    """What a kind of reach is called above a table, below a curve, after a size, and counts where it has no unit."""
 
     heading: str
     axis: str

@@ -43,26 +43,27 @@ class Perf:
         from rlattack.cli.progress import Stages, say
         from rlattack.errors import InvalidInput
         from rlattack.evaluation.executor import cores
-        from rlattack.perf import Seating, measure
+        from rlattack.perf import measure, seat_victim
 
         if not self.seconds > 0 or self.envs < 1 or (self.workers is not None and self.workers < 1):
             raise InvalidInput(
                 f"--seconds, --envs and --workers: expected more than 0, got {self.seconds:g}, {self.envs} and "
                 f"{self.workers}"
             )
-        seating = Seating.of(self.game, self.victim or _first_agent(self.game), trust=self.trust)
+        victim = self.victim or _first_agent(self.game)
+        seated = seat_victim(self.game, victim, trust=self.trust)
         if (load := _load()) > 0.5:
             busy = f"the machine was busy in the last minute (load {load:.1f}); measure it idle, or all is too low"
             say(busy, stderr=True, markup=False)
         workers = self.workers or cores()
         with Stages(quiet=False) as stages:
-            found = measure(seating, slots=self.envs, workers=workers, seconds=self.seconds, say=stages)
+            found = measure(seated, slots=self.envs, workers=workers, seconds=self.seconds, say=stages)
         if self.json:
             tables = {name: table.to_json() for name, table in found.items()}
-            about = {"game": self.game, "victim": seating.victim}
+            about = {"game": self.game, "victim": victim}
             sys.stdout.write(json.dumps({**about, **tables}, indent=1, allow_nan=False) + "\n")
         else:
-            print_speeds(f"{seating.victim} in {self.game}", found)
+            print_speeds(f"{victim} in {self.game}", found)
         return 0
 
 

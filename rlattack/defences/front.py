@@ -13,7 +13,7 @@ from rlattack.draws import Draws
 from rlattack.errors import told_by
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
-from rlattack.policies.policy import Loss, Normaliser, Output, Policy, State, gradient
+from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
 from rlattack.registry import Registry
 from rlattack.specs import NoParameters, make
 
@@ -61,7 +61,7 @@ class Front(ABC, Generic[Config]):
 
 
 @dataclass(frozen=True)
-class Defended:
+class Defended(Differentiable):
     """A policy behind a front: a policy, so that whatever attacks or watches it meets both.
 
     Attributes:
@@ -95,10 +95,6 @@ class Defended:
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """What the policy says of what the front lets through; gradients go past what has none."""
         return self.policy(self._through(obs, draws), state, draws)
-
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
-        """Back-propagates through the policy and the front's differentiable stand-in."""
-        return gradient(self, obs, loss, state)
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """What the policy's critic says of what the front lets through."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray
+from rlattack.arrays import BoolArray, IntArray, renewed
 from rlattack.attacks import (
     ActionAttack,
     ActionAttacker,
@@ -24,7 +24,7 @@ from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat, View
-from rlattack.policies.policy import Output, Policy, State, choose, renewed
+from rlattack.policies.policy import Output, Policy, State, choose
 
 
 def make_attacker(

@@ -13,7 +13,7 @@ from gymnasium.vector import VectorEnv
 
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName, nearest
-from rlattack.games.camera import Camera, FrameCamera, enlarge
+from rlattack.games.camera import Camera, enlarge
 from rlattack.games.card import AtariOptions, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
 
@@ -70,13 +70,11 @@ def vector_env(card: GameCard, slots: int, *, threads: int = 1, training: bool =
     Raises:
         ContentError: The card names no ROM.
         UnknownName: No such ROM.
-        InvalidInput: A ROM of `CRASHING`, or fewer slots or threads than one.
+        InvalidInput: A ROM of `CRASHING`.
         MissingExtra: ale-py is not installed.
     """
     if card.rom is None:
         raise ContentError(f"game {card.id}: the card names no rom")
-    if min(slots, threads) < 1:
-        raise InvalidInput(f"game {card.id}: expected at least 1 copy and 1 thread, got {slots} and {threads}")
     check_rom(card.rom)
     from ale_py.vector_env import AtariVectorEnv
 
@@ -140,14 +138,7 @@ class Preprocessing:
 
 
 class AtariGame:
-    """An Atari game of one seat, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms.
-
-    Args:
-        variant: The game with its options and sticky probability.
-        slots: Number of copies, fixed for the life of the game.
-        threads: C++ threads that step them; changes no result.
-        camera: Whether it is to be filmed; every game can be.
-    """
+    """An Atari game of one seat, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms."""
 
     endings: tuple[str, ...] = OVER
 
@@ -186,7 +177,7 @@ class AtariGame:
 
     def camera(self, size: tuple[int, int]) -> Camera:
         """Films the newest frame of a slot, enlarged by the largest whole number that `size` (width, height) holds."""
-        return FrameCamera(lambda slot: enlarge(self._newest[slot, -1], size), self._second)
+        return Camera(lambda slot: enlarge(self._newest[slot, -1], size), self._second)
 
     def close(self) -> None:
         """Closes the emulators."""

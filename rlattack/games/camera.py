@@ -15,18 +15,19 @@ FILMED = "only Atari and MuJoCo games can, and Gymnasium's that draw themselves"
 """What a refusal says of the games that can be filmed."""
 
 
-class Camera(Protocol):
-    """Draws slots of a game as they stand, and changes nothing in it."""
+@dataclass(frozen=True)
+class Camera:
+    """Draws slots of a game as they stand, and changes nothing in it.
 
-    @property
-    def fps(self) -> float:
-        """Steps of the game a second, in its own time."""
+    Attributes:
+        frame: Draws a slot, shape (height, width, 3), both sides even; a new array each time.
+        fps: Steps of the game a second, in its own time.
+        close: Frees what draws.
+    """
 
-    def frame(self, slot: int) -> Picture:
-        """Draws a slot, shape (height, width, 3), both sides even; a new array each time."""
-
-    def close(self) -> None:
-        """Frees what draws."""
+    frame: Callable[[int], Picture]
+    fps: float
+    close: Callable[[], None] = lambda: None
 
 
 @runtime_checkable
@@ -51,26 +52,6 @@ def camera(game: Game, size: tuple[int, int] = (480, 320)) -> Camera:
     if not isinstance(game, Filmed):
         raise InvalidInput(f"a {type(game).__name__} cannot be filmed, {FILMED}")
     return game.camera(size)
-
-
-@dataclass(frozen=True)
-class FrameCamera:
-    """Shows pictures that a game has at hand.
-
-    Attributes:
-        draw: Gives the picture of a slot.
-        fps: Steps of the game a second, in its own time.
-    """
-
-    draw: Callable[[int], Picture]
-    fps: float
-
-    def frame(self, slot: int) -> Picture:
-        """Draws a slot, shape (height, width, 3)."""
-        return self.draw(slot)
-
-    def close(self) -> None:
-        """Holds nothing that must be freed."""
 
 
 def enlarge(picture: Picture, size: tuple[int, int]) -> Picture:

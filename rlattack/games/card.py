@@ -7,7 +7,7 @@ from rlattack.content import Card
 from rlattack.errors import ContentError, InvalidInput, nearest
 from rlattack.games.game import PLAYER, Mask
 from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
-from rlattack.games.table import not_negative, parse_table
+from rlattack.games.table import not_negative, parse_table, positive
 
 SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
@@ -41,9 +41,7 @@ class AtariOptions:
     """Emulator frames after the start at which an episode is truncated (30 minutes of play)."""
 
     def __post_init__(self) -> None:
-        for name in ("frame_skip", "stack", "max_frames"):
-            if getattr(self, name) < 1:
-                raise ContentError(f"{name}: expected a whole number of at least 1, got {getattr(self, name)}")
+        positive(self, "frame_skip", "stack", "max_frames")
         not_negative(self, "noop_max")
         if len(self.resize) != 2 or min(self.resize) < 1:
             raise ContentError(f"resize: expected [height, width], got {list(self.resize)}")
@@ -101,8 +99,7 @@ class Stall:
     steps: int
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ContentError(f"steps: expected a whole number of at least 1, got {self.steps}")
+        positive(self, "steps")
 
 
 @dataclass(frozen=True, kw_only=True)

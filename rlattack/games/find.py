@@ -116,8 +116,7 @@ def with_variant(
         ContentError: An unknown option, a value that does not fit, or a game that has no such options.
     """
     if options:
-        now = {f.name: getattr(card.atari, f.name) for f in dataclasses.fields(AtariOptions)}
-        table = {key: value for key, value in now.items() if value is not None} | dict(options)
+        table = {key: value for key, value in vars(card.atari).items() if value is not None} | dict(options)
         card = dataclasses.replace(card, atari=parse_table(AtariOptions, table, f"game {card.id}: options"))
     if sticky is not None:
         card = dataclasses.replace(card, protocol=dataclasses.replace(card.protocol, sticky=sticky))

@@ -13,7 +13,7 @@ from gymnasium.wrappers import TransformAction
 
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.games.camera import FILMED, Camera, FrameCamera, Picture, enlarge
+from rlattack.games.camera import FILMED, Camera, Picture, enlarge
 from rlattack.games.card import GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
 
@@ -51,15 +51,9 @@ def make_env(card: GameCard, *, camera: bool = False) -> gymnasium.Env[Any, Any]
 
 
 class GymnasiumGame:
-    """A Gymnasium environment of one seat, in copies.
+    """A Gymnasium environment of one seat, in copies that are stepped one by one, whatever the threads.
 
     An episode depends on its seed alone as far as the environment's own `reset(seed=)` sees to it.
-
-    Args:
-        variant: The game, `gymnasium/<env id>`.
-        slots: Number of copies.
-        threads: Changes nothing: copies are stepped one by one.
-        camera: Whether it is to be filmed.
     """
 
     endings: tuple[str, ...] = OVER
@@ -96,7 +90,7 @@ class GymnasiumGame:
     def camera(self, size: tuple[int, int]) -> Camera:
         """Shows what the environment draws, enlarged by the largest whole number that `size` (width, height) holds."""
         fps = float(self._envs[0].metadata.get("render_fps") or _FPS)
-        return FrameCamera(lambda slot: enlarge(_picture(self._envs[slot]), size), fps)
+        return Camera(lambda slot: enlarge(_picture(self._envs[slot]), size), fps)
 
     def close(self) -> None:
         """Closes the copies."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray
+from rlattack.arrays import Array, BoolArray, renewed
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.card import ActionMode
@@ -68,8 +68,9 @@ class Others:
 
     def restart(self, mask: BoolArray) -> None:
         """Clears what they remember in the slots of `mask`."""
+        fresh = torch.tensor(mask)  # which may be read-only
         for seat, opponent in self._opponents.items():
-            self._states[seat] = _renewed(mask, opponent.initial_state(self._slots), self._states[seat])
+            self._states[seat] = renewed(fresh, opponent.initial_state(self._slots), self._states[seat])
 
     def act(self, views: tuple[View, ...], mask: BoolArray, draws: Draws) -> dict[int, Array]:
         """The actions of each other seat, where it is to act and `mask` is set; in games of turns the rest waits."""
@@ -87,12 +88,5 @@ class Others:
             out = opponent(seen, self._states[seat], draws).among(legal)
             greedy = self._greedy if opponent.acts is None else opponent.acts == "greedy"
             chosen: Array = (out.actions.greedy if greedy else out.actions.sample(draws)).numpy(force=True)
-        self._states[seat] = _renewed(acting, out.state, self._states[seat])
+        self._states[seat] = renewed(torch.from_numpy(acting), out.state, self._states[seat])
         return np.where(acting, chosen, WAIT) if turns else chosen
-
-
-def _renewed(mask: BoolArray, new: Tensor | None, old: Tensor | None) -> Tensor | None:
-    """A recurrent state, shape (slots, width), with the rows of `mask`, shape (slots,), from the new one."""
-    if new is None or old is None or mask.all():
-        return new
-    return torch.where(torch.from_numpy(mask).reshape(-1, *[1] * (new.ndim - 1)), new, old)

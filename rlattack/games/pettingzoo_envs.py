@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,29 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Look:
-    """How a game stands in one copy, by agent; `over` once nobody is left, `cut` where somebody could have gone on."""
+    """How a game stands in one copy, by agent: over once nobody is to act, `cut` where somebody could have gone on."""
 
     obs: Mapping[Any, Any]
     infos: Mapping[Any, Mapping[str, Any]]
     acting: list[Any]
     rewards: Mapping[Any, float] = field(default_factory=dict)
-    over: bool = False
     cut: bool = False
 
 
-class Copy(Protocol):
-    """One environment of either kind."""
-
-    env: Any
-
-    def reset(self, seed: int) -> Look:
-        """Starts an episode."""
-
-    def step(self, actions: Mapping[Any, Any]) -> Look:
-        """Plays the actions of those who are to act."""
-
-
-def copy_of(env: Any) -> Copy:
+def copy_of(env: Any) -> "_AtOnce | _InTurns":
     """Returns what plays a `ParallelEnv` or an `AECEnv`."""
     from pettingzoo import ParallelEnv
 
@@ -58,7 +45,7 @@ class _AtOnce:
     def step(self, actions: Mapping[Any, Any]) -> Look:
         obs, rewards, terminated, truncated, infos = self.env.step(dict(actions))
         left = _left(self.env.agents, terminated, truncated)
-        return Look(obs, infos, left, rewards, not left, _cut(terminated, truncated))
+        return Look(obs, infos, left, rewards, _cut(terminated, truncated))
 
 
 class _InTurns:
@@ -84,7 +71,7 @@ class _InTurns:
             env.step(None)
         obs = {agent: env.observe(agent) for agent in env.agents}
         acting = [env.agent_selection] if left else []
-        return Look(obs, env.infos, acting, rewards, not left, _cut(terminated, truncated))
+        return Look(obs, env.infos, acting, rewards, _cut(terminated, truncated))
 
 
 def _left(agents: list[Any], terminated: Mapping[Any, bool], truncated: Mapping[Any, bool]) -> list[Any]:
@@ -139,9 +126,9 @@ class ParallelGame:
         self._shown |= {agent: np.asarray(shown[agent])[None] for agent in self._agents if agent in shown}
         earned = [float(rewards.get(agent, 0.0)) for agent in self._agents]
         self._returns += earned
-        ended = any(terminations.values()) or not self._env.agents
-        cut = any(truncations.values()) and not any(terminations.values())
-        over = ended or cut
+        ended = any(terminations.values())
+        cut = any(truncations.values()) and not ended
+        over = ended or cut or not self._env.agents
         said = [infos.get(agent, {}) for agent in self._agents]
         sparse = [[float(info.get("reward_remaining", own))] for info, own in zip(said, earned, strict=True)]
         return Step(

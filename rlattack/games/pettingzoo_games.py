@@ -76,11 +76,7 @@ class PettingZooGame:
     winner is undecided. PettingZoo does not say which rewards come for the end of the game.
 
     An episode depends on its seed and the actions alone as far as the environment's own `reset(seed=)` sees to it.
-
-    Args:
-        variant: The game, `pettingzoo/<env id>`.
-        slots: Number of copies.
-        threads: Changes nothing: copies are stepped one by one.
+    Copies are stepped one by one, whatever the threads.
 
     Raises:
         InvalidInput: Agents that come and go, observations or actions of another kind, or a player to be hidden.
@@ -125,7 +121,8 @@ class PettingZooGame:
             look = self._copies[slot].step(chosen)
             self._take(int(slot), look)
             rewards[:, slot] = [look.rewards.get(agent, 0.0) for agent in self._agents]
-            terminated[slot], truncated[slot] = look.over and not look.cut, look.over and look.cut
+            terminated[slot] = not look.acting and not look.cut
+            truncated[slot] = not look.acting and look.cut
         self._totals += rewards
         return Step(
             views=self._views(), rewards=rewards, terminated=terminated, truncated=truncated,

@@ -1,5 +1,6 @@
 """A game of two seats that are swapped in every second slot, so that one learner plays both."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,7 +32,9 @@ class SwappedDuel:
                 )
         self.game, self.slots, self.endings = game, game.slots, game.endings
         self.seats: tuple[Seat, ...] = game.seats
-        self._odd: BoolArray = np.arange(game.slots) % 2 == 1
+        self._slot = np.arange(game.slots)
+        self._odd: BoolArray = self._slot % 2 == 1
+        self._seat = np.stack([self._odd, ~self._odd]).astype(int)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
         """Starts new episodes in the slots of `mask`."""
@@ -39,11 +42,10 @@ class SwappedDuel:
 
     def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a seat and slot."""
-        step = self.game.step(self._swapped(actions))
-        return Step(
-            views=self._swapped_views(step.views), rewards=np.stack(self._swapped([*step.rewards])),
-            sparse=None if step.sparse is None else np.stack(self._swapped([*step.sparse])),
-            terminated=step.terminated, truncated=step.truncated, ending=step.ending,
+        step = self.game.step([*self._swapped(actions)])
+        return dataclasses.replace(
+            step, views=self._swapped_views(step.views), rewards=self._swapped(step.rewards),
+            sparse=None if step.sparse is None else self._swapped(step.sparse),
             winner=np.where(self._odd & (step.winner >= 0), 1 - step.winner, step.winner),
         )  # fmt: skip
 
@@ -58,7 +60,7 @@ class SwappedDuel:
             pairs.append((first.legal, second.legal))
         return tuple(View(*one) for one in zip(*map(self._swapped, pairs), strict=True))
 
-    def _swapped(self, pair: Sequence[Array]) -> tuple[Array, Array]:
-        first, second = pair
-        odd = self._odd.reshape(-1, *[1] * (first.ndim - 1))
-        return np.where(odd, second, first), np.where(odd, first, second)
+    def _swapped(self, pair: Sequence[Array] | Array) -> Array:
+        """Of both seats, shape (2, slots, ...), with the odd slots exchanged."""
+        swapped: Array = np.asarray(pair)[self._seat, self._slot]
+        return swapped

@@ -4,17 +4,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
-from rlattack.arrays import BoolArray, IntArray
+from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import InvalidInput
-from rlattack.games.atari import Preprocessing, vector_env
+from rlattack.games.atari import Frames, Preprocessing, vector_env
 from rlattack.games.card import GameCard
 from rlattack.games.gymnasium_games import make_env
-
-_Frames = npt.NDArray[np.uint8]
 
 
 def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
@@ -34,29 +31,27 @@ def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
     return SyncVectorEnv([partial(make_env, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
 
 
-class _AtariTraining(VectorWrapper[_Frames, IntArray, _Frames, IntArray, npt.NDArray[Any]]):
+class _AtariTraining(VectorWrapper[Frames, IntArray, Frames, IntArray, Array]):
     """The C++ environment with the card's crop, fill and action list, in `final_obs` too, and with scores of games."""
 
     def __init__(self, card: GameCard, envs: int) -> None:
         super().__init__(vector_env(card, envs, training=True))
         self._preprocessing = Preprocessing(card.atari, self.env.single_action_space, envs)
-        self._lives: npt.NDArray[Any] = np.zeros(envs, dtype=np.int32)
-        self._scores: npt.NDArray[Any] = np.zeros(envs, dtype=np.int64)
+        self._lives: Array = np.zeros(envs, dtype=np.int32)
+        self._scores: Array = np.zeros(envs, dtype=np.int64)
         self.single_observation_space = self._preprocessing.observation_space
         self.single_action_space = self._preprocessing.action_space
         self.observation_space = batch_space(self.single_observation_space, envs)
         self.action_space = batch_space(self.single_action_space, envs)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[_Frames, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frames, dict[str, Any]]:
         obs, info = self.env.reset(seed=seed, options=options)
         begun = (options or {}).get("reset_mask", slice(None))
         self._preprocessing.age[begun] = self._scores[begun] = 0
         self._lives = info["lives"]
         return self._preprocessing.show(obs), info
 
-    def step(self, actions: IntArray) -> tuple[_Frames, npt.NDArray[Any], BoolArray, BoolArray, dict[str, Any]]:
+    def step(self, actions: IntArray) -> tuple[Frames, Array, BoolArray, BoolArray, dict[str, Any]]:
         obs, rewards, terminated, truncated, info = self.env.step(self._preprocessing.actions[actions])
         self._preprocessing.age += 1
         self._scores += rewards

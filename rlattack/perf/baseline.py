@@ -22,12 +22,7 @@ from rlattack.policies.network import with_torch_gradients
 
 
 class Loop(ABC):
-    """A loop that goes on whenever it is called, and counts its own steps and time.
-
-    Args:
-        card: An Atari game with the standard options.
-        policy: Who plays.
-        envs: Environments in SB3's `DummyVecEnv`.
+    """A loop that goes on whenever it is called, and counts its own steps and time; see `baselines`.
 
     Attributes:
         name: What it is, in a few words.

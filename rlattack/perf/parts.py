@@ -1,6 +1,6 @@
 """The parts of attacked play, each timed alone: what they add up to is the bound that play is read beside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -9,22 +9,17 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray
 from rlattack.draws import Draws
+from rlattack.evaluation.table import Table
 from rlattack.games import make_game
 from rlattack.games.card import GameCard
 from rlattack.perf.clock import Clock, TimedGame
-from rlattack.perf.seating import Seating
+from rlattack.perf.seating import endless
 from rlattack.policies.distributions import Categorical
-from rlattack.policies.load import Agent
 from rlattack.policies.policy import Output, Policy, State
 
 
 class Parts:
     """Times the parts one after the other on the observations of real play, so that caches are as in play.
-
-    Args:
-        seating: A game with its victim.
-        agents: Who holds each seat of it.
-        slots: Games at once.
 
     Attributes:
         clocks: Seconds and calls of each part of a step: the game, the victim's outputs and gradients, the others'
@@ -32,16 +27,16 @@ class Parts:
         resets: Seeded resets of one slot.
     """
 
-    def __init__(self, seating: Seating, agents: Sequence[Agent], slots: int) -> None:
-        names = ("environment", "forward", "gradient", *["opponents"] * (seating.seats > 1))
+    def __init__(self, table: Table, slots: int) -> None:
+        names = ("environment", "forward", "gradient", *["opponents"] * (len(table.seats) > 1))
         self.clocks, self._resetting, self.resets = {name: Clock(slots) for name in names}, Clock(), 0
         policies = [
-            _TimedPolicy(agent.policy, self.clocks, victim=seat == seating.seat) for seat, agent in enumerate(agents)
+            _TimedPolicy(agent.policy, self.clocks, victim=seat == table.victim)
+            for seat, agent in enumerate(table.everybody)
         ]
-        self.play = seating.endless(
-            agents, TimedGame(make_game(seating.card, slots), self.clocks["environment"]), cast(list[Policy], policies)
-        )
-        self._steps, self._spare = self.play.play(), make_game(seating.card, slots)  # seeded resets are timed apart
+        game = TimedGame(make_game(table.card, slots), self.clocks["environment"])
+        self.play = endless(table, game, cast(list[Policy], policies))
+        self._steps, self._spare = self.play.play(), make_game(table.card, slots)  # seeded resets are timed apart
         self._reset(np.ones(slots, dtype=np.bool_))
 
     @property
@@ -69,14 +64,7 @@ class Parts:
 
 
 class Emulator:
-    """The emulator of an Atari game alone: random actions for `frame_skip` frames, no screen read.
-
-    Args:
-        card: The game.
-
-    Attributes:
-        clock: Of its agent steps.
-    """
+    """The emulator of an Atari game alone: random actions for `frame_skip` frames, no screen read."""
 
     def __init__(self, card: GameCard) -> None:
         import ale_py

@@ -6,7 +6,7 @@ The bound of a kind of play is what the sum of its parts allows: stepping, forwa
 """
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,13 @@ from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.spawned import Names, added_names, set_up
+from rlattack.evaluation.study import Study
+from rlattack.evaluation.table import Table
 from rlattack.games import make_game
 from rlattack.perf.baseline import baselines
 from rlattack.perf.parts import Emulator, Parts
-from rlattack.perf.seating import Seating
+from rlattack.perf.seating import endless
 from rlattack.perf.table import Speed, SpeedTable
-from rlattack.policies.load import Agent
 
 _EPS = 1 / 255
 _TURNS = 8
@@ -58,25 +59,19 @@ KINDS = (
 class AttackedPlay:
     """A kind of play with all slots full, for as long as it is asked to go on.
 
-    Args:
-        kind: What is played.
-        seating: A game with its victim.
-        agents: Who holds each seat of it.
-        slots: Games at once.
-
     Raises:
         InvalidInput: The attack does not fit the victim.
     """
 
-    def __init__(self, kind: Kind, seating: Seating, agents: Sequence[Agent], slots: int) -> None:
-        game = make_game(seating.card, slots)
+    def __init__(self, kind: Kind, table: Table, slots: int) -> None:
+        game = make_game(table.card, slots)
         attacks: tuple[AttackRef, ...] = ()
         if kind.attack:
-            pixels = game.seats[seating.seat].observation.dtype == np.uint8
+            pixels = table.seats[table.victim].observation.dtype == np.uint8
             budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
-            attacks = (AttackRef(spec=parse_attack(kind.attack), seat=seating.seat, budget=budget),)
+            attacks = (AttackRef(spec=parse_attack(kind.attack), seat=table.victim, budget=budget),)
         self.kind = kind
-        self.play = seating.endless(agents, game, [agent.policy for agent in agents], attacks)
+        self.play = endless(table, game, [agent.policy for agent in table.everybody], attacks)
         self.finished: list[Episode] = []
         self._steps = self.play.play()
 
@@ -98,21 +93,21 @@ class AttackedPlay:
         )  # fmt: skip
 
 
-def measure_play(seating: Seating, *, slots: int, workers: int, seconds: float) -> SpeedTable:
+def measure_play(study: Study, *, slots: int, workers: int, seconds: float) -> SpeedTable:
     """Measures in `workers` processes at once; one works in this process.
 
     Args:
-        seating: A game with its victim; beside Stable-Baselines3 too where it is an Atari game as that plays it.
+        study: A game with its victim; beside Stable-Baselines3 too where it is an Atari game as that plays it.
         slots: Games at once, a process.
         workers: Processes.
         seconds: For each thing measured.
     """
     if workers == 1:
-        found = [_measure_one(seating, slots, seconds)]
+        found = [_measure_one(study, slots, seconds)]
     else:
         context = multiprocessing.get_context("spawn")
         with context.Pool(workers, initializer=_share, initargs=(context.Barrier(workers), added_names())) as pool:
-            found = pool.starmap(_measure_one, [(seating, slots, seconds)] * workers, chunksize=1)
+            found = pool.starmap(_measure_one, [(study, slots, seconds)] * workers, chunksize=1)
     return SpeedTable(
         title="attacked play, agent steps a second a core", setting={"processes": workers, "slots": slots},
         speeds=tuple(Speed.mean(same) for same in zip(*found, strict=True)),
@@ -133,12 +128,12 @@ def _together() -> None:
         _barrier.wait()
 
 
-def _measure_one(seating: Seating, slots: int, seconds: float) -> list[Speed]:
+def _measure_one(study: Study, slots: int, seconds: float) -> list[Speed]:
     torch.set_num_threads(1)
-    agents = seating.agents()
-    emulators = {"emulator": Emulator(seating.card)} if seating.card.family == "atari" else {}
-    parts, plays = Parts(seating, agents, slots), _plays(seating, agents, slots)
-    loops = baselines(seating.card, agents[seating.seat].policy, slots, _EPS)
+    table = Table.lay(study)
+    emulators = {"emulator": Emulator(table.card)} if table.card.family == "atari" else {}
+    parts, plays = Parts(table, slots), _plays(table, slots)
+    loops = baselines(table.card, table.everybody[table.victim].policy, slots, _EPS)
     turns: list[Callable[[float], object]] = [*emulators.values(), parts, *plays, *loops.values()]
     for turn in turns * _TURNS:
         _together()
@@ -157,12 +152,12 @@ def _measure_one(seating: Seating, slots: int, seconds: float) -> list[Speed]:
     return [*rows, *played.values(), *besides]
 
 
-def _plays(seating: Seating, agents: Sequence[Agent], slots: int) -> list[AttackedPlay]:
+def _plays(table: Table, slots: int) -> list[AttackedPlay]:
     """Every kind of play that fits the victim: `fgsm` has no slope to climb where actions are continuous."""
     plays = []
     for kind in KINDS:
         try:
-            plays.append(AttackedPlay(kind, seating, agents, slots))
+            plays.append(AttackedPlay(kind, table, slots))
         except InvalidInput:
             if not kind.attack:
                 raise

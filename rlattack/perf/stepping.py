@@ -4,30 +4,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.arrays import Array
+from rlattack.evaluation.table import Table
 from rlattack.games import make_game
-from rlattack.games.game import Step, View
+from rlattack.games.game import Step
 from rlattack.games.mujoco.batch import MujocoGame
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.perf.clock import Clock, TimedGame, take_turns
-from rlattack.perf.seating import Seating
+from rlattack.perf.seating import endless
 from rlattack.perf.table import Speed, SpeedTable
 
 STEPS = 16
 """Control steps of a turn."""
 
 
-def measure_stepping(seating: Seating, *, seconds: float, slots: int = 64) -> SpeedTable:
+def measure_stepping(table: Table, *, seconds: float, slots: int = 64) -> SpeedTable:
     """Plays a victim against random actions and steps every turn of it once more with MuJoCo alone, on one core.
 
     What is timed of ours is physics, observations, rewards and endings; neither players nor resets.
 
     Args:
-        seating: A game of MuJoCo's with its victim.
+        table: A game of MuJoCo's with its victim.
         seconds: For each way, at least, after a turn that does not count.
         slots: Games at once.
     """
-    play = SteppedPlay(seating, slots)
+    play = SteppedPlay(table, slots)
     again = PlainScenes(play.game)
 
     def turn() -> None:
@@ -46,37 +47,25 @@ def measure_stepping(seating: Seating, *, seconds: float, slots: int = 64) -> Sp
 class SteppedPlay(TimedGame):
     """The victim against random actions, in slots.
 
-    Args:
-        seating: A game of MuJoCo's with its victim.
-        slots: Games at once.
-
     Attributes:
-        begun: Slots in which a game of the last turn ended and another one began, shape (slots,).
         controls: Of each step of the last turn, shape (slots, actuators of all).
     """
 
     game: MujocoGame
 
-    def __init__(self, seating: Seating, slots: int) -> None:
-        super().__init__(make_game(seating.card, slots), Clock(slots))
+    def __init__(self, table: Table, slots: int) -> None:
+        super().__init__(make_game(table.card, slots), Clock(slots))
         boxes = [seat.action for seat in self.seats]
         self._low, self._high = (np.concatenate([getattr(box, end) for box in boxes]) for end in ("low", "high"))
         self.controls: list[Array] = []
-        self.begun: BoolArray = np.zeros(slots, dtype=np.bool_)
-        agents = seating.agents()
-        self._steps = seating.endless(agents, self, [agent.policy for agent in agents]).play()
+        self._steps = endless(table, self, [agent.policy for agent in table.everybody]).play()
         next(self._steps)  # that the games have begun
 
     def turn(self) -> None:
         """Plays on."""
-        self.controls, self.begun[:] = [], False
+        self.controls = []
         for _ in range(STEPS):
             next(self._steps)
-
-    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
-        """Starts new episodes in the slots of `mask`."""
-        self.begun |= mask
-        return super().reset(mask, seeds)
 
     def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a seat and slot."""
@@ -85,15 +74,7 @@ class SteppedPlay(TimedGame):
 
 
 class PlainScenes:
-    """The scenes of a game by themselves, to be stepped from where they stand; each goes on where its game ends.
-
-    Args:
-        game: Whose scenes they are.
-
-    Attributes:
-        data: State of each scene, one a slot.
-        clock: Of their turns.
-    """
+    """The scenes of a game by themselves, to be stepped from where they stand; each goes on where its game ends."""
 
     def __init__(self, game: MujocoGame) -> None:
         self._game, self.clock = game, Clock(game.slots * STEPS)

@@ -1,32 +1,32 @@
 """How fast adversaries are trained, beside the loop a user would write: SB3's `SubprocVecEnv` over single games."""
 
+import dataclasses
 from contextlib import closing
 from functools import partial
 
 import numpy as np
 import torch
 from gymnasium.spaces import Box
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
+from stable_baselines3.common.vec_env import SubprocVecEnv
 from torch import Tensor, nn
 
 from rlattack.draws import Draws
 from rlattack.evaluation.spawned import Names, added_names, set_up
+from rlattack.evaluation.table import Table
 from rlattack.games.solo import EmbedOpponent, Solo, SoloEnv
 from rlattack.perf.clock import Clock, take_turns
-from rlattack.perf.seating import Seating
 from rlattack.perf.table import Speed, SpeedTable
 from rlattack.policies.distributions import Normal
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.policy import Output, State
 from rlattack.training.match import match_adversary
 from rlattack.training.ppo import make_ppo
-from rlattack.training.recipes import MINIBATCHES, TrainAdversary
+from rlattack.training.recipes import TrainAdversary
 from rlattack.training.vecenv import SoloVecEnv
 
 
 def measure_training(
-    seating: Seating, *, threads: int, seconds: float, slots: int = 64, processes: int = 8, batch: int = 16_384
+    table: Table, *, threads: int, seconds: float, slots: int = 64, processes: int = 8, batch: int = 16_384
 ) -> SpeedTable:
     """Trains in both ways with the same hyper-parameters, batch by batch in turns, so that both meet the same machine.
 
@@ -34,7 +34,7 @@ def measure_training(
     each with its victim, in plain numpy where it has no memory. Updates are included.
 
     Args:
-        seating: A game of several seats with its victim.
+        table: A game of several seats with its victim.
         threads: That step our games.
         seconds: For each way, at least, after a first batch that does not count.
         slots: Games at once in ours.
@@ -45,14 +45,16 @@ def measure_training(
         InvalidInput: A game that cannot be learned from.
     """
     torch.set_num_threads(1)
-
-    def learner(envs: int, env: VecEnv) -> OnPolicyAlgorithm:
-        return make_ppo(_recipe(seating, envs=envs, batch=batch), env, 0)
-
-    ours = learner(slots, SoloVecEnv(_solo(seating, envs=slots, batch=batch, threads=threads)))
-    game = partial(single, seating, added_names())
-    with closing(SubprocVecEnv([game] * processes, start_method="spawn")) as theirs:
-        learners, clocks = (ours, learner(processes, theirs)), (Clock(batch), Clock(batch))
+    (victim,) = table.study.candidates[table.victim]
+    recipe = TrainAdversary(
+        game=table.card.id, victim=victim, envs=slots, batch=batch, steps=batch, threads=threads,
+        trust=table.study.trust,
+    )  # fmt: skip
+    ours = make_ppo(recipe, SoloVecEnv(_solo(recipe)), 0)
+    game = partial(single, recipe, added_names())
+    with closing(SubprocVecEnv([game] * processes, start_method="spawn")) as env:
+        theirs = make_ppo(dataclasses.replace(recipe, envs=processes), env, 0)
+        learners, clocks = (ours, theirs), (Clock(batch), Clock(batch))
 
         def turn() -> None:
             for one, clock in zip(learners, clocks, strict=True):
@@ -71,10 +73,7 @@ def measure_training(
 class PlainPolicy(GaussianPolicy):
     """A Gaussian network without memory in numpy, as one would write it for a game at a time; it only plays.
 
-    One row through torch takes three times as long, which would make the loop of others slower than it is.
-
-    Args:
-        victim: Without memory.
+    One row through torch takes more than twice as long, which would make the loop of others slower than it is.
     """
 
     def __init__(self, victim: GaussianPolicy) -> None:
@@ -95,27 +94,15 @@ class PlainPolicy(GaussianPolicy):
         return Output(Normal(torch.from_numpy(x @ weight + bias), self._low, self._high, self._deviation))
 
 
-def single(seating: Seating, names: Names) -> SoloEnv:
-    """One game for who learns against the victim, as a process of its own would hold it.
-
-    Args:
-        seating: The game with its victim.
-        names: Those that were added to registries, of which a new process knows nothing.
-    """
+def single(recipe: TrainAdversary, names: Names) -> SoloEnv:
+    """One game for who learns against the victim, as a process of its own holds it; `names` are from `added_names`."""
     set_up(names)
-    return SoloEnv(_solo(seating, envs=1, batch=MINIBATCHES, threads=1, plain=True))
+    return SoloEnv(_solo(dataclasses.replace(recipe, envs=1, threads=1), plain=True))
 
 
-def _recipe(seating: Seating, *, envs: int, batch: int, threads: int = 1) -> TrainAdversary:
-    return TrainAdversary(
-        game=seating.card.id, victim=seating.victim, envs=envs, batch=batch, steps=batch, threads=threads,
-        trust=seating.trust,
-    )  # fmt: skip
-
-
-def _solo(seating: Seating, *, envs: int, batch: int, threads: int, plain: bool = False) -> Solo:
+def _solo(recipe: TrainAdversary, *, plain: bool = False) -> Solo:
     """The game with the victim in it; `plain`: in numpy, where it has no memory."""
-    match = match_adversary(_recipe(seating, envs=envs, batch=batch, threads=threads))
+    match = match_adversary(recipe)
     (place,), (victim,) = match.places, match.opponents
     policy = victim.policy
     if plain and isinstance(policy, GaussianPolicy) and not policy.network.spec.memory:

@@ -1,13 +1,15 @@
 """The Atari network of a2c-ppo-acktr (Kostrikov 2018) and its relatives, as published with many attack papers."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rlattack.errors import RefusedFile
+from rlattack.games.find import game_of
 from rlattack.policies.archive import read_file
-from rlattack.policies.folder import build
+from rlattack.policies.folder import AgentCard, build
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.tensors import Tensors, load_safetensors, load_torch
 
@@ -22,27 +24,40 @@ _STRIDES = (4, 2, 1)
 _FRAME = (84, 84)
 
 
-def load_a2c_ppo_acktr(path: Path, *, trust: bool = False) -> tuple[Network, dict[str, str]]:
-    """Loads the network from safetensors or a torch state dict, with the metadata beside the tensors.
+def import_a2c_ppo_acktr(source: str, trust: bool) -> tuple[AgentCard, Network]:
+    """Imports the network from safetensors, whose metadata (env, algo, source, license) is kept, or a state dict.
 
     Args:
-        path: A `.safetensors`, or a `.pt`/`.pth` that holds a state dict.
+        source: A `.safetensors`, or a `.pt`/`.pth` that holds a state dict.
         trust: Unpickles a `.pt`/`.pth` that holds the module itself; its classes must be importable.
+
+    Returns:
+        A card, whose game is empty where the metadata do not say which, and the network.
 
     Raises:
         RefusedFile: Damaged, made to do harm, or another network.
     """
+    path = Path(source)
+    raw = read_file(path)
     if path.suffix == ".safetensors":
-        tensors, metadata = load_safetensors(read_file(path), str(path))
+        tensors, metadata = load_safetensors(raw, source)
     else:
-        tensors, metadata = (_unpickled(path) if trust else load_torch(read_file(path), str(path))), {}
+        tensors, metadata = (_unpickled(path) if trust else load_torch(raw, source)), {}
     state: Tensors = {}
     for name, tensor in tensors.items():
         layer, _, kind = name.rpartition(".")
         if layer not in _PLACES:
             raise RefusedFile(f"{path}: tensor {name}: expected conv1 to conv3, fc, actor and critic, or base.main.*")
         state[f"{_PLACES[layer]}.{kind}"] = tensor
-    return build(_spec(state, path), state, str(path)), metadata
+    spec = _spec(state, path)
+    card = AgentCard(
+        game=game_of(metadata.get("env", "")),
+        role="victim",
+        algorithm=metadata.get("algo", "a2c-ppo-acktr"),
+        network=spec,
+        provenance=dict(sorted(metadata.items())) | {"file": path.name, "file_sha256": hashlib.sha256(raw).hexdigest()},
+    )
+    return card, build(spec, state, source)
 
 
 def _spec(state: Tensors, path: Path) -> NetworkSpec:

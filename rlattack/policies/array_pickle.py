@@ -64,8 +64,8 @@ def _steps(raw: bytes, where: str) -> Iterator[tuple[str, object, int]]:
     try:
         for opcode, argument, place in pickletools.genops(raw):
             if opcode.name not in _SILENT:
-                constant = {"NEWFALSE": 0, "NEWTRUE": 1}.get(opcode.name)
-                yield _KINDS.get(opcode.name, opcode.name), argument if constant is None else constant, place or 0
+                value = {"NEWFALSE": 0, "NEWTRUE": 1}.get(opcode.name, argument)
+                yield _KINDS.get(opcode.name, opcode.name), value, place or 0
     except Exception as error:  # whatever a crafted file provokes in the tokeniser
         raise RefusedFile(f"{where}: not a pickle, or a truncated one ({error})") from error
 

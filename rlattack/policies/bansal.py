@@ -17,7 +17,7 @@ from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
 from rlattack.policies.tensors import Tensors, load_safetensors
 from rlattack.policies.zoo import ADDRESS, REPOSITORY, ZOO, fetch, zoo_name
 
-Array = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float32]
 
 
 class _Shape(NamedTuple):
@@ -89,9 +89,14 @@ def import_bansal(source: str, trust: bool, base: str = ADDRESS) -> tuple[AgentC
         origin = "sha256 is that of the zoo's file" if name else "unknown: sha256 is of none of the zoo's files"
     game, seat = _place(name) if name else (shape.games[0] if len(shape.games) == 1 else "", "")
     provenance = {"file": file, "file_sha256": hashlib.sha256(raw).hexdigest(), "origin": origin}
-    card = AgentCard(
-        game=game, seat=seat, role="victim", algorithm="ppo", network=shape.spec, provenance=_source(name) | provenance
-    )
+    if name:
+        provenance = {
+            "source": f"{REPOSITORY}, agent-zoo/{ZOO[name].path} (Bansal et al. 2018)",
+            "license": "the repository names none",
+            "zoo": name,
+            "version": name.rpartition("-")[2],
+        } | provenance
+    card = AgentCard(game=game, seat=seat, role="victim", algorithm="ppo", network=shape.spec, provenance=provenance)
     return card, build(shape.spec, state, source)
 
 
@@ -121,25 +126,14 @@ def _place(name: str) -> tuple[str, str]:
     return f"mujoco/{game}", "" if seat == "agent" else seat
 
 
-def _source(name: str) -> dict[str, str]:
-    if not name:
-        return {}
-    return {
-        "source": f"{REPOSITORY}, agent-zoo/{ZOO[name].path} (Bansal et al. 2018)",
-        "license": "the repository names none",
-        "zoo": name,
-        "version": name.rpartition("-")[2],
-    }
-
-
-def _from_flat(flat: Array, where: str) -> tuple[_Shape, Tensors]:
+def _from_flat(flat: Floats, where: str) -> tuple[_Shape, Tensors]:
     """Statistics of returns and observations, value network, policy network, log of the deviation."""
     shape = next((shape for shape in _SHAPES if shape.floats == len(flat)), None)
     if shape is None:
         lengths = ", ".join(str(shape.floats) for shape in _SHAPES)
         raise RefusedFile(f"{where}: expected an agent of {lengths} floats, got {len(flat)}")
     take = _Taker(flat)
-    state: dict[str, Array] = {}
+    state: dict[str, Floats] = {}
     state["value_mean"], state["value_std"] = take.statistics()
     state["obs_mean"], state["obs_std"] = take.statistics(shape.entries)
     width = shape.memory or _HIDDEN
@@ -154,25 +148,25 @@ def _from_flat(flat: Array, where: str) -> tuple[_Shape, Tensors]:
 class _Taker:
     """Takes arrays from the front of a flat one."""
 
-    def __init__(self, flat: Array) -> None:
+    def __init__(self, flat: Floats) -> None:
         self._flat = flat
 
-    def __call__(self, *shape: int) -> Array:
+    def __call__(self, *shape: int) -> Floats:
         taken, self._flat = np.split(self._flat, [math.prod(shape)])
         return taken.reshape(shape)
 
-    def statistics(self, *shape: int) -> tuple[Array, Array]:
+    def statistics(self, *shape: int) -> tuple[Floats, Floats]:
         """Mean and deviation, from sum, sum of squares and count."""
         total, squares, count = self(*shape), self(*shape), self()
         with np.errstate(all="ignore"):  # refused with a name where the network is filled
             mean = total / count
             return mean, np.sqrt(np.maximum(squares / count - mean**2, _FLOOR))
 
-    def linear(self, name: str, inputs: int, outputs: int) -> dict[str, Array]:
+    def linear(self, name: str, inputs: int, outputs: int) -> dict[str, Floats]:
         """A layer, whose matrix TensorFlow writes as (inputs, outputs)."""
         return {f"{name}.weight": self(inputs, outputs).T, f"{name}.bias": self(outputs)}
 
-    def lstm(self, name: str, size: int) -> dict[str, Array]:
+    def lstm(self, name: str, size: int) -> dict[str, Floats]:
         """An LSTM whose gates TensorFlow writes as i, g, f, o, in one matrix for input and h."""
         kernel, bias = (array[..., [0, 2, 1, 3], :] for array in (self(2 * size, 4, size), self(4, size)))
         bias[1] += _FORGET

@@ -40,7 +40,16 @@ class Actions(Protocol):
 
 
 @dataclass(frozen=True)
-class Categorical:
+class _Tensors:
+    """Distributions that are nothing but tensors."""
+
+    def detach(self) -> Self:
+        """The same without its graph."""
+        return replace(self, **{name: tensor.detach() for name, tensor in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Categorical(_Tensors):
     """Distributions of discrete actions.
 
     Attributes:
@@ -80,13 +89,9 @@ class Categorical:
         """The same with no more than the legal actions of each row, bool, (n, actions); itself where none is given."""
         return self if legal is None else replace(self, scores=self.scores.masked_fill(~legal, ILLEGAL))
 
-    def detach(self) -> Self:
-        """The same without its graph."""
-        return replace(self, scores=self.scores.detach())
-
 
 @dataclass(frozen=True)
-class _Continuous:
+class _Continuous(_Tensors):
     """What distributions over a box of actions share.
 
     Attributes:
@@ -145,22 +150,13 @@ class Normal(_Continuous):
             apart = apart + (ratio - 1 - ratio.log()) / 2
         return apart.sum(dim=1)
 
-    def detach(self) -> "Normal":
-        """The same without its graph."""
-        return replace(self, mean=self.mean.detach(), deviation=self.deviation.detach())
-
 
 @dataclass(frozen=True)
-class SquashedNormal(_Continuous):
+class SquashedNormal(Normal):
     """Normal distributions behind tanh, scaled to the range (SAC; Haarnoja et al. 2018, appendix C).
 
-    `mean` and `deviation` are those before tanh.
-
-    Attributes:
-        deviation: Standard deviation before tanh, shape (n, entries).
+    `mean` and `deviation`, each of shape (n, entries), are those before tanh.
     """
-
-    deviation: Tensor
 
     @property
     def greedy(self) -> Tensor:
@@ -169,22 +165,18 @@ class SquashedNormal(_Continuous):
 
     def sample(self, draws: Draws) -> Tensor:
         """Drawn actions, shape (n, entries), within the range."""
-        return self._scaled(self.mean + self.deviation * draws.normal(self.mean.shape[1]).to(self.mean.device))
+        return self._scaled(super().sample(draws))
 
     def surprise(self, action: Tensor) -> Tensor:
         """How unlikely actions within the range are: minus the log-density up to a constant a row, shape (n,)."""
         share = (2 * (action - self.low) / (self.high - self.low) - 1).clamp(-_INSIDE, _INSIDE)
         return (((share.atanh() - self.mean) / self.deviation).square() / 2 + (1 - share.square()).log()).sum(dim=1)
 
-    def divergence(self, clean: "SquashedNormal") -> Tensor:
+    def divergence(self, clean: "Normal") -> Tensor:
         """KL(clean || this), shape (n,): tanh changes both alike, so that of the normal distributions before it."""
         ratio = (clean.deviation / self.deviation).square()
         apart = ((self.mean - clean.mean) / self.deviation).square()
         return ((apart + ratio - 1 - ratio.log()) / 2).sum(dim=1)
-
-    def detach(self) -> "SquashedNormal":
-        """The same without its graph."""
-        return replace(self, mean=self.mean.detach(), deviation=self.deviation.detach())
 
     def _scaled(self, point: Tensor) -> Tensor:
         return self.low + (self.high - self.low) * (point.tanh() + 1) / 2
@@ -206,10 +198,6 @@ class Point(_Continuous):
         """Squared distance of the actions, shape (n,)."""
         return (self.mean - clean.mean).square().sum(dim=1)
 
-    def detach(self) -> "Point":
-        """The same without its graph."""
-        return replace(self, mean=self.mean.detach())
-
 
 @dataclass(frozen=True)
 class Uniform(_Continuous):
@@ -222,10 +210,6 @@ class Uniform(_Continuous):
     def divergence(self, clean: "Uniform") -> Tensor:
         """0, shape (n,): what is seen changes nothing."""
         return torch.zeros(len(self.mean))
-
-    def detach(self) -> "Uniform":
-        """The same without its graph."""
-        return replace(self, mean=self.mean.detach())
 
 
 @dataclass(frozen=True)
@@ -257,15 +241,15 @@ class Mixed:
         pairs = zip(self.parts, clean.parts, strict=True)
         return self._joined([now.moved(before) for (_, now), (_, before) in pairs])
 
-    def among(self, legal: Tensor | None) -> "Mixed":
+    def among(self, legal: Tensor | None) -> Self:
         """The same with no more than the legal actions of each row."""
         if legal is None:
             return self
-        return Mixed([(rows, part.among(legal[rows])) for rows, part in self.parts])
+        return replace(self, parts=[(rows, part.among(legal[rows])) for rows, part in self.parts])
 
-    def detach(self) -> "Mixed":
+    def detach(self) -> Self:
         """The same without its graph."""
-        return Mixed([(rows, part.detach()) for rows, part in self.parts])
+        return replace(self, parts=[(rows, part.detach()) for rows, part in self.parts])
 
     def _joined(self, found: Sequence[Tensor]) -> Tensor:
         (first, _), *_ = self.parts

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -13,7 +12,7 @@ from gymnasium.spaces import Box
 from safetensors.torch import save as save_tensors
 
 from rlattack.content import find_card, iterate_cards, read_card
-from rlattack.errors import ContentError, RefusedFile, nearest
+from rlattack.errors import ContentError, RefusedFile
 from rlattack.files import write_whole
 from rlattack.games.table import parse_table
 from rlattack.policies.archive import read_file
@@ -27,10 +26,6 @@ AnyNetwork = Network | GaussianNetwork
 AnySpec = NetworkSpec | GaussianSpec
 SCHEMA = "rlattack/agent/1"
 WEIGHTS = "policy.safetensors"
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "temperature": (int, float), "options": dict, "provenance": dict, "score": dict,
-}  # fmt: skip
-"""Types of those keys of a card that are not strings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +62,15 @@ def read_agent_card(folder: Path) -> AgentCard:
     table = read_card(path, SCHEMA)
     if table is None:
         raise ContentError(f"{path}: expected schema = {SCHEMA!r}")
-    network = _parse_network(table.get("network"), f"{path}: [network]")
-    fields = {f.name: f for f in dataclasses.fields(AgentCard)}
-    values = {key: value for key, value in table.items() if key not in ("schema", "network")}
-    for key, value in values.items():
-        if key not in fields:
-            raise ContentError(f"{path}: unknown key {key!r}{nearest(key, fields)}")
-        expected = _TYPES.get(key, str)
-        if not isinstance(value, expected) or isinstance(value, bool):
-            raise ContentError(f"{path}: {key} expects {'a table' if expected is dict else 'a value'}, got {value!r}")
-    for key in ("game", "role", "algorithm"):
-        if key not in values:
-            raise ContentError(f"{path}: {key} is missing")
-    if not 0 < values.get("temperature", 1.0) < math.inf:
-        raise ContentError(f"{path}: temperature expects a number above 0, got {values['temperature']}")
-    _check_score(values.get("score", {}), f"{path}: [score]")
-    return AgentCard(network=network, **values)
+    shape = table.get("network")
+    kind = GaussianSpec if isinstance(shape, dict) and shape.get("kind") == "gaussian" else NetworkSpec
+    network = parse_table(kind, shape, f"{path}: [network]")
+    values = {key: value for key, value in table.items() if key != "schema"}
+    card = parse_table(AgentCard, values | {"network": network}, str(path))
+    if card.temperature <= 0:
+        raise ContentError(f"{path}: temperature expects a number above 0, got {card.temperature}")
+    _check_score(card.score, f"{path}: [score]")
+    return card
 
 
 def _check_score(score: dict[str, Any], where: str) -> None:
@@ -93,22 +81,6 @@ def _check_score(score: dict[str, Any], where: str) -> None:
     for name, number in (("mean", score.get("mean", 0.0)), ("win.rate", win.get("rate"))):
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ContentError(f"{where}: {name} expects a number, got {number!r}")
-
-
-def _parse_network(table: object, where: str) -> AnySpec:
-    if not isinstance(table, dict):
-        raise ContentError(f"{where}: expected a table, got {table!r}")
-    if table.get("kind") == "gaussian":
-        return parse_table(GaussianSpec, table, where)
-    layers = table.get("convolutions", [])
-    if not isinstance(layers, list) or not all(_is_convolution(layer) for layer in layers):
-        raise ContentError(f"{where}: convolutions expects [channels, kernel, stride] triples, got {layers!r}")
-    spec = parse_table(NetworkSpec, {key: value for key, value in table.items() if key != "convolutions"}, where)
-    return dataclasses.replace(spec, convolutions=tuple(tuple(layer) for layer in layers))
-
-
-def _is_convolution(layer: object) -> bool:
-    return isinstance(layer, list) and len(layer) == 3 and all(type(size) is int for size in layer)
 
 
 def policy_of(card: AgentCard, network: AnyNetwork, action: Box | None = None) -> Policy:

@@ -1,5 +1,6 @@
 """Gaussian policies of continuous actions: normalised observations, then an MLP or an LSTM, actor and critic apart."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from rlattack.draws import Draws
 from rlattack.errors import ContentError
 from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Normal
-from rlattack.policies.policy import Loss, Normaliser, Output, State, gradient
+from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
 _LARGEST = 100_000
 
@@ -85,24 +86,16 @@ class GaussianNetwork(nn.Module):
             Mean actions, shape (n, actions); activations of the last hidden layer, shape (n, width): h of the LSTM,
             where there is one; and the state after.
         """
-        hidden, new = self.pi(self._seen(obs), self._start(obs, state))
+        hidden, new = self.pi(self._seen(obs), state)
         return self.pi.out(hidden), hidden, new
 
     def values(self, obs: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Estimated returns, shape (n,), and the critic's own state: it is apart, since who plays asks for neither."""
-        hidden, new = self.vf(self._seen(obs), self._start(obs, state))
+        hidden, new = self.vf(self._seen(obs), state)
         return self.vf.out(hidden).squeeze(1) * self.value_std + self.value_mean, new
-
-    def _start(self, obs: Tensor, state: State) -> State:
-        return self.initial_state(len(obs)) if state is None else state
 
     def _seen(self, obs: Tensor) -> Tensor:
         return ((obs - self.obs_mean) / self.obs_std).clamp(-self.spec.clip, self.spec.clip)
-
-    def initial_state(self, n: int) -> State:
-        """Recurrent state at the start of n episodes."""
-        memory = self.spec.memory
-        return torch.zeros(n, 2 * memory, device=self.obs_mean.device) if memory else None
 
 
 class _Head(nn.Module):
@@ -110,31 +103,30 @@ class _Head(nn.Module):
 
     def __init__(self, spec: GaussianSpec, outputs: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        linear: list[nn.Linear] = []
-        width, *_ = spec.observation
-        for size in spec.hidden:
-            linear.append(nn.Linear(width, size))
-            layers += [linear[-1], nn.ReLU() if spec.memory else nn.Tanh()]
-            width = size
-        self.layers = nn.Sequential(*layers)
-        self._linear, self._activation = tuple(linear), torch.relu if spec.memory else torch.tanh
-        self.memory = nn.LSTMCell(width, spec.memory) if spec.memory else None
-        self.out = nn.Linear(spec.memory or width, outputs)
+        sizes = (*spec.observation, *spec.hidden)
+        self._linear = tuple(nn.Linear(before, after) for before, after in itertools.pairwise(sizes))
+        self._activation = torch.relu if spec.memory else torch.tanh
+        activation = nn.ReLU() if spec.memory else nn.Tanh()
+        self.layers = nn.Sequential(*(layer for linear in self._linear for layer in (linear, activation)))
+        self.memory = nn.LSTMCell(sizes[-1], spec.memory) if spec.memory else None
+        self.out = nn.Linear(spec.memory or sizes[-1], outputs)
 
     def forward(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
         """Maps to the last hidden layer and the new state, None without memory."""
         features = seen
         for layer in self._linear:  # not `self.layers(seen)`: for one row, calling a module takes as long as its layer
             features = self._activation(functional.linear(features, layer.weight, layer.bias))
-        if self.memory is None or state is None:
+        if self.memory is None:
             return features, None
-        c, h = state.chunk(2, dim=1)
-        h, c = self.memory(features, (h, c))
+        before = None
+        if state is not None:
+            c, h = state.chunk(2, dim=1)
+            before = h, c
+        h, c = self.memory(features, before)
         return h, torch.cat([c, h], dim=1)
 
 
-class GaussianPolicy:
+class GaussianPolicy(Differentiable):
     """A Gaussian network as a policy of continuous actions.
 
     Args:
@@ -158,14 +150,11 @@ class GaussianPolicy:
         actions = Normal(mean, self._low, self._high, self.network.log_std.exp())
         return Output(actions, hidden=hidden, state=new)
 
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
-        """Back-propagates through the actor and the normaliser."""
-        return gradient(self, obs, loss, state)
-
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """What the critic says, whatever the action; None with memory, since `state` is not that of the critic."""
         return None if self.network.spec.memory else self.network.values(obs)[0]
 
     def initial_state(self, n: int) -> State:
         """The LSTM's c and h, zeros; None for a network without memory."""
-        return self.network.initial_state(n)
+        memory = self.network.spec.memory
+        return torch.zeros(n, 2 * memory, device=self.network.obs_mean.device) if memory else None

@@ -1,6 +1,5 @@
 """Other people's agents as agent folders of ours: `rlattack import`."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -8,8 +7,6 @@ from pathlib import Path
 
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.games.find import find_game, game_of
-from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
-from rlattack.policies.archive import read_file
 from rlattack.policies.bansal import check_game
 from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, read_agent, save_agent
 from rlattack.policies.gaussian import GaussianSpec
@@ -24,7 +21,7 @@ IMPORTERS: Registry[Importer] = Registry(
     "importer",
     {
         "sb3": "rlattack.policies.importer:import_sb3",
-        "a2c-ppo-acktr": "rlattack.policies.importer:import_a2c_ppo_acktr",
+        "a2c-ppo-acktr": "rlattack.policies.a2c_ppo_acktr:import_a2c_ppo_acktr",
         "bansal": "rlattack.policies.bansal:import_bansal",
     },
 )
@@ -65,24 +62,14 @@ def import_agent(kind: str, source: str | Path, agent_id: str, game: str | None 
     if taken is None:
         save_agent(folder, card, network, half=False)
         return folder
-    _check_equal(read_agent(taken)[0], card, f"--agent {agent_id}: {taken}")
-    return taken
-
-
-def _check_equal(there: AgentCard, card: AgentCard, where: str) -> None:
-    """Refuses an agent that is not the one to be imported; equal cards name a source of equal checksum.
-
-    Raises:
-        InvalidInput: It is another one.
-    """
-    names = [
-        f.name for f in fields(AgentCard) if f.name != "sha256" and getattr(there, f.name) != getattr(card, f.name)
-    ]
+    there, _ = read_agent(taken)  # equal cards name a source of equal checksum
+    names = [f.name for f in fields(card) if f.name != "sha256" and getattr(there, f.name) != getattr(card, f.name)]
     if names:
         raise InvalidInput(
-            f"{where} holds another agent ({', '.join(names)} {'differs' if len(names) == 1 else 'differ'}), which is "
-            "not replaced; choose another id or remove it"
+            f"--agent {agent_id}: {taken} holds another agent ({', '.join(names)} "
+            f"{'differs' if len(names) == 1 else 'differ'}), which is not replaced; choose another id or remove it"
         )
+    return taken
 
 
 def _game_in(agent_id: str) -> str:
@@ -103,28 +90,4 @@ def import_sb3(source: str, trust: bool) -> tuple[AgentCard, Network]:
     """
     if trust:
         raise InvalidInput(f"an import runs no code of {source}; to attack it as it is: --victim {source} --trust")
-    path = Path(source)
-    found = load_sb3_zip(path)
-    versions = {"stable-baselines3": found.version} if found.version else {}
-    card = AgentCard(
-        game="", role="victim", algorithm=found.algorithm, network=found.network.spec, provenance=versions | _file(path)
-    )
-    return card, found.network
-
-
-def import_a2c_ppo_acktr(source: str, trust: bool) -> tuple[AgentCard, Network]:
-    """Imports the Atari network of a2c-ppo-acktr; metadata of safetensors (env, algo, source, license) is kept."""
-    path = Path(source)
-    network, metadata = load_a2c_ppo_acktr(path, trust=trust)
-    card = AgentCard(
-        game=game_of(metadata.get("env", "")),
-        role="victim",
-        algorithm=metadata.get("algo", "a2c-ppo-acktr"),
-        network=network.spec,
-        provenance=dict(sorted(metadata.items())) | _file(path),
-    )
-    return card, network
-
-
-def _file(path: Path) -> dict[str, str]:
-    return {"file": path.name, "file_sha256": hashlib.sha256(read_file(path)).hexdigest()}
+    return load_sb3_zip(Path(source))

@@ -20,7 +20,6 @@ from rlattack.policies.contents import class_digest, tensor_digest
 from rlattack.policies.folder import SCHEMA, AgentCard, AnySpec, find_agent, policy_of, read_agent, read_agent_card
 from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.hub import fetch
-from rlattack.policies.module import ModulePolicy
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Policy
 from rlattack.policies.sb3_zip import load_sb3_zip
@@ -90,12 +89,14 @@ def agent_options(spec: str) -> Mapping[str, Any]:
     Raises:
         ContentError: Its card does not hold what it must.
     """
-    folder = None if spec in PLACEHOLDERS else agent_folder(spec)
+    folder = agent_folder(spec)
     return {} if folder is None else read_agent_card(folder).options
 
 
 def agent_folder(spec: str) -> Path | None:
     """Returns the folder of an agent's id, or the folder that a path names; None for what is neither."""
+    if spec in PLACEHOLDERS:
+        return None
     path = _path(spec)
     return find_agent(spec) or (path if path.is_dir() else None)
 
@@ -121,11 +122,7 @@ def _find(spec: str, seat: Seat | None, trust: bool) -> Agent:
 
 
 def _path(spec: str) -> Path:
-    """The path that a text may be; no text that the operating system would not take as one.
-
-    Raises:
-        UnknownName: It is far too long, or the home of a user whom there is none of.
-    """
+    """The path that a text may be; refuses one far too long, or the home of a user whom there is none of."""
     try:
         path = Path(spec).expanduser()
         path.exists()
@@ -147,13 +144,13 @@ def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
     made: object
     if path.suffix == ".zip":
         try:
-            found = load_sb3_zip(path)
+            card, network = load_sb3_zip(path)
         except RefusedFile:
             if not trust:
                 raise
         else:
-            spec = found.network.spec
-            return _named(ModulePolicy.of(found.network), str(path), found.algorithm, found.sha256, network=spec)
+            sha256 = card.provenance["file_sha256"]
+            return _named(policy_of(card, network), str(path), card.algorithm, sha256, network=card.network)
         from rlattack.policies.sb3_live import load_trusted
 
         made, algorithm = load_trusted(path)

@@ -11,10 +11,10 @@ from rlattack.draws import Draws
 from rlattack.games.card import ActionMode
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.network import Network
-from rlattack.policies.policy import Loss, Normaliser, Output, State, gradient
+from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
 
-class ModulePolicy:
+class ModulePolicy(Differentiable):
     """A torch module as a policy of discrete actions.
 
     Args:
@@ -62,10 +62,6 @@ class ModulePolicy:
             return Output(Categorical(scores), values=values, hidden=hidden, state=after)
         values = scores.amax(dim=1) if values is None else values
         return Output(Categorical(scores / self.temperature), values=values, q=scores, hidden=hidden, state=after)
-
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
-        """Back-propagates through the module."""
-        return gradient(self, obs, loss, state)
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """Q of the given actions, int64, shape (n,); else what the critic says, None where the module has none."""

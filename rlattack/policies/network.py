@@ -56,7 +56,8 @@ class NetworkSpec:
         layers = (*self.hidden, *self.actor, *self.critic, *(size for layer in self.convolutions for size in layer))
         sizes = (*self.observation, self.actions, self.quantiles, *layers)
         if not self.observation or min(sizes) < 1 or max(sizes) > _LARGEST_SIZE:
-            raise ContentError(f"network: expected sizes from 1 to {_LARGEST_SIZE:,}, got {_outside(sizes)}")
+            wrong = next((size for size in sizes if not 1 <= size <= _LARGEST_SIZE), "an empty observation")
+            raise ContentError(f"network: expected sizes from 1 to {_LARGEST_SIZE:,}, got {wrong}")
         if len(layers) > _MOST_SIZES:
             raise ContentError(f"network: expected at most {_MOST_SIZES} sizes of layers, got {len(layers)}")
         if not 0 < self.scale < math.inf:
@@ -184,8 +185,3 @@ def _mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
         if i < len(sizes) - 2:
             layers += [_ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)
-
-
-def _outside(sizes: tuple[int, ...]) -> str:
-    wrong = [size for size in sizes if not 1 <= size <= _LARGEST_SIZE]
-    return str(wrong[0]) if wrong else "an empty observation"

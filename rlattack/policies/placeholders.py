@@ -1,10 +1,8 @@
 """Who holds a seat without being an agent: `zero` does nothing, `random` acts by chance. Neither looks."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
-from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
@@ -28,29 +26,24 @@ class Placeholder(ABC):
 
     acts: ActionMode | None
     normaliser: Normaliser | None = None
+    action: Discrete | Box
 
     def __init__(self, seat: Seat) -> None:
         space = seat.action
         if not isinstance(space, Discrete) and not (isinstance(space, Box) and len(space.shape) == 1):
             raise InvalidInput(f"expected a seat of one number or a vector to act by, {seat.name} takes {space}")
         self.observation = tuple(seat.observation.shape or ())
-        self.action: Space[Any] = space
+        self.action = space
+        ends = (space.low, space.high) if isinstance(space, Box) else ()
+        self._range = [torch.as_tensor(end, dtype=torch.float32) for end in ends]
 
     @abstractmethod
-    def _of_numbers(self, n: int, low: Tensor, high: Tensor) -> Actions:
-        """Distributions of n actions between the ends of the range, each of shape (entries,)."""
-
-    @abstractmethod
-    def _of_choices(self, n: int, choices: int) -> Actions:
-        """Distributions of n discrete actions."""
+    def _actions(self, n: int) -> Actions:
+        """Distributions of n actions."""
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """The same for every observation."""
-        if isinstance(self.action, Discrete):
-            return Output(self._of_choices(len(obs), int(self.action.n)))
-        assert isinstance(self.action, Box)
-        low, high = (torch.as_tensor(end, dtype=torch.float32) for end in (self.action.low, self.action.high))
-        return Output(self._of_numbers(len(obs), low, high))
+        return Output(self._actions(len(obs)))
 
     def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
         """Zeros: nothing depends on what is seen."""
@@ -70,11 +63,10 @@ class Zero(Placeholder):
 
     acts = None
 
-    def _of_numbers(self, n: int, low: Tensor, high: Tensor) -> Actions:
-        return Point(torch.zeros(n, len(low)), low, high)
-
-    def _of_choices(self, n: int, choices: int) -> Actions:
-        return _First((-1000.0 * torch.arange(choices)).expand(n, -1))
+    def _actions(self, n: int) -> Actions:
+        if isinstance(self.action, Discrete):
+            return _First((-1000.0 * torch.arange(int(self.action.n))).expand(n, -1))
+        return Point(torch.zeros(n, *self.action.shape), *self._range)
 
 
 class Random(Placeholder):
@@ -91,11 +83,11 @@ class Random(Placeholder):
         if isinstance(self.action, Box) and not self.action.is_bounded():
             raise InvalidInput(f"random needs a range to draw from, {seat.name} takes {self.action}")
 
-    def _of_numbers(self, n: int, low: Tensor, high: Tensor) -> Actions:
+    def _actions(self, n: int) -> Actions:
+        if isinstance(self.action, Discrete):
+            return Categorical(torch.zeros(n, int(self.action.n)))
+        low, high = self._range
         return Uniform(((low + high) / 2).expand(n, -1), low, high)
-
-    def _of_choices(self, n: int, choices: int) -> Actions:
-        return Categorical(torch.zeros(n, choices))
 
 
 class _First(Categorical):

@@ -1,7 +1,7 @@
 """What holds a seat: a policy gives, for a batch of observations, distributions of actions, and gradients of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -36,9 +36,7 @@ class Output:
 
     def among(self, legal: Tensor | None) -> "Output":
         """The same with no more than the legal actions of each row, bool, (n, actions); itself where none is given."""
-        if legal is None:
-            return self
-        return Output(self.actions.among(legal), self.values, self.q, self.hidden, self.state)
+        return self if legal is None else replace(self, actions=self.actions.among(legal))
 
     def detach(self) -> "Output":
         """The same without its graph."""
@@ -106,25 +104,18 @@ class Policy(Protocol):
         """Recurrent state at the start of n episodes."""
 
 
-def gradient(policy: Callable[[Tensor, State], Output], obs: Tensor, loss: Loss, state: State) -> tuple[Tensor, Output]:
-    """Back-propagates through a differentiable policy to its observation."""
-    point = obs.detach().requires_grad_(True)
-    with torch.enable_grad():
-        out = policy(point, state)
-        (grad,) = torch.autograd.grad(loss(out), point)
-    return grad, out.detach()
+class Differentiable:
+    """A policy that torch can differentiate."""
+
+    def gradient(self: Policy, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+        """Back-propagates through the policy to its observation."""
+        point = obs.detach().requires_grad_(True)
+        with torch.enable_grad():
+            out = self(point, state)
+            (grad,) = torch.autograd.grad(loss(out), point)
+        return grad, out.detach()
 
 
 def choose(actions: Actions, mode: ActionMode, draws: Draws) -> Tensor:
     """The action of each row, greedy or drawn."""
     return actions.greedy if mode == "greedy" else actions.sample(draws)
-
-
-def renewed(rows: Tensor, new: State, old: State) -> State:
-    """A recurrent state, shape (n, width), with `rows` (bool, shape (n,)) from the new one and the rest from the old.
-
-    Either may be None, of a policy without memory; then the new one is given back.
-    """
-    if new is None or old is None or rows.all():
-        return new
-    return torch.where(rows.view(-1, *[1] * (new.ndim - 1)), new, old)

@@ -43,7 +43,9 @@ def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
             f"expected observations of one shape and discrete actions, "
             f"got {policy.observation_space} and {policy.action_space}"
         )
-    kind = _kind(policy)
+    kind = next((kind for attribute, kind in _KINDS.items() if hasattr(policy, attribute)), None)
+    if kind is None:
+        raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")
     lstm = getattr(policy, "lstm_actor", None)
     return ModulePolicy(
         kind(policy),
@@ -117,9 +119,5 @@ class _Quantiles(_Live):
         return q
 
 
-def _kind(policy: BasePolicy) -> type[_Live]:
-    kinds = {"quantile_net": _Quantiles, "q_net": _Q, "lstm_actor": _RecurrentActor, "get_distribution": _Actor}
-    for attribute, kind in kinds.items():
-        if hasattr(policy, attribute):
-            return kind
-    raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")
+_KINDS = {"quantile_net": _Quantiles, "q_net": _Q, "lstm_actor": _RecurrentActor, "get_distribution": _Actor}
+"""What calls a policy, by the attribute that tells it, most telling first."""

@@ -55,16 +55,15 @@ def convert(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[Network
 def _value_based(
     state: Mapping[str, Tensor], arch: Sb3Architecture, root: str, head: Literal["q", "quantile"]
 ) -> tuple[NetworkSpec, State]:
-    own = {name.removeprefix(root + "."): tensor for name, tensor in state.items() if name.startswith(root + ".")}
+    own = _below(root + ".", state)
     trunk, convs, hidden = _trunk(own, "features_extractor.", arch)
-    layers = _layers(own, root + ".")
-    outputs = len(_last(layers))
+    layers = _below(root + ".", own)
+    *actor, outputs = _widths(layers)
     _refuse_rest(own, ("features_extractor.", root + "."))
     _refuse_rest(state, (root + ".", root + "_target."))
     spec = NetworkSpec(
         observation=arch.observation, actions=outputs // arch.quantiles, head=head, scale=arch.scale,
-        convolutions=convs, hidden=hidden, actor=_widths(layers), activation=arch.activation,
-        quantiles=arch.quantiles,
+        convolutions=convs, hidden=hidden, actor=tuple(actor), activation=arch.activation, quantiles=arch.quantiles,
     )  # fmt: skip
     return spec, {**_named("trunk", trunk), **_named("actor", layers)}
 
@@ -77,17 +76,17 @@ def _actor_critic(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[N
     shared = policy_trunk.keys() == value_trunk.keys() and all(
         tensor.equal(value_trunk[name]) for name, tensor in policy_trunk.items()
     )
-    actor = _append(_layers(state, "mlp_extractor.policy_net."), state, "action_net")
-    critic = _append(_layers(state, "mlp_extractor.value_net."), state, "value_net")
+    actor = _append(_below("mlp_extractor.policy_net.", state), state, "action_net")
+    critic = _append(_below("mlp_extractor.value_net.", state), state, "value_net")
     _refuse_rest(
         state,
         ("features_extractor.", "pi_features_extractor.", "vf_features_extractor.", "mlp_extractor.policy_net.",
          "mlp_extractor.value_net.", "action_net.", "value_net."),
     )  # fmt: skip
+    *widths, actions = _widths(actor)
     spec = NetworkSpec(
-        observation=arch.observation, actions=len(_last(actor)), head="actor-critic", scale=arch.scale,
-        convolutions=convs, hidden=hidden, actor=_widths(actor), critic=_widths(critic),
-        activation=arch.activation, shared=shared,
+        observation=arch.observation, actions=actions, head="actor-critic", scale=arch.scale, convolutions=convs,
+        hidden=hidden, actor=tuple(widths), critic=_widths(critic)[:-1], activation=arch.activation, shared=shared,
     )  # fmt: skip
     ours = {**_named("trunk", policy_trunk), **_named("actor", actor), **_named("critic", critic)}
     return spec, ours if shared else {**ours, **_named("critic_trunk", value_trunk)}
@@ -97,11 +96,11 @@ def _trunk(
     state: Mapping[str, Tensor], prefix: str, arch: Sb3Architecture
 ) -> tuple[State, tuple[Convolution, ...], tuple[int, ...]]:
     """Collects NatureCNN (`cnn`, `linear`) or our extractor (`layers`) under the indices of `Network.trunk`."""
-    own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    kernels = [(name, t) for name, t in own.items() if t.ndim == 4]
+    own = _below(prefix, state)
+    kernels = [tensor for tensor in own.values() if tensor.ndim == 4]
     if len(kernels) > len(arch.strides):
         raise RefusedFile(f"expected at most {len(arch.strides)} convolutions, got {len(kernels)}")
-    convs = tuple((t.shape[0], t.shape[2], stride) for (_, t), stride in zip(kernels, arch.strides, strict=False))
+    convs = tuple((t.shape[0], t.shape[2], stride) for t, stride in zip(kernels, arch.strides, strict=False))
     linear = [t for t in own.values() if t.ndim == 2]
     trunk: State = {}
     for name, tensor in own.items():
@@ -112,7 +111,7 @@ def _trunk(
     return trunk, convs, tuple(t.shape[0] for t in linear)
 
 
-def _layers(state: Mapping[str, Tensor], prefix: str) -> State:
+def _below(prefix: str, state: Mapping[str, Tensor]) -> State:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
@@ -122,14 +121,11 @@ def _append(layers: State, state: Mapping[str, Tensor], name: str) -> State:
 
 
 def _widths(layers: State) -> tuple[int, ...]:
-    return tuple(len(tensor) for name, tensor in layers.items() if name.endswith("bias"))[:-1]
-
-
-def _last(layers: State) -> Tensor:
-    biases = [tensor for name, tensor in layers.items() if name.endswith("bias")]
-    if not biases:
+    """Outputs of each layer; the last are those of the network."""
+    found = tuple(len(tensor) for name, tensor in layers.items() if name.endswith("bias"))
+    if not found:
         raise RefusedFile("expected output layers, found none")
-    return biases[-1]
+    return found
 
 
 def _named(prefix: str, layers: State) -> State:

@@ -5,17 +5,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from rlattack.errors import ContentError, RefusedFile
 from rlattack.policies.archive import Archive, read_file
-from rlattack.policies.folder import build
+from rlattack.policies.folder import AgentCard, build
 from rlattack.policies.network import Network
 from rlattack.policies.sb3_state import Sb3Architecture, convert
 from rlattack.policies.tensors import load_torch
 
+_VERSION = "_stable_baselines3_version"
 _LARGEST_JSON = 64 * 1024**2
 _LONGEST = 10_000
 """Characters of the printed bounds of a space, from which numpy leaves out the middle."""
@@ -43,20 +43,12 @@ _HARMLESS = {
 """Keywords of a policy whose effect on what it plays is in the tensors or looked at below."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sb3Zip:
-    """An agent that was rebuilt from a Stable-Baselines3 zip."""
-
-    network: Network
-    algorithm: str
-    sha256: str
-    """Digest of the zip."""
-    version: str
-    """Version of the Stable-Baselines3 that wrote it; empty before 1.0."""
-
-
-def load_sb3_zip(path: Path) -> Sb3Zip:
+def load_sb3_zip(path: Path) -> tuple[AgentCard, Network]:
     """Loads a PPO, A2C, DQN, QRDQN (or TRPO) zip, of any version of Stable-Baselines3, without unpickling.
+
+    Returns:
+        A card without a game, whose provenance names `file_sha256`, and from 1.0 on the version that wrote it; and the
+        network.
 
     Raises:
         RefusedFile: Damaged, made to do harm, or a policy that its readable part does not describe completely.
@@ -73,13 +65,11 @@ def load_sb3_zip(path: Path) -> Sb3Zip:
     network = build(spec, state, str(path))
     if spec.actions != actions:
         raise RefusedFile(f"{path}: the action space has {actions} actions, the network {spec.actions}")
-    version = "_stable_baselines3_version"
-    return Sb3Zip(
-        network=network,
-        algorithm=guess_algorithm(data),
-        sha256=hashlib.sha256(raw).hexdigest(),
-        version=archive.read(version, 100).decode(errors="replace").strip() if version in archive.names else "",
-    )
+    provenance = {"file": path.name, "file_sha256": hashlib.sha256(raw).hexdigest()}
+    if _VERSION in archive.names and (version := archive.read(_VERSION, 100).decode(errors="replace").strip()):
+        provenance = {"stable-baselines3": version} | provenance
+    card = AgentCard(game="", role="victim", algorithm=guess_algorithm(data), network=spec, provenance=provenance)
+    return card, network
 
 
 def read_data(archive: Archive, where: str) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def _floats(tensors: Mapping[str, object], where: str) -> Tensors:
     floats: Tensors = {}
     for name, tensor in tensors.items():
         if not _is_plain(tensor):
-            raise RefusedFile(f"{where}: expected {name!r} to be a tensor of floats, got {_kind(tensor)}")
+            got = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise RefusedFile(f"{where}: expected {name!r} to be a tensor of floats, got {got}")
         size += 4 * tensor.numel()
         if size > LARGEST:
             raise RefusedFile(f"{where}: tensors of more than {LARGEST // 1024**2} MB")
@@ -86,7 +87,3 @@ def _is_plain(value: object) -> TypeGuard[Tensor]:
         return False
     assert isinstance(value, Tensor)
     return value.is_floating_point() and value.layout == torch.strided and value.device.type == "cpu"
-
-
-def _kind(value: object) -> str:
-    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

@@ -55,9 +55,13 @@ def fetch(source: str, base: str = ADDRESS) -> tuple[str, bytes]:
     if source in ZOO and not os.path.isfile(source):
         address = f"{base}/{ZOO[source].path}"
     if address.startswith(("http://", "https://")):
-        raw = download(address)
-        place = urlsplit(address).path
-        _check(raw, address, place)
+        raw, place = download(address), urlsplit(address).path
+        digest = hashlib.sha256(raw).hexdigest()
+        for file in ZOO.values():  # another place promises nothing
+            if place.endswith(f"/{file.path}") and digest != file.sha256:
+                raise RefusedFile(
+                    f"{address}: sha256 is {digest[:12]}, of the zoo's file {file.sha256[:12]}: damaged or replaced"
+                )
         return Path(place).name, raw
     if not os.path.exists(source):  # unlike Path, false too for what no system takes as a path
         hint = nearest(source, ZOO) or ", such as you-shall-not-pass/runner-v1"
@@ -98,16 +102,6 @@ def download(address: str, patience: float = _PATIENCE) -> bytes:
     if len(raw) > LARGEST:
         raise _too_large(address)
     return raw
-
-
-def _check(raw: bytes, address: str, place: str) -> None:
-    """Holds a download against the zoo's file of that place; another place promises nothing."""
-    digest = hashlib.sha256(raw).hexdigest()
-    for file in ZOO.values():
-        if place.endswith(f"/{file.path}") and digest != file.sha256:
-            raise RefusedFile(
-                f"{address}: sha256 is {digest[:12]}, of the zoo's file {file.sha256[:12]}: damaged or replaced"
-            )
 
 
 def _too_large(where: str) -> RefusedFile:

@@ -16,15 +16,9 @@ from rlattack.policies.network import NATURE, SMALL
 from rlattack.training.extractor import ConvolutionalExtractor
 from rlattack.training.recipes import TrainSingle
 
-_CONVOLUTIONS = {"small": SMALL, "nature": NATURE}
-_HIDDEN = {"small": (256,), "nature": (512,)}
-_HEADS: dict[str, Any] = {
-    # What SB3 gives a CnnPolicy whose extractor is not its own NatureCNN, and what the first shipped agent was trained
-    # with; the published network has no layers between trunk and outputs, as for the other three.
-    "ppo": {"pi": [64, 64], "vf": [64, 64]},
-    "a2c": [],
-    "dqn": [],
-    "qrdqn": [],
+_TRUNKS: dict[str, dict[str, Any]] = {
+    "small": {"convolutions": SMALL, "hidden": (256,)},
+    "nature": {"convolutions": NATURE, "hidden": (512,)},
 }
 _LINEAR = ("learning_rate", "clip_range")
 """Settings that fall to 0 over the whole run, but for DQN and QRDQN on images, whose learning rate was published so."""
@@ -97,7 +91,7 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
     images = len(space.shape) == 3
     settings = _settings(recipe, images)
     if "buffer_size" in settings:
-        _check_memory(recipe, env, settings["buffer_size"])
+        _check_memory(recipe, space, settings["buffer_size"])
     learner: BaseAlgorithm = kind(
         "CnnPolicy" if images else "MlpPolicy", env, seed=seed, policy_kwargs=_network(recipe, images),
         device="auto" if images else "cpu", **settings,
@@ -135,25 +129,23 @@ def _rhythm(every: int, updates: int, envs: int) -> dict[str, int]:
 
 def _network(recipe: TrainSingle, images: bool) -> dict[str, Any]:
     if images:
+        found = {
+            # What SB3 gives a CnnPolicy whose extractor is not its own NatureCNN, and what the first shipped agent was
+            # trained with; the published network has no layers between trunk and outputs, as for the other three.
+            "net_arch": {"pi": [64, 64], "vf": [64, 64]} if recipe.algo == "ppo" else [],
+            "features_extractor_class": ConvolutionalExtractor,
+            "features_extractor_kwargs": _TRUNKS[recipe.network],
+        }
         # the optimiser of the original A2C, with epsilon under the root; torch's own is less stable
         rmsprop = {"optimizer_class": RMSpropTFLike, "optimizer_kwargs": {"eps": 1e-5}}
-        return (rmsprop if recipe.algo == "a2c" else {}) | {
-            "net_arch": _HEADS[recipe.algo],
-            "features_extractor_class": ConvolutionalExtractor,
-            "features_extractor_kwargs": {
-                "convolutions": _CONVOLUTIONS[recipe.network],
-                "hidden": _HIDDEN[recipe.network],
-            },
-        }
+        return found | (rmsprop if recipe.algo == "a2c" else {})
     if recipe.algo in ("ppo", "a2c"):
         return {"net_arch": [64, 64]}
     return {"net_arch": [256, 256]} | ({"n_quantiles": 10} if recipe.algo == "qrdqn" else {})
 
 
-def _check_memory(recipe: TrainSingle, env: VecEnv, capacity: int) -> None:
+def _check_memory(recipe: TrainSingle, space: Box, capacity: int) -> None:
     """Refuses a replay that would end the process hours later, when it is full (numpy takes memory as it is filled)."""
-    space = env.observation_space
-    assert isinstance(space, Box)
     needed = min(capacity, recipe.steps) * math.prod(space.shape) * space.dtype.itemsize
     available = _available_memory()
     if available is not None and needed > available:

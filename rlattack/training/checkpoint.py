@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
@@ -23,7 +23,7 @@ _PARTS = ("mean", "variance", "count")
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Where a training run stands; not yet checked against a policy when it comes from a file."""
+    """Where a training run stands; not yet checked against a learner when it comes from a file."""
 
     steps: int
     """Agent steps learned from."""
@@ -35,27 +35,26 @@ class Checkpoint:
     """Running means and variances of observations and returns, of a learner that normalises them."""
 
     @classmethod
-    def of(cls, policy: BasePolicy, steps: int, normal: VecNormalize | None = None) -> "Checkpoint":
-        """Takes the tensors of a policy as they are now; they go on changing with it."""
+    def of(cls, learner: BaseAlgorithm) -> "Checkpoint":
+        """Takes the tensors of a learner as they are now; they go on changing with it."""
+        policy, statistics = learner.policy, _statistics(learner.get_vec_normalize_env())
         return cls(
-            steps=steps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
-            statistics=_statistics(normal),
+            steps=learner.num_timesteps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
+            statistics=statistics,
         )  # fmt: skip
 
-    def restore(self, policy: BasePolicy, normal: VecNormalize | None, where: str) -> None:
-        """Fills a policy, its optimiser, whose settings (learning rate, ...) stay the policy's own, and a normaliser.
+    def restore(self, learner: BaseAlgorithm, where: str) -> None:
+        """Fills a learner of the same configuration; the settings of its optimiser (learning rate, ...) stay its own.
 
         Args:
-            policy: Of the configuration that the checkpoint is of.
-            normal: Stands around its game; None where nothing does.
+            learner: Whose weights, optimiser, statistics and steps are filled.
             where: What messages call the checkpoint.
 
         Raises:
             RefusedFile: Tensors that are missing, left over, of another shape or not finite; negative statistics.
         """
-        expected = policy.state_dict()
-        for name in sorted(expected.keys() | self.policy.keys()):
-            _check(self.policy.get(name), expected.get(name), f"{where}: tensor {name}")
+        policy, normal = learner.policy, learner.get_vec_normalize_env()
+        _check_all(self.policy, policy.state_dict(), f"{where}: tensor")
         optimizer = policy.optimizer.state_dict()
         parameters = dict(enumerate(p for group in policy.optimizer.param_groups for p in group["params"]))
         state = self.optimizer.get("state")
@@ -65,19 +64,16 @@ class Checkpoint:
             for name, value in entry.items():
                 if name != "step":  # which is a count
                     _check(value, parameters.get(index), f"{where}: optimiser's {name} of parameter {index}")
-        self._check_statistics(normal, where)
+        _check_all(self.statistics, _statistics(normal), f"{where}: statistics")
+        for name, value in self.statistics.items():
+            if not name.endswith("mean") and value.min() < 0:
+                raise RefusedFile(f"{where}: statistics {name}: values below 0")
         policy.load_state_dict(self.policy)
         policy.optimizer.load_state_dict(optimizer | {"state": state})
         for prefix, found in running(normal).items():
             mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
             found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
-
-    def _check_statistics(self, normal: VecNormalize | None, where: str) -> None:
-        expected = _statistics(normal)
-        for name in sorted(expected.keys() | self.statistics.keys()):
-            _check(self.statistics.get(name), expected.get(name), f"{where}: statistics {name}")
-            if not name.endswith("mean") and self.statistics[name].min() < 0:
-                raise RefusedFile(f"{where}: statistics {name}: values below 0")
+        learner.num_timesteps = self.steps
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, **progress: Any) -> None:
@@ -127,6 +123,11 @@ def _statistics(normal: VecNormalize | None) -> dict[str, Tensor]:
         for prefix, found in running(normal).items()
         for part, value in zip(_PARTS, (found.mean, found.var, found.count), strict=True)
     }
+
+
+def _check_all(found: dict[str, Any], expected: dict[str, Tensor], what: str) -> None:
+    for name in sorted(expected.keys() | found.keys()):
+        _check(found.get(name), expected.get(name), f"{what} {name}")
 
 
 def _check(value: object, expected: Tensor | None, what: str) -> None:

@@ -27,9 +27,7 @@ class ConvolutionalExtractor(BaseFeaturesExtractor):
         super().__init__(space, features_dim=hidden[-1])
         self._fast = torch.cuda.is_available() or "avx512_bf16" in _processor()
         self.strides = tuple(stride for _, _, stride in convolutions)  # which their tensors do not tell
-        spec = NetworkSpec(
-            observation=space.shape, actions=1, head="q", convolutions=convolutions, hidden=hidden
-        )  # fmt: skip
+        spec = NetworkSpec(observation=space.shape, actions=1, head="q", convolutions=convolutions, hidden=hidden)
         self.layers = Network(spec).trunk
 
     def forward(self, observations: Tensor) -> Tensor:

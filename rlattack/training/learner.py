@@ -15,9 +15,8 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
 from rlattack.training.checkpoint import FILE, PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.coach import Coach
-from rlattack.training.curves import curves
 from rlattack.training.export import export
-from rlattack.training.progress import Progress, Refill, Weak
+from rlattack.training.progress import Progress, Refill, Weak, curves
 from rlattack.training.recipes import SeatRecipe, TrainSingle
 from rlattack.training.run import TrainingRun
 from rlattack.training.watch import Trained, Watch
@@ -94,21 +93,17 @@ def _batch(model: Any) -> int:  # SB3's learners have no class in common that sa
 def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Trained:
     """Learns from the checkpoint, where there is one, until `until` or all steps are done, or the learner is cut.
 
-    Args:
-        learner: Who learns.
-        watch: Hears how far it is.
-        until: Steps to stop at, of those of the recipe.
-
     Raises:
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
-    learner.folder.mkdir(parents=True, exist_ok=True)
     found, kept = load_checkpoint(learner.folder), _kept(learner.folder)
     done = 0 if found is None else found.steps
-    model = learner.make(_resumed(learner.seed, done))
+    seed = learner.seed
+    if done:  # it plays other games than it began with
+        seed = int(np.random.SeedSequence((seed, done)).generate_state(1)[0] // 4)
+    model = learner.make(seed)
     if found is not None:
-        found.restore(model.policy, model.get_vec_normalize_env(), str(learner.folder / FILE))
-        model.num_timesteps = done
+        found.restore(model, str(learner.folder / FILE))
     until = until or learner.run.recipe.steps
     win, cut = kept.get("win"), bool(kept.get("cut")) and learner.cut is not None
     if done < until and not cut:
@@ -124,20 +119,25 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
 
     def save() -> None:
         save_agent(learner.folder / "agent", *learner.export(model))
-        checkpoint = Checkpoint.of(model.policy, model.num_timesteps, model.get_vec_normalize_env())
-        save_checkpoint(learner.folder, checkpoint, win=progress.rate(1), cut=cut)
+        save_checkpoint(learner.folder, Checkpoint.of(model), win=progress.rate(1), cut=cut)
 
     def say(steps: int) -> None:
         won = progress.rate(1)
         watch.steps(steps, recipe.steps, learner.note + ("" if won is None else f", win rate {won:.2f}"))
 
-    progress = Progress(recipe.steps, recipe.checkpoint_every, save, say, cut=learner.cut, name=recipe.role)
+    progress = Progress(recipe, save, say, learner.cut)
+    callbacks: list[BaseCallback] = [progress]
+    if learner.coach is not None:
+        learner.coach.prepare(model)
+        callbacks.insert(0, learner.coach)  # so that a checkpoint comes after the snapshot of its steps
+    if model.num_timesteps and isinstance(model, OffPolicyAlgorithm):
+        callbacks.append(Refill(model.learning_starts))
     with curves(model, learner.folder), progress.stoppable():
         try:
             # SB3 adds the steps done when it does not start over, so schedules see the whole run
             model.learn(
                 until - model.num_timesteps,
-                callback=_callbacks(learner, model, progress),
+                callback=callbacks,
                 log_interval=None,  # type: ignore[arg-type]  # the learners take it: `progress` writes the curves
                 reset_num_timesteps=False,
             )
@@ -147,21 +147,6 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
         save()
         say(model.num_timesteps)
     return progress.rate(1), cut
-
-
-def _callbacks(learner: Learner, model: BaseAlgorithm, progress: Progress) -> list[BaseCallback]:
-    callbacks: list[BaseCallback] = [progress]
-    if learner.coach is not None:
-        learner.coach.prepare(model)
-        callbacks.insert(0, learner.coach)  # so that a checkpoint comes after the snapshot of its steps
-    if model.num_timesteps and isinstance(model, OffPolicyAlgorithm):
-        callbacks.append(Refill(model.learning_starts))
-    return callbacks
-
-
-def _resumed(seed: int, done: int) -> int:
-    """A resumed run plays other games than it began with: its seed comes from the first one and the steps done."""
-    return seed if done == 0 else int(np.random.SeedSequence((seed, done)).generate_state(1)[0] // 4)
 
 
 def _kept(folder: Path) -> dict[str, Any]:

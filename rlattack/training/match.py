@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
@@ -102,11 +101,7 @@ def match_adversary(recipe: TrainAdversary) -> Match:
     if recipe.seat is not None and recipe.seat == own:
         raise InvalidInput(f"--seat {recipe.seat}: that is the victim's; leave it out to take the other")
     seat = recipe.seat or next((name for name in seats if own in seats and name != own), seats[-1])
-    place = Place(name=seat, game=game, seat=seats.index(seat))
-    others = [game.seats[other] for other in place.others]
-    victim = _load(recipe.victim, others, card, trust=recipe.trust)
-    init = _init(recipe.init, [game.seats[place.seat]], card)
-    return Match(card=card, seat=seat, places=(place,), opponents=(victim,), init=init)
+    return _match(recipe, card, game, seat, [recipe.victim], "--victim")
 
 
 def match_self_play(recipe: TrainSelfPlay) -> Match:
@@ -124,30 +119,20 @@ def match_self_play(recipe: TrainSelfPlay) -> Match:
     seat = recipe.seat or _default_seat(recipe, card, game)
     if seat not in (*seats, BOTH, EACH):
         raise InvalidInput(f"--seat: expected {', '.join(seats)}, {BOTH} or {EACH}, got {seat!r}")
-    if seat == EACH and (opponents or recipe.init):
-        raise InvalidInput(f"--seat {EACH}: two learners that meet each other take no --opponents and no --init")
-    if seat == EACH and len(seats) != 2:
-        raise InvalidInput(f"--seat {EACH}: expected a game of two seats, got {len(seats)}; name --opponents")
-    if seat == EACH:  # each keeps games of its own while it is another's turn
-        games = [game, *(_open(recipe)[1] for _ in seats[1:])]
-        each = zip(seats, games, range(len(seats)), strict=True)
-        places = tuple(Place(name=name, game=own, seat=number) for name, own, number in each)
+    if seat == EACH:
+        if opponents or recipe.init:
+            raise InvalidInput(f"--seat {EACH}: two learners that meet each other take no --opponents and no --init")
+        if len(seats) != 2:
+            raise InvalidInput(f"--seat {EACH}: expected a game of two seats, got {len(seats)}; name --opponents")
+        both = enumerate((game, _open(recipe)[1]))  # each keeps games of its own while it is the other's turn
+        places = tuple(Place(name=seats[number], game=own, seat=number) for number, own in both)
         return Match(card=card, seat=seat, places=places)
     if not opponents and seat != BOTH and _roles(card, game):
         raise InvalidInput(
             f"--seat {seat}: the seats of {card.id} are different roles, so nobody meets its own past there; "
             f"choose --seat {EACH}, or name --opponents"
         )
-    # who meets a learner of both seats has to fit both
-    held = list(game.seats) if seat == BOTH else [game.seats[seats.index(seat)]]
-    others = held if seat == BOTH else [other for other in game.seats if other.name != seat]
-    own: Game = SwappedDuel(game) if seat == BOTH else game
-    place = Place(name=seat, game=own, seat=seats.index(held[0].name))
-    met = tuple(
-        _load(name, others, card, trust=recipe.trust, way_out="--opponents takes agents of the other seat")
-        for name in opponents
-    )
-    return Match(card=card, seat=seat, places=(place,), opponents=met, init=_init(recipe.init, held, card))
+    return _match(recipe, card, game, seat, opponents, "--opponents")
 
 
 def load_init(name: str, seat: Seat, card: GameCard, option: str = "--init") -> Agent:
@@ -178,20 +163,26 @@ def _open(recipe: TrainAdversary | TrainSelfPlay) -> tuple[GameCard, Game]:
     return card, game
 
 
-def _init(name: str | None, held: Sequence[Seat], card: GameCard) -> Agent | None:
-    """The agent that learning goes on from, which fits all seats that the learner holds."""
-    loaded = [load_init(name, seat, card) for seat in held if name is not None]
-    return loaded[-1] if loaded else None
+def _match(
+    recipe: SeatRecipe, card: GameCard, game: Game, seat: str, opponents: Sequence[str], option: str
+) -> Match:  # fmt: skip
+    """One learner and whom it meets, as `option` names them; of who plays both seats, all others have to fit both."""
+    held = [one for one in game.seats if seat in (one.name, BOTH)]
+    others = held if seat == BOTH else [one for one in game.seats if one.name != seat]
+    place = Place(name=seat, game=SwappedDuel(game) if seat == BOTH else game, seat=game.seats.index(held[0]))
 
+    def load(name: str) -> Agent:
+        way_out = f"{option} takes agents of the other seat"
+        return [load_agent(name, one, game=card.id, trust=recipe.trust, way_out=way_out) for one in others][-1]
 
-def _load(name: str, seats: Sequence[Seat], card: GameCard, **options: Any) -> Agent:
-    """An agent that fits all those seats."""
-    return [load_agent(name, seat, game=card.id, **options) for seat in seats][-1]
+    met = tuple(load(name) for name in opponents)
+    init = None if recipe.init is None else [load_init(recipe.init, one, card) for one in held][-1]
+    return Match(card=card, seat=seat, places=(place,), opponents=met, init=init)
 
 
 def _own_seat(name: str) -> str:
     """The seat that an agent was trained for; nothing where its card names none, or there is no card."""
-    folder = None if name in PLACEHOLDERS else agent_folder(name)
+    folder = agent_folder(name)
     return "" if folder is None else read_agent_card(folder).seat
 
 

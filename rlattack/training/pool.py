@@ -9,10 +9,10 @@ from rlattack.draws import Draws, RowDraws
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
 from rlattack.policies.distributions import Actions, Mixed
-from rlattack.policies.policy import Loss, Normaliser, Output, Policy, State, gradient
+from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
 
 
-class Pool:
+class Pool(Differentiable):
     """A policy that is one of several, uniformly drawn, for the whole of an episode.
 
     The recurrent state of a row is the key of its policy, then that policy's own state: so whoever clears the state
@@ -49,11 +49,6 @@ class Pool:
         states = [one.initial_state(1) for _, one in policies]
         self._width = max([self._width, *(0 if state is None else state.shape[1] for state in states)])
 
-    @property
-    def keys(self) -> set[int]:
-        """The keys of all policies that are kept."""
-        return set(self._policies)
-
     def initial_state(self, n: int) -> Tensor:
         """Draws a policy a row; shape (n, 1 + its state), float64, which holds keys and float32 states exactly."""
         drawn = torch.zeros(n, 1 + self._width, dtype=torch.float64)
@@ -85,10 +80,6 @@ class Pool:
                 after[rows, 1 : 1 + out.state.shape[1]] = out.state.double()
         return Output(Mixed(parts), state=after)
 
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
-        """Back-propagates through every row's policy."""
-        return gradient(self, obs, loss, state)
-
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """None: values of different policies are not compared."""
         return None
@@ -100,11 +91,3 @@ class _Certain(Mixed):
     def sample(self, draws: Draws) -> Tensor:
         """The most likely action of each row."""
         return self.greedy
-
-    def among(self, legal: Tensor | None) -> "_Certain":
-        """The same with no more than the legal actions of each row."""
-        return _Certain(super().among(legal).parts)
-
-    def detach(self) -> "_Certain":
-        """The same without its graph."""
-        return _Certain(super().detach().parts)

@@ -5,11 +5,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from torch.utils.tensorboard import SummaryWriter
+
+from rlattack.files import writing_events
+from rlattack.training.recipes import SeatRecipe, TrainSingle
 
 _POINTS = 1000
 """A curve over a whole run has about so many."""
@@ -25,24 +32,21 @@ class Progress(BaseCallback):
     """Acts between updates, when weights and optimiser belong together.
 
     Args:
-        total: Steps of the whole run.
-        every: Steps between checkpoints.
+        recipe: Steps of the whole run and between checkpoints; its role stands before the names of curves.
         save: Writes a checkpoint.
         tell: Called with the steps done.
         cut: Steps and win rate: a learner that has won less of its last 500 games by then is given up.
-        name: Stands before the names of the curves of what it won, tied and lost.
     """
 
     def __init__(
-        self, total: int, every: int, save: Callable[[], None], tell: Callable[[int], None], *,
-        cut: tuple[int, float] | None = None, name: str = "",
+        self, recipe: TrainSingle | SeatRecipe, save: Callable[[], None], tell: Callable[[int], None],
+        cut: tuple[int, float] | None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._save, self._tell = save, tell
-        self._every, self._dump_every = every, max(1, total // _POINTS)
+        self._save, self._tell, self._cut, self._name = save, tell, cut, recipe.role
+        self._every, self._dump_every = recipe.checkpoint_every, max(1, recipe.steps // _POINTS)
         self._next_save = self._next_dump = 0
         self._scores: deque[float] = deque(maxlen=_GAMES)
-        self._cut, self._name = cut, name
         self._outcomes: deque[int] = deque(maxlen=_OUTCOMES)
         self._lengths: deque[int] = deque(maxlen=_OUTCOMES)
         self._stop = False
@@ -118,13 +122,23 @@ class Progress(BaseCallback):
             raise KeyboardInterrupt
 
 
+@contextmanager
+def curves(learner: BaseAlgorithm, run: Path) -> Iterator[None]:
+    """Lets a learner log its curves; what was logged after its checkpoint gives way: those steps are played again."""
+    with writing_events(run):
+        if learner.num_timesteps:
+            SummaryWriter(str(run), purge_step=learner.num_timesteps + 1).close()
+        learner.set_logger(configure(str(run), ["tensorboard"]))
+        try:
+            yield
+        finally:
+            learner.logger.close()
+
+
 class Refill(BaseCallback):
     """Holds a resumed value learner back until its replay, which is not in a checkpoint, is as full as at its start.
 
     The restored policy plays meanwhile; by `learning_starts` alone SB3 would let chance play.
-
-    Args:
-        steps: Steps to play before learning goes on.
     """
 
     def __init__(self, steps: int) -> None:

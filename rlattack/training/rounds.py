@@ -71,18 +71,14 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
         game=recipe.game, players=tuple(players), victim=seats[own], episodes=recipe.episodes, seed=_MEETING_SEED,
         trust=recipe.trust,
     )  # fmt: skip
-    return Meeting(results=_meet(recipe, study, watch, command), victims=tuple(victims), adversaries=tuple(adversaries))
-
-
-def _meet(recipe: TrainRounds, study: Study, watch: Watch, command: str) -> Results:
-    """Lets all adversaries and normal opponents play all victims."""
     planned, played = plan(study), itertools.count(1)
     total = sum(cell.episodes for cell in planned.cells)
 
     def see(episode: Episode, kept: bool) -> None:
         watch.episodes(next(played), total, "all meet", kept)
 
-    return evaluate(planned, run=recipe.folder / _meeting(recipe), watch=see, command=command)
+    results = evaluate(planned, run=recipe.folder / _meeting(recipe), watch=see, command=command)
+    return Meeting(results=results, victims=tuple(victims), adversaries=tuple(adversaries))
 
 
 def _meeting(recipe: TrainRounds) -> str:

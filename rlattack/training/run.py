@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
+from torch.utils.tensorboard import SummaryWriter
+
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.code import game_code
-from rlattack.files import write_whole
+from rlattack.files import write_whole, writing_events
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.policies.folder import find_agent, read_agent, read_agent_card, save_agent
 from rlattack.source import versions
 from rlattack.training.checkpoint import FILE
-from rlattack.training.curves import write_points
 from rlattack.training.recipes import Recipe
 from rlattack.training.score import Score
 from rlattack.training.watch import Shipped
@@ -45,7 +46,9 @@ class TrainingRun(Generic[R]):
     @property
     def learned(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        return dict(json.loads(json.dumps(self.recipe.learned() | dict(self.agents))))  # lists for tuples
+        options = dataclasses.asdict(self.recipe) | dict(self.agents)
+        kept = {name: value for name, value in options.items() if name not in self.recipe.beside}
+        return dict(json.loads(json.dumps(kept)))  # lists for tuples
 
     def check(self, *parts: tuple[str, Path]) -> None:
         """Refuses a folder that is not this run's, or not asked to go on, and places of agents that are taken.
@@ -57,12 +60,11 @@ class TrainingRun(Generic[R]):
             RunConflict: The folder holds another training, or this one and `resume` was not asked for.
             InvalidInput: No id, that of an agent that another run wrote, or a name that cannot be played by.
         """
-        self._check_kept()
+        self._check_kept(self.recipe.folder)
         for agent, folder in parts:
             check_place(agent, folder, f"{self.recipe.game}/{self.recipe.name}")
 
-    def _check_kept(self) -> None:
-        folder = self.recipe.folder
+    def _check_kept(self, folder: Path) -> None:
         if not (folder / "config.json").is_file():
             if self.recipe.resume:
                 raise InvalidInput(f"--resume: {folder} holds no training run; leave it out to start one")
@@ -166,7 +168,9 @@ def ship(run: Path, agent: str, score: Score, **about: Any) -> Shipped:
     try:
         # before the agent: by it a resumed run knows the agent folder as its own
         write_whole(run / "score.json", json.dumps(score.table | {"sha256": card.sha256}).encode())
-        write_points(run, {f"evaluation/{name}": value for name, value in score.points.items()}, steps)
+        with writing_events(run), SummaryWriter(str(run)) as writer:
+            for name, value in score.points.items():
+                writer.add_scalar(f"evaluation/{name}", value, steps)
         save_agent(place, dataclasses.replace(card, score=score.table), network)
     except OSError as error:
         raise Unwritable(f"{error}; the trained agent is in {run / 'agent'}") from error

@@ -35,11 +35,13 @@ def train_self_play(recipe: TrainSelfPlay, watch: Watch, command: str) -> Iterat
     rooms = [_Room(run, match, place) for place in match.places]
     begin([room.learner for room in rooms], *((room.id, room.learner.folder) for room in rooms))
     _learn(recipe, rooms, watch)
-    met = [_pairings(recipe, match, room) for room in rooms]
-    total = sum(study.episodes for studies in met for study, _ in studies)
-    scorer = Scorer(recipe.folder, total, watch.episodes)
-    names = {str(room.learner.folder / "agent"): room.id for room in rooms}
-    scores = [_score(scorer, studies, room, names) for studies, room in zip(met, rooms, strict=True)]
+    names = {str(room.learner.folder / "agent"): room.id for room in rooms}  # as those that ship will be known
+    met = [_pairings(recipe, match, room, names) for room in rooms]
+    total = sum(study.episodes for pairings in met for study, _ in pairings)
+    scorer, scores = Scorer(recipe.folder, total, watch.episodes), []
+    for room, pairings in zip(rooms, met, strict=True):
+        parts = [scorer(study, f"evaluating {room.place.name}", names) for study, _ in pairings]
+        scores.append(Score.together(parts, [against for _, against in pairings]))
     for room, score in zip(rooms, scores, strict=True):
         yield ship(room.learner.folder, room.id, score, learner=room.place.name)
 
@@ -94,27 +96,23 @@ class _Room:
         return Past(self.learner.folder / _PAST, delta=self._recipe.delta, every=every, until=until)
 
 
-def _pairings(recipe: TrainSelfPlay, match: Match, room: _Room) -> list[tuple[Study, Mapping[str, Any]]]:
+def _pairings(
+    recipe: TrainSelfPlay, match: Match, room: _Room, names: Mapping[str, str]
+) -> list[tuple[Study, Mapping[str, Any]]]:
     """The games of a trained learner, each pairing as often, and whom it meets; who plays both seats plays in both.
 
     It meets its fixed opponents, the other learner, or the random player. Its own past would be the nearest rival, but
     stays in the run; a card's score is one that anybody can play again.
     """
-    others = [str(recipe.folder / place.name / "agent") for place in match.places if place is not room.place]
+    agent, seed = room.learner.folder / "agent", EVALUATION_SEED + recipe.seed
+    others = [name for name in names if name != str(agent)]
     rivals = [one.name for one in match.opponents] or others or ["random"]
     seats = range(len(room.place.game.seats)) if room.place.name == BOTH else [room.place.seat]
-    agent, episodes = room.learner.folder / "agent", max(1, recipe.episodes // (len(seats) * len(rivals)))
-    seed = EVALUATION_SEED + recipe.seed
+    episodes = max(1, recipe.episodes // (len(seats) * len(rivals)))
     return [
-        (match.study(recipe, agent, seat, rival, episodes=episodes, seed=seed), {"opponent": rival, "seat": seat})
+        (
+            match.study(recipe, agent, seat, rival, episodes=episodes, seed=seed),
+            {"opponent": names.get(rival, rival), "seat": seat},
+        )
         for seat, rival in itertools.product(seats, rivals)
     ]
-
-
-def _score(
-    scorer: Scorer, studies: Sequence[tuple[Study, Mapping[str, Any]]], room: _Room, names: Mapping[str, str]
-) -> Score:
-    """Plays all pairings; opponents that ship as well are named as they will be."""
-    scores = [scorer(study, f"evaluating {room.place.name}", names) for study, _ in studies]
-    against = [{**met, "opponent": names.get(met["opponent"], met["opponent"])} for _, met in studies]
-    return Score.together(scores, against)

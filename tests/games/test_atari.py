@@ -200,13 +200,11 @@ def test_a_rom_that_ends_the_process_is_refused_before_it_is_loaded(rom, trainin
         vector_env(GameCard(id=f"atari/{rom}", title="", rom=rom), 1, training=training)
 
 
-def test_a_card_needs_a_rom_that_exists_and_at_least_one_copy():
+def test_a_card_needs_a_rom_that_exists():
     with pytest.raises(UnknownName, match="no game 'atari/pongg'; did you mean 'atari/pong'"):
         game(GameCard(id="atari/x", title="", rom="pongg"), 1)
     with pytest.raises(ContentError, match="the card names no rom"):
         game(GameCard(id="atari/x", title=""), 1)
-    with pytest.raises(InvalidInput, match="expected at least 1 copy and 1 thread, got 1 and 0"):
-        game(card("pong"), 1, threads=0)
 
 
 def test_all_registered_roms_are_listed_but_those_that_crash():

@@ -24,7 +24,8 @@ class Staged(Pull):
 
     def camera(self, size: tuple[int, int]) -> Camera:
         assert self.filmed, "it was not made to be filmed"
-        return Shot(self)
+        shot = Shot(self)
+        return Camera(shot.frame, shot.fps, shot.close)
 
 
 class Shot:

@@ -7,7 +7,7 @@ from torch import nn
 
 from rlattack.games.find import FAMILIES
 from rlattack.games.game import NOBODY, Seat, Step, View, always
-from rlattack.perf import Seating, measure
+from rlattack.perf import measure, seat_victim
 from rlattack.policies import ModulePolicy
 from tests.kit.games import SmallGame
 
@@ -44,16 +44,16 @@ def watcher() -> ModulePolicy:
 
 def test_of_a_plain_game_for_one_attacked_play_is_measured():
     said = []
-    seating = Seating.of("coins/any", "tests.perf.players:coin")
-    found = measure(seating, slots=3, workers=1, seconds=0.01, say=said.append)
+    table = seat_victim("coins/any", "tests.perf.players:coin")
+    found = measure(table, slots=3, workers=1, seconds=0.01, say=said.append)
     assert list(found) == ["play"]
     (line,) = said
     assert "attacked play of tests.perf.players:coin in coins/any, 1 processes" in line
 
 
 def test_training_is_measured_where_others_play_and_says_why_where_it_cannot_be():
-    seating = Seating.of("screens/any", "tests.perf.test_measure:watcher")
-    found = measure(seating, slots=3, workers=1, seconds=0.01)
+    table = seat_victim("screens/any", "tests.perf.test_measure:watcher")
+    found = measure(table, slots=3, workers=1, seconds=0.01)
     assert list(found) == ["play", "training"]
     assert found["training"].speeds == ()
     assert "expected numbers to see, no images" in found["training"].note

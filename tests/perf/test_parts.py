@@ -1,7 +1,7 @@
 import pytest
 
 from rlattack.games import find_game
-from rlattack.perf import Seating
+from rlattack.perf import seat_victim
 from rlattack.perf.parts import Emulator, Parts
 from tests.perf import players
 
@@ -13,8 +13,8 @@ BRIEF = 1e-9
     [("coins/any", "tests.perf.players:coin"), ("pull/any", "tests.perf.players:puller")],
 )
 def test_every_step_asks_for_one_output_and_one_gradient_of_the_victim(game, victim):
-    seating = Seating.of(game, victim)
-    parts = Parts(seating, seating.agents(), 5)
+    table = seat_victim(game, victim)
+    parts = Parts(table, 5)
     players.asked.clear()
     for _ in range(12):
         parts(BRIEF)
@@ -23,13 +23,13 @@ def test_every_step_asks_for_one_output_and_one_gradient_of_the_victim(game, vic
     assert parts.play.full_steps == 5 * steps
     assert players.asked == {("forward", 5): steps, ("gradient", 5): steps}
     assert {clock.calls for clock in parts.clocks.values()} == {steps}
-    assert ("opponents" in parts.clocks) == (seating.seats > 1)
+    assert ("opponents" in parts.clocks) == (len(table.seats) > 1)
     assert parts.resets == 5 + 12  # all slots at first, then one a turn
 
 
 def test_speeds_are_steps_of_slots_and_resets_a_second():
-    seating = Seating.of("coins/any", "tests.perf.players:coin")
-    parts = Parts(seating, seating.agents(), 4)
+    table = seat_victim("coins/any", "tests.perf.players:coin")
+    parts = Parts(table, 4)
     parts(BRIEF)
     for clock in parts.clocks.values():
         clock.seconds, clock.calls = 2.0, 10

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from rlattack.perf import Seating
+from rlattack.perf import seat_victim
 from rlattack.perf.play import KINDS, AttackedPlay, measure_play
 from tests.kit.cells import load_and_play
 from tests.perf import players
@@ -15,8 +15,7 @@ BRIEF = 1e-9
 
 def playing(kind, game="coins/any", victim=COIN, steps=20):
     """A kind of play after so many steps, and what its victim was asked for a batch meanwhile."""
-    seating = Seating.of(game, victim)
-    play = AttackedPlay(kind, seating, seating.agents(), SLOTS)
+    play = AttackedPlay(kind, seat_victim(game, victim), SLOTS)
     players.asked.clear()
     for _ in range(steps):
         play(BRIEF)
@@ -65,8 +64,8 @@ def test_opponents_are_part_of_the_bound():
 
 
 def test_every_part_and_play_of_a_plain_game_is_measured_and_no_bound_is_above_its_slowest_part():
-    seating = Seating.of("gymnasium/CartPole-v1", "gymnasium/CartPole-v1/dqn")
-    found = measure_play(seating, slots=2, workers=2, seconds=0.08)
+    study = seat_victim("gymnasium/CartPole-v1", "gymnasium/CartPole-v1/dqn").study
+    found = measure_play(study, slots=2, workers=2, seconds=0.08)
     assert found.setting == {"processes": 2, "slots": 2}
     rows = {speed.name: speed for speed in found.speeds}
     assert list(rows) == [
@@ -82,12 +81,12 @@ def test_every_part_and_play_of_a_plain_game_is_measured_and_no_bound_is_above_i
 
 
 def test_of_continuous_actions_fgsm_is_left_out_and_the_opponent_is_a_part():
-    found = measure_play(Seating.of("pull/any", PULLER), slots=3, workers=1, seconds=0.02)
+    found = measure_play(seat_victim("pull/any", PULLER).study, slots=3, workers=1, seconds=0.02)
     assert [speed.name for speed in found.speeds] == [
         "environment", "forward", "gradient", "opponents", "reset", "clean play", "pgd-10 play",
     ]  # fmt: skip
 
 
 def test_workers_know_the_families_of_games_that_were_added():
-    found = measure_play(Seating.of("coins/any", COIN), slots=3, workers=2, seconds=0.02)
+    found = measure_play(seat_victim("coins/any", COIN).study, slots=3, workers=2, seconds=0.02)
     assert found.speeds[0].name == "environment"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlattack.perf import Seating
+from rlattack.perf import seat_victim
 from rlattack.perf.stepping import STEPS, PlainScenes, SteppedPlay, measure_stepping
 from tests.kit.agents import gaussian_agent
 
@@ -9,13 +9,27 @@ mujoco = pytest.importorskip("mujoco")
 GAME = "mujoco/sumo-ants"
 
 
+class Watched(SteppedPlay):
+    """Tells in which slots a game of the last turn ended and another one began."""
+
+    begun = np.False_
+
+    def turn(self):
+        self.begun = np.zeros(self.slots, dtype=np.bool_)
+        super().turn()
+
+    def reset(self, mask, seeds):
+        self.begun = self.begun | mask
+        return super().reset(mask, seeds)
+
+
 @pytest.fixture
-def seating(tmp_path):
-    return Seating.of(GAME, gaussian_agent(tmp_path / "one", GAME, 137, 8, hidden=(8,), memory=4))
+def table(tmp_path):
+    return seat_victim(GAME, gaussian_agent(tmp_path / "one", GAME, 137, 8, hidden=(8,), memory=4))
 
 
-def test_mujoco_alone_plays_the_same_to_the_bit(seating):
-    play = SteppedPlay(seating, 3)
+def test_mujoco_alone_plays_the_same_to_the_bit(table):
+    play = Watched(table, 3)
     again, now = PlainScenes(play.game), PlainScenes(play.game)
     for _ in range(3):
         again.start()
@@ -31,8 +45,8 @@ def test_mujoco_alone_plays_the_same_to_the_bit(seating):
     assert np.abs(play.controls).max() <= 1
 
 
-def test_mujoco_alone_steps_all_substeps_of_a_turn(seating):
-    play = SteppedPlay(seating, 2)
+def test_mujoco_alone_steps_all_substeps_of_a_turn(table):
+    play = SteppedPlay(table, 2)
     again = PlainScenes(play.game)
     again.start()
     before = [data.time for data in again.data]
@@ -43,8 +57,8 @@ def test_mujoco_alone_steps_all_substeps_of_a_turn(seating):
         assert data.time - begun == pytest.approx(STEPS * scene.frame_skip * scene.timestep)
 
 
-def test_games_that_end_begin_again(seating):
-    play = SteppedPlay(seating, 8)
+def test_games_that_end_begin_again(table):
+    play = Watched(table, 8)
     ended = 0
     for _ in range(12):
         play.turn()
@@ -55,8 +69,8 @@ def test_games_that_end_begin_again(seating):
     assert all(np.isfinite(data.qpos).all() for data in again.data)
 
 
-def test_stepping_stands_beside_mujoco_alone(seating):
-    (speed,) = (found := measure_stepping(seating, seconds=0.01, slots=2)).speeds
+def test_stepping_stands_beside_mujoco_alone(table):
+    (speed,) = (found := measure_stepping(table, seconds=0.01, slots=2)).speeds
     assert found.setting == {"slots": 2}
     assert (speed.name, speed.beside) == ("stepping in slots", "mj_step alone, the same play")
     assert speed.share == speed.per_second / speed.reference

@@ -5,9 +5,10 @@ import torch
 from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.spawned import added_names
-from rlattack.perf import Seating
+from rlattack.perf import seat_victim
 from rlattack.perf.training import PlainPolicy, measure_training, single
 from rlattack.policies.gaussian import GaussianPolicy
+from rlattack.training import TrainAdversary
 from tests.kit.agents import gaussian_agent, gaussian_network
 from tests.perf import players
 
@@ -16,9 +17,9 @@ ANTS = "mujoco/run-to-goal-ants"
 
 def test_both_ways_learn_from_whole_batches_against_the_victim():
     pytest.importorskip("mujoco")
-    seating = Seating.of(ANTS, "tests.perf.players:runner")
+    table = seat_victim(ANTS, "tests.perf.players:runner")
     players.asked.clear()
-    found = measure_training(seating, threads=1, seconds=0.01, slots=4, processes=1, batch=32)
+    found = measure_training(table, threads=1, seconds=0.01, slots=4, processes=1, batch=32)
     (speed,) = found.speeds
     assert found.setting == {"slots": 4, "threads": 1, "processes of SubprocVecEnv": 1}
     assert (speed.name, speed.beside) == ("training in slots", "single games in SubprocVecEnv")
@@ -28,14 +29,14 @@ def test_both_ways_learn_from_whole_batches_against_the_victim():
 
 
 def test_games_of_turns_that_were_added_are_learned_from_in_both_ways():
-    seating = Seating.of("turns/any", "tests.kit.players:namer")
-    found = measure_training(seating, threads=1, seconds=0.01, slots=4, processes=1, batch=32)
+    table = seat_victim("turns/any", "tests.kit.players:namer")
+    found = measure_training(table, threads=1, seconds=0.01, slots=4, processes=1, batch=32)
     assert [speed.name for speed in found.speeds] == ["training in slots"]
 
 
 def test_a_game_that_cannot_be_learned_from_is_refused_before_processes_are_started():
     with pytest.raises(InvalidInput, match="has one seat, so nobody to meet there"):
-        measure_training(Seating.of("coins/any", "tests.perf.players:coin"), threads=1, seconds=0.01)
+        measure_training(seat_victim("coins/any", "tests.perf.players:coin"), threads=1, seconds=0.01)
 
 
 @pytest.fixture
@@ -67,7 +68,8 @@ def test_a_single_game_asks_numpy_unless_the_victim_has_a_memory(tmp_path, monke
     asked = []
     original = np.tanh
     monkeypatch.setattr(np, "tanh", lambda x: asked.append(len(x)) or original(x))
-    env = single(Seating.of(ANTS, gaussian_agent(tmp_path / "one", ANTS, 122, 8, memory=memory)), added_names())
+    agent = gaussian_agent(tmp_path / "one", ANTS, 122, 8, memory=memory)
+    env = single(TrainAdversary(game=ANTS, victim=agent), added_names())
     obs, _ = env.reset(seed=0)
     assert env.observation_space.contains(obs)
     assert env.observation_space.contains(env.step(np.zeros(8, dtype=np.float32))[0])

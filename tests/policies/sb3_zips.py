@@ -36,8 +36,7 @@ def expected(model, obs: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]
 
 
 def check_equal(model, path) -> None:
-    found = load_sb3_zip(path)
-    policy = ModulePolicy.of(found.network)
+    policy = ModulePolicy.of(load_sb3_zip(path)[1])
     obs = observations(model)
     scores, values = expected(model, obs)
     out = policy(torch.as_tensor(obs).float())

@@ -1,10 +1,12 @@
+import hashlib
+
 import pytest
 import safetensors.torch
 import torch
 from torch import nn
 
 from rlattack.errors import RefusedFile
-from rlattack.policies.a2c_ppo_acktr import load_a2c_ppo_acktr
+from rlattack.policies.a2c_ppo_acktr import import_a2c_ppo_acktr
 
 
 def tensors(actions: int = 6) -> dict[str, torch.Tensor]:
@@ -50,18 +52,21 @@ def test_outputs_are_those_of_the_network(tmp_path, names, suffix):
         torch.save(names(state), path)
     else:
         safetensors.torch.save_file(names(state), path, {"env": "PongNoFrameskip-v4"})
-    network, metadata = load_a2c_ppo_acktr(path)
+    card, network = import_a2c_ppo_acktr(str(path), trust=False)
     obs = torch.randint(0, 256, (5, 4, 84, 84)).float()
     scores, values = reference(state, obs)
     assert network(obs)[0].equal(scores)
     assert network(obs)[1].equal(values)
-    assert metadata == ({"env": "PongNoFrameskip-v4"} if suffix == ".safetensors" else {})
+    named = {"env": "PongNoFrameskip-v4"} if suffix == ".safetensors" else {}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card.provenance == named | {"file": path.name, "file_sha256": digest}
+    assert (card.game, card.network) == ("atari/pong" if named else "", network.spec)
 
 
 @pytest.mark.parametrize("name", ["pong-ppo", "pong-a2c", "pong-ppo-advtrained", "breakout-ppo", "qbert-ppo"])
 def test_agents_that_others_trained_are_read(zoo, name):
-    network, metadata = load_a2c_ppo_acktr(zoo / f"{name}.safetensors")
-    assert metadata["license"].startswith("MIT")
+    card, network = import_a2c_ppo_acktr(str(zoo / f"{name}.safetensors"), trust=False)
+    assert card.provenance["license"].startswith("MIT")
     assert network.spec.actions == (4 if name == "breakout-ppo" else 6)
     assert network.spec.observation == (4, 84, 84)
 
@@ -81,7 +86,7 @@ def test_other_networks_are_refused(tmp_path, change, message):
     change(state)
     torch.save(state, tmp_path / "policy.pth")
     with pytest.raises(RefusedFile, match=message):
-        load_a2c_ppo_acktr(tmp_path / "policy.pth")
+        import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=False)
 
 
 class Whole(nn.Module):
@@ -103,18 +108,18 @@ class Whole(nn.Module):
 def test_pickled_module_needs_trust(tmp_path, wrap):
     torch.save(wrap(Whole()), tmp_path / "policy.pth")
     with pytest.raises(RefusedFile, match="more than tensors"):
-        load_a2c_ppo_acktr(tmp_path / "policy.pth")
-    network, _ = load_a2c_ppo_acktr(tmp_path / "policy.pth", trust=True)
+        import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=False)
+    _, network = import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=True)
     assert network.actor[0].weight.equal(tensors()["actor.weight"])
 
 
 def test_trusted_file_that_fails_is_one_line(tmp_path):
     (tmp_path / "policy.pth").write_bytes(b"nonsense")
     with pytest.raises(RefusedFile, match="cannot be loaded"):
-        load_a2c_ppo_acktr(tmp_path / "policy.pth", trust=True)
+        import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=True)
 
 
 def test_payload_does_not_run(tmp_path, payload, mark):
     (tmp_path / "policy.pth").write_bytes(payload)
     with pytest.raises(RefusedFile, match="more than tensors"):
-        load_a2c_ppo_acktr(tmp_path / "policy.pth")
+        import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=False)

@@ -114,9 +114,9 @@ POLICY = """
 import torch
 from gymnasium.spaces import Discrete
 from rlattack.policies.distributions import Categorical
-from rlattack.policies.policy import Output, gradient
+from rlattack.policies.policy import Differentiable, Output
 
-class Mine:
+class Mine(Differentiable):
     observation, action, acts, normaliser = (4,), Discrete(2), None, None
 
     def __init__(self):
@@ -125,9 +125,6 @@ class Mine:
 
     def __call__(self, obs, state=None, draws=None):
         return Output(Categorical(self.net(obs)))
-
-    def gradient(self, obs, loss, state=None):
-        return gradient(self, obs, loss, state)
 
     def value(self, obs, action=None, state=None):
         return None

@@ -8,7 +8,7 @@ import torch
 
 from rlattack.draws import RowDraws
 from rlattack.policies.distributions import Categorical, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
-from rlattack.policies.policy import choose, renewed
+from rlattack.policies.policy import choose
 from tests.kit.agents import streams
 
 LOW, HIGH = torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 4.0])
@@ -207,14 +207,6 @@ def test_choosing_greedily_draws_nothing():
     assert choose(actions, "greedy", draws).tolist() == [0, 0]
     assert draws.uniform(1).equal(streams(1, 2).uniform(1))
     assert choose(actions, "sampled", streams(1, 2)).equal(actions.sample(streams(1, 2)))
-
-
-def test_a_renewed_state_goes_on_in_some_rows():
-    new, old = torch.ones(3, 2, 2), torch.zeros(3, 2, 2)
-    rows = torch.tensor([True, False, True])
-    assert renewed(rows, new, old)[:, 0, 0].tolist() == [1, 0, 1]
-    assert renewed(torch.ones(3, dtype=torch.bool), new, old) is new
-    assert renewed(rows, None, None) is None
 
 
 def test_the_numbers_drawn_are_those_of_the_slot_s_own_generator():

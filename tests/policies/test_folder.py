@@ -51,7 +51,7 @@ def test_agents_in_the_working_folder_are_found(make_agent):
         ('game = "atari/pong"', "", "game is missing"),
         ("temperature = 1.0", "temperature = 0", "temperature expects a number above 0"),
         ("temperature = 1.0", "temperature = true", "temperature expects"),
-        ("temperature = 1.0", "temperature = nan", "temperature expects a number above 0"),
+        ("temperature = 1.0", "temperature = nan", "temperature expects a finite number"),
         ("temperature = 1.0", "options = 3", "options expects a table"),
         ('role = "victim"', 'rule = "victim"', "unknown key 'rule'; did you mean 'role'"),
         (

@@ -27,7 +27,7 @@ def test_live_model_and_its_zip_agree(make_model, tmp_path, algorithm, kind):
     size = {"features_extractor_kwargs": {"features_dim": 16}} if kind == "cnn" else {}
     model = make_model(algorithm, kind, **size)
     model.save(tmp_path / "model.zip")
-    live, rebuilt = from_sb3(model), ModulePolicy.of(load_sb3_zip(tmp_path / "model.zip").network)
+    live, rebuilt = from_sb3(model), ModulePolicy.of(load_sb3_zip(tmp_path / "model.zip")[1])
     obs = torch.rand(3, *live.observation) * (255 if kind == "cnn" else 1)
     grads, outs = zip(
         *(p.gradient(obs, lambda out: out.actions.probabilities[:, 0].sum()) for p in (live, rebuilt)), strict=True

@@ -14,7 +14,7 @@ def test_outputs_are_those_of_the_model(make_model, saved, algorithm, kind):
     model = make_model(algorithm, kind)
     path = saved(model)
     check_equal(model, path)
-    assert load_sb3_zip(path).algorithm == algorithm
+    assert load_sb3_zip(path)[0].algorithm == algorithm
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_images_are_scaled_as_the_model_does(make_model, make_screen, saved, nor
 def test_channels_last_are_read_as_the_model_stored_them(make_model, make_screen, saved):
     model = make_model("dqn", "cnn", make_screen((84, 80, 3)), features_extractor_kwargs={"features_dim": 8})
     check_equal(model, saved(model))
-    assert load_sb3_zip(saved(model)).network.spec.observation == (3, 84, 80)
+    assert load_sb3_zip(saved(model))[0].network.observation == (3, 84, 80)
 
 
 @pytest.mark.parametrize("shape", [(128,), (3, 5), (4, 6, 6)])
@@ -94,13 +94,13 @@ def test_zip_of_an_old_version_is_read(make_model, saved, algorithm, kind):
     model = make_model(algorithm, kind)
     path = edited(saved(model), as_before_gymnasium, without_copies, drop=("_stable_baselines3_version",))
     check_equal(model, path)
-    assert load_sb3_zip(path).version == ""
+    assert "stable-baselines3" not in load_sb3_zip(path)[0].provenance
 
 
 def test_version_and_digest_are_kept(make_model, saved):
     import stable_baselines3
 
     path = saved(make_model("ppo"))
-    found = load_sb3_zip(path)
-    assert found.version == stable_baselines3.__version__
-    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    provenance = load_sb3_zip(path)[0].provenance
+    assert provenance["stable-baselines3"] == stable_baselines3.__version__
+    assert provenance["file_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -21,17 +21,18 @@ def trained(algorithm="ppo", space="vectors", seed=0, steps=64):
 
 def saved(folder, algorithm="ppo", **changes):
     """Writes a checkpoint, or what a damaged or malicious one could hold in its place."""
-    content = vars(Checkpoint.of(trained(algorithm).policy, 600)) | changes
+    content = vars(Checkpoint.of(trained(algorithm))) | changes
     torch.save(content, folder / FILE)
     return content
 
 
 def refuse(folder, match, algorithm="ppo"):
-    policy = trained(algorithm, steps=0).policy
-    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    learner = trained(algorithm, steps=0)
+    before = {name: tensor.clone() for name, tensor in learner.policy.state_dict().items()}
     with pytest.raises(RefusedFile, match=match):
-        load_checkpoint(folder).restore(policy, None, str(folder / FILE))
-    assert all(tensor.equal(before[name]) for name, tensor in policy.state_dict().items())
+        load_checkpoint(folder).restore(learner, str(folder / FILE))
+    assert all(tensor.equal(before[name]) for name, tensor in learner.policy.state_dict().items())
+    assert learner.num_timesteps == 0
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
@@ -41,10 +42,11 @@ def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
     other = trained(algorithm, space, seed=1, steps=0)
     for tensor in learner.policy.state_dict().values():  # so that a target network is not the network
         tensor.add_(torch.randn_like(tensor))
-    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 300))
+    learner.num_timesteps = 300
+    save_checkpoint(tmp_path, Checkpoint.of(learner))
     found = load_checkpoint(tmp_path)
-    found.restore(other.policy, None, "here")
-    assert found.steps == 300
+    found.restore(other, "here")
+    assert found.steps == other.num_timesteps == 300
     assert (tmp_path / "progress.json").read_text() == '{"steps": 300}'
     mine, its = learner.policy.state_dict(), other.policy.state_dict()
     assert mine.keys() == its.keys()
@@ -59,9 +61,9 @@ def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
 
 def test_learning_goes_on_from_where_the_optimiser_was(tmp_path):
     learner = trained("a2c")
-    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 600))
+    save_checkpoint(tmp_path, Checkpoint.of(learner))
     other = trained("a2c", steps=0)
-    load_checkpoint(tmp_path).restore(other.policy, None, "here")
+    load_checkpoint(tmp_path).restore(other, "here")
     for policy in (learner.policy, other.policy):
         policy.optimizer.zero_grad()
         policy.predict_values(torch.ones(3, 4)).sum().backward()
@@ -77,7 +79,7 @@ def test_settings_of_the_optimiser_are_the_configurations_not_the_files(tmp_path
     torch.save(content, tmp_path / FILE)
     learner = trained(steps=0)
     before = learner.policy.optimizer.param_groups[0]["lr"]
-    load_checkpoint(tmp_path).restore(learner.policy, None, "here")
+    load_checkpoint(tmp_path).restore(learner, "here")
     assert learner.policy.optimizer.param_groups[0]["lr"] == before
 
 
@@ -178,14 +180,16 @@ def test_a_state_of_another_optimiser_is_refused(tmp_path, state, match):
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
-    policy = trained().policy
-    save_checkpoint(tmp_path, Checkpoint.of(policy, 600))
+    learner = trained()
+    learner.num_timesteps = 600
+    save_checkpoint(tmp_path, Checkpoint.of(learner))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
+    learner.num_timesteps = 1200
     with pytest.raises(Unwritable, match=r"checkpoint.pt: cannot be written \(No space left on device\)"):
-        save_checkpoint(tmp_path, Checkpoint.of(policy, 1200))
+        save_checkpoint(tmp_path, Checkpoint.of(learner))
     assert load_checkpoint(tmp_path).steps == 600
     assert {path.name for path in tmp_path.iterdir()} == {FILE, "progress.json"}

@@ -231,7 +231,7 @@ def test_a_killed_learner_of_discrete_actions_goes_on(tmp_path):
 
 def test_a_checkpoint_without_statistics_is_refused_where_there_are_some(tmp_path):
     made = seated(tmp_path, tug())
-    save_checkpoint(tmp_path, Checkpoint.of(made.make(0).policy, 128))
+    save_checkpoint(tmp_path, dataclasses.replace(Checkpoint.of(made.make(0)), statistics={}))
     with pytest.raises(RefusedFile, match=r"checkpoint.pt: statistics obs_count: expected shape \(\), got NoneType"):
         learned(made)
 

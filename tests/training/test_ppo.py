@@ -55,8 +55,8 @@ def test_images_are_refused():
 
 def test_a_restored_learner_is_the_one_that_was_kept(tmp_path):
     learner, other = ppo().learn(512), ppo(seed=1)
-    save_checkpoint(tmp_path, Checkpoint.of(learner.policy, 512, learner.get_vec_normalize_env()))
-    load_checkpoint(tmp_path).restore(other.policy, other.get_vec_normalize_env(), "here")
+    save_checkpoint(tmp_path, Checkpoint.of(learner))
+    load_checkpoint(tmp_path).restore(other, "here")
     mine, its = (export(one).state_dict() for one in (learner, other))
     assert all(tensor.equal(its[name]) for name, tensor in mine.items())
     assert other.get_vec_normalize_env().ret_rms.count == learner.get_vec_normalize_env().ret_rms.count
@@ -75,11 +75,11 @@ def test_a_restored_learner_is_the_one_that_was_kept(tmp_path):
 )
 def test_statistics_that_do_not_fit_are_refused_and_nothing_is_restored(change, message):
     learner, other = ppo().learn(128), ppo(seed=1)
-    kept = Checkpoint.of(learner.policy, 128, learner.get_vec_normalize_env())
+    kept = Checkpoint.of(learner)
     change(kept.statistics)
     before = {name: tensor.clone() for name, tensor in other.policy.state_dict().items()}
     with pytest.raises(RefusedFile, match=message):
-        kept.restore(other.policy, other.get_vec_normalize_env(), "here")
+        kept.restore(other, "here")
     assert all(tensor.equal(before[name]) for name, tensor in other.policy.state_dict().items())
 
 

@@ -139,7 +139,7 @@ def adversary(**values):
 def test_the_defaults_of_an_adversary_are_the_papers():
     recipe = adversary()
     assert (recipe.steps, recipe.batch, recipe.learning_rate) == (20_000_000, 16_384, 3e-4)
-    assert recipe.weights(0) == recipe.weights(10**7) == (0.01, 0.0)
+    assert (recipe.sparse, recipe.dense) == (0.01, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """The run folder of a training, before anything is learned: what is refused, and what is kept."""
 
 import json
+import threading
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.results import Mean, Rate
@@ -160,6 +163,29 @@ def test_wins_are_points_of_curves(tmp_path):
     )
     found = {name: curve(tmp_path / "run", f"evaluation/{name}") for name in ("win_rate", "tie_rate", "win_rate_high")}
     assert found == {name: {7: pytest.approx(value)} for name, value in zip(found, (0.5, 0.1, 0.6), strict=True)}
+
+
+def test_points_are_added_to_what_is_there(tmp_path):
+    for steps in (10, 20):
+        save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": steps})
+        ship(tmp_path / "run", "my/cartpole", SCORE)
+    events = EventAccumulator(str(tmp_path / "run"))
+    events.Reload()
+    points = events.Scalars("evaluation/return_mean")
+    assert [(point.step, point.value) for point in points] == [(10, 12.0), (20, 12.0)]
+
+
+def test_a_full_disk_is_one_error_and_nothing_on_the_screen(tmp_path, monkeypatch, capfd):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    save_network(tmp_path / "run" / "agent", GAME, gaussian_network(4, 2), provenance={"steps": 10})
+    monkeypatch.setattr(event_file_writer.RecordWriter, "write", full)
+    before = threading.excepthook
+    with pytest.raises(Unwritable, match=r"cannot be written \(No space left on device\); what was finished"):
+        ship(tmp_path / "run", "my/cartpole", SCORE)
+    assert threading.excepthook is before
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_agent_of_another_run_is_not_written_over(tmp_path):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium.spaces import Box
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
@@ -33,12 +32,6 @@ class MujocoGame:
     The player hidden from a seat (Gleave et al. 2019) shows its `qpos` as at the start of the scene, all zero, or with
     normal noise of standard deviation 1.
 
-    Args:
-        variant: A card with the numbers of the game, and what is hidden.
-        slots: Number of scenes.
-        threads: That step them; changes no result.
-        camera: Whether it is to be filmed; every game can be.
-
     Raises:
         InvalidInput: A seat or a way of hiding that there is none of, or no memory for so many scenes.
         ContentError: A scene that cannot be built.
@@ -65,15 +58,16 @@ class MujocoGame:
         self.elapsed = np.zeros(slots, dtype=np.int64)
         self._touched = np.zeros(slots, dtype=np.bool_)
         self._hidden = dict(variant.hidden)
-        self._noise = _Noise(self.state.qpos.shape, card.scene.max_steps) if "noise" in self._hidden.values() else None
+        _, _, entries = self.state.qpos.shape
+        # of all steps of an episode, drawn at its start so that a step needs no loop over slots
+        steps = card.scene.max_steps + 1 if "noise" in self._hidden.values() else 0
+        self._noise = np.zeros((slots, 2, steps, entries), dtype=np.float32)
         self.scenes.forward()
-        (_, _, width), half = self._observe().shape, self.model.nu // 2
-        low, high = self.model.actuator_ctrlrange[:half].T.astype(np.float32)
-        self._low, self._high = low.astype(np.float64), high.astype(np.float64)
         self._turn = always(slots)
-        self.seats = tuple(
-            Seat(name, Box(-np.inf, np.inf, (width,), np.float32), Box(low, high)) for name in card.seats
-        )
+        seen = self._views()[0].obs[0].shape
+        low, high = self.model.actuator_ctrlrange[: self.model.nu // 2].T.astype(np.float32)
+        self._low, self._high = low.astype(np.float64), high.astype(np.float64)
+        self.seats = tuple(Seat(name, Box(-np.inf, np.inf, seen, np.float32), Box(low, high)) for name in card.seats)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
         """Starts new episodes in the slots of `mask`."""
@@ -82,8 +76,8 @@ class MujocoGame:
             self.scenes.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
             for slot, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
                 self._place(slot, np.random.default_rng(seed))
-                if self._noise is not None:
-                    self._noise.restart(slot, np.random.default_rng((seed, 1)))
+                if self._noise.size:
+                    np.random.default_rng((seed, 1)).standard_normal(dtype=np.float32, out=self._noise[slot])
             self.scenes.forward(ids)
             self.elapsed[ids] = 0
             self._touched[ids] = isinstance(self.card.rules, Sumo) and self.card.rules.auto_contact
@@ -127,7 +121,8 @@ class MujocoGame:
         """Sets up a renderer of pictures of `size` (width, height)."""
         from rlattack.games.mujoco.render import Renderer
 
-        return Renderer(self, *size)
+        renderer = Renderer(self, *size)
+        return Camera(renderer.frame, self.card.scene.fps, renderer.close)
 
     def close(self) -> None:
         """Holds nothing that must be freed."""
@@ -194,11 +189,9 @@ class MujocoGame:
         )  # fmt: skip
 
     def _views(self) -> tuple[View, ...]:
-        return tuple(View(obs, self._turn) for obs in self._observe())
-
-    def _observe(self) -> FloatArray:
         left = self.card.scene.max_steps - self.elapsed
-        return observe(self.card.scene.body, self.card.rules, self.state, self._other(), self._radius, left)
+        seen = observe(self.card.scene.body, self.card.rules, self.state, self._other(), self._radius, left)
+        return tuple(View(obs, self._turn) for obs in seen)
 
     def _other(self) -> FloatArray:
         """`qpos` of the other player as each one sees it, shape (2, slots, nq)."""
@@ -212,8 +205,9 @@ class MujocoGame:
             elif mask == "initial":
                 _, _, width = other.shape
                 other[number] = self.model.qpos0[-width:] if number == 0 else self.model.qpos0[-2 * width : -width]
-            elif self._noise is not None:
-                other[number] += self._noise.at(number, self.elapsed)
+            else:  # idle slots keep the last
+                step = np.minimum(self.elapsed, self.card.scene.max_steps)
+                other[number] += self._noise[np.arange(self.slots), number, step]
         return other
 
 
@@ -222,29 +216,6 @@ def _batch(model: mujoco.MjModel, slots: int, threads: int) -> mujoco.batch.Batc
         return mujoco.batch.Batch(model, slots, nthread=threads)
     except (MemoryError, ValueError) as error:
         raise InvalidInput(f"no memory for {slots:,} games at once ({error}); choose fewer --envs") from None
-
-
-class _Noise:
-    """Normal numbers for all steps of an episode, drawn at its start so that a step needs no loop over slots.
-
-    Args:
-        shape: (2, slots, entries).
-        steps: The most of an episode.
-    """
-
-    def __init__(self, shape: tuple[int, ...], steps: int) -> None:
-        seats, slots, entries = shape
-        self._drawn = np.zeros((slots, seats, steps + 1, entries), dtype=np.float32)
-        self._slots, self._steps = np.arange(slots), steps
-
-    def restart(self, slot: int, rng: np.random.Generator) -> None:
-        """Draws those of a new episode."""
-        rng.standard_normal(dtype=np.float32, out=self._drawn[slot])
-
-    def at(self, seat: int, elapsed: IntArray) -> npt.NDArray[np.float32]:
-        """Those of a seat after so many steps, shape (slots, entries); idle slots keep the last ones."""
-        numbers: npt.NDArray[np.float32] = self._drawn[self._slots, seat, np.minimum(elapsed, self._steps)]
-        return numbers
 
 
 def _in_arena(rules: Sumo, radius: float, rng: np.random.Generator) -> FloatArray:

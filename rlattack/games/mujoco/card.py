@@ -10,14 +10,12 @@ from rlattack.games.table import at_most, not_negative, parse_table, positive
 
 TABLES = ("duel", "scene", "reset", "reward", "rules")
 
-Body = Literal["humanoid", "ant"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """What is simulated."""
 
-    body: Body
+    body: Literal["humanoid", "ant"]
     """Of both players; Gymnasium's, changed into those of MuJoCo 1.31."""
     timestep: float
     """Seconds a substep."""
@@ -127,9 +125,7 @@ class _Duel:
     seats: tuple[str, str]
 
 
-_RULES: dict[str, type[Goal] | type[Pass] | type[Sumo] | type[Kick]] = {
-    kind.rules: kind for kind in (Goal, Pass, Sumo, Kick)
-}
+_RULES: dict[str, type[Rules]] = {kind.rules: kind for kind in (Goal, Pass, Sumo, Kick)}
 
 
 def parse_mujoco(tables: Mapping[str, Any], where: str) -> MujocoCard:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import Space
 
+from rlattack.arrays import Array
 from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.games.camera import Picture
 from rlattack.games.card import GameCard, Variant
 from rlattack.games.find import find_game
 from rlattack.games.game import View
@@ -19,7 +20,6 @@ try:
 except ImportError as error:
     raise MissingExtra('a parallel environment needs pettingzoo: pip install "rlattack[pettingzoo]"') from error
 
-Array = npt.NDArray[np.float32]
 Infos = dict[str, dict[str, Any]]
 
 
@@ -99,19 +99,20 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
         step = self._game.step([np.asarray(actions[agent])[None] for agent in self.agents])
         assert step.sparse is not None, "MuJoCo games tell"
         terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
-        rewards, terminations, truncations, infos = {}, {}, {}, {}
-        for seat, agent in enumerate(self.agents):
-            rewards[agent] = float(step.rewards[seat, 0])
-            terminations[agent], truncations[agent] = terminated, truncated
-            infos[agent] = {
+        rewards = dict(zip(self.agents, step.rewards[:, 0].tolist(), strict=True))
+        ends = dict.fromkeys(self.agents, terminated), dict.fromkeys(self.agents, truncated)
+        infos = {
+            agent: {
                 "winner": bool(step.winner[0] == seat), "reward_remaining": float(step.sparse[seat, 0]),
                 "ending": self._game.endings[step.ending[0]],
-            }  # fmt: skip
+            }
+            for seat, agent in enumerate(self.agents)
+        }  # fmt: skip
         if terminated or truncated:
             self.agents = []
-        return self._shown(step.views), rewards, terminations, truncations, infos
+        return self._shown(step.views), rewards, *ends, infos
 
-    def render(self) -> npt.NDArray[np.uint8] | None:
+    def render(self) -> Picture | None:
         """Draws the scene, shape (320, 480, 3); None without a render mode."""
         return self._renderer.frame(0) if self._renderer is not None else None
 

@@ -7,17 +7,19 @@ import importlib
 import os
 import warnings
 import weakref
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rlattack.arrays import FloatArray
 from rlattack.errors import InvalidInput, MissingExtra, one_line
-from rlattack.games.mujoco.card import MujocoCard
+from rlattack.games.camera import Picture
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.ruleset import Goal, Kick, Sumo
 from rlattack.games.mujoco.scene import seat
+
+if TYPE_CHECKING:
+    from rlattack.games.mujoco.batch import MujocoGame
 
 _TALL = np.asarray([[-0.9, 0.0, -1.0], [0.9, 0.0, -1.0], [0.0, 0.0, 0.8]])
 """Corners around a torso, in metres, that must be seen as well."""
@@ -26,16 +28,6 @@ _DOWN = np.deg2rad(20.0)
 """Angle by which the camera looks down."""
 _FORWARD = np.asarray([0.0, np.cos(_DOWN), -np.sin(_DOWN)])
 _UP = np.asarray([0.0, np.sin(_DOWN), np.cos(_DOWN)])
-
-
-class Drawn(Protocol):
-    """A MuJoCo game that can be drawn."""
-
-    card: MujocoCard
-    model: mujoco.MjModel
-
-    def show(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Writes where everything of a slot stands into a copy of `model` and its data."""
 
 
 class Renderer:
@@ -54,7 +46,7 @@ class Renderer:
         MissingExtra: No GL library draws without a display.
     """
 
-    def __init__(self, game: Drawn, width: int = 480, height: int = 320) -> None:
+    def __init__(self, game: "MujocoGame", width: int = 480, height: int = 320) -> None:
         if not (1 <= width <= 4096 and 1 <= height <= 4096):
             raise InvalidInput(f"picture: expected 1 to 4096 pixels a side, got {width} by {height}")
         self._game, self._ratio = game, width / height
@@ -70,12 +62,7 @@ class Renderer:
         self._free = weakref.finalize(self, _free, self._gl, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
 
-    @property
-    def fps(self) -> float:
-        """Control steps a second."""
-        return self._game.card.scene.fps
-
-    def frame(self, slot: int) -> npt.NDArray[np.uint8]:
+    def frame(self, slot: int) -> Picture:
         """Draws a slot as it stands, shape (height, width, 3); a new array each time.
 
         Raises:

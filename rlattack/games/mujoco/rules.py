@@ -4,6 +4,7 @@ Arrays have the seat as their first axis and the slot as their second. A rule sa
 and what it earns on the way; who fell, crossed a line or left the arena is read from torsos and centres of mass.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,7 @@ class Verdict:
 
 def judge(rules: Rules, reward: Reward, seen: Seen) -> Verdict:
     """Applies the rules of a game to a step."""
-    if isinstance(rules, Goal):
-        return _run_to_goal(rules, reward, seen)
-    if isinstance(rules, Pass):
-        return _pass(rules, reward, seen)
-    if isinstance(rules, Sumo):
-        return _sumo(rules, reward, seen)
-    return _kick(rules, reward, seen)
+    return _JUDGES[type(rules)](rules, reward, seen)
 
 
 def void(verdict: Verdict, broken: BoolArray) -> Verdict:
@@ -187,3 +182,6 @@ def _alive(reward: Reward, seen: Seen, above: float = 0.0) -> FloatArray:
 
 def _progress(reward: Reward, seen: Seen) -> FloatArray:
     return _DIRECTION * reward.progress * (seen.com - seen.com_before) / reward.progress_time
+
+
+_JUDGES: dict[type[Rules], Callable[..., Verdict]] = {Goal: _run_to_goal, Pass: _pass, Sumo: _sumo, Kick: _kick}

@@ -22,9 +22,6 @@ _DISTANCE = 1 << int(mujoco.mjtConDataField.mjCONDATA_DIST)
 _NEAREST = 1
 """Of several contacts a sensor tells the one of least distance."""
 
-_LINE = 4.0
-"""Where the goal lines lie in a game that has none: sumo's scenes kept them, unseen."""
-
 
 def seat(number: int) -> str:
     """Prefix of the names of a player's bodies, joints and actuators."""
@@ -85,8 +82,8 @@ def _furnish(spec: mujoco.MjSpec, rules: Rules, margin: float) -> None:
         name="floor", type=kinds.mjGEOM_PLANE, size=(20, 20, 0.125), friction=(1, 0.1, 0.1), margin=margin,
         material="ground",
     )  # fmt: skip
-    shown = 0.0 if isinstance(rules, Sumo) else 1.0
-    line = _LINE if isinstance(rules, Sumo) else rules.line
+    # sumo has no goal lines: its scenes kept them, unseen
+    line, shown = (4.0, 0.0) if isinstance(rules, Sumo) else (rules.line, 1.0)
     for name, x in (("rightgoal", line), ("leftgoal", -line)):
         world.add_geom(
             name=name, type=kinds.mjGEOM_CYLINDER, fromto=(x, -5, 0, x, 5, 0), size=(0.03, 0, 0), margin=margin,

@@ -31,7 +31,6 @@ class TrainAdversary(SeatRecipe):
     free: ClassVar[tuple[str, ...]] = ("steps", "seeds", "cut")
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         different = 0 < len(self.seeds) == len(set(self.seeds))
         in_range = all(0 <= seed < SEEDS for seed in self.seeds)

@@ -5,7 +5,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -56,7 +56,6 @@ class Recipe:
     """The agent's part in an experiment, as its card says it."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         for name in _COUNTS:
             if getattr(self, name, None) is not None:
                 self.expect(name, "at least 1", getattr(self, name) >= 1)
@@ -96,10 +95,6 @@ class Recipe:
                 words += map(str, value if isinstance(value, tuple) else [value])
         return shlex.join(words)
 
-    def learned(self) -> dict[str, Any]:
-        """The options that the result depends on."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in self.beside}
-
 
 @dataclass(frozen=True, kw_only=True)
 class PPORecipe(Recipe):
@@ -119,7 +114,6 @@ class PPORecipe(Recipe):
     """Fresh games whose score goes on an agent's card; at the end of rounds, of every pair too."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         part = MINIBATCHES * self.envs
         self.expect("batch", f"a multiple of {part}, {MINIBATCHES} minibatches of all games", self.batch % part == 0)
@@ -144,16 +138,11 @@ class SeatRecipe(PPORecipe):
     """Weight of the reward on the way; 0.1 in the shaped runs of Gleave et al."""
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         for name in ("sparse", "dense"):
             self.expect(name, "a weight of 0 or more", 0 <= getattr(self, name) < math.inf)
         if not self.sparse + self.dense:
             raise InvalidInput("--sparse and --dense: expected a weight above 0 for one of them, got 0 and 0")
-
-    def weights(self, steps: int) -> tuple[float, float]:
-        """Weights of what is paid for the end of a game and on the way, after so many steps."""
-        return self.sparse, self.dense
 
 
 def names(opponents: str | None) -> tuple[str, ...]:

@@ -41,7 +41,6 @@ class TrainRounds(PPORecipe):
     verb: ClassVar[str] = "rounds"
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         if self.adversary_steps is not None:
             self.expect("adversary_steps", f"at least {self.batch}, one batch", self.adversary_steps >= self.batch)
@@ -51,8 +50,8 @@ class TrainRounds(PPORecipe):
     def defence(self, turn: int, **more: Any) -> TrainSelfPlay:
         """The recipe of the victim of a round; `more` says whom it goes on from and whom it meets."""
         return TrainSelfPlay(
-            **self._shared(f"victim-{turn}"), steps=self.steps, seed=self.seeds[0], trust=self.trust,
-            **{"anneal": 0.0} | more,
+            **self._shared(f"victim-{turn}"), steps=self.steps, seed=self.seeds[0], trust=self.trust, anneal=0.0,
+            **more,
         )  # fmt: skip
 
     def attack(self, turn: int, *, victim: str = "", **more: Any) -> TrainAdversary:

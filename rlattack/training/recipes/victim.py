@@ -121,7 +121,6 @@ class TrainSingle(TrainVictim):
     free: ClassVar[tuple[str, ...]] = ("steps", "checkpoint_every")
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         largest = SEEDS - self.envs  # the copies take the seeds from this one on
         self.expect("seed", f"0 to {largest}", 0 <= self.seed <= largest)
@@ -141,7 +140,6 @@ class TrainSelfPlay(SeatRecipe, TrainVictim):
     turns: int = 10
 
     def __post_init__(self) -> None:
-        """Checks ranges."""
         super().__post_init__()
         self.expect("seed", f"0 to {SEEDS - 1}", 0 <= self.seed < SEEDS)
         for name in ("delta", "anneal"):

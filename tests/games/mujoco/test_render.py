@@ -107,7 +107,7 @@ def test_two_renderers_draw_in_turns(card, draw):
     assert (first.frame(0) == alone).all()
 
 
-def test_the_camera_of_a_game_is_a_renderer_and_knows_its_time(card, draw):
+def test_the_camera_of_a_game_draws_as_a_renderer_and_knows_its_time(card, draw):
     duel = started(card, "you-shall-not-pass")
     try:
         shot = camera(duel, (96, 64))
