@@ -37,8 +37,9 @@ def spawned(names):
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone gives memory back so eagerly")
 def test_what_is_freed_in_one_step_is_there_for_the_next():
     FAMILIES.add("told-to-others", "tests.kit.games:Coins")
-    plain, _, _ = spawned(None)
     kept, threads, families = spawned(added_names())
-    assert kept < 100 < plain
+    assert kept < 100
+    # left alone it gives memory back, but for about one process in six, where something lies behind what is freed
+    assert any(spawned(None)[0] > 100 for _ in range(8))
     assert threads == 1
     assert "told-to-others" in families
