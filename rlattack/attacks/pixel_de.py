@@ -32,11 +32,6 @@ class PixelDEConfig:
     """Probability that a coordinate comes from the mutant."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: Too small a population, or a weight or probability outside its range.
-        """
         if self.population < 4 or self.generations < 0:
             raise InvalidInput(
                 f"pixel-de: population is at least 4 and generations 0, got {self.population}, {self.generations}"

@@ -31,11 +31,6 @@ class UniversalConfig(Objective):
     """How often it goes through them."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: Nothing to learn from.
-        """
         if self.states < 1 or self.epochs < 1:
             raise InvalidInput(f"universal: states and epochs are at least 1, got {self.states} and {self.epochs}")
 
@@ -48,11 +43,7 @@ class Universal(GradientAttack[UniversalConfig]):
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     fitted = True
     config_type = UniversalConfig
-
-    @property
-    def starts_clean(self) -> bool:
-        """It starts at a random perturbation."""
-        return False
+    starts_clean = False  # but at a random perturbation
 
     def fit(self, tuning: Tuning) -> Fitted:
         """Ascends the loss of batches of states in turn, by steps whose length falls to 0."""
