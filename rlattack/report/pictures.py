@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from rlattack.evaluation.results import Result
-from rlattack.report.clip import magnification, read_frames, render, still
+from rlattack.report.clip import read_frames, render, still
 from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
 from rlattack.report.encoding import SUFFIXES, Film, data_url, find_film
 from rlattack.report.findings import strongest, title
@@ -87,7 +87,7 @@ def _clip(cell: Result, path: Path, actions: list[str] | None, *, filmed: bool) 
     return Clip(
         title=about,
         returns=f"{cell.attacked.returns.mean:.4g}",
-        factor=f"{magnification(frames):g}",
+        factor=f"{frames.magnification:g}",
         step=frames.farthest + 1,
         steps=len(frames.clean),
         still=data_url(still(frames, actions, frames.farthest), "image/png"),
