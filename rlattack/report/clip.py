@@ -164,7 +164,8 @@ def _draw(frames: Frames, names: Sequence[str] | None, step: int) -> Picture:
         _entries(pen, left[3], frames, step)
     else:
         _chart(pen, left[3], frames, names, step)
-    return _palette()[np.asarray(canvas)]
+    drawn: Picture = _palette()[np.asarray(canvas)]
+    return drawn
 
 
 def _chart(pen: ImageDraw.ImageDraw, left: int, frames: Frames, names: Sequence[str] | None, step: int) -> None:

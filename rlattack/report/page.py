@@ -48,14 +48,6 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Lines against one budget, and whose they are where that does not go without saying."""
-
-    caption: str
-    svg: Markup
-
-
-@dataclass(frozen=True)
 class Section:
     """What the page shows of one setting."""
 
@@ -66,7 +58,7 @@ class Section:
     warnings: list[str]
     heat_map: Markup
     staircase: Markup
-    curves: list[Curve]
+    curves: list[tuple[str, Markup]]
     looks: dict[str, Style]
     tables: list[Table]
     rule: str
@@ -158,12 +150,12 @@ def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
     return [row for row in (met, harm) if row]
 
 
-def _curves(setting: Setting, told: Finding, looks: dict[str, Style], anchor: str) -> list[Curve]:
-    """Win rate and return against the budget, of the players whom the finding tells of first."""
+def _curves(setting: Setting, told: Finding, looks: dict[str, Style], anchor: str) -> list[tuple[str, Markup]]:
+    """Win rate and return against each budget, below whose they are; those whom the finding tells of first."""
     found = []
     for number, pairing in enumerate(sorted(setting.pairings, key=lambda one: told.attack not in one.attacked)):
         charts = groupby(pairing.lines, key=lambda line: (line.reach, line.space))
         for place, (_, members) in enumerate(charts):
-            drawing = draw(list(members), pairing.clean, looks, f"{anchor}-{number}-{place}")
-            found.append(Curve(setting.about(pairing), Markup(drawing)))
+            drawing = draw(list(members), pairing.before, looks, f"{anchor}-{number}-{place}")
+            found.append((setting.about(pairing), Markup(drawing)))
     return found

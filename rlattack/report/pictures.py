@@ -7,7 +7,7 @@ from pathlib import Path
 from rlattack.evaluation.results import Result
 from rlattack.report.clip import read_frames, render, still
 from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
-from rlattack.report.encoding import SUFFIXES, Film, data_url, find_film
+from rlattack.report.encoding import Film, data_url, find_film
 from rlattack.report.findings import strongest, title
 from rlattack.report.runs import RunRecord
 
@@ -59,8 +59,7 @@ def films(setting: Setting, run: RunRecord) -> list[tuple[str, Film]]:
     for cell in sorted(setting.good, key=strength, reverse=True):
         path = find_film(run.folder / "videos", cell.cell)
         if path is not None and len(shown) < _MOST_FILMS:
-            mime = next(mime for mime, suffix in SUFFIXES.items() if suffix == path.suffix)
-            shown.append((meeting(cell), Film(path.read_bytes(), mime)))
+            shown.append((meeting(cell), Film(path.read_bytes(), path.suffix)))
     return shown
 
 
