@@ -1,7 +1,6 @@
 """Films and pictures of a run folder as a page holds them: inside it, as data."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from rlattack.evaluation.results import Result
@@ -54,7 +53,11 @@ def clips(setting: Setting, run: RunRecord) -> list[Clip]:
 
 def films(setting: Setting, run: RunRecord) -> list[tuple[str, Film]]:
     """Episode 0 of some cells with what it shows, those with the strongest opponents and attacks first."""
-    strength = partial(_strength, setting)
+
+    def strength(cell: Result) -> tuple[bool, float]:  # nothing hidden above; then beaten most often, or paid least
+        wins = None if setting.alone else cell.victim_seat.loss
+        return cell.mask is None, -cell.attacked.returns.mean if wins is None else wins.rate
+
     shown: list[tuple[str, Film]] = []
     for cell in sorted(setting.good, key=strength, reverse=True):
         path = find_film(run.folder / "videos", cell.cell)
@@ -72,12 +75,6 @@ def meeting(cell: Result) -> str:
     if cell.attacks:
         words.append(f"{attack_label(cell)}{at(cell)}")
     return "; ".join(words) or "no attack"
-
-
-def _strength(setting: Setting, cell: Result) -> tuple[bool, float]:
-    """Cells in which nothing is hidden are above; then by how often the victim is beaten, or how little it earns."""
-    wins = None if setting.alone else cell.victim_seat.loss
-    return cell.mask is None, -cell.attacked.returns.mean if wins is None else wins.rate
 
 
 def _clip(cell: Result, path: Path, actions: list[str] | None, *, filmed: bool) -> Clip:
