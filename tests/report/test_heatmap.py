@@ -23,7 +23,7 @@ def test_rows_are_victims_and_columns_opponents():
     found = laid(heat())
     assert found.rows == ["runner", "tuned", "runner, blind (mask initial)"]
     assert found.columns == ["adversary", "zero"]
-    assert (found.victim, found.opponents) == ("runner", "blocker")
+    assert (found.setting.victim, found.setting.opponents) == ("runner", "blocker")
     wins = {place: cell.victim_seat.loss.rate for place, cell in found.cells.items()}
     assert wins == {(0, 0): 0.86, (1, 0): 0.25, (0, 1): 0.02, (1, 1): 0.04, (2, 0): 0.12}
 
