@@ -51,7 +51,7 @@ def test_several_opponents_are_a_column_together_and_a_defended_victim_is_anothe
     found = laid([three(), three(cell="d", defence="squeeze")])
     assert found.columns == ["random and mine/west"]
     assert found.rows == ["mine/east", "mine/east behind squeeze"]
-    assert found.opponents == "north and west"
+    assert found.setting.opponents == "north and west"
 
 
 def test_a_game_of_one_seat_has_no_grid_to_draw():
