@@ -34,6 +34,7 @@ class ActionNoise(ActionAttack[NoParameters]):
     """A random direction from the chosen action, as far as the budget goes."""
 
     name = "action-noise"
+    title = "Another action"
     knowledge: ClassVar[Knowledge] = "none"
     is_control: ClassVar[bool] = True
 
