@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from rlattack.attacks import title_of
 from rlattack.evaluation.results import Result
 from rlattack.files import write_whole
 from rlattack.report.activations import PICTURE, Activations, read_activations
@@ -146,7 +147,8 @@ def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
     if found.attack:
         harm.append(tile(f"{title(found.attack)}{at(found.attack)}", found.attack))
     if found.control:
-        harm.append(tile("Noise of that size", found.control))
+        sized = "" if found.control.eps is None else " of that size"
+        harm.append(tile(f"{title_of(found.control.attacks[0].name)}{sized}", found.control))
     return [row for row in (met, harm) if row]
 
 
