@@ -8,24 +8,16 @@ if TYPE_CHECKING:
     from rlattack.attacks.action import ActionAttack, ActionAttacker
     from rlattack.attacks.attack import Access, Attack, AttackSpec, Fitted, ObservationAttack, Setting, Tuning
     from rlattack.attacks.attacker import Attacker
-    from rlattack.attacks.make import (
-        ATTACKS,
-        SCHEDULES,
-        check_attack,
-        make_attack,
-        make_schedule,
-        parse_attack,
-        title_of,
-    )
+    from rlattack.attacks.make import ATTACKS, SCHEDULES, make_attack, make_schedule, parse_attack, title_of
     from rlattack.attacks.runner import Runner
     from rlattack.attacks.schedule import Every, Schedule
-    from rlattack.attacks.target import Knowledge, Oracle, Target
+    from rlattack.attacks.target import Knowledge, Target
     from rlattack.attacks.wrap import AttackObservation
 
 __all__ = [
     "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
-    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Oracle", "Runner", "Schedule",
-    "Setting", "Target", "Tuning", "check_attack", "make_attack", "make_schedule", "parse_attack", "title_of",
+    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Runner", "Schedule",
+    "Setting", "Target", "Tuning", "make_attack", "make_schedule", "parse_attack", "title_of",
 ]  # fmt: skip
 
 __getattr__ = lazily(
@@ -33,9 +25,9 @@ __getattr__ = lazily(
     action="ActionAttack ActionAttacker",
     attack="Access Attack AttackSpec Fitted ObservationAttack Setting Tuning",
     attacker="Attacker",
-    make="ATTACKS SCHEDULES check_attack make_attack make_schedule parse_attack title_of",
+    make="ATTACKS SCHEDULES make_attack make_schedule parse_attack title_of",
     runner="Runner",
     schedule="Every Schedule",
-    target="Knowledge Oracle Target",
+    target="Knowledge Target",
     wrap="AttackObservation",
 )

@@ -6,6 +6,7 @@ Beyond the paper, what the victim sees stays in the range of the game: entries a
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -33,11 +34,6 @@ class DeepFoolConfig:
     """How many other actions are tried in each step, the best scored ones: one gradient each."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: No steps, no other action, or an overshoot below 0.
-        """
         if self.steps < 1 or self.candidates < 1:
             raise InvalidInput(f"deepfool: steps and candidates are at least 1, got {self.steps} and {self.candidates}")
         if not 0 <= self.overshoot < math.inf:
@@ -50,6 +46,11 @@ class Minimal(ObservationAttack[Config, Ball]):
     reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
     needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
     sized = False
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        """A random direction, as far as it takes."""
+        return AttackSpec("direction")
 
     def check(self, setting: Setting) -> None:
         """Refuses a game in which nothing else can be done.
@@ -68,11 +69,6 @@ class DeepFool(Minimal[DeepFoolConfig]):
     name = "deepfool"
     title = "DeepFool"
     config_type = DeepFoolConfig
-
-    @classmethod
-    def control(cls) -> AttackSpec:
-        """A random direction, as far as it takes."""
-        return AttackSpec("direction")
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Adds up steps to the boundary until the victim, shown what it would receive, chooses otherwise."""
@@ -95,7 +91,8 @@ class DeepFool(Minimal[DeepFoolConfig]):
         others = gaps.scatter(1, label, -torch.inf).topk(min(self.config.candidates, scores.shape[1] - 1), dim=1)
         nearest, shortest = torch.full((victim.slots,), torch.inf), torch.zeros_like(point)
         for gap, other in zip(others.values.T, others.indices.T, strict=True):
-            slope = _inwards(victim.gradient(point, _Gap(other, label), only=searching), point, reach)
+            gap_to = partial(_gap, other=other[:, None], label=label)
+            slope = _inwards(victim.gradient(point, gap_to, only=searching), point, reach)
             direction = reach.ascend(torch.zeros_like(point), slope, 1.0)
             gain = (slope * direction).flatten(1).sum(dim=1)  # of a step of length 1: the dual norm of the slope
             distance = torch.where((gain > 0) & (gap > ILLEGAL / 2), gap.abs() / gain, torch.inf)
@@ -110,14 +107,7 @@ def _inwards(slope: Tensor, point: Tensor, reach: Ball) -> Tensor:
     return slope.masked_fill(outwards, 0)
 
 
-@dataclass(frozen=True)
-class _Gap:
-    """How far the score of another action is above that of the label, summed over the batch."""
-
-    other: Tensor
-    label: Tensor
-
-    def __call__(self, out: Output) -> Tensor:
-        assert isinstance(out.actions, Categorical), "declared in `needs`"
-        scores = out.actions.scores
-        return (scores.gather(1, self.other[:, None]) - scores.gather(1, self.label)).sum()
+def _gap(out: Output, other: Tensor, label: Tensor) -> Tensor:
+    """How far the scores of other actions are above those of the labels, summed over the batch."""
+    assert isinstance(out.actions, Categorical), "declared in `needs`"
+    return (out.actions.scores.gather(1, other) - out.actions.scores.gather(1, label)).sum()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.attack import AttackSpec
 from rlattack.attacks.deepfool import Minimal
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
@@ -28,11 +27,6 @@ class DirectionConfig:
     """How often the way between the last two sizes is halved then."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: A first size that is not above 0, or a negative count.
-        """
         if not (0 < self.first < math.inf and self.doublings >= 0 and self.halvings >= 0):
             raise InvalidInput(
                 "direction: first is a number above 0, doublings and halvings are at least 0, got "
@@ -48,11 +42,6 @@ class Direction(Minimal[DirectionConfig]):
     knowledge: ClassVar[Knowledge] = "decision"
     is_control = True
     config_type = DirectionConfig
-
-    @classmethod
-    def control(cls) -> AttackSpec:
-        """Itself."""
-        return AttackSpec("direction")
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Doubles the size until the choice changes, then halves the interval in which it did."""

@@ -15,7 +15,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
     {
         "noise": "rlattack.attacks.noise:Noise",
-        "action-noise": "rlattack.attacks.action_noise:ActionNoise",
+        "action-noise": "rlattack.attacks.noise:ActionNoise",
         "fgsm": "rlattack.attacks.fgsm:FGSM",
         "pgd": "rlattack.attacks.pgd:PGD",
         "pixel": "rlattack.attacks.pixel:Pixel",

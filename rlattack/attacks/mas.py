@@ -28,11 +28,6 @@ class MASConfig:
     """Gradient steps an action, at least 1; each of 2.5 / steps of the budget."""
 
     def __post_init__(self) -> None:
-        """Checks the range.
-
-        Raises:
-            InvalidInput: No steps.
-        """
         if self.steps < 1:
             raise InvalidInput(f"mas: steps are at least 1, got {self.steps}")
 

@@ -2,16 +2,17 @@
 
 It goes as far as `fgsm` or `pixel` of its norm, in a random direction: random signs (linf), a scaled gaussian (l2),
 random entries pushed to random ends of their range until the budget is spent (l1), random pixels at random ends (l0).
-Of natural changes it is one of a random severity.
+Of natural changes it is one of a random severity; of actions, a random direction as far as the budget goes.
 """
 
 from typing import ClassVar
 
 from torch import Tensor
 
+from rlattack.attacks.action import ActionAttack
 from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
-from rlattack.budget import KINDS, Reach
+from rlattack.budget import KINDS, Ball, Reach
 from rlattack.draws import Draws
 from rlattack.specs import NoParameters
 
@@ -27,3 +28,16 @@ class Noise(ObservationAttack[NoParameters, Reach]):
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
         """Goes as far as the reach, wherever."""
         return reach.random(obs, draws)
+
+
+class ActionNoise(ActionAttack[NoParameters]):
+    """A random direction from the chosen action, as far as the budget goes."""
+
+    name = "action-noise"
+    title = "Another action"
+    knowledge: ClassVar[Knowledge] = "none"
+    is_control: ClassVar[bool] = True
+
+    def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Goes as far as the reach, wherever."""
+        return reach.random(action, draws)

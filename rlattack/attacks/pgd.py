@@ -29,11 +29,6 @@ class PGDConfig(Objective):
     """Runs; the point of highest loss is kept."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: No steps, no restarts, a step that goes nowhere, or restarts that all start alike.
-        """
         if self.steps < 1 or self.restarts < 1:
             raise InvalidInput(f"pgd: steps and restarts are at least 1, got {self.steps} and {self.restarts}")
         if self.step is not None and not 0 < self.step < math.inf:

@@ -4,22 +4,12 @@ The gain of a pixel is its slope times the way to that end (the saliency of Pape
 amplitude); the k largest are set. Sets as few pixels as Qu et al. 2020 without their queries.
 """
 
-from typing import ClassVar
-
-from torch import Tensor
-
-from rlattack.attacks.objective import GradientAttack, Objective
-from rlattack.attacks.target import Target
-from rlattack.budget import Ball
-from rlattack.draws import Draws
+from rlattack.attacks.fgsm import FGSM
 
 
-class Pixel(GradientAttack[Objective]):
+class Pixel(FGSM):
     """Sets the k pixels of highest first-order gain to black or white; one gradient a step."""
 
     name = "pixel"
-    reaches: ClassVar[tuple[str, ...]] = ("l0",)
-
-    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
-        """Sets all pixels of the budget at once."""
-        return reach.ascend(obs, self.config.gradient(victim, obs), reach.radius)
+    title = ""
+    reaches = ("l0",)

@@ -32,11 +32,6 @@ class PixelDEConfig:
     """Probability that a coordinate comes from the mutant."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: Too small a population, or a weight or probability outside its range.
-        """
         if self.population < 4 or self.generations < 0:
             raise InvalidInput(
                 f"pixel-de: population is at least 4 and generations 0, got {self.population}, {self.generations}"
@@ -59,12 +54,11 @@ class PixelDE(ObservationAttack[PixelDEConfig, Ball]):
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Evolves a population a slot until its victim chooses otherwise, or the generations are over."""
         config, genes = self.config, 3 * int(reach.radius)
-        search = _Search(victim, obs, reach)
         # drawn at once, so that what a slot draws does not depend on when it or the others stop
         start = draws.uniform(config.population, genes)
         dice = draws.uniform(config.generations, config.population, 2 + genes)
         forced = draws.integers(genes, config.generations, config.population)
-        search.open(start)
+        search = _Search(victim, obs, reach, start)
         for generation in range(config.generations):
             if not search.searching.any():
                 break
@@ -75,15 +69,12 @@ class PixelDE(ObservationAttack[PixelDEConfig, Ball]):
 class _Search:
     """Populations of all slots, genes (slots, population, 3 k) in [0, 1], and the slots that are still searching."""
 
-    def __init__(self, victim: Target, obs: Tensor, reach: Ball) -> None:
+    def __init__(self, victim: Target, obs: Tensor, reach: Ball, genes: Tensor) -> None:
         self.victim, self.obs = victim, obs
         self.labels, self.searching = victim.labels[:, None], victim.active
         self.first, self.width = obs[0].numel() - reach.entries, obs.shape[-1]
         self.height = reach.entries // self.width
         self.low, self.high = reach.low.flatten(), reach.high.flatten()
-
-    def open(self, genes: Tensor) -> None:
-        """Asks about the first population."""
         self.genes, self.margins = genes, torch.full(genes.shape[:2], torch.inf)
         self._keep_better(genes)
 

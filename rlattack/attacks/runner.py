@@ -26,13 +26,6 @@ from rlattack.policies.policy import Policy
 class Runner(ABC):
     """What attacks of every access share at play.
 
-    Args:
-        attack: The attack.
-        policy: The victim, or a surrogate to craft on.
-        space: What is changed: one observation, or one action.
-        slots: Number of episodes at once.
-        schedule: When it acts; every step by default.
-
     Attributes:
         access: What it changes.
         attack: The attack.

@@ -82,11 +82,6 @@ class Share:
     """Part of the steps, above 0 and at most 1."""
 
     def __post_init__(self) -> None:
-        """Checks the range.
-
-        Raises:
-            InvalidInput: Not above 0, or above 1.
-        """
         if not 0 < self.share <= 1:
             raise InvalidInput(f"schedule: share is above 0 and at most 1, got {self.share:g}")
 

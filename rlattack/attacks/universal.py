@@ -31,11 +31,6 @@ class UniversalConfig(Objective):
     """How often it goes through them."""
 
     def __post_init__(self) -> None:
-        """Checks ranges.
-
-        Raises:
-            InvalidInput: Nothing to learn from.
-        """
         if self.states < 1 or self.epochs < 1:
             raise InvalidInput(f"universal: states and epochs are at least 1, got {self.states} and {self.epochs}")
 
@@ -48,23 +43,33 @@ class Universal(GradientAttack[UniversalConfig]):
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     fitted = True
     config_type = UniversalConfig
-
-    @property
-    def starts_clean(self) -> bool:
-        """It starts at a random perturbation."""
-        return False
+    starts_clean = False  # but at a random perturbation
 
     def fit(self, tuning: Tuning) -> Fitted:
         """Ascends the loss of batches of states in turn, by steps whose length falls to 0."""
-        assert isinstance(tuning.reach, Ball), "declared in `reaches`"
-        batches = list(tuning.observations(-(-self.config.states // tuning.victim.slots)))
-        climb = _Climb(self.config, tuning, tuning.reach)
-        delta = climb.start(batches[0], tuning.draws)
+        victim, reach = tuning.victim, tuning.reach
+        assert isinstance(reach, Ball), "declared in `reaches`"
+        endless = torch.full_like(reach.low, torch.inf)
+        around_0 = replace(reach, low=-endless, high=endless)  # perturbations, of whatever is perturbed
+        batches = list(tuning.observations(-(-self.config.states // victim.slots)))
+
+        def received(shown: Tensor) -> Tensor:
+            tuning.begin(shown)
+            return (shown + delta).clamp(reach.low, reach.high)
+
+        point = around_0.random_point(torch.zeros_like(batches[0]), tuning.draws)[:1]
+        delta = _everywhere(_frames(point, reach)[:, -1], point)
         rounds = self.config.epochs * len(batches)
         first = max(_STEP, 2 * _WAY / rounds)
         for number in range(rounds):
-            delta = climb.step(delta, batches[number % len(batches)], first * (1 - number / rounds))
-        changed = sum(climb.changed(delta, batch) for batch in batches)
+            grad = self.config.gradient(victim, received(batches[number % len(batches)])).sum(dim=0, keepdim=True)
+            slope = _everywhere(_frames(grad, reach).sum(dim=1), grad)
+            moved = around_0.ascend(delta, slope, first * (1 - number / rounds) * reach.radius)
+            point = around_0.project(moved, torch.zeros_like(moved))
+            delta = _everywhere(_frames(point, reach)[:, -1], point)
+        changed = sum(
+            float(victim(received(shown)).actions.moved(victim.clean_output.actions).sum()) for shown in batches
+        )
         states = sum(map(len, batches))
         return Fitted({"delta": delta[0].clone()}, {"states": states, "action_change": changed / states})
 
@@ -79,36 +84,11 @@ class Universal(GradientAttack[UniversalConfig]):
         return obs + self.learned.tensors["delta"]
 
 
-class _Climb:
-    """Ascends the loss of a victim at observations that all have the same perturbation, shape (1, *observation)."""
+def _frames(perturbation: Tensor, reach: Ball) -> Tensor:
+    """What may change of each stacked frame: one where all may at once; shape (1, frames, entries)."""
+    return perturbation.view(1, -1, reach.entries)
 
-    def __init__(self, objective: Objective, tuning: Tuning, reach: Ball) -> None:
-        self.objective, self.tuning, self.victim, self.reach = objective, tuning, tuning.victim, reach
-        endless = torch.full_like(reach.low, torch.inf)
-        self.perturbations = replace(reach, low=-endless, high=endless)  # around 0, of whatever is perturbed
 
-    def start(self, like: Tensor, draws: Draws) -> Tensor:
-        """A random perturbation within the reach."""
-        return self._spread(self.perturbations.random_point(torch.zeros_like(like), draws)[:1])
-
-    def step(self, delta: Tensor, shown: Tensor, length: float) -> Tensor:
-        """A step up the loss of a batch, `length` times the reach long, and back into the reach."""
-        grad = self.objective.gradient(self.victim, self._received(delta, shown)).sum(dim=0, keepdim=True)
-        shared = grad.view(1, -1, self.reach.entries).sum(dim=1).repeat(1, grad[0].numel() // self.reach.entries)
-        moved = self.perturbations.ascend(delta, shared.view_as(delta), length * self.reach.radius)
-        return self._spread(self.perturbations.project(moved, torch.zeros_like(moved)))
-
-    def changed(self, delta: Tensor, shown: Tensor) -> float:
-        """How many of a batch it makes the victim do something else."""
-        received = self._received(delta, shown)
-        return float(self.victim(received).actions.moved(self.victim.clean_output.actions).sum())
-
-    def _received(self, delta: Tensor, shown: Tensor) -> Tensor:
-        self.tuning.begin(shown)
-        received = shown + delta
-        return received.clamp(self.reach.low, self.reach.high)
-
-    def _spread(self, delta: Tensor) -> Tensor:
-        """The same in all stacked frames where only the newest may change: each was the newest once."""
-        entries = self.reach.entries
-        return delta.flatten(1)[:, -entries:].repeat(1, delta[0].numel() // entries).view_as(delta)
+def _everywhere(frame: Tensor, like: Tensor) -> Tensor:
+    """The same in all stacked frames where only the newest may change: each was the newest once."""
+    return frame.repeat(1, like.numel() // frame.numel()).view_as(like)

@@ -134,8 +134,7 @@ class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
             info = {**info, "final_obs": shown}
             self._injector.restart(done)
         elif self._mode == AutoresetMode.NEXT_STEP:
-            if self._ended.any():
-                self._injector.restart(self._ended)
+            self._injector.restart(self._ended)
             self._ended = done
         self._shown = self._injector.attack(obs)
         return self._shown.copy(), rewards, terminated, truncated, info

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from rlattack.budget import Unit
+from rlattack.cli.progress import EpisodeBar, Stages
+from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.study import Options, Study
 
 if TYPE_CHECKING:
-    from rlattack.cli.progress import Stages
-    from rlattack.evaluation import Plan, Results
+    from rlattack.evaluation import Results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,11 @@ class _Command(Options):
 
     def evaluate(self, study: Study, command: list[str]) -> int:
         """Plays a study, shows what came of it, and writes it down; 1 where an attack left its reach."""
-        from rlattack.cli.progress import EpisodeBar
         from rlattack.evaluation import evaluate
         from rlattack.evaluation.plan import plan
         from rlattack.evaluation.results import dumps
         from rlattack.report import print_results
+        from rlattack.report.film import check_camera
 
         planned = plan(study)
         if self.activations is not None:
@@ -47,7 +49,7 @@ class _Command(Options):
             check_activations(planned, self.activations)
         if planned.note:
             _say(planned.note)
-        filmed = self.video and _has_camera(planned)
+        filmed = self.video and _films(lambda: check_camera(planned.cells[0]))
         with ExitStack() as shown:
             bar = shown.enter_context(EpisodeBar(planned, quiet=self.json))
 
@@ -67,14 +69,14 @@ class _Command(Options):
 
     def _write_down(self, results: "Results", *, filmed: bool) -> None:
         """Leaves films, activations and the page in the run folder."""
-        from rlattack.cli.progress import Stages
         from rlattack.evaluation.executor import cores
         from rlattack.report import write_run
+        from rlattack.report.film import film_cells
 
-        workers = self.workers or cores()
+        workers, videos = self.workers or cores(), results.folder / "videos"
         with Stages(quiet=self.json) as stages:
             if filmed:
-                _film(results, workers, stages)
+                _films(lambda: film_cells(results.plan.cells, videos, workers, stages, results.fits))
             if self.activations is not None:
                 from rlattack.inspect.activations import write_activations
 
@@ -116,28 +118,14 @@ class Duel(_Command):
         return self.evaluate(study, command)
 
 
-def _has_camera(planned: "Plan") -> bool:
-    """Whether the game can be filmed; where not, one line says why, and the rest goes on."""
-    from rlattack.errors import InvalidInput, MissingExtra
-    from rlattack.report.film import check_camera
-
+def _films(work: Callable[[], None]) -> bool:
+    """Whether films can be made; where not, one line says why, and the rest goes on."""
     try:
-        check_camera(planned.cells[0])
+        work()
     except (InvalidInput, MissingExtra) as error:
         _say(f"no video: {error}")
         return False
     return True
-
-
-def _film(results: "Results", workers: int, stages: "Stages") -> None:
-    """Films; what goes wrong then costs the films and nothing else."""
-    from rlattack.errors import InvalidInput, MissingExtra
-    from rlattack.report.film import film_cells
-
-    try:
-        film_cells(results.plan.cells, results.folder / "videos", workers, stages, results.fits)
-    except (InvalidInput, MissingExtra) as error:
-        _say(f"no video: {error}")
 
 
 def _say(line: str) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
+
+from rlattack.cli.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,5 +32,5 @@ class Import:
         before = find_agent(self.agent)  # another agent than this one would be refused
         folder = import_agent(self.kind, self.path, self.agent, game=self.game, trust=self.trust)
         now = "can now" if before is None else "was there already and is equal: nothing was written. It can"
-        Console().print(f"[bold]{folder}[/bold] {now} be named as {self.agent}", highlight=False, soft_wrap=True)
+        say(f"[bold]{folder}[/bold] {now} be named as {self.agent}")
         return 0

@@ -3,28 +3,28 @@
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import tyro
 
 from rlattack.registry import Registry
+
+Kind = Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class List:
     """List games, agents, attacks with their schedules, defences and observers."""
 
-    kind: tyro.conf.Positional[Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]] = (
-        "all"
-    )
+    kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
     json: bool = False
     """Print a JSON list of objects instead of tables."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        kinds = tuple(_LISTS) if self.kind == "all" else (self.kind,)
-        listed = {kind: _LISTS[kind]() for kind in kinds}
+        kinds = get_args(Kind)[:-1] if self.kind == "all" else (self.kind,)
+        listed = {kind: _rows(kind) for kind in kinds}
         if self.json:
             shown = listed if self.kind == "all" else listed[self.kind]
             sys.stdout.write(json.dumps(shown, indent=1) + "\n")
@@ -34,10 +34,10 @@ class List:
         return 0
 
 
-def _games() -> list[dict[str, Any]]:
+def _rows(kind: str) -> list[dict[str, Any]]:
     from rlattack.games import list_games
 
-    return list_games()
+    return list_games() if kind == "games" else _agents() if kind == "agents" else _registered(kind)
 
 
 def _agents() -> list[dict[str, Any]]:
@@ -53,50 +53,30 @@ def _agents() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _attacks() -> list[dict[str, Any]]:
-    from rlattack.attacks import ATTACKS
-
-    return _registered(ATTACKS, "access", "knowledge", "reaches", "sized", "fitted")
-
-
-def _schedules() -> list[dict[str, Any]]:
-    from rlattack.attacks import SCHEDULES
-
-    return _registered(SCHEDULES, "knowledge")
-
-
-def _defences() -> list[dict[str, Any]]:
+def _registered(kind: str) -> list[dict[str, Any]]:
+    """The classes of a registry: what they declare, the control of an attack, parameters, and what they are."""
+    from rlattack.attacks import ATTACKS, SCHEDULES
     from rlattack.defences import FRONTS
-
-    return _registered(FRONTS)
-
-
-def _observers() -> list[dict[str, Any]]:
     from rlattack.evaluation.observers import OBSERVERS
-
-    return _registered(OBSERVERS)
-
-
-def _registered(registry: Registry[type[Any]], *columns: str) -> list[dict[str, Any]]:
-    """The classes of a registry: attributes, the control of an attack, parameters, and what it is."""
     from rlattack.specs import parameters_of
 
+    registries: dict[str, Registry[Any]] = {
+        "attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS,
+    }  # fmt: skip
     rows = []
-    for name in registry:
-        kind = registry.get(name)
-        row = {"id": name} | {column: getattr(kind, column) for column in columns}
-        if hasattr(kind, "is_control"):
-            row["control"] = None if kind.is_control else kind.control().name
-        if hasattr(kind, "config_type"):
-            row["parameters"] = parameters_of(kind)
-        rows.append(row | {"about": (kind.__doc__ or "").partition("\n")[0]})
+    for name in registries[kind]:
+        one = registries[kind].get(name)
+        row = {"id": name} | {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        if hasattr(one, "is_control"):
+            row["control"] = None if one.is_control else one.control().name
+        if hasattr(one, "config_type"):
+            row["parameters"] = parameters_of(one)
+        rows.append(row | {"about": (one.__doc__ or "").partition("\n")[0]})
     return rows
 
 
-_LISTS = {
-    "games": _games, "agents": _agents, "attacks": _attacks, "schedules": _schedules, "defences": _defences,
-    "observers": _observers,
-}  # fmt: skip
+_DECLARED = ("access", "knowledge", "reaches", "sized", "fitted")
+"""Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "about", "control")
 """What a line below the table tells."""
 _LEFT_OUT = ("sha256", "win_score", "card", "algorithm", "defence", "win_rate", *_BELOW)

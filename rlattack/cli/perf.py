@@ -11,6 +11,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from rlattack.cli.progress import Stages, say
+from rlattack.errors import InvalidInput
+
 if TYPE_CHECKING:
     from rlattack.perf import Speed, SpeedTable
 
@@ -40,8 +43,6 @@ class Perf:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rlattack.cli.progress import Stages, say
-        from rlattack.errors import InvalidInput
         from rlattack.evaluation.executor import cores
         from rlattack.perf import measure, seat_victim
 
@@ -52,7 +53,8 @@ class Perf:
             )
         victim = self.victim or _first_agent(self.game)
         seated = seat_victim(self.game, victim, trust=self.trust)
-        if (load := _load()) > 0.5:
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # mean number of busy processes in a minute
+        if load > 0.5:
             busy = f"the machine was busy in the last minute (load {load:.1f}); measure it idle, or all is too low"
             say(busy, stderr=True, markup=False)
         workers = self.workers or cores()
@@ -69,8 +71,6 @@ class Perf:
 
 def print_speeds(who: str, found: Mapping[str, "SpeedTable"]) -> None:
     """Prints a table for each benchmark of who plays what, by its name."""
-    from rlattack.cli.progress import say
-
     for table in found.values():
         if table.note:
             say(f"{table.title}: {table.note}", markup=False)
@@ -96,13 +96,7 @@ def _row(speed: "Speed") -> list[str]:
     ]
 
 
-def _load() -> float:
-    """Mean number of busy processes in the last minute; 0 where the system does not say."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
 def _first_agent(game: str) -> str:
-    from rlattack.errors import InvalidInput
     from rlattack.policies.folder import agent_cards
 
     for name, card in agent_cards():

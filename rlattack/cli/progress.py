@@ -1,26 +1,29 @@
 """Progress on standard error: bars and a moving line for a person, a line now and then for a log."""
 
 import time
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from rlattack.evaluation.episode import Episode
-from rlattack.evaluation.plan import Plan
+if TYPE_CHECKING:
+    from rlattack.evaluation.episode import Episode
+    from rlattack.evaluation.plan import Plan
 
 _PATIENCE = 60.0
 """Seconds without a line in a log after which a cell that goes on says so."""
 
 
 class _Shown:
-    """A line that moves for a person, until it is closed; in a log there are lines that stay."""
+    """A line that moves for a person until it is closed, a bar where the end is known; a log has lines that stay."""
 
-    def __init__(self, note: str, *columns: Any, total: int | None = None, quiet: bool = False) -> None:
+    def __init__(self, note: str, total: int | None = None, unit: str = "", *, quiet: bool = False) -> None:
         console = Console(stderr=True)
         self._logs = not (quiet or console.is_terminal)
-        shown = [TextColumn("{task.description}", markup=False), *columns]
-        self._bar = Progress(*shown, console=console, disable=quiet or self._logs, transient=total is None)
+        speed = TextColumn("{task.fields[speed]}")
+        bar = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), speed, TimeRemainingColumn())
+        columns = (TextColumn("{task.description}", markup=False), *((SpinnerColumn(),) if total is None else bar))
+        self._bar = Progress(*columns, console=console, disable=quiet or self._logs, transient=total is None)
         self._task = self._bar.add_task(note, total=total, visible=bool(note), speed="")
         self._bar.start()
 
@@ -39,16 +42,7 @@ class _Shown:
             say(line, stderr=True, markup=False)
 
 
-class _Bar(_Shown):
-    """A line with a bar: how much of how much is done, and how fast."""
-
-    def __init__(self, note: str, total: int, unit: str, *, quiet: bool = False) -> None:
-        speed = TextColumn("{task.fields[speed]}")
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), speed, TimeRemainingColumn())
-        super().__init__(note, *columns, total=total, quiet=quiet)
-
-
-class EpisodeBar(_Bar):
+class EpisodeBar(_Shown):
     """Progress over all episodes of a plan: a bar in a terminal, a line a cell in a log.
 
     Args:
@@ -56,14 +50,14 @@ class EpisodeBar(_Bar):
         quiet: Shows nothing.
     """
 
-    def __init__(self, planned: Plan, *, quiet: bool) -> None:
+    def __init__(self, planned: "Plan", *, quiet: bool) -> None:
         self._cells = {cell.key: cell for cell in planned.cells}
         self._left = {key: cell.episodes for key, cell in self._cells.items()}
         self._steps, self._begun = 0, time.perf_counter()
         self._told = self._begun
         super().__init__("starting", sum(self._left.values()), "episodes", quiet=quiet)
 
-    def watch(self, episode: Episode, kept: bool) -> None:
+    def watch(self, episode: "Episode", kept: bool) -> None:
         """Counts an episode that ended, now or (`kept`) in an earlier call."""
         cell = self._cells[episode.cell]
         self._left[cell.key] -= 1
@@ -91,7 +85,7 @@ class EpisodeBar(_Bar):
             self._told = time.perf_counter()
 
 
-class StepBar(_Bar):
+class StepBar(_Shown):
     """Progress over steps of training, or over episodes of a score: a bar in a terminal, a line now and then in a log.
 
     Args:
@@ -132,7 +126,7 @@ class Stages(_Shown):
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        super().__init__("", SpinnerColumn(), quiet=quiet)
+        super().__init__("", quiet=quiet)
         self._begun = ""
 
     def __call__(self, what: str, done: int = 0, total: int = 0) -> None:

@@ -1,11 +1,12 @@
 """`rlattack report`: one page from one run or several."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from rich.console import Console
+
+from rlattack.cli.progress import say
+from rlattack.errors import InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,6 @@ class Report:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rlattack.errors import InvalidInput
         from rlattack.report import read_run, write_page
 
         if not self.runs:
@@ -28,9 +28,9 @@ class Report:
         others = [run for run in runs if run.exists() and not (run / "results.json").is_file()]
         if len(others) < len(runs) and others:  # as in runs/*
             runs = [run for run in runs if run not in others]
-            sys.stderr.write(f"rlattack: left out, no run of `attack` or `duel`: {', '.join(map(str, others))}\n")
-        place = runs[0] if len(runs) == 1 else runs[0].parent
-        out = self.out or place / "report.html"
+            left_out = f"rlattack: left out, no run of `attack` or `duel`: {', '.join(map(str, others))}"
+            say(left_out, stderr=True, markup=False)
+        out = self.out or (runs[0] if len(runs) == 1 else runs[0].parent) / "report.html"
         write_page([read_run(run) for run in runs], out)
-        Console().print(f"[bold]{out}[/bold]", highlight=False, soft_wrap=True)
+        say(f"[bold]{out}[/bold]")
         return 0

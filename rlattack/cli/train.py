@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 
+from rlattack.cli.progress import say
 from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
 
 _INTERRUPTED = 130
@@ -22,7 +23,6 @@ class _Verb:
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command; one that is interrupted says how to go on, where something is kept."""
-        from rlattack.cli.progress import say
         from rlattack.cli.trainings import Screen
         from rlattack.training import train, train_rounds
 

@@ -1,6 +1,5 @@
 """What `--activations` left in a run folder: how likely normal play finds a seat's activations, and a picture."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +48,7 @@ class Activations:
 def read_activations(folder: Path) -> Activations | None:
     """Reads the numbers from a run folder; None where there are none, or no picture beside them."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        found = TypeAdapter(Activations).validate_python(content)
+        found = TypeAdapter(Activations).validate_json((folder / FILE).read_bytes())
     except (OSError, ValueError):
         return None
     return found if found.schema == SCHEMA and (folder / PICTURE).is_file() else None

@@ -2,9 +2,9 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -76,6 +76,17 @@ class Frames:
         moved = np.abs(self.greedy_attacked - self.greedy.astype(np.float64)).reshape(len(self.clean), -1)
         return int(np.argmax(moved.sum(axis=1)))
 
+    @cached_property
+    def magnification(self) -> float:
+        """By how much a perturbation is enlarged to be seen: a round number that brings large ones to full contrast."""
+        delta = np.abs(self.attacked - self.clean)
+        delta = delta[delta > 0]
+        if not delta.size:
+            return 1.0
+        wanted = 127.5 / float(np.percentile(delta, 99)) * 1.01  # floats: 0.255 grey levels are rarely 0.255
+        power = 10.0 ** math.floor(math.log10(wanted))
+        return max(step * power for step in (1, 2, 5) if step * power <= wanted)
+
 
 def read_frames(path: Path) -> Frames:
     """Reads a clip file.
@@ -104,17 +115,6 @@ def read_frames(path: Path) -> Frames:
     return frames
 
 
-def magnification(frames: Frames) -> float:
-    """By how much a perturbation is enlarged to be seen: a round number that brings the large ones to full contrast."""
-    delta = np.abs(frames.attacked - frames.clean)
-    delta = delta[delta > 0]
-    if not delta.size:
-        return 1.0
-    wanted = 127.5 / float(np.percentile(delta, 99)) * 1.01  # floats: 0.255 grey levels are rarely 0.255
-    power = 10.0 ** math.floor(math.log10(wanted))
-    return max(step * power for step in (1, 2, 5) if step * power <= wanted)
-
-
 def still(frames: Frames, names: Sequence[str] | None = None, step: int | None = None) -> bytes:
     """Draws one step as a PNG.
 
@@ -123,104 +123,97 @@ def still(frames: Frames, names: Sequence[str] | None = None, step: int | None =
         names: A name an action; numbers without.
         step: Which step; by default the first in which the attack changes the most likely action.
     """
-    canvas = _draw(frames, names, np.asarray([frames.turning_point if step is None else step]))
     file = io.BytesIO()
-    Image.fromarray(_palette()[canvas[0]]).save(file, "PNG", optimize=True)
+    image = Image.fromarray(_draw(frames, names, frames.turning_point if step is None else step))
+    image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def render(frames: Frames, names: Sequence[str] | None = None, limit: int = LIMIT) -> Film:
     """Draws the episode as a film of at most `limit` bytes; steps are left out of one that would be larger."""
-    total = len(frames.clean)
-    return encode(total, FPS, lambda steps: (_palette()[row] for row in _draw(frames, names, steps)), _H264, limit)
+
+    def pictures(steps: IntArray) -> Iterator[Picture]:
+        return (_draw(frames, names, int(step)) for step in steps)
+
+    return encode(len(frames.clean), FPS, pictures, _H264, limit)
 
 
-def _draw(frames: Frames, names: Sequence[str] | None, steps: IntArray) -> Picture:
-    """Draws steps as palette numbers, shape (steps, height, width); both sides are even, as H.264 wants them."""
+def _draw(frames: Frames, names: Sequence[str] | None, step: int) -> Picture:
+    """Draws a step, shape (height, width, 3); both sides are even, as H.264 wants them."""
     height, width = frames.clean.shape[1:]
     scale = max(1, _PANEL // max(height, width))
     height, width = height * scale, width * scale
     left = [_EDGE + panel * (width + _EDGE) for panel in range(4)]
     size = (left[3] + _CHART + _EDGE, _HEAD + max(height, _PANEL) + _HEAD)
-    canvas = np.empty((len(steps), size[1] + size[1] % 2, size[0] + size[0] % 2), dtype=np.uint8)
-    factor = magnification(frames)
-    captions = ("clean", f"perturbation × {factor:g}", "attacked: what the victim sees")
-    canvas[:] = _text(canvas.shape[1:], [((x, 8), text, _INK) for x, text in zip(left, captions, strict=False)])
-    clean, attacked = frames.clean[steps], frames.attacked[steps]
-    for x, image in zip(left, (clean, 127.5 + factor * (attacked - clean), attacked), strict=False):
+    canvas = Image.new("L", (size[0] + size[0] % 2, size[1] + size[1] % 2), _BACK)
+    pen = ImageDraw.Draw(canvas)
+    pen.font = _font()
+    clean, attacked, factor = frames.clean[step], frames.attacked[step], frames.magnification
+    panels = {
+        "clean": clean,
+        f"perturbation × {factor:g}": 127.5 + factor * (attacked - clean),
+        "attacked: what the victim sees": attacked,
+    }
+    for x, (caption, image) in zip(left, panels.items(), strict=False):
+        pen.text((x, 8), caption, _INK)
         grey = np.rint(np.clip(image, 0, 255) * ((_GREYS - 1) / 255)).astype(np.uint8)
-        canvas[:, _HEAD : _HEAD + height, x : x + width] = grey.repeat(scale, axis=1).repeat(scale, axis=2)
+        canvas.paste(Image.fromarray(grey.repeat(scale, axis=0).repeat(scale, axis=1)), (x, _HEAD))
+    line = f"step {step + 1}     return {np.cumsum(frames.rewards)[step]:g}"
+    pen.text((_EDGE, canvas.height - _HEAD + 8), line, _MUTED)
     if frames.probabilities is None:
-        _entries(canvas[:, :, left[3] :], frames, steps)
+        _entries(pen, left[3], frames, step)
     else:
-        _chart(canvas[:, :, left[3] :], frames, names, steps)
-    returns = np.cumsum(frames.rewards)
-    for row, step in zip(canvas, steps, strict=True):
-        line = f"step {step + 1}     return {returns[step]:g}"
-        row[-_HEAD:, : left[3]] = _text((_HEAD, left[3]), [((_EDGE, 8), line, _MUTED)])
-    return canvas
+        _chart(pen, left[3], frames, names, step)
+    drawn: Picture = _palette()[np.asarray(canvas)]
+    return drawn
 
 
-def _chart(canvas: Picture, frames: Frames, names: Sequence[str] | None, steps: IntArray) -> None:
+def _chart(pen: ImageDraw.ImageDraw, left: int, frames: Frames, names: Sequence[str] | None, step: int) -> None:
     """Draws two bars an action, clean above attacked, and a mark at the action that was played."""
     assert frames.probabilities is not None
     assert frames.probabilities_clean is not None
     count = frames.probabilities.shape[1]
     shown = np.sort(np.argsort(-frames.probabilities.max(axis=0), kind="stable")[:_MOST_ACTIONS])
     pitch = min(34, _PANEL // len(shown))
-    bar, start, length = max(3, pitch // 3), 92, _CHART - 92
-    words = [str(action) for action in range(count)] if names is None or len(names) != count else list(names)
-    labels = [
-        ((14, _HEAD + row * pitch + pitch // 2 - 7), words[action][:12], _INK) for row, action in enumerate(shown)
-    ]
-    legend = [((start + 12, 8), "clean", _MUTED), ((start + 68, 8), "attacked", _MUTED)]
-    canvas[:, :, :] = _text(canvas.shape[1:], [((0, 8), "action", _INK), *legend, *labels])
-    for x, colour in ((start, _CLEAN), (start + 56, _ATTACKED)):
-        canvas[:, 12:20, x : x + 8] = colour
-    ramp = np.arange(length)
+    bar, start, length = max(3, pitch // 3), left + 92, _CHART - 92
+    words = [str(action) for action in range(count)] if names is None or len(names) != count else names
+    pen.text((left, 8), "action", _INK)
+    for x, word, colour in ((start, "clean", _CLEAN), (start + 56, "attacked", _ATTACKED)):
+        pen.rectangle((x, 12, x + 7, 19), colour)
+        pen.text((x + 12, 8), word, _MUTED)
     for row, action in enumerate(shown):
+        pen.text((left + 14, _HEAD + row * pitch + pitch // 2 - 7), words[action][:12], _INK)
         top = _HEAD + row * pitch + (pitch - 2 * bar) // 2
         for y, chances, colour in (
             (top, frames.probabilities_clean, _CLEAN),
             (top + bar, frames.probabilities, _ATTACKED),
         ):
-            filled = ramp < np.rint(chances[steps, action, None] * length)
-            canvas[:, y : y + bar, start : start + length] = np.where(filled, colour, _TRACK)[:, None, :]
-        played = np.flatnonzero(frames.actions[steps] == action)
-        for column in range(6):  # a triangle that points at the name
-            canvas[played, top + bar - 6 + column : top + bar + 6 - column, 2 + column] = _PLAYED
+            pen.rectangle((start, y, start + length - 1, y + bar - 1), _TRACK)
+            if (filled := np.rint(chances[step, action] * length)) > 0:
+                pen.rectangle((start, y, start + filled - 1, y + bar - 1), colour)
+        if frames.actions[step] == action:
+            for column in range(6):  # a triangle that points at the name
+                x = left + 2 + column
+                pen.line((x, top + bar - 6 + column, x, top + bar + 5 - column), _PLAYED)
 
 
-def _entries(canvas: Picture, frames: Frames, steps: IntArray) -> None:
+def _entries(pen: ImageDraw.ImageDraw, left: int, frames: Frames, step: int) -> None:
     """Writes a continuous action, a line an entry: on the clean frame, on the attacked one, and as it was played."""
     assert frames.greedy_attacked is not None
-    columns = ((0, "action"), (50, "clean"), (115, "attacked"), (185, "played"))
-    head = [((x, 8), word, _INK if x == 0 else _MUTED) for x, word in columns]
-    for row, step in zip(canvas, steps, strict=True):
-        lines = list(head)
-        values = [of[step].reshape(-1) for of in (frames.greedy, frames.greedy_attacked, frames.actions)]
-        for entry in range(min(len(values[0]), _MOST_ACTIONS)):
-            y = _HEAD + 14 * entry
-            lines.append(((0, y), str(entry), _INK))
-            numbers = zip(columns[1:], values, strict=True)
-            lines += [((x, y), f"{float(value[entry]):+.2f}", _MUTED) for (x, _), value in numbers]
-        row[:] = _text(row.shape, lines)
+    columns = {"clean": frames.greedy, "attacked": frames.greedy_attacked, "played": frames.actions}
+    pen.text((left, 8), "action", _INK)
+    for entry in range(min(frames.greedy[step].size, _MOST_ACTIONS)):
+        pen.text((left, _HEAD + 14 * entry), str(entry), _INK)
+    for x, (word, values) in zip((50, 115, 185), columns.items(), strict=True):
+        pen.text((left + x, 8), word, _MUTED)
+        for entry, value in enumerate(values[step].reshape(-1)[:_MOST_ACTIONS]):
+            pen.text((left + x, _HEAD + 14 * entry), f"{float(value):+.2f}", _MUTED)
 
 
 @cache
 def _palette() -> Picture:
     greys = np.rint(np.arange(_GREYS) * (255 / (_GREYS - 1))).astype(np.uint8)[:, None].repeat(3, axis=1)
-    rest = np.zeros((256 - _GREYS, 3), dtype=np.uint8)
-    rest[: len(_COLOURS)] = _COLOURS
-    return np.concatenate([greys, rest])
-
-
-def _text(shape: tuple[int, ...], lines: Sequence[tuple[tuple[int, int], str, int]]) -> Picture:
-    image = Image.new("L", (shape[1], shape[0]), _BACK)
-    pen = ImageDraw.Draw(image)
-    for place, line, ink in lines:
-        pen.text(place, line, fill=ink, font=_font())
-    return np.asarray(image)
+    return np.concatenate([greys, np.asarray(_COLOURS, dtype=np.uint8)])
 
 
 @cache

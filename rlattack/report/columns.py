@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rlattack.budget.words import counted, grey_levels, size_words
 from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.comparison import Setting
-from rlattack.report.values import Value, count, decimals, mean, number, percent, share
+from rlattack.report.values import Value, decimals, mean, number, percent, share
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def _each(title: str, hint: str, of: Callable[[Result], Value], *, budget: bool 
 
 def _rare(title: str, hint: str, of: Callable[[Result], int]) -> Column:
     """A column of what mostly does not happen: left out where it never did."""
-    return Column(title, hint, lambda cells: [count(of(cell)) if any(map(of, cells)) else Value() for cell in cells])
+    return Column(
+        title, hint, lambda cells: [number(of(cell), 0) if any(map(of, cells)) else Value() for cell in cells]
+    )
 
 
 def _observed(setting: Setting, seat: int, name: str) -> Column:
@@ -148,12 +150,12 @@ _JUDGED = [
     ),
     _each("gradients", "backward passes, a step", lambda c: number(c.attacked.gradients if c.attacks else None)),
 ]  # fmt: skip
-DISTINCT = _each("distinct", "episodes that went differently", lambda cell: count(cell.distinct))
+DISTINCT = _each("distinct", "episodes that went differently", lambda cell: number(cell.distinct, 0))
 _EFFORT = [
     _rare("stalled", "episodes stopped for lack of reward", lambda cell: cell.stalled),
     _rare("truncated", "episodes cut by the time limit, or because the simulation broke", lambda cell: cell.truncated),
     _rare("unstable", "episodes in which the simulation broke down", lambda cell: cell.unstable),
-    _each("steps", "of all episodes", lambda cell: count(cell.steps)),
+    _each("steps", "of all episodes", lambda cell: number(cell.steps, 0)),
     _each("steps/s", "steps a second of a worker", lambda cell: number(cell.steps_per_second)),
 ]
 _CELL = _each("cell", "its name in results.json and episodes.csv", lambda cell: Value(cell.cell))

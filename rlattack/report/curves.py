@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter
 
 from rlattack.budget.words import axis, tick
-from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
+from rlattack.evaluation.results import Mean, Rate, SeatResult
 from rlattack.report.comparison import Line
 
 COLOURS = 7
@@ -68,12 +68,12 @@ def styles(lines: Iterable[Line]) -> dict[str, Style]:
     return found
 
 
-def draw(lines: Sequence[Line], clean: Result | None, looks: dict[str, Style], name: str) -> str:
+def draw(lines: Sequence[Line], clean: SeatResult | None, looks: dict[str, Style], name: str) -> str:
     """Draws the lines of one reach and space: what the attacked seat won and earned.
 
     Args:
         lines: One an attack, at least one.
-        clean: Drawn as a level with its interval.
+        clean: The attacked seat in the clean game, drawn as a level with its interval.
         looks: How each line looks, by its label.
         name: Of the drawing in its page: two drawings must not share the names of their parts.
 
@@ -82,12 +82,11 @@ def draw(lines: Sequence[Line], clean: Result | None, looks: dict[str, Style], n
     """
     cells = [cell for line in lines for cell in line.cells]
     panels = [title for title, read in _PANELS.items() if any(read(cell.attacked) for cell in cells)]
-    level = None if clean is None else clean.seat(cells[0].attacked.name)
 
     def figure() -> Figure:
         drawn = Figure(figsize=(5.55 * len(panels), 3.9), layout="constrained")
         for axes, title in zip(drawn.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _panel(axes, lines, level, looks, title)
+            _panel(axes, lines, clean, looks, title)
         handles, labels = drawn.axes[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
         return drawn

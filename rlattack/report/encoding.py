@@ -19,16 +19,21 @@ from rlattack.games.camera import Picture
 
 LIMIT = 1_900_000
 """Bytes of a film; a page with several stays small enough to send."""
-SUFFIXES = {"video/mp4": ".mp4", "image/gif": ".gif"}
-"""Endings of film files, by what they hold."""
+_MIMES = {".mp4": "video/mp4", ".gif": "image/gif"}
+"""What film files hold, by their endings."""
 
 
 @dataclass(frozen=True)
 class Film:
-    """An encoded film."""
+    """An encoded film, and the ending of its file."""
 
     data: bytes
-    mime: str
+    suffix: str
+
+    @property
+    def mime(self) -> str:
+        """What a browser is told that it holds."""
+        return _MIMES[self.suffix]
 
     @property
     def moves(self) -> bool:
@@ -48,7 +53,7 @@ def data_url(raw: bytes, mime: str) -> str:
 
 def find_film(folder: Path, cell: str) -> Path | None:
     """The film of a cell in a folder of films, or None."""
-    return next((path for suffix in SUFFIXES.values() if (path := folder / f"{cell}{suffix}").is_file()), None)
+    return next((path for suffix in _MIMES if (path := folder / f"{cell}{suffix}").is_file()), None)
 
 
 def encode(
@@ -72,14 +77,14 @@ def encode(
     try:
         import av  # noqa: F401  # only whether it is there
     except ImportError:
-        mime, make = "image/gif", _gif
+        suffix, make = ".gif", _gif
     else:
-        mime, make = "video/mp4", partial(_mp4, options={"preset": "veryfast", "threads": "1", **options})
+        suffix, make = ".mp4", partial(_mp4, options={"preset": "veryfast", "threads": "1", **options})
     stride = 1
     while True:
         data = make(draw(np.arange(0, total, stride)), Fraction(fps, stride))
         if len(data) <= limit or stride >= total:
-            return Film(data, mime)
+            return Film(data, suffix)
         stride *= math.ceil(len(data) / limit)
 
 

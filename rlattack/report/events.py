@@ -12,13 +12,12 @@ import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.plugins.hparams import metadata as hparams
-from tensorboard.plugins.scalar import metadata as scalar
+from tensorboard.plugins.scalar.metadata import create_summary_metadata
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util import tensor_util
+from torch.utils.tensorboard.summary import custom_scalars
 
 from rlattack.files import writing_events
 
@@ -45,13 +44,11 @@ def write_events(run: Path, runs: Mapping[str, Sequence[Point]]) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def scalars(tag: str, value: float | None, about: str) -> list[Summary.Value]:
-    """A point of a chart, or nothing where nothing was measured."""
-    if value is None:
-        return []
+def scalar(tag: str, value: float, about: str) -> Summary.Value:
+    """A point of a chart."""
     # a tensor and not a simple_value: of those TensorBoard's reader drops the description
     tensor = tensor_util.make_tensor_proto(np.float32(value))
-    return [Summary.Value(tag=tag, tensor=tensor, metadata=scalar.create_summary_metadata("", about))]
+    return Summary.Value(tag=tag, tensor=tensor, metadata=create_summary_metadata("", about))
 
 
 def picture(tag: str, png: bytes) -> Summary.Value:
@@ -87,18 +84,8 @@ def bands(title: str, charts: Mapping[str, tuple[str, str, str]]) -> Summary.Val
         title: Above the charts.
         charts: Tags of the value, the lower and the upper end, by the title of a chart.
     """
-    series = layout_pb2.MarginChartContent.Series
-    panels = [
-        layout_pb2.Chart(
-            title=name,
-            margin=layout_pb2.MarginChartContent(series=[series(value=value, lower=lower, upper=upper)]),
-        )
-        for name, (value, lower, upper) in charts.items()
-    ]
-    layout = layout_pb2.Layout(category=[layout_pb2.Category(title=title, chart=panels)])
-    tensor = tensor_util.make_tensor_proto(layout.SerializeToString())
-    metadata = custom_scalar.create_summary_metadata()
-    return Summary.Value(tag=custom_scalar.CONFIG_SUMMARY_TAG, metadata=metadata, tensor=tensor)
+    layout = {title: {name: ("Margin", tags) for name, tags in charts.items()}}
+    return custom_scalars(layout).value[0]  # type: ignore[no-untyped-call]  # torch's own
 
 
 def free_name(name: str, taken: Container[str]) -> str:

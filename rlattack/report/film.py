@@ -14,7 +14,7 @@ from rlattack.evaluation.slots import Take
 from rlattack.files import write_whole
 from rlattack.games.camera import Picture, camera
 from rlattack.games.find import make_game
-from rlattack.report.encoding import SUFFIXES, encode, find_film
+from rlattack.report.encoding import encode, find_film
 
 _MOST_FPS = 34
 """Steps are left out of games that have more in a second."""
@@ -70,7 +70,7 @@ def _film(reel: Task, take: Take, *, folder: Path, fits: Path | None) -> Iterato
     while take(0) is not None:
         pictures, fps = _shoot(reel.cell, fits)
         film = encode(len(pictures), fps, lambda steps: (pictures[step] for step in steps))  # noqa: B023  # used at once
-        path = folder / f"{reel.key}{SUFFIXES[film.mime]}"
+        path = folder / f"{reel.key}{film.suffix}"
         write_whole(path, film.data)
         yield path
 

@@ -15,8 +15,6 @@ _MOST = 3
 """Opponents that are named."""
 _FOUND, _SMALLEST = "found", "size found, median"
 """What is measured of an attack that looks for the smallest change (`rlattack.evaluation.sizes`)."""
-_CONTROLS = {"noise": "noise", "direction": "a random direction", "action-noise": "another action"}
-"""What stands beside an attack, in the middle of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +160,9 @@ def _median(cell: Result) -> str:
 
 
 def _control(cell: Result) -> str:
-    name = cell.attacks[0].name
-    return _CONTROLS.get(name, name)
+    """What stands beside an attack, in the middle of a sentence."""
+    name = title_of(cell.attacks[0].name)
+    return name[:1].lower() + name[1:]
 
 
 def _measure(cell: Result) -> str:

@@ -26,15 +26,12 @@ class Grid:
 
     Attributes:
         cells: By row and column; a meeting that was not played is missing.
-        victim: Name of the victim's seat.
-        opponents: Names of the other seats.
     """
 
     rows: list[str]
     columns: list[str]
     cells: dict[tuple[int, int], Result]
-    victim: str
-    opponents: str
+    setting: Setting
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -48,7 +45,7 @@ def grid(setting: Setting) -> Grid:
     ]
     rows, columns = (list(dict.fromkeys(place[axis] for place in places)) for axis in (0, 1))
     cells = {(rows.index(r), columns.index(c)): cell for (r, c), cell in zip(places, setting.clean, strict=True)}
-    return Grid(rows, columns, cells, setting.victim, setting.opponents)
+    return Grid(rows, columns, cells, setting)
 
 
 def heat_map(laid: Grid) -> Figure:
@@ -64,7 +61,7 @@ def heat_map(laid: Grid) -> Figure:
             shown[row][column] = wins.rate
             _write(axes, (column, row), wins.rate, cell, crowded)
     image = axes.imshow(shown, cmap=_COLOURS, vmin=0, vmax=1, aspect="auto")
-    bar = figure.colorbar(image, ax=axes, format=PercentFormatter(1), label=f"opponent ({laid.opponents}) wins")
+    bar = figure.colorbar(image, ax=axes, format=PercentFormatter(1), label=f"opponent ({laid.setting.opponents}) wins")
     bar.outline.set_visible(False)
     _label(axes, laid, crowded)
     return figure
@@ -98,8 +95,8 @@ def _label(axes: Axes, laid: Grid, crowded: bool) -> None:
     turn, side = (40, "right") if crowded else (0, "center")
     axes.set_xticks(range(len(opponents)), opponents, rotation=turn, ha=side)
     axes.set_yticks(range(len(victims)), victims)
-    axes.set_xlabel(f"opponent ({laid.opponents})")
-    axes.set_ylabel(f"victim ({laid.victim})")
+    axes.set_xlabel(f"opponent ({laid.setting.opponents})")
+    axes.set_ylabel(f"victim ({laid.setting.victim})")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for gaps, line in ((range(1, len(opponents)), axes.axvline), (range(1, len(victims)), axes.axhline)):

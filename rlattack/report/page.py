@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from rlattack.attacks import title_of
 from rlattack.evaluation.results import Result
 from rlattack.files import write_whole
 from rlattack.report.activations import PICTURE, Activations, read_activations
@@ -48,14 +49,6 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Lines against one budget, and whose they are where that does not go without saying."""
-
-    caption: str
-    svg: Markup
-
-
-@dataclass(frozen=True)
 class Section:
     """What the page shows of one setting."""
 
@@ -66,7 +59,7 @@ class Section:
     warnings: list[str]
     heat_map: Markup
     staircase: Markup
-    curves: list[Curve]
+    curves: list[tuple[str, Markup]]
     looks: dict[str, Style]
     tables: list[Table]
     rule: str
@@ -154,16 +147,17 @@ def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
     if found.attack:
         harm.append(tile(f"{title(found.attack)}{at(found.attack)}", found.attack))
     if found.control:
-        harm.append(tile("Noise of that size", found.control))
+        sized = "" if found.control.eps is None else " of that size"
+        harm.append(tile(f"{title_of(found.control.attacks[0].name)}{sized}", found.control))
     return [row for row in (met, harm) if row]
 
 
-def _curves(setting: Setting, told: Finding, looks: dict[str, Style], anchor: str) -> list[Curve]:
-    """Win rate and return against the budget, of the players whom the finding tells of first."""
+def _curves(setting: Setting, told: Finding, looks: dict[str, Style], anchor: str) -> list[tuple[str, Markup]]:
+    """Win rate and return against each budget, below whose they are; those whom the finding tells of first."""
     found = []
     for number, pairing in enumerate(sorted(setting.pairings, key=lambda one: told.attack not in one.attacked)):
         charts = groupby(pairing.lines, key=lambda line: (line.reach, line.space))
         for place, (_, members) in enumerate(charts):
-            drawing = draw(list(members), pairing.clean, looks, f"{anchor}-{number}-{place}")
-            found.append(Curve(setting.about(pairing), Markup(drawing)))
+            drawing = draw(list(members), pairing.before, looks, f"{anchor}-{number}-{place}")
+            found.append((setting.about(pairing), Markup(drawing)))
     return found

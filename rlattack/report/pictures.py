@@ -1,13 +1,12 @@
 """Films and pictures of a run folder as a page holds them: inside it, as data."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from rlattack.evaluation.results import Result
-from rlattack.report.clip import magnification, read_frames, render, still
+from rlattack.report.clip import read_frames, render, still
 from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
-from rlattack.report.encoding import SUFFIXES, Film, data_url, find_film
+from rlattack.report.encoding import Film, data_url, find_film
 from rlattack.report.findings import strongest, title
 from rlattack.report.runs import RunRecord
 
@@ -54,13 +53,16 @@ def clips(setting: Setting, run: RunRecord) -> list[Clip]:
 
 def films(setting: Setting, run: RunRecord) -> list[tuple[str, Film]]:
     """Episode 0 of some cells with what it shows, those with the strongest opponents and attacks first."""
-    strength = partial(_strength, setting)
+
+    def strength(cell: Result) -> tuple[bool, float]:  # nothing hidden above; then beaten most often, or paid least
+        wins = None if setting.alone else cell.victim_seat.loss
+        return cell.mask is None, -cell.attacked.returns.mean if wins is None else wins.rate
+
     shown: list[tuple[str, Film]] = []
     for cell in sorted(setting.good, key=strength, reverse=True):
         path = find_film(run.folder / "videos", cell.cell)
         if path is not None and len(shown) < _MOST_FILMS:
-            mime = next(mime for mime, suffix in SUFFIXES.items() if suffix == path.suffix)
-            shown.append((meeting(cell), Film(path.read_bytes(), mime)))
+            shown.append((meeting(cell), Film(path.read_bytes(), path.suffix)))
     return shown
 
 
@@ -75,19 +77,13 @@ def meeting(cell: Result) -> str:
     return "; ".join(words) or "no attack"
 
 
-def _strength(setting: Setting, cell: Result) -> tuple[bool, float]:
-    """Cells in which nothing is hidden are above; then by how often the victim is beaten, or how little it earns."""
-    wins = None if setting.alone else cell.victim_seat.loss
-    return cell.mask is None, -cell.attacked.returns.mean if wins is None else wins.rate
-
-
 def _clip(cell: Result, path: Path, actions: list[str] | None, *, filmed: bool) -> Clip:
     frames = read_frames(path)
     about = f"{title(cell)}{at(cell)}" if len(cell.seats) == 1 else meeting(cell)
     return Clip(
         title=about,
         returns=f"{cell.attacked.returns.mean:.4g}",
-        factor=f"{magnification(frames):g}",
+        factor=f"{frames.magnification:g}",
         step=frames.farthest + 1,
         steps=len(frames.clean),
         still=data_url(still(frames, actions, frames.farthest), "image/png"),

@@ -16,7 +16,7 @@ class Row:
 
     Attributes:
         label: The attack, or who plays where nothing is attacked.
-        line: Name of its line in the curves; empty without one.
+        line: Name of its line in the curves, where it is on one.
         status: Empty when the cell is good; a failed one shows no numbers.
     """
 
@@ -116,4 +116,4 @@ def _attacked_groups(setting: Setting, pairing: Pairing) -> list[tuple[Group, li
 def _row(cell: Result, values: list[Value], *, met: bool) -> Row:
     """One row; of cells without an attack, by who met there, where there are several seats."""
     label = names(cell) if met and len(cell.seats) > 1 else attack_label(cell)
-    return Row(label, "" if cell.clean else attack_label(cell), cell.control, "" if cell.ok else cell.status, values)
+    return Row(label, attack_label(cell), cell.control, "" if cell.ok else cell.status, values)

@@ -1,6 +1,6 @@
 """Results for TensorBoard: one line an attack against the budget, one row a cell in HParams, pictures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +12,10 @@ from rlattack.report.activations import PICTURE, read_activations
 from rlattack.report.clip import read_frames, still
 from rlattack.report.comparison import Line, Pairing, Setting, attack_label, distinctions, names, player, settings
 from rlattack.report.curves import png
-from rlattack.report.events import Point, bands, file_name, free_name, picture, scalars, session, write_events
+from rlattack.report.events import Point, bands, file_name, free_name, picture, scalar, session, write_events
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
-
-_CURVES: dict[str, Callable[[SeatResult], Rate | Mean | None]] = {
-    "win_rate": lambda seat: seat.win,
-    "return": lambda seat: seat.returns,
-    "win_drop": lambda seat: None if seat.drop is None else seat.drop.win,
-    "return_drop": lambda seat: None if seat.drop is None else seat.drop.returns,
-}
-"""Tag to what it shows of the attacked seat; all have intervals."""
 
 
 def write_tensorboard(run: RunRecord) -> None:
@@ -66,17 +58,21 @@ def _line(line: Line, pairing: Pairing, run: RunRecord) -> Iterator[Point]:
     chart = line.reach if pixels or line.space == "unit" else f"{line.reach}-{line.space}"
     unit = "eps" if pixels else "eps in millionths"
     about = f"The step is the budget, {unit}; {heading(line.reach, line.space)}. Step 0 is the clean game."
-    seats = [(_step(cell), cell.attacked) for cell in line.cells]
-    if pairing.before is not None:
-        seats = [(0, pairing.before), *seats]
-    tags = {
-        f"{tag.replace('_', ' ')} ({chart})": (f"{tag}/{chart}", _end(f"{tag}/{chart}", 0), _end(f"{tag}/{chart}", 1))
-        for tag, read in _CURVES.items()
-        if any(read(seat) is not None for _, seat in seats)
-    }
-    yield 0, bands("Against the budget, with 95 % intervals", tags)
-    for step, seat in seats:
-        yield from ((step, value) for value in _curves(seat, chart, about, clean=step == 0))
+    points = [(_step(cell), _curves(cell.attacked), cell.attacked.action_change) for cell in line.cells]
+    tags = dict.fromkeys(tag for _, found, _ in points for tag in found)
+    charts = {f"{tag.replace('_', ' ')} ({chart})": (f"{tag}/{chart}", *_ends(f"{tag}/{chart}")) for tag in tags}
+    yield 0, bands("Against the budget, with 95 % intervals", charts)
+    if (before := pairing.before) is not None:
+        earned = _curves(before)
+        falls = {f"{tag.removesuffix('_rate')}_drop": Mean(0.0, (0.0, 0.0)) for tag in earned}
+        points = [(0, {**earned, **falls}, 0.0), *points]
+    for step, found, change in points:
+        for tag, point in found.items():
+            yield step, scalar(f"{tag}/{chart}", point.value, about)
+            for end, value in zip(_ends(f"{tag}/{chart}"), point.ci, strict=True):
+                yield step, scalar(end, value, f"95 % interval. {about}")
+        if change is not None:
+            yield step, scalar(f"action_change/{chart}", change, about)
     for cell in line.cells:
         clip = run.folder / "clips" / f"{cell.cell}.npz"
         if clip.is_file():
@@ -84,23 +80,16 @@ def _line(line: Line, pairing: Pairing, run: RunRecord) -> Iterator[Point]:
             yield _step(cell), picture(f"frames/{chart}", drawn)
 
 
-def _curves(seat: SeatResult, chart: str, about: str, *, clean: bool) -> Iterator[Summary.Value]:
-    """What a seat won and earned, how far it fell (nothing in the clean game), and how its actions changed."""
-    nothing = Mean(0.0, (0.0, 0.0))
-    for tag, read in _CURVES.items():
-        point = read(seat)
-        if clean and tag.endswith("drop") and not (tag == "win_drop" and seat.win is None):
-            point = nothing
-        if point is None:
-            continue
-        yield from scalars(f"{tag}/{chart}", point.value, about)
-        for i in (0, 1):
-            yield from scalars(_end(f"{tag}/{chart}", i), point.ci[i], f"95 % interval. {about}")
-    yield from scalars(f"action_change/{chart}", 0.0 if clean else seat.action_change, about)
+def _curves(seat: SeatResult) -> dict[str, Rate | Mean]:
+    """What a seat won and earned and how far it fell, by tag, as far as it was measured; all have intervals."""
+    found: dict[str, Rate | Mean | None] = {"win_rate": seat.win, "return": seat.returns}
+    if seat.drop is not None:
+        found |= {"win_drop": seat.drop.win, "return_drop": seat.drop.returns}
+    return {tag: point for tag, point in found.items() if point is not None}
 
 
-def _end(tag: str, end: int) -> str:
-    return f"with_interval/{tag}/{('low', 'high')[end]}"
+def _ends(tag: str) -> tuple[str, str]:
+    return f"with_interval/{tag}/low", f"with_interval/{tag}/high"
 
 
 def _row(cell: Result) -> Iterator[Summary.Value]:
@@ -119,20 +108,20 @@ def _row(cell: Result) -> Iterator[Summary.Value]:
     yield from session(shown, cell.ok)
     if not cell.ok:
         return
-    about = "One cell, for the HParams tab."
-    for tag, read in _CURVES.items():
-        point = read(cell.attacked)
-        yield from scalars(f"summary/{tag}", None if point is None else point.value, about)
-    yield from scalars("summary/action_change", cell.attacked.action_change, about)
-    yield from scalars("summary/length", cell.length.mean, about)
-    for seat in [] if alone else cell.seats:
-        yield from scalars(f"summary/return_{file_name(seat.name)}", seat.returns.mean, about)
-        yield from scalars(f"summary/wins_{file_name(seat.name)}", None if seat.win is None else seat.win.rate, about)
-    tie = cell.victim_seat.tie
-    yield from scalars("summary/ties", None if tie is None else tie.rate, about)
+    measured: dict[str, float | Rate | Mean | None] = {
+        **{f"summary/{tag}": point for tag, point in _curves(cell.attacked).items()},
+        "summary/action_change": cell.attacked.action_change, "summary/length": cell.length,
+        "summary/ties": cell.victim_seat.tie,
+    }  # fmt: skip
     for seat in cell.seats:
-        for name, measured in seat.observed.items():
-            yield from scalars(f"observed/{name}" + ("" if alone else f"_{file_name(seat.name)}"), measured.mean, about)
+        of = "" if alone else f"_{file_name(seat.name)}"
+        if not alone:
+            measured |= {f"summary/return{of}": seat.returns, f"summary/wins{of}": seat.win}
+        measured |= {f"observed/{name}{of}": one for name, one in seat.observed.items()}
+    for tag, one in measured.items():
+        if one is not None:
+            value = one.value if isinstance(one, Rate | Mean) else one
+            yield scalar(tag, value, "One cell, for the HParams tab.")
 
 
 def _staircase(folder: Path) -> Iterator[Point]:
@@ -143,7 +132,7 @@ def _staircase(folder: Path) -> Iterator[Point]:
     about = "The step is the number of the adversary plus that of the victim: up at even ones, down at odd ones."
     for stair in stairs:
         for name, value in (("adversary_wins", stair.win.rate), ("low", stair.win.ci[0]), ("high", stair.win.ci[1])):
-            yield from ((sum(stair.number), point) for point in scalars(f"staircase/{name}", value, about))
+            yield sum(stair.number), scalar(f"staircase/{name}", value, about)
 
 
 def _cell_name(cell: Result) -> str:

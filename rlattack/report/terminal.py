@@ -86,16 +86,18 @@ def _table(setting: Setting, laid: Laid, kept: int) -> Table:
     longest = max((len(_label(row)) for row in laid.rows), default=0)
     heading = "attack" if setting.alone else " – ".join(seat.name for seat in first.seats)
     shown.add_column(heading, overflow="fold", min_width=min(_LABEL, longest))
-    for place, column in enumerate(laid.columns[:kept]):
-        wide = max(len(text) for text in (column.title, *(_cells(row, laid)[place] for row in laid.rows)))
+    texts = [_cells(row, laid)[:kept] for row in laid.rows]
+    for column, words in zip(laid.columns, zip(*texts, strict=True), strict=False):
+        wide = max(map(len, (column.title, *words)))
         left = column.title in ("budget", "endings")
         shown.add_column(column.title, justify="left" if left else "right", no_wrap=True, min_width=wide)
+    rest = iter(texts)
     for group in laid.groups:
         shown.add_section()
         if group.who:
             shown.add_row(group.who, style="dim")
         for row in group.rows:
-            shown.add_row(_label(row), *_cells(row, laid)[:kept], style="red" if row.status else None)
+            shown.add_row(_label(row), *next(rest), style="red" if row.status else None)
     return shown
 
 
@@ -113,7 +115,8 @@ def _cells(row: Row, laid: Laid) -> list[str]:
 
 
 def _grid(laid: Grid) -> Table:
-    title = f"{laid.opponents} wins (victim wins, ties), percent: rows are victims ({laid.victim})"
+    setting = laid.setting
+    title = f"{setting.opponents} wins (victim wins, ties), percent: rows are victims ({setting.victim})"
     shown = Table(title=title, title_justify="left")
     shown.add_column("", overflow="fold", min_width=_NAME)
     for name in laid.columns:

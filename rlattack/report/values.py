@@ -57,11 +57,6 @@ def number(value: float | None, places: int | None = None) -> Value:
     return Value(f"{value:.{_DIGITS}g}" if places is None else _fixed(value, places), "", value)
 
 
-def count(value: int) -> Value:
-    """A whole number, all its digits."""
-    return Value(str(value), "", value)
-
-
 def share(value: float | None) -> Value:
     """A share as a percentage without an interval: `95.0 %`."""
     return Value() if value is None else Value(f"{_fixed(100 * value, 1)} %", "", value)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from rlattack.errors import ContentError
-from rlattack.report.clip import Frames, magnification, read_frames, render, still
+from rlattack.report.clip import Frames, read_frames, render, still
 from tests.kit.results import clip
 
 NAMES = ["NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"]
@@ -81,12 +81,12 @@ def test_a_file_that_is_no_clip_is_refused(tmp_path, continuous):
 def test_magnification_brings_a_perturbation_to_full_contrast(levels, factor):
     values = clip()
     clean = np.full_like(values["clean"], 20)
-    assert magnification(Frames(**values | {"clean": clean, "attacked": clean + np.float32(levels)})) == factor
+    assert Frames(**values | {"clean": clean, "attacked": clean + np.float32(levels)}).magnification == factor
 
 
 def test_no_perturbation_is_not_magnified():
     values = clip()
-    assert magnification(Frames(**values | {"attacked": values["clean"].astype(np.float32)})) == 1.0
+    assert Frames(**values | {"attacked": values["clean"].astype(np.float32)}).magnification == 1.0
 
 
 def test_a_still_shows_clean_perturbation_and_attacked_frames(frames):

@@ -14,7 +14,7 @@ def pairing(cells):
 
 def drawn(cells, reach="linf", name="a"):
     found = pairing(cells)
-    return draw([line for line in found.lines if line.reach == reach], found.clean, styles(found.lines), name)
+    return draw([line for line in found.lines if line.reach == reach], found.before, styles(found.lines), name)
 
 
 def words(svg):

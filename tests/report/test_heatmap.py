@@ -23,7 +23,7 @@ def test_rows_are_victims_and_columns_opponents():
     found = laid(heat())
     assert found.rows == ["runner", "tuned", "runner, blind (mask initial)"]
     assert found.columns == ["adversary", "zero"]
-    assert (found.victim, found.opponents) == ("runner", "blocker")
+    assert (found.setting.victim, found.setting.opponents) == ("runner", "blocker")
     wins = {place: cell.victim_seat.loss.rate for place, cell in found.cells.items()}
     assert wins == {(0, 0): 0.86, (1, 0): 0.25, (0, 1): 0.02, (1, 1): 0.04, (2, 0): 0.12}
 
@@ -51,7 +51,7 @@ def test_several_opponents_are_a_column_together_and_a_defended_victim_is_anothe
     found = laid([three(), three(cell="d", defence="squeeze")])
     assert found.columns == ["random and mine/west"]
     assert found.rows == ["mine/east", "mine/east behind squeeze"]
-    assert found.opponents == "north and west"
+    assert found.setting.opponents == "north and west"
 
 
 def test_a_game_of_one_seat_has_no_grid_to_draw():

@@ -65,6 +65,18 @@ def page(tmp_path):
     return build
 
 
+def test_a_tile_names_the_control_that_stands_beside_the_attack(page):
+    about = {"access": "action", "control": True}
+    cells = [
+        pong_cell("c", "clean", None, 21.0, 1.0), pong_cell("m", "mas", 0.1, -20.0, 0.0, about={"access": "action"}),
+        pong_cell("a", "action-noise", 0.1, 20.0, 1.0, about=about),
+    ]  # fmt: skip
+    text = page(cells).text
+    assert "Another action of that size" in text
+    assert "Noise of that size" not in text
+    assert "Noise of that size" in page(pong()).text
+
+
 def test_the_page_says_the_finding_and_every_number(page):
     text = page(pong()).text
     assert "atari/pong: atari/pong/ppo under attack" in text
