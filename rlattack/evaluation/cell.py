@@ -35,11 +35,13 @@ class AgentRef:
     """Whether it is code of the user's."""
     fronts: tuple[str, ...] = ()
     """What stands before it, in order, each as NAME:key=value,..."""
+    normaliser: str = ""
+    """File of what it saw in training, as typed; what it holds is in `identity`."""
 
     @classmethod
-    def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = ()) -> "AgentRef":
+    def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = (), normaliser: str = "") -> "AgentRef":
         """Names an agent that was loaded."""
-        return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts)
+        return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts, normaliser)
 
     @property
     def played(self) -> list[object]:

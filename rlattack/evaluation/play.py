@@ -237,7 +237,7 @@ def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
     """Loads an agent with its fronts, once a process."""
     place = ref, seat.name, game
     if place not in _loaded:
-        agent = load_agent(ref.spec, seat, game=game, trust=ref.trust)
+        agent = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
         if agent.identity != ref.identity:
             raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run it again")
         if len(_loaded) >= _MOST_LOADED:

@@ -56,6 +56,8 @@ class Options:
     """Of the run: starts, sampled actions and random attacks come from it."""
     envs: int = 8
     """Episodes at once in a worker; part of the configuration."""
+    normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
+    """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
     trust: bool = False
     """Load files that can only be read by running their code."""
 
@@ -99,6 +101,10 @@ class Study(Options):
     def candidates(self) -> tuple[tuple[str, ...], ...]:
         """Who may take each seat."""
         return tuple((of,) if isinstance(of, str) else tuple(of) for of in self.players)
+
+    def normalisers(self, victim: int) -> list[str]:
+        """The statistics that were named for each seat: of the victim alone."""
+        return [self.normaliser if seat == victim else "" for seat in range(len(self.players))]
 
     @property
     def attacks(self) -> list[tuple[Spec, ...]]:

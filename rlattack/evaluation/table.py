@@ -56,8 +56,8 @@ class Table:
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
         attacked = seat_number("--attacked", study.attacked, names) if study.attacked else victim
         agents = tuple(
-            {name: load_agent(name, seat, game=card.id, trust=study.trust) for name in of}
-            for seat, of in zip(seats, study.candidates, strict=True)
+            {name: load_agent(name, seat, game=card.id, trust=study.trust, normaliser=seen) for name in of}
+            for seat, of, seen in zip(seats, study.candidates, study.normalisers(victim), strict=True)
         )
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
@@ -80,8 +80,9 @@ class Table:
     def refs(self) -> list[list[AgentRef]]:
         """Who may take each seat, as cells name them."""
         trust, fronts = self.study.trust, {self.victim: self.study.defence}
+        normalisers = self.study.normalisers(self.victim)
         return [
-            [AgentRef.of(spec, agent, trust, fronts.get(seat, ())) for spec, agent in of.items()]
+            [AgentRef.of(spec, agent, trust, fronts.get(seat, ()), normalisers[seat]) for spec, agent in of.items()]
             for seat, of in enumerate(self.agents)
         ]
 

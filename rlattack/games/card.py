@@ -7,6 +7,7 @@ from rlattack.content import Card
 from rlattack.errors import ContentError, InvalidInput, nearest
 from rlattack.games.game import PLAYER, Mask
 from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
+from rlattack.games.mujoco.task import Task
 from rlattack.games.table import not_negative, parse_table, positive
 
 SCHEMA = "rlattack/game/1"
@@ -125,13 +126,16 @@ class GameCard:
     reference: Reference | None = None
     mujoco: MujocoCard | None = None
     """All numbers of a MuJoCo game of two seats."""
+    task: Task | None = None
+    """All numbers of a MuJoCo game of one seat."""
 
     def __post_init__(self) -> None:
         """Checks that a game carries what its family has, and nothing else."""
         if (self.mujoco or self.family == "pettingzoo") and (self.win or self.stall or self.reference):
             raise ContentError(f"game {self.id}: [win], [stall] and [reference] are for games of one seat")
-        if (self.family == "mujoco") != (self.mujoco is not None):
-            raise ContentError(f"game {self.id}: a MuJoCo game needs the tables {', '.join(TABLES)}, others take none")
+        if (self.mujoco is not None) + (self.task is not None) != (self.family == "mujoco"):
+            tables = f"either [task] or [{'], ['.join(TABLES)}]"
+            raise ContentError(f"game {self.id}: a MuJoCo game needs {tables}, and others take none of them")
         if self.family != "atari" and (self.rom or self.protocol.sticky or self.atari != AtariOptions()):
             raise ContentError(f"game {self.id}: a rom, [atari] options and sticky actions are for Atari games only")
 
@@ -145,7 +149,7 @@ class GameCard:
         """Names of the seats where the card tells them; None where only the game itself does."""
         if self.mujoco is not None:
             return self.mujoco.seats
-        return (PLAYER,) if self.family in _ONE_SEAT else None
+        return (PLAYER,) if self.task is not None or self.family in _ONE_SEAT else None
 
 
 @dataclass(frozen=True)
@@ -176,9 +180,16 @@ def parse_card(name: str, card: Card) -> GameCard:
     Raises:
         ContentError: An unknown key, a missing one, or a value of the wrong type.
     """
-    tables = {"protocol": Protocol, "atari": AtariOptions, "win": Win, "stall": Stall, "reference": Reference}
+    tables = {
+        "protocol": Protocol,
+        "atari": AtariOptions,
+        "win": Win,
+        "stall": Stall,
+        "reference": Reference,
+        "task": Task,
+    }
     values: dict[str, Any] = {"id": name}
-    if name.startswith("mujoco/"):
+    if name.startswith("mujoco/") and "task" not in card:
         values["mujoco"] = parse_mujoco({key: card[key] for key in TABLES if key in card}, f"game {name}")
         card = {key: value for key, value in card.items() if key not in TABLES}
     for key, value in card.items():

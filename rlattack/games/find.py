@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import importlib.util
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,15 +26,15 @@ FAMILIES: Registry[Callable[..., Game]] = Registry(
     {
         "atari": "rlattack.games.atari:AtariGame",
         "gymnasium": "rlattack.games.gymnasium_games:GymnasiumGame",
-        "mujoco": "rlattack.games.mujoco.batch:MujocoGame",
+        "mujoco": "rlattack.games.mujoco.make:make_mujoco",
         "pettingzoo": "rlattack.games.pettingzoo_games:PettingZooGame",
     },
     group="rlattack.games",
 )
 """What makes the games whose ids begin with a name: `factory(variant, slots, threads) -> Game`.
 
-A class of games with a method `camera` (`rlattack.games.camera.Filmed`) is given `camera=True` where it is to be
-filmed. Games of a family that is added need no cards.
+One that takes `camera` too is given `camera=True` where its game (a `rlattack.games.camera.Filmed`) is to be filmed.
+Games of a family that is added need no cards.
 """
 
 
@@ -97,7 +98,7 @@ def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera:
         raise MissingExtra(f"game {name}: {error}") from error
     if not camera:
         return family(variant, slots, threads)
-    if not hasattr(family, "camera"):
+    if "camera" not in inspect.signature(family).parameters:
         raise InvalidInput(f"{name} cannot be filmed, {FILMED}")
     return family(variant, slots, threads, camera=True)
 

@@ -29,7 +29,7 @@ def measure(
     who = f"{victim} in {table.card.id}"
     say(f"measuring attacked play of {who}, {workers} processes, about {10 * seconds:.0f} s")
     found = {"play": measure_play(table.study, slots=slots, workers=workers, seconds=seconds)}
-    if table.card.mujoco is not None:
+    if table.card.family == "mujoco":
         say(f"measuring stepping of {table.card.id}, about {4 * seconds:.0f} s")
         found["stepping"] = measure_stepping(table, seconds=seconds)
     if len(table.seats) > 1:

@@ -8,8 +8,8 @@ from rlattack.arrays import Array
 from rlattack.evaluation.table import Table
 from rlattack.games import make_game
 from rlattack.games.game import Step
-from rlattack.games.mujoco.batch import MujocoGame
 from rlattack.games.mujoco.engine import mujoco
+from rlattack.games.mujoco.scenes import MujocoGame
 from rlattack.perf.clock import Clock, TimedGame, take_turns
 from rlattack.perf.seating import endless
 from rlattack.perf.table import Speed, SpeedTable
@@ -88,7 +88,7 @@ class PlainScenes:
 
     def turn(self, controls: Sequence[Array]) -> None:
         """Steps all by the controls of a turn."""
-        substeps = self._game.card.scene.frame_skip
+        substeps = self._game.frame_skip
         with self.clock:
             for slot, (model, data) in enumerate(zip(self._models, self.data, strict=True)):
                 for control in controls:

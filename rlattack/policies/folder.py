@@ -159,6 +159,7 @@ def save_agent(folder: Path, card: AgentCard, network: AnyNetwork, *, half: bool
     raw = save_tensors(tensors)
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())
     values = {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
+    values["network"] = {key: value for key, value in values["network"].items() if value is not None}
     table = {"schema": SCHEMA} | values
     write_whole(folder / WEIGHTS, raw)
     write_whole(folder / "agent.toml", tomli_w.dumps(table).encode())

@@ -10,7 +10,6 @@ from rlattack.games.find import find_game, game_of
 from rlattack.policies.bansal import check_game
 from rlattack.policies.folder import AgentCard, AnyNetwork, find_agent, read_agent, save_agent
 from rlattack.policies.gaussian import GaussianSpec
-from rlattack.policies.network import Network
 from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.registry import Registry
 
@@ -81,7 +80,7 @@ def _game_in(agent_id: str) -> str:
         return ""
 
 
-def import_sb3(source: str, trust: bool) -> tuple[AgentCard, Network]:
+def import_sb3(source: str, trust: bool) -> tuple[AgentCard, AnyNetwork]:
     """Imports a Stable-Baselines3 zip.
 
     Raises:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from gymnasium.spaces import Box, Discrete
 
 from rlattack.content import iterate_cards
@@ -17,12 +18,24 @@ from rlattack.games.find import find_game, game_of
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies.archive import read_file
 from rlattack.policies.contents import class_digest, tensor_digest
-from rlattack.policies.folder import SCHEMA, AgentCard, AnySpec, find_agent, policy_of, read_agent, read_agent_card
+from rlattack.policies.folder import (
+    SCHEMA,
+    AgentCard,
+    AnyNetwork,
+    AnySpec,
+    find_agent,
+    policy_of,
+    read_agent,
+    read_agent_card,
+)
 from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.hub import fetch
+from rlattack.policies.normalised import Normalised
 from rlattack.policies.placeholders import PLACEHOLDERS
-from rlattack.policies.policy import Policy
+from rlattack.policies.policy import Normaliser, Policy
+from rlattack.policies.sa_ppo import load_sa_ppo
 from rlattack.policies.sb3_zip import load_sb3_zip
+from rlattack.policies.statistics import beside, read_statistics, statistics_for
 from rlattack.policies.tensors import load_torch
 from rlattack.source import code_digest, versions
 
@@ -53,7 +66,7 @@ class Agent:
 
 
 def load_agent(
-    spec: str, seat: Seat | None = None, *, game: str | None = None, trust: bool = False,
+    spec: str, seat: Seat | None = None, *, game: str | None = None, trust: bool = False, normaliser: str = "",
     way_out: str = "swap the --players",
 ) -> Agent:  # fmt: skip
     """Loads an agent and checks that it can take its seat; runs no code of a file unless `trust`.
@@ -65,6 +78,8 @@ def load_agent(
         seat: What the agent is to see and do; one that does not fit is refused. None: not checked.
         game: Id of the game; an agent of another game is refused. None: not checked.
         trust: Whether files that cannot be read otherwise may be read by running the code in them.
+        normaliser: File of the statistics of what the agent saw in training, where they do not lie beside it; `none`
+            for an agent that is to play without them.
         way_out: What the user can do with an agent that was trained for another seat, for the message.
 
     Raises:
@@ -78,7 +93,7 @@ def load_agent(
         if seat is None:
             raise InvalidInput(f"{spec} plays whatever seat it is given, and here is none")
         return Agent(policy=PLACEHOLDERS[spec](seat), name=spec, algorithm=spec, identity=spec, looks=False)
-    agent = _find(spec, seat, trust)
+    agent = _find(spec, seat, trust, normaliser)
     _check(agent, seat, game, way_out)
     return agent
 
@@ -101,20 +116,20 @@ def agent_folder(spec: str) -> Path | None:
     return find_agent(spec) or (path if path.is_dir() else None)
 
 
-def _find(spec: str, seat: Seat | None, trust: bool) -> Agent:
+def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
     """Loads whatever is named, without a look at whether it fits."""
     if not spec:
         raise UnknownName("expected an agent's name, got an empty one; `rlattack list agents` shows all")
     path = _path(spec)
     if spec.startswith("hf:"):
-        return replace(_of_file(fetch(spec), seat, trust), name=spec)
+        return replace(_of_file(fetch(spec), seat, trust, normaliser), name=spec)
     if (folder := agent_folder(spec)) is not None:
         return _of_folder(folder, spec, seat)
     if path.is_file():
-        return _of_file(path, seat, trust)
+        return _of_file(path, seat, trust, normaliser)
     if spec.strip(":") and ":" in spec.strip(":"):
         made = call(spec)
-        policy = adapted(made, spec, _shown(seat))
+        policy = _normalised(adapted(made, spec, _shown(seat)), normaliser)
         source = code_digest(spec.partition(":")[0]) + class_digest(made)
         return _named(policy, spec, "module", tensor_digest(made), source=source, packages=_SB3, foreign=True)
     hint = nearest(spec, (name for name, _, _ in iterate_cards("agents", "agent.toml", SCHEMA)))
@@ -134,23 +149,21 @@ def _path(spec: str) -> Path:
 
 def _of_folder(folder: Path, spec: str, seat: Seat | None) -> Agent:
     card, network = read_agent(folder)
-    action = None if seat is None else seat.action
-    fitting = action if isinstance(action, Box) and action.shape == (card.network.actions,) else None
-    policy = policy_of(card, network, fitting)
+    policy = policy_of(card, network, _box(seat, card))
     return _named(policy, spec, card.algorithm, card.sha256, network=card.network, card=card)
 
 
-def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
+def _of_file(path: Path, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
     made: object
-    if path.suffix == ".zip":
+    if path.suffix in (".zip", ".model"):
         try:
-            card, network = load_sb3_zip(path)
+            card, network = _read(path, normaliser)
         except RefusedFile:
-            if not trust:
+            if not trust or path.suffix == ".model":
                 raise
         else:
-            sha256 = card.provenance["file_sha256"]
-            return _named(policy_of(card, network), str(path), card.algorithm, sha256, network=card.network)
+            policy, sha256 = policy_of(card, network, _box(seat, card)), card.provenance["file_sha256"]
+            return _named(policy, str(path), card.algorithm, sha256, network=card.network)
         from rlattack.policies.sb3_live import load_trusted
 
         made, algorithm = load_trusted(path)
@@ -158,9 +171,27 @@ def _of_file(path: Path, seat: Seat | None, trust: bool) -> Agent:
         made, algorithm = unpickle(path), "unknown"
     else:
         raise _not_an_agent(path)
-    policy = adapted(made, str(path), _shown(seat))
+    policy = _normalised(adapted(made, str(path), _shown(seat)), normaliser or str(beside(path) or ""))
     sha256 = hashlib.sha256(read_file(path)).hexdigest()
     return _named(policy, str(path), algorithm, sha256, source=class_digest(made), packages=_SB3)
+
+
+def _read(path: Path, normaliser: str) -> tuple[AgentCard, AnyNetwork]:
+    """Reads a file of others that tells its network."""
+    if path.suffix == ".model":
+        return load_sa_ppo(path)
+    return load_sb3_zip(path, statistics_for(path, normaliser))
+
+
+def _normalised(policy: Policy, normaliser: str) -> Policy:
+    statistics = None if normaliser in ("", "none") else read_statistics(Path(normaliser))
+    return policy if statistics is None else Normalised(policy, statistics, f"--normaliser {normaliser}")
+
+
+def _box(seat: Seat | None, card: AgentCard) -> Box | None:
+    """The seat's actions, where they are those of a network of continuous ones."""
+    action = None if seat is None else seat.action
+    return action if isinstance(action, Box) and action.shape == (card.network.actions,) else None
 
 
 def _named(
@@ -173,6 +204,7 @@ def _named(
         "network": None if network is None else dataclasses.asdict(network),
         "temperature": getattr(policy, "temperature", None),
         "acts": policy.acts,
+        "statistics": _digest(policy.normaliser),
         "source": source,
         "packages": {name: version for name, version in versions(*packages).items() if name in packages},
     }
@@ -181,6 +213,13 @@ def _named(
         policy=policy, name=name, algorithm=algorithm, identity=digest, card=card, sha256=sha256, packages=packages,
         foreign=foreign,
     )  # fmt: skip
+
+
+def _digest(normaliser: Normaliser | None) -> str:
+    if normaliser is None:
+        return ""
+    numbers = torch.cat([normaliser.mean.flatten(), normaliser.deviation.flatten(), torch.tensor([normaliser.clip])])
+    return hashlib.sha256(numbers.numpy(force=True).tobytes()).hexdigest()
 
 
 def _not_an_agent(path: Path) -> RlattackError:

@@ -62,6 +62,10 @@ class Normaliser:
     deviation: Tensor
     clip: float
 
+    def __call__(self, obs: Tensor) -> Tensor:
+        """What the policy sees of observations, shape (n, *observation)."""
+        return ((obs - self.mean) / self.deviation).clamp(-self.clip, self.clip)
+
 
 class Policy(Protocol):
     """A frozen player of one seat, in n slots at once.

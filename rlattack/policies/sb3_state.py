@@ -26,6 +26,7 @@ class Sb3Architecture:
     activation: Literal["relu", "tanh"]
     strides: tuple[int, ...] = tuple(stride for _, _, stride in NATURE)
     quantiles: int = 1
+    algorithm: str = ""
 
 
 def convert(state: Mapping[str, Tensor], arch: Sb3Architecture) -> tuple[NetworkSpec, State]:

@@ -25,6 +25,8 @@ _GAMES = {
     "mujoco/sumo-ants": ("mujoco", 60),
     "mujoco/sumo-humans": ("mujoco", 120),
     "mujoco/kick-and-defend": ("mujoco", 30),
+    "mujoco/ant": ("mujoco", 30),
+    "mujoco/hopper": ("mujoco", 120),
     "pettingzoo/rps_v2": ("pygame", 20),
     "pettingzoo/connect_four_v3": ("pygame", 50),
     "pettingzoo/tictactoe_v3": ("pygame", 10),
@@ -34,7 +36,7 @@ _GAMES = {
     **{f"{family}/any": ("numpy", 30) for family in ("tug", "pull", "count", "turns", "coins")},
 }
 """The package that each needs, and how many steps of it are looked at."""
-_END = {"mujoco/you-shall-not-pass", "mujoco/sumo-humans", "gymnasium/CartPole-v1"} | {
+_END = {"mujoco/you-shall-not-pass", "mujoco/sumo-humans", "mujoco/hopper", "gymnasium/CartPole-v1"} | {
     name for name, (package, _) in _GAMES.items() if package in ("pygame", "rlcard", "numpy")
 }
 """Games that chance ends within those steps."""

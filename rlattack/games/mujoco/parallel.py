@@ -12,7 +12,7 @@ from rlattack.games.camera import Picture
 from rlattack.games.card import GameCard, Variant
 from rlattack.games.find import find_game
 from rlattack.games.game import View
-from rlattack.games.mujoco.batch import MujocoGame
+from rlattack.games.mujoco.duel import DuelGame
 from rlattack.games.mujoco.render import Renderer
 
 try:
@@ -57,7 +57,7 @@ class MujocoParallelEnv(ParallelEnv[str, Array, Array]):  # type: ignore[misc]  
             "name": card.id, "render_modes": ["rgb_array"], "is_parallelizable": True,
             "render_fps": round(card.mujoco.scene.fps),
         }  # fmt: skip
-        self._game = MujocoGame(Variant(card), 1)
+        self._game = DuelGame(Variant(card), 1)
         self.render_mode = render_mode
         self._renderer = Renderer(self._game) if render_mode else None
         self.possible_agents = [seat.name for seat in self._game.seats]

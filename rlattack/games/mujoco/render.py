@@ -1,4 +1,4 @@
-"""Pictures of a slot of a MuJoCo game: a camera that follows both players."""
+"""Pictures of a slot of a MuJoCo game: a camera that follows the play."""
 
 import contextlib
 import copy
@@ -15,14 +15,10 @@ from rlattack.arrays import FloatArray
 from rlattack.errors import InvalidInput, MissingExtra, one_line
 from rlattack.games.camera import Picture
 from rlattack.games.mujoco.engine import mujoco
-from rlattack.games.mujoco.ruleset import Goal, Kick, Sumo
-from rlattack.games.mujoco.scene import seat
 
 if TYPE_CHECKING:
-    from rlattack.games.mujoco.batch import MujocoGame
+    from rlattack.games.mujoco.scenes import MujocoGame
 
-_TALL = np.asarray([[-0.9, 0.0, -1.0], [0.9, 0.0, -1.0], [0.0, 0.0, 0.8]])
-"""Corners around a torso, in metres, that must be seen as well."""
 _LIBRARIES = {"egl": "libEGL.so.1", "osmesa": "libOSMesa.so.8"}
 _DOWN = np.deg2rad(20.0)
 """Angle by which the camera looks down."""
@@ -33,8 +29,7 @@ _UP = np.asarray([0.0, np.sin(_DOWN), np.cos(_DOWN)])
 class Renderer:
     """Draws slots of a game off screen; make, use and close it in one thread.
 
-    The camera stands on the side of the negative y, and just so far away that it sees both players, the ball, and the
-    line, goal or arena that the game is about.
+    The camera stands on the side of the negative y, and just so far away that it sees all that the game names.
 
     Args:
         game: Drawing changes nothing in it.
@@ -69,7 +64,7 @@ class Renderer:
             InvalidInput: No such slot.
         """
         self._game.show(slot, self._model, self._data)
-        self._aim(self._places())
+        self._aim(self._game.must_see(self._model, self._data))
         kinds = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(self._model, self._data, self._option, None, self._camera, kinds, self._scene)
         picture = np.empty((self._frame.height, self._frame.width, 3), dtype=np.uint8)
@@ -81,20 +76,6 @@ class Renderer:
     def close(self) -> None:
         """Frees what the GL library holds; once is enough."""
         self._free()
-
-    def _places(self) -> FloatArray:
-        """What must be seen, shape (places, 3)."""
-        rules = self._game.card.rules
-        torsos = self._data.xpos[[self._model.body(seat(number) + "torso").id for number in (0, 1)]]
-        places = [*(torsos[:, None] + _TALL).reshape(-1, 3)]
-        if isinstance(rules, Sumo):
-            radius = self._model.geom("arena").size[0]
-            places += [(0.0, -radius, 0.0), (-radius, 0.0, 0.0), (radius, 0.0, 0.0), (0.0, radius, rules.height)]
-        elif isinstance(rules, Kick):
-            places += [self._data.body("ball").xpos, (rules.line, -rules.post, 0.0), (rules.line, rules.post, 1.0)]
-        else:  # the line that a player runs to
-            places += [(side * rules.line, 0.0, 0.0) for side in ((-1, 1) if isinstance(rules, Goal) else (-1,))]
-        return np.asarray(places, dtype=np.float64)
 
     def _aim(self, places: FloatArray) -> None:
         """Points the camera at the middle of the places, from the least distance that shows all of them."""

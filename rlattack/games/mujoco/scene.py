@@ -15,7 +15,7 @@ from rlattack.games.mujoco.card import Scene
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.ruleset import Kick, Rules, Sumo
 
-_ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 _COLOURS = ((0.5, 0.25, 0.25, 1.0), (0.25, 0.5, 0.5, 1.0))
 _FOUND = 1 << int(mujoco.mjtConDataField.mjCONDATA_FOUND)
 _DISTANCE = 1 << int(mujoco.mjtConDataField.mjCONDATA_DIST)
@@ -127,7 +127,7 @@ def _light(spec: mujoco.MjSpec) -> None:
 
 def _player(scene: Scene, margin: float, colour: tuple[float, ...]) -> mujoco.MjSpec:
     """Gymnasium's body alone, with what 1.31 and the original files had otherwise."""
-    spec = mujoco.MjSpec.from_file(str(_ASSETS / f"{scene.body}.xml"))
+    spec = mujoco.MjSpec.from_file(str(ASSETS / f"{scene.body}.xml"))
     for thing in (spec.geom("floor"), *spec.lights, *spec.cameras, *spec.keys, *spec.numerics):
         spec.delete(thing)
     spec.nkey, spec.nuser_geom = 0, -1

@@ -10,7 +10,7 @@ from rlattack.games.card import parse_card
 from rlattack.games.mujoco.card import parse_mujoco
 
 _CARDS = Path(__file__).parents[3] / "envs" / "mujoco"
-_NAMES = sorted(path.stem for path in _CARDS.glob("*.toml"))
+_NAMES = sorted(path.stem for path in _CARDS.glob("*.toml") if "[duel]" in path.read_text())
 
 
 def tables(name):

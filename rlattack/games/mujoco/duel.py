@@ -1,33 +1,29 @@
-"""The two-player MuJoCo games in slots: threads step many scenes, numpy does the rest for all of them at once."""
+"""The two-player MuJoCo games: who starts where, what both see and touch, and what a step brings."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from gymnasium.spaces import Box
 
-from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.arrays import Array, FloatArray
 from rlattack.errors import InvalidInput
-from rlattack.games.camera import Camera
 from rlattack.games.card import Variant
-from rlattack.games.game import MASKS, Seat, Step, View, always, check_seeds
+from rlattack.games.game import MASKS, Seat, Step, View
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.observe import bind, observe
 from rlattack.games.mujoco.rules import ENDINGS, Seen, judge, void
-from rlattack.games.mujoco.ruleset import Kick, Sumo
-from rlattack.games.mujoco.scene import build
+from rlattack.games.mujoco.ruleset import Goal, Kick, Sumo
+from rlattack.games.mujoco.scene import build, seat
+from rlattack.games.mujoco.scenes import TALL, MujocoGame
 
 _TIME = ENDINGS.index("time")
-_LATE = 1e6
-"""Seconds to which clocks are set: the engine starts a diverged scene anew, at 0, and says nothing. Forbidding it that
-would cost seconds, since a state of NaN touches itself everywhere."""
 
 
-class MujocoGame:
+class DuelGame(MujocoGame):
     """One of the six games of Bansal et al. 2018, or a variant of it.
 
-    A control step is `frame_skip` substeps; contact forces are those of the start of the last one, other derived
-    quantities those of its last Runge-Kutta stage, as the agents of 2018 saw them. A touch is one at the start of the
-    last substep. A scene that diverges ends its episode as `unstable`, and shows its start until it is reset.
+    Contact forces are those of the start of the last substep of a control step, other derived quantities those of its
+    last Runge-Kutta stage, as the agents of 2018 saw them. A touch is one at the start of the last substep.
 
     The player hidden from a seat (Gleave et al. 2019) shows its `qpos` as at the start of the scene, all zero, or with
     normal noise of standard deviation 1.
@@ -44,18 +40,14 @@ class MujocoGame:
         for number, mask in variant.hidden:
             if number not in (0, 1) or mask not in MASKS:
                 raise InvalidInput(f"mask: expected seat 0 or 1 and one of {', '.join(MASKS)}, got {number} {mask!r}")
-        self.card, self.slots = (card := variant.card.mujoco), slots
-        self.model = build(card.scene, card.rules)
-        mujoco.set_mju_user_warning(lambda text: None)  # told by the step; else in a file in the working folder
-        self.scenes = _batch(self.model, slots, threads)
+        self.card = card = variant.card.mujoco
+        super().__init__(build(card.scene, card.rules), slots, threads, card.scene.frame_skip)
         self.state = bind(self.model, self.scenes)
-        self._qpos, self._qvel = self.scenes.bind("qpos"), self.scenes.bind("qvel")
-        self._touch, self._time = self.scenes.bind("sensordata"), self.scenes.bind("time")
+        self._touch = self.scenes.bind("sensordata")
         self._ctrl = self.scenes.bind("ctrl").reshape(slots, 2, -1).swapaxes(0, 1)
         if isinstance(card.rules, Sumo):
             self._arena = self.scenes.expand("geom_size")[:, self.model.geom("arena").id]
         self._radius = np.full(slots, card.rules.radius[1] if isinstance(card.rules, Sumo) else np.inf)
-        self.elapsed = np.zeros(slots, dtype=np.int64)
         self._touched = np.zeros(slots, dtype=np.bool_)
         self._hidden = dict(variant.hidden)
         _, _, entries = self.state.qpos.shape
@@ -63,25 +55,10 @@ class MujocoGame:
         steps = card.scene.max_steps + 1 if "noise" in self._hidden.values() else 0
         self._noise = np.zeros((slots, 2, steps, entries), dtype=np.float32)
         self.scenes.forward()
-        self._turn = always(slots)
         seen = self._views()[0].obs[0].shape
         low, high = self.model.actuator_ctrlrange[: self.model.nu // 2].T.astype(np.float32)
         self._low, self._high = low.astype(np.float64), high.astype(np.float64)
         self.seats = tuple(Seat(name, Box(-np.inf, np.inf, seen, np.float32), Box(low, high)) for name in card.seats)
-
-    def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
-        """Starts new episodes in the slots of `mask`."""
-        seeds = check_seeds(mask, seeds)
-        if len(ids := np.flatnonzero(mask)):
-            self.scenes.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
-            for slot, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
-                self._place(slot, np.random.default_rng(seed))
-                if self._noise.size:
-                    np.random.default_rng((seed, 1)).standard_normal(dtype=np.float32, out=self._noise[slot])
-            self.scenes.forward(ids)
-            self.elapsed[ids] = 0
-            self._touched[ids] = isinstance(self.card.rules, Sumo) and self.card.rules.auto_contact
-        return self._views()
 
     def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a seat and slot, each (slots, actuators) as the networks give them; they are clipped.
@@ -104,60 +81,23 @@ class MujocoGame:
             ending=verdict.ending,
         )  # fmt: skip
 
-    def show(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Writes where everything of a slot stands into a copy of `model` and its data, to draw it.
+    def must_see(self, model: mujoco.MjModel, data: mujoco.MjData) -> FloatArray:
+        """Both players, the ball, and the line, goal or arena that the game is about; shape (places, 3)."""
+        rules = self.card.rules
+        torsos = data.xpos[[model.body(seat(number) + "torso").id for number in (0, 1)]]
+        places = [*(torsos[:, None] + TALL).reshape(-1, 3)]
+        if isinstance(rules, Sumo):
+            radius = model.geom("arena").size[0]
+            places += [(0.0, -radius, 0.0), (-radius, 0.0, 0.0), (radius, 0.0, 0.0), (0.0, radius, rules.height)]
+        elif isinstance(rules, Kick):
+            places += [data.body("ball").xpos, (rules.line, -rules.post, 0.0), (rules.line, rules.post, 1.0)]
+        else:  # the line that a player runs to
+            places += [(side * rules.line, 0.0, 0.0) for side in ((-1, 1) if isinstance(rules, Goal) else (-1,))]
+        return np.asarray(places, dtype=np.float64)
 
-        Raises:
-            InvalidInput: No such slot.
-        """
-        if not 0 <= slot < self.slots:
-            raise InvalidInput(f"slot: expected 0 to {self.slots - 1}, got {slot}")
-        self.scenes.get_model(slot, model)
-        self.scenes.get_data(slot, data)
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_camlight(model, data)
-
-    def camera(self, size: tuple[int, int]) -> Camera:
-        """Sets up a renderer of pictures of `size` (width, height)."""
-        from rlattack.games.mujoco.render import Renderer
-
-        renderer = Renderer(self, *size)
-        return Camera(renderer.frame, self.card.scene.fps, renderer.close)
-
-    def close(self) -> None:
-        """Holds nothing that must be freed."""
-
-    def _checked(self, actions: Sequence[Array]) -> FloatArray:
-        """Actions of both seats, shape (2, slots, actuators)."""
-        shape = (self.slots, len(self._low))
-        for seat, given in zip(self.seats, actions, strict=True):
-            if np.shape(given) != shape:
-                raise InvalidInput(f"actions of the {seat.name}: expected shape {shape}, got {np.shape(given)}")
-        raw = np.array(actions, dtype=np.float64)
-        if not np.isfinite(raw).all():  # the engine would take them for zeros, and say nothing
-            first = tuple(np.argwhere(~np.isfinite(raw))[0])
-            raise InvalidInput(f"actions of the {self.seats[first[0]].name}: expected finite numbers, got {raw[first]}")
-        return raw
-
-    def _advance(self) -> BoolArray:
-        """Steps all scenes; returns which of them broke down, shape (slots,), after setting those to their start."""
-        broken = np.zeros(self.slots, dtype=np.bool_)
-        self._time[:] = _LATE
-        try:
-            self.scenes.step(nstep=self.card.scene.frame_skip)
-        except mujoco.batch.SimulationError as error:
-            broken[error.ids] = True
-        self.elapsed += 1
-        broken |= self._time < _LATE
-        for numbers in (self._qpos, self._qvel):
-            if not np.abs(numbers).max() < mujoco.mjMAXVAL:  # so that NaN counts
-                broken |= ~(np.abs(numbers).max(axis=1) < mujoco.mjMAXVAL)
-        if broken.any():  # what is shown must be finite
-            self.scenes.reset(np.flatnonzero(broken))
-        return broken
-
-    def _place(self, slot: int, rng: np.random.Generator) -> None:
+    def _place(self, slot: int, seed: int) -> None:
         """Noise on everything, then the players' places where the rules draw them."""
+        rng = np.random.default_rng(seed)
         reset, rules, model = self.card.reset, self.card.rules, self.model
         qpos = model.qpos0 + rng.uniform(-reset.position, reset.position, model.nq)
         qvel = reset.velocity * rng.standard_normal(model.nv)
@@ -175,7 +115,10 @@ class MujocoGame:
                 qvel[:3] = rules.roll
         for free in (players[0], players[1], qpos[:ball]):  # 1.31 made the noisy quaternions unit ones
             free[3:7] /= np.linalg.norm(free[3:7])
-        self._qpos[slot], self._qvel[slot] = qpos, qvel
+        self.qpos[slot], self.qvel[slot] = qpos, qvel
+        self._touched[slot] = isinstance(rules, Sumo) and rules.auto_contact
+        if self._noise.size:
+            np.random.default_rng((seed, 1)).standard_normal(dtype=np.float32, out=self._noise[slot])
 
     def _seen(self, raw: FloatArray, clipped: FloatArray, before: FloatArray) -> Seen:
         state = self.state
@@ -209,13 +152,6 @@ class MujocoGame:
                 step = np.minimum(self.elapsed, self.card.scene.max_steps)
                 other[number] += self._noise[np.arange(self.slots), number, step]
         return other
-
-
-def _batch(model: mujoco.MjModel, slots: int, threads: int) -> mujoco.batch.Batch:
-    try:
-        return mujoco.batch.Batch(model, slots, nthread=threads)
-    except (MemoryError, ValueError) as error:
-        raise InvalidInput(f"no memory for {slots:,} games at once ({error}); choose fewer --envs") from None
 
 
 def _in_arena(rules: Sumo, radius: float, rng: np.random.Generator) -> FloatArray:

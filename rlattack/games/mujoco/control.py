@@ -1,0 +1,98 @@
+"""Gymnasium's control tasks (Hopper, Ant, ...): the start, and what is seen, paid and ended, equal to it to the bit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from gymnasium.spaces import Box
+
+from rlattack.arrays import Array, FloatArray
+from rlattack.games.card import Variant
+from rlattack.games.game import NOBODY, PLAYER, UNDECIDED, Seat, Step, View
+from rlattack.games.mujoco.engine import mujoco
+from rlattack.games.mujoco.scene import ASSETS
+from rlattack.games.mujoco.scenes import TALL, MujocoGame
+from rlattack.games.mujoco.task import Physics, distance, observe, paid, place, upright
+
+_FALLEN, _TIME, _UNSTABLE = 1, 2, 3
+
+
+class ControlGame(MujocoGame):
+    """One of Gymnasium's control tasks; actions are clipped to their range first, as every library does for agents.
+
+    Raises:
+        InvalidInput: Something hidden from the player, or no memory for so many scenes.
+    """
+
+    endings: tuple[str, ...] = ("", "fallen", "time", "unstable")
+
+    def __init__(self, variant: Variant, slots: int, threads: int = 1, *, camera: bool = False) -> None:
+        variant.check_nothing_hidden()
+        assert variant.card.task is not None, "its card was checked"
+        self._task = task = variant.card.task
+        mujoco.set_mju_user_warning(lambda text: None)  # of what will go from the language of scenes
+        model = mujoco.MjModel.from_xml_path(str(ASSETS / task.asset))
+        super().__init__(model, slots, threads, task.frame_skip, whole=task.feels)
+        self._data, self._forces = mujoco.MjData(model), np.zeros((slots, model.nbody, 6))
+        self._ctrl = self.scenes.bind("ctrl")
+        parts = {name: self.scenes.bind(name) for name in task.looks_at}
+        tip, goal = (model.body(name).id for name in ("fingertip", "target")) if task.body == "reacher" else (-1, -1)
+        self._now = Physics(
+            qpos=self.qpos, qvel=self.qvel, forces=self._forces, mass=model.body_mass[:, None].copy(),
+            seconds=model.opt.timestep * task.frame_skip, tip=tip, goal=goal, **parts,
+        )  # fmt: skip
+        low, high = model.actuator_ctrlrange.T.astype(np.float32)
+        self.scenes.forward()
+        width = observe(task, self._now).shape[1]
+        self._box = Box(low, high)
+        self.seats = (Seat(PLAYER, Box(-np.inf, np.inf, (width,), np.float64), self._box),)
+
+    def step(self, actions: Sequence[Array]) -> Step:
+        """Plays one action a slot, `actions[0]`, shape (slots, actuators).
+
+        Raises:
+            InvalidInput: Actions of another shape, or that are not finite.
+        """
+        (raw,), task = self._checked(actions), self._task
+        clipped = raw.astype(np.float32).clip(self._box.low, self._box.high)
+        self._ctrl[:] = clipped
+        before = distance(self._now) if task.body == "reacher" else place(task, self._now)
+        broken = self._advance()
+        if task.feels:
+            self._feel()
+        fine, late = upright(task, self._now), self.elapsed >= task.max_steps
+        ending = np.select([broken, ~fine, late], [_UNSTABLE, _FALLEN, _TIME], 0)
+        rewards = np.where(broken, 0.0, paid(task, self._now, clipped, before, fine))
+        return Step(
+            views=self._views(), rewards=rewards[None], terminated=~fine & ~broken, truncated=(late & fine) | broken,
+            winner=np.where(ending > 0, UNDECIDED, NOBODY), ending=ending,
+        )  # fmt: skip
+
+    def must_see(self, model: mujoco.MjModel, data: mujoco.MjData) -> FloatArray:
+        """All bodies, with room around them; shape (places, 3)."""
+        places: FloatArray = (data.xpos[1:, None] + TALL * min(1.0, 4 * model.stat.extent)).reshape(-1, 3)
+        return places
+
+    def _place(self, slot: int, seed: int) -> None:
+        """Noise around the start, in the order in which Gymnasium draws it."""
+        rng, task, model = np.random.default_rng(seed), self._task, self.model
+        qpos = model.qpos0 + rng.uniform(-task.noise, task.noise, model.nq)
+        if task.body == "reacher":
+            while np.linalg.norm(goal := rng.uniform(-0.2, 0.2, 2)) >= 0.2:
+                pass
+            qpos[-2:], qvel = goal, rng.uniform(-0.005, 0.005, model.nv)
+            qvel[-2:] = 0
+        elif task.own.normal:
+            qvel = task.noise * rng.standard_normal(model.nv)
+        else:
+            qvel = rng.uniform(-task.noise, task.noise, model.nv)
+        self.qpos[slot], self.qvel[slot], self._forces[slot] = qpos, qvel, 0.0
+
+    def _feel(self) -> None:
+        """Finds the contact forces, which the engine leaves out of a step."""
+        for slot in range(self.slots):
+            data = self.scenes.get_data(slot, self._data)
+            mujoco.mj_rnePostConstraint(self.model, data)
+            self._forces[slot] = data.cfrc_ext
+
+    def _views(self) -> tuple[View, ...]:
+        return (View(observe(self._task, self._now), self._turn),)

@@ -1,0 +1,164 @@
+"""Stable-Baselines3 policies that see numbers, and act continuously, by memory or behind statistics, as ours."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from rlattack.errors import RefusedFile
+from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.policy import Normaliser
+
+State = dict[str, Tensor]
+_MEMORY = re.compile(r"(weight|bias)_(ih|hh)_l0")
+_LARGEST_MEAN = 2.0
+"""Means of SAC and TQC with state-dependent exploration are clipped to this size (`clip_mean`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumbersArchitecture:
+    """What the tensors of a policy do not say themselves.
+
+    Attributes:
+        entries: Of an observation.
+        actions: Entries of an action, or how many there are to choose from.
+        continuous: Whether actions are continuous.
+        activation: Of hidden layers.
+        squashed: Whether the outputs of ARS go through tanh.
+    """
+
+    entries: int
+    actions: int
+    continuous: bool
+    activation: Literal["relu", "tanh"]
+    squashed: bool = False
+
+
+def convert_numbers(
+    state: Mapping[str, Tensor], arch: NumbersArchitecture, normaliser: Normaliser | None
+) -> tuple[GaussianSpec, State]:
+    """Renames the tensors of an SB3 policy to ours; every tensor must find its place.
+
+    Args:
+        state: `policy.state_dict()` of PPO, A2C, TRPO, RecurrentPPO, SAC, TQC, TD3, DDPG or ARS.
+        arch: What the tensors do not say.
+        normaliser: Statistics of the observations that it was trained on.
+
+    Raises:
+        RefusedFile: Tensors that none of these algorithms has.
+    """
+    left = {name: tensor for name, tensor in state.items() if "_target." not in name}
+    if any(name.startswith("actor.") for name in left):
+        parts, ours = _with_action_critics(left)
+    elif any(name.startswith("mlp_extractor.") for name in left):
+        parts, ours = _actor_critic(left, arch.continuous)
+    elif any(name.startswith("action_net.") for name in left):
+        ours = _stack(left, "action_net.", "pi")
+        parts = {"head": "squashed-point" if arch.squashed else "point", "critics": 0}
+    else:
+        raise RefusedFile(f"expected the tensors of a policy that sees numbers, got {_some(left)}")
+    if left:
+        raise RefusedFile(f"tensors of no policy that is known: {_some(left)}")
+    spec = GaussianSpec(
+        observation=(arch.entries,), actions=arch.actions, activation=arch.activation,
+        clip=0.0 if normaliser is None else normaliser.clip, hidden=_sizes(ours, "pi.layers."),
+        after=_sizes(ours, "pi.after."),
+        **parts | ({} if arch.continuous else {"head": "categorical"}),  # type: ignore[arg-type]  # by their names
+    )  # fmt: skip
+    none = torch.zeros(arch.entries), torch.ones(arch.entries)
+    mean, deviation = none if normaliser is None else (normaliser.mean, normaliser.deviation)
+    kept = {"obs_mean": mean, "obs_std": deviation, "value_mean": torch.zeros(()), "value_std": torch.ones(())}
+    return spec, ours | kept
+
+
+def _with_action_critics(left: State) -> tuple[dict[str, object], State]:
+    """SAC and TQC, whose actor gives a distribution, or TD3 and DDPG, whose actor gives actions."""
+    ours: State = {}
+    if any(name.startswith("actor.latent_pi.") for name in left):
+        sde = "actor.log_std" in left
+        ours |= _stack(left, "actor.latent_pi.", "pi", out=False)
+        ours |= _renamed(left, "actor.mu.0." if sde else "actor.mu.", "pi.out.")
+        ours |= {"log_std": left.pop("actor.log_std")} if sde else _renamed(left, "actor.log_std.", "spread.")
+        parts: dict[str, object] = {"head": "squashed", "deviation": "sde" if sde else "layer"}
+        parts |= {"largest_mean": _LARGEST_MEAN} if sde else {}
+    else:
+        ours |= _stack(left, "actor.mu.", "pi")
+        parts = {"head": "squashed-point"}
+    numbers = sorted({name.split(".")[1] for name in left if name.startswith("critic.qf")})
+    for number, name in enumerate(numbers):
+        ours |= _stack(left, f"critic.{name}.", f"q.{number}")
+    for name in [name for name in left if name.startswith(("ent_coef", "log_ent_coef"))]:
+        del left[name]
+    if not numbers:
+        return parts | {"critics": 0}, ours
+    quantiles = len(ours["q.0.out.bias"])
+    return parts | {
+        "critics": len(numbers), "judges": "actions", "quantiles": quantiles, "critic": _sizes(ours, "q.0.layers."),
+    }, ours  # fmt: skip
+
+
+def _actor_critic(left: State, continuous: bool) -> tuple[dict[str, object], State]:
+    """PPO and its kin, with an LSTM before the heads or without."""
+    parts: dict[str, object] = {"critics": 0}
+    memory = any(name.startswith("lstm_actor.") for name in left)
+    heads = {"pi": ("lstm_actor.", "mlp_extractor.policy_net.", "action_net.")}
+    heads["vf"] = ("lstm_critic.", "mlp_extractor.value_net.", "value_net.")
+    ours: State = {}
+    for head, (lstm, layers, out) in heads.items():
+        found = _stack(left, layers, head, out=False, at="after" if memory else "layers")
+        found |= _renamed(left, out, f"{head}.out.")
+        found |= {f"{head}.memory.{_cell(name)}": tensor for name, tensor in _taken(left, lstm).items()}
+        if head == "pi":
+            ours = found
+            parts |= {"memory": len(found["pi.memory.bias_hh"]) // 4} if memory else {}
+        elif not memory:  # the value of a policy with memory is not asked: its state is the actor's
+            ours |= found
+            parts |= {"critics": 1, "critic": _sizes(found, "vf.layers.")}
+    _taken(left, "critic.")
+    if continuous and "log_std" in left:
+        ours["log_std"] = left.pop("log_std")
+        parts["deviation"] = "sde" if ours["log_std"].ndim == 2 else "fixed"
+    return parts, ours
+
+
+def _stack(left: State, prefix: str, head: str, *, out: bool = True, at: str = "layers") -> State:
+    """Layers of a `nn.Sequential` by our names; the last of them is the output, where `out`."""
+    own = {name if "." in name else f"0.{name}": tensor for name, tensor in _taken(left, prefix).items()}
+    numbers = sorted({int(name.split(".")[0]) for name in own if name.split(".")[0].isdigit()})
+    found: State = {}
+    for place, number in enumerate(numbers):
+        ours = f"{head}.out" if out and number == numbers[-1] else f"{head}.{at}.{2 * place}"
+        weight = own.pop(f"{number}.weight")
+        found |= {f"{ours}.weight": weight, f"{ours}.bias": own.pop(f"{number}.bias", torch.zeros(len(weight)))}
+    if own:
+        raise RefusedFile(
+            f"tensors of no policy that is known: {_some({prefix + name: one for name, one in own.items()})}"
+        )
+    return found
+
+
+def _renamed(left: State, prefix: str, ours: str) -> State:
+    return {ours + name: tensor for name, tensor in _taken(left, prefix).items()}
+
+
+def _taken(left: State, prefix: str) -> State:
+    names = [name for name in left if name.startswith(prefix)]
+    return {name.removeprefix(prefix): left.pop(name) for name in names}
+
+
+def _cell(name: str) -> str:
+    """Name in an LSTM cell of a tensor of an LSTM of one layer."""
+    if not _MEMORY.fullmatch(name):
+        raise RefusedFile(f"an LSTM of more than one layer: {name}")
+    return name.removesuffix("_l0")
+
+
+def _sizes(state: State, prefix: str) -> tuple[int, ...]:
+    return tuple(len(tensor) for name, tensor in state.items() if name.startswith(prefix) and name.endswith("bias"))
+
+
+def _some(state: Mapping[str, Tensor]) -> str:
+    return ", ".join(list(state)[:4]) + (", ..." if len(state) > 4 else "")
