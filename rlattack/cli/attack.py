@@ -51,7 +51,7 @@ class _Command(Options):
             _say(planned.note)
         filmed = self.video and _films(lambda: check_camera(planned.cells[0]))
         with ExitStack() as shown:
-            bar = shown.enter_context(EpisodeBar(planned, quiet=self.json))
+            bar = shown.enter_context(EpisodeBar(planned, quiet=False))
 
             def finish(results: "Results") -> None:
                 shown.close()
@@ -74,7 +74,7 @@ class _Command(Options):
         from rlattack.report.film import film_cells
 
         workers, videos = self.workers or cores(), results.folder / "videos"
-        with Stages(quiet=self.json) as stages:
+        with Stages(quiet=False) as stages:
             if filmed:
                 _films(lambda: film_cells(results.plan.cells, videos, workers, stages, results.fits))
             if self.activations is not None:

@@ -30,10 +30,13 @@ class Front(ABC, Generic[Config]):
         name: On the command line.
         config_type: The dataclass of its parameters.
         packages: Distributions of others whose version decides what it lets through.
+        rounds: To what a front rounds what it is shown, in the game's own range; 0 for not. Changes of less than half
+            of it mostly go no further.
     """
 
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
+    rounds: ClassVar[float] = 0.0
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, config: Config) -> None:

@@ -45,6 +45,7 @@ class Jpeg(Front[JpegConfig]):
 
     name: ClassVar[str] = "jpeg"
     packages: ClassVar[tuple[str, ...]] = ("pillow",)
+    rounds: ClassVar[float] = 1.0
     config_type = JpegConfig
 
     def check(self, seat: Seat) -> None:

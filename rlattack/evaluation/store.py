@@ -52,7 +52,7 @@ class Store:
         self.folder, self.fits, self.clips = folder, folder / "fits", folder / "clips"
         self._sources: dict[str, str] = {}
         path = folder / "store.json"
-        way_out = "remove the folder, or choose another --run"
+        way_out = "remove the folder, or choose a --run in another one"
         try:
             found = json.loads(path.read_text(encoding="utf-8"))["schema"]
         except FileNotFoundError:

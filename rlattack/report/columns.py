@@ -29,10 +29,12 @@ class Column:
 def numbers(setting: Setting) -> list[Column]:
     """What most readers want."""
     names = [seat.name for seat in setting.first.seats]
+    timed = any(attack.schedule != "every" for cell in setting.results for attack in cell.attacks)
+    often = [_ATTACKED] if timed else []
     wins = [rates("win rate" if setting.alone else f"{name} wins", _win(seat)) for seat, name in enumerate(names)]
     if setting.alone:
-        return [*_SIZES, *wins, means("mean return", _return(0)), _WIN_DROP, _RETURN_DROP, _ACTIONS_CHANGED]
-    return [*_SIZES, *wins, _TIE, _WIN_DROP, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
+        return [*_SIZES, *wins, means("mean return", _return(0)), _WIN_DROP, _RETURN_DROP, *often, _ACTIONS_CHANGED]
+    return [*_SIZES, *wins, _TIE, _WIN_DROP, *often, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
 
 
 def details(setting: Setting) -> list[Column]:
@@ -137,11 +139,11 @@ _ACTIONS_CHANGED = _each(
     "actions changed", "how much its most likely action moved, a step", lambda cell: share(cell.attacked.action_change)
 )
 _IQM = Column("IQM", "interquartile mean of the returns", _iqm)
+_ATTACKED = _each(
+    "attacked", "steps in which it saw something else than the game showed", lambda c: share(c.attacked.attacked)
+)
 _JUDGED = [
-    _each(
-        "attacked", "steps in which it saw something else than the game showed",
-        lambda c: share(c.attacked.attacked),
-    ),
+    _ATTACKED,
     _each("radius", "what the budget allows, in its norm", lambda c: number(c.attack.radius if c.attack else None)),
     _each("largest", "largest size that the judge measured", _largest),
     _each(

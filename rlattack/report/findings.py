@@ -138,8 +138,16 @@ def _harm(setting: Setting) -> Finding:
         sentence = _sizes(attack, control)
     else:
         noise = f"; {_control(control)} of the same size leaves {_shown(control.attacked)}" if control else ""
+        if control and not _below(attack.attacked, control.attacked):
+            noise += ", which is not measurably less harm"
         sentence = f"{who} takes the {_measure(attack)} from {before} to {after}{noise}."
     return Finding(sentence, clean=pairing.clean, attack=attack, control=control)
+
+
+def _below(attacked: SeatResult, control: SeatResult) -> bool:
+    """Whether an attack leaves less than its control does, by intervals that do not touch."""
+    one, other = attacked.win or attacked.returns, control.win or control.returns
+    return one.ci[1] < other.ci[0]
 
 
 def _sizes(attack: Result, control: Result | None) -> str:

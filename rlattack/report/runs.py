@@ -12,8 +12,11 @@ from pydantic import ValidationError
 
 from rlattack.errors import ContentError, one_line
 from rlattack.evaluation.results import SCHEMA, Result, from_json
+from rlattack.evaluation.run import CONFIG_SCHEMA
 from rlattack.report.first_schema import SCHEMA as FIRST
 from rlattack.report.first_schema import convert
+
+_FIRST_CONFIG = "rlattack/config/1"
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,14 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     """Reads `config.json` of a run folder; empty where there is none.
 
     Raises:
-        ContentError: It is damaged.
+        ContentError: It is damaged, or of a schema that nobody reads.
     """
-    content = _read_json(folder / "config.json")
-    return content if isinstance(content, dict) else {}
+    content = _read_json(path := folder / "config.json")
+    if not isinstance(content, dict):
+        return {}
+    if (schema := content.get("schema", CONFIG_SCHEMA)) not in (_FIRST_CONFIG, CONFIG_SCHEMA):
+        raise ContentError(f"{path}: expected schema {CONFIG_SCHEMA!r} or {_FIRST_CONFIG!r}, got {schema!r}")
+    return content
 
 
 def _read_results(path: Path) -> list[Result]:

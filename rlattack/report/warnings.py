@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from rlattack.budget.words import grey_levels
+from rlattack.defences import FRONTS
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Setting, attack_label
 from rlattack.report.values import some
@@ -25,8 +27,23 @@ def _cells(setting: Setting) -> Iterator[str]:
     if equal := [cell for cell in setting.good if any(seat.returns.degenerate for seat in cell.seats)]:
         whose = "all returns" if setting.alone else "all returns of a seat"
         yield f"In {_count(equal)} {whose} are equal. The interval (starred) is then the point and tells no spread."
+    if lost := [cell for cell in setting.good if _is_lost(cell)]:
+        yield (
+            f"In {_count(lost)} {lost[0].defence} rounds to whole grey levels, and a change of less than half of one "
+            "is rounded away: that says nothing of the defence. Try --eps 0.004 or more."
+        )
     if few := [cell for cell in setting.good if 0 < cell.distinct < cell.episodes]:
         yield _repeats(few)
+
+
+def _is_lost(cell: Result) -> bool:
+    """Whether a front of the cell rounds away all that its attack may do."""
+    if cell.defence is None or cell.eps is None or cell.spaces[0] != "linf":
+        return False
+    levels = grey_levels(cell.eps, *cell.spaces)
+    names = [text.partition(":")[0] for text in cell.defence.split(" + ")]
+    known = [FRONTS.get(name).rounds for name in names if name in FRONTS]  # a run may come from elsewhere
+    return levels is not None and levels < max(known, default=0.0) / 2
 
 
 def _repeats(few: Sequence[Result]) -> str:

@@ -25,6 +25,20 @@ def test_the_finding_names_the_smallest_budget_that_does_nearly_all_the_harm():
     )
 
 
+def test_an_attack_that_does_no_more_than_its_control_is_told_so():
+    cells = [
+        pong_cell("c", "clean", None, 482.0, None),
+        pong_cell("f", "fgsm", 0.01, 33.0, None, before=(0.0, 482.0), returns=mean(33.0, 5.0)),
+        pong_cell("n", "noise", 0.01, 38.0, None, before=(0.0, 482.0), returns=mean(38.0, 5.0)),
+    ]
+    assert found(cells).sentence == (
+        "FGSM at eps 0.01 (2.55 grey levels) takes the mean return from 482 to 33; noise of the same size leaves 38, "
+        "which is not measurably less harm."
+    )
+    apart = [*cells[:2], pong_cell("n", "noise", 0.01, 90.0, None, before=(0.0, 482.0), returns=mean(90.0, 5.0))]
+    assert found(apart).sentence.endswith("noise of the same size leaves 90.")
+
+
 def test_without_a_win_rule_the_finding_speaks_of_the_return():
     cells = [
         pong_cell("c", "clean", None, 482.0, None),

@@ -7,7 +7,7 @@ import pytest
 
 from rlattack.errors import ContentError
 from rlattack.report.first_schema import SCHEMA as FIRST
-from rlattack.report.runs import read_run
+from rlattack.report.runs import read_config, read_run
 from tests.kit.results import assault, heat, pong, three, write_folder
 
 RATE = {"rate": 0.7, "ci": [0.5, 0.9]}
@@ -153,3 +153,13 @@ def test_the_configuration_tells_command_versions_and_names_of_actions(tmp_path)
 def test_a_configuration_of_another_shape_tells_nothing(tmp_path, config):
     run = read_run(write_folder(tmp_path, pong(), config=config))
     assert (run.planned, run.versions, run.command, run.action_names("atari/pong")) == (None, {}, None, None)
+
+
+@pytest.mark.parametrize(("number", "reads"), [(1, True), (2, True), (99, False)])
+def test_a_configuration_of_a_later_schema_is_refused(tmp_path, number, reads):
+    (tmp_path / "config.json").write_text(json.dumps({"schema": f"rlattack/config/{number}", "command": "x"}))
+    if reads:
+        assert read_config(tmp_path)["command"] == "x"
+    else:
+        with pytest.raises(ContentError, match="expected schema 'rlattack/config/2' or 'rlattack/config/1', got"):
+            read_config(tmp_path)

@@ -32,6 +32,15 @@ def test_numbers_stand_with_their_intervals():
     assert str(column(made, "fall of win rate")["clean"]) == "–"
 
 
+def test_how_often_an_attack_came_to_act_stands_beside_what_it_did_where_it_was_timed():
+    timed = [
+        pong_cell("c", "clean", None, 21.0, 1.0),
+        pong_cell("t", "fgsm", 0.001, 0.0, 0.5, about={"schedule": "timed:share=0.1"}),
+    ]
+    assert "attacked" in titles(laid(timed))
+    assert "attacked" not in titles(laid(pong()))
+
+
 def test_groups_are_the_clean_cell_and_the_norms():
     made = laid(pong())
     assert [group.title.split(":")[0] for group in made.groups] == ["No attack", "L∞", "L0"]

@@ -46,3 +46,12 @@ def test_of_many_lonely_cells_a_few_are_named():
     (lonely,) = said(cells)
     assert lonely.startswith("6 cells without a control")
     assert lonely.endswith("pgd steps=3 linf 0.001 and 2 more.")
+
+
+def test_a_change_that_a_front_rounds_away_is_said():
+    cells = pong()
+    assert not any("rounds to whole grey levels" in line for line in said(cells))
+    (line,) = [line for line in said([replace(cell, defence="jpeg:quality=30") for cell in cells]) if "rounds" in line]
+    small = sum(cell.eps == 0.001 and cell.spaces[0] == "linf" for cell in cells)
+    assert line.startswith(f"In {small} cells jpeg:quality=30 rounds to whole grey levels")
+    assert "says nothing of the defence" in line
