@@ -16,8 +16,7 @@ class FGSMConfig(Objective):
     """Parameters of `fgsm`."""
 
     random_start: bool = False
-    """Starts from a random point of the budget (Wong et al. 2020, alg. 3), where `mad` has a slope; the step is then
-    twice as long, so that it reaches the edge from wherever it starts."""
+    """Takes the slope at a random point of the budget, where `mad` has one; the step is from the clean one."""
 
 
 class FGSM(GradientAttack[FGSMConfig]):
@@ -30,12 +29,10 @@ class FGSM(GradientAttack[FGSMConfig]):
 
     @property
     def starts_clean(self) -> bool:
-        """Whether its gradient is at the clean observation, where a divergence has no slope."""
+        """Whether its slope is that at the clean observation, where a divergence has no slope."""
         return not self.config.random_start
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Climbs once, to the edge of the budget."""
-        if self.config.random_start:
-            start = reach.random_point(obs, draws)
-            return reach.ascend(start, self.config.gradient(victim, start), 2 * reach.radius)
-        return reach.ascend(obs, self.config.gradient(victim, obs), reach.radius)
+        point = reach.random_point(obs, draws) if self.config.random_start else obs
+        return reach.ascend(obs, self.config.gradient(victim, point), reach.radius)

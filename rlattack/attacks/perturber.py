@@ -1,6 +1,6 @@
 """Adversaries that learned what to show a victim (SA-RL, Zhang et al. 2021, sec. 3.1), in files of their authors.
 
-In each step the adversary looks at what the game truly shows, through the statistics in its file, and its mean says
+In each step the adversary looks at what the victim's statistics make of what the game truly shows, and its mean says
 how far each entry is moved: by its output o, clipped to [-1, 1], times eps standard deviations.
 """
 
@@ -30,7 +30,7 @@ class PerturberConfig:
     agent: str
     """A `.model` file of SA-PPO's family that holds an adversary."""
     transfer: bool = False
-    """Lets it play against another victim than the one that it learned to perturb."""
+    """Lets it play against another victim than the one that it learned to perturb, and look through its statistics."""
 
 
 class Perturber(ObservationAttack[PerturberConfig, Ball]):
@@ -52,15 +52,17 @@ class Perturber(ObservationAttack[PerturberConfig, Ball]):
 
     def __init__(self, budget: Budget, config: PerturberConfig) -> None:
         super().__init__(budget, config)
-        self._policy = policy_of(*load_sa_ppo(Path(config.agent).expanduser(), "adversary"))
+        card, network = load_sa_ppo(Path(config.agent).expanduser(), "adversary")
+        self._policy = policy_of(card, network)
+        self._own = self._seen = self._policy.normaliser
         self._state: State = None
-        if self._policy.normaliser is not None and budget.space != "sigma":
+        if self._own is not None and budget.space != "sigma":
             raise BudgetError(
                 f"attack perturber moves entries by standard deviations: expected --space sigma, got {budget.space}"
             )
 
     def check(self, setting: Setting) -> None:
-        """Refuses a victim that sees something else, or that the adversary did not learn to perturb.
+        """Refuses a victim that sees something else, or was not there when it learned; notes the victim's statistics.
 
         Raises:
             InvalidInput: Observations of another shape; other statistics than the adversary's, unless `transfer`.
@@ -71,12 +73,13 @@ class Perturber(ObservationAttack[PerturberConfig, Ball]):
                 f"expected an adversary of observations of shape {setting.observation}, {self.config.agent} holds one "
                 f"that sees {sees} and moves {does}"
             )
-        if not self.config.transfer and not _same(self._policy.normaliser, setting.normaliser):
+        if not self.config.transfer and not _same(self._own, setting.normaliser):
             raise InvalidInput(
                 f"{self.config.agent}: its adversary learned beside other observation statistics than the victim's, so "
                 "on another victim (the one that it perturbs best is in the same file); transfer=true plays it "
                 "nevertheless"
             )
+        self._seen = setting.normaliser
 
     def restart(self, slots: IntArray) -> None:
         """Forgets the episodes that ended in these slots."""
@@ -88,9 +91,15 @@ class Perturber(ObservationAttack[PerturberConfig, Ball]):
         """Moves every entry as the adversary says."""
         before = self._policy.initial_state(len(obs)) if self._state is None else self._state
         with torch.no_grad():
-            out = self._policy(obs, before)
+            out = self._policy(self._shown(obs), before)
         self._state = renewed(victim.active, out.state, before)
         return obs + reach.radius * reach.scale * out.actions.greedy.clamp(-1, 1)
+
+    def _shown(self, obs: Tensor) -> Tensor:
+        """What the adversary is to be shown, so that its own statistics make of it what the victim's make of `obs`."""
+        if self._own is None or self._seen is None or _same(self._own, self._seen):
+            return obs
+        return self._seen(obs) * self._own.deviation + self._own.mean
 
 
 def _same(one: Normaliser | None, other: Normaliser | None) -> bool:
