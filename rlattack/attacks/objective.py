@@ -50,10 +50,10 @@ class Objective:
         elif self.target is not None or self.loss in ("ce", "margin"):
             raise InvalidInput("continuous actions take loss=mad, value or q, and no target")
         if self.judged_by is not None and not setting.estimates(self.judged_by):
-            judges = "what it sees" if self.judged_by == "value" else "actions in what it sees"
+            judged = "what it sees" if self.judged_by == "value" else "what it does"
             raise InvalidInput(
-                f"loss={self.loss} needs a victim with a critic of {judges} and no memory, and this one tells of none; "
-                "use loss=mad"
+                f"loss={self.loss} lowers what the victim's critic says of {judged}, and this victim has none that can "
+                "be asked (one with a memory cannot); use loss=mad"
             )
 
     def _check_choice(self, count: int) -> None:

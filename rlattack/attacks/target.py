@@ -169,7 +169,9 @@ class Oracle:
 
     def _asked(self, obs: Tensor, only: Tensor | None) -> tuple[Tensor, BoolArray]:
         """What is shown to the policy, nothing in slots that are not asked about, and the slots that count."""
-        asked: BoolArray = self._active if only is None else self._active & only.numpy()
+        if only is None:
+            return obs, self._active
+        asked: BoolArray = self._active & only.numpy()
         if np.array_equal(asked, self._active):
             return obs, asked
         return obs.masked_fill(rowwise(torch.from_numpy(~asked), obs), 0), asked

@@ -15,7 +15,7 @@ import torch
 from gymnasium.spaces import Box
 
 from rlattack.attacks import parse_attack
-from rlattack.budget import Budget
+from rlattack.budget import Budget, Unit
 from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.spawned import Names, added_names, set_up
@@ -74,7 +74,9 @@ class AttackedPlay:
         attacks: tuple[AttackRef, ...] = ()
         if kind.attack:
             pixels = table.seats[table.victim].observation.dtype == np.uint8
-            budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
+            (agent,) = table.agents[table.victim].values()
+            space: Unit = "unit" if pixels else "raw" if agent.policy.normaliser is None else "sigma"
+            budget = Budget(eps=_EPS if pixels else 0.01, space=space)
             attacks = (AttackRef(spec=parse_attack(kind.attack), seat=table.victim, budget=budget),)
         self.kind = kind
         self.play = endless(table, game, [agent.policy for agent in table.everybody], attacks)

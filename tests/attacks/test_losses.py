@@ -146,9 +146,13 @@ def test_an_attack_knows_no_better_name_for_the_default_of_continuous_actions_th
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("ppo", {"loss": "q"}, "loss=q needs a victim with a critic of actions in what it sees .* use loss=mad"),
-        ("recurrent ppo", {"loss": "value"}, "loss=value needs a victim with a critic of what it sees and no memory"),
-        ("recurrent ppo", {"loss": "q"}, "loss=q needs a victim with a critic of actions"),
+        (
+            "ppo",
+            {"loss": "q"},
+            "loss=q lowers what the victim's critic says of what it does, and .* has none .* use loss=mad",
+        ),
+        ("recurrent ppo", {"loss": "value"}, "loss=value lowers .* says of what it sees, .* has none"),
+        ("recurrent ppo", {"loss": "q"}, "loss=q lowers what the victim's critic says of what it does"),
         ("sac", {"loss": "margin"}, "continuous actions take loss=mad, value or q, and no target"),
         ("sac", {"loss": "q", "target": 1}, "continuous actions take loss=mad, value or q, and no target"),
     ],
@@ -162,7 +166,7 @@ def test_a_loss_that_a_victim_has_not_is_refused_in_words(name, parameters, mess
     ("loss", "parameters", "message"),
     [
         ("q", {}, "loss=q is for continuous actions; use loss=margin"),
-        ("value", {}, "loss=value needs a victim with a critic of what it sees"),
+        ("value", {}, "loss=value lowers what the victim's critic says"),
         ("value", {"target": 1}, "loss=value has no target; loss=ce and loss=margin have"),
         ("mad", {"target": 1}, "loss=mad has no target"),
     ],
