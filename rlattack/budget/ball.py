@@ -144,8 +144,8 @@ class Ball(Reach):
         values[:, 1] = np.sqrt(values[:, 1])
         if self._units is None:
             values[:, :3] /= float(self.scale)
-        legal &= values[:, NORMS.index(self.kind)] <= self.radius * (1 + TOLERANCE) + TOLERANCE
-        return Sizes(values, legal, values[:, 3] > 0)
+        inside = values[:, NORMS.index(self.kind)] <= self.radius * (1 + TOLERANCE) + TOLERANCE
+        return Sizes(values, legal & inside, values[:, 3] > 0)
 
     def _measured(self, rows: Array, centres: Array) -> tuple[FloatArray, BoolArray]:
         """Largest entry, sum of squares, sum and number of changes of each row, and whether it is in the space."""
