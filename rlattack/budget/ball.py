@@ -154,7 +154,7 @@ class Ball(Reach):
         exact, other_value = delta.astype(self._ones.dtype, copy=False), delta != 0
         sums = np.einsum("ij,ij->i", exact, exact), exact.sum(axis=1), other_value.sum(axis=1)
         low, high = self._range
-        legal: BoolArray = ((rows >= low) & (rows <= high)).all(axis=1)
+        legal = np.asarray(((rows >= low) & (rows <= high)).all(axis=1), dtype=np.bool_)
         if self._fixed is not None:
             legal &= ~other_value[:, self._fixed].any(axis=1)
         return np.stack([delta.max(axis=1), *sums], axis=1).astype(np.float64), legal
