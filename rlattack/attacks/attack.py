@@ -1,11 +1,10 @@
 """The base of every attack: what it declares, what it may learn before play, and what runs beside it."""
 
 import copy
-import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
 
 import torch
 from gymnasium import Space
@@ -42,7 +41,7 @@ class Setting:
         action: One of its actions.
         space: What is changed: one observation, or one action.
         normaliser: Statistics of what the policy saw in training.
-        estimates: Whether the policy's own critic says that, with a slope.
+        estimates: What the policy's own critic can be asked, with a slope.
     """
 
     actions: Actions
@@ -50,7 +49,7 @@ class Setting:
     action: Space[Any]
     space: Space[Any]
     normaliser: Normaliser | None
-    estimates: Callable[[Estimate], bool]
+    estimates: frozenset[Estimate]
 
     @classmethod
     def of(cls, policy: Policy, space: Space[Any]) -> "Setting":
@@ -59,7 +58,8 @@ class Setting:
             out = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
         action, changed, seen = copy.deepcopy((policy.action, space, policy.normaliser))
         shape = tuple(policy.observation)
-        return cls(copied(out.actions), shape, action, changed, seen, functools.partial(_estimates, policy))
+        asked = frozenset(of for of in get_args(Estimate) if _estimates(policy, of))
+        return cls(copied(out.actions), shape, action, changed, seen, asked)
 
 
 @dataclass(frozen=True)
@@ -185,12 +185,15 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
 
 
 def _estimates(policy: Policy, of: Estimate) -> bool:
-    """Whether a policy's own critic says that, with a slope; asked once and uncounted, where the policy sees zeros."""
+    """Whether a policy's own critic says that, with a slope, where the policy sees zeros; no where it fails."""
     obs, state = torch.zeros(1, *policy.observation), policy.initial_state(1)
-    with torch.enable_grad():
-        point = (policy(obs, state).actions.greedy.detach() if of == "q" else obs).requires_grad_(True)
-        found = policy.value(obs, point if of == "q" else None, state)
-        if found is None or not found.requires_grad:
-            return False
-        (slope,) = torch.autograd.grad(found.sum(), point, allow_unused=True)
+    try:
+        with torch.enable_grad():
+            point = (policy(obs, state).actions.greedy.detach() if of == "q" else obs).requires_grad_(True)
+            found = policy.value(obs, point if of == "q" else None, state)
+            if found is None:
+                return False
+            (slope,) = torch.autograd.grad(found.sum(), point, allow_unused=True)
+    except Exception:  # the user's code: anything; or nothing that has a slope
+        return False
     return slope is not None

@@ -49,7 +49,7 @@ class Objective:
             self._check_choice(setting.actions.scores.shape[1])
         elif self.target is not None or self.loss in ("ce", "margin"):
             raise InvalidInput("continuous actions take loss=mad, value or q, and no target")
-        if self.judged_by is not None and not setting.estimates(self.judged_by):
+        if self.judged_by is not None and self.judged_by not in setting.estimates:
             judged = "what it sees" if self.judged_by == "value" else "what it does"
             raise InvalidInput(
                 f"loss={self.loss} lowers what the victim's critic says of {judged}, and this victim has none that can "
