@@ -11,11 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, FloatArray, rowwise
+from rlattack.arrays import Array, BoolArray, FloatArray, rowwise
 from rlattack.budget.reach import TOLERANCE, Reach, Sizes, finite
 from rlattack.budget.words import NORMS
 from rlattack.draws import Draws
 
+_SHORT = 256
+"""Entries of an observation up to which all rows are measured at once."""
 SLACK = TOLERANCE / 2
 """By how much a settled point may leave the ball, relative and absolute."""
 
@@ -40,6 +42,8 @@ class Ball(Reach):
     entries: int
     """How many entries may change: the last ones, which are all, or those of the newest frame."""
     grid: bool
+    free: Tensor | None = None
+    """Numbers of the entries that may change, flat, int64, shape (entries,), where they are not the last ones."""
 
     @staticmethod
     @abstractmethod
@@ -128,13 +132,35 @@ class Ball(Reach):
     def measure(self, received: Tensor, clean: Tensor) -> Sizes:
         """Sizes of each row in all norms, in units of the budget's space, compared in float32.
 
-        In numpy, which is faster here than torch, and a row at a time, which stays in the cache.
+        In numpy, which is faster here than torch; long rows one at a time, which stay in the cache.
 
         Args:
             received: Shape (n, *observation), any dtype.
             clean: Same shape, any dtype: bytes of a game need not be copied to floats.
         """
         rows, centres = (tensor.numpy(force=True).reshape(len(tensor), -1) for tensor in (received, clean))
+        at_once = rows.shape[1] <= _SHORT or self.free is not None
+        values, legal = (self._measured if at_once else self._measured_by_row)(rows, centres)
+        values[:, 1] = np.sqrt(values[:, 1])
+        if self._units is None:
+            values[:, :3] /= float(self.scale)
+        inside = values[:, NORMS.index(self.kind)] <= self.radius * (1 + TOLERANCE) + TOLERANCE
+        return Sizes(values, legal & inside, values[:, 3] > 0)
+
+    def _measured(self, rows: Array, centres: Array) -> tuple[FloatArray, BoolArray]:
+        """Largest entry, sum of squares, sum and number of changes of each row, and whether it is in the space."""
+        delta = np.abs(np.subtract(rows, centres, dtype=np.float32, casting="same_kind"))
+        delta = delta if self._units is None else delta / self._units
+        exact, other_value = delta.astype(self._ones.dtype, copy=False), delta != 0
+        sums = np.einsum("ij,ij->i", exact, exact), exact.sum(axis=1), other_value.sum(axis=1)
+        low, high = self._range
+        legal = np.asarray(((rows >= low) & (rows <= high)).all(axis=1), dtype=np.bool_)
+        if self._fixed is not None:
+            legal &= ~other_value[:, self._fixed].any(axis=1)
+        return np.stack([delta.max(axis=1), *sums], axis=1).astype(np.float64), legal
+
+    def _measured_by_row(self, rows: Array, centres: Array) -> tuple[FloatArray, BoolArray]:
+        """The same of long rows, all of whose entries may change."""
         values, legal = np.empty((len(rows), len(NORMS))), np.empty(len(rows), dtype=np.bool_)
         delta, other_value = np.empty(rows.shape[1], dtype=np.float32), np.empty(rows.shape[1], dtype=np.bool_)
         for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
@@ -145,11 +171,7 @@ class Ball(Reach):
             exact = delta.astype(self._ones.dtype, copy=False)
             entries = np.count_nonzero(np.not_equal(delta, 0, out=other_value))  # faster than counting floats
             values[row] = delta.max(), exact.dot(exact), exact.dot(self._ones), entries
-        values[:, 1] = np.sqrt(values[:, 1])
-        if self._units is None:
-            values[:, :3] /= float(self.scale)
-        legal &= values[:, NORMS.index(self.kind)] <= self.radius * (1 + TOLERANCE) + TOLERANCE
-        return Sizes(values, legal, values[:, 3] > 0)
+        return values, legal
 
     def as_eps(self, sizes: Sizes) -> FloatArray:
         """What was measured, per entry, shape (n,)."""
@@ -174,6 +196,20 @@ class Ball(Reach):
         ends = (end.numpy().reshape(-1) for end in (self.low, self.high))
         low, high = (end[:1] if (end == end[0]).all() else end for end in ends)
         return low, high
+
+    @property
+    def block(self) -> int:
+        """How many of the last entries may change at once, with those among them that stay: all, or a frame's."""
+        return self.entries if self.free is None else self.low.numel()
+
+    @cached_property
+    def _fixed(self) -> BoolArray | None:
+        """Which entries stay, shape (entries of all,), where some of a frame do."""
+        if self.free is None:
+            return None
+        fixed = np.ones(self.low.numel(), dtype=np.bool_)
+        fixed[self.free.numpy()] = False
+        return fixed
 
     @cached_property
     def _units(self) -> npt.NDArray[np.float32] | None:
@@ -200,7 +236,10 @@ class Ball(Reach):
         return values if self.scale.numel() == 1 else values * self._free(self.scale)
 
     def _free(self, tensor: Tensor) -> Tensor:
-        return tensor.flatten(1)[:, -self.entries :]
+        flat = tensor.flatten(1)
+        if self.free is not None:
+            return flat[:, self.free]
+        return flat if flat.shape[1] == self.entries else flat[:, -self.entries :]
 
     def _moved(self, point: Tensor, step: Tensor, factor: float = 1.0) -> Tensor:
         way = self._in_game(step)  # ours to write to: a norm's step is a tensor of its own
@@ -210,4 +249,6 @@ class Ball(Reach):
         """`free` entries among those of `fixed` that may not change."""
         if free.numel() == fixed.numel():
             return free.view_as(fixed)
+        if self.free is not None:
+            return fixed.flatten(1).index_copy(1, self.free, free).view_as(fixed)
         return torch.cat([fixed.flatten(1)[:, : -self.entries], free], dim=1).view_as(fixed)

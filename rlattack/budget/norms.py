@@ -33,6 +33,10 @@ class LinfBall(Ball):
         low, high = (self._joined(clean, end.clamp_(*self._bounds)) for end in (centre - reach, centre + reach))
         return lambda point: point.clamp_(low, high)
 
+    def ascend(self, point: Tensor, grad: Tensor, step: float) -> Tensor:
+        """The step of `Ball.ascend`: whatever the units, a sign is a sign."""
+        return self._moved(point, self._free(grad).sign(), self._length(step))
+
     def _shrink(self, delta: Tensor, radius: float) -> Tensor:
         return delta.clamp_(-radius, radius)
 

@@ -34,11 +34,13 @@ class Seat:
         name: As the game's card calls it; `player` in games of one seat.
         observation: One observation.
         action: One action.
+        features: Names of the entries of an observation, where the game tells them.
     """
 
     name: str
     observation: Space[Any]
     action: Space[Any]
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

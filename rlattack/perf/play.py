@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
 
 from rlattack.attacks import parse_attack
-from rlattack.budget import Budget
-from rlattack.errors import InvalidInput
+from rlattack.budget import Budget, Unit
 from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.spawned import Names, added_names, set_up
@@ -54,6 +54,12 @@ KINDS = (
     Kind("fgsm", "fgsm", 1, 1),
     Kind("pgd-10", "pgd:steps=10", 2, 10),  # its random start hides the clean output, which takes a forward of its own
 )
+CONTINUOUS = (
+    KINDS[0],
+    Kind("fgsm", "fgsm:loss=mad,random_start=true", 2, 1),  # whose loss is flat at the clean observation
+    Kind("mad-10", "pgd:loss=mad,steps=10", 2, 10),
+)
+"""Of victims of continuous actions."""
 
 
 class AttackedPlay:
@@ -68,7 +74,9 @@ class AttackedPlay:
         attacks: tuple[AttackRef, ...] = ()
         if kind.attack:
             pixels = table.seats[table.victim].observation.dtype == np.uint8
-            budget = Budget(eps=_EPS if pixels else 0.01, space="unit" if pixels else "raw")
+            (agent,) = table.agents[table.victim].values()
+            space: Unit = "unit" if pixels else "raw" if agent.policy.normaliser is None else "sigma"
+            budget = Budget(eps=_EPS if pixels else 0.01, space=space)
             attacks = (AttackRef(spec=parse_attack(kind.attack), seat=table.victim, budget=budget),)
         self.kind = kind
         self.play = endless(table, game, [agent.policy for agent in table.everybody], attacks)
@@ -153,12 +161,6 @@ def _measure_one(study: Study, slots: int, seconds: float) -> list[Speed]:
 
 
 def _plays(table: Table, slots: int) -> list[AttackedPlay]:
-    """Every kind of play that fits the victim: `fgsm` has no slope to climb where actions are continuous."""
-    plays = []
-    for kind in KINDS:
-        try:
-            plays.append(AttackedPlay(kind, table, slots))
-        except InvalidInput:
-            if not kind.attack:
-                raise
-    return plays
+    """Every kind of play of a victim of such actions."""
+    kinds = CONTINUOUS if isinstance(table.seats[table.victim].action, Box) else KINDS
+    return [AttackedPlay(kind, table, slots) for kind in kinds]

@@ -262,3 +262,39 @@ def test_projecting_many_points_around_one_is_projecting_each(norm, newest):
     for _ in range(3):
         point = clean + 20 * torch.randn(3, 4, 5, 5, generator=generator)
         torch.testing.assert_close(project(point.clone()), ball.project(point, clean), rtol=0, atol=3e-5)
+
+
+ROW = Box(np.array([-np.inf, 0, 0, -np.inf], np.float32), np.array([np.inf, 1, 9, np.inf], np.float32))
+"""Numbers in a row, of which two have ends."""
+
+
+@pytest.mark.parametrize(
+    ("free", "space", "message"),
+    [
+        ((1, 4), ROW, "--free: expected entries 0 to 3, got 1, 4"),
+        ((-1,), ROW, "--free: expected entries 0 to 3, got -1"),
+        ((1,), PIXELS, "--free: expected observations that are numbers in a row"),
+    ],
+)
+def test_free_entries_that_are_none_are_refused(free, space, message):
+    with pytest.raises(BudgetError, match=message):
+        Budget(eps=0.1, space="raw", free=free).ball(space)
+
+
+def test_a_natural_change_leaves_no_entry_alone():
+    with pytest.raises(BudgetError, match="--free: a rotation changes the whole of what is seen"):
+        Budget(norm="rotation", eps=3, free=(1,)).reach(PIXELS)
+
+
+def test_free_entries_are_a_set_and_all_of_them_are_no_choice():
+    assert Budget(eps=1, free=(3, 1, 3)) == Budget(eps=1, free=(1, 3))
+    assert Budget(eps=1, space="raw", free=(0, 1, 2, 3)).ball(ROW).free is None
+
+
+def test_only_free_entries_need_ends_and_bound_a_size():
+    with pytest.raises(BudgetError, match="not all have here"):
+        Budget(norm="l0", eps=1, space="raw").ball(ROW)
+    assert Budget(norm="l0", eps=2, space="raw", free=(1, 2)).ball(ROW).entries == 2
+    with pytest.raises(BudgetError, match="more than the whole range of an entry, 1 in"):
+        Budget(eps=5, space="raw", free=(1,)).ball(ROW)
+    assert Budget(eps=5, space="raw", free=(1, 2)).ball(ROW).radius == 5

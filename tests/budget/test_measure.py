@@ -107,3 +107,36 @@ def test_a_ball_around_actions_is_a_reach_too(norm):
         assert found.values[:, NORMS.index(norm)].max() <= ball.radius * (1 + 1e-6)
         assert all(ACTIONS.contains(row) for row in settled.numpy())
     assert ball.kind == norm
+
+
+@pytest.mark.parametrize("space", ["raw", "sigma"])
+@pytest.mark.parametrize("norm", NORMS)
+def test_long_observations_are_measured_as_short_ones(norm, space):
+    """Entries that nobody changed add nothing, but how many there are."""
+    generator = torch.Generator().manual_seed(0)
+    clean, delta = torch.randn(2, 5, 20, generator=generator) * torch.tensor([1.0, 0.02])[:, None, None]
+    delta[0], delta[1, 3], delta[2, 3] = 0, torch.nan, 99
+    found = []
+    for entries in (20, 600):
+        more = torch.nn.functional.pad
+        budget = Budget(norm=norm, eps=5 if norm == "l0" else 0.03, space=space)
+        ball = budget.ball(Box(-9, 9, (entries,), np.float32), deviation=torch.full((entries,), 2.0))
+        found.append(ball.measure(more(clean + delta, (0, entries - 20)), more(clean, (0, entries - 20))))
+    np.testing.assert_allclose(found[0].values, found[1].values, rtol=1e-6)
+    assert found[0].changed.tolist() == found[1].changed.tolist() == [False, True, True, True, True]
+    assert not found[0].legal[1:3].any()
+    assert not found[1].legal[1:3].any()
+
+
+@pytest.mark.parametrize("entries", [20, 600])
+@pytest.mark.parametrize("norm", NORMS)
+def test_an_entry_that_is_not_free_is_not_legal_however_little_it_moves(norm, entries):
+    budget = Budget(norm=norm, eps=2.0, space="raw", free=(2, 7))
+    clean = torch.zeros(3, entries)
+    received = clean.clone()
+    received[0, 2], received[1, 7], received[2, 8] = 1.0, 1e-30, 1e-30
+    assert budget.ball(Box(-9, 9, (entries,), np.float32)).measure(received, clean).legal.tolist() == [
+        True,
+        True,
+        False,
+    ]

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from rlattack.perf import seat_victim
-from rlattack.perf.play import KINDS, AttackedPlay, measure_play
+from rlattack.perf.play import CONTINUOUS, KINDS, AttackedPlay, measure_play
 from tests.kit.cells import load_and_play
 from tests.perf import players
 
@@ -30,9 +30,11 @@ def test_a_step_asks_the_victim_for_what_its_bound_counts_and_no_more(kind):
     assert asked.get("gradient", 0) == 20 * kind.gradients
 
 
-def test_continuous_victims_are_asked_as_often():
-    _, asked = playing(KINDS[-1], "pull/any", PULLER)
-    assert asked == {"forward": 40, "gradient": 200}
+@pytest.mark.parametrize("kind", CONTINUOUS, ids=lambda kind: kind.name)
+def test_continuous_victims_are_asked_for_what_their_bound_counts(kind):
+    _, asked = playing(kind, "pull/any", PULLER)
+    assert asked.get("forward", 0) == 20 * kind.forwards
+    assert asked.get("gradient", 0) == 20 * kind.gradients
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -80,10 +82,11 @@ def test_every_part_and_play_of_a_plain_game_is_measured_and_no_bound_is_above_i
     assert bounds == sorted(bounds, reverse=True)  # ten gradients and a forward more
 
 
-def test_of_continuous_actions_fgsm_is_left_out_and_the_opponent_is_a_part():
+def test_continuous_victims_have_kinds_of_their_own_and_the_opponent_is_a_part():
     found = measure_play(seat_victim("pull/any", PULLER).study, slots=3, workers=1, seconds=0.02)
     assert [speed.name for speed in found.speeds] == [
-        "environment", "forward", "gradient", "opponents", "reset", "clean play", "pgd-10 play",
+        "environment", "forward", "gradient", "opponents", "reset", "clean play", "fgsm play",
+        "mad-10 play",
     ]  # fmt: skip
 
 

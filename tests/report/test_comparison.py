@@ -26,6 +26,7 @@ def test_a_label_tells_parameters_model_grid_schedule_and_surrogate_apart():
     cell = changed(parameters={"steps": 10, "restarts": 2}, model="frame", grid=True)
     assert attack_label(cell) == "pgd restarts=2 steps=10 frame grid"
     assert attack_label(changed(model="frame", surrogate="atari/pong/a2c")) == "pgd frame from atari/pong/a2c"
+    assert attack_label(changed(free=(2, 4))) == "pgd free 2,4"
     assert attack_label(changed(schedule="random:0.25")) == "pgd when random:0.25"
     assert attack_label(pong()[0]) == "clean"
 

@@ -32,6 +32,29 @@ def gymnasium_env(name, rules):
         return gymnasium.make(f"{_IDS[name]}-{rules}")
 
 
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("hopper", {"rootz": 0, "thigh_joint": 2, "rootx_velocity": 5, "foot_joint_velocity": 10}),
+        ("walker2d", {"rooty": 1, "foot_left_joint": 7, "rootx_velocity": 8}),
+        ("half-cheetah", {"bthigh": 2, "ffoot": 7, "rootx_velocity": 8}),
+        ("swimmer", {"free_body_rot": 0, "slider1_velocity": 3, "motor2_rot_velocity": 7}),
+        ("inverted-pendulum", {"slider": 0, "hinge": 1, "hinge_velocity": 3}),
+        ("reacher", {"joint1_cos": 1, "joint0_sin": 2, "target_x": 4, "joint0_velocity": 6, "distance_y": 9}),
+    ],
+)
+@pytest.mark.parametrize("rules", ["v5", "v4"])
+def test_what_is_seen_has_the_names_that_gymnasium_documents(name, rules, places):
+    (seat,) = make_game(task(name, rules=rules), 1).seats
+    assert len(set(seat.features)) == len(seat.features) == seat.observation.shape[0]
+    assert {one: seat.features.index(one) for one in places} == places
+
+
+@pytest.mark.parametrize("name", ["ant", "humanoid"])
+def test_bodies_that_move_in_space_have_no_names_for_what_they_see(name):
+    assert make_game(task(name), 1).seats[0].features == ()
+
+
 @pytest.mark.parametrize("rules", ["v5", "v4"])
 @pytest.mark.parametrize("name", _IDS)
 def test_it_is_gymnasium_s_task_to_the_bit(name, rules):
