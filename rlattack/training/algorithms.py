@@ -26,7 +26,7 @@ _TRUNKS: dict[str, dict[str, Any]] = {
 }
 _LINEAR = ("learning_rate", "clip_range")
 """Settings that fall to 0 over the whole run where actions are discrete, but for DQN and QRDQN on images, whose
-learning rate was published so."""
+learning rate was published so. Where they are continuous, only PPO's learning rate falls."""
 _DISCRETE, _CONTINUOUS = tuple(VECTORS), tuple(CONTROL)
 """Algorithms that choose from some actions, and those that give numbers."""
 
@@ -88,15 +88,15 @@ def _check_spaces(recipe: TrainSingle, seen: Space[Any], taken: Space[Any]) -> b
 
 
 def _control(recipe: TrainSingle, taken: Space[Any]) -> dict[str, Any]:
-    """Settings for continuous actions; they stay as they are over the run."""
-    tuned = TASKS.get((recipe.algo, recipe.game), {})
-    settings = CONTROL[recipe.algo] | tuned
+    """Settings for continuous actions."""
+    settings = CONTROL[recipe.algo] | TASKS.get((recipe.algo, recipe.game), {})
     if recipe.learning_rate is not None:
         settings["learning_rate"] = recipe.learning_rate
     if recipe.algo == "ppo":
         batch, parts = settings.pop("batch"), settings.pop("minibatches")
         steps = parts * max(1, round(batch / (recipe.envs * parts)))  # so that a batch is a whole number of parts
-        return settings | {"n_steps": steps, "batch_size": steps * recipe.envs // parts}
+        rate = LinearSchedule(settings["learning_rate"], 0.0, 1.0)
+        return settings | {"n_steps": steps, "batch_size": steps * recipe.envs // parts, "learning_rate": rate}
     if (size := settings.pop("exploration", None)) is not None:
         settings["action_noise"] = NormalActionNoise(np.zeros(taken.shape or ()), np.full(taken.shape or (), size))
     return settings | _replay(settings, recipe)
@@ -153,7 +153,8 @@ def _network(recipe: TrainSingle, images: bool) -> dict[str, Any]:
 
 def _check_memory(recipe: TrainSingle, space: Box, capacity: int) -> None:
     """Refuses a replay that would end the process hours later, when it is full (numpy takes memory as it is filled)."""
-    needed = min(capacity, recipe.steps) * math.prod(space.shape) * space.dtype.itemsize
+    each = math.prod(space.shape) * space.dtype.itemsize * (1 if len(space.shape) == 3 else 2)  # only images are packed
+    needed = min(capacity, recipe.steps) * each
     available = _available_memory()
     if available is not None and needed > available:
         raise InvalidInput(

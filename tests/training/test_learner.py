@@ -17,7 +17,8 @@ from rlattack.errors import InvalidInput, RefusedFile, Unwritable
 from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.learner import begin, learn
-from rlattack.training.recipes import ALGORITHMS, TrainSingle
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.settings import VECTORS
 from tests.kit.games import Count, Remembering
 from tests.kit.learning import CARD, Crash, Diary, alone, curve, noise, seated, tug
 
@@ -44,7 +45,7 @@ def adversary(run, env=None, crash_at=None, **values):
     return learned(seated(run, env or tug(), **values), crash_at)
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", VECTORS)
 def test_a_killed_run_goes_on_to_the_same_number_of_steps(tmp_path, algo):
     recipe = configure(algo, checkpoint_every=150)
     whole, told = single(recipe, tmp_path / "whole")
@@ -149,7 +150,7 @@ def test_curves_of_steps_that_are_played_again_give_way(tmp_path):
     assert all(before < after for before, after in itertools.pairwise(steps))
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", VECTORS)
 def test_curves_hold_the_return_of_episodes_and_end_at_the_last_step(tmp_path, algo):
     trained, _ = single(configure(algo, steps=1000), tmp_path)
     returns = curve(tmp_path, "rollout/ep_rew_mean")

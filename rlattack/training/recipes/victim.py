@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from rlattack.errors import InvalidInput
 from rlattack.training.recipes.recipe import AGENT, AGENTS, SEEDS, Recipe, SeatRecipe, flag, names
 
 Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn", "sac", "td3", "tqc"]
 NetworkSize = Literal["small", "nature"]
-ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 BOTH, EACH = "both", "each"
 """In place of a seat: one learner that plays both, and a learner in each."""
 
@@ -28,16 +27,16 @@ class TrainVictim(Recipe):
 
     algo: Algorithm = "ppo"
     """The learner, with rl-baselines3-zoo's settings: its Atari ones for images (dqn and qrdqn take 3 GB of memory),
-    its CartPole ones for vectors. For continuous actions ppo, sac, td3 or tqc: ppo with normalised observations and the
-    settings that the zoo tuned for a MuJoCo task, or those of Schulman et al. 2017."""
+    its CartPole ones for vectors. For continuous actions ppo, with normalised observations and the settings of Schulman
+    et al. 2017, or sac, td3 and tqc with those of their papers."""
     steps: int | None = None
     """Agent steps to learn from; by default 10,000,000 for Atari, 20,000,000 for games of two seats, 1,000,000 for
     MuJoCo's tasks and 100,000 elsewhere."""
     network: NetworkSize = "small"
     """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), or all of them (3.5 MB)."""
     learning_rate: float | None = None
-    """At the start; it falls linearly to 0, but for dqn and qrdqn on images. The published one by default.
-    In games of two seats, and of continuous actions, it stays as it is; 0.0003 by default in the former."""
+    """At the start; it falls linearly to 0, but for dqn and qrdqn on images, sac, td3 and tqc. The published one by
+    default. In games of two seats it stays as it is, 0.0003 by default."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     seed: int = 0
