@@ -60,7 +60,7 @@ class ControlGame(MujocoGame):
         if task.feels:
             self._feel()
         fine, late = upright(task, self._now), self.elapsed >= task.max_steps
-        ending = np.select([broken, ~fine, late], [_UNSTABLE, _FALLEN, _TIME], 0)
+        ending = np.where(broken, _UNSTABLE, np.where(fine, _TIME * late, _FALLEN))
         rewards = np.where(broken, 0.0, paid(task, self._now, clipped, before, fine))
         return Step(
             views=self._views(), rewards=rewards[None], terminated=~fine & ~broken, truncated=(late & fine) | broken,
@@ -74,7 +74,7 @@ class ControlGame(MujocoGame):
 
     def _place(self, slot: int, seed: int) -> None:
         """Noise around the start, in the order in which Gymnasium draws it."""
-        rng, task, model = np.random.default_rng(seed), self._task, self.model
+        rng, task, model = np.random.Generator(np.random.PCG64(seed)), self._task, self.model
         qpos = model.qpos0 + rng.uniform(-task.noise, task.noise, model.nq)
         if task.body == "reacher":
             while np.linalg.norm(goal := rng.uniform(-0.2, 0.2, 2)) >= 0.2:
@@ -85,7 +85,9 @@ class ControlGame(MujocoGame):
             qvel = task.noise * rng.standard_normal(model.nv)
         else:
             qvel = rng.uniform(-task.noise, task.noise, model.nv)
-        self.qpos[slot], self.qvel[slot], self._forces[slot] = qpos, qvel, 0.0
+        self.qpos[slot], self.qvel[slot] = qpos, qvel
+        if task.feels:
+            self._forces[slot] = 0.0
 
     def _feel(self) -> None:
         """Finds the contact forces, which the engine leaves out of a step."""
