@@ -63,11 +63,29 @@ CONTROL: dict[str, dict[str, Any]] = {
 
 
 TASKS: dict[tuple[str, str], dict[str, Any]] = {
+    ("ppo", "mujoco/half-cheetah"): {
+        "batch": 512,
+        "minibatches": 8,
+        "n_epochs": 20,
+        "learning_rate": 2.0633e-5,
+        "clip_range": 0.1,
+        "gamma": 0.98,
+        "gae_lambda": 0.92,
+        "ent_coef": 0.000401762,
+        "vf_coef": 0.58096,
+        "max_grad_norm": 0.8,
+        "policy_kwargs": {
+            "net_arch": [256, 256],
+            "activation_fn": nn.ReLU,
+            "log_std_init": -2.0,
+            "ortho_init": False,
+        },
+    },
     ("ppo", "mujoco/swimmer"): {"gamma": 0.9999},
     ("tqc", "mujoco/hopper"): {"top_quantiles_to_drop_per_net": 5},
     ("tqc", "mujoco/half-cheetah"): {"top_quantiles_to_drop_per_net": 0},
 }
-"""What differs from `CONTROL` in a task: rl-baselines3-zoo's for PPO, and Kuznetsov et al. 2020's."""
+"""What differs from `CONTROL` in a task: rl-baselines3-zoo's for PPO (v3), and Kuznetsov et al. 2020's for TQC."""
 
 PACKED = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}}
 """Every frame once in the replay, half the memory. SB3 can then not tell a game that was cut off (after half an hour of

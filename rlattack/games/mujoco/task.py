@@ -95,6 +95,11 @@ class Task:
         return BODIES[self.body]
 
     @property
+    def gymnasium_id(self) -> str:
+        """Gymnasium's own environment of the task."""
+        return f"{''.join(part.capitalize() for part in self.body.split('_'))}-{self.rules}"
+
+    @property
     def asset(self) -> str:
         """Name of Gymnasium's file of the scene."""
         return "walker2d_v5.xml" if (self.body, self.rules) == ("walker2d", "v5") else f"{self.body}.xml"
