@@ -43,7 +43,7 @@ def test_the_family_is_the_first_part_of_the_id():
         ({"title": "X", "reference": {"random": 0}}, r"\[reference\]: source is missing"),
         (
             {"title": "X", "reference": {"random": 0, "source": "s"}},
-            r"expected one of human and agent, got None and None",
+            r"one of human and agent, got None and None",
         ),
         (
             {"title": "X", "reference": {"random": 0, "human": 1, "agent": 2, "source": "s"}},

@@ -160,7 +160,7 @@ def test_a_control_task_trains_in_slots_on_its_own_rewards():
     game.reset(np.ones(3, dtype=np.bool_), np.arange(3))
     game.qpos[:, 1:], game.qvel[:] = first[:, :5], first[:, 5:]
     game.scenes.forward()
-    for number in range(60):
+    for _ in range(60):
         actions = rng.uniform(-1, 1, (3, 3)).astype(np.float32)
         obs, rewards, terminated, truncated, info = env.step(actions)
         if not ended:  # as the game itself pays, until a first one begins anew
