@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
@@ -60,13 +61,14 @@ def _measure_random(card: GameCard, make: Callable[[], Any], seconds: float, slo
     envs: tuple[VectorEnv[Any, Any, Any], ...] = (
         training_env(card, slots), SyncVectorEnv([make] * slots, autoreset_mode=AutoresetMode.SAME_STEP),
     )  # fmt: skip
-    clocks, box = (Clock(slots * STEPS), Clock(slots * STEPS)), envs[0].single_action_space
-    rng = np.random.default_rng(0)
+    clocks, rng = (Clock(slots * STEPS), Clock(slots * STEPS)), np.random.default_rng(0)
+    box = envs[0].single_action_space
+    assert isinstance(box, Box)
     for env in envs:
         env.reset(seed=0)
 
     def turn() -> None:
-        actions = rng.uniform(box.low, box.high, (STEPS, slots, *box.shape)).astype(np.float32)  # type: ignore[attr-defined]  # a Box
+        actions = rng.uniform(box.low, box.high, (STEPS, slots, *box.shape)).astype(np.float32)
         for env, clock in zip(envs, clocks, strict=True):
             with clock:
                 for action in actions:

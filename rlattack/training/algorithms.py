@@ -70,7 +70,7 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
 def _check_spaces(recipe: TrainSingle, seen: Space[Any], taken: Space[Any]) -> bool:
     """Refuses what cannot be learned; returns whether actions are continuous."""
     continuous, where = isinstance(taken, Box), f"game {recipe.game}"
-    if not (isinstance(taken, Discrete) or (continuous and len(taken.shape) == 1)):
+    if not isinstance(taken, Discrete) and (not isinstance(taken, Box) or len(taken.shape) != 1):
         raise InvalidInput(f"{where}: expected actions to choose from, or a vector, to learn; got {taken}")
     fitting = _CONTINUOUS if continuous else _DISCRETE
     if recipe.algo not in fitting:
@@ -82,7 +82,7 @@ def _check_spaces(recipe: TrainSingle, seen: Space[Any], taken: Space[Any]) -> b
         raise InvalidInput(
             f"{where}: observations {seen.shape} have their channels last; expected (channels, height, width)"
         )
-    if continuous and recipe.algo != "ppo" and not taken.is_bounded():
+    if isinstance(taken, Box) and recipe.algo != "ppo" and not taken.is_bounded():
         raise InvalidInput(f"--algo {recipe.algo}: needs actions with bounds, {recipe.game} has {taken}; choose ppo")
     return continuous
 

@@ -70,10 +70,12 @@ def test_all_that_learners_of_continuous_actions_learn_by_comes_back(tmp_path, a
     assert set(mine["optimizers"]) == {
         "ppo": {"policy.optimizer"}, "td3": {"actor.optimizer", "critic.optimizer"},
     }.get(algorithm, {"actor.optimizer", "critic.optimizer", "ent_coef_optimizer"})  # fmt: skip
-    assert all(one["state"] for one in mine["optimizers"].values())
     assert bool(mine["entropy"]) == (algorithm in ("sac", "tqc"))
     assert bool(mine["statistics"]) == (algorithm == "ppo")
+    for content in (mine, its):  # not their settings: the learning rate is that of the step
+        content["optimizers"] = {name: one["state"] for name, one in content["optimizers"].items()}
     torch.testing.assert_close(mine, its, atol=0, rtol=0)
+    assert all(mine["optimizers"].values())
     if algorithm in ("sac", "tqc"):
         assert float(other.log_ent_coef.detach()) != 0.0  # at which it begins
 
