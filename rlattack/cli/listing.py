@@ -79,7 +79,10 @@ _DECLARED = ("access", "knowledge", "reaches", "sized", "fitted")
 """Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "about", "control")
 """What a line below the table tells."""
-_LEFT_OUT = ("sha256", "win_score", "card", "algorithm", "defence", "win_rate", *_BELOW)
+_LEFT_OUT = (
+    "sha256", "title", "win_score", "card", "algorithm", "defence", "win_rate", "random", "human", "agent", "eps",
+    *_BELOW,
+)  # fmt: skip
 """What no table shows, but JSON does."""
 
 
@@ -91,8 +94,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         Console().print(f"no {kind}")
         return
     table = Table(title=kind, title_justify="left")
-    if kind == "agents":
-        rows = [_brief(row) for row in rows]
+    if kind in _BRIEF:
+        rows = [_BRIEF[kind](row) for row in rows]
     columns = [column for column in rows[0] if column not in _LEFT_OUT and any(row[column] for row in rows)]
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("id", "access", "knowledge"))
@@ -102,6 +105,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     console.print(table)
     if kind == "games":
         for text in (
+            "a reference: mean returns of a random policy and of a person or a strong published agent; eps of the "
+            "literature, in sigma",
             "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions",
             "and pettingzoo/<env id> for any PettingZoo game of two agents, as pettingzoo/connect_four_v3",
         ):
@@ -121,6 +126,16 @@ def _brief(agent: dict[str, Any]) -> dict[str, Any]:
     game = "" if agent["id"].startswith(f"{agent['game']}/") else agent["game"]
     won = agent["win_rate"]
     return agent | {"game": game, "score": agent["score"] if won is None else f"{100 * won:.1f} %"}
+
+
+def _with_reference(game: dict[str, Any]) -> dict[str, Any]:
+    """With what a return is read against: a random policy's, a person's or a strong agent's, and the usual eps."""
+    told = ["" if game["random"] is None else f"random {game['random']:g}"]
+    told += [f"{name} {game[name]:g}" for name in ("human", "agent", "eps") if game[name] is not None]
+    return game | {"reference": ", ".join(told), "note": game.get("note")}
+
+
+_BRIEF = {"agents": _brief, "games": _with_reference}
 
 
 def _cell(value: object) -> str:

@@ -23,7 +23,8 @@ class Perf:
     """Measure play and attacked play of a victim, each beside the bound that its parts set, all in one run.
 
     Of an Atari game also beside Stable-Baselines3 with foolbox, of a MuJoCo game how fast it is stepped beside MuJoCo
-    alone, and where others play too the training of an adversary beside Stable-Baselines3's SubprocVecEnv.
+    alone (and of a control task beside Gymnasium's own in a SyncVectorEnv), and training beside Stable-Baselines3's
+    SubprocVecEnv: of an adversary where others play too, of a victim in a control task.
     """
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")] = "atari/pong"

@@ -105,11 +105,23 @@ class Stall:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Published scores to read a return against."""
+    """Scores to read a return against, and the size of perturbations that the literature attacks with."""
 
     random: float
-    human: float
+    """Mean return of a random policy."""
+    human: float | None = None
+    """Of a person who has practised."""
+    agent: float | None = None
+    """Of a strong published agent."""
+    eps: float | None = None
+    """Largest change of an entry, in standard deviations of what the victim saw in training."""
     source: str
+
+    def __post_init__(self) -> None:
+        if (self.human is None) == (self.agent is None):
+            raise ContentError(f"expected one of human and agent, got {self.human} and {self.agent}")
+        if self.eps is not None:
+            positive(self, "eps")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,8 @@ _OWN = {
     "pettingzoo": _Family(pettingzoo_ids, "pettingzoo", "PettingZoo game"),
 }
 
+_REFERENCE = ("random", "human", "agent", "eps")
+
 
 def find_game(name: str) -> GameCard:
     """Returns the card of a game; all but those of MuJoCo need none, and have then no win rule.
@@ -140,7 +142,8 @@ def list_games() -> list[GameRow]:
 
     Returns:
         Rows with `id`, `title`, `seats` (their names, where a card names two), `win` (rule or None), `win_score`,
-        `actions`, `sticky`, `card` (whether it has one) and `note` (what is missing to play it; mostly "").
+        `actions`, `sticky`, `random`, `human`, `agent` and `eps` (as `Reference` has them, or None), `card` (whether it
+        has one) and `note` (what is missing to play it; mostly "").
         Gymnasium's and PettingZoo's without a card are not listed.
     """
     rows: dict[str, GameRow] = {}
@@ -148,7 +151,7 @@ def list_games() -> list[GameRow]:
         try:
             rows[name] = _row(_parse(name, path, table), True)
         except ContentError as error:  # one card must not hide the others
-            nothing = dict.fromkeys(("seats", "win", "win_score", "actions", "sticky"))
+            nothing = dict.fromkeys(("seats", "win", "win_score", "actions", "sticky", *_REFERENCE))
             rows[name] = {**nothing, "id": name, "title": name, "card": True, "note": f"{path}: {error}"}
     rows |= {name: _row(_default(name), False) for name in _ids("atari") if name not in rows}
     return [rows[name] for name in sorted(rows)]
@@ -221,6 +224,7 @@ def _row(card: GameCard, has_card: bool) -> GameRow:
         "win_score": card.win.score if card.win else None,
         "actions": card.protocol.actions,
         "sticky": card.protocol.sticky,
+        **{name: getattr(card.reference, name, None) for name in _REFERENCE},
         "card": has_card,
         "note": f'needs {needed}: pip install "rlattack[{card.family}]"' if missing else "",
     }

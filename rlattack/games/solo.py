@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput
-from rlattack.games.game import NOBODY, WAIT, Game, Step, View, always
+from rlattack.games.game import NOBODY, UNDECIDED, WAIT, Game, Step, View, always
 from rlattack.games.opponents import Opponents, Others
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ class Solo(VectorEnv[Array, Array, Array]):
         if not done.any():
             return self._view.obs, turn.earned, turn.terminated, turn.truncated, self._info()
         final: Info = {
-            "outcome": turn.outcome(self.seat), "_outcome": done, "ending": self._endings[turn.ending], "_ending": done,
+            "outcome": turn.outcome(self.seat), "_outcome": done & (turn.winner != UNDECIDED),
+            "ending": self._endings[turn.ending], "_ending": done,
         }  # fmt: skip
         last = self._view.obs
         self._begin(done)

@@ -11,7 +11,9 @@ from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.errors import InvalidInput
 from rlattack.games.atari import Frames, Preprocessing, vector_env
 from rlattack.games.card import GameCard
+from rlattack.games.find import make_game
 from rlattack.games.gymnasium_games import make_env
+from rlattack.games.solo import EmbedOpponent
 
 
 def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
@@ -28,7 +30,9 @@ def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
         raise InvalidInput(f"game {card.id}: expected at least 1 copy, got {envs}")
     if card.family == "atari":
         return _AtariTraining(card, envs)
-    return SyncVectorEnv([partial(make_env, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    if card.family == "gymnasium":
+        return SyncVectorEnv([partial(make_env, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    return EmbedOpponent(make_game(card, envs), 0, {}, sparse=1.0)  # nobody sits elsewhere
 
 
 class _AtariTraining(VectorWrapper[Frames, IntArray, Frames, IntArray, Array]):

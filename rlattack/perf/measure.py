@@ -1,9 +1,10 @@
-"""Measures what a game has to measure: attacked play, stepping where MuJoCo plays, training where others play too."""
+"""Measures what a game has to measure: attacked play, stepping where MuJoCo plays, training."""
 
 from collections.abc import Callable
 
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.table import Table
+from rlattack.perf.control import measure_control
 from rlattack.perf.play import measure_play
 from rlattack.perf.stepping import measure_stepping
 from rlattack.perf.table import SpeedTable
@@ -23,7 +24,7 @@ def measure(
         say: Hears what is measured now.
 
     Returns:
-        Tables by `play`, `stepping` and `training`.
+        Tables by `play`, `stepping`, `random` (of control tasks) and `training`.
     """
     (victim,) = table.study.candidates[table.victim]
     who = f"{victim} in {table.card.id}"
@@ -32,6 +33,12 @@ def measure(
     if table.card.family == "mujoco":
         say(f"measuring stepping of {table.card.id}, about {4 * seconds:.0f} s")
         found["stepping"] = measure_stepping(table, seconds=seconds)
+    if table.card.task is not None:
+        say(f"measuring {table.card.id} beside Gymnasium's own, about {8 * seconds:.0f} s")
+        try:
+            found |= measure_control(table.card, seconds=seconds)
+        except MissingExtra as error:
+            found["training"] = SpeedTable(title="random play, and training of a victim", note=str(error))
     if len(table.seats) > 1:
         say(f"measuring training against {who}, about {4 * seconds:.0f} s and two batches")
         try:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 from gymnasium.spaces import Box
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import SubprocVecEnv
 from torch import Tensor, nn
 
@@ -54,20 +55,25 @@ def measure_training(
     game = partial(single, recipe, added_names())
     with closing(SubprocVecEnv([game] * processes, start_method="spawn")) as env:
         theirs = make_ppo(dataclasses.replace(recipe, envs=processes), env, 0)
-        learners, clocks = (ours, theirs), (Clock(batch), Clock(batch))
+        speed = compare_training(ours, theirs, batch, seconds)
+    setting = {"slots": slots, "threads": threads, "processes of SubprocVecEnv": processes}
+    return SpeedTable(title="training of an adversary, agent steps a second", setting=setting, speeds=(speed,))
 
-        def turn() -> None:
-            for one, clock in zip(learners, clocks, strict=True):
-                with clock:
-                    one.learn(batch, reset_num_timesteps=False)
 
-        take_turns(turn, clocks, seconds)
-    speed = Speed(
+def compare_training(ours: BaseAlgorithm, theirs: BaseAlgorithm, batch: int, seconds: float) -> Speed:
+    """Lets two learners learn from a batch in turns, so that both meet the same machine."""
+    learners, clocks = (ours, theirs), (Clock(batch), Clock(batch))
+
+    def turn() -> None:
+        for one, clock in zip(learners, clocks, strict=True):
+            with clock:
+                one.learn(batch, reset_num_timesteps=False)
+
+    take_turns(turn, clocks, seconds)
+    return Speed(
         name="training in slots", per_second=clocks[0].speed, beside="single games in SubprocVecEnv",
         reference=clocks[1].speed,
     )  # fmt: skip
-    setting = {"slots": slots, "threads": threads, "processes of SubprocVecEnv": processes}
-    return SpeedTable(title="training of an adversary, agent steps a second", setting=setting, speeds=(speed,))
 
 
 class PlainPolicy(GaussianPolicy):

@@ -1,106 +1,109 @@
-"""The learners: Stable-Baselines3's PPO, A2C and DQN and sb3-contrib's QRDQN with the settings published for them."""
+"""The learners: those of Stable-Baselines3 and sb3-contrib with the settings published for them."""
 
 import math
 from pathlib import Path
 from typing import Any
 
-from gymnasium.spaces import Box
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.utils import LinearSchedule
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from rlattack.errors import InvalidInput
 from rlattack.policies.network import NATURE, SMALL
 from rlattack.training.extractor import ConvolutionalExtractor
 from rlattack.training.recipes import TrainSingle
+from rlattack.training.settings import CONTROL, IMAGES, PACKED, TASKS, VECTORS
 
 _TRUNKS: dict[str, dict[str, Any]] = {
     "small": {"convolutions": SMALL, "hidden": (256,)},
     "nature": {"convolutions": NATURE, "hidden": (512,)},
 }
 _LINEAR = ("learning_rate", "clip_range")
-"""Settings that fall to 0 over the whole run, but for DQN and QRDQN on images, whose learning rate was published so."""
-
-# rl-baselines3-zoo for Atari, after Schulman et al. 2017 (table 5), Mnih et al. 2016, Mnih et al. 2015 and Dabney et
-# al. 2018, with a tenth of Mnih's replay: 2.8 GB. `every` and `updates` are ours: DQN learns `updates` times every
-# `every` agent steps, however many copies are played.
-_IMAGES: dict[str, dict[str, Any]] = {
-    "ppo": {
-        "n_steps": 128, "minibatches": 4, "n_epochs": 4, "learning_rate": 2.5e-4, "clip_range": 0.1, "ent_coef": 0.01,
-        "vf_coef": 0.5,
-    },
-    "a2c": {"n_steps": 5, "learning_rate": 7e-4, "ent_coef": 0.01, "vf_coef": 0.25},
-    "dqn": {
-        "every": 4, "updates": 1, "batch_size": 32, "learning_rate": 1e-4, "buffer_size": 100_000,
-        "learning_starts": 50_000, "target_update_interval": 1000, "exploration_fraction": 0.1,
-        "exploration_final_eps": 0.01,
-    },
-    "qrdqn": {
-        "every": 4, "updates": 1, "batch_size": 32, "learning_rate": 5e-5, "buffer_size": 100_000,
-        "learning_starts": 50_000, "target_update_interval": 10_000, "exploration_fraction": 0.025,
-        "exploration_final_eps": 0.01,
-    },
-}  # fmt: skip
-_PACKED = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}}
-"""Every frame once in the replay, half the memory. SB3 can then not tell a game that was cut off (after half an hour of
-play, in Atari) from one that was lost."""
-
-# For CartPole, each under a minute with 100,000 steps: rl-baselines3-zoo's for PPO. Of its others, A2C's need five
-# times the steps, and with DQN's 8 copies forgot what they had learned; so A2C starts three times as fast, and the
-# value learners half as fast, with half the updates and a learning rate that falls. Three seeds of each reached 500.
-_VALUES = {
-    "every": 256, "updates": 64, "batch_size": 64, "learning_rate": 1e-3, "buffer_size": 100_000,
-    "learning_starts": 1000, "target_update_interval": 10, "exploration_fraction": 0.16, "exploration_final_eps": 0.04,
-}  # fmt: skip
-_VECTORS: dict[str, dict[str, Any]] = {
-    "ppo": {
-        "n_steps": 32, "minibatches": 1, "n_epochs": 20, "learning_rate": 1e-3, "clip_range": 0.2, "gamma": 0.98,
-        "gae_lambda": 0.8,
-    },
-    "a2c": {"n_steps": 5, "learning_rate": 2e-3},
-    "dqn": _VALUES,
-    "qrdqn": _VALUES,
-}  # fmt: skip
+"""Settings that fall to 0 over the whole run where actions are discrete, but for DQN and QRDQN on images, whose
+learning rate was published so. Where they are continuous, only PPO's learning rate falls."""
+_DISCRETE, _CONTINUOUS = tuple(VECTORS), tuple(CONTROL)
+"""Algorithms that choose from some actions, and those that give numbers."""
 
 
 def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
-    """Builds the learner: a convolutional trunk for observations of three axes, two hidden layers for others.
+    """Builds the learner: a convolutional trunk for observations of three axes, hidden layers for others.
+
+    PPO of continuous actions learns from normalised observations and rewards, as its settings were published.
 
     Args:
         recipe: Algorithm, size of the network, length of the run.
-        env: The game; discrete actions.
+        env: The game.
         seed: Of weights, games and exploration.
 
     Raises:
-        InvalidInput: Images with their channels last, or a replay that this machine's memory does not hold.
+        InvalidInput: An algorithm that does not fit the actions, observations that it cannot learn from (several, or
+            images with their channels last), or a replay that this machine's memory does not hold.
         ContentError: Images too small for the convolutions.
     """
-    from sb3_contrib import QRDQN
-    from stable_baselines3 import A2C, DQN, PPO
+    import sb3_contrib
+    import stable_baselines3
 
-    kind: Any = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "qrdqn": QRDQN}[recipe.algo]
+    continuous = _check_spaces(recipe, env.observation_space, env.action_space)
     space = env.observation_space
     assert isinstance(space, Box)
-    if is_image_space(space) and not is_image_space_channels_first(space):
-        raise InvalidInput(
-            f"game {recipe.game}: observations {space.shape} have their channels last; "
-            "expected (channels, height, width)"
-        )
     images = len(space.shape) == 3
-    settings = _settings(recipe, images)
+    settings = _control(recipe, env.action_space) if continuous else _settings(recipe, images)
     if "buffer_size" in settings:
         _check_memory(recipe, space, settings["buffer_size"])
+    if continuous and recipe.algo == "ppo":
+        env = VecNormalize(env, gamma=settings["gamma"])
+    name = recipe.algo.upper()
+    kind: Any = getattr(stable_baselines3, name, None) or getattr(sb3_contrib, name)
     learner: BaseAlgorithm = kind(
-        "CnnPolicy" if images else "MlpPolicy", env, seed=seed, policy_kwargs=_network(recipe, images),
-        device="auto" if images else "cpu", **settings,
+        "CnnPolicy" if images else "MlpPolicy", env, seed=seed, device="auto" if images else "cpu",
+        **({} if continuous else {"policy_kwargs": _network(recipe, images)}), **settings,
     )  # fmt: skip
     return learner
 
 
+def _check_spaces(recipe: TrainSingle, seen: Space[Any], taken: Space[Any]) -> bool:
+    """Refuses what cannot be learned; returns whether actions are continuous."""
+    continuous, where = isinstance(taken, Box), f"game {recipe.game}"
+    if not isinstance(taken, Discrete) and (not isinstance(taken, Box) or len(taken.shape) != 1):
+        raise InvalidInput(f"{where}: expected actions to choose from, or a vector, to learn; got {taken}")
+    fitting = _CONTINUOUS if continuous else _DISCRETE
+    if recipe.algo not in fitting:
+        kind = "continuous" if continuous else "discrete"
+        raise InvalidInput(f"--algo {recipe.algo}: {recipe.game} has {kind} actions; choose {' or '.join(fitting)}")
+    if not isinstance(seen, Box) or (continuous and len(seen.shape) != 1):
+        raise InvalidInput(f"{where}: expected {'a vector' if continuous else 'one array'} to see, got {seen}")
+    if is_image_space(seen) and not is_image_space_channels_first(seen):
+        raise InvalidInput(
+            f"{where}: observations {seen.shape} have their channels last; expected (channels, height, width)"
+        )
+    if isinstance(taken, Box) and recipe.algo != "ppo" and not taken.is_bounded():
+        raise InvalidInput(f"--algo {recipe.algo}: needs actions with bounds, {recipe.game} has {taken}; choose ppo")
+    return continuous
+
+
+def _control(recipe: TrainSingle, taken: Space[Any]) -> dict[str, Any]:
+    """Settings for continuous actions."""
+    settings = CONTROL[recipe.algo] | TASKS.get((recipe.algo, recipe.game), {})
+    if recipe.learning_rate is not None:
+        settings["learning_rate"] = recipe.learning_rate
+    if recipe.algo == "ppo":
+        batch, parts = settings.pop("batch"), settings.pop("minibatches")
+        steps = parts * max(1, round(batch / (recipe.envs * parts)))  # so that a batch is a whole number of parts
+        rate = LinearSchedule(settings["learning_rate"], 0.0, 1.0)
+        return settings | {"n_steps": steps, "batch_size": steps * recipe.envs // parts, "learning_rate": rate}
+    if (size := settings.pop("exploration", None)) is not None:
+        settings["action_noise"] = NormalActionNoise(np.zeros(taken.shape or ()), np.full(taken.shape or (), size))
+    return settings | _replay(settings, recipe)
+
+
 def _settings(recipe: TrainSingle, images: bool) -> dict[str, Any]:
-    settings = dict((_IMAGES if images else _VECTORS)[recipe.algo])
+    settings = dict((IMAGES if images else VECTORS)[recipe.algo])
     values = recipe.algo in ("dqn", "qrdqn")
     if recipe.learning_rate is not None:
         settings["learning_rate"] = recipe.learning_rate
@@ -109,11 +112,15 @@ def _settings(recipe: TrainSingle, images: bool) -> dict[str, Any]:
     if recipe.algo == "ppo":
         settings["batch_size"] = settings["n_steps"] * recipe.envs // settings.pop("minibatches")
     if values:
-        settings |= _rhythm(settings.pop("every"), settings.pop("updates"), recipe.envs)
+        settings |= _replay(settings, recipe)
         settings["target_update_interval"] = max(settings["target_update_interval"], recipe.envs)  # SB3 asks for it
-        # a short run learns too: from a twentieth of it on
-        settings["learning_starts"] = min(settings["learning_starts"], recipe.steps // 20)
-    return settings | _PACKED if images and values else settings
+    return settings | PACKED if images and values else settings
+
+
+def _replay(settings: dict[str, Any], recipe: TrainSingle) -> dict[str, Any]:
+    """When a learner with a replay learns; a short run learns too: from a twentieth of it on."""
+    rhythm = _rhythm(settings.pop("every"), settings.pop("updates"), recipe.envs)
+    return rhythm | {"learning_starts": min(settings["learning_starts"], recipe.steps // 20)}
 
 
 def _rhythm(every: int, updates: int, envs: int) -> dict[str, int]:
@@ -146,7 +153,8 @@ def _network(recipe: TrainSingle, images: bool) -> dict[str, Any]:
 
 def _check_memory(recipe: TrainSingle, space: Box, capacity: int) -> None:
     """Refuses a replay that would end the process hours later, when it is full (numpy takes memory as it is filled)."""
-    needed = min(capacity, recipe.steps) * math.prod(space.shape) * space.dtype.itemsize
+    each = math.prod(space.shape) * space.dtype.itemsize * (1 if len(space.shape) == 3 else 2)  # only images are packed
+    needed = min(capacity, recipe.steps) * each
     available = _available_memory()
     if available is not None and needed > available:
         raise InvalidInput(

@@ -1,7 +1,8 @@
-"""Checkpoints of a training run: weights, optimiser and step count, in files that load without running code."""
+"""Checkpoints of a training run: weights, optimisers and step count, in files that load without running code."""
 
 import io
 import json
+import operator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
+from torch.optim import Optimizer
 
 from rlattack.errors import RefusedFile
 from rlattack.files import write_whole
@@ -29,18 +31,20 @@ class Checkpoint:
     """Agent steps learned from."""
     policy: dict[str, Any]
     """Tensors of the policy, target networks included."""
-    optimizer: dict[str, Any]
-    """`state_dict()` of its optimiser."""
+    optimizers: dict[str, Any]
+    """`state_dict()` of every optimiser, by its name in the learner: `policy.optimizer`, `actor.optimizer`, ..."""
+    entropy: dict[str, Any] = field(default_factory=dict)
+    """`log_ent_coef`, of a learner that finds the weight of the entropy (SAC, TQC)."""
     statistics: dict[str, Any] = field(default_factory=dict)
     """Running means and variances of observations and returns, of a learner that normalises them."""
 
     @classmethod
     def of(cls, learner: BaseAlgorithm) -> "Checkpoint":
         """Takes the tensors of a learner as they are now; they go on changing with it."""
-        policy, statistics = learner.policy, _statistics(learner.get_vec_normalize_env())
+        named = {name: one.state_dict() for name, one in _optimizers(learner).items()}
         return cls(
-            steps=learner.num_timesteps, policy=dict(policy.state_dict()), optimizer=policy.optimizer.state_dict(),
-            statistics=statistics,
+            steps=learner.num_timesteps, policy=dict(learner.policy.state_dict()), optimizers=named,
+            entropy=_entropy(learner), statistics=_statistics(learner.get_vec_normalize_env()),
         )  # fmt: skip
 
     def restore(self, learner: BaseAlgorithm, where: str) -> None:
@@ -53,23 +57,22 @@ class Checkpoint:
         Raises:
             RefusedFile: Tensors that are missing, left over, of another shape or not finite; negative statistics.
         """
-        policy, normal = learner.policy, learner.get_vec_normalize_env()
+        policy, normal, optimizers = learner.policy, learner.get_vec_normalize_env(), _optimizers(learner)
         _check_all(self.policy, policy.state_dict(), f"{where}: tensor")
-        optimizer = policy.optimizer.state_dict()
-        parameters = dict(enumerate(p for group in policy.optimizer.param_groups for p in group["params"]))
-        state = self.optimizer.get("state")
-        if not isinstance(state, dict) or not all(isinstance(entry, dict) for entry in state.values()):
-            raise RefusedFile(f"{where}: no state of an optimiser")
-        for index, entry in state.items():
-            for name, value in entry.items():
-                if name != "step":  # which is a count
-                    _check(value, parameters.get(index), f"{where}: optimiser's {name} of parameter {index}")
+        _check_all(self.entropy, _entropy(learner), f"{where}: tensor")
+        if self.optimizers.keys() != optimizers.keys():
+            expected, got = ", ".join(optimizers), ", ".join(map(str, self.optimizers)) or "none"
+            raise RefusedFile(f"{where}: expected the optimisers {expected}, got {got}")
+        states = {name: _state(self.optimizers[name], one, where) for name, one in optimizers.items()}
         _check_all(self.statistics, _statistics(normal), f"{where}: statistics")
         for name, value in self.statistics.items():
             if not name.endswith("mean") and value.min() < 0:
                 raise RefusedFile(f"{where}: statistics {name}: values below 0")
         policy.load_state_dict(self.policy)
-        policy.optimizer.load_state_dict(optimizer | {"state": state})
+        for name, one in optimizers.items():
+            one.load_state_dict(one.state_dict() | {"state": states[name]})
+        for name, tensor in _entropy(learner).items():
+            tensor.copy_(self.entropy[name])
         for prefix, found in running(normal).items():
             mean, variance, count = (self.statistics[f"{prefix}_{part}"].double() for part in _PARTS)
             found.mean, found.var, found.count = mean.numpy().copy(), variance.numpy().copy(), float(count)
@@ -101,11 +104,37 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         raise RefusedFile(f"{error}{advice}") from error
     except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
         raise RefusedFile(f"{path}: damaged, or more than tensors and numbers{advice}") from error
-    found: dict[str, Any] = {"statistics": {}} | values if isinstance(values, dict) else {}
-    kinds = {"steps": int, "policy": dict, "optimizer": dict, "statistics": dict}
+    found: dict[str, Any] = {"entropy": {}, "statistics": {}} | values if isinstance(values, dict) else {}
+    if "optimizer" in found:  # of versions in which every learner had one
+        found["optimizers"] = {"policy.optimizer": found.pop("optimizer")}
+    kinds = {"steps": int, "policy": dict, "optimizers": dict, "entropy": dict, "statistics": dict}
     if {key: type(value) for key, value in found.items()} != kinds:
         raise RefusedFile(f"{path}: not a checkpoint of a training run{advice}")
     return Checkpoint(**found)
+
+
+def _optimizers(learner: BaseAlgorithm) -> dict[str, Optimizer]:
+    """All optimisers of a learner, by the names that SB3 saves them under."""
+    names = [name for name in learner.get_parameters() if name.endswith("optimizer")]
+    return {name: operator.attrgetter(name)(learner) for name in names}
+
+
+def _entropy(learner: BaseAlgorithm) -> dict[str, Tensor]:
+    found = getattr(learner, "log_ent_coef", None)
+    return {} if found is None else {"log_ent_coef": found.detach()}
+
+
+def _state(found: object, optimizer: Optimizer, where: str) -> dict[Any, Any]:
+    """The state of an optimiser, checked against what it steps."""
+    parameters = dict(enumerate(p for group in optimizer.param_groups for p in group["params"]))
+    state = found.get("state") if isinstance(found, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(entry, dict) for entry in state.values()):
+        raise RefusedFile(f"{where}: no state of an optimiser")
+    for index, entry in state.items():
+        for name, value in entry.items():
+            if name != "step":  # which is a count
+                _check(value, parameters.get(index), f"{where}: optimiser's {name} of parameter {index}")
+    return state
 
 
 def running(normal: VecNormalize | None) -> dict[str, RunningMeanStd]:

@@ -1,6 +1,6 @@
 """The policy of a Stable-Baselines3 learner as an agent of ours, with what it normalises observations by."""
 
-from typing import cast
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor, nn
 
 from rlattack.policies.folder import AnyNetwork
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.network import Network
+from rlattack.policies.policy import Normaliser
+from rlattack.policies.sb3_numbers import NumbersArchitecture, convert_numbers
 from rlattack.policies.sb3_state import Sb3Architecture, convert
 from rlattack.training.checkpoint import running
 from rlattack.training.extractor import ConvolutionalExtractor
@@ -21,26 +23,21 @@ _NAMES = {
     "mlp_extractor.policy_net.": "pi.layers.", "mlp_extractor.value_net.": "vf.layers.", "action_net.": "pi.out.",
     "value_net.": "vf.out.", "log_std": "log_std",
 }  # fmt: skip
-"""SB3's names, in this order, and those of a `GaussianNetwork`."""
+"""SB3's names of PPO, and those of a `GaussianNetwork`."""
 
 
 def export(learner: BaseAlgorithm) -> AnyNetwork:
-    """Returns the learner's policy as it is now, its observation statistics frozen.
-
-    Args:
-        learner: One of discrete actions, or PPO of continuous ones behind a `VecNormalize`.
-    """
+    """Returns the learner's policy as it is now, its observation statistics frozen."""
     state = {name: tensor.detach().cpu() for name, tensor in learner.policy.state_dict().items()}
-    if "log_std" in state:
-        return _gaussian(state, cast(VecNormalize, learner.get_vec_normalize_env()))
+    if isinstance(learner.action_space, Box):
+        return _gaussian(learner, state)
     space = learner.observation_space
     assert isinstance(space, Box)
-    heads = getattr(learner.policy, "activation_fn", nn.ReLU)
     arch = Sb3Architecture(
         observation=space.shape,
         scale=255.0 if is_image_space(space) else 1.0,  # where SB3 divides
         strides=next((one.strides for one in learner.policy.modules() if isinstance(one, ConvolutionalExtractor)), ()),
-        activation="tanh" if heads is nn.Tanh else "relu",
+        activation=_activation(learner),
         quantiles=getattr(learner.policy, "n_quantiles", 1),
     )
     spec, ours = convert(state, arch)
@@ -56,33 +53,40 @@ def sb3_state(learner: BaseAlgorithm, network: GaussianNetwork) -> dict[str, Ten
     return {name: state[_ours(name)] for name in learner.policy.state_dict()}
 
 
-def _gaussian(state: dict[str, Tensor], normal: VecNormalize) -> GaussianNetwork:
-    """Actor and critic behind the statistics, which are float64 in SB3 and float32 here.
+def _ours(name: str) -> str:
+    prefix = next(prefix for prefix in _NAMES if name.startswith(prefix))
+    return _NAMES[prefix] + name.removeprefix(prefix)
 
-    Where an entry hardly varies (a mass, a fixed angle) a rounded mean would be many deviations off; what it is off by,
-    the same in every observation, goes into the first layers.
-    """
-    seen = running(normal)["obs"]
-    mean, std = torch.from_numpy(seen.mean), torch.from_numpy(np.sqrt(seen.var + normal.epsilon))
-    off = (mean.float().double() - mean) / std
-    ours = {_ours(name): tensor for name, tensor in state.items()} | {
-        "obs_mean": mean.float(),
-        "obs_std": std.float(),
-        "value_mean": torch.zeros(()),
-        "value_std": torch.tensor(float(np.sqrt(normal.ret_rms.var + normal.epsilon))),
-    }
-    for head in ("pi", "vf"):
-        weight, bias = ours[f"{head}.layers.0.weight"].double(), ours[f"{head}.layers.0.bias"].double()
-        ours[f"{head}.layers.0.bias"] = (bias + weight @ off).float()
-    hidden = tuple(
-        len(tensor) for name, tensor in ours.items() if name.startswith("pi.layers.") and name.endswith("bias")
-    )
-    spec = GaussianSpec(observation=seen.mean.shape, actions=len(ours["log_std"]), hidden=hidden, clip=normal.clip_obs)
+
+def _activation(learner: BaseAlgorithm) -> Literal["relu", "tanh"]:
+    return "tanh" if getattr(learner.policy, "activation_fn", nn.ReLU) is nn.Tanh else "relu"
+
+
+def _gaussian(learner: BaseAlgorithm, state: dict[str, Tensor]) -> GaussianNetwork:
+    """A policy of continuous actions, behind the statistics where it has learned from normalised observations."""
+    (entries,), (actions,) = learner.observation_space.shape or (), learner.action_space.shape or ()
+    arch = NumbersArchitecture(entries=entries, actions=actions, continuous=True, activation=_activation(learner))
+    normal = learner.get_vec_normalize_env()
+    if normal is None:
+        spec, ours = convert_numbers(state, arch, None)
+    else:
+        normaliser, off = _statistics(normal)
+        spec, ours = convert_numbers(state, arch, normaliser)
+        ours["value_std"] = torch.tensor(float(np.sqrt(normal.ret_rms.var + normal.epsilon)))
+        for head in ("pi", "vf"):
+            weight, bias = ours[f"{head}.layers.0.weight"].double(), ours[f"{head}.layers.0.bias"].double()
+            ours[f"{head}.layers.0.bias"] = (bias + weight @ off).float()
     network = GaussianNetwork(spec)
     network.load_state_dict(ours)
     return network
 
 
-def _ours(name: str) -> str:
-    prefix = next(prefix for prefix in _NAMES if name.startswith(prefix))
-    return _NAMES[prefix] + name.removeprefix(prefix)
+def _statistics(normal: VecNormalize) -> tuple[Normaliser, Tensor]:
+    """The statistics, which are float64 in SB3 and float32 here, and by how many deviations the means are rounded.
+
+    Where an entry hardly varies (a mass, a fixed angle) that is many; since it is the same in every observation, it
+    goes into the first layers.
+    """
+    seen = running(normal)["obs"]
+    mean, std = torch.from_numpy(seen.mean), torch.from_numpy(np.sqrt(seen.var + normal.epsilon))
+    return Normaliser(mean.float(), std.float(), normal.clip_obs), (mean.float().double() - mean) / std

@@ -45,6 +45,19 @@ def test_how_well_each_agent_plays_is_shown_on_lines_of_80_columns(capsys):
     assert scores["mujoco/sumo-humans/self-play"] == "93.7 %"
 
 
+def test_games_are_listed_with_what_a_return_is_read_against(capsys):
+    rows = listed(capsys, "games")
+    told = {name: [rows[name][key] for key in ("random", "human", "agent", "eps")] for name in rows}
+    assert told["mujoco/hopper"] == [17.7, None, 3754, 0.075]
+    assert told["atari/pong"] == [-20.7, 9.3, None, None]
+    assert told["mujoco/sumo-ants"] == [None] * 4
+    shown = printed(capsys, "games")
+    assert max(map(len, shown.splitlines())) <= 80
+    cells = [line.split("│")[-2].strip() for line in shown.splitlines() if line.startswith("│")]
+    assert "random 17.7, agent 3754, eps 0.075" in " ".join(cells)
+    assert "random -20.7, human 9.3" in " ".join(cells)
+
+
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_registered_name_is_listed_with_what_it_is(capsys, kind):
     rows, shown = listed(capsys, kind), printed(capsys, kind)

@@ -40,7 +40,19 @@ def test_the_family_is_the_first_part_of_the_id():
         ({"title": "X", "protocol": {"sticky": True}}, "sticky expects a finite number, got True"),
         ({"title": "X", "stall": {"steps": 0}}, r"\[stall\]: steps: expected more than 0, got 0"),
         ({"title": "X", "stall": {"steps": 2.5}}, "steps expects a whole number, got 2.5"),
-        ({"title": "X", "reference": {"random": 0}}, r"\[reference\]: human is missing"),
+        ({"title": "X", "reference": {"random": 0}}, r"\[reference\]: source is missing"),
+        (
+            {"title": "X", "reference": {"random": 0, "source": "s"}},
+            r"one of human and agent, got None and None",
+        ),
+        (
+            {"title": "X", "reference": {"random": 0, "human": 1, "agent": 2, "source": "s"}},
+            r"expected one of human and agent, got 1 and 2",
+        ),
+        (
+            {"title": "X", "reference": {"random": 0, "agent": 2, "eps": 0, "source": "s"}},
+            r"\[reference\]: eps: expected more than 0, got 0",
+        ),
         ({"title": "X", "atari": {"stack": 0}}, r"\[atari\]: stack: expected more than 0, got 0"),
         ({"title": "X", "atari": {"noop_max": -1}}, "noop_max: expected 0 or more"),
         ({"title": "X", "atari": {"resize": [84]}}, r"resize expects a list of 2, each a whole number, got \[84\]"),

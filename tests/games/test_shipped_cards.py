@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rlattack.evaluation.evaluator import evaluate
+from rlattack.evaluation.plan import plan
+from rlattack.evaluation.study import Study
 from rlattack.games import find_game
 
 _CARDS = Path(__file__).parents[2] / "envs"
@@ -27,6 +30,11 @@ _MNIH_2015 = {
     "bank_heist": (14.2, 734.4),
     "boxing": (0.1, 4.3),
 }
+_TASKS = {
+    "hopper": 0.075, "walker2d": 0.05, "half-cheetah": 0.15, "ant": 0.15, "humanoid": 0.075, "swimmer": None,
+    "inverted-pendulum": None, "reacher": None,
+}  # fmt: skip
+"""With the eps of Zhang et al. 2020 and 2021."""
 
 
 def test_the_promised_games_have_cards():
@@ -52,6 +60,24 @@ def test_a_shipped_card_without_opponent_is_won_at_the_human_reference(name):
         assert (card.win.rule, card.win.score) == ("score", None)
     else:
         assert (card.win.rule, card.win.score) == ("threshold", card.reference.human)
+
+
+@pytest.mark.parametrize("name", _TASKS)
+def test_the_card_of_a_control_task_says_what_a_return_is_read_against(name):
+    reference = find_game(f"mujoco/{name}").reference
+    assert reference.random < reference.agent
+    assert reference.eps == _TASKS[name]
+    assert reference.source
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _TASKS)
+def test_a_random_policy_scores_what_the_card_says(tmp_path, name):
+    pytest.importorskip("mujoco")
+    study = Study(game=f"mujoco/{name}", players=("random",), episodes=100, seed=0, envs=25)
+    (cell,) = evaluate(plan(study), run=tmp_path).cells
+    mean = cell.seats[0].returns.mean
+    assert mean == pytest.approx(find_game(f"mujoco/{name}").reference.random, abs=0.051)
 
 
 @pytest.mark.parametrize("rom", _MNIH_2015)

@@ -4,7 +4,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from rlattack.errors import InvalidInput
-from rlattack.games import GameCard, find_game, training_env, with_variant
+from rlattack.games import GameCard, find_game, make_game, training_env, with_variant
 from rlattack.games.atari import vector_env
 
 
@@ -149,7 +149,35 @@ def test_a_gymnasium_environment_trains_in_copies():
     assert abs(over[0][0][slot][2]) < 0.05  # and stands again
 
 
-@pytest.mark.parametrize("name", ["atari/pong", "gymnasium/CartPole-v1"])
+def test_a_control_task_trains_in_slots_on_its_own_rewards():
+    pytest.importorskip("mujoco")
+    found = find_game("mujoco/hopper")
+    env, game = training_env(found, 3), make_game(found, 3)
+    assert env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    assert (env.single_observation_space, env.single_action_space) == (game.seats[0].observation, game.seats[0].action)
+    rng, ended = np.random.default_rng(0), 0
+    first, _ = env.reset(seed=3)
+    game.reset(np.ones(3, dtype=np.bool_), np.arange(3))
+    game.qpos[:, 1:], game.qvel[:] = first[:, :5], first[:, 5:]
+    game.scenes.forward()
+    for _ in range(60):
+        actions = rng.uniform(-1, 1, (3, 3)).astype(np.float32)
+        obs, rewards, terminated, truncated, info = env.step(actions)
+        if not ended:  # as the game itself pays, until a first one begins anew
+            step = game.step([actions])
+            np.testing.assert_allclose(rewards, step.rewards[0], atol=1e-6)
+            np.testing.assert_allclose(info.get("final_obs", obs), step.views[0].obs, atol=1e-6)
+            assert (terminated == step.terminated).all()
+        if terminated.any():
+            ended += 1
+            assert not info["final_info"]["_outcome"].any()  # nobody has won or lost
+            assert set(info["final_info"]["ending"][terminated]) == {"fallen"}
+            assert np.abs(obs[terminated][:, 5:]).max() <= 0.005  # and stands again
+        assert not truncated.any()
+    assert ended
+
+
+@pytest.mark.parametrize("name", ["atari/pong", "gymnasium/CartPole-v1", "mujoco/hopper"])
 def test_training_needs_a_copy(name):
     with pytest.raises(InvalidInput, match="expected at least 1 copy, got 0"):
         training_env(find_game(name), 0)

@@ -79,12 +79,12 @@ class Countdown(gymnasium.Env[Any, int]):
 
 
 class Noise(gymnasium.Env[Any, int]):
-    """Shows noise of a space; the action 0 pays."""
+    """Shows noise of a space; the action 0 pays, or a vector near 0."""
 
-    action_space = Discrete(3)
-
-    def __init__(self, space: Box, length: int = 7) -> None:
-        self.observation_space = space
+    def __init__(
+        self, space: gymnasium.Space[Any], action: gymnasium.Space[Any] | None = None, length: int = 7
+    ) -> None:
+        self.observation_space, self.action_space = space, action or Discrete(3)
         self.length, self.step_ = length, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -92,12 +92,15 @@ class Noise(gymnasium.Env[Any, int]):
         self.step_ = 0
         return self._obs(), {}
 
-    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         self.step_ += 1
-        return self._obs(), float(action == 0), self.step_ == self.length, False, {}
+        paid = action == 0 if isinstance(self.action_space, Discrete) else -np.square(action).sum()
+        return self._obs(), float(paid), self.step_ == self.length, False, {}
 
     def _obs(self) -> Any:
         space = self.observation_space
+        if not isinstance(space, Box):
+            return space.sample()
         if space.dtype == np.uint8:
             return self.np_random.integers(0, 256, space.shape, dtype=np.uint8)
         return self.np_random.uniform(-1, 1, space.shape).astype(np.float32)
@@ -108,15 +111,20 @@ def same_step(makers: list[Callable[[], gymnasium.Env[Any, Any]]]) -> SyncVector
     return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
 
 
-def noise(space: str | Box, envs: int = 2) -> SyncVectorEnv:
+Seen = str | gymnasium.Space[Any]
+ARMS = Box(np.float32([-2.0, -0.5]), np.float32([1.0, 0.5]))
+"""Actions of a range that is not the same in all entries."""
+
+
+def noise(space: Seen, envs: int = 2, action: gymnasium.Space[Any] | None = None) -> SyncVectorEnv:
     """Copies of `Noise`."""
-    box = SPACES[space] if isinstance(space, str) else space
-    return same_step([lambda: Noise(box)] * envs)
+    seen = SPACES[space] if isinstance(space, str) else space
+    return same_step([lambda: Noise(seen, action)] * envs)
 
 
-def vec(space: str | Box, envs: int = 2) -> VecMonitor:
+def vec(space: Seen, envs: int = 2, action: gymnasium.Space[Any] | None = None) -> VecMonitor:
     """Copies of `Noise` as learners take them."""
-    return VecMonitor(GymnasiumVecEnv(noise(space, envs)))
+    return VecMonitor(GymnasiumVecEnv(noise(space, envs, action)))
 
 
 class Diary(Watch):

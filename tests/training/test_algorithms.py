@@ -1,18 +1,19 @@
 import numpy as np
 import pytest
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict, MultiDiscrete
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rlattack.errors import ContentError, InvalidInput
 from rlattack.training import algorithms
 from rlattack.training.algorithms import make_learner
-from rlattack.training.recipes import ALGORITHMS, TrainSingle
-from tests.kit.learning import vec
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.settings import VECTORS
+from tests.kit.learning import ARMS, SPACES, vec
 
 
-def learner(algorithm, space="vectors", **values):
-    recipe = TrainSingle(game="test", **{"algo": algorithm, "steps": 2000, "envs": 2, **values})
-    return make_learner(recipe, vec(space, recipe.envs), recipe.seed)
+def learner(algorithm, space="vectors", action=None, **values):
+    recipe = TrainSingle(**{"game": "test", "algo": algorithm, "steps": 2000, "envs": 2, **values})
+    return make_learner(recipe, vec(space, recipe.envs, action), recipe.seed)
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
@@ -52,7 +53,7 @@ def test_with_eight_copies_the_batch_of_ppo_is_the_published_one():
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", VECTORS)
 def test_a_learning_rate_is_taken_for_every_game(algorithm, space):
     assert learner(algorithm, space, learning_rate=0.0123).lr_schedule(1.0) == pytest.approx(0.0123)
 
@@ -74,7 +75,7 @@ def test_ppos_clip_range_falls_too_and_never_below_zero():
 
 
 def test_only_ppo_has_layers_between_trunk_and_outputs():
-    layers = {name: learner(name, "images", network="small").policy.state_dict() for name in ALGORITHMS}
+    layers = {name: learner(name, "images", network="small").policy.state_dict() for name in VECTORS}
     assert layers["ppo"]["action_net.weight"].shape == (3, 64)  # as the shipped agent has them
     assert layers["a2c"]["action_net.weight"].shape == (3, 256)
     assert layers["dqn"]["q_net.q_net.0.weight"].shape == (3, 256)
@@ -113,7 +114,61 @@ def test_images_too_small_for_the_network_are_refused():
         learner("ppo", Box(0, 255, (3, 10, 10), np.uint8))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    ("algorithm", "space", "action", "words"),
+    [
+        ("dqn", "vectors", ARMS, "--algo dqn: test has continuous actions; choose ppo or sac or td3 or tqc"),
+        ("sac", "vectors", None, "--algo sac: test has discrete actions; choose ppo or a2c or dqn or qrdqn"),
+        (
+            "tqc",
+            "vectors",
+            Box(-np.inf, np.inf, (2,)),
+            "--algo tqc: needs actions with bounds, .*; choose ppo",
+        ),
+        ("ppo", "images", ARMS, r"game test: expected a vector to see, got Box\(0, 255, \(4, 40, 36\)"),
+        ("ppo", Dict(a=SPACES["vectors"]), None, r"game test: expected one array to see, got Dict\("),
+        (
+            "ppo",
+            "vectors",
+            Box(-1, 1, (2, 2)),
+            "game test: expected actions to choose from, or a vector, to learn",
+        ),
+        ("ppo", "vectors", MultiDiscrete([2, 3]), r"or a vector, to learn; got MultiDiscrete\(\[2 3\]\)"),
+    ],
+)
+def test_what_an_algorithm_does_not_fit_is_refused_in_words(algorithm, space, action, words):
+    recipe, env = TrainSingle(game="test", algo=algorithm, steps=2000, envs=2), vec("vectors")
+    env.observation_space = SPACES[space] if isinstance(space, str) else space
+    env.action_space = action or env.action_space
+    with pytest.raises(InvalidInput, match=words):
+        make_learner(recipe, env, 0)
+
+
+@pytest.mark.parametrize("envs", [1, 3, 8, 64])
+def test_ppo_of_continuous_actions_learns_from_whole_batches_of_the_published_size(envs):
+    model = learner("ppo", action=ARMS, envs=envs)
+    assert model.n_steps * envs == 32 * model.batch_size
+    assert model.batch_size == (64 if envs != 3 else 63)
+
+
+def test_ppo_of_continuous_actions_scales_rewards_by_its_own_discount_and_its_rate_falls():
+    model = learner("ppo", action=ARMS, game="mujoco/swimmer")
+    normal = model.get_vec_normalize_env()
+    assert model.gamma == normal.gamma == 0.9999
+    assert normal.norm_obs
+    assert (model.lr_schedule(1.0), model.lr_schedule(0.0)) == (pytest.approx(3e-4), 0.0)
+    assert model.clip_range(0.1) == 0.2
+
+
+@pytest.mark.parametrize("envs", [1, 3, 8])
+@pytest.mark.parametrize("algorithm", ["sac", "td3", "tqc"])
+def test_a_learner_of_actions_and_values_learns_once_a_step(algorithm, envs):
+    model = learner(algorithm, action=ARMS, envs=envs, steps=2400)
+    assert (model.train_freq.frequency * envs, model.learning_starts) == (model.gradient_steps, 120)
+    assert model.get_vec_normalize_env() is None
+
+
+@pytest.mark.parametrize("algorithm", VECTORS)
 def test_the_same_seed_gives_the_same_weights_and_games(algorithm):
     def run(seed):
         model = learner(algorithm, "vectors", seed=seed)

@@ -9,13 +9,14 @@ import torch
 from rlattack.errors import RefusedFile, Unwritable
 from rlattack.training.algorithms import make_learner
 from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.recipes import ALGORITHMS, TrainSingle
-from tests.kit.learning import vec
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.settings import CONTROL, VECTORS
+from tests.kit.learning import ARMS, vec
 
 
-def trained(algorithm="ppo", space="vectors", seed=0, steps=64):
+def trained(algorithm="ppo", space="vectors", seed=0, steps=64, action=None):
     recipe = TrainSingle(game="test", algo=algorithm, steps=600, envs=2, seed=seed)
-    learner = make_learner(recipe, vec(space), seed)
+    learner = make_learner(recipe, vec(space, action=action), seed)
     return learner.learn(steps) if steps else learner
 
 
@@ -36,7 +37,7 @@ def refuse(folder, match, algorithm="ppo"):
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", VECTORS)
 def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
     learner = trained(algorithm, space, steps=300 if space == "vectors" else 64)
     other = trained(algorithm, space, seed=1, steps=0)
@@ -59,6 +60,33 @@ def test_weights_targets_and_optimiser_come_back(tmp_path, algorithm, space):
             assert torch.equal(torch.as_tensor(value), torch.as_tensor(its[index][name]))
 
 
+@pytest.mark.parametrize("algorithm", CONTROL)
+def test_all_that_learners_of_continuous_actions_learn_by_comes_back(tmp_path, algorithm):
+    learner = trained(algorithm, seed=0, steps=64, action=ARMS)
+    other = trained(algorithm, seed=1, steps=0, action=ARMS)
+    save_checkpoint(tmp_path, Checkpoint.of(learner))
+    load_checkpoint(tmp_path).restore(other, "here")
+    mine, its = (vars(Checkpoint.of(one)) for one in (learner, other))
+    assert set(mine["optimizers"]) == {
+        "ppo": {"policy.optimizer"}, "td3": {"actor.optimizer", "critic.optimizer"},
+    }.get(algorithm, {"actor.optimizer", "critic.optimizer", "ent_coef_optimizer"})  # fmt: skip
+    assert bool(mine["entropy"]) == (algorithm in ("sac", "tqc"))
+    assert bool(mine["statistics"]) == (algorithm == "ppo")
+    for content in (mine, its):  # not their settings: the learning rate is that of the step
+        content["optimizers"] = {name: one["state"] for name, one in content["optimizers"].items()}
+    torch.testing.assert_close(mine, its, atol=0, rtol=0)
+    assert all(mine["optimizers"].values())
+    if algorithm in ("sac", "tqc"):
+        assert float(other.log_ent_coef.detach()) != 0.0  # at which it begins
+
+
+def test_a_checkpoint_without_an_optimiser_is_refused(tmp_path):
+    learner = trained("td3", action=ARMS)
+    torch.save(vars(Checkpoint.of(learner)) | {"optimizers": {}}, tmp_path / FILE)
+    with pytest.raises(RefusedFile, match=r"expected the optimisers actor.optimizer, critic.optimizer, got none"):
+        load_checkpoint(tmp_path).restore(learner, "here")
+
+
 def test_learning_goes_on_from_where_the_optimiser_was(tmp_path):
     learner = trained("a2c")
     save_checkpoint(tmp_path, Checkpoint.of(learner))
@@ -75,7 +103,7 @@ def test_learning_goes_on_from_where_the_optimiser_was(tmp_path):
 
 def test_settings_of_the_optimiser_are_the_configurations_not_the_files(tmp_path):
     content = saved(tmp_path)
-    content["optimizer"]["param_groups"][0]["lr"] = "rm -rf"
+    content["optimizers"]["policy.optimizer"]["param_groups"][0]["lr"] = "rm -rf"
     torch.save(content, tmp_path / FILE)
     learner = trained(steps=0)
     before = learner.policy.optimizer.param_groups[0]["lr"]
@@ -85,8 +113,11 @@ def test_settings_of_the_optimiser_are_the_configurations_not_the_files(tmp_path
 
 def test_a_checkpoint_of_the_first_release_of_this_format_is_read(tmp_path):
     content = saved(tmp_path)
-    torch.save({"steps": 5, "policy": dict(content["policy"]), "optimizer": content["optimizer"]}, tmp_path / FILE)
-    assert load_checkpoint(tmp_path).steps == 5
+    (optimizer,) = content["optimizers"].values()
+    torch.save({"steps": 5, "policy": dict(content["policy"]), "optimizer": optimizer}, tmp_path / FILE)
+    load_checkpoint(tmp_path).restore(other := trained(steps=0), "here")
+    assert other.num_timesteps == 5
+    assert other.policy.optimizer.state_dict()["state"].keys() == optimizer["state"].keys()
 
 
 def test_there_is_none_before_the_first_one(tmp_path):
@@ -106,7 +137,7 @@ class Payload:
     [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))],
 )
 def test_a_pickle_with_a_payload_is_refused_and_does_not_run(tmp_path, write):
-    write({"steps": 1, "policy": Payload(tmp_path / "was-here"), "optimizer": {}}, tmp_path / FILE)
+    write({"steps": 1, "policy": Payload(tmp_path / "was-here"), "optimizers": {}}, tmp_path / FILE)
     refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
     assert not (tmp_path / "was-here").exists()
 
@@ -138,8 +169,8 @@ def test_a_zip_bomb_is_refused(tmp_path):
     [
         [1, 2],
         {"steps": 1},
-        {"steps": 1.5, "policy": {}, "optimizer": {}},
-        {"steps": 1, "policy": [], "optimizer": {}},
+        {"steps": 1.5, "policy": {}, "optimizers": {}},
+        {"steps": 1, "policy": [], "optimizers": {}},
     ],
 )
 def test_another_file_of_torch_is_refused(tmp_path, content):
@@ -175,7 +206,7 @@ def test_a_tensor_that_pretends_to_be_huge_is_refused_by_its_shape(tmp_path):
     ],
 )
 def test_a_state_of_another_optimiser_is_refused(tmp_path, state, match):
-    saved(tmp_path, optimizer={"state": state, "param_groups": []})
+    saved(tmp_path, optimizers={"policy.optimizer": {"state": state, "param_groups": []}})
     refuse(tmp_path, match)
 
 

@@ -5,14 +5,15 @@ import pytest
 import torch
 
 from rlattack.policies import load_agent
-from rlattack.policies.folder import AgentCard, save_agent
+from rlattack.policies.folder import AgentCard, read_agent, save_agent
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.sb3_live import from_sb3
 from rlattack.training import extractor
 from rlattack.training.algorithms import make_learner
 from rlattack.training.export import export
-from rlattack.training.recipes import ALGORITHMS, TrainSingle
-from tests.kit.learning import CARD, SPACES, seated, tug, vec
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.settings import CONTROL, VECTORS
+from tests.kit.learning import ARMS, CARD, SPACES, seated, tug, vec
 
 
 def configure(algo):
@@ -24,7 +25,7 @@ def learned(steps=512):
 
 
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", VECTORS)
 def test_the_agent_is_the_policy_that_was_trained(tmp_path, monkeypatch, algo, space):
     monkeypatch.setattr(extractor, "_processor", lambda: "")  # no bfloat16 in the trunk
     env = vec(space)
@@ -46,6 +47,36 @@ def test_the_agent_is_the_policy_that_was_trained(tmp_path, monkeypatch, algo, s
         assert np.array_equal(ours.actions.greedy, learner.predict(seen.numpy(), deterministic=True)[0])
 
 
+@pytest.mark.parametrize("algo", CONTROL)
+def test_an_agent_of_continuous_actions_plays_as_its_learner_predicts(tmp_path, algo):
+    learner = make_learner(configure(algo), vec("vectors", action=ARMS), 0).learn(40)
+    network = export(learner)
+    card = AgentCard(game=CARD.id, role="victim", algorithm=algo, network=network.spec)
+    save_agent(tmp_path / "agent", card, network)
+    _, read = read_agent(tmp_path / "agent")
+    policy, normal = GaussianPolicy(read, ARMS), learner.get_vec_normalize_env()
+    seen = np.random.default_rng(0).uniform(-5, 5, (200, 4)).astype(np.float32)
+    fed = seen if normal is None else normal.normalize_obs(seen)
+    with torch.no_grad():
+        ours = policy(torch.from_numpy(seen)).actions.greedy.numpy().clip(ARMS.low, ARMS.high)
+    theirs, _ = learner.predict(fed, deterministic=True)
+    assert theirs.std(axis=0).min() > 1e-4  # it looks at what it sees
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert (policy.normaliser is None) == (algo != "ppo")
+    if normal is not None:
+        np.testing.assert_allclose(policy.normaliser.mean, normal.obs_rms.mean, atol=1e-6)
+        np.testing.assert_allclose(policy.normaliser.deviation, np.sqrt(normal.obs_rms.var + 1e-8), rtol=1e-6)
+        assert policy.normaliser.clip == normal.clip_obs
+        return
+    actions = ARMS.low + (ARMS.high - ARMS.low) * np.random.default_rng(1).uniform(size=(200, 2)).astype(np.float32)
+    share = torch.from_numpy(learner.policy.scale_action(actions))
+    with torch.no_grad():
+        told = learner.critic(torch.from_numpy(seen), share)
+        least = told.mean(dim=2).amin(dim=1) if algo == "tqc" else torch.cat(told, dim=1).amin(dim=1)
+        value = policy.value(torch.from_numpy(seen), torch.from_numpy(actions))
+    torch.testing.assert_close(value, least, atol=1e-5, rtol=1e-5)
+
+
 def test_a_trunk_in_bfloat16_is_the_same_agent_but_for_rounding(monkeypatch):
     monkeypatch.setattr(extractor, "_processor", lambda: "flags: avx512_bf16")
     learner = make_learner(configure("ppo"), vec("images"), 0)
@@ -58,7 +89,7 @@ def test_a_trunk_in_bfloat16_is_the_same_agent_but_for_rounding(monkeypatch):
         torch.testing.assert_close(values, learner.policy.predict_values(seen).squeeze(1), atol=0.02, rtol=0)
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", VECTORS)
 def test_weights_and_heads_stay_single_precision_whatever_the_trunk_computes_in(monkeypatch, algo):
     monkeypatch.setattr(extractor, "_processor", lambda: "flags: avx512_bf16")
     learner = make_learner(configure(algo), vec("images"), 0)

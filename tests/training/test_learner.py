@@ -17,9 +17,10 @@ from rlattack.errors import InvalidInput, RefusedFile, Unwritable
 from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.learner import begin, learn
-from rlattack.training.recipes import ALGORITHMS, TrainSingle
+from rlattack.training.recipes import TrainSingle
+from rlattack.training.settings import CONTROL, VECTORS
 from tests.kit.games import Count, Remembering
-from tests.kit.learning import CARD, Crash, Diary, alone, curve, noise, seated, tug
+from tests.kit.learning import ARMS, CARD, Crash, Diary, alone, curve, noise, seated, tug
 
 HOPELESS = {"push": 2.0, "length": 1}
 
@@ -44,7 +45,7 @@ def adversary(run, env=None, crash_at=None, **values):
     return learned(seated(run, env or tug(), **values), crash_at)
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", VECTORS)
 def test_a_killed_run_goes_on_to_the_same_number_of_steps(tmp_path, algo):
     recipe = configure(algo, checkpoint_every=150)
     whole, told = single(recipe, tmp_path / "whole")
@@ -149,7 +150,7 @@ def test_curves_of_steps_that_are_played_again_give_way(tmp_path):
     assert all(before < after for before, after in itertools.pairwise(steps))
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", VECTORS)
 def test_curves_hold_the_return_of_episodes_and_end_at_the_last_step(tmp_path, algo):
     trained, _ = single(configure(algo, steps=1000), tmp_path)
     returns = curve(tmp_path, "rollout/ep_rew_mean")
@@ -157,6 +158,30 @@ def test_curves_hold_the_return_of_episodes_and_end_at_the_last_step(tmp_path, a
     assert 3 < len(returns) <= 1001
     assert all(0 <= value <= 7 for value in returns.values())  # one a step, seven steps an episode
     assert set(curve(tmp_path, "rollout/ep_len_mean").values()) == {7.0}
+
+
+@pytest.mark.parametrize("algo", CONTROL)
+def test_a_learner_of_continuous_actions_goes_on_to_the_same_numbers_whenever_it_is_asked(tmp_path, algo):
+    recipe = TrainSingle(game=CARD.id, algo=algo, steps=160, envs=2, checkpoint_every=64)
+    if algo == "ppo":
+        recipe = dataclasses.replace(recipe, steps=5000, checkpoint_every=2048)
+
+    def went_on(folder):
+        env = noise("vectors", action=ARMS)
+        with pytest.raises(Crash):
+            learn(alone(recipe, folder, env), Diary(crash_at=recipe.checkpoint_every + 1))
+        before = load_checkpoint(folder)
+        learn(alone(recipe, folder, noise("vectors", action=ARMS)), Diary())
+        return before, load_checkpoint(folder)
+
+    (before, one), (_, other) = went_on(tmp_path / "one"), went_on(tmp_path / "other")
+    assert recipe.checkpoint_every <= before.steps < recipe.steps <= one.steps
+    torch.testing.assert_close(vars(one), vars(other), atol=0, rtol=0)
+    assert any(not tensor.equal(before.policy[name]) for name, tensor in one.policy.items())
+    _, read = read_agent(tmp_path / "one" / "agent")
+    if algo == "ppo":  # its statistics lie in the folder
+        torch.testing.assert_close(read.obs_mean, one.statistics["obs_mean"].float())
+        assert float(one.statistics["obs_count"]) > 5000
 
 
 def test_a_full_disk_ends_training_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):

@@ -1,12 +1,15 @@
 """A victim of a game of one seat, from its recipe to its card."""
 
 import pytest
+import torch
 
 from rlattack.errors import InvalidInput, MissingExtra, RunConflict, UnknownName, Unwritable
+from rlattack.games import find_game, make_game
 from rlattack.games.card import AtariOptions, GameCard, Protocol
 from rlattack.policies import load_agent
 from rlattack.policies.folder import read_agent_card, save_agent
 from rlattack.training import TrainVictim, train
+from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.recipes import TrainSingle
 from tests.kit.agents import CARTPOLE
 from tests.kit.learning import Crash, Diary, alone, curve, noise
@@ -59,6 +62,31 @@ def test_a_run_can_be_made_longer_and_what_was_played_of_its_agent_is_kept(tmp_p
     assert read_agent_card(longer.folder).provenance["steps"] == 160
     with pytest.raises(InvalidInput, match=r"--steps 80: .* has learned from 160 already; ask for at least that many"):
         run(tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(("algo", "steps"), [("ppo", 2048), ("sac", 64)])
+def test_a_control_task_is_learned_in_slots_and_its_agent_plays_by_its_own_statistics(tmp_path, algo, steps):
+    pytest.importorskip("mujoco")
+    watch = Diary()
+    shipped = run(tmp_path / "run", watch, "my/hopper", game="mujoco/hopper", algo=algo, steps=steps, envs=8)
+    card = read_agent_card(shipped.folder)
+    assert (card.algorithm, card.network.head) == (algo, "normal" if algo == "ppo" else "squashed")
+    assert card.score["actions"] == "greedy"
+    assert all("win rate" not in note for note, _ in watch.told)  # nobody wins
+    policy = load_agent("my/hopper", make_game(find_game("mujoco/hopper"), 1).seats[0]).policy
+    if algo == "sac":
+        assert policy.normaliser is None
+        return
+    seen = load_checkpoint(tmp_path / "run").statistics
+    torch.testing.assert_close(policy.normaliser.mean, seen["obs_mean"].float())
+    torch.testing.assert_close(policy.normaliser.deviation, (seen["obs_variance"] + 1e-8).sqrt().float())
+    assert curve(tmp_path / "run", "rollout/ep_rew_mean")[2048] == pytest.approx(15, abs=15)  # as it is paid, unscaled
+
+
+def test_an_algorithm_that_does_not_fit_the_actions_is_refused_before_a_file_is_made(tmp_path):
+    with pytest.raises(InvalidInput, match="--algo dqn: mujoco/hopper has continuous actions; choose ppo or sac or"):
+        run(tmp_path / "run", game="mujoco/hopper", algo="dqn")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_over(tmp_path):

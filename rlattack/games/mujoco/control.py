@@ -1,6 +1,7 @@
 """Gymnasium's control tasks (Hopper, Ant, ...): the start, and what is seen, paid and ended, equal to it to the bit."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -10,10 +11,12 @@ from rlattack.games.card import Variant
 from rlattack.games.game import NOBODY, PLAYER, UNDECIDED, Seat, Step, View
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.scene import ASSETS
-from rlattack.games.mujoco.scenes import TALL, MujocoGame
+from rlattack.games.mujoco.scenes import MujocoGame
 from rlattack.games.mujoco.task import Physics, distance, features, observe, paid, place, upright
 
 _FALLEN, _TIME, _UNSTABLE = 1, 2, 3
+_ROOM = 1.4
+"""Half of what a picture shows, in halves of the body as it starts."""
 
 
 class ControlGame(MujocoGame):
@@ -61,7 +64,7 @@ class ControlGame(MujocoGame):
         if task.feels:
             self._feel()
         fine, late = upright(task, self._now), self.elapsed >= task.max_steps
-        ending = np.select([broken, ~fine, late], [_UNSTABLE, _FALLEN, _TIME], 0)
+        ending = np.where(broken, _UNSTABLE, np.where(fine, _TIME * late, _FALLEN))
         rewards = np.where(broken, 0.0, paid(task, self._now, clipped, before, fine))
         return Step(
             views=self._views(), rewards=rewards[None], terminated=~fine & ~broken, truncated=(late & fine) | broken,
@@ -69,13 +72,27 @@ class ControlGame(MujocoGame):
         )  # fmt: skip
 
     def must_see(self, model: mujoco.MjModel, data: mujoco.MjData) -> FloatArray:
-        """All bodies, with room around them; shape (places, 3)."""
-        places: FloatArray = (data.xpos[1:, None] + TALL * min(1.0, 4 * model.stat.extent)).reshape(-1, 3)
+        """Around the body, as much in every posture: its first part is followed; shape (places, 3)."""
+        places: FloatArray = data.xpos[1] + self._around
         return places
+
+    @cached_property
+    def _around(self) -> FloatArray:
+        """Ends of a cross that the body fits in as it starts, beside where its first part is, shape (4, 3)."""
+        data = mujoco.MjData(self.model)
+        mujoco.mj_kinematics(self.model, data)
+        moving = self.model.geom_bodyid > 0
+        reach = data.geom_xmat.reshape(-1, 3, 3)[moving, :, 2] * self.model.geom_size[moving, 1:2]
+        ends = np.concatenate([data.geom_xpos[moving] + reach, data.geom_xpos[moving] - reach]) - data.xpos[1]
+        low, high = ends[:, 2].min(), ends[:, 2].max()
+        arm = _ROOM * max(np.abs(ends[:, 0]).max(), (high - low) / 2)
+        around = np.asarray([[-arm, 0, 0], [arm, 0, 0], [0, 0, -arm], [0, 0, arm]])
+        around[:, 2] += (low + high) / 2
+        return around
 
     def _place(self, slot: int, seed: int) -> None:
         """Noise around the start, in the order in which Gymnasium draws it."""
-        rng, task, model = np.random.default_rng(seed), self._task, self.model
+        rng, task, model = np.random.Generator(np.random.PCG64(seed)), self._task, self.model
         qpos = model.qpos0 + rng.uniform(-task.noise, task.noise, model.nq)
         if task.body == "reacher":
             while np.linalg.norm(goal := rng.uniform(-0.2, 0.2, 2)) >= 0.2:
@@ -86,7 +103,9 @@ class ControlGame(MujocoGame):
             qvel = task.noise * rng.standard_normal(model.nv)
         else:
             qvel = rng.uniform(-task.noise, task.noise, model.nv)
-        self.qpos[slot], self.qvel[slot], self._forces[slot] = qpos, qvel, 0.0
+        self.qpos[slot], self.qvel[slot] = qpos, qvel
+        if task.feels:
+            self._forces[slot] = 0.0
 
     def _feel(self) -> None:
         """Finds the contact forces, which the engine leaves out of a step."""

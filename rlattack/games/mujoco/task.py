@@ -96,6 +96,11 @@ class Task:
         return BODIES[self.body]
 
     @property
+    def gymnasium_id(self) -> str:
+        """Gymnasium's own environment of the task."""
+        return f"{''.join(part.capitalize() for part in self.body.split('_'))}-{self.rules}"
+
+    @property
     def asset(self) -> str:
         """Name of Gymnasium's file of the scene."""
         return "walker2d_v5.xml" if (self.body, self.rules) == ("walker2d", "v5") else f"{self.body}.xml"
@@ -181,13 +186,15 @@ def place(task: Task, now: Physics) -> FloatArray:
 
 
 def upright(task: Task, now: Physics) -> BoolArray:
-    """Which slots have not fallen, shape (slots,)."""
-    fine: BoolArray = np.isfinite(np.concatenate([now.qpos, now.qvel], axis=1)).all(axis=1)
+    """Which slots have not fallen, shape (slots,), of finite states: others are no more than broken."""
+    fine: BoolArray = np.ones(len(now.qpos), dtype=np.bool_)
     for limits, entry in ((task.z, task.own.height), (task.angle, task.own.angle)):
         if limits is not None and entry is not None:
             fine &= (limits[0] < now.qpos[:, entry]) & (now.qpos[:, entry] < limits[1])
     if task.state is not None:
-        fine &= (np.abs(now.qpos[:, 2:]) < task.state).all(axis=1) & (np.abs(now.qvel) < task.state).all(axis=1)
+        for numbers in (now.qpos[:, 2:], now.qvel):
+            if not np.abs(numbers).max() < task.state:
+                fine &= (np.abs(numbers) < task.state).all(axis=1)
     return fine
 
 

@@ -3,9 +3,9 @@
 from rlattack.training.recipes.adversary import TrainAdversary
 from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, SeatRecipe, names
 from rlattack.training.recipes.rounds import TrainRounds
-from rlattack.training.recipes.victim import ALGORITHMS, BOTH, EACH, Algorithm, TrainSelfPlay, TrainSingle, TrainVictim
+from rlattack.training.recipes.victim import BOTH, EACH, Algorithm, TrainSelfPlay, TrainSingle, TrainVictim
 
 __all__ = [
-    "ALGORITHMS", "BOTH", "EACH", "MINIBATCHES", "Algorithm", "Recipe", "SeatRecipe", "TrainAdversary", "TrainRounds",
+    "BOTH", "EACH", "MINIBATCHES", "Algorithm", "Recipe", "SeatRecipe", "TrainAdversary", "TrainRounds",
     "TrainSelfPlay", "TrainSingle", "TrainVictim", "names",
 ]  # fmt: skip

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from rlattack.errors import InvalidInput
 from rlattack.training.recipes.recipe import AGENT, AGENTS, SEEDS, Recipe, SeatRecipe, flag, names
 
-Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn"]
+Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn", "sac", "td3", "tqc"]
 NetworkSize = Literal["small", "nature"]
-ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 BOTH, EACH = "both", "each"
 """In place of a seat: one learner that plays both, and a learner in each."""
 
@@ -28,15 +27,16 @@ class TrainVictim(Recipe):
 
     algo: Algorithm = "ppo"
     """The learner, with rl-baselines3-zoo's settings: its Atari ones for images (dqn and qrdqn take 3 GB of memory),
-    its CartPole ones for vectors."""
+    its CartPole ones for vectors. For continuous actions ppo, with normalised observations and the settings of Schulman
+    et al. 2017, or sac, td3 and tqc with those of their papers."""
     steps: int | None = None
-    """Agent steps to learn from; 10,000,000 for Atari, 20,000,000 for games of two seats and 100,000 elsewhere by
-    default."""
+    """Agent steps to learn from; by default 10,000,000 for Atari, 20,000,000 for games of two seats, 1,000,000 for
+    MuJoCo's tasks and 100,000 elsewhere."""
     network: NetworkSize = "small"
     """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), or all of them (3.5 MB)."""
     learning_rate: float | None = None
-    """At the start; it falls linearly to 0, but for dqn and qrdqn on images. The published one by default.
-    In games of two seats it stays as it is, 0.0003 by default."""
+    """At the start; it falls linearly to 0, but for dqn and qrdqn on images, sac, td3 and tqc. The published one by
+    default. In games of two seats it stays as it is, 0.0003 by default."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     seed: int = 0
@@ -99,10 +99,12 @@ class TrainVictim(Recipe):
         for name in _OF_SEVERAL_SEATS:
             if given.get(name, False) is not False:
                 raise InvalidInput(f"{flag(name)}: is for games of two seats, {self.game} has one")
-        steps = given.setdefault("steps", 10_000_000 if self.game.startswith("atari/") else 100_000)
+        steps = given.setdefault("steps", _STEPS.get(self.game.partition("/")[0], 100_000))
         return TrainSingle(**{"checkpoint_every": min(100_000, max(1, steps // 10))} | given)
 
 
+_STEPS = {"atari": 10_000_000, "mujoco": 1_000_000}
+"""Agent steps to learn from, of the families whose games take longer."""
 _OF_SEVERAL_SEATS = (
     "seat", "opponents", "init", "delta", "anneal", "sparse", "dense", "snapshot_every", "turns", "batch", "threads",
     "trust",

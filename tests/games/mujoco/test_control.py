@@ -10,6 +10,7 @@ from rlattack.games import find_game, make_game
 from rlattack.games.card import parse_card
 from rlattack.games.game import NOBODY, UNDECIDED
 
+mujoco = pytest.importorskip("mujoco")
 pytest.importorskip("imageio", reason="Gymnasium's own tasks import it")
 _IDS = {
     "ant": "Ant", "half-cheetah": "HalfCheetah", "hopper": "Hopper", "humanoid": "Humanoid",
@@ -136,6 +137,27 @@ def test_a_scene_that_diverges_ends_unstable_and_shows_its_start():
     assert step.truncated.tolist() == [False, True]
     assert np.isfinite(step.views[0].obs).all()
     assert step.rewards[0, 1] == 0
+
+
+@pytest.mark.parametrize("name", _IDS)
+def test_a_picture_shows_the_body_with_room_and_from_as_far_in_every_posture(name):
+    game = make_game(task(name), 1)
+    model, data = game.model, mujoco.MjData(game.model)
+    game.reset(every(1), np.asarray([0]))
+    game.show(0, model, data)
+    places = game.must_see(model, data)
+    parts = data.geom_xpos[model.geom_bodyid > 0]
+    for axis in (0, 2):
+        room = 0.1 * np.ptp(places[:, axis])
+        assert places[:, axis].min() + room < parts[:, axis].min()
+        assert parts[:, axis].max() < places[:, axis].max() - room
+    size, begun = np.ptp(places, axis=0), data.xpos[1].copy()
+    for _ in range(10):
+        game.step([np.ones((1, *game.seats[0].action.shape))])
+    game.show(0, model, data)
+    now = game.must_see(model, data)
+    np.testing.assert_allclose(np.ptp(now, axis=0), size)
+    np.testing.assert_allclose(now - places, np.tile(data.xpos[1] - begun, (4, 1)), atol=1e-12)
 
 
 @pytest.mark.parametrize(
