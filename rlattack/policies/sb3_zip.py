@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from rlattack.errors import InvalidInput, RefusedFile
+from rlattack.errors import ContentError, InvalidInput, RefusedFile
 from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.folder import AgentCard, AnyNetwork, AnySpec, build
 from rlattack.policies.gaussian import GaussianSpec
@@ -104,13 +104,16 @@ def load_sb3_zip(path: Path, normaliser: str = "") -> tuple[AgentCard, AnyNetwor
             built: tuple[AnySpec, Tensors] = convert_numbers(tensors, _of_numbers(data, arch, actions, kind == "Box"))
         else:
             built = convert(tensors, arch)
-    except RefusedFile as error:
+    except (RefusedFile, ContentError) as error:
         raise RefusedFile(f"{path}: {error}") from error
     spec, state = built
     if isinstance(spec, GaussianSpec) and kind == "Box":
         low, high = bounds(table(data, "action_space"))
         spec = dataclasses.replace(spec, low=low, high=high)
-    network: AnyNetwork = build(spec, state, str(path))
+    try:
+        network: AnyNetwork = build(spec, state, str(path))
+    except ContentError as error:
+        raise RefusedFile(str(error)) from error
     if spec.actions != actions:
         raise RefusedFile(f"{path}: the action space has {actions} actions, the network {spec.actions}")
     statistics = statistics_for(path, normaliser, says_normalised(data))

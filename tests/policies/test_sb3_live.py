@@ -92,7 +92,7 @@ def test_trusted_zip_runs_its_own_code(make_model, tmp_path):
     model.save(tmp_path / "model.zip")
     with pytest.raises(RefusedFile, match="Doubling"):
         load_sb3_zip(tmp_path / "model.zip")
-    loaded, algorithm = load_trusted(tmp_path / "model.zip")
+    loaded, algorithm, _ = load_trusted(tmp_path / "model.zip")
     obs = torch.randn(4, 4)
     assert algorithm == "ppo"
     assert from_sb3(loaded)(obs).actions.scores.equal(from_sb3(model)(obs).actions.scores)
@@ -102,7 +102,7 @@ def test_trusted_zip_takes_no_replay_memory(make_model, tmp_path):
     model = make_model("dqn")
     model.buffer_size = 10**12
     model.save(tmp_path / "model.zip")
-    loaded, algorithm = load_trusted(tmp_path / "model.zip")
+    loaded, algorithm, _ = load_trusted(tmp_path / "model.zip")
     assert (loaded.buffer_size, algorithm) == (1, "dqn")
 
 
