@@ -36,6 +36,7 @@ from rlattack.policies.importer import IMPORTERS, guess
 from rlattack.policies.normalised import Normalised, behind
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Normaliser, Policy
+from rlattack.policies.published import Published, published
 from rlattack.policies.statistics import MissingStatistics, beside, read_statistics, statistics_for
 from rlattack.source import code_digest, versions
 
@@ -61,8 +62,8 @@ class Agent:
     """Distributions beside rlattack and torch whose code may play it: of models that live in Stable-Baselines3."""
     foreign: bool = False
     """Whether the policy is code of the user's own."""
-    file: Path | None = None
-    """The file that it came from, beside which others may say how well it plays."""
+    published: Published | None = None
+    """What its card, or what lies beside its file, says of how well it plays."""
     looks: bool = True
     """Whether it looks at what it is shown; `zero` and `random` do not."""
 
@@ -157,7 +158,8 @@ def _of_folder(folder: Path, spec: str, seat: Seat | None, normaliser: str) -> A
         network = behind(network, _statistics(normaliser), spec)
         card = replace(card, network=network.spec)
     policy = policy_of(card, network, _box(seat, card))
-    return _named(policy, spec, card.algorithm, card.sha256, network=card.network, card=card)
+    agent = _named(policy, spec, card.algorithm, card.sha256, network=card.network, card=card)
+    return replace(agent, published=published(card.score, None))
 
 
 def _of_file(path: Path, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
@@ -172,7 +174,7 @@ def _of_file(path: Path, seat: Seat | None, trust: bool, normaliser: str) -> Age
         return _of_trusted(path, seat, normaliser)
     policy, sha256 = policy_of(card, network, _box(seat, card)), card.provenance["file_sha256"]
     agent = _named(policy, str(path), card.algorithm, sha256, network=card.network)
-    return replace(agent, file=path)
+    return replace(agent, published=published(None, path))
 
 
 def _of_trusted(path: Path, seat: Seat | None, normaliser: str) -> Agent:
@@ -188,7 +190,7 @@ def _of_trusted(path: Path, seat: Seat | None, normaliser: str) -> Agent:
         policy = Normalised(policy, statistics, normaliser or str(beside(path)))
     sha256 = hashlib.sha256(read_file(path)).hexdigest()
     agent = _named(policy, str(path), algorithm, sha256, source=class_digest(made), packages=_SB3)
-    return replace(agent, file=path)
+    return replace(agent, published=published(None, path))
 
 
 def _statistics(normaliser: str) -> Normaliser:
