@@ -19,6 +19,7 @@ from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownNam
 from rlattack.games.find import find_game, game_of
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies.archive import read_file
+from rlattack.policies.channels import turned
 from rlattack.policies.contents import class_digest, tensor_digest
 from rlattack.policies.folder import (
     SCHEMA,
@@ -97,6 +98,8 @@ def load_agent(
             raise InvalidInput(f"{spec} plays whatever seat it is given, and here is none")
         return Agent(policy=PLACEHOLDERS[spec](seat), name=spec, algorithm=spec, identity=spec, looks=False)
     agent = _find(spec, seat, trust, normaliser)
+    if seat is not None:
+        agent = replace(agent, policy=turned(agent.policy, tuple(seat.observation.shape or ())))
     _check(agent, seat, game, way_out)
     return agent
 

@@ -17,6 +17,7 @@ from rlattack.policies.held import Held
 from rlattack.policies.importer import Importer
 from rlattack.policies.normalised import behind
 from rlattack.policies.pickled import Record, read_pickle
+from rlattack.policies.policy import Normaliser
 from rlattack.policies.sb3_numbers import CLIP_MEAN, NumbersArchitecture, convert_numbers
 from rlattack.policies.sb3_spaces import actions as actions_of
 from rlattack.policies.sb3_spaces import bounds, choices, class_of, foreign, observation, plain, table, whole
@@ -77,13 +78,13 @@ def _known(held: Held) -> bool:
     return {"data", "policy.pth"} <= set(held.members)
 
 
-def load_sb3_zip(path: Path, normaliser: str = "") -> tuple[AgentCard, AnyNetwork]:
+def load_sb3_zip(path: Path, normaliser: str | Normaliser | None = "") -> tuple[AgentCard, AnyNetwork]:
     """Loads a zip of any version of Stable-Baselines3 or sb3-contrib, and runs nothing in it.
 
     Args:
         path: The zip.
         normaliser: File of the statistics of the observations that it was trained on, where they were normalised and
-            do not lie beside it; `none` for an agent that is to play without.
+            do not lie beside it; `none` for an agent that is to play without. Or what is known already of them.
 
     Returns:
         A card without a game, whose provenance names `file_sha256`, and from 1.0 on the version that wrote it; and the
@@ -116,7 +117,8 @@ def load_sb3_zip(path: Path, normaliser: str = "") -> tuple[AgentCard, AnyNetwor
         raise RefusedFile(str(error)) from error
     if spec.actions != actions:
         raise RefusedFile(f"{path}: the action space has {actions} actions, the network {spec.actions}")
-    statistics = statistics_for(path, normaliser, says_normalised(data))
+    named = isinstance(normaliser, str)
+    statistics = statistics_for(path, normaliser, says_normalised(data)) if named else normaliser
     if statistics is not None:
         network = behind(network, statistics, str(path))
     provenance = {"file": path.name, "file_sha256": hashlib.sha256(raw).hexdigest()}

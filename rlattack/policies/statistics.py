@@ -47,10 +47,7 @@ def statistics_of(thing: Any, where: str) -> Normaliser | None:
     if kind == "RunningMeanStd":
         return _of_moments(thing, 10.0, 1e-8, where)
     if kind == "ZFilter":
-        count, total = (array(fields_of(fields.get("rs"), where)[name], where) for name in ("_n", "_S"))
-        deviation = np.sqrt(total / max(float(count) - 1, 1.0)) + 1e-8
-        mean = array(fields_of(fields.get("rs"), where)["_M"], where)
-        return _normaliser(mean, deviation, _number(fields, "clip", 10.0, where), where)
+        return _of_filter(fields, where)
     raise RefusedFile(f"{where}: expected the statistics of a VecNormalize, RunningMeanStd or ZFilter, got {kind}")
 
 
@@ -114,6 +111,18 @@ def fields_of(thing: Any, where: str) -> dict[str, Any]:
     if not isinstance(thing, Record) or not thing.fields:
         raise RefusedFile(f"{where}: expected running statistics, got {type(thing).__name__}")
     return thing.fields
+
+
+def _of_filter(fields: dict[str, Any], where: str) -> Normaliser:
+    """Of a `ZFilter`, which keeps the sum of squares: std = sqrt(S / (n - 1))."""
+    kept = fields_of(fields.get("rs"), where)
+    if not {"_n", "_M", "_S"} <= kept.keys():
+        raise RefusedFile(f"{where}: expected running statistics with _n, _M and _S, got {', '.join(kept)}")
+    count, mean, total = (array(kept[name], where).astype(np.float64) for name in ("_n", "_M", "_S"))
+    if count.size != 1 or not (total >= 0).all() or not total.any():
+        raise RefusedFile(f"{where}: every variance is 0 or below: nothing was seen, or these are not its statistics")
+    deviation = np.sqrt(total / max(float(count.reshape(())) - 1, 1.0)) + 1e-8
+    return _normaliser(mean, deviation, _number(fields, "clip", 10.0, where), where)
 
 
 def _of_moments(rms: Any, clip: float, least: float, where: str) -> Normaliser:

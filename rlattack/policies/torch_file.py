@@ -58,7 +58,8 @@ class TorchFile:
         Raises:
             RefusedFile: It is none, or holds what is no tensor of floats.
         """
-        pairs = thing.items if isinstance(thing, Record) else list(thing.items()) if isinstance(thing, dict) else None
+        ordered = isinstance(thing, Record) and thing.name == "collections.OrderedDict"
+        pairs = thing.items if ordered else list(thing.items()) if isinstance(thing, dict) else None
         if pairs is None:
             raise RefusedFile(f"{self._where}: expected a state dict, got {type(thing).__name__}")
         found: Tensors = {}

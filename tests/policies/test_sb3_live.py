@@ -73,11 +73,14 @@ def test_model_goes_on_learning_and_the_policy_follows(make_model):
     assert not policy(obs).actions.scores.equal(before)
 
 
-def test_model_with_continuous_actions_is_refused():
+def test_model_that_sees_several_things_is_refused(make_screen):
+    from gymnasium.spaces import Box, Dict
     from stable_baselines3 import PPO
 
-    with pytest.raises(InvalidInput, match=r"discrete actions, got .*Box"):
-        from_sb3(PPO("MlpPolicy", "Pendulum-v1", n_steps=8, batch_size=8, device="cpu"))
+    env = make_screen((3,))
+    env.observation_space = Dict(a=Box(-1, 1, (3,)))
+    with pytest.raises(InvalidInput, match="expected observations of one shape, and actions that are"):
+        from_sb3(PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, device="cpu").policy)
 
 
 def test_policy_of_another_kind_is_refused(make_model):
