@@ -73,6 +73,9 @@ class Held:
                 f"{self.source}: tensors of no network that is known: {names}; name a module:function that builds "
                 f"their network and loads them{more}"
             )
+        if self._torch is not None:
+            held = ", ".join(self.keys[:_SHOWN]) or type(self._torch.content).__name__
+            return f"{self.source}: a file of torch without the tensors of an agent: it holds {held}"
         if self.members:
             return f"{self.source}: no zip of Stable-Baselines3: it holds {', '.join(self.members[:_SHOWN])}"
         return (

@@ -83,9 +83,7 @@ def test_the_adversary_in_it_is_another_network(tmp_path, obs, memory):
 def test_an_agent_without_an_adversary_says_so(tmp_path):
     path = tmp_path / "agent.model"
     write_model(path, 5, 3, adversary=False)
-    with pytest.raises(
-        RefusedFile, match="expected adversary_policy_model and envs as SA-PPO's family"
-    ):
+    with pytest.raises(RefusedFile, match="expected adversary_policy_model and envs as SA-PPO's family"):
         load_sa_ppo(path, "adversary")
 
 
