@@ -105,7 +105,7 @@ class Choices:
     @property
     def parts(self) -> tuple[Categorical, ...]:
         """The distribution of each entry."""
-        return tuple(Categorical(scores) for scores in self.scores.split(self.counts, dim=1))
+        return tuple(Categorical(scores) for scores in torch.split(self.scores, list(self.counts), dim=1))
 
     @property
     def greedy(self) -> Tensor:

@@ -230,7 +230,7 @@ def _stack(sizes: tuple[int, ...], relu: bool) -> tuple[tuple[nn.Linear, ...], n
 
 def _ends(spec: GaussianSpec) -> tuple[Any, Any]:
     """The range of a network's actions, without bounds where that is not known."""
-    return (np.float32(spec.low), np.float32(spec.high)) if spec.low else (-np.inf, np.inf)
+    return (np.asarray(spec.low, np.float32), np.asarray(spec.high, np.float32)) if spec.low else (-np.inf, np.inf)
 
 
 class GaussianPolicy(Differentiable):
@@ -248,7 +248,7 @@ class GaussianPolicy(Differentiable):
         box = action or Box(*_ends(spec), (spec.actions,), np.float32)
         self.action: Space[Any] = box
         if spec.head in ("categorical", "q"):
-            self.action = MultiDiscrete(spec.choices) if spec.choices else Discrete(spec.actions)
+            self.action = MultiDiscrete(list(spec.choices)) if spec.choices else Discrete(spec.actions)
         self.acts: ActionMode | None = "greedy" if spec.head in ("point", "squashed-point", "q") else None
         self.temperature = temperature if spec.head == "q" else None
         self.normaliser = Normaliser(network.obs_mean, network.obs_std, spec.clip) if spec.clip else None
@@ -268,7 +268,7 @@ class GaussianPolicy(Differentiable):
         """
         spec = self.network.spec
         if spec.head == "q":
-            q = self.network(obs, state)[0]
+            q: Tensor = self.network(obs, state)[0]
             return q.amax(dim=1) if action is None else q.gather(1, action[:, None]).squeeze(1)
         if not spec.critics or (spec.memory and spec.judges == "states"):
             return None

@@ -93,7 +93,8 @@ class Held:
             self.path.suffix in _TORCH or any(name.endswith("/data.pkl") for name in self.members)
         ):
             return None
-        return self._tried(lambda: TorchFile(self._raw, self.source))
+        found: TorchFile | None = self._tried(lambda: TorchFile(self._raw, self.source))
+        return found
 
     def _tried(self, read: Any) -> Any:
         try:

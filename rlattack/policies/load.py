@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import Space
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box
 
 from rlattack.content import iterate_cards
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownName, nearest
-from rlattack.games.find import find_game, game_of
-from rlattack.games.game import PLAYER, Seat
+from rlattack.errors import InvalidInput, RefusedFile, UnknownName, nearest
+from rlattack.games.game import Seat
 from rlattack.policies.archive import read_file
 from rlattack.policies.channels import turned
 from rlattack.policies.contents import class_digest, tensor_digest
@@ -34,6 +31,7 @@ from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.hub import fetch
 from rlattack.policies.importer import IMPORTERS, guess
+from rlattack.policies.misfit import range_apart, refuse_misfit
 from rlattack.policies.normalised import Normalised, behind
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Normaliser, Policy
@@ -100,7 +98,7 @@ def load_agent(
     agent = _find(spec, seat, trust, normaliser)
     if seat is not None:
         agent = replace(agent, policy=turned(agent.policy, tuple(seat.observation.shape or ())))
-    _check(agent, seat, game, way_out)
+    refuse_misfit(agent.policy, agent.name, agent.card, seat, game, way_out)
     return agent
 
 
@@ -182,6 +180,7 @@ def _of_file(path: Path, seat: Seat | None, trust: bool, normaliser: str) -> Age
 
 def _of_trusted(path: Path, seat: Seat | None, normaliser: str) -> Agent:
     """Loads a file by running the code in it."""
+    made: object
     if path.suffix == ".zip":
         from rlattack.policies.sb3_live import load_trusted
 
@@ -209,8 +208,10 @@ def _box(seat: Seat | None, card: AgentCard) -> Box | None:
     action, spec = None if seat is None else seat.action, card.network
     if not isinstance(action, Box) or action.shape != (spec.actions,):
         return None
-    own = Box(np.float32(spec.low), np.float32(spec.high)) if isinstance(spec, GaussianSpec) and spec.low else action
-    return None if _ranges(own, action) else action
+    own = action
+    if isinstance(spec, GaussianSpec) and spec.low:
+        own = Box(np.asarray(spec.low, np.float32), np.asarray(spec.high, np.float32))
+    return None if range_apart(own, action) else action
 
 
 def _named(
@@ -239,66 +240,3 @@ def _digest(normaliser: Normaliser | None) -> str:
         return ""
     numbers = torch.cat([normaliser.mean.flatten(), normaliser.deviation.flatten(), torch.tensor([normaliser.clip])])
     return hashlib.sha256(numbers.numpy(force=True).tobytes()).hexdigest()
-
-
-def _check(agent: Agent, seat: Seat | None, game: str | None, way_out: str) -> None:
-    # a file that stands alone can tell its game by its name
-    of = agent.card.game if agent.card is not None else game_of(agent.name)
-    misfit = "" if seat is None else _misfit(agent.policy, seat, game)
-    if game and of and not _same_game(of, game):
-        raise InvalidInput(f"agent {agent.name} was trained for {of}, not for {game}{misfit and f'; it {misfit}'}")
-    if seat is not None and agent.card is not None and agent.card.seat not in ("", seat.name):
-        raise InvalidInput(
-            f"agent {agent.name} was trained for the seat {agent.card.seat!r}, not for {seat.name!r}; {way_out}"
-        )
-    if misfit:
-        other = f"; the agent was trained for {of}" if of and of != game else ""
-        raise InvalidInput(f"agent {agent.name} {misfit}{other}")
-
-
-def _misfit(policy: Policy, seat: Seat, game: str | None) -> str:
-    """What a policy sees and does, beside what its seat shows and takes; empty where it fits."""
-    has, takes = policy.action, seat.action
-    n = has.n if isinstance(has, Discrete) else math.prod(has.shape or ())
-    alike = takes == has if isinstance(has, Discrete | MultiDiscrete) else takes.shape == has.shape
-    fits = alike and tuple(policy.observation) == seat.observation.shape
-    ranges = _ranges(has, takes) if fits else ""
-    if fits and not ranges:
-        return ""
-    if seat.name == PLAYER:
-        where = f"game {game}" if game else "the game"
-    else:
-        where = f"seat {seat.name} of {game}" if game else f"seat {seat.name}"
-    if ranges:
-        return f"acts {ranges} of {where}"
-    if isinstance(has, Discrete) and not isinstance(takes, Discrete):
-        return f"has discrete actions, {where} takes {takes}"
-    if isinstance(has, MultiDiscrete):
-        return f"sees {policy.observation} and acts by {has}; {where} shows {seat.observation.shape} and takes {takes}"
-    does = f"has {n} actions" if isinstance(has, Discrete) else f"acts by {n} numbers"
-    wants = f"one of {takes.n}" if isinstance(takes, Discrete) else takes.shape
-    return f"sees {policy.observation} and {does}; {where} shows {seat.observation.shape} and takes {wants}"
-
-
-def _ranges(has: Space[Any], takes: Space[Any]) -> str:
-    """How the range of continuous actions differs from the game's; empty where it does not, or is not known."""
-    if not (isinstance(has, Box) and isinstance(takes, Box) and has.is_bounded() and takes.is_bounded()):
-        return ""
-    if np.allclose(has.low, takes.low, atol=1e-5) and np.allclose(has.high, takes.high, atol=1e-5):
-        return ""
-    return f"within {_ends(has)}, and not within the range {_ends(takes)}"
-
-
-def _ends(box: Box) -> str:
-    return f"[{box.low.min():g}, {box.high.max():g}]"
-
-
-def _same_game(one: str, two: str) -> bool:
-    """Whether two ids are the same game, or variants of one: two cards of a ROM."""
-    if one == two:
-        return True
-    try:
-        rom = find_game(one).rom
-        return rom is not None and rom == find_game(two).rom
-    except RlattackError:  # a game that is not here is not this one
-        return False

@@ -60,7 +60,9 @@ def published(score: Mapping[str, Any] | None, file: Path | None) -> Published |
     """
     if score and "mean" in score:
         return _of_card(score)
-    for folder in () if file is None else companions(file):
+    if file is None:
+        return None
+    for folder in companions(file):
         for name, read in ((HUB, _of_hub), (EVALUATIONS, _of_evaluations)):
             if (place := folder / name).is_file() and (found := read(place, file)) is not None:
                 return found

@@ -33,10 +33,8 @@ class LivePolicy(Differentiable):
         self._policy: Any = policy  # each kind has methods that only its own policies have
         self.observation = tuple(policy.observation_space.shape or ())
         self.action: Space[Any] = policy.action_space
-        self._range = ()
-        if isinstance(policy.action_space, Box):
-            ends = policy.action_space.low, policy.action_space.high
-            self._range = tuple(torch.as_tensor(end, dtype=torch.float32) for end in ends)
+        box = policy.action_space if isinstance(policy.action_space, Box) else Box(-1.0, 1.0)  # of choices: not asked
+        self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (box.low, box.high))
         soft = hasattr(policy, "actor") and hasattr(policy.actor, "get_action_dist_params")
         self._soft, self._certain = soft, not soft and not hasattr(policy, "get_distribution")
         if self._certain and not (hasattr(policy, "actor") or hasattr(policy, "action_net")):
@@ -63,9 +61,8 @@ class LivePolicy(Differentiable):
             return values
         if getattr(policy, "critic", None) is None:
             return None
-        low, high = self._range
         done = self(obs).actions.greedy if action is None else action
-        told = policy.critic(obs, 2 * (done - low) / (high - low) - 1)
+        told = policy.critic(obs, 2 * (done - self._low) / (self._high - self._low) - 1)
         rows = told.mean(dim=2) if isinstance(told, Tensor) else torch.cat(told, dim=1)  # quantiles, or one a critic
         return rows.amin(dim=1)
 
@@ -85,14 +82,14 @@ class LivePolicy(Differentiable):
         if isinstance(one, list):
             return Choices(torch.cat([part.logits for part in one], dim=1), tuple(part.logits.shape[1] for part in one))
         squashed = getattr(told, "bijector", None) is not None
-        return (SquashedNormal if squashed else Normal)(one.mean, *self._range, one.stddev)
+        return (SquashedNormal if squashed else Normal)(one.mean, self._low, self._high, one.stddev)
 
     def _of_soft(self, obs: Tensor) -> Actions:
         mean, log_std, more = self._policy.actor.get_action_dist_params(obs)
         one = self._policy.actor.action_dist.proba_distribution(mean, log_std, **more).distribution
-        return SquashedNormal(one.mean, *self._range, one.stddev)
+        return SquashedNormal(one.mean, self._low, self._high, one.stddev)
 
     def _of_certain(self, obs: Tensor) -> Actions:
         done = self._policy.actor(obs) if hasattr(self._policy, "actor") else self._policy(obs)
-        low, high = self._range
+        low, high = self._low, self._high
         return Point(low + (high - low) * (done + 1) / 2 if self._policy.squash_output else done, low, high)

@@ -117,8 +117,9 @@ def load_sb3_zip(path: Path, normaliser: str | Normaliser | None = "") -> tuple[
         raise RefusedFile(str(error)) from error
     if spec.actions != actions:
         raise RefusedFile(f"{path}: the action space has {actions} actions, the network {spec.actions}")
-    named = isinstance(normaliser, str)
-    statistics = statistics_for(path, normaliser, says_normalised(data)) if named else normaliser
+    statistics = normaliser
+    if isinstance(statistics, str):
+        statistics = statistics_for(path, statistics, says_normalised(data))
     if statistics is not None:
         network = behind(network, statistics, str(path))
     provenance = {"file": path.name, "file_sha256": hashlib.sha256(raw).hexdigest()}
