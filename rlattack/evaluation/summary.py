@@ -99,7 +99,7 @@ def _published(cell: Cell, episodes: Sequence[Episode]) -> ScoreResult | None:
     way = "; ".join(ways) or "another version of the game, other wrappers, or missing statistics do that"
     note = (
         f"{player.name} scores {returns.mean:.4g} [{returns.ci[0]:.4g}, {returns.ci[1]:.4g}] clean, {said.source} says "
-        f"{said.mean:.4g} (sd {said.deviation:.3g}): it does not play as published, and cannot fall as it would; {way}"
+        f"{said.mean:.4g} (sd {said.deviation:.3g}): it does not play as it did there; {way}"
     )
     return ScoreResult(said.mean, said.deviation, said.source, note)
 

@@ -97,7 +97,7 @@ class TestInPlay:
         cells, told = self.played(zipped, actions="greedy")
         (line,) = told
         assert line.startswith("agent.zip scores ")
-        assert "clean, evaluations.npz beside it says 490 (sd 8.16): it does not play as published" in line
+        assert "clean, evaluations.npz beside it says 490 (sd 8.16): it does not play as it did there" in line
         assert line.endswith("another version of the game, other wrappers, or missing statistics do that")
         (clean,) = [cell for cell in cells if cell.clean]
         assert (clean.published.mean, clean.published.note) == (490.0, line)
