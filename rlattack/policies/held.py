@@ -85,7 +85,7 @@ class Held:
 
     @cached_property
     def _raw(self) -> bytes:
-        return (self._tried(lambda: read_file(self.path)) or b"") if self.path.exists() else b""
+        return self._tried(lambda: read_file(self.path)) or b""
 
     @cached_property
     def _torch(self) -> TorchFile | None:

@@ -56,6 +56,14 @@ def test_what_is_no_agent_says_why(tmp_path, thing, message):
             load(str(tmp_path / "x.pt"))
 
 
+def test_what_is_no_file_says_so(tmp_path):
+    for place, message in ((tmp_path, "expected a file, this is a folder"), (tmp_path / "x", "there is none")):
+        with pytest.raises(RefusedFile, match=message):
+            guess(str(place))
+        with pytest.raises(RefusedFile, match=message):
+            import_agent("sb3", place, "mine")
+
+
 def test_another_zip_says_what_it_holds(make_zip):
     with pytest.raises(RefusedFile, match=r"no zip of Stable-Baselines3: it holds a\.txt, b\.txt"):
         guess(str(make_zip({"a.txt": b"", "b.txt": b""})))
