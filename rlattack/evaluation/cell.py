@@ -14,6 +14,7 @@ from rlattack.defences import FRONTS
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.load import Agent
+from rlattack.policies.published import Published
 from rlattack.specs import canonical, full_parameters
 
 
@@ -37,11 +38,13 @@ class AgentRef:
     """What stands before it, in order, each as NAME:key=value,..."""
     normaliser: str = ""
     """File of what it saw in training, as typed; what it holds is in `identity`."""
+    published: Published | None = None
+    """What is stated of how well it plays; decides no play."""
 
     @classmethod
     def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = (), normaliser: str = "") -> "AgentRef":
         """Names an agent that was loaded."""
-        return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts, normaliser)
+        return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts, normaliser, agent.published)
 
     @property
     def played(self) -> list[object]:

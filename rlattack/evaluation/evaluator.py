@@ -76,7 +76,7 @@ def evaluate(
     folder = run or Path("runs") / planned.name
     with Run(folder, planned.configuration, {"command": command, **planned.circumstances}, say) as place:
         store = Store(place.store)
-        book = _Book(planned, place, store)
+        book = _Book(planned, place, store, say)
         waiting = book.open(watch)
         prepare(planned.cells, store.fits, say)
         play = functools.partial(_play, clips=store.clips, fits=store.fits)
@@ -91,8 +91,8 @@ def evaluate(
 class _Book:
     """Keeps cells as they end, and their results; holds no episodes."""
 
-    def __init__(self, planned: Plan, run: Run, store: Store) -> None:
-        self._plan, self._run, self._store = planned, run, store
+    def __init__(self, planned: Plan, run: Run, store: Store, say: Callable[[str], None]) -> None:
+        self._plan, self._run, self._store, self._say = planned, run, store, say
         self._built: dict[str, Result] = {}
         self._waiting: dict[str, list[Cell]] = {}
         self._read = functools.lru_cache(maxsize=4)(lambda key: self._kept(self._cells[key]))
@@ -138,6 +138,8 @@ class _Book:
         self._built[cell.key] = summarise(
             cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds
         )
+        if (said := self._built[cell.key].published) is not None and said.note:
+            self._say(said.note)
         self._run.show(self._store.clips / f"{cell.key}.npz")
         for other in self._waiting.pop(cell.key, []):
             self._build(other)

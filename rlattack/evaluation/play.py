@@ -239,6 +239,12 @@ def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
     if place not in _loaded:
         agent = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
         if agent.identity != ref.identity:
+            again = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
+            if again.identity != agent.identity:
+                raise RefusedFile(
+                    f"{ref.spec}: has other weights each time it is made, as a network that was never trained: "
+                    "load them from a file in it, or seed them"
+                )
             raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run it again")
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()

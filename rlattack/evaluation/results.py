@@ -124,6 +124,18 @@ class WinRule:
 
 
 @dataclass(frozen=True)
+class ScoreResult:
+    """What is stated of how well the victim plays when nothing attacks it, beside what it did."""
+
+    mean: float
+    deviation: float
+    """Standard deviation of an episode's return."""
+    source: str
+    note: str = ""
+    """What to doubt, where the clean interval does not meet the score within two deviations; empty where it does."""
+
+
+@dataclass(frozen=True)
 class MaskResult:
     """The seat from which the other player was hidden, and how."""
 
@@ -153,6 +165,8 @@ class Result:
     sticky: float = 0.0
     defence: str | None = None
     """Fronts of the victim, in order."""
+    published: ScoreResult | None = None
+    """Of a clean cell whose victim's score is stated somewhere."""
     seed: int
     episodes: int
     length: Mean

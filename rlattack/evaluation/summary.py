@@ -18,6 +18,7 @@ from rlattack.evaluation.results import (
     Mean,
     Rate,
     Result,
+    ScoreResult,
     SeatResult,
     WinRule,
 )
@@ -58,6 +59,7 @@ def summarise(
         actions=cell.actions[cell.victim],
         sticky=cell.game.card.protocol.sticky,
         defence=" + ".join(cell.players[cell.victim].fronts) or None,
+        published=None if cell.attacks else _published(cell, episodes),
         seed=cell.seed,
         episodes=len(episodes),
         length=_mean(np.asarray([float(episode.length) for episode in episodes])),
@@ -80,6 +82,30 @@ def _status(episodes: Sequence[Episode]) -> str:
     if misshown == broken:
         return f"failed: the game showed values outside its own space in {misshown} of {steps} steps"
     return f"failed: the attack left its budget in {broken} of {steps} steps"
+
+
+def _published(cell: Cell, episodes: Sequence[Episode]) -> ScoreResult | None:
+    """What is stated of the victim, where it plays alone and without fronts."""
+    player = cell.players[cell.victim]
+    said = player.published
+    if said is None or len(cell.players) > 1 or player.fronts or said.sticky not in (None, _sticky(cell)):
+        return None
+    returns = _mean(_scores([episode.seats[cell.victim] for episode in episodes]))
+    if said.holds(*returns.ci):
+        return ScoreResult(said.mean, said.deviation, said.source)
+    mode = cell.actions[cell.victim]
+    ways = ["--normaliser none leaves out its statistics"] * (player.normaliser == "none")
+    ways += [f"that score is of {said.actions} actions: --actions {said.actions}"] * (said.actions not in ("", mode))
+    way = "; ".join(ways) or "another version of the game, other wrappers, or missing statistics do that"
+    note = (
+        f"{player.name} scores {returns.mean:.4g} [{returns.ci[0]:.4g}, {returns.ci[1]:.4g}] clean, {said.source} says "
+        f"{said.mean:.4g} (sd {said.deviation:.3g}): it does not play as it did there; {way}"
+    )
+    return ScoreResult(said.mean, said.deviation, said.source, note)
+
+
+def _sticky(cell: Cell) -> float:
+    return cell.game.card.protocol.sticky
 
 
 def _win_rule(cell: Cell, episodes: Sequence[Episode]) -> WinRule | None:

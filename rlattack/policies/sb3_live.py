@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.module import ModulePolicy
-from rlattack.policies.sb3_zip import guess_algorithm, read_data
+from rlattack.policies.sb3_live_numbers import LivePolicy
+from rlattack.policies.sb3_zip import guess_algorithm, read_data, says_normalised
 
 _LEARNERS = {
     "ppo": "stable_baselines3:PPO",
@@ -24,25 +25,34 @@ _LEARNERS = {
     "trpo": "sb3_contrib:TRPO",
     "recurrent-ppo": "sb3_contrib:RecurrentPPO",
     "maskable-ppo": "sb3_contrib:MaskablePPO",
+    "ars": "sb3_contrib:ARS",
+    "sac": "stable_baselines3:SAC",
+    "td3": "stable_baselines3:TD3",
+    "ddpg": "stable_baselines3:DDPG",
+    "tqc": "sb3_contrib:TQC",
 }
 
 
-def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
-    """Wraps a model with discrete actions as it is: it can go on learning, and the policy follows.
+def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy | LivePolicy:
+    """Wraps a model as it is: it can go on learning, and the policy follows.
+
+    What the model's environment does to observations before it (`VecNormalize`) is not part of it.
 
     Args:
-        model: A learner (PPO, A2C, DQN, QRDQN, TRPO, RecurrentPPO, MaskablePPO) or its policy.
+        model: A learner of Stable-Baselines3 or sb3-contrib, or its policy.
 
     Raises:
         InvalidInput: Other spaces, or a policy of another kind.
     """
     policy = model.policy if isinstance(model, BaseAlgorithm) else model
     shape = policy.observation_space.shape
-    if not isinstance(policy.action_space, Discrete) or not shape:
+    if not isinstance(policy.action_space, Discrete | MultiDiscrete | Box) or not shape:
         raise InvalidInput(
-            f"expected observations of one shape and discrete actions, "
+            f"expected observations of one shape, and actions that are Discrete, MultiDiscrete or a Box, "
             f"got {policy.observation_space} and {policy.action_space}"
         )
+    if not isinstance(policy.action_space, Discrete):
+        return LivePolicy(policy)
     kind = next((kind for attribute, kind in _KINDS.items() if hasattr(policy, attribute)), None)
     if kind is None:
         raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")
@@ -51,19 +61,23 @@ def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
         kind(policy),
         shape,
         int(policy.action_space.n),
-        value_based=kind in (_Q, _Quantiles),
+        value_based=kind in (_Q, _Quantiles, _Ars),
         state_shape=None if lstm is None else (2, lstm.num_layers, lstm.hidden_size),
     )
 
 
-def load_trusted(path: Path) -> tuple[BaseAlgorithm, str]:
-    """Loads a zip with Stable-Baselines3's own loader, which runs the code in it; returns the algorithm's name too.
+def load_trusted(path: Path) -> tuple[BaseAlgorithm, str, str]:
+    """Loads a zip with Stable-Baselines3's own loader, which runs the code in it.
+
+    Returns:
+        The model, the algorithm's name, and what in the zip says that its observations were normalised, if anything.
 
     Raises:
         RefusedFile: Not a zip of a known algorithm, or its loader failed.
     """
     raw = read_file(path)
-    algorithm = guess_algorithm(read_data(Archive(raw, str(path)), str(path)))
+    data = read_data(Archive(raw, str(path)), str(path))
+    algorithm = guess_algorithm(data)
     if algorithm not in _LEARNERS:
         raise RefusedFile(f"{path}: {algorithm} algorithm; {', '.join(_LEARNERS)} can be loaded")
     module, _, name = _LEARNERS[algorithm].partition(":")
@@ -74,7 +88,7 @@ def load_trusted(path: Path) -> tuple[BaseAlgorithm, str]:
         model: BaseAlgorithm = learner.load(io.BytesIO(raw), device="cpu", custom_objects=unused | {"buffer_size": 1})
     except Exception as error:  # code of the zip: anything
         raise RefusedFile(f"{path}: Stable-Baselines3 cannot load it ({type(error).__name__}: {error})") from error
-    return model, algorithm
+    return model, algorithm, says_normalised(data)
 
 
 class _Live(nn.Module):
@@ -119,5 +133,15 @@ class _Quantiles(_Live):
         return q
 
 
-_KINDS = {"quantile_net": _Quantiles, "q_net": _Q, "lstm_actor": _RecurrentActor, "get_distribution": _Actor}
+class _Ars(_Live):
+    def forward(self, obs: Tensor) -> Tensor:
+        policy = self.policy
+        scores: Tensor = policy.action_net(policy.extract_features(obs, policy.features_extractor))
+        return scores
+
+
+_KINDS = {
+    "quantile_net": _Quantiles, "q_net": _Q, "lstm_actor": _RecurrentActor, "get_distribution": _Actor,
+    "action_net": _Ars,
+}  # fmt: skip
 """What calls a policy, by the attribute that tells it, most telling first."""

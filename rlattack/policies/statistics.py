@@ -19,6 +19,10 @@ _NORMALISED = re.compile(r"normalize\b\W+(true|\{|dict\b|.*norm_obs\W+true)|vec_
 _RAW = re.compile(r"norm_obs\W+false", re.IGNORECASE)
 
 
+class MissingStatistics(RefusedFile):
+    """An agent that was trained on normalised observations, and whose statistics are nowhere."""
+
+
 def read_statistics(path: Path) -> Normaliser | None:
     """Reads a `VecNormalize`, a `RunningMeanStd`, or the filter of SA-PPO's family.
 
@@ -43,19 +47,17 @@ def statistics_of(thing: Any, where: str) -> Normaliser | None:
     if kind == "RunningMeanStd":
         return _of_moments(thing, 10.0, 1e-8, where)
     if kind == "ZFilter":
-        count, total = (array(fields_of(fields.get("rs"), where)[name], where) for name in ("_n", "_S"))
-        deviation = np.sqrt(total / max(float(count) - 1, 1.0)) + 1e-8
-        mean = array(fields_of(fields.get("rs"), where)["_M"], where)
-        return _normaliser(mean, deviation, _number(fields, "clip", 10.0, where), where)
+        return _of_filter(fields, where)
     raise RefusedFile(f"{where}: expected the statistics of a VecNormalize, RunningMeanStd or ZFilter, got {kind}")
 
 
-def statistics_for(zipped: Path, normaliser: str) -> Normaliser | None:
-    """Finds the statistics of an agent of Stable-Baselines3.
+def statistics_for(agent: Path, normaliser: str, says: str = "") -> Normaliser | None:
+    """Finds the statistics of what an agent saw in training.
 
     Args:
-        zipped: Its zip, beside which its zoo and hub keep them.
+        agent: Its file, beside which the zoo and the hub of Stable-Baselines3 keep them.
         normaliser: A file that the user names; `none` for an agent that is to play without; empty to look beside it.
+        says: What in the file itself says that it was trained on normalised observations, for the message.
 
     Raises:
         RefusedFile: Something beside the zip says that it was trained on normalised observations, and they are nowhere;
@@ -63,23 +65,41 @@ def statistics_for(zipped: Path, normaliser: str) -> Normaliser | None:
     """
     if normaliser == "none":
         return None
-    if (file := Path(normaliser) if normaliser else beside(zipped)) is not None:
+    if (file := Path(normaliser) if normaliser else beside(agent)) is not None:
         return read_statistics(file)
-    for companion in (zipped.with_name(name) for name in ("config.yml", "args.yml")):
-        if companion.is_file():
-            text = read_file(companion).decode(errors="replace")
-            if _NORMALISED.search(text) and not _RAW.search(text):
-                raise RefusedFile(
-                    f"{zipped}: {companion.name} says that it was trained on normalised observations, and their "
-                    f"statistics are missing: expected {BESIDE[0]} beside it or --normaliser FILE; "
-                    "--normaliser none plays it without"
-                )
+    if said := _companion(agent) or says:
+        raise MissingStatistics(
+            f"{agent}: {said} says that it was trained on normalised observations, and their statistics are missing: "
+            f"expected {BESIDE[0]} beside it or --normaliser FILE; --normaliser none plays it without"
+        )
     return None
 
 
 def beside(path: Path) -> Path | None:
     """The file of statistics that lies beside an agent's file; None where there is none."""
-    return next((place for name in BESIDE if (place := path.with_name(name)).is_file()), None)
+    return next((place for folder in companions(path) for name in BESIDE if (place := folder / name).is_file()), None)
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Folders where the zoo and the hub keep what belongs to an agent's file: its own, and one named as it or its run.
+
+    >>> [str(folder) for folder in companions(Path("ppo/Hopper-v3_1/best_model.zip"))]
+    ['ppo/Hopper-v3_1', 'ppo/Hopper-v3_1/best_model', 'ppo/Hopper-v3_1/Hopper-v3']
+    """
+    folder = path.parent
+    run = folder.name.rpartition("_")[0]
+    return (folder, path.with_suffix(""), *((folder / run,) if run else ()))
+
+
+def _companion(agent: Path) -> str:
+    """Name of the file beside it that says that its observations were normalised; empty where none does."""
+    for folder in companions(agent):
+        for name in ("config.yml", "args.yml"):
+            if (place := folder / name).is_file():
+                text = read_file(place).decode(errors="replace")
+                if _NORMALISED.search(text) and not _RAW.search(text):
+                    return name
+    return ""
 
 
 def fields_of(thing: Any, where: str) -> dict[str, Any]:
@@ -91,6 +111,18 @@ def fields_of(thing: Any, where: str) -> dict[str, Any]:
     if not isinstance(thing, Record) or not thing.fields:
         raise RefusedFile(f"{where}: expected running statistics, got {type(thing).__name__}")
     return thing.fields
+
+
+def _of_filter(fields: dict[str, Any], where: str) -> Normaliser:
+    """Of a `ZFilter`, which keeps the sum of squares: std = sqrt(S / (n - 1))."""
+    kept = fields_of(fields.get("rs"), where)
+    if not {"_n", "_M", "_S"} <= kept.keys():
+        raise RefusedFile(f"{where}: expected running statistics with _n, _M and _S, got {', '.join(kept)}")
+    count, mean, total = (array(kept[name], where).astype(np.float64) for name in ("_n", "_M", "_S"))
+    if count.size != 1 or not (total >= 0).all() or not total.any():
+        raise RefusedFile(f"{where}: every variance is 0 or below: nothing was seen, or these are not its statistics")
+    deviation = np.sqrt(total / max(float(count.reshape(())) - 1, 1.0)) + 1e-8
+    return _normaliser(mean, deviation, _number(fields, "clip", 10.0, where), where)
 
 
 def _of_moments(rms: Any, clip: float, least: float, where: str) -> Normaliser:

@@ -18,6 +18,9 @@ def warnings(setting: Setting) -> list[str]:
 
 
 def _cells(setting: Setting) -> Iterator[str]:
+    for cell in setting.good:
+        if cell.published is not None and cell.published.note:
+            yield f"{cell.published.note}."
     if failed := [cell for cell in setting.results if not cell.ok]:
         yield f"{_count(failed)} failed: see the status in the table. Failed cells are in no curve and no finding."
     good = ((cell, pairing) for pairing in setting.pairings for cell in pairing.good)

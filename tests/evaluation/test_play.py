@@ -223,6 +223,12 @@ def test_a_player_that_changed_since_the_plan_is_refused(game):
         load_and_play(dataclasses.replace(cell, players=changed))
 
 
+def test_a_module_of_random_weights_is_told_so():
+    cell = make_cell("gymnasium/CartPole-v1", ["tests.kit.players:untrained"])
+    with pytest.raises(RefusedFile, match="untrained: has other weights each time it is made, as a network that was n"):
+        load_and_play(cell)
+
+
 def test_a_module_that_fails_in_play_is_one_line():
     cell = make_cell("gymnasium/CartPole-v1", ["tests.kit.players:fragile"])
     with pytest.raises(InvalidInput, match=r"tests.kit.players:fragile: fails in play: ValueError: too far"):

@@ -1,5 +1,6 @@
 """Players by `module:function`, as a user brings them: `tests.kit.players:balance`."""
 
+import numpy as np
 import torch
 from gymnasium.spaces import Box
 from torch import nn
@@ -130,3 +131,11 @@ def puller(scale: float = 2.0) -> GaussianPolicy:
 def tugger() -> GaussianPolicy:
     """In `tug` pushes by the step, its own sum and the other's."""
     return GaussianPolicy(linear_gaussian_network([[0.1, 0.1, 0.1]], deviation=0.05), Box(-1, 1, (1,)))
+
+
+def untrained() -> nn.Module:
+    """In CartPole a network that nobody trained and nothing seeds: another one each time."""
+    layer = nn.Linear(4, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(np.random.default_rng().normal(size=(2, 4))))
+    return layer

@@ -5,7 +5,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from rlattack.errors import RefusedFile
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.a2c_ppo_acktr import import_a2c_ppo_acktr
 
 
@@ -105,12 +105,17 @@ class Whole(nn.Module):
 
 
 @pytest.mark.parametrize("wrap", [lambda module: [module, None], lambda module: module])
-def test_pickled_module_needs_trust(tmp_path, wrap):
+@pytest.mark.parametrize("trust", [False, True])
+def test_the_tensors_of_a_pickled_module_are_read_as_data(tmp_path, wrap, trust):
     torch.save(wrap(Whole()), tmp_path / "policy.pth")
-    with pytest.raises(RefusedFile, match="more than tensors"):
-        import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=False)
-    _, network = import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=True)
+    _, network = import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=trust)
     assert network.actor[0].weight.equal(tensors()["actor.weight"])
+
+
+def test_pictures_have_no_statistics(tmp_path):
+    torch.save(tensors(), tmp_path / "policy.pth")
+    with pytest.raises(InvalidInput, match="sees pictures, which are not normalised: leave out --normaliser"):
+        import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), False, "statistics.pkl")
 
 
 def test_trusted_file_that_fails_is_one_line(tmp_path):
@@ -121,5 +126,5 @@ def test_trusted_file_that_fails_is_one_line(tmp_path):
 
 def test_payload_does_not_run(tmp_path, payload, mark):
     (tmp_path / "policy.pth").write_bytes(payload)
-    with pytest.raises(RefusedFile, match="more than tensors"):
+    with pytest.raises(RefusedFile, match="expected a file of torch"):
         import_a2c_ppo_acktr(str(tmp_path / "policy.pth"), trust=False)

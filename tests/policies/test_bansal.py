@@ -175,7 +175,7 @@ def test_an_unknown_file_of_known_length_says_so(tmp_path, workplace):
 
 def test_two_games_of_one_length_need_to_be_told_apart(tmp_path, workplace):
     path = write(tmp_path / "agent.pkl", flat_agent(59_039))
-    with pytest.raises(InvalidInput, match="say it with --game, such as --game mujoco/you-shall-not-pass"):
+    with pytest.raises(InvalidInput, match="say it with --game, such as --game mujoco/hopper"):
         import_agent("bansal", path, "mine")
     for game in ("run-to-goal-humans", "you-shall-not-pass"):
         card, _ = read_agent(import_agent("bansal", path, f"mine/{game}", game=f"mujoco/{game}"))
@@ -217,7 +217,7 @@ def test_a_download_becomes_an_agent(server, workplace, monkeypatch):
     known = ZooFile(ZOO[RUNNER].path, hashlib.sha256(raw).hexdigest())
     files[f"/{known.path}"] = raw
     monkeypatch.setitem(ZOO, RUNNER, known)
-    card, network = import_bansal(RUNNER, False, base)
+    card, network = import_bansal(RUNNER, False, base=base)
     assert (card.game, card.seat, card.provenance["zoo"]) == ("mujoco/you-shall-not-pass", "runner", RUNNER)
     folder = import_agent("bansal", f"{base}/{known.path}", "zoo/runner")
     kept, same = read_agent(folder)
@@ -225,4 +225,4 @@ def test_a_download_becomes_an_agent(server, workplace, monkeypatch):
     assert same.log_std.equal(network.log_std)
     files[f"/{known.path}"] = raw[:-1]
     with pytest.raises(RefusedFile, match="damaged or replaced"):
-        import_bansal(RUNNER, False, base)
+        import_bansal(RUNNER, False, base=base)

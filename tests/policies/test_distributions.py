@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rlattack.draws import RowDraws
-from rlattack.policies.distributions import Categorical, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
+from rlattack.policies.distributions import Categorical, Choices, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
 from rlattack.policies.policy import choose
 from tests.kit.agents import streams
 
@@ -215,3 +215,46 @@ def test_the_numbers_drawn_are_those_of_the_slot_s_own_generator():
     shared = torch.from_numpy(np.stack([one.random((1,), np.float32) for one in rng]))
     expected = (torch.arange(1, 5) / 4 <= shared).sum(dim=1)
     assert Categorical(torch.zeros(2, 4)).sample(streams(4, 5)).equal(expected)
+
+
+class TestChoices:
+    """Several discrete actions at once."""
+
+    def several(self, *rows):
+        return Choices(torch.tensor(rows), (2, 3))
+
+    def test_each_entry_has_its_own_most_likely_action(self):
+        found = self.several([0.0, 1.0, 3.0, 2.0, 1.0], [5.0, 1.0, 0.0, 0.0, 9.0])
+        assert found.greedy.tolist() == [[1, 0], [0, 2]]
+        assert [part.scores.shape[1] for part in found.parts] == [2, 3]
+
+    def test_entries_are_drawn_by_themselves(self):
+        scores = torch.log(torch.tensor([[0.2, 0.8, 0.5, 0.25, 0.25]])).expand(4000, -1)
+        drawn = Choices(scores, (2, 3)).sample(streams(*range(4000)))
+        assert (drawn.shape, drawn.dtype) == ((4000, 2), torch.int64)
+        assert drawn[:, 0].float().mean() == pytest.approx(0.8, abs=0.03)
+        assert (drawn[:, 1] == 0).float().mean() == pytest.approx(0.5, abs=0.04)
+        both = ((drawn[:, 0] == 1) & (drawn[:, 1] == 0)).float().mean()
+        assert both == pytest.approx(0.4, abs=0.04)  # independent
+
+    def test_the_divergence_is_the_sum_over_entries(self):
+        now, clean = self.several([1.0, 0.0, 2.0, 0.0, 1.0]), self.several([0.0, 1.0, 1.0, 1.0, 0.0])
+        parts = zip(now.parts, clean.parts, strict=True)
+        assert now.divergence(clean).equal(sum(one.divergence(two) for one, two in parts))
+        assert now.divergence(now).tolist() == [0.0]
+
+    def test_the_share_of_entries_that_moved(self):
+        clean = self.several([1.0, 0.0, 2.0, 0.0, 1.0])
+        assert self.several([0.0, 1.0, 2.0, 0.0, 1.0]).moved(clean).tolist() == [0.5]
+        assert self.several([0.0, 1.0, 0.0, 0.0, 1.0]).moved(clean).tolist() == [1.0]
+
+    def test_only_what_is_legal_is_left(self):
+        found = self.several([1.0, 0.0, 2.0, 0.0, 1.0])
+        legal = torch.tensor([[False, True, False, True, True]])
+        assert found.among(legal).greedy.tolist() == [[1, 2]]
+        assert found.among(None) is found
+
+    def test_a_copy_without_its_graph(self):
+        scores = torch.zeros(1, 5, requires_grad=True)
+        assert not Choices(scores, (2, 3)).detach().scores.requires_grad
+        assert kinds([Choices]) == "discrete"

@@ -1,8 +1,9 @@
 import sys
 
+import numpy as np
 import pytest
 
-from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.errors import InvalidInput, MissingExtra, RefusedFile
 from rlattack.policies.hub import fetch
 from rlattack.policies.load import load_agent
 from tests.kit.agents import CARTPOLE
@@ -59,3 +60,23 @@ def test_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtra, match=r'pip install "rlattack\[hub\]"'):
         fetch("hf:sb3/ppo")
+
+
+def test_statistics_and_results_of_a_hub_model_come_with_it(cache, make_model):
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    model = make_model("ppo")
+    env = VecNormalize(model.get_env(), clip_obs=3.0)
+    env.obs_rms.mean = np.arange(4.0)
+    env.save(cache / "vec_normalize.pkl")
+    (cache / "results.json").write_text('{"mean_reward": 499.0, "std_reward": 1.0, "is_deterministic": true}')
+    model.save(cache / f"{NAME}.zip")
+    agent = load_agent(f"hf:sb3/{NAME}", CARTPOLE)
+    assert (agent.policy.normaliser.clip, agent.published.mean) == (3.0, 499.0)
+
+
+def test_a_hub_model_whose_statistics_are_missing_is_refused(cache, make_model):
+    (cache / "config.yml").write_text("normalize: true")
+    make_model("ppo").save(cache / f"{NAME}.zip")
+    with pytest.raises(RefusedFile, match=r"config\.yml says .* --normaliser none plays it without"):
+        load_agent(f"hf:sb3/{NAME}", CARTPOLE)

@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
 import torch
 from choices import LEGAL, check_even_chance, check_own_streams
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 from torch import nn
+from torch.distributions import Independent
 
-from rlattack.policies.module import ModulePolicy
+from rlattack.policies.distributions import Normal, Point
+from rlattack.policies.module import ContinuousPolicy, ModulePolicy
 from tests.kit.agents import act, counting_policy, linear_policy, scores_as_seen, streams
 
 
@@ -99,3 +102,35 @@ class TestInPlay:
     def test_bytes_are_seen_as_they_are(self):
         obs = np.array([[0, 255, 3, 4]], dtype=np.uint8)
         assert act(scores_as_seen(4), obs, streams(1), mode="greedy")[0].tolist() == [1]
+
+
+class TestContinuous:
+    """Modules that act by numbers."""
+
+    DONE = Box(np.float32([-1, 0]), np.float32([1, 4]))
+
+    def asked(self, out):
+        class Module(nn.Module):
+            def forward(self, obs):
+                return out(obs[:, :2])
+
+        return ContinuousPolicy(Module(), (3,), self.DONE)
+
+    def test_what_it_returns_are_the_actions(self):
+        policy, obs = self.asked(lambda x: 2 * x), torch.randn(5, 3)
+        actions = policy(obs).actions
+        assert type(actions) is Point
+        assert actions.greedy.equal(2 * obs[:, :2])
+        assert (actions.low.tolist(), actions.high.tolist()) == ([-1.0, 0.0], [1.0, 4.0])
+        assert (policy.value(obs), policy.initial_state(5), policy.action) == (None, None, self.DONE)
+
+    @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: Independent(one, 1), lambda one: (one, None)])
+    def test_a_distribution_is_kept(self, wrap):
+        actions = self.asked(lambda x: wrap(torch.distributions.Normal(x, 0.5)))(torch.ones(2, 3)).actions
+        assert type(actions) is Normal
+        assert actions.deviation.eq(0.5).all()
+        assert actions.mean.eq(1.0).all()
+
+    def test_its_gradient_is_that_of_the_module(self):
+        grad, _ = self.asked(lambda x: 3 * x).gradient(torch.zeros(2, 3), lambda out: out.actions.greedy.sum())
+        assert grad.tolist() == [[3.0, 3.0, 0.0]] * 2

@@ -73,11 +73,14 @@ def test_model_goes_on_learning_and_the_policy_follows(make_model):
     assert not policy(obs).actions.scores.equal(before)
 
 
-def test_model_with_continuous_actions_is_refused():
+def test_model_that_sees_several_things_is_refused(make_screen):
+    from gymnasium.spaces import Box, Dict
     from stable_baselines3 import PPO
 
-    with pytest.raises(InvalidInput, match=r"discrete actions, got .*Box"):
-        from_sb3(PPO("MlpPolicy", "Pendulum-v1", n_steps=8, batch_size=8, device="cpu"))
+    env = make_screen((3,))
+    env.observation_space = Dict(a=Box(-1, 1, (3,)))
+    with pytest.raises(InvalidInput, match="expected observations of one shape, and actions that are"):
+        from_sb3(PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, device="cpu").policy)
 
 
 def test_policy_of_another_kind_is_refused(make_model):
@@ -92,7 +95,7 @@ def test_trusted_zip_runs_its_own_code(make_model, tmp_path):
     model.save(tmp_path / "model.zip")
     with pytest.raises(RefusedFile, match="Doubling"):
         load_sb3_zip(tmp_path / "model.zip")
-    loaded, algorithm = load_trusted(tmp_path / "model.zip")
+    loaded, algorithm, _ = load_trusted(tmp_path / "model.zip")
     obs = torch.randn(4, 4)
     assert algorithm == "ppo"
     assert from_sb3(loaded)(obs).actions.scores.equal(from_sb3(model)(obs).actions.scores)
@@ -102,7 +105,7 @@ def test_trusted_zip_takes_no_replay_memory(make_model, tmp_path):
     model = make_model("dqn")
     model.buffer_size = 10**12
     model.save(tmp_path / "model.zip")
-    loaded, algorithm = load_trusted(tmp_path / "model.zip")
+    loaded, algorithm, _ = load_trusted(tmp_path / "model.zip")
     assert (loaded.buffer_size, algorithm) == (1, "dqn")
 
 

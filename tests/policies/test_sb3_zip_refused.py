@@ -18,14 +18,17 @@ def space(name, **values):
     return lambda data: data[name].update(values)
 
 
+def multi(**values):
+    return space("action_space", **{":type:": "<class 'gymnasium.spaces.multi_discrete.MultiDiscrete'>"}, **values)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (setting(features_extractor_class="<class 'mine.Extractor'>"), "features extractor .*mine.Extractor.*--trust"),
         (setting(activation_fn="<class 'torch.nn.modules.activation.ELU'>"), "activation .*ELU.*--trust"),
         (setting(normalizer="something"), "unknown policy keyword 'normalizer'"),
-        (setting(squash_output=True), "squashed outputs"),
-        (lambda data: data.update(use_sde=True), "state-dependent exploration"),
+        (setting(mine=1, yours=2), "unknown policy keywords 'mine', 'yours'; --trust loads it"),
         (lambda data: data["policy_class"].update(__module__="mine"), "policy of 'mine' .*--trust"),
         (lambda data: data.pop("policy_class"), "policy of"),
         (lambda data: data.update(policy_kwargs="{}"), "policy_kwargs is not a table"),
@@ -36,7 +39,10 @@ def space(name, **values):
         (space("observation_space", _shape=[-4]), "a side of the observation: expected a whole number"),
         (space("observation_space", _shape=[4.0]), "a side of the observation: expected a whole number"),
         (space("observation_space", _shape=[5]), "expected shape"),
-        (space("action_space", **{":type:": "<class 'gymnasium.spaces.box.Box'>"}), "actions of Box"),
+        (space("action_space", **{":type:": "<class 'gymnasium.spaces.tuple.Tuple'>"}), "actions of Tuple; discrete"),
+        (space("action_space", **{":type:": "<class 'gymnasium.spaces.box.Box'>"}, _shape=[2, 2]), "actions of shape"),
+        (multi(nvec="[[2 3]]"), r"actions of MultiDiscrete \[\[2 3\]\]; those of one axis"),
+        (multi(nvec="[2 0]"), "the number of actions: expected a whole number above 0"),
         (space("action_space", n="3"), "the action space has 3 actions, the network 2"),
         (space("action_space", n="two"), "the number of actions: expected a whole number"),
         (space("action_space", n=True), "the number of actions: expected a whole number"),
@@ -84,18 +90,36 @@ def test_tensors_of_another_network_are_refused(make_model, saved, tensors, mess
         load_sb3_zip(edited(saved(make_model("ppo")), tensors=tensors))
 
 
-def test_recurrent_policy_is_refused_with_the_way_round(make_model, saved):
-    with pytest.raises(RefusedFile, match=r"recurrent-ppo.*--trust"):
-        load_sb3_zip(saved(make_model("recurrent-ppo")))
+def test_a_memory_of_several_layers_is_refused_with_the_way_round(make_model, saved):
+    with pytest.raises(RefusedFile, match=r"an LSTM of several layers; --trust loads it"):
+        load_sb3_zip(saved(make_model("recurrent-ppo", n_lstm_layers=2)))
 
 
-def test_continuous_actions_are_refused(saved):
-    from stable_baselines3 import PPO, SAC
+def test_continuous_actions_behind_pictures_are_refused_with_the_way_round(make_screen, saved):
+    from gymnasium.spaces import Box
+    from stable_baselines3 import PPO
 
-    with pytest.raises(RefusedFile, match="actions of Box"):
-        load_sb3_zip(saved(PPO("MlpPolicy", "Pendulum-v1", n_steps=8, batch_size=8, device="cpu")))
-    with pytest.raises(RefusedFile, match=r"policy of 'stable_baselines3.sac.policies' \(unknown\)"):
-        load_sb3_zip(saved(SAC("MlpPolicy", "Pendulum-v1", buffer_size=10, device="cpu")))
+    env = make_screen((3, 36, 36))
+    env.action_space = Box(-1, 1, (2,))
+    with pytest.raises(RefusedFile, match=r"observations of shape \(3, 36, 36\).*those of one axis are read; --trust"):
+        load_sb3_zip(saved(PPO("CnnPolicy", env, n_steps=8, batch_size=8, device="cpu")))
+
+
+@pytest.mark.parametrize("clip", ["-1", "nan", "text"])
+def test_a_wrong_clip_of_means_is_refused(saved, clip):
+    from stable_baselines3 import SAC
+
+    model = SAC("MlpPolicy", "Pendulum-v1", use_sde=True, buffer_size=10, device="cpu")
+    with pytest.raises(RefusedFile, match="clip_mean: expected a number of 0 or more"):
+        load_sb3_zip(edited(saved(model), setting(clip_mean=clip)))
+
+
+def test_damage_is_not_met_with_advice_to_trust(make_model, saved):
+    """It would not help: Stable-Baselines3 cannot load it either."""
+    for tensors in (lambda s: s.pop("action_net.bias"), lambda s: s["action_net.bias"].fill_(float("nan"))):
+        with pytest.raises(RefusedFile) as caught:
+            load_sb3_zip(edited(saved(make_model("ppo")), tensors=tensors))
+        assert "--trust" not in str(caught.value)
 
 
 def test_no_pickle_in_the_data_is_loaded(make_model, saved, payload, mark):

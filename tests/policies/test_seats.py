@@ -123,9 +123,17 @@ def test_a_file_of_discrete_actions_is_refused_in_a_seat_of_numbers(tmp_path, ma
         load_agent(str(tmp_path / "agent.zip"), RUNNER, game=GAME)
 
 
-def test_a_module_is_refused_in_a_seat_of_numbers(script):
-    with pytest.raises(InvalidInput, match=r"agent_of_mine:make has discrete actions, the game takes Box"):
-        load_agent(script(LINEAR), Seat(PLAYER, Box(-1, 1, (4,)), DONE))
+def test_a_module_acts_by_numbers_in_a_seat_of_numbers(script):
+    done = Box(-1, 1, (2,))
+    agent = load_agent(script(LINEAR), Seat(PLAYER, Box(-1, 1, (4,)), done))
+    torch.manual_seed(0)
+    assert agent.policy(torch.ones(3, 4)).actions.greedy.equal(torch.nn.Linear(4, 2)(torch.ones(3, 4)))
+    assert agent.policy.action == done
+
+
+def test_a_module_that_acts_by_other_numbers_is_refused(script):
+    with pytest.raises(InvalidInput, match=r"expected actions of shape \(2, 3\) for 2 observations, got \(2, 2\)"):
+        load_agent(script(LINEAR), Seat(PLAYER, Box(-1, 1, (4,)), Box(-1, 1, (3,))))
 
 
 @pytest.mark.parametrize("seat", [RUNNER, CHOOSER])
