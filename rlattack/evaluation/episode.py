@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from rlattack.games.card import Outcome
 
+CUT = "--max-steps"
+"""Ending of an episode that was cut after as many steps as the command allows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:

@@ -45,7 +45,9 @@ class Table:
     def lay(cls, study: Study) -> "Table":
         """Applies what the command and the card of a victim that plays alone say of the game, and loads the players."""
         options = agent_options(study.candidates[0][0]) if len(study.players) == 1 else {}
-        card = with_variant(find_game(study.game), sticky=study.sticky, options=options)
+        card = with_variant(
+            find_game(study.game), sticky=study.sticky, options={**options, **study.options}, max_steps=study.max_steps
+        )
         game = make_game(card, 1)
         try:
             seats, action_names = game.seats, getattr(game, "action_names", None)
