@@ -1,8 +1,9 @@
 """The base of every attack: what it declares, what it may learn before play, and what runs beside it."""
 
 import copy
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -10,12 +11,13 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
-from rlattack.attacks.target import Knowledge, Target, copied
+from rlattack.arrays import IntArray
+from rlattack.attacks.target import Estimate, Knowledge, Target, copied
 from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.policies.distributions import Actions
-from rlattack.policies.policy import Policy
+from rlattack.policies.policy import Normaliser, Policy
 from rlattack.specs import NoParameters, Spec, parameters_of
 
 Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
@@ -39,20 +41,25 @@ class Setting:
         observation: Shape of what it sees.
         action: One of its actions.
         space: What is changed: one observation, or one action.
+        normaliser: Statistics of what the policy saw in training.
+        estimates: Whether the policy's own critic says that, with a slope.
     """
 
     actions: Actions
     observation: tuple[int, ...]
     action: Space[Any]
     space: Space[Any]
+    normaliser: Normaliser | None
+    estimates: Callable[[Estimate], bool]
 
     @classmethod
     def of(cls, policy: Policy, space: Space[Any]) -> "Setting":
         """Asks a policy once and uncounted, before anything is played."""
         with torch.no_grad():
             out = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
-        action, changed = copy.deepcopy((policy.action, space))
-        return cls(copied(out.actions), tuple(policy.observation), action, changed)
+        action, changed, seen = copy.deepcopy((policy.action, space, policy.normaliser))
+        shape = tuple(policy.observation)
+        return cls(copied(out.actions), shape, action, changed, seen, functools.partial(_estimates, policy))
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ class Attack(ABC, Generic[Config]):
         is_control: Whether others are read beside it.
         fitted: Whether it learns on tuning episodes before it plays.
         learned: What it learned there.
+        files: Parameters that name files, which count by what is in them.
         config_type: The dataclass of its parameters.
 
     Raises:
@@ -110,6 +118,7 @@ class Attack(ABC, Generic[Config]):
     sized: ClassVar[bool] = True
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
+    files: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, budget: Budget, config: Config) -> None:
@@ -133,6 +142,9 @@ class Attack(ABC, Generic[Config]):
             Unfit: Another attack is needed.
             InvalidInput: Other parameters are needed.
         """
+
+    def restart(self, slots: IntArray) -> None:  # most attacks remember nothing
+        """Forgets the episodes that ended in these slots."""
 
     def fit(self, tuning: Tuning) -> Fitted:
         """Learns on tuning episodes; most attacks learn nothing."""
@@ -170,3 +182,15 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
     def control(cls) -> AttackSpec:
         """Noise of the same size."""
         return AttackSpec("noise")
+
+
+def _estimates(policy: Policy, of: Estimate) -> bool:
+    """Whether a policy's own critic says that, with a slope; asked once and uncounted, where the policy sees zeros."""
+    obs, state = torch.zeros(1, *policy.observation), policy.initial_state(1)
+    with torch.enable_grad():
+        point = (policy(obs, state).actions.greedy.detach() if of == "q" else obs).requires_grad_(True)
+        found = policy.value(obs, point if of == "q" else None, state)
+        if found is None or not found.requires_grad:
+            return False
+        (slope,) = torch.autograd.grad(found.sum(), point, allow_unused=True)
+    return slope is not None

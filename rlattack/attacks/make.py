@@ -25,6 +25,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "deepfool": "rlattack.attacks.deepfool:DeepFool",
         "direction": "rlattack.attacks.direction:Direction",
         "universal": "rlattack.attacks.universal:Universal",
+        "perturber": "rlattack.attacks.perturber:Perturber",
     },
     "rlattack.attacks",
 )

@@ -74,4 +74,4 @@ class PGD(GradientAttack[PGDConfig]):
     def _received(self, victim: Target, obs: Tensor, reach: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:
         """The point as the victim will receive it, and its loss, so that runs are compared by what counts."""
         adv = reach.settle(adv, obs)
-        return adv, self.config.rows(victim, victim(adv))
+        return adv, self.config.rows(victim, adv)

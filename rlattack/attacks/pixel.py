@@ -4,12 +4,22 @@ The gain of a pixel is its slope times the way to that end (the saliency of Pape
 amplitude); the k largest are set. Sets as few pixels as Qu et al. 2020 without their queries.
 """
 
-from rlattack.attacks.fgsm import FGSM
+from typing import ClassVar
+
+from torch import Tensor
+
+from rlattack.attacks.objective import GradientAttack, Objective
+from rlattack.attacks.target import Target
+from rlattack.budget import Ball
+from rlattack.draws import Draws
 
 
-class Pixel(FGSM):
+class Pixel(GradientAttack[Objective]):
     """Sets the k pixels of highest first-order gain to black or white; one gradient a step."""
 
     name = "pixel"
-    title = ""
-    reaches = ("l0",)
+    reaches: ClassVar[tuple[str, ...]] = ("l0",)
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Climbs once, by as many pixels as it may."""
+        return reach.ascend(obs, self.config.gradient(victim, obs), reach.radius)

@@ -66,6 +66,7 @@ class Runner(ABC):
                 int(slot), np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0))
             )
         self.oracle.restart(slots)
+        self.attack.restart(slots)
         self.schedule.restart(slots)
 
     def _hold(self, reach: Reach) -> None:

@@ -15,6 +15,8 @@ from rlattack.policies.policy import Loss, Output, Policy, State
 Knowledge = Literal["white", "scores", "decision", "none"]
 """What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""
 _LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)
+Estimate = Literal["value", "q"]
+"""What a critic says of observations: how good it is there or, on the clean ones, to do what the policy does there."""
 T = TypeVar("T")
 
 
@@ -122,6 +124,31 @@ class Oracle:
         self.gradients += self._active * self._values_actions
         return slope
 
+    def estimate(self, of: Estimate, obs: Tensor) -> Tensor:
+        """What the policy's critic says; a query a slot."""
+        self._allow("scores")
+        self.queries += self._active
+        with torch.no_grad():
+            return self._estimated(of, obs)
+
+    def estimate_gradient(self, of: Estimate, obs: Tensor) -> Tensor:
+        """Gradient of what the policy's critic says with respect to observations; a backward pass a slot."""
+        self._allow("white")
+        self.gradients += self._active
+        point = obs.detach().requires_grad_(True)
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(self._estimated(of, point).sum(), point)
+        return slope
+
+    def _estimated(self, of: Estimate, obs: Tensor) -> Tensor:
+        if of == "value":
+            found = self._policy.value(obs, None, self._state)
+        else:
+            done = self._policy(obs, self._state).actions.greedy
+            found = self._policy.value(self._clean, done, self._state)
+        assert found is not None, "who has no critic is refused before play"
+        return found
+
     def advance(self, received: Tensor, active: BoolArray) -> None:
         """Moves the recurrent state of active slots past what was received; nothing for a policy without memory."""
         if self._state is None:
@@ -220,6 +247,19 @@ class Target:
             only: Slots that are asked about, bool, shape (slots,); all by default.
         """
         return self.__oracle.gradient(obs, loss, only)
+
+    def estimate(self, of: Estimate, obs: Tensor) -> Tensor:
+        """What the policy's own critic says of each row of the batch, shape (slots,): one query a slot.
+
+        Args:
+            of: `value`: of what is seen. `q`: of what the policy does when it sees that, on the clean observations.
+            obs: Shape (slots, *observation).
+        """
+        return self.__oracle.estimate(of, obs)
+
+    def estimate_gradient(self, of: Estimate, obs: Tensor) -> Tensor:
+        """Gradient of `estimate` with respect to the batch, shape (slots, *observation): one backward pass a slot."""
+        return self.__oracle.estimate_gradient(of, obs)
 
     def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
         """Gradient of the policy's own value of continuous actions, shape (slots, entries): one backward pass a slot.

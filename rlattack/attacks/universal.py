@@ -86,7 +86,7 @@ class Universal(GradientAttack[UniversalConfig]):
 
 def _frames(perturbation: Tensor, reach: Ball) -> Tensor:
     """What may change of each stacked frame: one where all may at once; shape (1, frames, entries)."""
-    return perturbation.view(1, -1, reach.entries)
+    return perturbation.view(1, -1, reach.block)
 
 
 def _everywhere(frame: Tensor, like: Tensor) -> Tensor:

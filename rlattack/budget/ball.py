@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, FloatArray, rowwise
+from rlattack.arrays import Array, BoolArray, FloatArray, rowwise
 from rlattack.budget.reach import TOLERANCE, Reach, Sizes, finite
 from rlattack.budget.words import NORMS
 from rlattack.draws import Draws
@@ -40,6 +40,8 @@ class Ball(Reach):
     entries: int
     """How many entries may change: the last ones, which are all, or those of the newest frame."""
     grid: bool
+    free: Tensor | None = None
+    """Numbers of the entries that may change, flat, int64, shape (entries,), where they are not the last ones."""
 
     @staticmethod
     @abstractmethod
@@ -138,12 +140,13 @@ class Ball(Reach):
         values, legal = np.empty((len(rows), len(NORMS))), np.empty(len(rows), dtype=np.bool_)
         delta, other_value = np.empty(rows.shape[1], dtype=np.float32), np.empty(rows.shape[1], dtype=np.bool_)
         for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
-            legal[row] = self._in_space(one)
+            in_space = self._in_space(one)
             np.abs(np.subtract(one, other, out=delta, dtype=np.float32, casting="same_kind"), out=delta)
             if self._units is not None:
                 np.divide(delta, self._units, out=delta)
             exact = delta.astype(self._ones.dtype, copy=False)
             entries = np.count_nonzero(np.not_equal(delta, 0, out=other_value))  # faster than counting floats
+            legal[row] = in_space and (self._fixed is None or not other_value[self._fixed].any())
             values[row] = delta.max(), exact.dot(exact), exact.dot(self._ones), entries
         values[:, 1] = np.sqrt(values[:, 1])
         if self._units is None:
@@ -175,6 +178,20 @@ class Ball(Reach):
         low, high = (end[:1] if (end == end[0]).all() else end for end in ends)
         return low, high
 
+    @property
+    def block(self) -> int:
+        """How many of the last entries may change at once, with those among them that stay: all, or a frame's."""
+        return self.entries if self.free is None else self.low.numel()
+
+    @cached_property
+    def _fixed(self) -> BoolArray | None:
+        """Which entries stay, shape (entries of all,), where some of a frame do."""
+        if self.free is None:
+            return None
+        fixed = np.ones(self.low.numel(), dtype=np.bool_)
+        fixed[self.free.numpy()] = False
+        return fixed
+
     @cached_property
     def _units(self) -> npt.NDArray[np.float32] | None:
         """The unit of every entry, where each has its own."""
@@ -200,7 +217,7 @@ class Ball(Reach):
         return values if self.scale.numel() == 1 else values * self._free(self.scale)
 
     def _free(self, tensor: Tensor) -> Tensor:
-        return tensor.flatten(1)[:, -self.entries :]
+        return tensor.flatten(1)[:, -self.entries :] if self.free is None else tensor.flatten(1)[:, self.free]
 
     def _moved(self, point: Tensor, step: Tensor, factor: float = 1.0) -> Tensor:
         way = self._in_game(step)  # ours to write to: a norm's step is a tensor of its own
@@ -210,4 +227,6 @@ class Ball(Reach):
         """`free` entries among those of `fixed` that may not change."""
         if free.numel() == fixed.numel():
             return free.view_as(fixed)
+        if self.free is not None:
+            return fixed.flatten(1).index_copy(1, self.free, free).view_as(fixed)
         return torch.cat([fixed.flatten(1)[:, : -self.entries], free], dim=1).view_as(fixed)

@@ -43,6 +43,8 @@ class Budget:
     """`unit`: pixels over 255. `raw`: the game's own range. `sigma`: standard deviations of each entry."""
     grid: bool = False
     """Perturbed pixels are whole bytes, rounded towards the clean value."""
+    free: tuple[int, ...] = ()
+    """Numbers of the entries that may change, which alone are counted; all where none are given."""
 
     def __post_init__(self) -> None:
         """Checks the budget for itself; `ball` checks it against the observations."""
@@ -52,6 +54,7 @@ class Budget:
         if self.space not in SPACES:
             close = nearest(self.space, SPACES)
             raise BudgetError(f"--space: expected one of {', '.join(SPACES)}, got {self.space!r}{close}")
+        object.__setattr__(self, "free", tuple(sorted(set(self.free))))
         if self.eps is None:
             return
         if not (math.isfinite(self.eps) and self.eps > 0):
@@ -74,6 +77,8 @@ class Budget:
         change = CHANGES.get(self.norm)
         if change is None:
             return self.ball(space, newest=newest, deviation=deviation)
+        if self.free:
+            raise BudgetError(f"--free: a {self.norm} changes the whole of what is seen")
         return change(self.size, space, grid=self.grid, newest=newest)
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
@@ -85,19 +90,32 @@ class Budget:
             deviation: Standard deviation of each entry, for `sigma`.
 
         Raises:
-            BudgetError: The space and the budget do not fit, or the budget is larger than the space.
+            BudgetError: The space and the budget do not fit, the budget is larger than the space, or there is no such
+                free entry.
         """
         if not isinstance(space, Box):
             raise BudgetError(f"expected observations in a Box, got {space}")
         entries = math.prod(space.shape)
         if is_stack(space) and (newest or self.norm == "l0"):
             entries //= space.shape[0]
-        scale = self._scale(space, deviation)
-        self._check_size(space, entries, scale)
+        scale, free = self._scale(space, deviation), self._free(space)
+        entries = entries if free is None else len(free)
+        self._check_size(space, entries, scale, slice(None) if free is None else free)
         kind = _BALLS[self.norm]
         low, high = (torch.from_numpy(bound.astype(np.float32))[None] for bound in (space.low, space.high))
         radius = math.inf if self.eps is None else kind.radius_of(self.eps, entries)
-        return kind(radius, scale, low, high, entries, self.grid)
+        return kind(radius, scale, low, high, entries, self.grid, free)
+
+    def _free(self, space: Box) -> Tensor | None:
+        """Numbers of the entries that may change; None where all may."""
+        if not self.free:
+            return None
+        if len(space.shape) != 1:
+            raise BudgetError(f"--free: expected observations that are numbers in a row, this game shows {space.shape}")
+        if self.free[0] < 0 or self.free[-1] >= space.shape[0]:
+            got = ", ".join(map(str, self.free))
+            raise BudgetError(f"--free: expected entries 0 to {space.shape[0] - 1}, got {got}")
+        return None if len(self.free) == space.shape[0] else torch.tensor(self.free)
 
     def _scale(self, space: Box, deviation: Tensor | None) -> Tensor:
         if self.space == "raw":
@@ -112,12 +130,13 @@ class Budget:
             raise BudgetError(f"--space sigma: expected a deviation above 0 for each entry of {space.shape}")
         return deviation.float()[None]
 
-    def _check_size(self, space: Box, entries: int, scale: Tensor) -> None:
+    def _check_size(self, space: Box, entries: int, scale: Tensor, free: slice | Tensor) -> None:
         if self.grid and space.dtype != np.uint8:
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
         if self.eps is None:
             return
-        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+        low, high = (end[free].astype(np.float64) for end in (space.low, space.high))
+        scale = scale if scale.numel() == 1 else scale[:, free]
         if self.norm == "l0":
             if self.eps > entries:
                 raise BudgetError(f"--eps: {self.eps:g} pixels asked for, there are {entries}")

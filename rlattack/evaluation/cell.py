@@ -64,6 +64,8 @@ class AttackRef:
     """Key of what it learns on tuning episodes before it plays."""
     code: str = ""
     """Digest of the source of an attack that is not the project's own."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Digests of files that its parameters name, by parameter."""
 
     @property
     def control(self) -> bool:
@@ -75,12 +77,13 @@ class AttackRef:
         """The attack with its parameters, its size and when it acts: `pgd:steps=10 0.001`."""
         size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
         when = "" if self.schedule == EVERY else f" {self.schedule}"
-        return f"{self.spec}{size}{when}"
+        free = f" free {','.join(map(str, self.budget.free))}" if self.budget.free else ""
+        return f"{self.spec}{size}{free}{when}"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that its effect depends on, however it was spelled; a surrogate by its digest."""
-        parameters = full_parameters(ATTACKS.get(self.spec.name), self.spec.parameters)
+        """Everything that its effect depends on, however it was spelled; a surrogate and files by their digests."""
+        parameters = full_parameters(ATTACKS.get(self.spec.name), self.spec.parameters) | dict(self.files)
         return dataclasses.asdict(self) | {
             "spec": {"name": self.spec.name, "parameters": parameters},
             "schedule": self.schedule and canonical("schedule", SCHEDULES, self.schedule),

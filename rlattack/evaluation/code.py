@@ -1,8 +1,10 @@
 """The code that plays a cell: engines, environments, attacks and fronts, and the project's own where it is edited."""
 
+import hashlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gymnasium.envs.registration import EnvSpec
 
@@ -13,7 +15,11 @@ from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES
+<<<<<<< HEAD
 from rlattack.games.gymnasium_ids import find_spec
+=======
+from rlattack.policies.archive import read_file
+>>>>>>> i12-attacks
 from rlattack.policies.contents import value_digest
 from rlattack.source import code_digest, environment_digest, own_digest, versions
 
@@ -40,6 +46,17 @@ def attack_code(ref: AttackRef) -> str:
     return foreign_code(ATTACKS.get(ref.spec.name), SCHEDULES.get(_name(ref.schedule)))
 
 
+def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
+    """Digests of the files that an attack's parameters name, by parameter.
+
+    Raises:
+        RefusedFile: One that cannot be read.
+    """
+    named = ((name, ref.spec.parameters.get(name)) for name in ATTACKS.get(ref.spec.name).files)
+    found = ((name, read_file(Path(path).expanduser())) for name, path in named if path)
+    return tuple((name, hashlib.sha256(raw).hexdigest()) for name, raw in found)
+
+
 def check_code(cell: Cell) -> None:
     """Compares the code that is there with what the cell was planned with.
 
@@ -53,6 +70,7 @@ def check_code(cell: Cell) -> None:
     now = playing_code(cell.game.card, fronts) | {"rlattack source": cell.code.get("rlattack source", "")}
     # a cell that was made by hand may tell nothing of its code
     changed = [f"attack {ref.spec.name}" for ref in cell.attacks if ref.code and ref.code != attack_code(ref)]
+    changed += [f"attack {ref.spec.name}" for ref in cell.attacks if ref.files and ref.files != attack_files(ref)]
     changed += [name if name == "defence" else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
     if changed:
         raise RefusedFile(f"{changed[0]}: changed while the run played; finished cells are kept, run it again")

@@ -105,6 +105,8 @@ class AttackResult:
     space: str | None = None
     model: Model = "stack"
     grid: bool = False
+    free: tuple[int, ...] = ()
+    """Numbers of the entries that may change; all where there are none."""
     schedule: str = "every"
     surrogate: str | None = None
     """The agent that the attack was crafted on, in place of the victim."""

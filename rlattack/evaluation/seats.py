@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games.card import GameCard
-from rlattack.games.game import MASKS, Mask
+from rlattack.games.game import MASKS, Mask, Seat
 
 Hidden = tuple[tuple[int, Mask], ...]
 """Seats from which the other player is hidden, and how."""
@@ -42,6 +42,30 @@ def parse_mask(text: str, seats: Sequence[str]) -> Hidden:
     if mask is None:
         raise InvalidInput(f"--mask {text}: expected {name}:MODE, one of {', '.join(MASKS)}{nearest(mode, MASKS)}")
     return ((number, mask),)
+
+
+def parse_free(text: str, seat: Seat) -> tuple[int, ...]:
+    """Reads numbers or names of entries of what a seat sees, as `3,4` or `thigh_joint,leg_joint`.
+
+    Returns:
+        Their numbers, each once and in order; none where all of them are named.
+
+    Raises:
+        UnknownName: No such entry.
+        InvalidInput: Observations that are not numbers in a row.
+    """
+    shape = seat.observation.shape or ()
+    if len(shape) != 1:
+        raise InvalidInput(f"--free: expected observations that are numbers in a row, this game shows {shape}")
+    numbers = {str(number): number for number in range(shape[0])}
+    known = numbers | {name: number for number, name in enumerate(seat.features)}
+    for name in text.split(","):
+        if name not in known:
+            named = f", {', '.join(seat.features)}" if seat.features else ""
+            close = nearest(name, seat.features)
+            raise UnknownName(f"--free: expected entries 0 to {shape[0] - 1}{named}, got {name!r}{close}")
+    chosen = sorted({known[name] for name in text.split(",")})
+    return () if len(chosen) == shape[0] else tuple(chosen)
 
 
 def check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:

@@ -154,6 +154,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float) -> AttackResult:
         space=budget.space,
         model=ref.model,
         grid=budget.grid,
+        free=budget.free,
         schedule=ref.schedule,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
         fit=ref.fit,

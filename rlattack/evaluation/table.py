@@ -13,11 +13,11 @@ from rlattack.budget import NORMS, Budget, Unit
 from rlattack.defences import defend
 from rlattack.errors import InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
-from rlattack.evaluation.code import attack_code, playing_code
+from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key
-from rlattack.evaluation.seats import Hidden, check_players, parse_mask, seat_number
+from rlattack.evaluation.seats import Hidden, check_players, parse_free, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
@@ -154,14 +154,16 @@ class Table:
     def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
         space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
+        seat = self.seats[self.attacked_seat]
+        free = parse_free(study.free, seat) if study.free and kind.access == "observation" else ()
         surrogate = None
         if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
             surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
-            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid),
+            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),
         )  # fmt: skip
-        ref = dataclasses.replace(ref, code=attack_code(ref))
+        ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
         return dataclasses.replace(ref, fit=fit_key(base, ref)) if kind.fitted else ref
 
     def _radius(self, cell: Cell, ref: AttackRef) -> float:

@@ -66,12 +66,14 @@ class Seat:
         name: As the game's card calls it; `player` in games of one seat.
         observation: One observation.
         action: One action.
+        features: Names of the entries of an observation, where the game tells them.
         parts: What a flattened observation is made of, in order; empty where it is one array by itself.
     """
 
     name: str
     observation: Space[Any]
     action: Space[Any]
+    features: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
 
 

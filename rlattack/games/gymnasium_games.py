@@ -70,7 +70,7 @@ class GymnasiumGame:
             self.close()
             raise InvalidInput(f"game {card.id}: {error}") from error
         space = self._sight.space
-        self.seats = (Seat(PLAYER, space, action, self._sight.parts),)
+        self.seats = (Seat(PLAYER, space, action, parts=self._sight.parts),)
         self._obs: Array = np.zeros((slots, *space.shape), space.dtype)
         self._idle: BoolArray = np.ones(slots, dtype=np.bool_)
         self._turn = always(slots)

@@ -79,9 +79,8 @@ class Pairing:
         same = [one for one in self.good if one.control and (one.spaces, one.eps) == (cell.spaces, cell.eps)]
 
         def likeness(one: Result) -> int:
-            return sum(
-                getattr(one.attack, name) == getattr(cell.attack, name) for name in ("model", "grid", "schedule")
-            )
+            alike = ("model", "grid", "free", "schedule")
+            return sum(getattr(one.attack, name) == getattr(cell.attack, name) for name in alike)
 
         return max(same, key=likeness, default=None)
 
@@ -238,5 +237,6 @@ def _meeting(result: Result) -> tuple[object, ...]:
 def _label(attack: AttackResult) -> str:
     words = [attack.name, *(f"{key}={value}" for key, value in sorted(attack.parameters.items()))]
     words += ["frame"] * (attack.model == "frame") + ["grid"] * attack.grid
+    words += [f"free {','.join(map(str, attack.free))}"] * bool(attack.free)
     words += [f"when {attack.schedule}"] * (attack.schedule != "every")
     return " ".join([*words, *([f"from {attack.surrogate}"] if attack.surrogate else [])])

@@ -89,7 +89,7 @@ def test_the_attack_knows_the_recurrent_state():
 def test_kl_moves_a_discrete_policy_away_from_its_whole_distribution():
     torch.manual_seed(0)
     policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
-    made = Attacker(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl"), policy, SPACE, SLOTS)
+    made = Attacker(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="mad"), policy, SPACE, SLOTS)
     clean = obs()
     received = made(clean)
     found = divergence(policy, received, clean)
@@ -105,8 +105,8 @@ def test_kl_moves_a_discrete_policy_away_from_its_whole_distribution():
     [
         ("fgsm", {}, "attack fgsm: the divergence from the clean actions has no slope .* use pgd"),
         ("pgd", {"random_start": False}, "has no slope where the attack starts"),
-        ("pgd", {"loss": "ce"}, "continuous actions take loss=kl and no target"),
-        ("pgd", {"target": 1}, "continuous actions take loss=kl and no target"),
+        ("pgd", {"loss": "ce"}, "continuous actions take loss=mad, value or q, and no target"),
+        ("pgd", {"target": 1}, "continuous actions take loss=mad, value or q, and no target"),
     ],
 )
 def test_what_continuous_actions_do_not_have_is_refused(name, parameters, message):
@@ -121,8 +121,8 @@ def test_pixel_de_is_refused_for_continuous_actions():
 
 def test_kl_takes_no_target():
     policy = ModulePolicy(torch.nn.Linear(6, 3), (6,), 3)
-    with pytest.raises(InvalidInput, match="loss=kl has no target"):
-        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="kl", target=1), Setting.of(policy, SPACE))
+    with pytest.raises(InvalidInput, match="loss=mad has no target"):
+        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="mad", target=1), Setting.of(policy, SPACE))
 
 
 class Careless(FGSM):

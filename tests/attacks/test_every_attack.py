@@ -12,7 +12,8 @@ SMALL = {
     "universal": {"states": 16},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
-"""Attacks on what a victim sees."""
+SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
+"""Attacks on what a victim sees, of images too; those that come in files are in `test_on_numbers`."""
 CASES = [
     pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")
     for name in SIGHT for norm in ATTACKS.get(name).reaches for model in ("stack", "frame") for grid in (False, True)

@@ -35,7 +35,7 @@ def test_parameters_are_read_by_their_types():
         ("pgd:steps=2.5", InvalidInput, "expected a whole number, got '2.5'"),
         ("pgd:step=big", InvalidInput, "a number"),
         ("pgd:random_start=maybe", InvalidInput, "expected true or false"),
-        ("fgsm:loss=mse", InvalidInput, "expected 'ce' or 'margin' or 'kl' or none, got 'mse'"),
+        ("fgsm:loss=mse", InvalidInput, "expected 'ce' or 'margin' or 'mad' or 'value' or 'q' or none, got 'mse'"),
         ("fgsm:target=most", InvalidInput, "got 'most'"),
         ("pgd:steps=0", InvalidInput, "at least 1"),
         ("pgd:steps=2,steps=3", InvalidInput, "expected steps=value once, got 'pgd:steps=2,steps=3'"),
@@ -73,8 +73,9 @@ def test_every_attack_tells_its_parameters_and_is_its_own_name():
     for name in OURS:
         kind = ATTACKS.get(name)
         assert kind.name == name
-        assert kind.config_type(**parameters_of(kind)) == kind.config_type()
-    assert parameters_of(ATTACKS.get("fgsm")) == {"loss": None, "target": None}
+        given = dict.fromkeys(kind.files, "some.model")  # what names a file has no default
+        assert kind.config_type(**parameters_of(kind) | given) == kind.config_type(**given)
+    assert parameters_of(ATTACKS.get("fgsm")) == {"loss": None, "target": None, "random_start": False}
     assert parameters_of(ATTACKS.get("noise")) == {}
 
 
@@ -97,7 +98,7 @@ def test_a_control_changes_the_same_thing_asks_nothing_and_is_its_own():
 def test_an_attack_that_is_not_fitted_learns_nothing():
     for name in OURS:
         kind = ATTACKS.get(name)
-        if not kind.fitted:
+        if not kind.fitted and not kind.files:
             attack = make_attack(name, Budget(norm=kind.reaches[0], eps=1 if kind.sized else None))
             assert not attack.fit(None).tensors
 

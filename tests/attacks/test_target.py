@@ -16,14 +16,18 @@ QUESTIONS = {
     "scores": [
         lambda target: target(OBS),
         lambda target: target.clean_output,
+        lambda target: target.estimate("value", OBS),
     ],
-    "white": [lambda target: target.gradient(OBS, lambda out: out.actions.scores.sum())],
+    "white": [
+        lambda target: target.gradient(OBS, lambda out: out.actions.scores.sum()),
+        lambda target: target.estimate_gradient("value", OBS),
+    ],
 }
 LEVELS = ["none", *QUESTIONS]
 
 
 def oracle_of(knowledge, policy=None, **about):
-    oracle = Oracle(policy or scores_as_seen(2), 3, knowledge, **about)
+    oracle = Oracle(policy or scores_as_seen(2, value_based=True), 3, knowledge, **about)
     oracle.begin(OBS, np.ones(3, dtype=np.bool_))
     return oracle
 
@@ -88,7 +92,8 @@ def test_of_slots_that_are_not_asked_about_nothing_is_told_and_nothing_counted()
 
 def test_an_attack_sees_nothing_of_who_counts_and_has_no_place_to_write_to():
     target = Target(oracle_of("none"))
-    public = {"active", "choices", "clean_output", "gradient", "labels", "slots", "value_gradient"}
+    estimates = {"estimate", "estimate_gradient", "value_gradient"}
+    public = {"active", "choices", "clean_output", "gradient", "labels", "slots"} | estimates
     assert {name for name in dir(target) if not name.startswith("_")} == public
     with pytest.raises(AttributeError):
         target.queries = np.zeros(3)

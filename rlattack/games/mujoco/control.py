@@ -11,7 +11,7 @@ from rlattack.games.game import NOBODY, PLAYER, UNDECIDED, Seat, Step, View
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.scene import ASSETS
 from rlattack.games.mujoco.scenes import TALL, MujocoGame
-from rlattack.games.mujoco.task import Physics, distance, observe, paid, place, upright
+from rlattack.games.mujoco.task import Physics, distance, features, observe, paid, place, upright
 
 _FALLEN, _TIME, _UNSTABLE = 1, 2, 3
 
@@ -44,7 +44,8 @@ class ControlGame(MujocoGame):
         self.scenes.forward()
         width = observe(task, self._now).shape[1]
         self._box = Box(low, high)
-        self.seats = (Seat(PLAYER, Box(-np.inf, np.inf, (width,), np.float64), self._box),)
+        seen = features(task, [model.joint(number).name for number in range(model.njnt)])
+        self.seats = (Seat(PLAYER, Box(-np.inf, np.inf, (width,), np.float64), self._box, seen),)
 
     def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a slot, `actions[0]`, shape (slots, actuators).

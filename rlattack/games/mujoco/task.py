@@ -4,6 +4,7 @@ Arrays have the slot as their first axis. Sums are in the order and precision in
 so that rewards are the same to the bit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -153,6 +154,20 @@ def observe(task: Task, now: Physics) -> FloatArray:
     if task.feels:
         seen.append(_felt(task, now)[:, world:])
     return _joined(*seen)
+
+
+def features(task: Task, joints: Sequence[str]) -> tuple[str, ...]:
+    """Names of the entries of what is seen: Gymnasium's names of the joints, `<joint>_velocity` for how fast they move.
+
+    None of the bodies that move in space, whose joints are more than one number.
+    """
+    if task.body in ("ant", "humanoid"):
+        return ()
+    if task.body == "reacher":
+        arm, axes = joints[:2], ("x", "y", "z")[: 3 if task.rules == "v4" else 2]
+        angles = [f"{name}_{turn}" for turn in ("cos", "sin") for name in arm]
+        return (*angles, *joints[2:], *(f"{name}_velocity" for name in arm), *(f"distance_{axis}" for axis in axes))
+    return (*joints[task.own.hidden :], *(f"{name}_velocity" for name in joints))
 
 
 def place(task: Task, now: Physics) -> FloatArray:
