@@ -6,30 +6,35 @@ from typing import Any
 
 import torch
 
-from rlattack.errors import RefusedFile
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.games.find import game_of
 from rlattack.policies.archive import read_file
 from rlattack.policies.folder import AgentCard, build
+from rlattack.policies.held import of_torch
+from rlattack.policies.importer import Importer
 from rlattack.policies.network import Network, NetworkSpec
-from rlattack.policies.tensors import Tensors, load_safetensors, load_torch
+from rlattack.policies.tensors import Tensors, load_safetensors
+from rlattack.policies.torch_file import TorchFile
 
 _PLACES = {
     "conv1": "trunk.0", "conv2": "trunk.2", "conv3": "trunk.4", "fc": "trunk.7",
     "actor": "actor.0", "critic": "critic.0",
     "base.main.0": "trunk.0", "base.main.2": "trunk.2", "base.main.4": "trunk.4", "base.main.7": "trunk.7",
-    "dist.linear": "actor.0", "base.critic_linear": "critic.0",
+    "dist.linear": "actor.0", "base.critic_linear": "critic.0", "critic_linear": "critic.0",
+    "main.0": "trunk.0", "main.2": "trunk.2", "main.4": "trunk.4", "main.7": "trunk.7",
 }  # fmt: skip
 """Plain names, and those of a2c-ppo-acktr's own `Policy`, to ours."""
 _STRIDES = (4, 2, 1)
 _FRAME = (84, 84)
 
 
-def import_a2c_ppo_acktr(source: str, trust: bool) -> tuple[AgentCard, Network]:
+def import_a2c_ppo_acktr(source: str, trust: bool, normaliser: str = "") -> tuple[AgentCard, Network]:
     """Imports the network from safetensors, whose metadata (env, algo, source, license) is kept, or a state dict.
 
     Args:
         source: A `.safetensors`, or a `.pt`/`.pth` that holds a state dict.
-        trust: Unpickles a `.pt`/`.pth` that holds the module itself; its classes must be importable.
+        trust: Unpickles a `.pt`/`.pth` of which only its own code can make tensors; its classes must be importable.
+        normaliser: Of no use: pictures are not normalised.
 
     Returns:
         A card, whose game is empty where the metadata do not say which, and the network.
@@ -42,7 +47,10 @@ def import_a2c_ppo_acktr(source: str, trust: bool) -> tuple[AgentCard, Network]:
     if path.suffix == ".safetensors":
         tensors, metadata = load_safetensors(raw, source)
     else:
-        tensors, metadata = (_unpickled(path) if trust else load_torch(raw, source)), {}
+        tensors, metadata = (_unpickled(path) if trust else of_torch(TorchFile(raw, source))), {}
+        tensors = {name.removeprefix("0."): tensor for name, tensor in tensors.items()}
+    if normaliser not in ("", "none"):
+        raise InvalidInput(f"{source}: sees pictures, which are not normalised: leave out --normaliser")
     state: Tensors = {}
     for name, tensor in tensors.items():
         layer, _, kind = name.rpartition(".")
@@ -84,3 +92,10 @@ def _unpickled(path: Path) -> Tensors:
         return {str(name): tensor.detach().float() for name, tensor in state.items()}
     except Exception as error:  # code of the checkpoint: anything
         raise RefusedFile(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+A2C_PPO_ACKTR = Importer(
+    reads="an Atari network of a2c-ppo-acktr",
+    knows=lambda held: "trunk.0" in {_PLACES.get(name.removeprefix("0.").rpartition(".")[0]) for name in held.tensors},
+    read=import_a2c_ppo_acktr,
+)

@@ -11,9 +11,11 @@ import torch
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.games.card import GameCard
 from rlattack.games.find import find_game
-from rlattack.policies.array_pickle import read_array
 from rlattack.policies.folder import AgentCard, build
 from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.held import Held
+from rlattack.policies.importer import Importer
+from rlattack.policies.pickled import read_array
 from rlattack.policies.tensors import Tensors, load_safetensors
 from rlattack.policies.zoo import ADDRESS, REPOSITORY, ZOO, fetch, zoo_name
 
@@ -59,12 +61,15 @@ _NAMES = {
 _SUMS = ("obs_sum", "obs_sumsq", "obs_count", "ret_sum", "ret_sumsq", "ret_count")
 
 
-def import_bansal(source: str, trust: bool, base: str = ADDRESS) -> tuple[AgentCard, GaussianNetwork]:
+def import_bansal(
+    source: str, trust: bool, normaliser: str = "", base: str = ADDRESS
+) -> tuple[AgentCard, GaussianNetwork]:  # fmt: skip
     """Imports an agent of the zoo, or another of the same networks; its card says how sure the origin is.
 
     Args:
         source: A pickle of the zoo or its converted `.safetensors`: a path, an http(s) address, or a name in `ZOO`.
         trust: Of no use: no file needs it.
+        normaliser: Of no use: its statistics lie in the file.
         base: Where the zoo's files lie.
 
     Returns:
@@ -77,6 +82,8 @@ def import_bansal(source: str, trust: bool, base: str = ADDRESS) -> tuple[AgentC
     """
     if trust:
         raise InvalidInput("an import of bansal runs no code: leave out --trust")
+    if normaliser:
+        raise InvalidInput("an agent of bansal has its statistics in its file: leave out --normaliser")
     file, raw = fetch(source, base)
     if file.endswith(".safetensors"):
         tensors, metadata = load_safetensors(raw, source)
@@ -193,3 +200,16 @@ def _from_tensors(tensors: Tensors, where: str) -> tuple[_Shape, Tensors]:
         if (shape.entries, shape.actions, shape.memory > 0) == (sees, acts, "pi.memory.bias_ih" in state):
             return shape, state
     raise RefusedFile(f"{where}: sees {sees} and acts by {acts} numbers, as in none of the six games")
+
+
+def _knows(held: Held) -> bool:
+    """Whether it is the pickle of an array, an address, a name of the zoo, or one of the converted files."""
+    return (
+        held.source in ZOO or held.source.startswith(("http://", "https://")) or held.array
+        or "obs_sumsq" in held.tensors
+    )  # fmt: skip
+
+
+BANSAL = Importer(
+    reads="an agent of Bansal et al. 2018", knows=_knows, read=import_bansal, check=check_game
+)  # fmt: skip

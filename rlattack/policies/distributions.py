@@ -91,6 +91,50 @@ class Categorical(_Tensors):
 
 
 @dataclass(frozen=True)
+class Choices:
+    """Several discrete actions at once, each drawn by itself: those of a MultiDiscrete.
+
+    Attributes:
+        scores: Those of all entries side by side, as of `Categorical`, shape (n, sum of counts), float32.
+        counts: How many actions each entry has.
+    """
+
+    scores: Tensor
+    counts: tuple[int, ...]
+
+    @property
+    def parts(self) -> tuple[Categorical, ...]:
+        """The distribution of each entry."""
+        return tuple(Categorical(scores) for scores in self.scores.split(self.counts, dim=1))
+
+    @property
+    def greedy(self) -> Tensor:
+        """The most likely action of each entry, shape (n, entries), int64."""
+        return torch.stack([part.greedy for part in self.parts], dim=1)
+
+    def sample(self, draws: Draws) -> Tensor:
+        """Drawn actions, shape (n, entries), int64; one uniform number an entry."""
+        return torch.stack([part.sample(draws) for part in self.parts], dim=1)
+
+    def divergence(self, clean: "Choices") -> Tensor:
+        """KL(clean || this), shape (n,): the sum over the entries, which are independent."""
+        pairs = zip(self.parts, clean.parts, strict=True)
+        return torch.stack([now.divergence(before) for now, before in pairs]).sum(dim=0)
+
+    def moved(self, clean: "Choices") -> Tensor:
+        """The share of entries whose greedy action is another one, shape (n,), float32."""
+        return (self.greedy != clean.greedy).float().mean(dim=1)
+
+    def among(self, legal: Tensor | None) -> Self:
+        """The same with no more than the legal actions of each row, bool, side by side as `scores`."""
+        return self if legal is None else replace(self, scores=self.scores.masked_fill(~legal, ILLEGAL))
+
+    def detach(self) -> Self:
+        """The same without its graph."""
+        return replace(self, scores=self.scores.detach())
+
+
+@dataclass(frozen=True)
 class _Continuous(_Tensors):
     """What distributions over a box of actions share.
 
@@ -261,5 +305,5 @@ class Mixed:
 
 def kinds(needs: Iterable[type[Actions]]) -> str:
     """Says which actions somebody needs, by their distributions: `discrete`, `continuous`."""
-    words = {"discrete" if kind is Categorical else "continuous" for kind in needs}
+    words = {"discrete" if kind in (Categorical, Choices) else "continuous" for kind in needs}
     return " or ".join(sorted(words))

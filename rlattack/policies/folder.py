@@ -92,7 +92,7 @@ def policy_of(card: AgentCard, network: AnyNetwork, action: Box | None = None) -
         action: One action of the game, for a network of continuous actions; without bounds where none is given.
     """
     if isinstance(network, GaussianNetwork):
-        return GaussianPolicy(network, action)
+        return GaussianPolicy(network, action, card.temperature)
     return ModulePolicy.of(network, card.temperature)
 
 

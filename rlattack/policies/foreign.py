@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from rlattack.errors import InvalidInput, RefusedFile, one_line
+from rlattack.games.game import Seat
 from rlattack.policies.contents import is_sb3
 from rlattack.policies.distributions import Categorical
-from rlattack.policies.module import ModulePolicy
+from rlattack.policies.module import ContinuousPolicy, ModulePolicy
 from rlattack.policies.policy import Output, Policy
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.policies import BasePolicy
 
-Shape = tuple[int, ...]
 _PROTOCOL = ("observation", "action", "acts", "normaliser", "gradient", "value", "initial_state")
 
 
@@ -54,13 +54,14 @@ def unpickle(path: Path) -> object:
         raise RefusedFile(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
 
 
-def adapted(made: object, where: str, observation: Shape | None) -> Policy:
+def adapted(made: object, where: str, seat: Seat | None) -> Policy:
     """Makes a policy of what the user's code gave.
 
     Args:
-        made: A `Policy`, a `torch.nn.Module` that maps observations to logits, or a Stable-Baselines3 model.
+        made: A `Policy`, a `torch.nn.Module`, or a Stable-Baselines3 model. A module maps observations to logits; in a
+            game of continuous actions, to actions or to a `torch.distributions.Normal` over them.
         where: What messages call it.
-        observation: Shape of one observation, which a plain module does not tell.
+        seat: What it sees and does, which a plain module does not tell.
 
     Raises:
         InvalidInput: Something else, or a policy that fails on such observations or changes them.
@@ -75,23 +76,36 @@ def adapted(made: object, where: str, observation: Shape | None) -> Policy:
         _ask(policy, where)
         return policy
     if isinstance(made, nn.Module):
-        return _bare(made, where, observation)
+        return _bare(made, where, seat)
     raise InvalidInput(
         f"{where}: expected a Policy, a torch.nn.Module or a Stable-Baselines3 model, got {type(made).__name__}"
         + (f", which lacks {', '.join(lacking)} to be a Policy" if 0 < len(lacking) < len(_PROTOCOL) else "")
     )
 
 
-def _bare(module: nn.Module, where: str, observation: Shape | None) -> ModulePolicy:
+def _bare(module: nn.Module, where: str, seat: Seat | None) -> Policy:
     """Finds out how many actions a module has, and that it takes the game's observations, by asking it once."""
-    if observation is None:
+    if seat is None:
         raise InvalidInput(f"{where}: a torch module does not say what it sees; return rlattack.policies.ModulePolicy")
+    observation = tuple(seat.observation.shape or ())
+    if isinstance(seat.action, Box):
+        return _bare_continuous(module, where, observation, seat.action)
     policy = ModulePolicy(module, observation, 1)
     actions = _ask(policy, where).actions
     scores = actions.scores if isinstance(actions, Categorical) else None
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != 2:
         raise InvalidInput(f"{where}: expected scores of shape (2, actions) for 2 observations, got {scores}")
     policy.action = Discrete(scores.shape[1])
+    return policy
+
+
+def _bare_continuous(module: nn.Module, where: str, observation: tuple[int, ...], action: Box) -> Policy:
+    policy = ContinuousPolicy(module, observation, action)
+    mean = getattr(_ask(policy, where).actions, "mean", None)
+    wanted = (2, *action.shape)
+    if not isinstance(mean, Tensor) or tuple(mean.shape) != wanted:
+        got = tuple(mean.shape) if isinstance(mean, Tensor) else type(mean).__name__
+        raise InvalidInput(f"{where}: expected actions of shape {wanted} for 2 observations, got {got}")
     return policy
 
 

@@ -8,20 +8,22 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rlattack.draws import Draws
 from rlattack.errors import ContentError
 from rlattack.games.card import ActionMode
-from rlattack.policies.distributions import Actions, Categorical, Normal, Point, SquashedNormal
+from rlattack.policies.distributions import Actions, Categorical, Choices, Normal, Point, SquashedNormal
 from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
 _LARGEST = 100_000
 _MOST_LAYERS = 100
 _LEAST_LOG_STD, _MOST_LOG_STD = -20.0, 2.0
 """Ends of the logarithm of a deviation that a layer gives (Haarnoja et al. 2018, as Stable-Baselines3 has it)."""
+_LEAST_BOUNDED = -5.0
+"""The lower end where tanh bounds it (SAC as CleanRL has it)."""
 _SDE = 1e-6
 """Added to the variance of state-dependent exploration (Raffin et al. 2022)."""
 
@@ -35,11 +37,14 @@ class GaussianSpec:
     """Shape of one observation: (entries,)."""
     actions: int
     """Entries of an action; the number of actions of a `categorical` head."""
-    head: Literal["normal", "squashed", "point", "squashed-point", "categorical"] = "normal"
-    """What the actor's outputs are: means, means before tanh, actions, actions before tanh, scores of actions."""
-    deviation: Literal["fixed", "layer", "sde"] = "fixed"
-    """Whether the deviation of a normal distribution depends on nothing, on the state by a layer of its own, or by
-    state-dependent exploration."""
+    head: Literal["normal", "squashed", "point", "squashed-point", "categorical", "q"] = "normal"
+    """What the actor's outputs are: means, means before tanh, actions, actions before tanh, scores of actions, or the
+    values of discrete actions, by which it acts."""
+    choices: tuple[int, ...] = ()
+    """How many actions each entry of a MultiDiscrete has, of a `categorical` head; together they are `actions`."""
+    deviation: Literal["fixed", "layer", "bounded-layer", "sde"] = "fixed"
+    """Whether the deviation of a normal distribution depends on nothing, on the state by a layer of its own (clipped,
+    or bounded by tanh), or by state-dependent exploration."""
     hidden: tuple[int, ...] = (64, 64)
     """Layers of the actor before its memory."""
     memory: int = 0
@@ -60,6 +65,10 @@ class GaussianSpec:
     """Normalised observations are clipped to this size; 0 for observations as they are."""
     largest_mean: float = 0.0
     """Means before tanh are clipped to this size; 0 for not."""
+    low: tuple[float, ...] = ()
+    """The smallest action of the game that it was trained for, where that is known."""
+    high: tuple[float, ...] = ()
+    """The largest one."""
 
     def __post_init__(self) -> None:
         """Checks what the types cannot say.
@@ -75,6 +84,11 @@ class GaussianSpec:
             raise ContentError(f"network: expected at most {_MOST_LAYERS} layers and critics")
         if not (0 <= self.clip < math.inf and 0 <= self.largest_mean < math.inf):
             raise ContentError(f"network: expected clips of 0 or more, got {self.clip} and {self.largest_mean}")
+        if self.choices and (self.head != "categorical" or sum(self.choices) != self.actions or min(self.choices) < 1):
+            raise ContentError(f"network: expected choices of {self.actions} actions together, got {self.choices}")
+        apart = all(low < high for low, high in zip(self.low, self.high, strict=False))
+        if len(self.low) != len(self.high) or len(self.low) not in (0, self.actions) or not apart:
+            raise ContentError(f"network: expected ends of {self.actions} actions, got {self.low} and {self.high}")
         if self.judges == "states" and self.critics > 1:
             raise ContentError(f"network: expected at most one critic of states, got {self.critics}")
 
@@ -107,10 +121,11 @@ class GaussianNetwork(nn.Module):
         self.register_buffer("value_mean", torch.zeros(()))
         self.register_buffer("value_std", torch.ones(()))
         width = (spec.after or (spec.memory or (spec.hidden or spec.observation)[-1],))[-1]
-        if spec.head in ("normal", "squashed") and spec.deviation != "layer":
+        by_layer = spec.deviation in ("layer", "bounded-layer")
+        if spec.head in ("normal", "squashed") and not by_layer:
             self.log_std = nn.Parameter(torch.zeros((width, spec.actions) if spec.deviation == "sde" else spec.actions))
         self.pi = _Head(spec, entries, spec.hidden, spec.actions, spec.after)
-        if spec.head in ("normal", "squashed") and spec.deviation == "layer":
+        if spec.head in ("normal", "squashed") and by_layer:
             self.spread = nn.Linear(width, spec.actions)
         critic = spec.hidden if spec.critic is None else spec.critic
         if spec.judges == "actions":
@@ -143,6 +158,9 @@ class GaussianNetwork(nn.Module):
         """
         if self.spec.deviation == "layer":
             return self.spread(hidden).clamp(_LEAST_LOG_STD, _MOST_LOG_STD).exp()  # type: ignore[no-any-return]  # a Tensor
+        if self.spec.deviation == "bounded-layer":
+            share = (self.spread(hidden).tanh() + 1) / 2
+            return (_LEAST_BOUNDED + (_MOST_LOG_STD - _LEAST_BOUNDED) * share).exp()  # type: ignore[no-any-return]  # a Tensor
         if self.spec.deviation == "sde":
             return (hidden.square() @ self.log_std.exp().square() + _SDE).sqrt()
         return self.log_std.exp()
@@ -210,34 +228,48 @@ def _stack(sizes: tuple[int, ...], relu: bool) -> tuple[tuple[nn.Linear, ...], n
     return linear, nn.Sequential(*(layer for one in linear for layer in (one, activation)))
 
 
+def _ends(spec: GaussianSpec) -> tuple[Any, Any]:
+    """The range of a network's actions, without bounds where that is not known."""
+    return (np.float32(spec.low), np.float32(spec.high)) if spec.low else (-np.inf, np.inf)
+
+
 class GaussianPolicy(Differentiable):
     """A network that sees numbers as a policy.
 
     Args:
         network: Frozen by this.
         action: One action of the game, of one axis, for continuous actions; without bounds where none is given.
+        temperature: Of the softmax over the values of discrete actions; above 0.
     """
 
-    def __init__(self, network: GaussianNetwork, action: Box | None = None) -> None:
+    def __init__(self, network: GaussianNetwork, action: Box | None = None, temperature: float = 1.0) -> None:
         self.network, spec = network.eval().requires_grad_(False), network.spec
         self.observation = spec.observation
-        box = Box(-np.inf, np.inf, (spec.actions,), np.float32) if action is None else action
-        self.action: Space[Any] = Discrete(spec.actions) if spec.head == "categorical" else box
-        self.acts: ActionMode | None = "greedy" if spec.head.endswith("point") else None
+        box = action or Box(*_ends(spec), (spec.actions,), np.float32)
+        self.action: Space[Any] = box
+        if spec.head in ("categorical", "q"):
+            self.action = MultiDiscrete(spec.choices) if spec.choices else Discrete(spec.actions)
+        self.acts: ActionMode | None = "greedy" if spec.head in ("point", "squashed-point", "q") else None
+        self.temperature = temperature if spec.head == "q" else None
         self.normaliser = Normaliser(network.obs_mean, network.obs_std, spec.clip) if spec.clip else None
         self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (box.low, box.high))
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the actor."""
         out, hidden, new = self.network(obs, state)
+        if self.temperature is not None:
+            return Output(Categorical(out / self.temperature), out.amax(dim=1), out, hidden, new)
         return Output(self._actions(out, hidden), hidden=hidden, state=new)
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
-        """What the critics say; of actions in the game's own range, by default of the actor's own.
+        """What the critics say; of actions in the game's own range, by default of the actor's own; Q of discrete ones.
 
         None without a critic, and of one with memory, since `state` is not the critic's.
         """
         spec = self.network.spec
+        if spec.head == "q":
+            q = self.network(obs, state)[0]
+            return q.amax(dim=1) if action is None else q.gather(1, action[:, None]).squeeze(1)
         if not spec.critics or (spec.memory and spec.judges == "states"):
             return None
         if spec.judges == "states":
@@ -251,9 +283,9 @@ class GaussianPolicy(Differentiable):
         return torch.zeros(n, 2 * memory, device=self.network.obs_mean.device) if memory else None
 
     def _actions(self, out: Tensor, hidden: Tensor) -> Actions:
-        head, ends = self.network.spec.head, (self._low, self._high)
+        head, ends, choices = self.network.spec.head, (self._low, self._high), self.network.spec.choices
         if head == "categorical":
-            return Categorical(out)
+            return Choices(out, choices) if choices else Categorical(out)
         if head == "point":
             return Point(out, *ends)
         if head == "squashed-point":

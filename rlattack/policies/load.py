@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from rlattack.content import iterate_cards
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError, UnknownName, nearest
@@ -21,7 +23,6 @@ from rlattack.policies.contents import class_digest, tensor_digest
 from rlattack.policies.folder import (
     SCHEMA,
     AgentCard,
-    AnyNetwork,
     AnySpec,
     find_agent,
     policy_of,
@@ -29,14 +30,13 @@ from rlattack.policies.folder import (
     read_agent_card,
 )
 from rlattack.policies.foreign import adapted, call, unpickle
+from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.hub import fetch
-from rlattack.policies.normalised import Normalised
+from rlattack.policies.importer import IMPORTERS, guess
+from rlattack.policies.normalised import Normalised, behind
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Normaliser, Policy
-from rlattack.policies.sa_ppo import load_sa_ppo
-from rlattack.policies.sb3_zip import load_sb3_zip
-from rlattack.policies.statistics import beside, read_statistics, statistics_for
-from rlattack.policies.tensors import load_torch
+from rlattack.policies.statistics import MissingStatistics, beside, read_statistics, statistics_for
 from rlattack.source import code_digest, versions
 
 _SB3 = ("stable-baselines3", "sb3-contrib")
@@ -61,6 +61,8 @@ class Agent:
     """Distributions beside rlattack and torch whose code may play it: of models that live in Stable-Baselines3."""
     foreign: bool = False
     """Whether the policy is code of the user's own."""
+    file: Path | None = None
+    """The file that it came from, beside which others may say how well it plays."""
     looks: bool = True
     """Whether it looks at what it is shown; `zero` and `random` do not."""
 
@@ -124,12 +126,14 @@ def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
     if spec.startswith("hf:"):
         return replace(_of_file(fetch(spec), seat, trust, normaliser), name=spec)
     if (folder := agent_folder(spec)) is not None:
-        return _of_folder(folder, spec, seat)
+        return _of_folder(folder, spec, seat, normaliser)
     if path.is_file():
         return _of_file(path, seat, trust, normaliser)
     if spec.strip(":") and ":" in spec.strip(":"):
         made = call(spec)
-        policy = _normalised(adapted(made, spec, _shown(seat)), normaliser)
+        policy = adapted(made, spec, seat)
+        if normaliser not in ("", "none"):
+            policy = Normalised(policy, _statistics(normaliser), f"--normaliser {normaliser}")
         source = code_digest(spec.partition(":")[0]) + class_digest(made)
         return _named(policy, spec, "module", tensor_digest(made), source=source, packages=_SB3, foreign=True)
     hint = nearest(spec, (name for name, _, _ in iterate_cards("agents", "agent.toml", SCHEMA)))
@@ -147,51 +151,61 @@ def _path(spec: str) -> Path:
     return path
 
 
-def _of_folder(folder: Path, spec: str, seat: Seat | None) -> Agent:
+def _of_folder(folder: Path, spec: str, seat: Seat | None, normaliser: str) -> Agent:
     card, network = read_agent(folder)
+    if normaliser not in ("", "none"):
+        network = behind(network, _statistics(normaliser), spec)
+        card = replace(card, network=network.spec)
     policy = policy_of(card, network, _box(seat, card))
     return _named(policy, spec, card.algorithm, card.sha256, network=card.network, card=card)
 
 
 def _of_file(path: Path, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
-    made: object
-    if path.suffix in (".zip", ".model"):
-        try:
-            card, network = _read(path, normaliser)
-        except RefusedFile:
-            if not trust or path.suffix == ".model":
-                raise
-        else:
-            policy, sha256 = policy_of(card, network, _box(seat, card)), card.provenance["file_sha256"]
-            return _named(policy, str(path), card.algorithm, sha256, network=card.network)
+    if path.suffix == ".py":
+        raise InvalidInput(f"{path}: to name a function in it, write {path.stem}:FUNCTION")
+    try:
+        kind = guess(str(path))
+        card, network = IMPORTERS.get(kind).read(str(path), False, normaliser)
+    except RefusedFile as error:
+        if not trust or isinstance(error, MissingStatistics):
+            raise
+        return _of_trusted(path, seat, normaliser)
+    policy, sha256 = policy_of(card, network, _box(seat, card)), card.provenance["file_sha256"]
+    agent = _named(policy, str(path), card.algorithm, sha256, network=card.network)
+    return replace(agent, file=path)
+
+
+def _of_trusted(path: Path, seat: Seat | None, normaliser: str) -> Agent:
+    """Loads a file by running the code in it."""
+    if path.suffix == ".zip":
         from rlattack.policies.sb3_live import load_trusted
 
-        made, algorithm = load_trusted(path)
-    elif trust and path.suffix != ".safetensors":
-        made, algorithm = unpickle(path), "unknown"
+        made, algorithm, says = load_trusted(path)
     else:
-        raise _not_an_agent(path)
-    policy = _normalised(adapted(made, str(path), _shown(seat)), normaliser or str(beside(path) or ""))
+        made, algorithm, says = unpickle(path), "unknown", ""
+    policy = adapted(made, str(path), seat)
+    if (statistics := statistics_for(path, normaliser, says)) is not None:
+        policy = Normalised(policy, statistics, normaliser or str(beside(path)))
     sha256 = hashlib.sha256(read_file(path)).hexdigest()
-    return _named(policy, str(path), algorithm, sha256, source=class_digest(made), packages=_SB3)
+    agent = _named(policy, str(path), algorithm, sha256, source=class_digest(made), packages=_SB3)
+    return replace(agent, file=path)
 
 
-def _read(path: Path, normaliser: str) -> tuple[AgentCard, AnyNetwork]:
-    """Reads a file of others that tells its network."""
-    if path.suffix == ".model":
-        return load_sa_ppo(path)
-    return load_sb3_zip(path, statistics_for(path, normaliser))
-
-
-def _normalised(policy: Policy, normaliser: str) -> Policy:
-    statistics = None if normaliser in ("", "none") else read_statistics(Path(normaliser))
-    return policy if statistics is None else Normalised(policy, statistics, f"--normaliser {normaliser}")
+def _statistics(normaliser: str) -> Normaliser:
+    """The statistics in a file that the user names."""
+    found = read_statistics(Path(normaliser))
+    if found is None:
+        raise InvalidInput(f"--normaliser {normaliser}: leaves observations as they are; --normaliser none says so")
+    return found
 
 
 def _box(seat: Seat | None, card: AgentCard) -> Box | None:
-    """The seat's actions, where they are those of a network of continuous ones."""
-    action = None if seat is None else seat.action
-    return action if isinstance(action, Box) and action.shape == (card.network.actions,) else None
+    """The seat's actions, where they are those of a network of continuous ones, as far as it knows its own."""
+    action, spec = None if seat is None else seat.action, card.network
+    if not isinstance(action, Box) or action.shape != (spec.actions,):
+        return None
+    own = Box(np.float32(spec.low), np.float32(spec.high)) if isinstance(spec, GaussianSpec) and spec.low else action
+    return None if _ranges(own, action) else action
 
 
 def _named(
@@ -222,27 +236,6 @@ def _digest(normaliser: Normaliser | None) -> str:
     return hashlib.sha256(numbers.numpy(force=True).tobytes()).hexdigest()
 
 
-def _not_an_agent(path: Path) -> RlattackError:
-    if path.suffix in (".pt", ".pth", ".safetensors"):
-        if path.suffix != ".safetensors":
-            load_torch(read_file(path), str(path))
-        return InvalidInput(
-            f"{path}: holds tensors without their network: `rlattack import` makes an agent of those it knows, "
-            "else name a module:function that builds it"
-        )
-    if path.suffix == ".py":
-        return InvalidInput(f"{path}: to name a function in it, write {path.stem}:FUNCTION")
-    return RefusedFile(
-        f"{path}: expected an agent folder or a Stable-Baselines3 .zip; a pickle runs code when it is read, "
-        "which --trust allows"
-    )
-
-
-def _shown(seat: Seat | None) -> tuple[int, ...] | None:
-    """Shape of one observation of a seat."""
-    return None if seat is None else tuple(seat.observation.shape or ())
-
-
 def _check(agent: Agent, seat: Seat | None, game: str | None, way_out: str) -> None:
     # a file that stands alone can tell its game by its name
     of = agent.card.game if agent.card is not None else game_of(agent.name)
@@ -262,18 +255,37 @@ def _misfit(policy: Policy, seat: Seat, game: str | None) -> str:
     """What a policy sees and does, beside what its seat shows and takes; empty where it fits."""
     has, takes = policy.action, seat.action
     n = has.n if isinstance(has, Discrete) else math.prod(has.shape or ())
-    alike = isinstance(takes, Discrete) and takes.n == n if isinstance(has, Discrete) else takes.shape == has.shape
-    if alike and tuple(policy.observation) == seat.observation.shape:
+    alike = takes == has if isinstance(has, Discrete | MultiDiscrete) else takes.shape == has.shape
+    fits = alike and tuple(policy.observation) == seat.observation.shape
+    ranges = _ranges(has, takes) if fits else ""
+    if fits and not ranges:
         return ""
     if seat.name == PLAYER:
         where = f"game {game}" if game else "the game"
     else:
         where = f"seat {seat.name} of {game}" if game else f"seat {seat.name}"
+    if ranges:
+        return f"acts {ranges} of {where}"
     if isinstance(has, Discrete) and not isinstance(takes, Discrete):
         return f"has discrete actions, {where} takes {takes}"
+    if isinstance(has, MultiDiscrete):
+        return f"sees {policy.observation} and acts by {has}; {where} shows {seat.observation.shape} and takes {takes}"
     does = f"has {n} actions" if isinstance(has, Discrete) else f"acts by {n} numbers"
     wants = f"one of {takes.n}" if isinstance(takes, Discrete) else takes.shape
     return f"sees {policy.observation} and {does}; {where} shows {seat.observation.shape} and takes {wants}"
+
+
+def _ranges(has: Space[Any], takes: Space[Any]) -> str:
+    """How the range of continuous actions differs from the game's; empty where it does not, or is not known."""
+    if not (isinstance(has, Box) and isinstance(takes, Box) and has.is_bounded() and takes.is_bounded()):
+        return ""
+    if np.allclose(has.low, takes.low, atol=1e-5) and np.allclose(has.high, takes.high, atol=1e-5):
+        return ""
+    return f"within {_ends(has)}, and not within the range {_ends(takes)}"
+
+
+def _ends(box: Box) -> str:
+    return f"[{box.low.min():g}, {box.high.max():g}]"
 
 
 def _same_game(one: str, two: str) -> bool:

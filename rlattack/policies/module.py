@@ -1,15 +1,16 @@
-"""Torch modules as policies of discrete actions: our own networks, and anybody's that map observations to scores."""
+"""Torch modules as policies: our own networks, and anybody's that map observations to scores or to actions."""
 
 from typing import Any
 
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
+from torch.distributions import Independent
 
 from rlattack.draws import Draws
 from rlattack.games.card import ActionMode
-from rlattack.policies.distributions import Categorical
+from rlattack.policies.distributions import Categorical, Normal, Point
 from rlattack.policies.network import Network
 from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
@@ -73,3 +74,41 @@ class ModulePolicy(Differentiable):
     def initial_state(self, n: int) -> State:
         """Zeros, shape (n, *state_shape); None for a module without memory."""
         return None if self._state_shape is None else torch.zeros(n, *self._state_shape)
+
+
+class ContinuousPolicy(Differentiable):
+    """A torch module as a policy of continuous actions.
+
+    Args:
+        module: Maps (n, *observation) to actions (n, entries), to a `torch.distributions.Normal` over them (or an
+            `Independent` of one), or to a tuple whose first part is either. Observations are in the game's own range.
+            Frozen by this.
+        observation: Shape of one observation.
+        action: One action of the game, of one axis.
+    """
+
+    acts: ActionMode | None = None
+    normaliser: Normaliser | None = None
+
+    def __init__(self, module: nn.Module, observation: tuple[int, ...], action: Box) -> None:
+        self.module = module.eval().requires_grad_(False)
+        self.observation = observation
+        self.action: Space[Any] = action
+        self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (action.low, action.high))
+
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        """Asks the module."""
+        out = self.module(obs)
+        done = out[0] if isinstance(out, tuple) else out
+        done = done.base_dist if isinstance(done, Independent) else done
+        if isinstance(done, torch.distributions.Normal):
+            return Output(Normal(done.mean, self._low, self._high, done.stddev))
+        return Output(Point(done, self._low, self._high))
+
+    def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
+        """None: nothing says what a module's other outputs are."""
+        return None
+
+    def initial_state(self, n: int) -> State:
+        """None: it remembers nothing."""
+        return None

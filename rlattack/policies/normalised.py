@@ -1,12 +1,99 @@
-"""A policy behind the statistics of what it saw in training, which its own file or code leaves out."""
+"""Agents behind the statistics of what they saw in training, which their own file or code leaves out."""
 
+import dataclasses
+from pathlib import Path
+
+import torch
 from gymnasium import Space
 from torch import Tensor
 
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.games.card import ActionMode
+from rlattack.policies.folder import AgentCard, AnyNetwork, build
+from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
+from rlattack.policies.statistics import statistics_for
+from rlattack.policies.tensors import Tensors
+
+
+def behind(network: AnyNetwork, seen: Normaliser, where: str) -> GaussianNetwork:
+    """The same network behind statistics, as an agent folder can hold it.
+
+    Args:
+        network: Who was trained on normalised observations.
+        seen: The statistics by which they were.
+        where: What messages call the agent.
+
+    Raises:
+        RefusedFile: It has statistics of its own, sees something else, or sees pictures.
+    """
+    if isinstance(network, GaussianNetwork):
+        spec, state = network.spec, network.state_dict()
+    else:
+        spec, state = _of_numbers(network, where)
+    if spec.clip:
+        raise RefusedFile(f"{where}: has statistics of its own; leave out --normaliser")
+    if tuple(seen.mean.shape) != spec.observation:
+        raise RefusedFile(
+            f"{where}: its statistics are of observations of shape {tuple(seen.mean.shape)}, it sees "
+            f"{spec.observation}: expected those it was trained with, by --normaliser FILE"
+        )
+    kept = {"obs_mean": seen.mean, "obs_std": seen.deviation}
+    return build(dataclasses.replace(spec, clip=seen.clip), state | kept, where)
+
+
+def behind_found(
+    card: AgentCard, network: AnyNetwork, source: str, normaliser: str
+) -> tuple[AgentCard, AnyNetwork]:  # fmt: skip
+    """An agent behind the statistics that lie beside its file or that the user names; as it is where there are none.
+
+    Raises:
+        RefusedFile: Statistics that cannot be read, or are not its own.
+    """
+    statistics = statistics_for(Path(source), normaliser)
+    if statistics is None:
+        return card, network
+    seen = behind(network, statistics, source)
+    return dataclasses.replace(card, network=seen.spec), seen
+
+
+def _of_numbers(network: Network, where: str) -> tuple[GaussianSpec, Tensors]:
+    """A network of discrete actions that sees numbers, by the names of networks that can have statistics."""
+    old, tensors = network.spec, network.state_dict()
+    if old.convolutions or old.hidden or len(old.observation) != 1 or old.scale != 1:
+        raise RefusedFile(f"{where}: statistics of pictures, or of layers shared by actor and critic, are not read")
+    critic = old.critic if old.head == "actor-critic" else None
+    spec = GaussianSpec(
+        observation=old.observation, actions=old.actions, head="q" if critic is None else "categorical", clip=0.0,
+        hidden=old.actor, critic=critic, critics=int(critic is not None), activation=old.activation,
+    )  # fmt: skip
+    state = _head(tensors, "actor", "pi", old.actor) | _head(tensors, "critic", "vf", critic or ())
+    if old.head == "quantile":
+        state |= {f"pi.out.{kind}": _mean(state[f"pi.out.{kind}"], old) for kind in ("weight", "bias")}
+    return spec, state | as_they_are(old.observation[0])
+
+
+def _head(tensors: Tensors, theirs: str, ours: str, hidden: tuple[int, ...]) -> Tensors:
+    """The layers of an actor or a critic, the last of which is the output."""
+    last = f"{theirs}.{2 * len(hidden)}."
+    found = {name.replace(last, f"{ours}.out."): one for name, one in tensors.items() if name.startswith(last)}
+    before = {name: one for name, one in tensors.items() if name.startswith(f"{theirs}.") and not name.startswith(last)}
+    return found | {name.replace(f"{theirs}.", f"{ours}.layers.", 1): one for name, one in before.items()}
+
+
+def _mean(outputs: Tensor, spec: NetworkSpec) -> Tensor:
+    """Of quantiles, as one layer: the mean of linear outputs is linear."""
+    return outputs.view(spec.quantiles, spec.actions, *outputs.shape[1:]).mean(dim=0)
+
+
+def as_they_are(entries: int) -> Tensors:
+    """Statistics of observations and returns that change nothing."""
+    return {
+        "obs_mean": torch.zeros(entries), "obs_std": torch.ones(entries),
+        "value_mean": torch.zeros(()), "value_std": torch.ones(()),
+    }  # fmt: skip
 
 
 class Normalised(Differentiable):

@@ -21,6 +21,9 @@ _MOST = 64 * 2**20
 """Bytes of a pickle; those that hold statistics have thousands."""
 _DTYPE = re.compile(r"[biuf][1248]")
 """Dtypes of plain numbers."""
+_ANYTHING = re.compile(r".*", re.DOTALL)
+_NUMPY = re.compile(r"numpy\.(_?core\.(multiarray|numeric)\.\w+|ndarray|dtype)|_codecs\.encode")
+"""What pickles of arrays name."""
 
 
 class Record:
@@ -68,12 +71,14 @@ class Record:
 class _Reader(pickle._Unpickler):
     """The standard library's own reader in Python, whose memory a crafted file cannot blow up by a number in it."""
 
-    def __init__(self, stream: io.BytesIO, stored: Callable[[Any], Any]) -> None:
+    def __init__(self, stream: io.BytesIO, stored: Callable[[Any], Any], only: re.Pattern[str]) -> None:
         super().__init__(stream, encoding="latin-1")
-        self._stored = stored
+        self._stored, self._only = stored, only
 
     def find_class(self, module: str, name: str) -> type[Record]:
         """Makes a stand-in, and looks nothing up."""
+        if not self._only.fullmatch(f"{module}.{name}"):
+            raise RefusedFile(f"expected an array of numbers, got {module}.{name}; nothing in it was run")
         return type(name, (Record,), {"name": f"{module}.{name}"})
 
     def persistent_load(self, pid: Any) -> Any:
@@ -89,13 +94,17 @@ class _Reader(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Any]] = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _bytearray}
 
 
-def read_pickle(raw: bytes | io.BytesIO, where: str, stored: Callable[[Any], Any] | None = None) -> Any:
+def read_pickle(
+    raw: bytes | io.BytesIO, where: str, stored: Callable[[Any], Any] | None = None,
+    only: re.Pattern[str] = _ANYTHING,
+) -> Any:  # fmt: skip
     """Reads a pickle without running anything in it.
 
     Args:
         raw: The whole pickle, or a stream that stands at one and is left behind it.
         where: What messages call it.
         stored: Finds what lies beside it, by its persistent id; none is known by default.
+        only: What may be named in it.
 
     Returns:
         Numbers, strings, lists, tuples and dicts as they are; a `Record` for everything else.
@@ -105,15 +114,15 @@ def read_pickle(raw: bytes | io.BytesIO, where: str, stored: Callable[[Any], Any
     """
 
     def nothing(pid: Any) -> Any:
-        raise RefusedFile(f"{where}: refers to what is not in it")
+        raise RefusedFile("refers to what is not in it")
 
     stream = raw if isinstance(raw, io.BytesIO) else io.BytesIO(raw)
     if (size := stream.getbuffer().nbytes) > _MOST:
         raise RefusedFile(f"{where}: expected at most {_MOST:,} bytes, got {size:,}")
     try:
-        return _Reader(stream, stored or nothing).load()
-    except RefusedFile:
-        raise
+        return _Reader(stream, stored or nothing, only).load()
+    except RefusedFile as error:
+        raise RefusedFile(f"{where}: {error}") from error
     except (Exception, RecursionError) as error:  # whatever a crafted file provokes
         raise RefusedFile(f"{where}: not a pickle, or a damaged one ({one_line(error)})") from error
 
@@ -145,6 +154,32 @@ def array(thing: Any, where: str) -> npt.NDArray[Any]:
     if not sizes or not isinstance(data, bytes) or len(data) != kind.itemsize * math.prod(shape):
         raise RefusedFile(f"{where}: an array that does not hold what it says")
     return np.frombuffer(data, dtype=kind).reshape(shape, order="F" if fortran else "C").copy()
+
+
+def read_array(raw: bytes, where: str) -> npt.NDArray[np.float32]:
+    """Reads the pickle of one float32 array of one axis.
+
+    Args:
+        raw: The whole file.
+        where: What messages call it.
+
+    Returns:
+        Shape (entries,).
+
+    Raises:
+        RefusedFile: The pickle of anything else, damaged, or with values that are not finite.
+    """
+    stream = io.BytesIO(raw)
+    found = array(read_pickle(stream, where, only=_NUMPY), where)
+    if rest := len(stream.read()):
+        raise RefusedFile(f"{where}: {rest} bytes after the end of the pickle")
+    if found.dtype != np.dtype("<f4") or found.ndim != 1:
+        raise RefusedFile(
+            f"{where}: expected the pickle of one float32 array of one axis, got {found.dtype} of shape {found.shape}"
+        )
+    if not np.isfinite(found).all():
+        raise RefusedFile(f"{where}: holds values that are not finite")
+    return found.astype(np.float32)
 
 
 def _bytes(thing: Any) -> Any:

@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 import torch
 
-from rlattack.errors import RefusedFile
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.archive import read_file
-from rlattack.policies.folder import AgentCard, build
+from rlattack.policies.folder import AgentCard, AnyNetwork, build
 from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.held import table
+from rlattack.policies.importer import Importer
+from rlattack.policies.normalised import behind_found
 from rlattack.policies.pickled import Record
 from rlattack.policies.policy import Normaliser
 from rlattack.policies.statistics import statistics_of
@@ -21,6 +24,21 @@ Who = Literal["victim", "adversary"]
 _LSTM = "lstm.weight_ih_l0"
 _TASKS = ("ant", "half_cheetah", "hopper", "humanoid", "inverted_pendulum", "reacher", "swimmer", "walker2d")
 """Last parts of the modules of Gym's tasks, whose ids have no underscores."""
+
+
+def import_sa_ppo(source: str, trust: bool = False, normaliser: str = "") -> tuple[AgentCard, AnyNetwork]:
+    """Imports who plays in a file of SA-PPO's family, with the statistics that lie in it.
+
+    Raises:
+        InvalidInput: `trust`, of which there is no need.
+        RefusedFile: Damaged, made to do harm, or a file of another kind.
+    """
+    if trust:
+        raise InvalidInput("an import of sa-ppo runs no code: leave out --trust")
+    card, network = load_sa_ppo(Path(source))
+    if normaliser in ("", "none") or network.spec.clip:  # it has its own
+        return card, network
+    return behind_found(card, network, source, normaliser)
 
 
 def load_sa_ppo(path: Path, who: Who = "victim") -> tuple[AgentCard, GaussianNetwork]:
@@ -38,7 +56,7 @@ def load_sa_ppo(path: Path, who: Who = "victim") -> tuple[AgentCard, GaussianNet
     """
     raw, where = read_file(path), str(path)
     file = TorchFile(raw, where)
-    content = _table(file.content)
+    content = table(file.content)
     prefix = "adversary_" if who == "adversary" else ""
     if f"{prefix}policy_model" not in content or "envs" not in content:
         held = ", ".join(list(content)[:6]) or type(file.content).__name__
@@ -102,11 +120,6 @@ def _sizes(head: Tensors) -> tuple[int, ...]:
     return tuple(len(tensor) for name, tensor in head.items() if name.startswith("layers.") and name.endswith("bias"))
 
 
-def _table(thing: Any) -> dict[str, Any]:
-    pairs = thing.items if isinstance(thing, Record) else thing.items() if isinstance(thing, dict) else ()
-    return {str(name): value for name, value in pairs}
-
-
 def _records(thing: Any, depth: int = 0) -> Iterator[Record]:
     """All records in what a pickle holds, the outer ones first; a pickle can refer to itself, so no deeper than ten."""
     if depth > 10:
@@ -125,3 +138,10 @@ def _game(name: str) -> str:
     module = name.rpartition(".")[0].rpartition(".")[2]
     task = next((task for task in _TASKS if task == module.removesuffix("_v3").removesuffix("_v4")), "")
     return f"mujoco/{task.replace('_', '-')}" if task else ""
+
+
+SA_PPO = Importer(
+    reads="a .model of SA-PPO's family (SA-PPO, ATLA, RADIAL, PA-ATLA, WocaR)",
+    knows=lambda held: {"policy_model", "envs"} <= set(held.keys),
+    read=import_sa_ppo,
+)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.module import ModulePolicy
-from rlattack.policies.sb3_zip import guess_algorithm, read_data
+from rlattack.policies.sb3_zip import guess_algorithm, read_data, says_normalised
 
 _LEARNERS = {
     "ppo": "stable_baselines3:PPO",
@@ -56,14 +56,18 @@ def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
     )
 
 
-def load_trusted(path: Path) -> tuple[BaseAlgorithm, str]:
-    """Loads a zip with Stable-Baselines3's own loader, which runs the code in it; returns the algorithm's name too.
+def load_trusted(path: Path) -> tuple[BaseAlgorithm, str, str]:
+    """Loads a zip with Stable-Baselines3's own loader, which runs the code in it.
+
+    Returns:
+        The model, the algorithm's name, and what in the zip says that its observations were normalised, if anything.
 
     Raises:
         RefusedFile: Not a zip of a known algorithm, or its loader failed.
     """
     raw = read_file(path)
-    algorithm = guess_algorithm(read_data(Archive(raw, str(path)), str(path)))
+    data = read_data(Archive(raw, str(path)), str(path))
+    algorithm = guess_algorithm(data)
     if algorithm not in _LEARNERS:
         raise RefusedFile(f"{path}: {algorithm} algorithm; {', '.join(_LEARNERS)} can be loaded")
     module, _, name = _LEARNERS[algorithm].partition(":")
@@ -74,7 +78,7 @@ def load_trusted(path: Path) -> tuple[BaseAlgorithm, str]:
         model: BaseAlgorithm = learner.load(io.BytesIO(raw), device="cpu", custom_objects=unused | {"buffer_size": 1})
     except Exception as error:  # code of the zip: anything
         raise RefusedFile(f"{path}: Stable-Baselines3 cannot load it ({type(error).__name__}: {error})") from error
-    return model, algorithm
+    return model, algorithm, says_normalised(data)
 
 
 class _Live(nn.Module):

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from rlattack.errors import RefusedFile
 from rlattack.policies.gaussian import GaussianSpec
-from rlattack.policies.policy import Normaliser
+from rlattack.policies.normalised import as_they_are
 
 State = dict[str, Tensor]
 _MEMORY = re.compile(r"(weight|bias)_(ih|hh)_l0")
-_LARGEST_MEAN = 2.0
-"""Means of SAC and TQC with state-dependent exploration are clipped to this size (`clip_mean`)."""
+CLIP_MEAN = 2.0
+"""Means of SAC and TQC with state-dependent exploration are clipped to this size where nothing else is said."""
+_LEAST = 1e-6
+"""Added to what `use_expln` takes the logarithm of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,10 @@ class NumbersArchitecture:
         actions: Entries of an action, or how many there are to choose from.
         continuous: Whether actions are continuous.
         activation: Of hidden layers.
-        squashed: Whether the outputs of ARS go through tanh.
+        squashed: Whether the outputs of ARS, or of PPO with state-dependent exploration, go through tanh.
+        clip_mean: Size to which means of SAC and TQC with state-dependent exploration are clipped; 0 for not.
+        expln: Whether deviations grow by a logarithm where they are above 1 (`use_expln`).
+        choices: How many actions each entry of a MultiDiscrete has.
     """
 
     entries: int
@@ -35,26 +40,26 @@ class NumbersArchitecture:
     continuous: bool
     activation: Literal["relu", "tanh"]
     squashed: bool = False
+    clip_mean: float = CLIP_MEAN
+    expln: bool = False
+    choices: tuple[int, ...] = ()
 
 
-def convert_numbers(
-    state: Mapping[str, Tensor], arch: NumbersArchitecture, normaliser: Normaliser | None
-) -> tuple[GaussianSpec, State]:
+def convert_numbers(state: Mapping[str, Tensor], arch: NumbersArchitecture) -> tuple[GaussianSpec, State]:
     """Renames the tensors of an SB3 policy to ours; every tensor must find its place.
 
     Args:
         state: `policy.state_dict()` of PPO, A2C, TRPO, RecurrentPPO, SAC, TQC, TD3, DDPG or ARS.
         arch: What the tensors do not say.
-        normaliser: Statistics of the observations that it was trained on.
 
     Raises:
         RefusedFile: Tensors that none of these algorithms has.
     """
     left = {name: tensor for name, tensor in state.items() if "_target." not in name}
     if any(name.startswith("actor.") for name in left):
-        parts, ours = _with_action_critics(left)
-    elif any(name.startswith("mlp_extractor.") for name in left):
-        parts, ours = _actor_critic(left, arch.continuous)
+        parts, ours = _with_action_critics(left, arch)
+    elif any(name.startswith(("mlp_extractor.", "value_net.")) for name in left):
+        parts, ours = _actor_critic(left, arch)
     elif any(name.startswith("action_net.") for name in left):
         ours = _stack(left, "action_net.", "pi")
         parts = {"head": "squashed-point" if arch.squashed else "point", "critics": 0}
@@ -64,26 +69,23 @@ def convert_numbers(
         raise RefusedFile(f"tensors of no policy that is known: {_some(left)}")
     spec = GaussianSpec(
         observation=(arch.entries,), actions=arch.actions, activation=arch.activation,
-        clip=0.0 if normaliser is None else normaliser.clip, hidden=_sizes(ours, "pi.layers."),
-        after=_sizes(ours, "pi.after."),
+        clip=0.0, hidden=_sizes(ours, "pi.layers."), after=_sizes(ours, "pi.after."), choices=arch.choices,
         **parts | ({} if arch.continuous else {"head": "categorical"}),  # type: ignore[arg-type]  # by their names
     )  # fmt: skip
-    none = torch.zeros(arch.entries), torch.ones(arch.entries)
-    mean, deviation = none if normaliser is None else (normaliser.mean, normaliser.deviation)
-    kept = {"obs_mean": mean, "obs_std": deviation, "value_mean": torch.zeros(()), "value_std": torch.ones(())}
-    return spec, ours | kept
+    return spec, ours | as_they_are(arch.entries)
 
 
-def _with_action_critics(left: State) -> tuple[dict[str, object], State]:
+def _with_action_critics(left: State, arch: NumbersArchitecture) -> tuple[dict[str, object], State]:
     """SAC and TQC, whose actor gives a distribution, or TD3 and DDPG, whose actor gives actions."""
     ours: State = {}
     if any(name.startswith("actor.latent_pi.") for name in left):
         sde = "actor.log_std" in left
+        clipped = sde and arch.clip_mean > 0
         ours |= _stack(left, "actor.latent_pi.", "pi", out=False)
-        ours |= _renamed(left, "actor.mu.0." if sde else "actor.mu.", "pi.out.")
-        ours |= {"log_std": left.pop("actor.log_std")} if sde else _renamed(left, "actor.log_std.", "spread.")
+        ours |= _renamed(left, "actor.mu.0." if clipped else "actor.mu.", "pi.out.")
+        ours |= _deviation(left, "actor.log_std", arch) if sde else _renamed(left, "actor.log_std.", "spread.")
         parts: dict[str, object] = {"head": "squashed", "deviation": "sde" if sde else "layer"}
-        parts |= {"largest_mean": _LARGEST_MEAN} if sde else {}
+        parts |= {"largest_mean": arch.clip_mean} if clipped else {}
     else:
         ours |= _stack(left, "actor.mu.", "pi")
         parts = {"head": "squashed-point"}
@@ -100,7 +102,18 @@ def _with_action_critics(left: State) -> tuple[dict[str, object], State]:
     }, ours  # fmt: skip
 
 
-def _actor_critic(left: State, continuous: bool) -> tuple[dict[str, object], State]:
+def _deviation(left: State, name: str, arch: NumbersArchitecture) -> State:
+    """The logarithm of deviations, an entry an action, as it is where nothing else is done to it than `exp`."""
+    log_std = left.pop(name)
+    if arch.expln:
+        above = (log_std.clamp(min=0) + _LEAST).log1p() + 1
+        log_std = torch.where(log_std > 0, above.log(), log_std)
+    if log_std.ndim == 2 and log_std.shape[1] == 1:  # `full_std` says whether every action has its own
+        log_std = log_std.expand(-1, arch.actions).contiguous()
+    return {"log_std": log_std}
+
+
+def _actor_critic(left: State, arch: NumbersArchitecture) -> tuple[dict[str, object], State]:
     """PPO and its kin, with an LSTM before the heads or without."""
     parts: dict[str, object] = {"critics": 0}
     memory = any(name.startswith("lstm_actor.") for name in left)
@@ -118,9 +131,10 @@ def _actor_critic(left: State, continuous: bool) -> tuple[dict[str, object], Sta
             ours |= found
             parts |= {"critics": 1, "critic": _sizes(found, "vf.layers.")}
     _taken(left, "critic.")
-    if continuous and "log_std" in left:
-        ours["log_std"] = left.pop("log_std")
-        parts["deviation"] = "sde" if ours["log_std"].ndim == 2 else "fixed"
+    if arch.continuous and "log_std" in left:
+        parts["deviation"] = "sde" if left["log_std"].ndim == 2 else "fixed"
+        parts |= {"head": "squashed"} if arch.squashed else {}
+        ours |= _deviation(left, "log_std", arch)
     return parts, ours
 
 

@@ -1,28 +1,31 @@
 """Stable-Baselines3 zips rebuilt from their readable JSON and their tensors: nothing in them is unpickled or run."""
 
-import ast
 import base64
+import dataclasses
 import hashlib
 import json
-import re
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from rlattack.errors import ContentError, RefusedFile
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.folder import AgentCard, AnyNetwork, AnySpec, build
+from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.held import Held
+from rlattack.policies.importer import Importer
+from rlattack.policies.normalised import behind
 from rlattack.policies.pickled import Record, read_pickle
-from rlattack.policies.policy import Normaliser
-from rlattack.policies.sb3_numbers import NumbersArchitecture, convert_numbers
+from rlattack.policies.sb3_numbers import CLIP_MEAN, NumbersArchitecture, convert_numbers
+from rlattack.policies.sb3_spaces import actions as actions_of
+from rlattack.policies.sb3_spaces import bounds, choices, class_of, foreign, observation, plain, table, whole
 from rlattack.policies.sb3_state import Sb3Architecture, convert
+from rlattack.policies.statistics import statistics_for
 from rlattack.policies.tensors import Tensors, load_torch
 
 _VERSION = "_stable_baselines3_version"
 _LARGEST_JSON = 64 * 1024**2
-_LONGEST = 10_000
-"""Characters of the printed bounds of a space, from which numpy leaves out the middle."""
-_TRUST = "; --trust loads it with Stable-Baselines3, which runs the code in it"
 _POLICIES = {
     "stable_baselines3.common.policies": ("ppo", "a2c", "trpo"),
     "stable_baselines3.dqn.policies": ("dqn",),
@@ -58,19 +61,37 @@ _HARMLESS = {
 """Keywords of a policy whose effect on what it plays is in the tensors or looked at below."""
 
 
-def load_sb3_zip(path: Path, normaliser: Normaliser | None = None) -> tuple[AgentCard, AnyNetwork]:
+def import_sb3(source: str, trust: bool, normaliser: str = "") -> tuple[AgentCard, AnyNetwork]:
+    """Imports a Stable-Baselines3 zip.
+
+    Raises:
+        InvalidInput: `trust`: what only its own code can build does not fit into an agent folder.
+        RefusedFile: A zip that is damaged, made to do harm, or not described completely by its readable part.
+    """
+    if trust:
+        raise InvalidInput(f"an import runs no code of {source}; to attack it as it is: --victim {source} --trust")
+    return load_sb3_zip(Path(source), normaliser)
+
+
+def _known(held: Held) -> bool:
+    return {"data", "policy.pth"} <= set(held.members)
+
+
+def load_sb3_zip(path: Path, normaliser: str = "") -> tuple[AgentCard, AnyNetwork]:
     """Loads a zip of any version of Stable-Baselines3 or sb3-contrib, and runs nothing in it.
 
     Args:
         path: The zip.
-        normaliser: Statistics of the observations that it was trained on, where they were normalised.
+        normaliser: File of the statistics of the observations that it was trained on, where they were normalised and
+            do not lie beside it; `none` for an agent that is to play without.
 
     Returns:
         A card without a game, whose provenance names `file_sha256`, and from 1.0 on the version that wrote it; and the
         network.
 
     Raises:
-        RefusedFile: Damaged, made to do harm, or a policy that its readable part does not describe completely.
+        RefusedFile: Damaged, made to do harm, or a policy that its readable part does not describe completely; the
+            statistics are missing, or not of this agent.
     """
     raw = read_file(path)
     archive = Archive(raw, str(path))
@@ -78,24 +99,38 @@ def load_sb3_zip(path: Path, normaliser: Normaliser | None = None) -> tuple[Agen
     tensors = load_torch(archive.read("policy.pth"), f"{path}: policy.pth")
     try:
         arch, actions = _architecture(data)
-        continuous = _class_of(_table(data, "action_space")) == "Box"
-        if continuous or normaliser or arch.algorithm in ("recurrent-ppo", "ars"):
-            built: tuple[AnySpec, Tensors] = convert_numbers(
-                tensors, _of_numbers(data, arch, actions, continuous), normaliser
-            )
+        kind = class_of(table(data, "action_space"))
+        if kind != "Discrete" or arch.algorithm in ("recurrent-ppo", "ars"):
+            built: tuple[AnySpec, Tensors] = convert_numbers(tensors, _of_numbers(data, arch, actions, kind == "Box"))
         else:
             built = convert(tensors, arch)
-        spec, state = built
-        network = build(spec, state, str(path))
-    except (RefusedFile, ContentError) as error:
-        raise RefusedFile(f"{path}: {error}{_TRUST}") from error
+    except RefusedFile as error:
+        raise RefusedFile(f"{path}: {error}") from error
+    spec, state = built
+    if isinstance(spec, GaussianSpec) and kind == "Box":
+        low, high = bounds(table(data, "action_space"))
+        spec = dataclasses.replace(spec, low=low, high=high)
+    network: AnyNetwork = build(spec, state, str(path))
     if spec.actions != actions:
         raise RefusedFile(f"{path}: the action space has {actions} actions, the network {spec.actions}")
+    statistics = statistics_for(path, normaliser, says_normalised(data))
+    if statistics is not None:
+        network = behind(network, statistics, str(path))
     provenance = {"file": path.name, "file_sha256": hashlib.sha256(raw).hexdigest()}
     if _VERSION in archive.names and (version := archive.read(_VERSION, 100).decode(errors="replace").strip()):
         provenance = {"stable-baselines3": version} | provenance
-    card = AgentCard(game="", role="victim", algorithm=arch.algorithm, network=spec, provenance=provenance)
+    card = AgentCard(game="", role="victim", algorithm=arch.algorithm, network=network.spec, provenance=provenance)
     return card, network
+
+
+def says_normalised(data: Mapping[str, Any]) -> str:
+    """What in a zip says that its observations were normalised; empty where nothing does.
+
+    Learners on their own policy keep the observation before normalisation, where there was any. Those with a memory of
+    others' play (DQN, SAC and their kin) always keep one.
+    """
+    own = not any(word in data for word in ("buffer_size", "replay_buffer_class"))
+    return "its _last_original_obs" if own and data.get("_last_original_obs") is not None else ""
 
 
 def _of_numbers(data: Mapping[str, Any], arch: Sb3Architecture, actions: int, continuous: bool) -> NumbersArchitecture:
@@ -105,20 +140,25 @@ def _of_numbers(data: Mapping[str, Any], arch: Sb3Architecture, actions: int, co
         RefusedFile: It sees pictures, or has a part that cannot be told from what is readable.
     """
     if len(arch.observation) != 1:
-        raise RefusedFile(f"observations of shape {arch.observation}; of continuous, recurrent and normalised agents "
-                          "those of one axis are read")  # fmt: skip
-    kwargs = _table(data, "policy_kwargs")
-    if kwargs.get("use_expln") or kwargs.get("squash_output") or kwargs.get("n_lstm_layers", 1) != 1:
-        raise RefusedFile("use_expln, squash_output or several LSTM layers, which are not read")
+        raise foreign(f"observations of shape {arch.observation}: of agents with continuous actions, with several "
+                       "actions at once or with memory, those of one axis are read")  # fmt: skip
+    kwargs = table(data, "policy_kwargs")
+    if kwargs.get("n_lstm_layers", 1) != 1:
+        raise foreign("an LSTM of several layers")
+    squashes = arch.algorithm == "ars" and "Linear" not in _policy_name(data)
+    clip = plain(kwargs.get("clip_mean", CLIP_MEAN))
+    if not isinstance(clip, int | float) or not 0 <= clip < math.inf:
+        raise RefusedFile(f"clip_mean: expected a number of 0 or more, got {clip!r}")
     return NumbersArchitecture(
         entries=arch.observation[0], actions=actions, continuous=continuous, activation=arch.activation,
-        squashed=arch.algorithm == "ars" and "Linear" not in _policy_name(data),
+        squashed=kwargs.get("squash_output", squashes) is True, clip_mean=float(clip),
+        expln=kwargs.get("use_expln") is True, choices=choices(table(data, "action_space")),
     )  # fmt: skip
 
 
 def _policy_name(data: Mapping[str, Any]) -> str:
     """Name of the policy's class, which is told by a pickle alone; it is read as data."""
-    pickled = _table(data, "policy_class").get(":serialized:")
+    pickled = table(data, "policy_class").get(":serialized:")
     if not isinstance(pickled, str):
         raise RefusedFile("the policy's class has no name")
     try:
@@ -146,114 +186,53 @@ def read_data(archive: Archive, where: str) -> dict[str, Any]:
 
 def guess_algorithm(data: Mapping[str, Any]) -> str:
     """Names the algorithm, which a zip does not say, by its policy's module or by what only its learner has."""
-    module = str(_table(data, "policy_class").get("__module__", ""))
+    module = str(table(data, "policy_class").get("__module__", ""))
     for word in ("recurrent", "maskable"):
         if word in module:
             return f"{word}-ppo"
     for name, algorithm in _ATTRIBUTES.items():
         if name in data:  # DDPG is TD3 with one critic
-            return "ddpg" if algorithm == "td3" and _table(data, "policy_kwargs").get("n_critics") == 1 else algorithm
+            return "ddpg" if algorithm == "td3" and table(data, "policy_kwargs").get("n_critics") == 1 else algorithm
     return "a2c" if "gae_lambda" in data else "unknown"
 
 
 def _architecture(data: Mapping[str, Any]) -> tuple[Sb3Architecture, int]:
     algorithm = guess_algorithm(data)
-    module = str(_table(data, "policy_class").get("__module__"))
+    module = str(table(data, "policy_class").get("__module__"))
     if algorithm not in _POLICIES.get(module, ()):
-        raise RefusedFile(f"policy of {module!r} ({algorithm}); those of Stable-Baselines3 and sb3-contrib are read")
-    kwargs = _table(data, "policy_kwargs")
+        refusal = f"policy of {module!r} ({algorithm}); those of Stable-Baselines3 and sb3-contrib are read"
+        raise RefusedFile(refusal) if algorithm == "unknown" else foreign(refusal)
+    kwargs = table(data, "policy_kwargs")
     unknown = [key for key in kwargs if key not in _HARMLESS and not key.startswith(":")]
     if unknown:
-        raise RefusedFile(f"unknown policy keyword {unknown[0]!r}")
+        raise foreign(f"unknown policy keyword{'s' * (len(unknown) > 1)} {', '.join(map(repr, unknown[:4]))}")
     activation = kwargs.get("activation_fn")
     default: Literal["relu", "tanh"] = "relu" if algorithm in _RELU else "tanh"
     if activation is not None and activation not in _ACTIVATIONS:
-        raise RefusedFile(f"activation {activation!r}; ReLU and Tanh are read")
-    shape, scale = _observation(_table(data, "observation_space"), kwargs.get("normalize_images", True) is True)
+        raise foreign(f"activation {activation!r}; ReLU and Tanh are read")
+    shape, scale = observation(table(data, "observation_space"), kwargs.get("normalize_images", True) is True)
     quantiles = data.get("n_quantiles", kwargs.get("n_quantiles", 200)) if algorithm == "qrdqn" else 1
     arch = Sb3Architecture(
         observation=shape,
         scale=scale,
         activation=default if activation is None else _ACTIVATIONS[activation],
         strides=_strides(kwargs),
-        quantiles=_whole(quantiles, "n_quantiles"),
+        quantiles=whole(quantiles, "n_quantiles"),
         algorithm=algorithm,
     )
-    return arch, _actions(_table(data, "action_space"))
-
-
-def _observation(space: Mapping[str, Any], normalize: bool) -> tuple[tuple[int, ...], float]:
-    """Returns shape and input scale of a box; SB3 divides uint8 images by 255, whose bounds are elided in the text."""
-    if _class_of(space) != "Box":
-        raise RefusedFile(f"observations of {_class_of(space)}; boxes are read")
-    listed = _plain(space.get("_shape", space.get("shape")))
-    if not isinstance(listed, list | tuple) or not 0 < len(listed) <= 4:
-        raise RefusedFile(f"observations of shape {listed!r}")
-    shape = tuple(_whole(side, "a side of the observation") for side in listed)
-    if not normalize or len(shape) != 3 or not re.search(r"\buint8\b", str(space.get("dtype"))):
-        return shape, 1.0
-    if _numbers(space.get("low")) - {"0"} or _numbers(space.get("high")) - {"255"}:
-        raise RefusedFile("images whose bounds are not 0 and 255")
-    return shape, 255.0
-
-
-def _actions(space: Mapping[str, Any]) -> int:
-    """How many actions there are to choose from, or entries of a continuous one."""
-    if _class_of(space) == "Box":
-        listed = _plain(space.get("_shape", space.get("shape")))
-        if not isinstance(listed, list | tuple) or len(listed) != 1:
-            raise RefusedFile(f"actions of shape {listed!r}; those of one axis are read")
-        return _whole(listed[0], "the entries of an action")
-    if _class_of(space) != "Discrete":
-        raise RefusedFile(f"actions of {_class_of(space)}; discrete ones and boxes are read")
-    if _plain(space.get("start", 0)) != 0:
-        raise RefusedFile(f"actions counted from {space.get('start')}")
-    return _whole(space.get("n"), "the number of actions")
+    return arch, actions_of(table(data, "action_space"))
 
 
 def _strides(kwargs: Mapping[str, Any]) -> tuple[int, ...]:
     extractor = kwargs.get("features_extractor_class", _NATURE)
     if extractor not in (_NATURE, _FLATTEN, _OURS):
-        raise RefusedFile(f"features extractor {extractor!r}; Stable-Baselines3's own and ours are read")
+        raise foreign(f"features extractor {extractor!r}; Stable-Baselines3's own and ours are read")
     if extractor != _OURS:
         return Sb3Architecture.strides
-    layers = _table(kwargs, "features_extractor_kwargs").get("convolutions")
+    layers = table(kwargs, "features_extractor_kwargs").get("convolutions")
     if not isinstance(layers, list) or not all(isinstance(row, list) and len(row) == 3 for row in layers):
         raise RefusedFile(f"convolutions {layers!r}")
-    return tuple(_whole(row[2], "a stride") for row in layers)
+    return tuple(whole(row[2], "a stride") for row in layers)
 
 
-def _table(data: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = data.get(name) or {}
-    if not isinstance(value, dict):
-        raise RefusedFile(f"{name} is not a table")
-    return value
-
-
-def _class_of(space: Mapping[str, Any]) -> str:
-    match = re.fullmatch(r"<class '(?:gym|gymnasium)\.spaces\.\w+\.(\w+)'>", str(space.get(":type:")))
-    return match[1] if match else repr(space.get(":type:"))
-
-
-def _whole(value: object, what: str) -> int:
-    number = _plain(value)
-    if type(number) is not int or not 0 < number < 2**31:
-        raise RefusedFile(f"{what}: expected a whole number above 0, got {value!r}")
-    return number
-
-
-def _plain(value: object) -> object:
-    """Reads the text of a Python literal; anything but text is returned as it is."""
-    if not isinstance(value, str) or len(value) > 1000:
-        return value
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return value
-
-
-def _numbers(text: object) -> set[str]:
-    """Numbers that the printed form of an array shows, whatever it leaves out."""
-    if len(shown := str(text)) > _LONGEST:
-        raise RefusedFile(f"bounds of {len(shown):,} characters")
-    return set(re.findall(r"[-\w.]*\d[\w.]*", shown))
+SB3 = Importer(reads="a zip of Stable-Baselines3", knows=_known, read=import_sb3)

@@ -19,6 +19,10 @@ _NORMALISED = re.compile(r"normalize\b\W+(true|\{|dict\b|.*norm_obs\W+true)|vec_
 _RAW = re.compile(r"norm_obs\W+false", re.IGNORECASE)
 
 
+class MissingStatistics(RefusedFile):
+    """An agent that was trained on normalised observations, and whose statistics are nowhere."""
+
+
 def read_statistics(path: Path) -> Normaliser | None:
     """Reads a `VecNormalize`, a `RunningMeanStd`, or the filter of SA-PPO's family.
 
@@ -50,12 +54,13 @@ def statistics_of(thing: Any, where: str) -> Normaliser | None:
     raise RefusedFile(f"{where}: expected the statistics of a VecNormalize, RunningMeanStd or ZFilter, got {kind}")
 
 
-def statistics_for(zipped: Path, normaliser: str) -> Normaliser | None:
-    """Finds the statistics of an agent of Stable-Baselines3.
+def statistics_for(agent: Path, normaliser: str, says: str = "") -> Normaliser | None:
+    """Finds the statistics of what an agent saw in training.
 
     Args:
-        zipped: Its zip, beside which its zoo and hub keep them.
+        agent: Its file, beside which the zoo and the hub of Stable-Baselines3 keep them.
         normaliser: A file that the user names; `none` for an agent that is to play without; empty to look beside it.
+        says: What in the file itself says that it was trained on normalised observations, for the message.
 
     Raises:
         RefusedFile: Something beside the zip says that it was trained on normalised observations, and they are nowhere;
@@ -63,23 +68,41 @@ def statistics_for(zipped: Path, normaliser: str) -> Normaliser | None:
     """
     if normaliser == "none":
         return None
-    if (file := Path(normaliser) if normaliser else beside(zipped)) is not None:
+    if (file := Path(normaliser) if normaliser else beside(agent)) is not None:
         return read_statistics(file)
-    for companion in (zipped.with_name(name) for name in ("config.yml", "args.yml")):
-        if companion.is_file():
-            text = read_file(companion).decode(errors="replace")
-            if _NORMALISED.search(text) and not _RAW.search(text):
-                raise RefusedFile(
-                    f"{zipped}: {companion.name} says that it was trained on normalised observations, and their "
-                    f"statistics are missing: expected {BESIDE[0]} beside it or --normaliser FILE; "
-                    "--normaliser none plays it without"
-                )
+    if said := _companion(agent) or says:
+        raise MissingStatistics(
+            f"{agent}: {said} says that it was trained on normalised observations, and their statistics are missing: "
+            f"expected {BESIDE[0]} beside it or --normaliser FILE; --normaliser none plays it without"
+        )
     return None
 
 
 def beside(path: Path) -> Path | None:
     """The file of statistics that lies beside an agent's file; None where there is none."""
-    return next((place for name in BESIDE if (place := path.with_name(name)).is_file()), None)
+    return next((place for folder in companions(path) for name in BESIDE if (place := folder / name).is_file()), None)
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Folders where the zoo and the hub keep what belongs to an agent's file: its own, and one named as it or its run.
+
+    >>> [str(folder) for folder in companions(Path("ppo/Hopper-v3_1/best_model.zip"))]
+    ['ppo/Hopper-v3_1', 'ppo/Hopper-v3_1/best_model', 'ppo/Hopper-v3_1/Hopper-v3']
+    """
+    folder = path.parent
+    run = folder.name.rpartition("_")[0]
+    return (folder, path.with_suffix(""), *((folder / run,) if run else ()))
+
+
+def _companion(agent: Path) -> str:
+    """Name of the file beside it that says that its observations were normalised; empty where none does."""
+    for folder in companions(agent):
+        for name in ("config.yml", "args.yml"):
+            if (place := folder / name).is_file():
+                text = read_file(place).decode(errors="replace")
+                if _NORMALISED.search(text) and not _RAW.search(text):
+                    return name
+    return ""
 
 
 def fields_of(thing: Any, where: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rlattack.errors import RefusedFile
-from rlattack.policies.archive import Archive
+from rlattack.policies.archive import LARGEST, Archive
 from rlattack.policies.pickled import Record, read_pickle
 from rlattack.policies.tensors import Tensors
 
@@ -61,21 +61,31 @@ class TorchFile:
         pairs = thing.items if isinstance(thing, Record) else list(thing.items()) if isinstance(thing, dict) else None
         if pairs is None:
             raise RefusedFile(f"{self._where}: expected a state dict, got {type(thing).__name__}")
-        return {str(name): self._tensor(value, str(name)) for name, value in pairs if name != "_metadata"}
+        found: Tensors = {}
+        size = 0
+        for name, value in pairs:
+            if name == "_metadata":
+                continue
+            found[str(name)] = self._tensor(value, f"{self._where}: {name}")
+            size += 4 * found[str(name)].numel()
+            if size > LARGEST:  # many can share what is stored once
+                raise RefusedFile(f"{self._where}: tensors of more than {LARGEST // 1024**2} MB")
+        return found
 
-    def _tensor(self, thing: Any, name: str) -> Tensor:
-        where = f"{self._where}: {name}"
+    def _tensor(self, thing: Any, where: str) -> Tensor:
         if isinstance(thing, Record) and thing.name == "torch._utils._rebuild_parameter":
-            thing = thing.args[0]
-        if not isinstance(thing, Record) or thing.name != "torch._utils._rebuild_tensor_v2" or len(thing.args) < 4:
+            thing = thing.args[0] if thing.args else None
+        if not isinstance(thing, Record) or thing.name != "torch._utils._rebuild_tensor_v2":
             raise RefusedFile(f"{where}: expected a tensor of floats")
-        (kind, key), offset, shape, strides = thing.args[:4]
-        whole = all(isinstance(n, int) and 0 <= n < _LARGEST_SIDE for n in (offset, *shape, *strides))
-        if kind not in _DTYPES or key not in self._stored or not whole or len(shape) != len(strides):
-            raise RefusedFile(f"{where}: expected a tensor of floats")
-        numbers = np.frombuffer(self._stored[key], dtype=_DTYPES[kind])
-        last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
-        if math.prod(shape) > len(numbers) or (math.prod(shape) and last >= len(numbers)):
+        try:
+            (kind, key), offset, shape, strides = thing.args[:4]
+            sides = list(zip(shape, strides, strict=True))
+            whole = all(type(n) is int and 0 <= n < _LARGEST_SIDE for n in (offset, *shape, *strides))
+            numbers = np.frombuffer(self._stored[key], dtype=_DTYPES[kind])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedFile(f"{where}: expected a tensor of floats") from error
+        last = offset + sum((side - 1) * stride for side, stride in sides) if whole else -1
+        if not whole or math.prod(shape) > len(numbers) or (math.prod(shape) and last >= len(numbers)):
             raise RefusedFile(f"{where}: a tensor that does not hold what it says")
         flat = torch.from_numpy(numbers.astype(np.float32))
         return flat.as_strided(shape, strides, offset).contiguous()
