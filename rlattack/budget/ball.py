@@ -42,6 +42,8 @@ class Ball(Reach):
     grid: bool
     free: Tensor | None = None
     """Numbers of the entries that may change, flat, int64, shape (entries,), where they are not the last ones."""
+    loose: bool = False
+    """Whether a game may show values outside its own range; what is received is then never further out than those."""
 
     @staticmethod
     @abstractmethod
@@ -72,7 +74,7 @@ class Ball(Reach):
         """Returns a point of the ball and the observation space near `point`."""
         centre = self._free(clean)
         delta = self._shrink(self._in_units(self._free(point) - centre), self._length(self.radius))
-        return self._joined(clean, self._in_game(delta).add_(centre).clamp_(*self._bounds))
+        return self._joined(clean, self._in_game(delta).add_(centre).clamp_(*self._within(centre)))
 
     def around(self, clean: Tensor) -> Callable[[Tensor], Tensor]:
         """Returns `project` for many points around one observation; it may work in place."""
@@ -107,12 +109,20 @@ class Ball(Reach):
     def random_point(self, clean: Tensor, draws: Draws) -> Tensor:
         """A point drawn uniformly from the ball around `clean`, then clipped to the observation space."""
         inside = self._in_game(self._inside(draws, self._length(self.radius)))
-        return self._joined(clean, inside.add_(self._free(clean)).clamp_(*self._bounds))
+        centre = self._free(clean)
+        return self._joined(clean, inside.add_(centre).clamp_(*self._within(centre)))
 
     def random(self, clean: Tensor, draws: Draws) -> Tensor:
         """As far as the budget goes in a random direction: the step of `ascend` without its aim."""
         start = self._in_units(self._free(clean))
         return self._moved(clean, *self._aimless(draws, start, self._length(self.radius)))
+
+    def _within(self, centre: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+        """Ends of what free entries may become around clean ones: the range, or what the game itself shows beyond."""
+        if not self.loose:
+            return self._bounds
+        low, high = self._free(self.low), self._free(self.high)
+        return torch.minimum(low, centre), torch.maximum(high, centre)
 
     @cached_property
     def _bounds(self) -> tuple[float, float] | tuple[Tensor, Tensor]:
@@ -140,7 +150,7 @@ class Ball(Reach):
         values, legal = np.empty((len(rows), len(NORMS))), np.empty(len(rows), dtype=np.bool_)
         delta, other_value = np.empty(rows.shape[1], dtype=np.float32), np.empty(rows.shape[1], dtype=np.bool_)
         for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
-            in_space = self._in_space(one)
+            in_space = self._in_space(one) or self._no_further(one, other)
             np.abs(np.subtract(one, other, out=delta, dtype=np.float32, casting="same_kind"), out=delta)
             if self._units is not None:
                 np.divide(delta, self._units, out=delta)
@@ -177,6 +187,12 @@ class Ball(Reach):
         ends = (end.numpy().reshape(-1) for end in (self.low, self.high))
         low, high = (end[:1] if (end == end[0]).all() else end for end in ends)
         return low, high
+
+    def _no_further(self, row: Array, clean: Array) -> bool:
+        """Whether no entry is outside the range by more than the game itself shows it."""
+        low, high = self._range
+        shown = clean.astype(np.float32, copy=False)
+        return bool(np.all((row >= np.minimum(low, shown)) & (row <= np.maximum(high, shown))))
 
     @property
     def block(self) -> int:

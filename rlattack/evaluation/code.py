@@ -15,11 +15,8 @@ from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES
-<<<<<<< HEAD
 from rlattack.games.gymnasium_ids import find_spec
-=======
 from rlattack.policies.archive import read_file
->>>>>>> i12-attacks
 from rlattack.policies.contents import value_digest
 from rlattack.source import code_digest, environment_digest, own_digest, versions
 

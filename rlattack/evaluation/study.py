@@ -38,6 +38,8 @@ class Options:
     """Pixels over 255, the game's own range, or standard deviations of what the agent saw in training."""
     free: Annotated[str, tyro.conf.arg(metavar="ENTRY[,ENTRY...]")] = ""
     """Entries of an observation that may change, by number or by the name that the game gives them; all by default."""
+    keys: Annotated[str, tyro.conf.arg(metavar="KEY[,KEY...]")] = ""
+    """Keys of a Dict observation that may change; all that hold numbers by default, and the others pass unchanged."""
     when: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SCHEDULE[:share=S] ...")] = (EVERY,)
     """When attacks act: every, random:share=0.1, timed:share=0.1; several are compared, controls keep the schedule."""
     defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()

@@ -17,7 +17,7 @@ from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key
-from rlattack.evaluation.seats import Hidden, check_players, parse_free, parse_mask, seat_number
+from rlattack.evaluation.seats import Hidden, check_players, free_entries, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
@@ -155,7 +155,7 @@ class Table:
         study, kind = self.study, ATTACKS.get(spec.name)
         space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
         seat = self.seats[self.attacked_seat]
-        free = parse_free(study.free, seat) if study.free and kind.access == "observation" else ()
+        free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None
         if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
             surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple, flatdim, flatten
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple, flatdim, flatten
 
 from rlattack.arrays import Array
 from rlattack.errors import InvalidInput
@@ -115,8 +115,8 @@ class _Leaf:
             return np.asarray(flatten(self.space, raw))
         found = np.asarray(raw)
         if found.shape != self.space.shape:
-            of = f"{self.part.name} " if self.part.name else ""
-            raise InvalidInput(f"shows {of}of shape {found.shape}, its space declares {self.space.shape}")
+            what = repr(self.part.name) if self.part.name else "observations"
+            raise InvalidInput(f"shows {what} of shape {found.shape}, its space declares {self.space.shape}")
         return _moved(found, channels_first)
 
 
@@ -133,7 +133,7 @@ def _parts(
         numbers = isinstance(space, Box)
         shape = _moved(np.zeros(space.shape), channels_first).shape if numbers else (flatdim(space),)
         yield _Leaf(path, space, Part(".".join(map(str, path)), start, flatdim(space), shape, numbers))
-    elif not isinstance(space, Text):
+    elif not isinstance(space.sample(), str):  # a Text, or a space of others such as Minigrid's missions
         raise InvalidInput(f"expected observations of numbers, got {type(space).__name__}")
 
 
