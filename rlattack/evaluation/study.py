@@ -104,6 +104,8 @@ class Study(Options):
         if self.seed < 0:
             raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
         object.__setattr__(self, "players", self.candidates)
+        if self.candidates == (("",),):
+            raise InvalidInput("--victim: expected an agent, got an empty name; `rlattack list agents` shows all")
         if not self.players or not all(of and all(of) for of in self.candidates):
             got = " ".join(map(",".join, self.candidates)) or "nothing"
             raise InvalidInput(

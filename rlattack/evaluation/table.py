@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import itertools
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +26,9 @@ from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.policy import Policy
+
+_COPY, _TIMES = 2**20, 16
+"""The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Table:
             seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
+        _check_memory(study.envs, seats)
         names = tuple(seat.name for seat in seats)
         check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
@@ -185,6 +191,25 @@ class Table:
             return "sampled"
         asked = self.study.actions
         return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
+
+
+def _check_memory(envs: int, seats: Sequence[Seat]) -> None:
+    """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
+
+    Raises:
+        InvalidInput: They need more memory than there is.
+    """
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
+        return
+    needed = envs * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
+    if needed > there:
+        most = there * envs // needed
+        raise InvalidInput(
+            f"--envs: {envs:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
+            f"GiB; expected at most {most:,}"
+        )
 
 
 def _check_gradient(policy: Policy, agent: str, attack: str) -> None:

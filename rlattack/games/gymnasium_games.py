@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import re
 import sys
 import types
 import warnings
@@ -13,9 +14,10 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
 from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.content import find_card
 from rlattack.errors import InvalidInput, MissingExtra, RlattackError, one_line
 from rlattack.games.camera import FILMED, Camera, Picture, enlarge
-from rlattack.games.card import GameCard, Variant
+from rlattack.games.card import SCHEMA, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, SlotFault, Step, View, always, check_seeds, one_seat_step
 from rlattack.games.gymnasium_ids import env_id, find_spec
 from rlattack.games.gymnasium_spaces import Sight, acting, choices
@@ -37,10 +39,11 @@ def make_env(card: GameCard, *, camera: bool = False) -> gymnasium.Env[Any, Any]
     find_spec(card)
     drawn: dict[str, Any] = {"render_mode": "rgb_array"} if camera else {}
     try:
-        with _no_imageio():
+        with _no_imageio(), warnings.catch_warnings(action="ignore"):  # of its age: who names a version wants that one
             return gymnasium.make(env_id(card), disable_env_checker=True, **{**card.gymnasium.args, **drawn})
     except (ImportError, DependencyNotInstalled) as error:
-        raise MissingExtra(f"game {card.id}: it needs a package that is missing: {_line(error)}") from error
+        ours = f"; {task} is that task by the rules of today" if (task := _own_task(card)) else ""
+        raise MissingExtra(f"game {card.id}: it needs a package that is missing: {_line(error)}{ours}") from error
     except Exception as error:  # somebody else's constructor can raise anything
         raise InvalidInput(f"game {card.id}: the environment cannot be made: {_line(error)}") from error
 
@@ -162,6 +165,13 @@ def _no_imageio() -> Iterator[None]:
     finally:
         if absent:
             del sys.modules["imageio"]
+
+
+def _own_task(card: GameCard) -> str:
+    """The control task of ours that a task of Gymnasium's is: `mujoco/half-cheetah` of `HalfCheetah-v3`; else empty."""
+    base = re.sub(r"-v\d+$", "", env_id(card))
+    name = "mujoco/" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", base).lower()
+    return name if find_card("envs", "*.toml", SCHEMA, name) else ""
 
 
 def _check_camera(card: GameCard) -> None:

@@ -29,7 +29,7 @@ def read_file(path: Path) -> bytes:
     """
     try:
         if not path.is_file():
-            raise RefusedFile(f"{path}: expected a file, there is none")
+            raise RefusedFile(f"{path}: expected a file, {'this is a folder' if path.is_dir() else 'there is none'}")
         if (size := path.stat().st_size) > LARGEST:
             raise RefusedFile(f"{path}: {_mb(size)}, expected at most {_mb(LARGEST)}")
         return path.read_bytes()
