@@ -162,9 +162,7 @@ class GameCard:
         if self.family != "atari" and (self.rom or self.protocol.sticky or self.atari != AtariOptions()):
             raise ContentError(f"game {self.id}: a rom, [atari] options and sticky actions are for Atari games only")
         if self.family != "gymnasium" and self.gymnasium != GymnasiumOptions():
-            raise ContentError(
-                f"game {self.id}: environment arguments, --frame-stack and --channels are for gymnasium/ games only"
-            )
+            raise ContentError(f"game {self.id}: [gymnasium] options are for gymnasium/ games only")
         if self.max_steps is not None and not 0 < self.max_steps < 2**31:
             raise ContentError(f"max_steps: expected a whole number from 1 to 2^31, got {self.max_steps}")
 

@@ -121,6 +121,11 @@ def with_variant(
     Raises:
         ContentError: An unknown option, a value that does not fit, or a game that has no such options.
     """
+    if options and card.family not in ("atari", "gymnasium"):
+        raise ContentError(
+            f"game {card.id} has no options {', '.join(options)}: --env-args, --frame-stack and --channels are for "
+            "gymnasium/ games"
+        )
     if options:
         where, name = f"game {card.id}: options", "gymnasium" if card.family == "gymnasium" else "atari"
         before = {key: value for key, value in vars(getattr(card, name)).items() if value is not None}
