@@ -112,7 +112,7 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     console.print(table)
     if kind == "games":
         for text in (
-            "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions",
+            "and gymnasium/<env id> for any Gymnasium environment, gymnasium/<package>:<env id> for one of your own",
             "and pettingzoo/<env id> for any PettingZoo game of two agents, as pettingzoo/connect_four_v3",
         ):
             console.print(text, highlight=False)

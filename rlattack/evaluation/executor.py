@@ -214,9 +214,9 @@ def _collect(results: Any, processes: list[Any], tickets: _Tickets) -> Iterator[
 
 def _death(processes: list[Any], tickets: _Tickets) -> str:
     """Says what a process played that ended without a word, and what may have ended it."""
-    codes = [process.exitcode for process in processes]
-    number = next(place for place in sorted(range(len(codes)), key=lambda one: not codes[one]) if codes[place] is not None)
-    played, code = tickets.played_by(number), codes[number]
+    ended = {number: process.exitcode for number, process in enumerate(processes) if process.exitcode is not None}
+    number, code = max(ended.items(), key=lambda one: one[1] != 0)  # 0 may be one that had nothing left to play
+    played = tickets.played_by(number)
     where = "" if played is None else f"game {played[0].game.card.id}, episode {' or '.join(map(str, played[1]))}: "
     if code == -getattr(signal, "SIGKILL", 9):
         why = "a worker process was ended from outside, mostly for want of memory"

@@ -97,8 +97,10 @@ class Study(Options):
     def __post_init__(self) -> None:
         """Checks what can be checked before anything is loaded."""
         for name, most in _MOST.items():
-            if not 1 <= getattr(self, name) <= most:
-                raise InvalidInput(f"--{name}: expected 1 to {most:,}, got {getattr(self, name):,}")
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
+            if getattr(self, name) > most:
+                raise InvalidInput(f"--{name}: expected at most {most:,}, got {getattr(self, name):,}")
         if self.max_steps is not None and not 1 <= self.max_steps < 2**31:
             raise InvalidInput(f"--max-steps: expected 1 to {2**31 - 1:,}, got {self.max_steps:,}")
         if self.seed < 0:

@@ -226,7 +226,7 @@ def _base(name: str) -> str:
 
 
 def _rom(name: str) -> str:
-    """The Atari game that an id of Gymnasium's means: `atari/pong` of `PongNoFrameskip-v4`, `ALE/Pong-v5`, `Pong-v4`."""
+    """The Atari game that an id of Gymnasium's means: `atari/pong` of `PongNoFrameskip-v4`, of `ALE/Pong-v5`."""
     found = re.fullmatch(r"(?:gymnasium/)?(?:ALE/)?([A-Z]\w*?)(?:-?ram|NoFrameskip|Deterministic)*-v\d", name)
     return "atari/" + re.sub(r"(?<!^)(?=[A-Z])", "_", found[1]).lower() if found else ""
 

@@ -87,8 +87,8 @@ class GymnasiumGame:
         Raises:
             SlotFault: A copy fails, or shows what it does not declare.
         """
-        for slot, seed in zip(np.flatnonzero(mask), check_seeds(mask, seeds), strict=True):
-            with _told(int(slot), "reset"):
+        for slot, seed in zip(np.flatnonzero(mask).tolist(), check_seeds(mask, seeds), strict=True):
+            with _told(slot, "reset"):
                 found = self._envs[slot].reset(seed=int(seed))
                 if not (isinstance(found, tuple) and len(found) == 2):
                     raise InvalidInput("its reset gives no (observation, info), as one of the old Gym")
@@ -105,8 +105,8 @@ class GymnasiumGame:
         """
         rewards = np.zeros(self.slots)
         terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
-        for slot in np.flatnonzero(~self._idle):
-            with _told(int(slot), "step"):
+        for slot in np.flatnonzero(~self._idle).tolist():
+            with _told(slot, "step"):
                 found = self._envs[slot].step(self._do(actions[0][slot]))
                 if len(found) != 5:
                     raise ValueError(_OLD)

@@ -61,4 +61,6 @@ def _import(package: str, where: str) -> None:
                 f"{where}: expected a package that is installed or lies in the working folder, and there is no "
                 f"{package!r}"
             ) from error
-        raise InvalidInput(f"{where}: {package} cannot be imported: {type(error).__name__}: {one_line(error)}") from error
+        raise InvalidInput(
+            f"{where}: {package} cannot be imported: {type(error).__name__}: {one_line(error)}"
+        ) from error

@@ -18,7 +18,7 @@ Do = Callable[[Array], Any]
 
 
 class Sight:
-    """What an environment shows as one array: a Box as it is, all else flattened as Gymnasium's FlattenObservation does.
+    """What an environment shows as one array: a Box as it is, all else as Gymnasium's FlattenObservation shows it.
 
     Texts are left out, which no network of ours reads; of a Discrete one number a choice is shown, 1 at the choice.
 
@@ -47,7 +47,7 @@ class Sight:
         self._axis = _channels(one.shape)
         self.space = one
         if options.stack > 1:
-            self.space = Box(self._repeated(one.low), self._repeated(one.high), dtype=one.dtype)  # type: ignore[arg-type]  # numpy's own dtype
+            self.space = Box(self._repeated(one.low), self._repeated(one.high), dtype=one.dtype)
 
     def fresh(self, raw: Any) -> Array:
         """The first observation of an episode; before it the stack has zeros, or copies of it."""
@@ -131,7 +131,7 @@ def _parts(
                 yield leaf
     elif isinstance(space, Box | Discrete | MultiDiscrete | MultiBinary):
         numbers = isinstance(space, Box)
-        shape = _moved(np.zeros(space.shape), channels_first).shape if numbers else (flatdim(space),)
+        shape = _moved(np.zeros(space.shape or ()), channels_first).shape if numbers else (flatdim(space),)
         yield _Leaf(path, space, Part(".".join(map(str, path)), start, flatdim(space), shape, numbers))
     elif not isinstance(space.sample(), str):  # a Text, or a space of others such as Minigrid's missions
         raise InvalidInput(f"expected observations of numbers, got {type(space).__name__}")
@@ -165,7 +165,7 @@ def acting(space: Space[Any]) -> tuple[Space[Any], Do]:
         return MultiDiscrete([2] * flatdim(space)), lambda action: action.reshape(space.shape).astype(space.dtype)
     if isinstance(space, Box) and space.dtype.kind == "f":
         low, high, kind = space.low, space.high, space.dtype
-        flat = space if len(space.shape) == 1 else Box(low.ravel(), high.ravel(), dtype=kind)  # type: ignore[arg-type]  # numpy's own dtype  # fmt: skip
+        flat = space if len(space.shape) == 1 else Box(low.ravel(), high.ravel(), dtype=kind)
         return flat, lambda action: action.reshape(low.shape).astype(kind).clip(low, high)
     raise InvalidInput(f"expected Discrete, MultiDiscrete, MultiBinary or a Box of floats as actions, got {space}")
 

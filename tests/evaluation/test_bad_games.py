@@ -101,7 +101,9 @@ def test_who_looks_at_nothing_plays_every_kind_of_actions(play, victim, name, pa
 def test_a_process_that_ends_is_told_by_game_and_episode():
     card = find_game(f"{PACKAGE}Bad-exit-v0")
     cell = Cell(game=Variant(card), seats=("player",), players=(), actions=(), seed=0, episodes=2, envs=1)
-    with pytest.raises(WorkerDied, match=r"^game .*Bad-exit-v0, episode 0: .* ended the worker process \(exit code 3\)"):
+    with pytest.raises(
+        WorkerDied, match=r"^game .*Bad-exit-v0, episode 0: .* ended the worker process \(exit code 3\)"
+    ):
         list(Local(1).run([Task(cell)], stepping))
 
 
@@ -120,4 +122,4 @@ def test_infinite_numbers_never_reach_a_file(play, tmp_path):
     with pytest.raises(InvalidInput, match="pays what is no finite number"):
         play("Bad-inf-paid")
     for path in tmp_path.rglob("*.json"):
-        json.loads(path.read_text(), parse_constant=lambda text: pytest.fail(f"{path}: {text}"))
+        json.loads(path.read_text(), parse_constant=pytest.fail)

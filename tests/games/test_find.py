@@ -94,7 +94,7 @@ def test_an_unknown_game_is_answered_with_the_nearest_of_all(name, close):
     "name", ["gymnasium/Nope", "gymnasium/Walker2DBulletEnv-v0", "Walker2DBulletEnv-v0", "atari/CartPole-v1"]
 )
 def test_no_game_of_another_family_or_another_name_is_hinted_at(name):
-    with pytest.raises(UnknownName, match="^no ") as caught:
+    with pytest.raises(UnknownName, match=r"^no ") as caught:
         find_game(name)
     assert "did you mean" not in str(caught.value)
 

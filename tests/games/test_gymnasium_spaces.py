@@ -29,6 +29,13 @@ def act(game, *actions):
     return view
 
 
+def two_steps(game):
+    """Plays in the second of two slots."""
+    game.reset(np.array([False, True]), np.array([1]))
+    for _ in range(2):
+        game.step([np.zeros(2, dtype=np.int64)])
+
+
 def given(game):
     """The actions that the environment was given."""
     return game._envs[0].unwrapped.done
@@ -182,7 +189,9 @@ def test_arguments_are_those_of_the_environment_and_of_its_card(tmp_path, monkey
 
 
 def test_options_of_environments_are_for_those():
-    with pytest.raises(ContentError, match="has no options stack: --env-args, --frame-stack and --channels are for gymnasium/ games"):
+    with pytest.raises(
+        ContentError, match="has no options stack: --env-args, --frame-stack and --channels are for gymnasium/ games"
+    ):
         with_variant(find_game("mujoco/hopper"), options={"stack": 2})
     with pytest.raises(ContentError, match="max_steps: expected a whole number from 1"):
         with_variant(find_game("atari/pong"), max_steps=0)
@@ -193,7 +202,11 @@ def test_options_of_environments_are_for_those():
     [
         ("nobodys_package:Name-v0", MissingExtra, "lies in the working folder, and there is no 'nobodys_package'"),
         ("nobodys.part:Name-v0", MissingExtra, "there is no 'nobodys.part'"),
-        ("tests.kit.environments:Mazes-v0", UnknownName, r"registers no environment 'Mazes-v0'; did you mean 'Maze-v0'"),
+        (
+            "tests.kit.environments:Mazes-v0",
+            UnknownName,
+            r"registers no environment 'Mazes-v0'; did you mean 'Maze-v0'",
+        ),
         ("os:system", UnknownName, "os was imported and registers no environment 'system'$"),
     ],
 )
@@ -222,9 +235,7 @@ def test_a_copy_that_misbehaves_names_its_slot(wrong, said):
         return  # the play loop looks at numbers, of every game
     game = made(f"Bad-{wrong}", slots=2)
     with pytest.raises(SlotFault, match=said) as caught:
-        game.reset(np.array([False, True]), np.array([1]))
-        for _ in range(2):
-            game.step([np.zeros(2, dtype=np.int64)])
+        two_steps(game)
     assert caught.value.slot == 1
 
 
