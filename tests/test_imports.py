@@ -24,6 +24,7 @@ _FLOORS = [
     {"training", "report"},
     {"benchmark", "perf", "inspect"},
     {"cli"},
+    {"__main__"},
 ]
 """As DESIGN.md has them, the lowest first."""
 _RANK = {part: rank for rank, floor in enumerate(_FLOORS) for part in floor}

@@ -44,6 +44,8 @@ class Ball(Reach):
     grid: bool
     free: Tensor | None = None
     """Numbers of the entries that may change, flat, int64, shape (entries,), where they are not the last ones."""
+    loose: bool = False
+    """Whether a game may show values outside its own range; what is received is then never further out than those."""
 
     @staticmethod
     @abstractmethod
@@ -74,7 +76,7 @@ class Ball(Reach):
         """Returns a point of the ball and the observation space near `point`."""
         centre = self._free(clean)
         delta = self._shrink(self._in_units(self._free(point) - centre), self._length(self.radius))
-        return self._joined(clean, self._in_game(delta).add_(centre).clamp_(*self._bounds))
+        return self._joined(clean, self._in_game(delta).add_(centre).clamp_(*self._within(centre)))
 
     def around(self, clean: Tensor) -> Callable[[Tensor], Tensor]:
         """Returns `project` for many points around one observation; it may work in place."""
@@ -109,12 +111,20 @@ class Ball(Reach):
     def random_point(self, clean: Tensor, draws: Draws) -> Tensor:
         """A point drawn uniformly from the ball around `clean`, then clipped to the observation space."""
         inside = self._in_game(self._inside(draws, self._length(self.radius)))
-        return self._joined(clean, inside.add_(self._free(clean)).clamp_(*self._bounds))
+        centre = self._free(clean)
+        return self._joined(clean, inside.add_(centre).clamp_(*self._within(centre)))
 
     def random(self, clean: Tensor, draws: Draws) -> Tensor:
         """As far as the budget goes in a random direction: the step of `ascend` without its aim."""
         start = self._in_units(self._free(clean))
         return self._moved(clean, *self._aimless(draws, start, self._length(self.radius)))
+
+    def _within(self, centre: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+        """Ends of what free entries may become around clean ones: the range, or what the game itself shows beyond."""
+        if not self.loose:
+            return self._bounds
+        low, high = self._free(self.low), self._free(self.high)
+        return torch.minimum(low, centre), torch.maximum(high, centre)
 
     @cached_property
     def _bounds(self) -> tuple[float, float] | tuple[Tensor, Tensor]:
@@ -155,6 +165,8 @@ class Ball(Reach):
         sums = np.einsum("ij,ij->i", exact, exact), exact.sum(axis=1), other_value.sum(axis=1)
         low, high = self._range
         legal = np.asarray(((rows >= low) & (rows <= high)).all(axis=1), dtype=np.bool_)
+        if not legal.all():
+            legal |= self._no_further(rows, centres).all(axis=1)
         if self._fixed is not None:
             legal &= ~other_value[:, self._fixed].any(axis=1)
         return np.stack([delta.max(axis=1), *sums], axis=1).astype(np.float64), legal
@@ -164,7 +176,7 @@ class Ball(Reach):
         values, legal = np.empty((len(rows), len(NORMS))), np.empty(len(rows), dtype=np.bool_)
         delta, other_value = np.empty(rows.shape[1], dtype=np.float32), np.empty(rows.shape[1], dtype=np.bool_)
         for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
-            legal[row] = self._in_space(one)
+            legal[row] = self._in_space(one) or self._no_further(one, other).all()
             np.abs(np.subtract(one, other, out=delta, dtype=np.float32, casting="same_kind"), out=delta)
             if self._units is not None:
                 np.divide(delta, self._units, out=delta)
@@ -196,6 +208,12 @@ class Ball(Reach):
         ends = (end.numpy().reshape(-1) for end in (self.low, self.high))
         low, high = (end[:1] if (end == end[0]).all() else end for end in ends)
         return low, high
+
+    def _no_further(self, received: Array, clean: Array) -> BoolArray:
+        """Which entries are outside the range by no more than the game itself shows them."""
+        low, high = self._range
+        shown = clean.astype(np.float32, copy=False)
+        return (received >= np.minimum(low, shown)) & (received <= np.maximum(high, shown))
 
     @property
     def block(self) -> int:

@@ -98,13 +98,15 @@ class Budget:
         entries = math.prod(space.shape)
         if is_stack(space) and (newest or self.norm == "l0"):
             entries //= space.shape[0]
-        scale, free = self._scale(space, deviation), self._free(space)
+        free = self._free(space)
+        scale = self._scale(space, deviation, slice(None) if free is None else free)
         entries = entries if free is None else len(free)
         self._check_size(space, entries, scale, slice(None) if free is None else free)
         kind = _BALLS[self.norm]
         low, high = (torch.from_numpy(bound.astype(np.float32))[None] for bound in (space.low, space.high))
         radius = math.inf if self.eps is None else kind.radius_of(self.eps, entries)
-        return kind(radius, scale, low, high, entries, self.grid, free)
+        loose = space.dtype.kind == "f" and bool((low.isfinite() | high.isfinite()).any())
+        return kind(radius, scale, low, high, entries, self.grid, free, loose)
 
     def _free(self, space: Box) -> Tensor | None:
         """Numbers of the entries that may change; None where all may."""
@@ -117,11 +119,11 @@ class Budget:
             raise BudgetError(f"--free: expected entries 0 to {space.shape[0] - 1}, got {got}")
         return None if len(self.free) == space.shape[0] else torch.tensor(self.free)
 
-    def _scale(self, space: Box, deviation: Tensor | None) -> Tensor:
+    def _scale(self, space: Box, deviation: Tensor | None, free: slice | Tensor) -> Tensor:
         if self.space == "raw":
             return torch.ones(1)
         if self.space == "unit":
-            if not (space.low == 0).all() or not (space.high == 255).all():
+            if not (space.low[free] == 0).all() or not (space.high[free] == 255).all():
                 raise BudgetError(f"--space unit is for pixels in 0..255, this game shows {space}; use --space raw")
             return torch.full((1,), 255.0)
         if deviation is None:
@@ -151,6 +153,8 @@ class Budget:
             raise BudgetError(
                 f"--eps: {self.eps:g} is more than the whole range of an entry, {most:g} in --space {self.space}"
             )
+        if np.float32(_BALLS[self.norm].radius_of(self.eps, entries) * smallest) == 0:
+            raise BudgetError(f"--eps: {self.eps:g} is 0 in float32, in which observations are; raise it")
         if self.space == "unit" and _BALLS[self.norm].radius_of(self.eps, entries) < _FINEST:
             raise BudgetError(f"--eps: {self.eps:g} is less than float32 can add to a bright pixel; raise it")
         if self.grid and _BALLS[self.norm].radius_of(self.eps, entries) * largest < 1 - 1e-9:

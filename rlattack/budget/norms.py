@@ -30,7 +30,8 @@ class LinfBall(Ball):
         """Projects many points into the box that this ball is, whose ends are found once."""
         centre = self._free(clean)
         reach = self._in_game(torch.full((1, 1), self._length(self.radius)))
-        low, high = (self._joined(clean, end.clamp_(*self._bounds)) for end in (centre - reach, centre + reach))
+        bounds = self._within(centre)
+        low, high = (self._joined(clean, end.clamp_(*bounds)) for end in (centre - reach, centre + reach))
         return lambda point: point.clamp_(low, high)
 
     def ascend(self, point: Tensor, grad: Tensor, step: float) -> Tensor:
@@ -134,7 +135,8 @@ class L1Ball(Ball):
     def _way(self, slope: Tensor, start: Tensor, entry: Tensor) -> Tensor:
         """Signed way of some entries to the end of their range that the slope points at."""
         low, high = (end.expand(len(entry), -1).gather(1, entry) for end in self._ends)
-        return torch.where(slope > 0, high, low) - start
+        way = torch.where(slope > 0, high, low) - start
+        return way.mul_(way.sign() == slope.sign()) if self.loose else way  # beyond its end, there is no way on
 
     @cached_property
     def _width(self) -> float:

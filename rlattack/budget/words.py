@@ -1,5 +1,7 @@
 """Norms and spaces as words: headings, axes and sizes, for every table, curve and sentence."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -99,6 +101,15 @@ def size_words(eps: float, reach: str, space: str) -> str:
         return f"eps {eps:g}{_space(space).size}{kind.measure}"
     words = next((words for near, words in _LEVELS.items() if abs(levels / near - 1) < 0.03), None)
     return f"eps {eps:g} ({words or f'{levels:.3g} grey levels'}{kind.measure})"
+
+
+def entries_words(entries: Sequence[int]) -> str:
+    """Says numbers of entries, in order: `3,4,7`, and `0-146` of many in a row."""
+    if not entries:
+        return ""
+    starts = [place for place, one in enumerate(entries) if place == 0 or one != entries[place - 1] + 1]
+    rows = [entries[start:end] for start, end in itertools.pairwise([*starts, len(entries)])]
+    return ",".join(f"{row[0]}-{row[-1]}" if len(row) > 2 else ",".join(map(str, row)) for row in rows)
 
 
 def grey_levels(eps: float, reach: str, space: str) -> float | None:

@@ -1,6 +1,7 @@
 """`rlattack list`: what can be named."""
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -27,7 +28,7 @@ class List:
         listed = {kind: _rows(kind) for kind in kinds}
         if self.json:
             shown = listed if self.kind == "all" else listed[self.kind]
-            sys.stdout.write(json.dumps(shown, indent=1) + "\n")
+            sys.stdout.write(json.dumps(_finite(shown), indent=1, allow_nan=False) + "\n")
             return 0
         for kind, rows in listed.items():
             _print(kind, rows)
@@ -38,6 +39,15 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     from rlattack.games import list_games
 
     return list_games() if kind == "games" else _agents() if kind == "agents" else _registered(kind)
+
+
+def _finite(shown: Any) -> Any:
+    """The same with null in place of numbers that JSON has not: infinite ones, and what is no number."""
+    if isinstance(shown, dict):
+        return {key: _finite(value) for key, value in shown.items()}
+    if isinstance(shown, list | tuple):
+        return [_finite(value) for value in shown]
+    return None if isinstance(shown, float) and not math.isfinite(shown) else shown
 
 
 def _agents() -> list[dict[str, Any]]:
@@ -107,7 +117,7 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         for text in (
             "a reference: mean returns of a random policy and of a person or a strong published agent; eps of the "
             "literature, in sigma",
-            "and gymnasium/<env id> for any Gymnasium environment of arrays and discrete actions",
+            "and gymnasium/<env id> for any Gymnasium environment, gymnasium/<package>:<env id> for one of your own",
             "and pettingzoo/<env id> for any PettingZoo game of two agents, as pettingzoo/connect_four_v3",
         ):
             console.print(text, highlight=False)

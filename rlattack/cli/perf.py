@@ -45,6 +45,7 @@ class Perf:
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
         from rlattack.evaluation.executor import cores
+        from rlattack.games import find_game
         from rlattack.perf import measure, seat_victim
 
         if not self.seconds > 0 or self.envs < 1 or (self.workers is not None and self.workers < 1):
@@ -52,6 +53,7 @@ class Perf:
                 f"--seconds, --envs and --workers: expected more than 0, got {self.seconds:g}, {self.envs} and "
                 f"{self.workers}"
             )
+        find_game(self.game)
         victim = self.victim or _first_agent(self.game)
         seated = seat_victim(self.game, victim, trust=self.trust)
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # mean number of busy processes in a minute

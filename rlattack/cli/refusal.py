@@ -36,6 +36,8 @@ def _wrong_value(message: list[str], arguments: list[str]) -> str:
     given = list(itertools.takewhile(lambda word: not word.startswith("--"), typed[places[-1] + 1 :] if places else []))
     if " " not in takes:  # what comes after is not the option's
         given = given[:1]
+    elif takes.endswith("...") and any("," in word for word in given):
+        takes += ", with spaces between them"
     return f"{name}: expected {takes}, got {' '.join(given)}; see {_usage(arguments)}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
 from rlattack.budget import Budget, Model
+from rlattack.budget.words import entries_words
 from rlattack.defences import FRONTS
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
@@ -80,7 +81,7 @@ class AttackRef:
         """The attack with its parameters, its size and when it acts: `pgd:steps=10 0.001`."""
         size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
         when = "" if self.schedule == EVERY else f" {self.schedule}"
-        free = f" free {','.join(map(str, self.budget.free))}" if self.budget.free else ""
+        free = f" free {entries_words(self.budget.free)}" if self.budget.free else ""
         return f"{self.spec}{size}{free}{when}"
 
     @property

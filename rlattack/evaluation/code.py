@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import gymnasium
+from gymnasium.envs.registration import EnvSpec
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
@@ -15,6 +15,7 @@ from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES
+from rlattack.games.gymnasium_ids import find_spec
 from rlattack.policies.archive import read_file
 from rlattack.policies.contents import value_digest
 from rlattack.source import code_digest, environment_digest, own_digest, versions
@@ -75,7 +76,7 @@ def check_code(cell: Cell) -> None:
 def game_code(card: GameCard) -> dict[str, str]:
     """Versions and digests of what plays a game: engines, an environment with what it is made of, the ROM."""
     if card.family == "gymnasium":
-        return _gymnasium(gymnasium.spec(card.id.removeprefix("gymnasium/")))
+        return _gymnasium(find_spec(card))
     made_by = FAMILIES.get(card.family)
     if not made_by.__module__.startswith("rlattack."):
         return _environment(made_by)
@@ -83,7 +84,7 @@ def game_code(card: GameCard) -> dict[str, str]:
     return versions(*_ENGINES.get(card.family, ())) | ({} if rom is None else {"rom": rom})
 
 
-def _gymnasium(spec: gymnasium.envs.registration.EnvSpec) -> dict[str, str]:
+def _gymnasium(spec: EnvSpec) -> dict[str, str]:
     """Of a registered environment, by its code, its arguments, its limit of steps and its wrappers."""
     wrappers = [environment_digest(wrapper.entry_point) for wrapper in spec.additional_wrappers]
     said = digest([value_digest([spec.kwargs, spec.max_episode_steps, spec.additional_wrappers]), wrappers])

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from rlattack.games.card import Outcome
 
+CUT = "--max-steps"
+"""Ending of an episode that was cut after as many steps as the command allows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
@@ -20,8 +23,6 @@ class Judgement:
     """Largest size of a step by name (`linf`, `l2`, `l1`, `l0`, `rotation`), in units of the budget's space."""
     broken: int
     """Steps that left the reach or the space."""
-    misshown: int = 0
-    """Those of them in which the game itself showed values outside its space."""
     queries: int
     """Outputs of the victim that the attack asked for, each for one observation."""
     gradients: int

@@ -20,6 +20,7 @@ from rlattack.errors import InvalidInput, RlattackError, WorkerDied
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.spawned import Names, added_names, set_up
+from rlattack.games.gymnasium_ids import env_id
 
 
 @dataclass(frozen=True)
@@ -95,20 +96,20 @@ class Local:
         if not tasks:
             return
         context = multiprocessing.get_context("spawn")
-        tickets = _Tickets(tasks, context)
         workers = min(self.workers, sum(task.episodes for task in tasks))
-        if workers <= 1:
+        tickets = _Tickets(tasks, context, workers)
+        if workers <= 1 and not any(_may_end(task.cell) for task in tasks):
             torch.set_num_threads(1)
             yield from _work(tasks, play, tickets)
             return
         results: Any = context.Queue()
         processes = [
-            context.Process(target=_worker, args=(tasks, play, tickets, results, added_names()), daemon=True)
-            for _ in range(workers)
+            context.Process(target=_worker, args=(tasks, play, tickets, number, results, added_names()), daemon=True)
+            for number in range(workers)
         ]
         try:
             _start(processes)
-            yield from _collect(results, processes)
+            yield from _collect(results, processes, tickets)
         finally:
             begun = [process for process in processes if process.pid is not None]
             for process in begun:
@@ -129,8 +130,11 @@ class _Tickets:
     place of a row in its batch.
     """
 
-    def __init__(self, tasks: Sequence[Task], context: SpawnContext) -> None:
+    def __init__(self, tasks: Sequence[Task], context: SpawnContext, workers: int = 1) -> None:
         self._tasks, self._lock = tasks, context.Lock()
+        self._width = 1 + max(task.cell.envs for task in tasks)
+        self._playing: Any = context.Array("q", [-1] * (workers * self._width), lock=False)
+        """A worker's task, then the episode in each slot; -1 for none."""
         self._first = [0, *itertools.accumulate(task.cell.envs for task in tasks)]
         self._begun = [
             max(0, -((slot - task.first) // task.cell.envs)) for task in tasks for slot in range(task.cell.envs)
@@ -138,15 +142,20 @@ class _Tickets:
         """Episodes of each task and slot that are there before it begins."""
         self._taken: Any = context.Array("q", self._begun, lock=False)
 
-    def take(self, task: int, slot: int) -> int | None:
-        """The next episode of a task for a slot; None when there is none left."""
-        cell, place = self._tasks[task].cell, self._first[task] + slot
+    def take(self, task: int, worker: int, slot: int) -> int | None:
+        """The next episode of a task for a slot of a worker; None when there is none left."""
+        cell, place, own = self._tasks[task].cell, self._first[task] + slot, worker * self._width
         with self._lock:
             episode = slot + cell.envs * int(self._taken[place])
-            if episode >= cell.episodes:
-                return None
-            self._taken[place] += 1
-            return episode
+            there = episode < cell.episodes
+            self._taken[place] += there
+            self._playing[own], self._playing[own + 1 + slot] = task, episode if there else -1
+            return episode if there else None
+
+    def played_by(self, worker: int) -> tuple[Cell, list[int]] | None:
+        """What a worker plays: the cell and the numbers of its episodes; None for nothing yet."""
+        task, *episodes = self._playing[worker * self._width : (worker + 1) * self._width]
+        return None if task < 0 else (self._tasks[task].cell, [one for one in episodes if one >= 0])
 
     def next_task(self) -> int | None:
         """A task with episodes left: the first that nobody started, else the one with most left."""
@@ -185,7 +194,7 @@ def _start(processes: list[Any]) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
+def _collect(results: Any, processes: list[Any], tickets: _Tickets) -> Iterator[Any]:
     running = len(processes)
     while running:
         dead = sum(process.exitcode is not None for process in processes)
@@ -193,10 +202,7 @@ def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
             item = results.get(timeout=1.0)
         except queue.Empty:
             if dead > len(processes) - running:  # all that they said before was heard
-                raise WorkerDied(
-                    "a worker process was ended from outside, mostly for want of memory, or by code that it played; "
-                    "finished cells are kept: run the command again, with fewer --workers"
-                ) from None
+                raise WorkerDied(_death(processes, tickets)) from None
             continue
         if item is None:
             running -= 1
@@ -206,12 +212,34 @@ def _collect(results: Any, processes: list[Any]) -> Iterator[Any]:
             yield item
 
 
-def _worker(tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets, results: Any, names: Names) -> None:
+def _death(processes: list[Any], tickets: _Tickets) -> str:
+    """Says what a process played that ended without a word, and what may have ended it."""
+    ended = {number: process.exitcode for number, process in enumerate(processes) if process.exitcode is not None}
+    number, code = max(ended.items(), key=lambda one: one[1] != 0)  # 0 may be one that had nothing left to play
+    played = tickets.played_by(number)
+    where = "" if played is None else f"game {played[0].game.card.id}, episode {' or '.join(map(str, played[1]))}: "
+    if code == -getattr(signal, "SIGKILL", 9):
+        why = "a worker process was ended from outside, mostly for want of memory"
+        way_out = ": run the command again, with fewer --workers"
+    else:
+        why = f"the code that plays ended the worker process ({f'signal {-code}' if code < 0 else f'exit code {code}'})"
+        way_out = ""
+    return f"{where}{why}; finished cells are kept{way_out}"
+
+
+def _may_end(cell: Cell) -> bool:
+    """Whether the game is of a package of the user's, which is played apart: it may end the process."""
+    return cell.game.card.family == "gymnasium" and ":" in env_id(cell.game.card)
+
+
+def _worker(
+    tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets, number: int, results: Any, names: Names
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     parent = os.getppid()
     try:
         set_up(names)
-        for item in _work(tasks, play, tickets):
+        for item in _work(tasks, play, tickets, number):
             results.put(item)
             if os.getppid() != parent:  # the parent was killed
                 return
@@ -222,11 +250,13 @@ def _worker(tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets, results
         results.put(RuntimeError(traceback.format_exc()))
 
 
-def _work(tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets) -> Generator[E | Beat | Effort, None, None]:
+def _work(
+    tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets, number: int = 0
+) -> Generator[E | Beat | Effort, None, None]:
     while (index := tickets.next_task()) is not None:
         begun, played = time.perf_counter(), 0
         try:
-            for item in play(tasks[index], partial(tickets.take, index)):
+            for item in play(tasks[index], partial(tickets.take, index, number)):
                 played += not isinstance(item, Beat)
                 yield item
         except SystemExit as error:  # of an agent, an environment or an attack of the user's

@@ -1,12 +1,9 @@
 """The judge: measures from outside, at the policy's boundary, what an attack did to each episode (DESIGN rule 5)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import Space
-from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray
@@ -24,18 +21,16 @@ class Judge(Observer):
     Args:
         seat: The seat that is attacked.
         attackers: The attacks at work there: their reaches, by which sizes are read, and their counts.
-        space: One observation of the seat, as the game says; None where it is not to be held to it.
     """
 
-    def __init__(self, seat: int, attackers: Sequence[Runner], space: Space[Any] | None = None) -> None:
+    def __init__(self, seat: int, attackers: Sequence[Runner]) -> None:
         slots = attackers[0].slots
         super().__init__(seat, slots)
         self._oracles = [attacker.oracle for attacker in attackers]
-        self._measures, self._space = [_of(attacker) for attacker in attackers], space
+        self._measures = [_of(attacker) for attacker in attackers]
         self._steps = np.zeros(slots, dtype=np.int64)
         self._attacked = np.zeros(slots, dtype=np.int64)
         self._broken = np.zeros(slots, dtype=np.int64)
-        self._misshown = np.zeros(slots, dtype=np.int64)
         self._changed = np.zeros(slots)
         self._sizes = [np.zeros((slots, len(measure.names))) for measure in self._measures]
 
@@ -63,8 +58,6 @@ class Judge(Observer):
         self._steps += acting
         self._attacked += acting & np.any([one.changed for one in found], axis=0)
         self._broken += acting & ~legal
-        if (acting & ~legal).any():
-            self._misshown += acting & ~legal & _outside(moment.shown, self._space)
         for place, one in enumerate(found):
             self._sizes[place] = np.maximum(self._sizes[place], np.where(acting[:, None], one.values, 0.0))
         moved = moment.out.actions.moved(moment.clean.actions).numpy()
@@ -83,11 +76,10 @@ class Judge(Observer):
             changed=float(self._changed[slot]),
             sizes=sizes,
             broken=int(self._broken[slot]),
-            misshown=int(self._misshown[slot]),
             queries=sum(int(oracle.queries[slot]) for oracle in self._oracles),
             gradients=sum(int(oracle.gradients[slot]) for oracle in self._oracles),
         )
-        counts = (self._steps, self._attacked, self._broken, self._misshown, self._changed, *self._sizes)
+        counts = (self._steps, self._attacked, self._broken, self._changed, *self._sizes)
         for row in (*counts, *(row for oracle in self._oracles for row in (oracle.queries, oracle.gradients))):
             row[slot] = 0
         for measure in self._measures:
@@ -153,14 +145,6 @@ class _ActionMeasure(_Measure):
     def __call__(self, moment: Moment) -> Sizes:
         """Sizes of one step."""
         return self._reach.measure(moment.action, moment.chosen.clamp(self._low, self._high))
-
-
-def _outside(shown: Array, space: Space[Any] | None) -> BoolArray:
-    """Slots in which the game itself showed values that its space does not have, shape (slots,)."""
-    if not isinstance(space, Box):
-        return np.zeros(len(shown), dtype=np.bool_)
-    outside = np.reshape((shown < space.low) | (shown > space.high), (len(shown), -1))
-    return np.asarray(outside.any(axis=1), dtype=np.bool_)
 
 
 def _of(attacker: Runner) -> _Measure:

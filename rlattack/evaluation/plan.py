@@ -2,6 +2,7 @@
 
 import dataclasses
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,8 @@ def plan(study: Study) -> Plan:
     circumstances = _circumstances(study, tables) | {"cells": list(cells)}
     changes_no_episode = ("trust", "episodes")
     named = {name: value for name, value in dataclasses.asdict(study).items() if name not in changes_no_episode}
-    name = f"{tables[0].card.id.replace('/', '-')}-{digest([named, configuration])[:8]}"
+    game = re.sub(r"[^\w.-]", "-", tables[0].card.id)
+    name = f"{game}-{digest([named, configuration])[:8]}"
     return Plan(tuple(cells.values()), radii, name, configuration, circumstances, _note(tables))
 
 

@@ -17,7 +17,7 @@ from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.code import check_code
-from rlattack.evaluation.episode import Episode, SeatEpisode
+from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Observer
@@ -25,7 +25,7 @@ from rlattack.evaluation.player import Player
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.card import Outcome
 from rlattack.games.find import FAMILIES, make_game
-from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, Step, View
+from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, SlotFault, Step, View
 from rlattack.policies.load import load_agent
 from rlattack.policies.policy import Policy
 
@@ -71,6 +71,7 @@ class Play(Slots):
         self._since_reward = np.zeros(self.slots, dtype=np.int64)
         self._digest = np.zeros(self.slots, dtype=np.uint64)
         self._stalled: BoolArray = np.zeros(self.slots, dtype=np.bool_)
+        self._cut: BoolArray = np.zeros(self.slots, dtype=np.bool_)
         self._views: tuple[View, ...]
         self._last: Step
 
@@ -82,6 +83,8 @@ class Play(Slots):
         """
         try:
             yield from super().play()
+        except SlotFault as fault:
+            raise self._fault(fault.slot, str(fault)) from fault
         except (RlattackError, GeneratorExit):
             raise
         except Exception as error:
@@ -105,16 +108,15 @@ class Play(Slots):
         actions = []
         with torch.no_grad():
             for player, view in zip(self._players, self._views, strict=True):
-                if view.obs.dtype.kind == "f" and not np.isfinite(view.obs[active & view.turn]).all():
-                    raise InvalidInput(f"game {self.cell.game.card.id}: shows what is no finite number")
+                if view.obs.dtype.kind == "f":
+                    self._check_finite(view.obs, active & view.turn, "shows")
                 moment = player.act(view, active, self.episode)
                 actions.append(moment.action.numpy().copy())  # what others look at may be written to
                 for observer in self._observers:
                     observer.see(moment)
         step = self._last = self.game.step(actions)
         self._views = step.views
-        if not np.isfinite(step.rewards[:, active]).all():
-            raise InvalidInput(f"game {self.cell.game.card.id}: pays what is no finite number")
+        self._check_finite(step.rewards.T, active, "pays")
         self._scores += np.where(active, step.rewards, 0.0)
         self._length += active
         self._digest = _mixed(self._digest, (*actions, step.rewards.T))
@@ -123,7 +125,22 @@ class Play(Slots):
         ended = step.terminated | step.truncated
         self._stalled = self._stall(step.rewards) & ~ended
         over: BoolArray = ended | self._stalled
-        return over
+        most = self.cell.game.card.max_steps
+        self._cut = (self._length >= most) & ~over if most else self._cut
+        return over | self._cut
+
+    def _check_finite(self, values: Array, slots: BoolArray, does: str) -> None:
+        """Refuses what is no number, or an infinite one, in any row of `slots`."""
+        if np.isfinite(values[slots]).all():
+            return
+        wrong = ~np.isfinite(values.reshape(self.slots, -1)).all(axis=1) & slots
+        raise self._fault(int(np.flatnonzero(wrong)[0]), f"{does} what is no finite number")
+
+    def _fault(self, slot: int, said: str) -> InvalidInput:
+        """The error of a game that went wrong in a slot: it names the episode and how to meet it again."""
+        episode = int(self.episode[slot])
+        where = f"episode {episode} (seed {game_seed(self.seed, episode)})" if episode >= 0 else "its first reset"
+        return InvalidInput(f"game {self.cell.game.card.id}, {where}: {said}; finished cells are kept")
 
     def _stall(self, rewards: npt.NDArray[np.float64]) -> BoolArray:
         """Slots that had no reward for as long as the card allows."""
@@ -136,11 +153,11 @@ class Play(Slots):
     def _finish(self, slot: int) -> Episode:
         episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
         measured = [(observer.seat, observer.collect(slot)) for observer in self._seen_by]
-        stalled = bool(self._stalled[slot])
+        stalled, cut = bool(self._stalled[slot]), bool(self._cut[slot])
         seats = tuple(
             SeatEpisode(
                 score=float(self._scores[seat, slot]),
-                outcome=None if stalled else _outcome(winner, seat),
+                outcome=None if stalled or cut else _outcome(winner, seat),
                 judged=None if player.judge is None else player.judge.judgement(slot),
                 measured={name: value for of, found in measured if of == seat for name, value in found.items()},
             )
@@ -148,8 +165,8 @@ class Play(Slots):
         )
         return Episode(
             cell=self.cell.key, episode=episode, seed=game_seed(self.seed, episode), length=int(self._length[slot]),
-            ending="stalled" if stalled else self.game.endings[int(self._last.ending[slot])],
-            truncated=bool(self._last.truncated[slot] and not self._last.terminated[slot]), stalled=stalled,
+            ending="stalled" if stalled else CUT if cut else self.game.endings[int(self._last.ending[slot])],
+            truncated=cut or bool(self._last.truncated[slot] and not self._last.terminated[slot]), stalled=stalled,
             trajectory=f"{int(self._digest[slot]):016x}", seats=seats,
         )  # fmt: skip
 

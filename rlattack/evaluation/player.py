@@ -102,7 +102,7 @@ class Player:
         else:
             self._hand = made
         self._attackers.append((number, made))
-        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers], self._seat.observation)
+        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers])
 
     def begin(self, run: int, started: IntArray, episodes: IntArray) -> None:
         """Starts `episodes` of a run, by its seed, in the slots `started`: new draws, and a fresh memory."""

@@ -44,6 +44,37 @@ def parse_mask(text: str, seats: Sequence[str]) -> Hidden:
     return ((number, mask),)
 
 
+def free_entries(free: str, keys: str, seat: Seat) -> tuple[int, ...]:
+    """Numbers of the entries of what a seat sees that may change, as `--free` or `--keys` name them; none for all.
+
+    Of an observation that is shown flattened, choices (0 and 1s) never change, since nothing lies between them.
+
+    Raises:
+        UnknownName: No such entry or key.
+        InvalidInput: Both options, keys of what has none or holds a choice, or nothing that could change.
+    """
+    if free and keys:
+        raise InvalidInput("--free and --keys: expected one of them")
+    if not seat.parts:
+        if keys:
+            raise InvalidInput(f"--keys: expected observations in a Dict, this game shows {seat.observation}")
+        return parse_free(free, seat) if free else ()
+    changing = {part.name: part for part in seat.parts if part.numbers}
+    if not changing:
+        raise InvalidInput("--attack: what this game shows are choices, which have no other value close to them")
+    for name in keys.split(",") if keys else ():
+        if name not in changing:
+            known = ", ".join(changing)
+            fixed = " holds a choice" if name in [part.name for part in seat.parts] else ""
+            raise UnknownName(f"--keys: expected {known}, got {name!r}{fixed or nearest(name, changing)}")
+    chosen = [changing[name] for name in keys.split(",")] if keys else changing.values()
+    allowed = {entry for part in chosen for entry in range(part.start, part.start + part.entries)}
+    if free and (fixed_entries := set(parse_free(free, seat)) - allowed):
+        raise InvalidInput(f"--free: expected entries of {', '.join(changing)}, got {min(fixed_entries)}, of a choice")
+    found = tuple(sorted(allowed)) if not free else parse_free(free, seat)
+    return () if len(found) == (seat.observation.shape or (0,))[0] else found
+
+
 def parse_free(text: str, seat: Seat) -> tuple[int, ...]:
     """Reads numbers or names of entries of what a seat sees, as `3,4` or `thigh_joint,leg_joint`.
 

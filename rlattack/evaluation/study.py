@@ -1,7 +1,9 @@
 """What one evaluation asks for: the options of `attack` and `duel`, and a table of a benchmark's TOML."""
 
 import dataclasses
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -11,6 +13,8 @@ from rlattack.budget import Model, Norm, Unit
 from rlattack.errors import InvalidInput
 from rlattack.specs import Spec
 
+_MOST = {"episodes": 1_000_000, "envs": 10_000}
+"""Beyond which a number is a slip: more episodes than ever were evaluated, more copies than a process steps at once."""
 NO_MASK = "none"
 """The mask that hides nothing."""
 EVERY = "every"
@@ -34,6 +38,8 @@ class Options:
     """Pixels over 255, the game's own range, or standard deviations of what the agent saw in training."""
     free: Annotated[str, tyro.conf.arg(metavar="ENTRY[,ENTRY...]")] = ""
     """Entries of an observation that may change, by number or by the name that the game gives them; all by default."""
+    keys: Annotated[str, tyro.conf.arg(metavar="KEY[,KEY...]")] = ""
+    """Keys of a Dict observation that may change; all that hold numbers by default, and the others pass unchanged."""
     when: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SCHEDULE[:share=S] ...")] = (EVERY,)
     """When attacks act: every, random:share=0.1, timed:share=0.1; several are compared, controls keep the schedule."""
     defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
@@ -52,6 +58,15 @@ class Options:
     """What else is measured of the victim at every step, as margins; changes no episode."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
+    env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
+    """Arguments of a Gymnasium environment, as continuous=true map_name=8x8; values as in JSON, else text."""
+    frame_stack: int | None = None
+    """Observations of a Gymnasium environment stacked, oldest first, as VecFrameStack does; the card's by default."""
+    channels: Literal["as-shown", "first"] | None = None
+    """first: pictures (height, width, channels) of a Gymnasium environment are shown as (channels, height, width), as
+    agents of Stable-Baselines3 see them; the card's by default."""
+    max_steps: int | None = None
+    """Steps after which an episode is cut, for a game that may never end; the game's own limit by default."""
     episodes: int = 20
     """Episodes a cell; the same seeds in every cell."""
     seed: int = 0
@@ -81,12 +96,18 @@ class Study(Options):
 
     def __post_init__(self) -> None:
         """Checks what can be checked before anything is loaded."""
-        for name in ("episodes", "envs"):
+        for name, most in _MOST.items():
             if getattr(self, name) < 1:
                 raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
+            if getattr(self, name) > most:
+                raise InvalidInput(f"--{name}: expected at most {most:,}, got {getattr(self, name):,}")
+        if self.max_steps is not None and not 1 <= self.max_steps < 2**31:
+            raise InvalidInput(f"--max-steps: expected 1 to {2**31 - 1:,}, got {self.max_steps:,}")
         if self.seed < 0:
             raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
         object.__setattr__(self, "players", self.candidates)
+        if self.candidates == (("",),):
+            raise InvalidInput("--victim: expected an agent, got an empty name; `rlattack list agents` shows all")
         if not self.players or not all(of and all(of) for of in self.candidates):
             got = " ".join(map(",".join, self.candidates)) or "nothing"
             raise InvalidInput(
@@ -103,6 +124,16 @@ class Study(Options):
     def candidates(self) -> tuple[tuple[str, ...], ...]:
         """Who may take each seat."""
         return tuple((of,) if isinstance(of, str) else tuple(of) for of in self.players)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the command changes of the game's options, as a card's table has them.
+
+        Raises:
+            InvalidInput: An argument of the environment that is none.
+        """
+        named = {"args": _arguments(self.env_args), "stack": self.frame_stack, "channels": self.channels}
+        return {name: value for name, value in named.items() if value not in (None, {})}
 
     def normalisers(self, victim: int) -> list[str]:
         """The statistics that were named for each seat: of the victim alone."""
@@ -127,3 +158,17 @@ class Study(Options):
                 raise InvalidInput(f"--attack {one}: expected attacks joined by +, and `none` is the clean game")
             read += [] if any(clean) else [specs]
         return read
+
+
+def _arguments(texts: Sequence[str]) -> dict[str, Any]:
+    """Reads KEY=VALUE of each text."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier() or key in found:
+            raise InvalidInput(f"--env-args: expected KEY=VALUE, each key once, got {text!r}")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found

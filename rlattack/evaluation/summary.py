@@ -78,9 +78,6 @@ def _status(episodes: Sequence[Episode]) -> str:
     broken, steps = sum(one.broken for one in judged), sum(one.steps for one in judged)
     if broken == 0:
         return "ok"
-    misshown = sum(one.misshown for one in judged)
-    if misshown == broken:
-        return f"failed: the game showed values outside its own space in {misshown} of {steps} steps"
     return f"failed: the attack left its budget in {broken} of {steps} steps"
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import itertools
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,13 +19,16 @@ from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key
-from rlattack.evaluation.seats import Hidden, check_players, parse_free, parse_mask, seat_number
+from rlattack.evaluation.seats import Hidden, check_players, free_entries, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.policy import Policy
+
+_COPY, _TIMES = 2**20, 16
+"""The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,15 @@ class Table:
     def lay(cls, study: Study) -> "Table":
         """Applies what the command and the card of a victim that plays alone say of the game, and loads the players."""
         options = agent_options(study.candidates[0][0]) if len(study.players) == 1 else {}
-        card = with_variant(find_game(study.game), sticky=study.sticky, options=options)
+        card = with_variant(
+            find_game(study.game), sticky=study.sticky, options={**options, **study.options}, max_steps=study.max_steps
+        )
         game = make_game(card, 1)
         try:
             seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
+        _check_memory(study.envs, seats)
         names = tuple(seat.name for seat in seats)
         check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
@@ -153,7 +161,7 @@ class Table:
         study, kind = self.study, ATTACKS.get(spec.name)
         space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
         seat = self.seats[self.attacked_seat]
-        free = parse_free(study.free, seat) if study.free and kind.access == "observation" else ()
+        free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None
         if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
             surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
@@ -183,6 +191,25 @@ class Table:
             return "sampled"
         asked = self.study.actions
         return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
+
+
+def _check_memory(envs: int, seats: Sequence[Seat]) -> None:
+    """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
+
+    Raises:
+        InvalidInput: They need more memory than there is.
+    """
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
+        return
+    needed = envs * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
+    if needed > there:
+        most = there * envs // needed
+        raise InvalidInput(
+            f"--envs: {envs:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
+            f"GiB; expected at most {most:,}"
+        )
 
 
 def _check_gradient(policy: Policy, agent: str, attack: str) -> None:

@@ -8,7 +8,7 @@ from rlattack.errors import ContentError, InvalidInput, nearest
 from rlattack.games.game import PLAYER, Mask
 from rlattack.games.mujoco.card import TABLES, MujocoCard, parse_mujoco
 from rlattack.games.mujoco.task import Task
-from rlattack.games.table import not_negative, parse_table, positive
+from rlattack.games.table import at_most, not_negative, parse_table, positive
 
 SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
@@ -58,6 +58,26 @@ class AtariOptions:
     def frame(self) -> tuple[int, int]:
         """Height and width of what the agent sees."""
         return self.resize if self.crop is None else self.crop[2:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GymnasiumOptions:
+    """How a Gymnasium environment is made and shown."""
+
+    env: str = ""
+    """Id of the environment, where it is not the card's own: `LunarLander-v3`, `package:Name-v0`."""
+    args: dict[str, Any] = field(default_factory=dict)
+    """Arguments of the environment, as `gymnasium.make` takes them."""
+    stack: int = 1
+    """Observations stacked, oldest first, as Stable-Baselines3's VecFrameStack does."""
+    stack_fill: Literal["zero", "first"] = "zero"
+    """What stands in the stack before enough came: zeros, or copies of the first one."""
+    channels: Literal["as-shown", "first"] = "as-shown"
+    """`first`: pictures (height, width, channels) are shown as (channels, height, width)."""
+
+    def __post_init__(self) -> None:
+        positive(self, "stack")
+        at_most(self, stack=1000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +153,9 @@ class GameCard:
     rom: str | None = None
     protocol: Protocol = field(default_factory=Protocol)
     atari: AtariOptions = field(default_factory=AtariOptions)
+    gymnasium: GymnasiumOptions = field(default_factory=GymnasiumOptions)
+    max_steps: int | None = None
+    """Steps after which an episode is cut, whatever limit the game has of its own."""
     win: Win | None = None
     stall: Stall | None = None
     reference: Reference | None = None
@@ -150,6 +173,10 @@ class GameCard:
             raise ContentError(f"game {self.id}: a MuJoCo game needs {tables}, and others take none of them")
         if self.family != "atari" and (self.rom or self.protocol.sticky or self.atari != AtariOptions()):
             raise ContentError(f"game {self.id}: a rom, [atari] options and sticky actions are for Atari games only")
+        if self.family != "gymnasium" and self.gymnasium != GymnasiumOptions():
+            raise ContentError(f"game {self.id}: [gymnasium] options are for gymnasium/ games only")
+        if self.max_steps is not None and not 0 < self.max_steps < 2**31:
+            raise ContentError(f"max_steps: expected a whole number from 1 to 2^31, got {self.max_steps}")
 
     @property
     def family(self) -> str:
@@ -195,6 +222,7 @@ def parse_card(name: str, card: Card) -> GameCard:
     tables = {
         "protocol": Protocol,
         "atari": AtariOptions,
+        "gymnasium": GymnasiumOptions,
         "win": Win,
         "stall": Stall,
         "reference": Reference,
@@ -211,8 +239,11 @@ def parse_card(name: str, card: Card) -> GameCard:
             values[key] = parse_table(tables[key], value, f"game {name}: [{key}]")
         elif key in ("title", "rom"):
             values[key] = str(value)
+        elif key == "max_steps" and type(value) is int:
+            values[key] = value
         else:
-            raise ContentError(f"game {name}: unknown key {key!r}{nearest(key, [*tables, 'title', 'rom'])}")
+            known = [*tables, "title", "rom", "max_steps"]
+            raise ContentError(f"game {name}: unknown key {key!r}{nearest(key, known)}")
     if "title" not in values:
         raise ContentError(f"game {name}: the card has no title")
     return GameCard(**values)

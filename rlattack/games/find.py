@@ -13,9 +13,9 @@ from rlattack.content import Card, find_card, iterate_cards, roots
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
 from rlattack.games.atari import CRASHING, atari_roms, check_rom
 from rlattack.games.camera import FILMED
-from rlattack.games.card import SCHEMA, AtariOptions, GameCard, Variant, parse_card
+from rlattack.games.card import SCHEMA, AtariOptions, GameCard, GymnasiumOptions, Variant, parse_card
 from rlattack.games.game import PLAYER, Game
-from rlattack.games.gymnasium_games import gymnasium_ids
+from rlattack.games.gymnasium_ids import find_spec, gymnasium_ids
 from rlattack.games.pettingzoo_games import pettingzoo_ids
 from rlattack.games.table import parse_table
 from rlattack.registry import Registry
@@ -45,15 +45,13 @@ class _Family(NamedTuple):
     """Last parts of the ids of games that need no card."""
     package: str = ""
     """What must be installed to play."""
-    called: str = ""
-    """What a game is called that must be registered, whether it has a card or not."""
 
 
 _OWN = {
     "atari": _Family(atari_roms, "ale-py"),
-    "gymnasium": _Family(gymnasium_ids, called="Gymnasium environment"),
+    "gymnasium": _Family(gymnasium_ids),
     "mujoco": _Family(package="mujoco"),
-    "pettingzoo": _Family(pettingzoo_ids, "pettingzoo", "PettingZoo game"),
+    "pettingzoo": _Family(pettingzoo_ids, "pettingzoo"),
 }
 
 _REFERENCE = ("random", "human", "agent", "eps")
@@ -71,9 +69,13 @@ def find_game(name: str) -> GameCard:
     found = find_card("envs", "*.toml", SCHEMA, name)
     card = _parse(name, *found) if found else _without_card(name)
     family, _, rest = name.partition("/")
-    own = _OWN.get(family, _Family())
-    if own.called and rest not in own.known():
-        raise UnknownName(f"no {own.called} {rest!r} is registered{_hint(name)}")
+    if family == "gymnasium":
+        try:
+            find_spec(card)
+        except UnknownName as error:
+            raise UnknownName(f"{error}{'' if ':' in rest else _hint(name)}") from error
+    if family == "pettingzoo" and rest not in pettingzoo_ids():
+        raise UnknownName(f"no PettingZoo game {rest!r} is registered{_hint(name)}")
     return card
 
 
@@ -106,24 +108,37 @@ def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera:
 
 
 def with_variant(
-    card: GameCard, *, sticky: float | None = None, options: Mapping[str, object] | None = None
-) -> GameCard:
-    """Returns the card with another sticky probability and some of its Atari options replaced.
+    card: GameCard, *, sticky: float | None = None, options: Mapping[str, object] | None = None,
+    max_steps: int | None = None,
+) -> GameCard:  # fmt: skip
+    """Returns the card with another sticky probability, another limit of steps and some of its options replaced.
 
     Args:
         card: The game.
         sticky: Probability in [0, 1) that the emulator repeats the last action; None for the card's.
-        options: Fields of `AtariOptions` as TOML gives them: an agent's `[options]`.
+        options: Fields of `AtariOptions`, of a Gymnasium environment of `GymnasiumOptions`, as TOML gives them: an
+            agent's `[options]`.
+        max_steps: Steps after which an episode is cut; None for the card's.
 
     Raises:
         ContentError: An unknown option, a value that does not fit, or a game that has no such options.
     """
+    if options and card.family not in ("atari", "gymnasium"):
+        raise ContentError(
+            f"game {card.id} has no options {', '.join(options)}: --env-args, --frame-stack and --channels are for "
+            "gymnasium/ games"
+        )
     if options:
-        table = {key: value for key, value in vars(card.atari).items() if value is not None} | dict(options)
-        card = dataclasses.replace(card, atari=parse_table(AtariOptions, table, f"game {card.id}: options"))
+        where, name = f"game {card.id}: options", "gymnasium" if card.family == "gymnasium" else "atari"
+        before = {key: value for key, value in vars(getattr(card, name)).items() if value is not None}
+        table = before | dict(options)
+        if isinstance(table.get("args"), dict):
+            table["args"] = before.get("args", {}) | table["args"]
+        kind: type[AtariOptions | GymnasiumOptions] = GymnasiumOptions if name == "gymnasium" else AtariOptions
+        card = dataclasses.replace(card, **{name: parse_table(kind, table, where)})  # type: ignore[arg-type]  # its own
     if sticky is not None:
         card = dataclasses.replace(card, protocol=dataclasses.replace(card.protocol, sticky=sticky))
-    return card
+    return card if max_steps is None else dataclasses.replace(card, max_steps=max_steps)
 
 
 def game_of(name: str) -> str:
@@ -194,15 +209,29 @@ def _default(name: str) -> GameCard:
 
 
 def _hint(name: str) -> str:
-    """Names the game whose last part is closest, whatever stands before it and in any case."""
+    """Names the game whose last part is closest, in any case and whatever its version, within the family named."""
+    if (rom := _rom(name)) and rom in _ids("atari"):
+        return f"; did you mean {rom!r}?"
     names = [name for name, _, _ in iterate_cards("envs", "*.toml", SCHEMA)]
     names += [known for family in _OWN for known in _ids(family)]
-    if name.startswith("pettingzoo/"):  # `pettingzoo/pong` is not one of Atari's own
-        names = [known for known in names if known.startswith("pettingzoo/")]
-    names.sort(key=len, reverse=True)  # of equal last parts, the shortest name stays
-    tails = {known.rpartition("/")[2].lower(): known for known in names}
-    close = difflib.get_close_matches(name.rpartition("/")[2].lower(), tails, n=1)
+    family = name.partition("/")[0]
+    if family in FAMILIES and "/" in name:  # `pettingzoo/pong` is not one of Atari's own
+        names = [known for known in names if known.startswith(f"{family}/")]
+    names.sort(key=lambda known: (-len(known), known))  # of equal last parts, the shortest or the newest name stays
+    tails = {_base(known): known for known in names}
+    close = difflib.get_close_matches(_base(name), tails, n=1, cutoff=0.75)
     return f"; did you mean {tails[close[0]]!r}?" if close else ""
+
+
+def _base(name: str) -> str:
+    """The last part of an id without its version, in small letters."""
+    return re.sub(r"[-_]v\d+$", "", name.rpartition("/")[2].lower())
+
+
+def _rom(name: str) -> str:
+    """The Atari game that an id of Gymnasium's means: `atari/pong` of `PongNoFrameskip-v4`, of `ALE/Pong-v5`."""
+    found = re.fullmatch(r"(?:gymnasium/)?(?:ALE/)?([A-Z]\w*?)(?:-?ram|NoFrameskip|Deterministic)*-v\d", name)
+    return "atari/" + re.sub(r"(?<!^)(?=[A-Z])", "_", found[1]).lower() if found else ""
 
 
 def _ids(family: str) -> list[str]:

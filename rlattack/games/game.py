@@ -26,6 +26,38 @@ OVER = ("", "over", "time")
 """Endings of games that say no more of their end: it goes on, it is over by the rules, it was cut."""
 
 
+class SlotFault(InvalidInput):
+    """A copy of a game fails; whoever knows which episode it plays names that.
+
+    Args:
+        slot: Of the copy.
+        said: What is wrong, as `fails in step: ValueError: ...`.
+    """
+
+    def __init__(self, slot: int, said: str) -> None:
+        super().__init__(said)
+        self.slot = slot
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an observation that is shown flattened: a key of a Dict, an item of a Tuple.
+
+    Attributes:
+        name: The key; those of a Dict in a Dict are joined by a dot.
+        start: Its first entry in the flattened observation.
+        entries: How many it has.
+        shape: Of the part by itself.
+        numbers: Whether it holds numbers that may be a little larger or smaller; a choice, 0 and 1s, does not.
+    """
+
+    name: str
+    start: int
+    entries: int
+    shape: tuple[int, ...]
+    numbers: bool
+
+
 @dataclass(frozen=True)
 class Seat:
     """A place at a game: what its player sees and can do.
@@ -35,12 +67,14 @@ class Seat:
         observation: One observation.
         action: One action.
         features: Names of the entries of an observation, where the game tells them.
+        parts: What a flattened observation is made of, in order; empty where it is one array by itself.
     """
 
     name: str
     observation: Space[Any]
     action: Space[Any]
     features: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,91 +1,121 @@
-"""Any Gymnasium environment with array observations and discrete actions, in copies that are stepped one by one."""
+"""Any Gymnasium environment, in copies that are stepped one by one; what goes wrong in one names its slot."""
 
 import contextlib
+import importlib.util
+import re
+import sys
+import types
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
-from gymnasium.spaces import Box, Discrete
-from gymnasium.wrappers import TransformAction
 
 from rlattack.arrays import Array, BoolArray, IntArray
-from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.content import find_card
+from rlattack.errors import InvalidInput, MissingExtra, RlattackError, one_line
 from rlattack.games.camera import FILMED, Camera, Picture, enlarge
-from rlattack.games.card import GameCard, Variant
-from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
+from rlattack.games.card import SCHEMA, GameCard, Variant
+from rlattack.games.game import OVER, PLAYER, Seat, SlotFault, Step, View, always, check_seeds, one_seat_step
+from rlattack.games.gymnasium_ids import env_id, find_spec
+from rlattack.games.gymnasium_spaces import Sight, acting, choices
 
 _FPS = 30
 """Steps a second of an environment that does not tell."""
-
-
-def gymnasium_ids() -> list[str]:
-    """Returns the ids that are registered now, without ale-py's own: those games are played as `atari/<rom>`."""
-    return sorted(key for key, spec in gymnasium.registry.items() if not str(spec.entry_point).startswith("ale_py"))
+_OLD = "not enough values to unpack (expected 5, got 4)"
+"""What Gymnasium's own wrappers say of a step of the old Gym."""
 
 
 def make_env(card: GameCard, *, camera: bool = False) -> gymnasium.Env[Any, Any]:
-    """Makes one copy of the environment of a card, which draws itself for a camera; its actions count from 0.
+    """Makes one copy of the environment of a card, which draws itself for a camera.
 
     Raises:
+        UnknownName: No such environment is registered.
         MissingExtra: It needs a package that is not installed.
-        InvalidInput: It cannot be made, or its spaces are not an array and discrete actions.
+        InvalidInput: It cannot be made.
     """
+    find_spec(card)
+    drawn: dict[str, Any] = {"render_mode": "rgb_array"} if camera else {}
     try:
-        drawn: dict[str, Any] = {"render_mode": "rgb_array"} if camera else {}
-        env = gymnasium.make(card.id.removeprefix("gymnasium/"), disable_env_checker=True, **drawn)
+        with _no_imageio(), warnings.catch_warnings(action="ignore"):  # of its age: who names a version wants that one
+            return gymnasium.make(env_id(card), disable_env_checker=True, **{**card.gymnasium.args, **drawn})
     except (ImportError, DependencyNotInstalled) as error:
-        raise MissingExtra(f"game {card.id}: it needs a package that is missing: {_line(error)}") from error
+        ours = f"; {task} is that task by the rules of today" if (task := _own_task(card)) else ""
+        raise MissingExtra(f"game {card.id}: it needs a package that is missing: {_line(error)}{ours}") from error
     except Exception as error:  # somebody else's constructor can raise anything
         raise InvalidInput(f"game {card.id}: the environment cannot be made: {_line(error)}") from error
-    seen, done = env.observation_space, env.action_space
-    if not isinstance(seen, Box) or not seen.shape:
-        raise InvalidInput(f"game {card.id}: expected a Box of at least one axis as observations, got {_kind(seen)}")
-    if not isinstance(done, Discrete):
-        raise InvalidInput(f"game {card.id}: expected Discrete actions, got {_kind(done)}")
-    if done.start == 0:
-        return env
-    return TransformAction(env, lambda action: action + done.start, Discrete(int(done.n)))
 
 
 class GymnasiumGame:
     """A Gymnasium environment of one seat, in copies that are stepped one by one, whatever the threads.
 
     An episode depends on its seed alone as far as the environment's own `reset(seed=)` sees to it.
+
+    Raises:
+        InvalidInput: Observations or actions that are no numbers.
     """
 
     endings: tuple[str, ...] = OVER
 
     def __init__(self, variant: Variant, slots: int, threads: int = 1, *, camera: bool = False) -> None:
+        card = variant.card
         variant.check_nothing_hidden()
         if camera:
-            _check_camera(variant.card)
-        self._envs = [make_env(variant.card, camera=camera) for _ in range(slots)]
-        first = self._envs[0]
-        self.slots = slots
-        self.seats = (Seat(PLAYER, first.observation_space, first.action_space),)
-        self._obs: Array = np.zeros((slots, *(first.observation_space.shape or ())), first.observation_space.dtype)
+            _check_camera(card)
+        self._envs = [make_env(card, camera=camera) for _ in range(slots)]
+        first, self.slots = self._envs[0], slots
+        try:
+            self._sight = Sight(first.observation_space, card.gymnasium)
+            action, self._do = acting(first.action_space)
+        except InvalidInput as error:
+            self.close()
+            raise InvalidInput(f"game {card.id}: {error}") from error
+        space = self._sight.space
+        self.seats = (Seat(PLAYER, space, action, parts=self._sight.parts),)
+        self._obs: Array = np.zeros((slots, *space.shape), space.dtype)
         self._idle: BoolArray = np.ones(slots, dtype=np.bool_)
         self._turn = always(slots)
+        self._legal: BoolArray | None = None
+        if choices(action) and first.has_wrapper_attr("action_masks"):
+            self._legal = np.ones((slots, choices(action)), dtype=np.bool_)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
-        """Starts new episodes in the slots of `mask`."""
-        for slot, seed in zip(np.flatnonzero(mask), check_seeds(mask, seeds), strict=True):
-            self._obs[slot], _ = self._envs[slot].reset(seed=int(seed))
+        """Starts new episodes in the slots of `mask`.
+
+        Raises:
+            SlotFault: A copy fails, or shows what it does not declare.
+        """
+        for slot, seed in zip(np.flatnonzero(mask).tolist(), check_seeds(mask, seeds), strict=True):
+            with _told(slot, "reset"):
+                found = self._envs[slot].reset(seed=int(seed))
+                if not (isinstance(found, tuple) and len(found) == 2):
+                    raise InvalidInput("its reset gives no (observation, info), as one of the old Gym")
+                self._obs[slot] = self._sight.fresh(found[0])
+                self._look(slot)
         self._idle[mask] = False
-        return (View(self._obs.copy(), self._turn),)
+        return (self._view(),)
 
     def step(self, actions: Sequence[Array]) -> Step:
-        """Plays one action a slot, `actions[0]`, shape (slots,)."""
+        """Plays one action a slot, `actions[0]`, shape (slots, *action).
+
+        Raises:
+            SlotFault: A copy fails, or shows or pays what it does not declare.
+        """
         rewards = np.zeros(self.slots)
         terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
-        for slot in np.flatnonzero(~self._idle):
-            result = self._envs[slot].step(int(actions[0][slot]))
-            self._obs[slot], rewards[slot], terminated[slot], truncated[slot], _ = result
+        for slot in np.flatnonzero(~self._idle).tolist():
+            with _told(slot, "step"):
+                found = self._envs[slot].step(self._do(actions[0][slot]))
+                if len(found) != 5:
+                    raise ValueError(_OLD)
+                obs, reward, terminated[slot], truncated[slot], _ = found
+                rewards[slot] = np.asarray(reward).item()
+                self._obs[slot] = self._sight.next(self._obs[slot], obs)
+                self._look(slot)
         self._idle |= terminated | truncated
-        return one_seat_step(View(self._obs.copy(), self._turn), rewards, terminated, truncated)
+        return one_seat_step(self._view(), rewards, terminated, truncated)
 
     def camera(self, size: tuple[int, int]) -> Camera:
         """Shows what the environment draws, enlarged by the largest whole number that `size` (width, height) holds."""
@@ -95,7 +125,53 @@ class GymnasiumGame:
     def close(self) -> None:
         """Closes the copies."""
         for env in self._envs:
-            env.close()
+            with contextlib.suppress(Exception):  # somebody else's code, of which nothing is wanted any more
+                env.close()
+
+    def _view(self) -> View:
+        return View(self._obs.copy(), self._turn, None if self._legal is None else self._legal.copy())
+
+    def _look(self, slot: int) -> None:
+        """Asks a copy for what is legal now, where it tells."""
+        if self._legal is not None:
+            legal = np.asarray(self._envs[slot].get_wrapper_attr("action_masks")(), dtype=np.bool_).ravel()
+            if legal.shape != self._legal[slot].shape:
+                raise InvalidInput(f"its action_masks has {legal.size} entries, its actions {self._legal.shape[1]}")
+            self._legal[slot] = legal
+
+
+@contextlib.contextmanager
+def _told(slot: int, what: str) -> Iterator[None]:
+    """Runs a copy's own code, whose faults name its slot."""
+    try:
+        yield
+    except RlattackError as error:
+        raise SlotFault(slot, str(error)) from error
+    except Exception as error:  # the user's code: anything
+        if str(error) == _OLD:
+            said = "its step gives 4 values, expected 5: observation, reward, terminated, truncated, info"
+            raise SlotFault(slot, f"{said} (one of the old Gym)") from error
+        raise SlotFault(slot, f"fails in {what}: {type(error).__name__}: {one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _no_imageio() -> Iterator[None]:
+    """Lets Gymnasium's MuJoCo tasks be imported without imageio, which they need for one key of their window alone."""
+    absent = "imageio" not in sys.modules and importlib.util.find_spec("imageio") is None
+    if absent:
+        sys.modules["imageio"] = types.ModuleType("imageio")
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["imageio"]
+
+
+def _own_task(card: GameCard) -> str:
+    """The control task of ours that a task of Gymnasium's is: `mujoco/half-cheetah` of `HalfCheetah-v3`; else empty."""
+    base = re.sub(r"-v\d+$", "", env_id(card))
+    name = "mujoco/" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", base).lower()
+    return name if find_card("envs", "*.toml", SCHEMA, name) else ""
 
 
 def _check_camera(card: GameCard) -> None:
@@ -119,10 +195,6 @@ def _picture(env: gymnasium.Env[Any, Any]) -> Picture:
     if drawn.ndim != 3 or drawn.shape[2] != 3 or drawn.dtype != np.uint8:
         raise InvalidInput(f"expected a picture (height, width, 3) of bytes, got {drawn.dtype} of shape {drawn.shape}")
     return drawn
-
-
-def _kind(space: gymnasium.Space[Any]) -> str:
-    return f"{type(space).__name__} of shape ()" if isinstance(space, Box) and not space.shape else type(space).__name__
 
 
 def _line(error: Exception) -> str:

@@ -3,14 +3,14 @@
 from abc import ABC, abstractmethod
 
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor
 
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
-from rlattack.policies.distributions import Actions, Categorical, Point, Uniform
+from rlattack.policies.distributions import Actions, Categorical, Choices, Point, Uniform
 from rlattack.policies.policy import Loss, Normaliser, Output, State
 
 
@@ -26,11 +26,11 @@ class Placeholder(ABC):
 
     acts: ActionMode | None
     normaliser: Normaliser | None = None
-    action: Discrete | Box
+    action: Discrete | MultiDiscrete | Box
 
     def __init__(self, seat: Seat) -> None:
         space = seat.action
-        if not isinstance(space, Discrete) and not (isinstance(space, Box) and len(space.shape) == 1):
+        if not isinstance(space, Discrete | MultiDiscrete) and not (isinstance(space, Box) and len(space.shape) == 1):
             raise InvalidInput(f"expected a seat of one number or a vector to act by, {seat.name} takes {space}")
         self.observation = tuple(seat.observation.shape or ())
         self.action = space
@@ -65,7 +65,10 @@ class Zero(Placeholder):
 
     def _actions(self, n: int) -> Actions:
         if isinstance(self.action, Discrete):
-            return _First((-1000.0 * torch.arange(int(self.action.n))).expand(n, -1))
+            return _First(_first(int(self.action.n)).expand(n, -1))
+        if isinstance(self.action, MultiDiscrete):
+            counts = tuple(map(int, self.action.nvec))
+            return _FirstOfAll(torch.cat([_first(count) for count in counts]).expand(n, -1), counts)
         return Point(torch.zeros(n, *self.action.shape), *self._range)
 
 
@@ -86,6 +89,9 @@ class Random(Placeholder):
     def _actions(self, n: int) -> Actions:
         if isinstance(self.action, Discrete):
             return Categorical(torch.zeros(n, int(self.action.n)))
+        if isinstance(self.action, MultiDiscrete):
+            counts = tuple(map(int, self.action.nvec))
+            return Choices(torch.zeros(n, sum(counts)), counts)
         low, high = self._range
         return Uniform(((low + high) / 2).expand(n, -1), low, high)
 
@@ -96,6 +102,19 @@ class _First(Categorical):
     def sample(self, draws: Draws) -> Tensor:
         """The first legal action; draws nothing."""
         return self.greedy
+
+
+class _FirstOfAll(Choices):
+    """The first action of each entry that is legal, for certain."""
+
+    def sample(self, draws: Draws) -> Tensor:
+        """The first legal actions; draws nothing."""
+        return self.greedy
+
+
+def _first(count: int) -> Tensor:
+    """Scores of so many actions of which the first is by far the best."""
+    return -1000.0 * torch.arange(count)
 
 
 PLACEHOLDERS: dict[str, type[Placeholder]] = {"zero": Zero, "random": Random}

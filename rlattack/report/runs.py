@@ -75,7 +75,12 @@ def read_run(folder: Path) -> RunRecord:
     Raises:
         ContentError: A folder without results, or with results that are damaged or of a schema that nobody reads.
     """
-    return RunRecord(folder, tuple(_read_results(folder / "results.json")), read_config(folder))
+    if folder.is_file():
+        raise ContentError(f"{folder}: expected a run folder, as `rlattack attack` or `rlattack duel` makes one")
+    found = RunRecord(folder, tuple(_read_results(folder / "results.json")), read_config(folder))
+    if not found.results and not found.planned:
+        raise ContentError(f"{folder}: holds no results and no plan of any: nothing was played here")
+    return found
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:

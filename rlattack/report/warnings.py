@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rlattack.budget.words import grey_levels
 from rlattack.defences import FRONTS
+from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Setting, attack_label
 from rlattack.report.values import some
@@ -68,7 +69,8 @@ def _episodes(good: Sequence[Result]) -> Iterator[str]:
     by_score = [cell for cell in good if cell.win_rule is None or cell.win_rule.rule != "game"]
     for count, how in (
         (sum(cell.stalled for cell in good), "stopped after too long without reward"),
-        (sum(cell.truncated for cell in by_score), "cut by the time limit"),
+        (sum(cell.endings.get(CUT, 0) for cell in good), f"cut by {CUT}"),
+        (sum(cell.truncated - cell.endings.get(CUT, 0) for cell in by_score), "cut by the time limit"),
     ):
         if count:
             episodes = "episode was" if count == 1 else "episodes were"

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from command_line import call, refused
+from command_line import PASS, call, refused, save_untrained
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
@@ -107,3 +107,13 @@ def test_everything_is_listed_at_once(capsys):
 
 def test_what_cannot_be_listed_is_refused(capsys):
     assert "'games'" in refused(capsys, "list", "gmaes")
+
+
+def test_what_json_has_no_number_for_is_null(capsys, working_folder):
+    folder = working_folder / "agents" / "mine"
+    save_untrained(folder, PASS, seat="runner")
+    card = (folder / "agent.toml").read_text()
+    (folder / "agent.toml").write_text(card + "\n[score]\nmean = inf\n")
+    assert call("list", "agents", "--json") == 0
+    rows = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert next(row for row in rows if row["id"] == "mine")["score"] is None

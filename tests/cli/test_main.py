@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from command_line import call, refused
 from rlattack import Study, evaluate
 from rlattack.evaluation.results import from_json
 from rlattack.evaluation.store import STORE_SCHEMA
+from tests.kit.environments import PACKAGE
 from tests.kit.runs import numbers, rows
 
 ON = ("gymnasium/CartPole-v1", "--victim", "tests.kit.players:balance")
@@ -217,3 +220,46 @@ def _lives(group):
     except ProcessLookupError:
         return False
     return True
+
+
+ZERO = ("attack", "gymnasium/CartPole-v1", "--victim", "zero")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("attack", "gymnasium/CartPole-v1", "--victim", ""), "--victim: expected an agent, got an empty name"),
+        ((*ZERO, "--eps", "0.1,0.2"), "with spaces between them, got"),
+        ((*ZERO, "--envs", "1000000000"), "--envs: expected at most 10,000, got 1,000,000,000"),
+        ((*ZERO, "--episodes", "9" * 20), "expected at most 1,000,000, got"),
+        ((*ZERO, "--max-steps", "0"), "--max-steps: expected 1 to"),
+        ((*ZERO, "--env-args", "fast"), "expected KEY=VALUE, each key"),
+        (("attack", "gymnasium/Nope", "--victim", "zero"), "no Gymnasium environment 'Nope' is registered"),
+        (("perf", "nope"), "no game 'nope'"),
+        (("import", "sb3", ".", "--agent", "x/y"), ".: expected a file, this is a folder"),
+    ],
+)  # fmt: skip
+def test_what_is_mistyped_is_told_with_what_is_expected(capsys, arguments, said):
+    assert said in refused(capsys, *arguments)
+
+
+def test_more_copies_than_the_machine_holds_are_refused(capsys, monkeypatch):
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 2**18, "SC_PAGE_SIZE": 2**12}.__getitem__)  # 1 GiB
+    line = refused(capsys, "attack", "gymnasium/CartPole-v1", "--victim", "zero", "--envs", "2000")
+    assert "--envs: 2,000 copies need at least 2 GiB, this machine has 1 GiB; expected at most 1,0" in line
+
+
+def test_arguments_of_an_environment_are_read_as_json_or_else_as_text():
+    study = Study(game="x", players=("zero",), env_args=("a=true", "b=-5.5", "c=8x8", 'd={"e": [1]}', "f=x=y"))
+    assert study.options == {"args": {"a": True, "b": -5.5, "c": "8x8", "d": {"e": [1]}, "f": "x=y"}}
+
+
+def test_the_package_is_a_command_whose_log_has_no_escape_codes(working_folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "rlattack", "attack", f"{PACKAGE}Endless-v0", "--victim", "random", "--max-steps",
+         "5", "--episodes", "2", "--env-args", "length=3", "--workers", "1"],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "2 episodes were cut by --max-steps" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr

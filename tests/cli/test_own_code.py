@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,12 +61,11 @@ def walk():
 shift = mine.attack:Shift
 """,
 }
+ROOT = str(Path(__file__).parents[2])
 COMMAND = (
-    "attack", "gymnasium/Mine-v0", "--victim", "mine.player:walk", "--attack", "shift", "--eps", "0.5",
+    "attack", "gymnasium/mine:Mine-v0", "--victim", "mine.player:walk", "--attack", "shift", "--eps", "0.5",
     "--space", "raw", "--actions", "greedy", "--episodes", "2", "--workers", "1", "--json",
 )  # fmt: skip
-START = "import sys, mine; from rlattack.cli.main import main; sys.exit(main(sys.argv[1:]))"
-"""The command line, where the environment is registered."""
 
 
 @pytest.fixture
@@ -80,9 +80,10 @@ def package(working_folder):
 
 def played(package):
     """Runs the command in a process of its own, since this one keeps the modules that it has read; its results."""
+    path = f"{package}{os.pathsep}{ROOT}"
     done = subprocess.run(
-        [sys.executable, "-c", START, *COMMAND], capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        [sys.executable, "-m", "rlattack", *COMMAND], capture_output=True, text=True, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return from_json(json.loads(done.stdout)["cells"])

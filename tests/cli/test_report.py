@@ -46,3 +46,11 @@ def test_results_of_another_schema_are_refused(capsys, working_folder):
     (working_folder / "run").mkdir()
     (working_folder / "run" / "results.json").write_text(json.dumps({"schema": "rlattack/results/3", "cells": []}))
     assert "expected schema 'rlattack/results/2' or 'rlattack/results/1'" in refused(capsys, "report", "run")
+
+
+def test_results_that_are_none_are_refused(capsys, working_folder):
+    (working_folder / "empty").mkdir()
+    (working_folder / "empty" / "results.json").write_text(json.dumps({"schema": "rlattack/results/2", "cells": []}))
+    assert "empty: holds no results and no plan of any" in refused(capsys, "report", "empty")
+    (working_folder / "notes.txt").touch()
+    assert "notes.txt: expected a run folder" in refused(capsys, "report", "notes.txt")

@@ -120,9 +120,15 @@ def test_what_is_ours_in_another_process_comes_with_its_traceback():
         list(Local(2).run([to_play()], failing))
 
 
-@pytest.mark.parametrize("play", [dying, vanishing])
-def test_a_worker_that_was_ended_without_a_word_is_told(play):
-    with pytest.raises(WorkerDied, match=r"a worker process was ended from outside.*finished cells are kept"):
+@pytest.mark.parametrize(
+    ("play", "said"),
+    [
+        (dying, "a worker process was ended from outside, mostly for want of memory; .*with fewer --workers"),
+        (vanishing, r"the code that plays ended the worker process \(exit code 0\); finished cells are kept$"),
+    ],
+)
+def test_a_worker_that_was_ended_without_a_word_is_told_with_what_it_played(play, said):
+    with pytest.raises(WorkerDied, match=rf"^game coins/any, episode \d+: {said}"):
         list(Local(2).run([to_play()], play))
 
 

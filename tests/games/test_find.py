@@ -74,6 +74,13 @@ def test_a_file_that_is_no_card_is_named_when_it_is_asked_for(here):
         ("atari/MsPacman", "atari/ms_pacman"),
         ("ALE/Pong-v5", "atari/pong"),
         ("gymnasium/ALE/Pong-v5", "atari/pong"),
+        ("PongNoFrameskip-v4", "atari/pong"),
+        ("gymnasium/MsPacmanNoFrameskip-v4", "atari/ms_pacman"),
+        ("Pong-ram-v4", "atari/pong"),
+        ("SpaceInvadersDeterministic-v4", "atari/space_invaders"),
+        ("Hopper-v3", "mujoco/hopper"),
+        ("mujoco/Hopper-v5", "mujoco/hopper"),
+        ("gymnasium/Hopper-v9", "gymnasium/Hopper-v5"),
         ("CartPole", "gymnasium/CartPole-v1"),
         ("gymnasium/cartpole-v1", "gymnasium/CartPole-v1"),
     ],
@@ -81,6 +88,15 @@ def test_a_file_that_is_no_card_is_named_when_it_is_asked_for(here):
 def test_an_unknown_game_is_answered_with_the_nearest_of_all(name, close):
     with pytest.raises(UnknownName, match=f"did you mean '{close}'"):
         find_game(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["gymnasium/Nope", "gymnasium/Walker2DBulletEnv-v0", "Walker2DBulletEnv-v0", "atari/CartPole-v1"]
+)
+def test_no_game_of_another_family_or_another_name_is_hinted_at(name):
+    with pytest.raises(UnknownName, match=r"^no ") as caught:
+        find_game(name)
+    assert "did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "mujoco/nothing-like-it", "gymnasium/os:system", "../pong"])
@@ -195,9 +211,10 @@ def test_a_variant_that_does_not_fit_is_refused(sticky, options, message):
 def test_a_gymnasium_game_has_no_atari_variants():
     card = find_game("gymnasium/CartPole-v1")
     assert with_variant(card, sticky=0.0, options={}) == card
-    for variant in ({"sticky": 0.25}, {"options": {"stack": 2}}):
-        with pytest.raises(ContentError, match="for Atari games only"):
-            with_variant(card, **variant)
+    with pytest.raises(ContentError, match="for Atari games only"):
+        with_variant(card, sticky=0.25)
+    with pytest.raises(ContentError, match="unknown key 'noop_max'"):
+        with_variant(card, options={"noop_max": 2})
 
 
 def test_the_list_holds_cards_and_roms_but_not_those_that_crash(here):

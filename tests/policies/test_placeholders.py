@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from choices import LEGAL, check_even_chance, check_own_streams
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete, Text
 
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
@@ -104,7 +104,19 @@ def test_a_range_without_an_end_is_nothing_to_draw_from():
     assert act(Zero(seat), np.zeros((1, 4)), streams(1))[0].tolist() == [[0.0, 0.0]]
 
 
-@pytest.mark.parametrize("action", [MultiDiscrete([2, 3]), Box(-1, 1, (2, 2))])
+def test_several_choices_at_once_are_drawn_by_themselves_or_are_the_first_legal_ones():
+    seat = Seat("joint", SEEN, MultiDiscrete([2, 3]))
+    drawn, _ = act(Random(seat), np.zeros((400, 4)), streams(*range(400)))
+    pairs, counts = np.unique(drawn.numpy(), axis=0, return_counts=True)
+    assert pairs.tolist() == [[one, two] for one in range(2) for two in range(3)]
+    assert counts.min() > 30  # of 67 expected
+    legal = torch.tensor([[False, True, False, False, True]])
+    chosen = Zero(seat)(torch.zeros(1, 4)).actions
+    assert chosen.sample(streams(1)).tolist() == [[0, 0]]
+    assert chosen.among(legal).sample(streams(1)).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("action", [Text(3), Box(-1, 1, (2, 2))])
 @pytest.mark.parametrize("name", PLACEHOLDERS)
 def test_other_actions_than_a_number_or_a_vector_are_refused(name, action):
     with pytest.raises(InvalidInput, match="expected a seat of one number or a vector to act by, joint takes"):
