@@ -76,8 +76,7 @@ class Perturber(ObservationAttack[PerturberConfig, Ball]):
         if not self.config.transfer and not _same(self._own, setting.normaliser):
             raise InvalidInput(
                 f"{self.config.agent}: its adversary learned beside other observation statistics than the victim's, so "
-                "on another victim (the one that it perturbs best is in the same file); transfer=true plays it "
-                "nevertheless"
+                "against another victim, which is in the same file; transfer=true plays it nevertheless"
             )
         self._seen = setting.normaliser
 
