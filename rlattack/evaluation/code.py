@@ -14,7 +14,8 @@ from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES
 from rlattack.policies.contents import value_digest
-from rlattack.source import code_digest, environment_digest, own_digest, versions
+from rlattack.source import code_digest, environment_digest, live_digest, own_digest, versions
+from rlattack.specs import split_spec
 
 _ENGINES = {
     "atari": ("ale-py",),
@@ -85,8 +86,9 @@ def _environment(entry: str | Callable[..., object]) -> dict[str, str]:
 
 def foreign_code(*kinds: type[object]) -> str:
     """Digests of the source of attacks, schedules or fronts that are not the project's own; empty where all are."""
-    modules = dict.fromkeys(kind.__module__ for kind in kinds if not kind.__module__.startswith("rlattack."))
-    return " ".join(map(code_digest, modules))
+    others = [kind for kind in kinds if not kind.__module__.startswith("rlattack.")]
+    digests = (code_digest(kind.__module__) or live_digest(kind) for kind in others)
+    return " ".join(dict.fromkeys(filter(None, digests)))
 
 
 def _required(distributions: dict[str, str]) -> dict[str, str]:
@@ -104,4 +106,4 @@ def _required(distributions: dict[str, str]) -> dict[str, str]:
 
 def _name(text: str) -> str:
     """The name before the parameters."""
-    return text.partition(":")[0]
+    return split_spec(text)[0]

@@ -1,9 +1,6 @@
 """Policies of the user's own code: what a function returns, or what a trusted file holds."""
 
-import importlib
-import os
 import pickle
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +13,7 @@ from rlattack.policies.contents import is_sb3
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.policy import Output, Policy
+from rlattack.registry import import_own
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -32,10 +30,8 @@ def call(spec: str) -> object:
         InvalidInput: Whatever goes wrong in it, as one line.
     """
     module, _, function = spec.partition(":")
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), function)()
+        return getattr(import_own(module), function)()
     except (Exception, SystemExit) as error:  # the user's code: anything
         raise InvalidInput(f"{spec}: {type(error).__name__}: {one_line(error)}") from error
 

@@ -23,6 +23,7 @@ IMPORTERS: Registry[Importer] = Registry(
         "a2c-ppo-acktr": "rlattack.policies.a2c_ppo_acktr:import_a2c_ppo_acktr",
         "bansal": "rlattack.policies.bansal:import_bansal",
     },
+    group="rlattack.importers",
 )
 
 

@@ -1,13 +1,14 @@
-"""Loads the agent that a user names: an id, a folder, a Stable-Baselines3 zip, a hub model, or a function of theirs."""
+"""Loads the agent that a user names or holds: an id, a folder, a zip, a hub model, a function, an object in memory."""
 
 import dataclasses
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from gymnasium.spaces import Box, Discrete
@@ -30,6 +31,7 @@ from rlattack.policies.folder import (
 )
 from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.hub import fetch
+from rlattack.policies.lent import Lent, lend, lent
 from rlattack.policies.normalised import Normalised
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Normaliser, Policy
@@ -38,6 +40,10 @@ from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.policies.statistics import beside, read_statistics, statistics_for
 from rlattack.policies.tensors import load_torch
 from rlattack.source import code_digest, versions
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from torch import nn
 
 _SB3 = ("stable-baselines3", "sb3-contrib")
 
@@ -66,7 +72,7 @@ class Agent:
 
 
 def load_agent(
-    spec: str, seat: Seat | None = None, *, game: str | None = None, trust: bool = False, normaliser: str = "",
+    spec: "str | Path | Policy | nn.Module | BaseAlgorithm", seat: Seat | None = None, *, game: str | None = None, trust: bool = False, normaliser: str = "",
     way_out: str = "swap the --players",
 ) -> Agent:  # fmt: skip
     """Loads an agent and checks that it can take its seat; runs no code of a file unless `trust`.
@@ -74,7 +80,7 @@ def load_agent(
     Args:
         spec: An agent's id, a path to an agent folder or a Stable-Baselines3 `.zip`, `hf:owner/name[:file.zip]`,
             `zero`, `random`, or `module:function`, which is called without arguments and returns a `Policy`, a
-            `torch.nn.Module` that maps observations to logits, or a Stable-Baselines3 model.
+            `torch.nn.Module` that maps observations to logits, or a Stable-Baselines3 model. Or such an object itself.
         seat: What the agent is to see and do; one that does not fit is refused. None: not checked.
         game: Id of the game; an agent of another game is refused. None: not checked.
         trust: Whether files that cannot be read otherwise may be read by running the code in them.
@@ -89,6 +95,7 @@ def load_agent(
         ContentError: An agent's card does not hold what it must.
         MissingExtra: A hub model, and huggingface-hub is not installed.
     """
+    spec = spec_of(spec)
     if spec in PLACEHOLDERS:
         if seat is None:
             raise InvalidInput(f"{spec} plays whatever seat it is given, and here is none")
@@ -96,6 +103,15 @@ def load_agent(
     agent = _find(spec, seat, trust, normaliser)
     _check(agent, seat, game, way_out)
     return agent
+
+
+def spec_of(agent: object) -> str:
+    """The text that names an agent in this process: of a path, and of an object in memory as it is now.
+
+    Raises:
+        InvalidInput: Nothing that acts.
+    """
+    return agent if isinstance(agent, str) else str(agent) if isinstance(agent, os.PathLike) else lend(agent)
 
 
 def agent_options(spec: str) -> Mapping[str, Any]:
@@ -120,6 +136,8 @@ def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
     """Loads whatever is named, without a look at whether it fits."""
     if not spec:
         raise UnknownName("expected an agent's name, got an empty one; `rlattack list agents` shows all")
+    if (held := lent(spec)) is not None:
+        return _of_memory(held, spec, seat, normaliser)
     path = _path(spec)
     if spec.startswith("hf:"):
         return replace(_of_file(fetch(spec), seat, trust, normaliser), name=spec)
@@ -145,6 +163,19 @@ def _path(spec: str) -> Path:
         shown = spec if len(spec) < 60 else spec[:60] + "..."
         raise UnknownName(f"no agent and no file {shown!r} ({error.__class__.__name__})") from error
     return path
+
+
+def _of_memory(held: Lent, name: str, seat: Seat | None, normaliser: str) -> Agent:
+    """What a program lent."""
+    if held.read is not None and not normaliser:
+        card, network = held.read
+        return _named(
+            policy_of(card, network, _box(seat, card)), name, card.algorithm, held.weights, network=card.network
+        )
+    policy = _normalised(adapted(held.thing, name, _shown(seat)), normaliser)
+    if held.normaliser is not None and not normaliser:
+        policy = Normalised(policy, held.normaliser, name)
+    return _named(policy, name, "module", held.weights, source=held.source, packages=_SB3, foreign=True)
 
 
 def _of_folder(folder: Path, spec: str, seat: Seat | None) -> Agent:
