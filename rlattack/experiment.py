@@ -99,7 +99,7 @@ def evaluate(
 
     >>> from rlattack import Study, evaluate
     >>> study = Study(
-    ...     game="gymnasium/CartPole-v1", players=("gymnasium/CartPole-v1/dqn",), attack=("fgsm",), eps=0.2, space="raw",
+    ...     game="gymnasium/CartPole-v1", players="gymnasium/CartPole-v1/dqn", attack="fgsm", eps=0.2, space="raw",
     ...     episodes=4,
     ... )
     >>> results = evaluate(study, workers=1, progress=False)

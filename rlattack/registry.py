@@ -4,7 +4,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
 from typing import Generic, TypeVar, cast
@@ -130,6 +130,31 @@ class Registry(Generic[T]):
             if point.name not in self._entries:
                 self._from[point.name] = f"the package {point.dist.name}" if point.dist else "an installed package"
         return known
+
+
+_plugged: dict[str, None] = {}
+"""Plugins of this process, in order."""
+
+
+def plug(modules: Iterable[str]) -> None:
+    """Imports modules of the user's that add games, attacks or others as they are imported (`--plugin`).
+
+    Raises:
+        InvalidInput: There is none of that name, or it fails.
+    """
+    for module in modules:
+        try:
+            import_own(module)
+        except RlattackError:
+            raise
+        except (Exception, SystemExit) as error:  # the user's code: anything
+            raise InvalidInput(f"--plugin {module}: {type(error).__name__}: {one_line(error)}") from error
+        _plugged[module] = None
+
+
+def plugged() -> tuple[str, ...]:
+    """The plugins of this process, which a spawned one must import too."""
+    return tuple(_plugged)
 
 
 def import_own(module: str) -> ModuleType:

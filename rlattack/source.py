@@ -76,7 +76,9 @@ def environment_digest(entry_point: str | Callable[..., object]) -> dict[str, st
             continue
         found[distribution.name] = distribution.version
         installed = installed or _holds(distribution, file)
-    return found if installed else found | {"source": code_digest(module)}
+    if installed:
+        return found
+    return found | {"source": code_digest(module) or ("" if isinstance(entry_point, str) else live_digest(entry_point))}
 
 
 def code_digest(module: str) -> str:
@@ -109,7 +111,9 @@ def live_digest(kind: type | Callable[..., object]) -> str:
 
     Told are the byte code of its own functions, and its constants; not what it calls elsewhere.
     """
-    parts = {kind.__qualname__: kind, **(vars(kind) if isinstance(kind, type) else {})}
+    while isinstance(kind, functools.partial):
+        kind = kind.func
+    parts = {getattr(kind, "__qualname__", ""): kind, **(vars(kind) if isinstance(kind, type) else {})}
     codes = {name: getattr(getattr(part, "__func__", part), "__code__", None) for name, part in parts.items()}
     values = {name: repr(part) for name, part in parts.items() if isinstance(part, _CONSTANTS)}
     return _sha256(json.dumps([{name: code and _told(code) for name, code in codes.items()}, values]).encode())

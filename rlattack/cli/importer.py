@@ -1,7 +1,7 @@
 """`rlattack import`: turns other people's weights into an agent folder."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -12,9 +12,9 @@ from rlattack.report.progress import say
 class Import:
     """Import an agent trained elsewhere, without running its code."""
 
-    kind: tyro.conf.Positional[Literal["sb3", "a2c-ppo-acktr", "bansal"]]
-    """Where it comes from: a Stable-Baselines3 zip, the network of a2c-ppo-acktr and its relatives, or the agent zoo of
-    Bansal et al. 2018."""
+    kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KIND")]
+    """Where it comes from: `sb3` for a Stable-Baselines3 zip, `a2c-ppo-acktr` for the network of that and its
+    relatives, `bansal` for the agent zoo of Bansal et al. 2018, or an importer of an installed package."""
     path: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PATH")]
     """The file; of bansal also its address, or a name to download, such as you-shall-not-pass/runner-v1."""
     agent: str

@@ -23,15 +23,17 @@ _ENGINES = {
     "pettingzoo": ("pettingzoo", "chess", "rlcard", "pymunk", "multi-agent-ale-py"),
 }
 """Packages that play a family's games."""
+_PLUGIN = "plugin"
 _GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
 """Packages that play the environments in Gymnasium's own folders."""
 
 
-def playing_code(card: GameCard, fronts: Sequence[str]) -> dict[str, str]:
-    """Versions and digests of what plays a game with fronts before its victim, and of the project's own source."""
+def playing_code(card: GameCard, fronts: Sequence[str], plugins: Sequence[str] = ()) -> dict[str, str]:
+    """Versions and digests of what plays a game with fronts before its victim, of plugins, and of our own source."""
     kinds = [FRONTS.get(_name(text)) for text in fronts]
     found = game_code(card) | versions(*(package for kind in kinds for package in kind.packages))
     digests = {"defence": foreign_code(*kinds), "rlattack source": own_digest()}
+    digests |= {f"{_PLUGIN} {module}": code_digest(module) for module in plugins}
     return found | {name: said for name, said in digests.items() if said}
 
 
@@ -50,10 +52,12 @@ def check_code(cell: Cell) -> None:
     """
     fronts = [text for player in cell.players for text in player.fronts]
     game = cell.game.card.id
-    now = playing_code(cell.game.card, fronts) | {"rlattack source": cell.code.get("rlattack source", "")}
+    plugins = [name.removeprefix(f"{_PLUGIN} ") for name in cell.code if name.startswith(_PLUGIN)]
+    now = playing_code(cell.game.card, fronts, plugins) | {"rlattack source": cell.code.get("rlattack source", "")}
     # a cell that was made by hand may tell nothing of its code
     changed = [f"attack {ref.spec.name}" for ref in cell.attacks if ref.code and ref.code != attack_code(ref)]
-    changed += [name if name == "defence" else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
+    told = ("defence", *(f"{_PLUGIN} {module}" for module in plugins))
+    changed += [name if name in told else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
     if changed:
         raise RefusedFile(f"{changed[0]}: changed while the run played; finished cells are kept, run it again")
 

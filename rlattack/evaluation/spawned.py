@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import torch
+from gymnasium.envs.registration import EnvSpec
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
@@ -18,8 +20,8 @@ from rlattack.errors import is_typed, typed
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.observers import OBSERVERS
 from rlattack.games.find import FAMILIES
-from rlattack.policies.lent import Lent, lent_agents, receive
-from rlattack.registry import Registry
+from rlattack.policies.lent import lent_agents, receive
+from rlattack.registry import Registry, plug, plugged
 
 _REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -32,19 +34,26 @@ class Names:
 
     Attributes:
         added: Names that were added to each registry.
+        plugins: Modules that were imported for what they register.
+        environments: What is registered with Gymnasium, pickled.
         agents: Agents in memory, pickled.
         options: Whether messages speak of options.
     """
 
     added: tuple[dict[str, str], ...]
+    plugins: tuple[str, ...]
+    environments: Mapping[str, bytes]
     agents: Mapping[str, bytes]
     options: bool
 
 
 def added_names() -> Names:
     """What a spawned process is to be told; what cannot be sent (`held_back`) is left out."""
-    agents = {name: raw for name, agent in lent_agents().items() if (raw := _pickled(agent)) is not None}
-    return Names(tuple(registry.added for registry in _REGISTRIES), agents, is_typed())
+    environments, agents = (
+        {name: raw for name, thing in things.items() if (raw := _pickled(thing)) is not None}
+        for things in (_environments(), lent_agents())
+    )
+    return Names(tuple(registry.added for registry in _REGISTRIES), plugged(), environments, agents, is_typed())
 
 
 def set_up(names: Names) -> None:
@@ -52,9 +61,13 @@ def set_up(names: Names) -> None:
     typed(names.options).__enter__()
     torch.set_num_threads(1)
     _keep_memory()
+    plug(names.plugins)
     for registry, added in zip(_REGISTRIES, names.added, strict=True):
         for name, target in added.items():
             registry.add(name, target)
+    for name, raw in names.environments.items():
+        if name not in gymnasium.registry:
+            gymnasium.registry[name] = pickle.loads(raw)
     receive(names.agents)
 
 
@@ -66,10 +79,12 @@ def held_back(cells: Iterable[Cell]) -> str:
         )
     used: set[str] = set()
     for cell in cells:
+        used.add(cell.game.card.id.removeprefix("gymnasium/"))
         used |= {ref.spec for ref in (*cell.players, *(one.surrogate for one in cell.attacks)) if ref is not None}
         used |= {ref.spec.name for ref in cell.attacks}
     lost = [name for registry in _REGISTRIES for name, kind in registry.lent.items() if not _is_found(kind)]
-    lost += [name for name, agent in lent_agents().items() if _pickled(agent) is None]
+    lent: Mapping[str, object] = {**_environments(), **lent_agents()}
+    lost += [name for name in used if name in lent and _pickled(lent[name]) is None]
     kept = sorted(used.intersection(lost))
     where = "code that no other process can import, such as a notebook's own; a module of its own could be"
     return f"{' and '.join(kept)} {'is' if len(kept) == 1 else 'are'} {where}" if kept else ""
@@ -101,10 +116,15 @@ def _is_found(kind: Any) -> bool:
     return place is kind
 
 
-def _pickled(agent: Lent) -> bytes | None:
-    """An agent as it is sent; None where its code cannot be found elsewhere."""
+def _environments() -> dict[str, EnvSpec]:
+    """What is registered in this process, but ale-py's thousand."""
+    return {name: spec for name, spec in gymnasium.registry.items() if not str(spec.entry_point).startswith("ale_py.")}
+
+
+def _pickled(thing: object) -> bytes | None:
+    """Something as it is sent; None where its code cannot be found elsewhere."""
     try:
-        raw = pickle.dumps(agent)
+        raw = pickle.dumps(thing)
     except Exception:  # the user's code: anything
         return None
     here_alone = b"__main__" in raw and not hasattr(sys.modules["__main__"], "__file__")

@@ -68,6 +68,8 @@ class Options:
     """Episodes at once in a worker; part of the configuration."""
     normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
     """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
+    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
+    """Modules of your own to import first, in workers too: what they register (environments, attacks) can be named."""
     trust: bool = False
     """Load files that can only be read by running their code."""
 
@@ -146,7 +148,7 @@ class Study(Options):
         return read
 
 
-_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe")
+_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "plugin")
 """Options that take several values."""
 
 

@@ -68,7 +68,7 @@ class Table:
                 raise InvalidInput(
                     f"--surrogate: expected an agent to craft attacks on, and {surrogate.name} looks at nothing"
                 )
-        code = playing_code(card, study.defence)
+        code = playing_code(card, study.defence, study.plugin)
         return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
 
     @property

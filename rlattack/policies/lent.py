@@ -107,7 +107,7 @@ def _of_model(model: Any) -> Lent:
     """Of a learner or a policy of Stable-Baselines3."""
     policy = getattr(model, "policy", model)
     weights = tensor_digest(policy)
-    statistics = _statistics(model)
+    statistics = statistics_in(model)
     if hasattr(model, "save") and policy is not model:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.zip"
@@ -119,7 +119,7 @@ def _of_model(model: Any) -> Lent:
     return Lent(copy.deepcopy(policy), weights, class_digest(policy), statistics)
 
 
-def _statistics(model: Any) -> Normaliser | None:
+def statistics_in(model: Any) -> Normaliser | None:
     """What a learner's `VecNormalize` has seen, where it has one that normalises observations of one kind."""
     env = model.get_vec_normalize_env() if hasattr(model, "get_vec_normalize_env") else None
     if env is None or not env.norm_obs or isinstance(env.obs_rms, dict):

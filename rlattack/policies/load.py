@@ -72,8 +72,8 @@ class Agent:
 
 
 def load_agent(
-    spec: "str | Path | Policy | nn.Module | BaseAlgorithm", seat: Seat | None = None, *, game: str | None = None, trust: bool = False, normaliser: str = "",
-    way_out: str = "swap the --players",
+    spec: "str | Path | Policy | nn.Module | BaseAlgorithm", seat: Seat | None = None, *, game: str | None = None,
+    trust: bool = False, normaliser: str = "", way_out: str = "swap the --players",
 ) -> Agent:  # fmt: skip
     """Loads an agent and checks that it can take its seat; runs no code of a file unless `trust`.
 

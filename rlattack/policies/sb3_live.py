@@ -2,6 +2,7 @@
 
 import importlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,21 @@ _LEARNERS = {
 }
 
 
-def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
+def from_sb3(
+    model: BaseAlgorithm | BasePolicy, shown: tuple[int, ...] | None = None, seen: Callable[[Tensor], Any] | None = None
+) -> ModulePolicy:
     """Wraps a model with discrete actions as it is: it can go on learning, and the policy follows.
 
     Args:
         model: A learner (PPO, A2C, DQN, QRDQN, TRPO, RecurrentPPO, MaskablePPO) or its policy.
+        shown: Shape of one observation where that is not what the model sees.
+        seen: What the model sees of a batch of them.
 
     Raises:
         InvalidInput: Other spaces, or a policy of another kind.
     """
     policy = model.policy if isinstance(model, BaseAlgorithm) else model
-    shape = policy.observation_space.shape
+    shape = policy.observation_space.shape if shown is None else shown
     if not isinstance(policy.action_space, Discrete) or not shape:
         raise InvalidInput(
             f"expected observations of one shape and discrete actions, "
@@ -48,7 +53,7 @@ def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy:
         raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")
     lstm = getattr(policy, "lstm_actor", None)
     return ModulePolicy(
-        kind(policy),
+        kind(policy) if seen is None else _Seeing(kind(policy), seen),
         shape,
         int(policy.action_space.n),
         value_based=kind in (_Q, _Quantiles),
@@ -89,6 +94,17 @@ class _Live(nn.Module):
         (policy,) = self._policy
         policy.set_training_mode(False)
         return policy
+
+
+class _Seeing(nn.Module):
+    """What a model says of something that is not what it sees."""
+
+    def __init__(self, model: nn.Module, seen: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self._model, self._seen = model, seen
+
+    def forward(self, obs: Tensor, *state: Tensor) -> Any:
+        return self._model(self._seen(obs), *state)
 
 
 class _Actor(_Live):
