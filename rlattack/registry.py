@@ -97,7 +97,7 @@ class Registry(Generic[T]):
 
     def working(self) -> Iterator[tuple[str, T]]:
         """All names with what they stand for, but those that cannot be imported (`broken`)."""
-        for name in self:
+        for name in list(self):  # what is imported may add some
             try:
                 yield name, self.get(name)
             except InvalidInput:
@@ -106,7 +106,7 @@ class Registry(Generic[T]):
     def broken(self) -> dict[str, str]:
         """Why names cannot be imported, by name."""
         found = {}
-        for name in self:
+        for name in list(self):  # what is imported may add some
             try:
                 self.get(name)
             except InvalidInput as error:

@@ -42,6 +42,13 @@ class Attacker(Runner):
     Raises:
         BudgetError: The budget does not fit the space.
         InvalidInput: The policy or the model does not fit the space, or the attack's parameters do not fit the game.
+
+    >>> import gymnasium, torch
+    >>> from rlattack import Attacker, Budget, make_attack
+    >>> attack = make_attack("fgsm", Budget(eps=0.1, space="raw"))
+    >>> attacker = Attacker(attack, "gymnasium/CartPole-v1/dqn", gymnasium.make("CartPole-v1"), slots=2)
+    >>> attacker(torch.zeros(2, 4)).abs().mean(dim=1)
+    tensor([0.1000, 0.1000])
     """
 
     access = "observation"

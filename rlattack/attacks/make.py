@@ -89,6 +89,10 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
     Raises:
         UnknownName: No such attack or parameter.
         InvalidInput: A parameter or norm that does not fit.
+
+    >>> from rlattack import Budget, make_attack
+    >>> make_attack("pgd", Budget(eps=0.1, space="raw"), steps=50).parameters
+    {'steps': 50}
     """
     kind = ATTACKS.get(name)
     for key in parameters:

@@ -4,6 +4,7 @@ Stable-Baselines3's `VecNormalize` shows normalised numbers under the bounds of 
 last or first; a `Dict` holds several things of which an attack may change some.
 """
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -105,7 +106,7 @@ class Pipeline:
     def _divided(self, values: Any) -> dict[str, Any]:
         if len(self.keys) == 1:
             return {self.keys[0]: values}
-        sizes = [int(np.prod(self._parts[key].shape)) for key in self.keys]
+        sizes = [math.prod(self._parts[key].shape or ()) for key in self.keys]
         ends = np.cumsum(sizes)
         return {
             key: values[:, end - size : end].reshape(len(values), *(self._parts[key].shape or ()))

@@ -46,6 +46,14 @@ def AttackObservation(env: Any, attacker: Attacker, seed: int = 0) -> Any:  # no
     Raises:
         InvalidInput: Not an environment, one that steps only a part of its copies at once, an attacker of another
             space or number of slots, or (at reset) an environment inside of a wrapper that normalises what it shows.
+
+    >>> import gymnasium
+    >>> from rlattack import AttackObservation, Attacker, Budget, make_attack
+    >>> env = gymnasium.make("CartPole-v1")
+    >>> attack = make_attack("fgsm", Budget(eps=0.1, space="raw"))
+    >>> attacked = AttackObservation(env, Attacker(attack, "gymnasium/CartPole-v1/dqn", env))
+    >>> f"{abs(attacked.reset(seed=0)[0] - env.reset(seed=0)[0]).max():.4f}"
+    '0.1000'
     """
     if isinstance(env, VectorEnv):
         return AttackedVectorEnv(env, attacker, seed)

@@ -84,6 +84,12 @@ class Study(Options):
 
     Raises:
         InvalidInput: A count below 1, a negative seed, or a seat without a player.
+
+    >>> import torch
+    >>> from rlattack import Study
+    >>> study = Study(game="gymnasium/CartPole-v1", players=torch.nn.Linear(4, 2), attack=("fgsm", "pgd"), eps=0.1)
+    >>> study.attack, study.eps, study.players[0][0].partition("@")[0]
+    (('fgsm', 'pgd'), (0.1,), 'Linear')
     """
 
     players: "tuple[Player | tuple[Player, ...], ...]"

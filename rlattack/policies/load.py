@@ -94,6 +94,12 @@ def load_agent(
         RefusedFile: A file that is damaged, made to do harm, or readable only by running its code.
         ContentError: An agent's card does not hold what it must.
         MissingExtra: A hub model, and huggingface-hub is not installed.
+
+    >>> import torch
+    >>> from rlattack import load_agent
+    >>> agent = load_agent("gymnasium/CartPole-v1/dqn")
+    >>> agent.algorithm, agent.policy(torch.zeros(1, 4)).actions.greedy.shape
+    ('dqn', torch.Size([1]))
     """
     spec = spec_of(spec)
     if spec in PLACEHOLDERS:
