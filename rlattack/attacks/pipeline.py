@@ -7,7 +7,7 @@ last or first; a `Dict` holds several things of which an attack may change some.
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -43,33 +43,24 @@ class Pipeline:
     """
 
     def __init__(self, env: Any, keys: Sequence[str] = ()) -> None:
+        whole = env if isinstance(env, Space) else getattr(env, "single_observation_space", None)
+        whole = getattr(env, "observation_space", None) if whole is None else whole
+        if not isinstance(whole, Space):
+            raise InvalidInput(f"expected a space, or an environment that shows it, got {type(env).__name__}")
         self.slots = int(getattr(env, "num_envs", 1))
+        parts = dict(whole.spaces) if isinstance(whole, Dict) else {"": whole}
+        self.keys = _checked(keys, parts)
         normaliser = _normaliser(env)
-        whole = (
-            env if isinstance(env, Space) else getattr(env, "single_observation_space", None) or env.observation_space
-        )
-        self._parts = dict(whole.spaces) if isinstance(whole, Dict) else {"": whole}
-        if keys and not isinstance(whole, Dict):
-            raise InvalidInput(f"keys: expected none, since {whole} is no Dict")
-        self.keys = tuple(keys) or tuple(name for name, part in self._parts.items() if name and isinstance(part, Box))
-        for key in keys:
-            if not isinstance(self._parts.get(key), Box):
-                boxes = [name for name, part in self._parts.items() if isinstance(part, Box)]
-                raise InvalidInput(f"keys: expected of {', '.join(boxes)}, got {key!r}{nearest(key, boxes)}")
-        if isinstance(whole, Dict) and not self.keys:
-            raise InvalidInput(f"expected a Box in the Dict, got {whole}")
-        names = (
-            list(self._parts) if normaliser is None or normaliser.norm_obs_keys is None else normaliser.norm_obs_keys
-        )
-        told = {} if normaliser is None else {name: float(normaliser.clip_obs) for name in names}
-        self._parts = {name: _bounded(part, told.get(name)) for name, part in self._parts.items()}
+        of = () if normaliser is None else parts if normaliser.norm_obs_keys is None else normaliser.norm_obs_keys
+        self._parts = {
+            name: _bounded(part, normaliser.clip_obs) if name in of else part for name, part in parts.items()
+        }
         changed = self.keys or ("",)
-        self.normalised = all(name in told for name in changed)
-        if any(name in told for name in changed) != self.normalised:
+        self.normalised = all(name in of for name in changed)
+        if any(name in of for name in changed) != self.normalised:
             raise InvalidInput(f"keys: expected normalised ones or raw ones, got both of {', '.join(changed)}")
-        self.space: Any = (
-            self._parts[changed[0]] if len(changed) == 1 else _joined([self._parts[key] for key in changed])
-        )
+        several = [self._parts[key] for key in changed]
+        self.space: Any = several[0] if len(several) == 1 else _joined(several)
         self._beside: dict[str, Array] = {}
 
     def join(self, obs: Observation) -> Array:
@@ -170,12 +161,18 @@ _NORMALISING = ("VecNormalize", "NormalizeObservation")
 
 
 def _of_model(model: Any, pipeline: Pipeline) -> Policy:
-    """A model of Stable-Baselines3, with the statistics of its own where the pipeline shows raw observations."""
-    from rlattack.policies.lent import statistics_in
+    """A model of Stable-Baselines3, with the statistics of its own where the pipeline shows raw observations.
+
+    One of discrete actions can go on learning, and the policy follows; one of continuous actions is taken as it is now.
+    """
+    from rlattack.policies.folder import policy_of as network_policy
+    from rlattack.policies.lent import snapshot, statistics_in
     from rlattack.policies.normalised import Normalised
     from rlattack.policies.sb3_live import from_sb3
 
     policy = getattr(model, "policy", model)
+    if isinstance(policy.action_space, Box) and (read := snapshot(model, normalised=not pipeline.normalised).read):
+        return network_policy(*read, policy.action_space)
     shape, sees = tuple(pipeline.space.shape), tuple(policy.observation_space.shape or ())
     if pipeline.keys:
         bare: Policy = from_sb3(model, shape, pipeline.seen)
@@ -204,9 +201,24 @@ def _normaliser(env: Any) -> Any:
     return None
 
 
-def _bounded(part: Space[Any], clip: float | None) -> Space[Any]:
-    """A space, within the bounds that are told of it where its own are of the raw observations."""
-    return part if clip is None else Box(-clip, clip, part.shape, np.float32)
+def _checked(keys: Sequence[str], parts: Mapping[str, Space[Any]]) -> tuple[str, ...]:
+    """The keys that an attack may change: those that were asked for, or all that are a Box."""
+    boxes = [name for name, part in parts.items() if name and isinstance(part, Box)]
+    if "" in parts:
+        if keys:
+            raise InvalidInput(f"keys: expected none, since {parts['']} is no Dict")
+        return ()
+    for key in keys:
+        if key not in boxes:
+            raise InvalidInput(f"keys: expected of {', '.join(boxes)}, got {key!r}{nearest(key, boxes)}")
+    if not boxes:
+        raise InvalidInput(f"expected a Box in the Dict, got {', '.join(map(str, parts.values()))}")
+    return tuple(keys or boxes)
+
+
+def _bounded(part: Space[Any], clip: float) -> Box:
+    """The space of normalised observations, whose own bounds are still those of raw ones."""
+    return Box(-float(clip), float(clip), part.shape, np.float32)
 
 
 def _joined(parts: Sequence[Any]) -> Box:

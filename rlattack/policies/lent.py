@@ -61,7 +61,7 @@ def lend(thing: object) -> str:
             f"got {type(thing).__name__}"
         )
     kind = type(thing)
-    held = _of_model(thing) if is_sb3(thing) else _of_code(thing)
+    held = snapshot(thing) if is_sb3(thing) else _of_code(thing)
     about = [held.weights, held.source, "" if held.normaliser is None else value_digest(held.normaliser)]
     name = f"{kind.__name__}@{hashlib.sha256(' '.join(about).encode()).hexdigest()[:8]}"
     _lent[name] = held
@@ -103,11 +103,16 @@ def _of_code(thing: object) -> Lent:
     return Lent(held, value_digest(thing), class_digest(thing))
 
 
-def _of_model(model: Any) -> Lent:
-    """Of a learner or a policy of Stable-Baselines3."""
+def snapshot(model: Any, *, normalised: bool = True) -> Lent:
+    """Takes a learner or a policy of Stable-Baselines3 as it is now.
+
+    Args:
+        model: The learner or the policy.
+        normalised: Whether the statistics of a learner's own `VecNormalize` are part of it.
+    """
     policy = getattr(model, "policy", model)
     weights = tensor_digest(policy)
-    statistics = statistics_in(model)
+    statistics = statistics_in(model) if normalised else None
     if hasattr(model, "save") and policy is not model:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.zip"

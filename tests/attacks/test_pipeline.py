@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
+from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize, VecTransposeImage
 
@@ -301,3 +301,31 @@ def test_a_model_a_module_a_name_and_a_path_are_attacked(tmp_path):
         assert np.abs(obs - env.reset(seed=0)[0]).max() == pytest.approx(0.1, abs=1e-6)
     with pytest.raises(InvalidInput, match=r"int: expected a Policy, .*, got int"):
         Attacker(attack, 7, env)
+
+
+@pytest.mark.parametrize("kind", [PPO, SAC])
+@pytest.mark.parametrize("normal", [False, True])
+def test_a_model_of_continuous_actions_is_attacked_in_raw_and_in_normalised_numbers(kind, normal):
+    env = VecNormalize(DummyVecEnv([lambda: gymnasium.make("Pendulum-v1")] * 2), norm_reward=False)
+    env.seed(0)
+    env.reset()
+    model = kind("MlpPolicy", env, device="cpu", seed=0)
+    for _ in range(50):
+        env.step(np.zeros((2, 1), dtype=np.float32))
+    env.training = False
+    shown = env if normal else env.venv
+    attacker = Attacker(make_attack("pgd", Budget(eps=0.1, space="sigma"), loss="kl", steps=2), model, shown)
+    raw = env.get_original_obs()
+    seen = torch.as_tensor(env.normalize_obs(raw) if normal else raw)
+    expected, _ = model.predict(env.normalize_obs(raw), deterministic=True)
+    attacker.oracle.begin(seen, np.ones(2, dtype=np.bool_))
+    assert np.allclose(attacker.target(seen).actions.greedy.numpy(), expected, atol=1e-4)
+    wrapped = AttackObservation(shown, attacker)
+    assert wrapped.reset().shape == (2, 3)
+    if normal:
+        assert np.isfinite(evaluate_policy(model, wrapped, n_eval_episodes=2, warn=False)[0])
+
+
+def test_what_shows_nothing_is_refused():
+    with pytest.raises(InvalidInput, match="expected a space, or an environment that shows it, got str"):
+        Attacker(make_attack("noise", Budget(eps=0.1, space="raw")), signs(), "CartPole-v1")

@@ -97,8 +97,9 @@ def package(working_folder):
 def run(package, *arguments, code=""):
     """Runs a command, or code, in a process of its own, where the package is installed."""
     paths = os.pathsep.join([str(package), str(package / "site"), str(ROOT)])
+    words = ["-c", code] if code else ["-m", "rlattack.cli.main", *arguments]
     return subprocess.run(
-        [sys.executable, *(["-c", code] if code else ["-m", "rlattack.cli.main", *arguments])], cwd=package, capture_output=True, text=True,
+        [sys.executable, *words], cwd=package, capture_output=True, text=True,
         check=False, timeout=300, env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
