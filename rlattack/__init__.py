@@ -7,7 +7,8 @@ from rlattack.registry import lazily
 if TYPE_CHECKING:
     from rlattack.attacks import Attacker, AttackObservation, make_attack
     from rlattack.budget import Budget
-    from rlattack.evaluation import Study, evaluate
+    from rlattack.evaluation import Study
+    from rlattack.experiment import evaluate
     from rlattack.games import EmbedOpponent, find_game, make_game
     from rlattack.policies import Policy, load_agent
 
@@ -22,5 +23,6 @@ __getattr__ = lazily(
     budget="Budget",
     games="EmbedOpponent find_game make_game",
     policies="Policy load_agent",
-    evaluation="Study evaluate",
+    evaluation="Study",
+    experiment="evaluate",
 )

@@ -2,18 +2,42 @@
 
 import contextlib
 import difflib
+import re
 from collections.abc import Iterable, Iterator
+
+_OPTION = re.compile(
+    r"""`[^`]*`                                     # a command as it is typed stays one
+    | --(?P<name>\w[\w-]*)
+      (?P<values>
+        (?:\ -?\d[\d.e-]*\b)+                      # --eps 0.1 0.2
+        | \ (?:card|frame|greedy|l0|none|raw|sampled|sigma|stack|unit)\b
+        | \ [A-Z]{2,}\b                             # --normaliser FILE
+        | \ [\w~.-]*[.:=/][\w.=~/-]*\w             # --run runs/mine
+      )?""",
+    re.VERBOSE,
+)
+"""An option in a message, with the value that stands behind it."""
+_SWITCHES = ("grid", "trust", "video")
+"""Options without a value."""
+_typing = False
+"""Whether this process is the command line, or a worker of it."""
 
 
 class RlattackError(Exception):
-    """Base of every error that is the input's fault; the command line prints it as one line and exits with 2."""
+    """Base of every error that is the input's fault; the command line prints it as one line and exits with 2.
+
+    Messages are written with options (`--eps 0.1`); who is no command line reads arguments (`eps=0.1`) in them.
+    """
+
+    def __str__(self) -> str:
+        return told(super().__str__())
 
 
 class UnknownName(RlattackError, KeyError):
     """No game, agent, attack or parameter has that name."""
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return told(str(self.args[0]))
 
 
 class InvalidInput(RlattackError, ValueError):
@@ -46,6 +70,42 @@ class Unwritable(RlattackError, OSError):
 
 class WorkerDied(RlattackError, RuntimeError):
     """A worker process ended without a word: mostly the system's answer to too little memory."""
+
+
+def told(message: str) -> str:
+    """Returns a message as whoever reads it can follow it: with options on the command line, with arguments elsewhere.
+
+    >>> told("--norm l0 takes no --grid: choose another --space, as in --space raw --eps 1 2")
+    "norm='l0' takes no grid: choose another space, as in space='raw' eps=(1, 2)"
+    """
+    return message if _typing else _OPTION.sub(_argument, message)
+
+
+def is_typed() -> bool:
+    """Returns whether messages speak of options."""
+    return _typing
+
+
+@contextlib.contextmanager
+def typed(yes: bool = True) -> Iterator[None]:
+    """Lets messages speak of options, as the command line and its workers do."""
+    global _typing
+    before, _typing = _typing, yes
+    try:
+        yield
+    finally:
+        _typing = before
+
+
+def _argument(option: re.Match[str]) -> str:
+    if option["name"] is None:
+        return option[0]
+    name, values = option["name"].replace("-", "_"), (option["values"] or "").split()
+    if not values:
+        colon = option.string[option.end() :].startswith(":")
+        return f"{name}=True" if name in _SWITCHES and not colon else name
+    said = [value if value.isupper() or re.fullmatch(r"-?[\d.e-]+", value) else repr(value) for value in values]
+    return f"{name}={said[0]}" if len(said) == 1 else f"{name}=({', '.join(said)})"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import CodeType
 
 from rlattack.errors import RefusedFile
 
@@ -20,6 +21,7 @@ _OWN = (
     "evaluation/prepare.py", "evaluation/slots.py", "games", "policies",
 )  # fmt: skip
 """What of the project's own code decides play."""
+_CONSTANTS = (bool, int, float, str, tuple, frozenset)
 _imported: dict[str, tuple[object, str]] = {}
 """What was imported in this process, by module: its import, by its `__spec__`, and the digest of its source then."""
 
@@ -74,7 +76,9 @@ def environment_digest(entry_point: str | Callable[..., object]) -> dict[str, st
             continue
         found[distribution.name] = distribution.version
         installed = installed or _holds(distribution, file)
-    return found if installed else found | {"source": code_digest(module)}
+    if installed:
+        return found
+    return found | {"source": code_digest(module) or ("" if isinstance(entry_point, str) else live_digest(entry_point))}
 
 
 def code_digest(module: str) -> str:
@@ -94,11 +98,30 @@ def code_digest(module: str) -> str:
         RefusedFile: A file is not what this process imported and still runs, as far as a digest of it was asked for
             since then.
     """
+    module = "__main__" if module == "__mp_main__" else module  # a script, as a worker imports it
     file = _origin(module)
     if file is None or file.suffix != ".py":
         return ""
     depth = module.count(".") + (file.stem == "__init__")
     return _digest(_reached(module, file, file.parents[depth]))
+
+
+def live_digest(kind: type | Callable[..., object]) -> str:
+    """Returns the SHA-256 of what a class or a function does, of one that has no source file, as in a notebook.
+
+    Told are the byte code of its own functions, and its constants; not what it calls elsewhere.
+    """
+    while isinstance(kind, functools.partial):
+        kind = kind.func
+    parts = {getattr(kind, "__qualname__", ""): kind, **(vars(kind) if isinstance(kind, type) else {})}
+    codes = {name: getattr(getattr(part, "__func__", part), "__code__", None) for name, part in parts.items()}
+    values = {name: repr(part) for name, part in parts.items() if isinstance(part, _CONSTANTS)}
+    return _sha256(json.dumps([{name: code and _told(code) for name, code in codes.items()}, values]).encode())
+
+
+def _told(code: CodeType) -> list[object]:
+    inner = [_told(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return [code.co_name, code.co_code.hex(), inner, code.co_names]
 
 
 def _digest(files: Mapping[str, str]) -> str:

@@ -30,8 +30,19 @@ class Spec:
         return f"{self.name}:{listed}" if listed else self.name
 
 
+def split_spec(text: str) -> tuple[str, str]:
+    """The name of a text, and the parameters behind it.
+
+    >>> split_spec("pgd:steps=50,restarts=2"), split_spec("my_module:Mine:size=1"), split_spec("my_module:Mine")
+    (('pgd', 'steps=50,restarts=2'), ('my_module:Mine', 'size=1'), ('my_module:Mine', ''))
+    """
+    name, _, rest = text.partition(":")
+    attribute, _, after = rest.partition(":")
+    return (f"{name}:{attribute}", after) if attribute and "=" not in attribute else (name, rest)
+
+
 def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
-    """Reads `NAME` or `NAME:key=value,...`.
+    """Reads `NAME` or `NAME:key=value,...`; a class that has no name of its own is `module:Class`.
 
     Args:
         what: What is named, for messages: `attack`.
@@ -42,8 +53,10 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
         UnknownName: No such name or parameter.
         InvalidInput: A value of the wrong type or range.
     """
-    name, _, rest = text.partition(":")
+    name, rest = split_spec(text)
     kind = registry.get(name)
+    if not hasattr(kind, "config_type"):
+        raise InvalidInput(f"{what} {name}: expected a class of {what}s, got {kind!r}")
     kinds = get_type_hints(kind.config_type)
     parameters: dict[str, Any] = {}
     for item in filter(None, rest.split(",")):

@@ -23,6 +23,7 @@ _FLOORS = [
     {"evaluation"},
     {"training", "report"},
     {"benchmark", "perf", "inspect"},
+    {"experiment"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,20 +1,25 @@
 """An attack on observations at work in a batch of running episodes: what it holds from step to step, a slot."""
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from gymnasium import Space
 from gymnasium.spaces import Box
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlattack.arrays import BoolArray, IntArray, rowwise
 from rlattack.attacks.attack import ObservationAttack
+from rlattack.attacks.pipeline import Pipeline, policy_of
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import MODELS, Budget, Model, is_stack
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 
 class Attacker(Runner):
@@ -22,18 +27,28 @@ class Attacker(Runner):
 
     Args:
         attack: The attack with its budget.
-        policy: The victim, or a surrogate to craft on.
-        space: One observation of the game.
-        slots: Number of episodes at once.
+        policy: The victim, or a surrogate to craft on: a policy, a Stable-Baselines3 model, a torch module, or the name
+            or path of an agent.
+        space: One observation of the game, or the environment that shows it: then the attack works in what that shows
+            the network, normalised (`VecNormalize`), stacked or with channels last.
+        slots: Number of episodes at once; by default as many as the environment has.
         model: `stack`: all stacked frames are perturbed anew each step, as the literature does. `frame`: a frame is
             perturbed once, when it is newest, and stays so while it is in the stack: what a camera could do.
         schedule: When it acts; every step by default.
         victim: Who receives the observations where that is not `policy`: budgets in `sigma` are in its deviations.
         budget: What it is held to; the attack's own by default, which an attack that is not trusted may have changed.
+        keys: What of a `Dict` of observations it may change; all that is a Box by default.
 
     Raises:
         BudgetError: The budget does not fit the space.
         InvalidInput: The policy or the model does not fit the space, or the attack's parameters do not fit the game.
+
+    >>> import gymnasium, torch
+    >>> from rlattack import Attacker, Budget, make_attack
+    >>> attack = make_attack("fgsm", Budget(eps=0.1, space="raw"))
+    >>> attacker = Attacker(attack, "gymnasium/CartPole-v1/dqn", gymnasium.make("CartPole-v1"), slots=2)
+    >>> attacker(torch.zeros(2, 4)).abs().mean(dim=1)
+    tensor([0.1000, 0.1000])
     """
 
     access = "observation"
@@ -41,15 +56,19 @@ class Attacker(Runner):
     def __init__(
         self,
         attack: ObservationAttack[Any, Any],
-        policy: Policy,
-        space: Space[Any],
-        slots: int,
+        policy: "Policy | nn.Module | BaseAlgorithm | str | Path",
+        space: Any,  # a space, or an environment of Gymnasium or of Stable-Baselines3
+        slots: int | None = None,
         *,
         model: Model = "stack",
         schedule: Schedule[Any] | None = None,
         victim: Policy | None = None,
         budget: Budget | None = None,
+        keys: Sequence[str] = (),
     ) -> None:
+        self.pipeline = Pipeline(space, keys)
+        policy, space = policy_of(policy, self.pipeline), self.pipeline.space
+        slots = self.pipeline.slots if slots is None else slots
         if model not in MODELS:
             raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
         if model == "frame" and not (isinstance(space, Box) and is_stack(space)):
@@ -58,6 +77,9 @@ class Attacker(Runner):
             )
         normaliser = (policy if victim is None else victim).normaliser
         deviation = None if normaliser is None else normaliser.deviation
+        if self.pipeline.normalised:
+            deviation = torch.ones(space.shape)
+        self.normalises = normaliser is not None
         budget = budget or attack.budget
         reach = budget.reach(space, newest=model == "frame", deviation=deviation)
         shape = tuple(space.shape or ())

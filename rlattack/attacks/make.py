@@ -6,7 +6,7 @@ from typing import Any
 from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput, UnknownName, told_by
+from rlattack.errors import InvalidInput, RlattackError, UnknownName, told_by
 from rlattack.policies.distributions import kinds
 from rlattack.registry import Registry
 from rlattack.specs import Spec, check_name, configured, make, parse_spec
@@ -49,10 +49,34 @@ def parse_attack(text: str) -> Spec:
     """
     name, _, rest = text.partition(":")
     if name != "none":
-        return parse_spec("attack", ATTACKS, text)
+        spec = parse_spec("attack", ATTACKS, text)
+        if not issubclass(ATTACKS.get(spec.name), Attack):
+            raise InvalidInput(f"attack {spec.name}: expected a subclass of ObservationAttack or ActionAttack")
+        return spec
     if rest:
         raise InvalidInput(f"attack none takes no parameters, got {rest!r}")
     return Spec("none")
+
+
+def lend_attack(attack: Attack[Any] | type[Attack[Any]]) -> str:
+    """Names an attack that is no name: a class that is registered nowhere, or an attack of it with its parameters.
+
+    Returns:
+        What `parse_attack` reads in this process.
+
+    Raises:
+        InvalidInput: It is no attack, or has no name of its own.
+    """
+    kind = attack if isinstance(attack, type) else type(attack)
+    if not issubclass(kind, Attack):
+        raise InvalidInput(f"--attack: expected names, or attacks of a class of your own, got {attack!r}")
+    if kind.__abstractmethods__:
+        left = ", ".join(sorted(kind.__abstractmethods__))
+        raise InvalidInput(f"attack {kind.__name__}: expected a class that defines {left}")
+    name = getattr(kind, "name", kind.__name__)
+    if not kind.__module__.startswith("rlattack."):
+        ATTACKS.lend(name, kind)
+    return str(Spec(name, {} if isinstance(attack, type) else attack.parameters))
 
 
 def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
@@ -66,6 +90,10 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
     Raises:
         UnknownName: No such attack or parameter.
         InvalidInput: A parameter or norm that does not fit.
+
+    >>> from rlattack import Budget, make_attack
+    >>> make_attack("pgd", Budget(eps=0.1, space="raw"), steps=50).parameters
+    {'steps': 50}
     """
     kind = ATTACKS.get(name)
     for key in parameters:
@@ -87,7 +115,11 @@ def make_schedule(text: str) -> Schedule[Any]:
 
 def title_of(name: str) -> str:
     """What an attack is called at the beginning of a sentence; attacks that are not installed by their name."""
-    title = ATTACKS.get(name).title if name in ATTACKS else ""
+    try:
+        title = ATTACKS.get(name).title
+    except RlattackError:
+        title = ""
+    name = name.rpartition(":")[2]  # of an attack that has no other name than its place
     return title or name[:1].upper() + name[1:]
 
 
@@ -100,7 +132,7 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
     try:
         _check(attack, setting)
     except Unfit as error:
-        others = [name for name in ATTACKS if name != attack.name and _replaces(name, attack, setting)]
+        others = [name for name, _ in ATTACKS.working() if name != attack.name and _replaces(name, attack, setting)]
         raise InvalidInput(f"{error}; use {' or '.join(others)}" if others else str(error)) from None
 
 

@@ -38,13 +38,22 @@ def AttackObservation(env: Any, attacker: Attacker, seed: int = 0) -> Any:  # no
     The last observation of an episode is attacked too (`final_obs`, `terminal_observation`).
 
     Args:
-        env: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv` or a Stable-Baselines3 `VecEnv`, of Box observations.
-        attacker: Fitted to the environment's observation space, with one slot an environment.
+        env: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv` or a Stable-Baselines3 `VecEnv`, wrapped in whatever the
+            network sees it through: `AttackObservation(VecNormalize(...), ...)`, not the other way round.
+        attacker: Fitted to the environment (`Attacker(attack, model, env)`), with one slot an environment.
         seed: Of the attack's random numbers until `reset(seed=...)` gives another.
 
     Raises:
-        InvalidInput: Not an environment, one that steps only a part of its copies at once, or an attacker of another
-            space or number of slots.
+        InvalidInput: Not an environment, one that steps only a part of its copies at once, an attacker of another
+            space or number of slots, or (at reset) an environment inside of a wrapper that normalises what it shows.
+
+    >>> import gymnasium
+    >>> from rlattack import AttackObservation, Attacker, Budget, make_attack
+    >>> env = gymnasium.make("CartPole-v1")
+    >>> attack = make_attack("fgsm", Budget(eps=0.1, space="raw"))
+    >>> attacked = AttackObservation(env, Attacker(attack, "gymnasium/CartPole-v1/dqn", env))
+    >>> f"{abs(attacked.reset(seed=0)[0] - env.reset(seed=0)[0]).max():.4f}"
+    '0.1000'
     """
     if isinstance(env, VectorEnv):
         return AttackedVectorEnv(env, attacker, seed)
@@ -74,20 +83,28 @@ class AttackedEnv(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordC
             self, _disable_deepcopy=True, attacker=_Recorded(attacker), seed=seed
         )
         gymnasium.Wrapper.__init__(self, env)
-        self._injector = Injector(attacker, env.observation_space, 1, seed)
+        self._injector = Injector(attacker, env, 1, seed)
         self.observation_space = self._injector.space
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Resets; `seed` seeds the attack too."""
+        self._injector.check_around()
         obs, info = self.env.reset(seed=seed, options=options)
         self._injector.seed(seed)
         self._injector.restart(np.ones(1, dtype=np.bool_))
-        return self._injector.attack(obs[None])[0], info
+        return self._attacked(obs), info
 
-    def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:  # the env's own
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:  # the env's own
         """Steps and attacks what is shown."""
         obs, reward, terminated, truncated, info = self.env.step(action)
-        return self._injector.attack(obs[None])[0], reward, terminated, truncated, info
+        return self._attacked(obs), reward, terminated, truncated, info
+
+    def _attacked(self, obs: Any) -> Any:
+        """One observation after the attack: an array, or a dictionary of them."""
+        if not isinstance(obs, dict):
+            return self._injector.attack(obs[None])[0]
+        attacked = self._injector.attack({name: np.asarray(part)[None] for name, part in obs.items()})
+        return {name: part[0] for name, part in attacked.items()}
 
 
 class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
@@ -99,7 +116,11 @@ class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
             raise InvalidInput(
                 f"expected all environments to step at once, got {shape[0]} of {env.num_envs}; leave out batch_size"
             )
-        self._injector = Injector(attacker, env.single_observation_space, env.num_envs, seed)
+        if isinstance(env.single_observation_space, gymnasium.spaces.Dict):
+            raise InvalidInput(
+                "a VectorEnv of Dict observations: expected a single environment of them, or SB3's VecEnv"
+            )
+        self._injector = Injector(attacker, env, env.num_envs, seed)
         # ale-py 0.12 writes the mode into metadata that all vector environments share: the environment's own word first
         said = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._mode = AutoresetMode(getattr(env.unwrapped, "autoreset_mode", said))
@@ -110,6 +131,7 @@ class AttackedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Resets all, or those of `options["reset_mask"]`; `seed`, one or one an environment, seeds the attack too."""
+        self._injector.check_around()
         mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs)), dtype=np.bool_)
         obs, info = self.env.reset(seed=seed, options=options)
         self._injector.seed(seed)

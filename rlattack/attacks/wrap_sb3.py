@@ -6,7 +6,6 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlattack.arrays import Array
 from rlattack.attacks.attacker import Attacker
 from rlattack.attacks.inject import Injector
 
@@ -15,7 +14,7 @@ class AttackedVecEnv(VecEnvWrapper):
     """An SB3 vector environment under attack; made by `AttackObservation`."""
 
     def __init__(self, venv: VecEnv, attacker: Attacker, seed: int = 0) -> None:
-        self._injector = Injector(attacker, venv.observation_space, venv.num_envs, seed)
+        self._injector = Injector(attacker, venv, venv.num_envs, seed)
         super().__init__(venv, observation_space=self._injector.space)
 
     def seed(self, seed: int | None = None) -> Any:  # SB3's own
@@ -23,17 +22,16 @@ class AttackedVecEnv(VecEnvWrapper):
         self._injector.seed(seed)
         return self.venv.seed(seed)
 
-    def reset(self) -> Array:
+    def reset(self) -> Any:  # an array, or a dictionary of arrays
         """Resets all."""
+        self._injector.check_around()
         obs = self.venv.reset()
-        assert isinstance(obs, np.ndarray)  # a budget fits no other space than a Box
         self._injector.restart(np.ones(self.num_envs, dtype=np.bool_))
         return self._injector.attack(obs)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Steps and attacks what is shown, `terminal_observation` included."""
         obs, rewards, dones, infos = self.venv.step_wait()
-        assert isinstance(obs, np.ndarray)
         finals = {slot: infos[slot]["terminal_observation"] for slot in map(int, np.flatnonzero(dones))}
         if finals:
             for slot, final in self._injector.attack_ended(finals, obs).items():

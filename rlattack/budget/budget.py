@@ -33,6 +33,10 @@ class Budget:
 
     Raises:
         BudgetError: An unknown norm or space, a size that is not a positive number, or a fraction of a pixel.
+
+    >>> from rlattack import Budget
+    >>> Budget(norm="l2", eps=0.05, space="sigma")  # a root mean square of a twentieth of a standard deviation
+    Budget(norm='l2', eps=0.05, space='sigma', grid=False)
     """
 
     norm: str = "linf"

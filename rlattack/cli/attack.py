@@ -2,21 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from rlattack.budget import Unit
-from rlattack.cli.progress import EpisodeBar, Stages
-from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.study import Options, Study
-
-if TYPE_CHECKING:
-    from rlattack.evaluation import Results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,52 +29,18 @@ class _Command(Options):
 
     def evaluate(self, study: Study, command: list[str]) -> int:
         """Plays a study, shows what came of it, and writes it down; 1 where an attack left its reach."""
-        from rlattack.evaluation import evaluate
-        from rlattack.evaluation.plan import plan
         from rlattack.evaluation.results import dumps
-        from rlattack.report import print_results
-        from rlattack.report.film import check_camera
+        from rlattack.experiment import evaluate
 
-        planned = plan(study)
-        if self.activations is not None:
-            from rlattack.inspect.activations import check_activations
-
-            check_activations(planned, self.activations)
-        if planned.note:
-            _say(planned.note)
-        filmed = self.video and _films(lambda: check_camera(planned.cells[0]))
-        with ExitStack() as shown:
-            bar = shown.enter_context(EpisodeBar(planned, quiet=False))
-
-            def finish(results: "Results") -> None:
-                shown.close()
-                self._write_down(results, filmed=filmed)
-
-            results = evaluate(
-                planned, run=self.run, workers=self.workers, watch=bar.watch, beat=bar.beat, say=_say, finish=finish,
-                command=shlex.join(command),
-            )  # fmt: skip
+        results = evaluate(
+            study, run=self.run, workers=self.workers, video=self.video, activations=self.activations,
+            command=shlex.join(command),
+        )  # fmt: skip
         if self.json:
             sys.stdout.write(dumps(results.cells))
         else:
-            print_results(results.cells, results.folder)
+            results.show()
         return int(not results.ok)
-
-    def _write_down(self, results: "Results", *, filmed: bool) -> None:
-        """Leaves films, activations and the page in the run folder."""
-        from rlattack.evaluation.executor import cores
-        from rlattack.report import write_run
-        from rlattack.report.film import film_cells
-
-        workers, videos = self.workers or cores(), results.folder / "videos"
-        with Stages(quiet=False) as stages:
-            if filmed:
-                _films(lambda: film_cells(results.plan.cells, videos, workers, stages, results.fits))
-            if self.activations is not None:
-                from rlattack.inspect.activations import write_activations
-
-                write_activations(results, self.activations, workers, stages)
-        write_run(results.folder, results.cells)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +75,3 @@ class Duel(_Command):
         players = tuple(tuple(names.split(",")) for names in self.players)
         study = Study.of(self, players=players, victim=self.victim, attacked=self.attacked)
         return self.evaluate(study, command)
-
-
-def _films(work: Callable[[], None]) -> bool:
-    """Whether films can be made; where not, one line says why, and the rest goes on."""
-    try:
-        work()
-    except (InvalidInput, MissingExtra) as error:
-        _say(f"no video: {error}")
-        return False
-    return True
-
-
-def _say(line: str) -> None:
-    print(f"rlattack: {line}", file=sys.stderr)  # noqa: T201

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from rlattack.cli.progress import say
+from rlattack.report.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,12 @@ import json
 import math
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
-from rlattack.registry import Registry
+from rlattack.registry import Registry, plug
+from rlattack.report.progress import say
 
 Kind = Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]
 
@@ -19,11 +20,14 @@ class List:
 
     kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
+    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
+    """Modules of your own to import first, as in `rlattack attack`."""
     json: bool = False
     """Print a JSON list of objects instead of tables."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
+        plug(self.plugin)
         kinds = get_args(Kind)[:-1] if self.kind == "all" else (self.kind,)
         listed = {kind: _rows(kind) for kind in kinds}
         if self.json:
@@ -74,8 +78,9 @@ def _registered(kind: str) -> list[dict[str, Any]]:
         "attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS,
     }  # fmt: skip
     rows = []
-    for name in registries[kind]:
-        one = registries[kind].get(name)
+    for line in registries[kind].broken().values():
+        say(f"rlattack: left out: {line}", stderr=True, markup=False)
+    for name, one in registries[kind].working():
         row = {"id": name} | {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
         if hasattr(one, "is_control"):
             row["control"] = None if one.is_control else one.control().name

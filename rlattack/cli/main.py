@@ -20,9 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0, 2 for wrong input, 130 when interrupted.
     """
+    from rlattack.errors import typed
+
+    with typed():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: list[str]) -> int:
     from rlattack.errors import RlattackError
 
-    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         command = _parse(arguments)
         return int(command(["rlattack", *arguments]) or 0)

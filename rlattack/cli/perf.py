@@ -11,8 +11,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from rlattack.cli.progress import Stages, say
 from rlattack.errors import InvalidInput
+from rlattack.report.progress import Stages, say
 
 if TYPE_CHECKING:
     from rlattack.perf import Speed, SpeedTable

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import tyro
 
-from rlattack.cli.progress import say
 from rlattack.errors import InvalidInput
+from rlattack.report.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 
-from rlattack.cli.progress import say
+from rlattack.report.progress import say
 from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
 
 _INTERRUPTED = 130

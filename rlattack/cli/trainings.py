@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlattack.cli.progress import StepBar, say
 from rlattack.report import print_results, write_run
+from rlattack.report.progress import StepBar, say
 from rlattack.report.staircase import write_staircase
 from rlattack.report.values import percent
 from rlattack.training import Meeting, Shipped, Watch

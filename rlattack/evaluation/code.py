@@ -18,7 +18,8 @@ from rlattack.games.find import FAMILIES
 from rlattack.games.gymnasium_ids import find_spec
 from rlattack.policies.archive import read_file
 from rlattack.policies.contents import value_digest
-from rlattack.source import code_digest, environment_digest, own_digest, versions
+from rlattack.source import code_digest, environment_digest, live_digest, own_digest, versions
+from rlattack.specs import split_spec
 
 _ENGINES = {
     "atari": ("ale-py",),
@@ -26,15 +27,17 @@ _ENGINES = {
     "pettingzoo": ("pettingzoo", "chess", "rlcard", "pymunk", "multi-agent-ale-py"),
 }
 """Packages that play a family's games."""
+_PLUGIN = "plugin"
 _GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
 """Packages that play the environments in Gymnasium's own folders."""
 
 
-def playing_code(card: GameCard, fronts: Sequence[str]) -> dict[str, str]:
-    """Versions and digests of what plays a game with fronts before its victim, and of the project's own source."""
+def playing_code(card: GameCard, fronts: Sequence[str], plugins: Sequence[str] = ()) -> dict[str, str]:
+    """Versions and digests of what plays a game with fronts before its victim, of plugins, and of our own source."""
     kinds = [FRONTS.get(_name(text)) for text in fronts]
     found = game_code(card) | versions(*(package for kind in kinds for package in kind.packages))
     digests = {"defence": foreign_code(*kinds), "rlattack source": own_digest()}
+    digests |= {f"{_PLUGIN} {module}": code_digest(module) for module in plugins}
     return found | {name: said for name, said in digests.items() if said}
 
 
@@ -64,11 +67,13 @@ def check_code(cell: Cell) -> None:
     """
     fronts = [text for player in cell.players for text in player.fronts]
     game = cell.game.card.id
-    now = playing_code(cell.game.card, fronts) | {"rlattack source": cell.code.get("rlattack source", "")}
+    plugins = [name.removeprefix(f"{_PLUGIN} ") for name in cell.code if name.startswith(_PLUGIN)]
+    now = playing_code(cell.game.card, fronts, plugins) | {"rlattack source": cell.code.get("rlattack source", "")}
     # a cell that was made by hand may tell nothing of its code
     changed = [f"attack {ref.spec.name}" for ref in cell.attacks if ref.code and ref.code != attack_code(ref)]
     changed += [f"attack {ref.spec.name}" for ref in cell.attacks if ref.files and ref.files != attack_files(ref)]
-    changed += [name if name == "defence" else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
+    told = ("defence", *(f"{_PLUGIN} {module}" for module in plugins))
+    changed += [name if name in told else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
     if changed:
         raise RefusedFile(f"{changed[0]}: changed while the run played; finished cells are kept, run it again")
 
@@ -101,8 +106,9 @@ def _environment(entry: str | Callable[..., object]) -> dict[str, str]:
 
 def foreign_code(*kinds: type[object]) -> str:
     """Digests of the source of attacks, schedules or fronts that are not the project's own; empty where all are."""
-    modules = dict.fromkeys(kind.__module__ for kind in kinds if not kind.__module__.startswith("rlattack."))
-    return " ".join(map(code_digest, modules))
+    others = [kind for kind in kinds if not kind.__module__.startswith("rlattack.")]
+    digests = (code_digest(kind.__module__) or live_digest(kind) for kind in others)
+    return " ".join(dict.fromkeys(filter(None, digests)))
 
 
 def _required(distributions: dict[str, str]) -> dict[str, str]:
@@ -120,4 +126,4 @@ def _required(distributions: dict[str, str]) -> dict[str, str]:
 
 def _name(text: str) -> str:
     """The name before the parameters."""
-    return text.partition(":")[0]
+    return split_spec(text)[0]

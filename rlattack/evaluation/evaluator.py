@@ -1,4 +1,4 @@
-"""Evaluates a study: the clean game, the control and the attacks at every size, on the same episodes."""
+"""Plays a study: the clean game, the control and the attacks at every size, on the same episodes."""
 
 import contextlib
 import functools
@@ -18,6 +18,7 @@ from rlattack.evaluation.recorder import Recorder
 from rlattack.evaluation.results import Result
 from rlattack.evaluation.run import Row, Run
 from rlattack.evaluation.slots import Take
+from rlattack.evaluation.spawned import held_back
 from rlattack.evaluation.store import Kept, Store
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.summary import outcome, summarise
@@ -79,8 +80,11 @@ def evaluate(
         book = _Book(planned, place, store, say)
         waiting = book.open(watch)
         prepare(planned.cells, store.fits, say)
+        workers = workers or cores()
+        if waiting and executor is None and workers > 1 and (why := held_back(task.cell for task in waiting)):
+            say(f"plays in one process: {why}")
         play = functools.partial(_play, clips=store.clips, fits=store.fits)
-        with contextlib.closing((executor or Local(workers or cores())).run(waiting, play)) as items:
+        with contextlib.closing((executor or Local(workers)).run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
         book.publish()
         results = Results(book.results, folder, planned, store.fits)

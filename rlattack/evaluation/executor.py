@@ -19,7 +19,7 @@ import torch
 from rlattack.errors import InvalidInput, RlattackError, WorkerDied
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.slots import Take
-from rlattack.evaluation.spawned import Names, added_names, set_up
+from rlattack.evaluation.spawned import Names, added_names, held_back, set_up
 from rlattack.games.gymnasium_ids import env_id
 
 
@@ -98,7 +98,8 @@ class Local:
         context = multiprocessing.get_context("spawn")
         workers = min(self.workers, sum(task.episodes for task in tasks))
         tickets = _Tickets(tasks, context, workers)
-        if workers <= 1 and not any(_may_end(task.cell) for task in tasks):
+        alone = workers <= 1 and not any(_may_end(task.cell) for task in tasks)
+        if alone or held_back(task.cell for task in tasks):
             torch.set_num_threads(1)
             yield from _work(tasks, play, tickets)
             return
@@ -182,12 +183,14 @@ def _start(processes: list[Any]) -> None:
     waits = threading.current_thread() is threading.main_thread() and callable(before)
     if waits:
         signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    can_block = hasattr(signal, "pthread_sigmask")  # not on Windows
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
     try:
         for process in processes:
             process.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if waits:
             signal.signal(signal.SIGINT, before)
     if heard:

@@ -12,6 +12,7 @@ from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
 from rlattack.games import rom_sha256
 from rlattack.games.card import Variant
+from rlattack.registry import plug
 from rlattack.source import versions
 
 
@@ -38,6 +39,7 @@ def plan(study: Study) -> Plan:
     Raises:
         RlattackError: Whatever does not fit, in one line.
     """
+    plug(study.plugin)
     alone = len(study.players) == 1  # then each victim plays the game that its own card asks for
     studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
     tables = [Table.lay(one) for one in (studies if alone else [study])]

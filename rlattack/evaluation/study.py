@@ -5,13 +5,23 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from rlattack.budget import Model, Norm, Unit
 from rlattack.errors import InvalidInput
 from rlattack.specs import Spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from torch import nn
+
+    from rlattack.policies.policy import Policy
+
+    Player = str | Path | Policy | nn.Module | BaseAlgorithm
 
 _MOST = {"episodes": 1_000_000, "envs": 10_000}
 """Beyond which a number is a slip: more episodes than ever were evaluated, more copies than a process steps at once."""
@@ -75,6 +85,8 @@ class Options:
     """Episodes at once in a worker; part of the configuration."""
     normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
     """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
+    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
+    """Modules of your own to import first, in workers too: what they register (environments, attacks) can be named."""
     trust: bool = False
     """Load files that can only be read by running their code."""
 
@@ -83,11 +95,21 @@ class Options:
 class Study(Options):
     """An evaluation: every combination of players plays clean, under the control and under the attacks.
 
+    What a program holds stands for names: paths, models, torch modules and policies in `players` and `surrogate`;
+    attacks and classes of attacks in `attack`. They become the names that the fields hold. One thing stands for a tuple
+    of one: `eps=0.1`.
+
     Raises:
         InvalidInput: A count below 1, a negative seed, or a seat without a player.
+
+    >>> import torch
+    >>> from rlattack import Study
+    >>> study = Study(game="gymnasium/CartPole-v1", players=torch.nn.Linear(4, 2), attack=("fgsm", "pgd"), eps=0.1)
+    >>> study.attack, study.eps, study.players[0][0].partition("@")[0]
+    (('fgsm', 'pgd'), (0.1,), 'Linear')
     """
 
-    players: tuple[str | tuple[str, ...], ...]
+    players: "tuple[Player | tuple[Player, ...], ...]"
     """Who takes each seat, in order: one, or several candidates, each of whom meets each of the others'."""
     victim: str = ""
     """The seat under study, by name or number; the last one by default."""
@@ -95,7 +117,12 @@ class Study(Options):
     """The seat that the attacks work on; the victim's by default."""
 
     def __post_init__(self) -> None:
-        """Checks what can be checked before anything is loaded."""
+        """Checks what can be checked before anything is loaded, and names what is no text."""
+        for name in _SEVERAL:
+            object.__setattr__(self, name, _tuple(getattr(self, name)))
+        object.__setattr__(self, "attack", tuple(map(_attack_name, self.attack)))
+        if self.surrogate is not None:
+            object.__setattr__(self, "surrogate", _agent_name(self.surrogate))
         for name, most in _MOST.items():
             if getattr(self, name) < 1:
                 raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
@@ -123,7 +150,7 @@ class Study(Options):
     @property
     def candidates(self) -> tuple[tuple[str, ...], ...]:
         """Who may take each seat."""
-        return tuple((of,) if isinstance(of, str) else tuple(of) for of in self.players)
+        return tuple(tuple(map(_agent_name, _tuple(of))) for of in _tuple(self.players))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -172,3 +199,27 @@ def _arguments(texts: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[key] = value
     return found
+
+
+_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "plugin")
+"""Options that take several values."""
+
+
+def _tuple(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
+def _agent_name(agent: object) -> str:
+    if isinstance(agent, str):
+        return agent
+    from rlattack.policies.load import spec_of  # needs torch, as whatever is in memory does
+
+    return spec_of(agent)
+
+
+def _attack_name(attack: Any) -> str:
+    if isinstance(attack, str):
+        return attack
+    from rlattack.attacks.make import lend_attack
+
+    return lend_attack(attack)

@@ -76,7 +76,7 @@ class Table:
                 raise InvalidInput(
                     f"--surrogate: expected an agent to craft attacks on, and {surrogate.name} looks at nothing"
                 )
-        code = playing_code(card, study.defence)
+        code = playing_code(card, study.defence, study.plugin)
         return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
 
     @property
@@ -177,7 +177,7 @@ class Table:
         if not agent.looks:
             raise InvalidInput(
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
-                + ("; --attacked names the other seat" if len(self.seats) > 1 else "")
+                + ("; name the other seat by --attacked" if len(self.seats) > 1 else "")
             )
         seat, surrogate = self.seats[ref.seat], self.surrogate if ref.surrogate else None
         victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
@@ -218,7 +218,7 @@ def _check_gradient(policy: Policy, agent: str, attack: str) -> None:
     try:
         policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
     except Exception as error:  # the user's code: anything
-        others = [name for name in ATTACKS if ATTACKS.get(name).knowledge != "white"]
+        others = [name for name, kind in ATTACKS.working() if kind.knowledge != "white"]
         raise InvalidInput(
             f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
         ) from error

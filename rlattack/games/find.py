@@ -65,6 +65,10 @@ def find_game(name: str) -> GameCard:
         ContentError: Its card does not hold what it must.
         InvalidInput: An Atari ROM that would end the process.
         MissingExtra: An Atari game without a card needs ale-py, a PettingZoo game pettingzoo.
+
+    >>> from rlattack import find_game
+    >>> find_game("mujoco/sumo-ants").seats
+    ('first', 'second')
     """
     found = find_card("envs", "*.toml", SCHEMA, name)
     card = _parse(name, *found) if found else _without_card(name)
@@ -91,6 +95,13 @@ def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera:
     Raises:
         InvalidInput: Fewer than one slot or thread, or a game that cannot be played, hidden or filmed as it is.
         MissingExtra: The game needs a package that is not installed.
+
+    >>> import numpy as np
+    >>> from rlattack import find_game, make_game
+    >>> game = make_game(find_game("gymnasium/CartPole-v1"), slots=3)
+    >>> (view,) = game.reset(np.ones(3, dtype=bool), np.arange(3))
+    >>> view.obs.shape, game.step([np.zeros(3, dtype=int)]).rewards.tolist()
+    ((3, 4), [[1.0, 1.0, 1.0]])
     """
     variant = game if isinstance(game, Variant) else Variant(game)
     name = variant.card.id

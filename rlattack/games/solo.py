@@ -56,6 +56,14 @@ def EmbedOpponent(game: Any, seat: int, opponents: Opponents, **options: Unpack[
 
     Raises:
         InvalidInput: Neither kind of game, a seat that there is none of, or a seat without an opponent.
+
+    >>> from rlattack import EmbedOpponent, find_game, load_agent, make_game
+    >>> game = make_game(find_game("mujoco/sumo-humans"), slots=2)
+    >>> victim = load_agent("mujoco/sumo-humans/self-play", game.seats[0], game="mujoco/sumo-humans")
+    >>> env = EmbedOpponent(game, 1, victim.policy)
+    >>> obs, info = env.reset(seed=0)
+    >>> obs.shape[0], env.single_action_space.shape
+    (2, (17,))
     """
     if hasattr(game, "agent_iter"):
         raise InvalidInput(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlattack.source import code_digest
+from rlattack.source import code_digest, live_digest
 
 _PACKAGES = {"builtins", "functools", "rlattack", "sb3_contrib", "stable_baselines3", "torch"}
 """Packages whose code is told by their versions."""
@@ -50,8 +50,10 @@ def class_digest(thing: object) -> str:
         64 hexadecimal digits; empty where all of them come with installed packages.
     """
     parts = [thing, *(part for _, part in _held(thing) if isinstance(part, nn.Module))]
-    ours = sorted({name for part in parts if (name := type(part).__module__).partition(".")[0] not in _PACKAGES})
-    return hashlib.sha256("".join(map(code_digest, ours)).encode()).hexdigest() if ours else ""
+    kinds = {f"{kind.__module__}:{kind.__qualname__}": kind for kind in map(type, parts)}
+    ours = [kinds[place] for place in sorted(kinds) if place.partition(":")[0].partition(".")[0] not in _PACKAGES]
+    digests = dict.fromkeys(code_digest(kind.__module__) or live_digest(kind) for kind in ours)
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if ours else ""
 
 
 def is_sb3(thing: object) -> bool:

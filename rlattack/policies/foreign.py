@@ -1,22 +1,20 @@
 """Policies of the user's own code: what a function returns, or what a trusted file holds."""
 
-import importlib
-import os
 import pickle
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from rlattack.errors import InvalidInput, RefusedFile, one_line
-from rlattack.games.game import Seat
 from rlattack.policies.contents import is_sb3
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.module import ContinuousPolicy, ModulePolicy
 from rlattack.policies.policy import Output, Policy
+from rlattack.registry import import_own
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -32,10 +30,8 @@ def call(spec: str) -> object:
         InvalidInput: Whatever goes wrong in it, as one line.
     """
     module, _, function = spec.partition(":")
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), function)()
+        return getattr(import_own(module), function)()
     except (Exception, SystemExit) as error:  # the user's code: anything
         raise InvalidInput(f"{spec}: {type(error).__name__}: {one_line(error)}") from error
 
@@ -54,14 +50,17 @@ def unpickle(path: Path) -> object:
         raise RefusedFile(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
 
 
-def adapted(made: object, where: str, seat: Seat | None) -> Policy:
+def adapted(
+    made: object, where: str, observation: tuple[int, ...] | None, action: Space[Any] | None = None
+) -> Policy:  # fmt: skip
     """Makes a policy of what the user's code gave.
 
     Args:
         made: A `Policy`, a `torch.nn.Module`, or a Stable-Baselines3 model. A module maps observations to logits; in a
             game of continuous actions, to actions or to a `torch.distributions.Normal` over them.
         where: What messages call it.
-        seat: What it sees and does, which a plain module does not tell.
+        observation: Shape of one observation, which a plain module does not tell.
+        action: One action, which it does not tell either; discrete where none is given.
 
     Raises:
         InvalidInput: Something else, or a policy that fails on such observations or changes them.
@@ -76,20 +75,21 @@ def adapted(made: object, where: str, seat: Seat | None) -> Policy:
         _ask(policy, where)
         return policy
     if isinstance(made, nn.Module):
-        return _bare(made, where, seat)
+        return _bare(made, where, observation, action)
     raise InvalidInput(
         f"{where}: expected a Policy, a torch.nn.Module or a Stable-Baselines3 model, got {type(made).__name__}"
         + (f", which lacks {', '.join(lacking)} to be a Policy" if 0 < len(lacking) < len(_PROTOCOL) else "")
     )
 
 
-def _bare(module: nn.Module, where: str, seat: Seat | None) -> Policy:
+def _bare(
+    module: nn.Module, where: str, observation: tuple[int, ...] | None, action: Space[Any] | None
+) -> Policy:  # fmt: skip
     """Finds out how many actions a module has, and that it takes the game's observations, by asking it once."""
-    if seat is None:
+    if observation is None:
         raise InvalidInput(f"{where}: a torch module does not say what it sees; return rlattack.policies.ModulePolicy")
-    observation = tuple(seat.observation.shape or ())
-    if isinstance(seat.action, Box):
-        return _bare_continuous(module, where, observation, seat.action)
+    if isinstance(action, Box):
+        return _bare_continuous(module, where, observation, action)
     policy = ModulePolicy(module, observation, 1)
     actions = _ask(policy, where).actions
     scores = actions.scores if isinstance(actions, Categorical) else None

@@ -1,15 +1,17 @@
-"""Loads the agent that a user names: an id, a folder, a Stable-Baselines3 zip, a hub model, or a function of theirs."""
+"""Loads the agent that a user names or holds: an id, a folder, a zip, a hub model, a function, an object in memory."""
 
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from gymnasium import Space
 from gymnasium.spaces import Box
 
 from rlattack.content import iterate_cards
@@ -31,6 +33,7 @@ from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.hub import fetch
 from rlattack.policies.importer import IMPORTERS, guess
+from rlattack.policies.lent import Lent, lend, lent
 from rlattack.policies.misfit import range_apart, refuse_misfit
 from rlattack.policies.normalised import Normalised, behind
 from rlattack.policies.placeholders import PLACEHOLDERS
@@ -38,6 +41,10 @@ from rlattack.policies.policy import Normaliser, Policy
 from rlattack.policies.published import Published, published
 from rlattack.policies.statistics import MissingStatistics, beside, read_statistics, statistics_for
 from rlattack.source import code_digest, versions
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from torch import nn
 
 _SB3 = ("stable-baselines3", "sb3-contrib")
 
@@ -68,15 +75,15 @@ class Agent:
 
 
 def load_agent(
-    spec: str, seat: Seat | None = None, *, game: str | None = None, trust: bool = False, normaliser: str = "",
-    way_out: str = "swap the --players",
+    spec: "str | Path | Policy | nn.Module | BaseAlgorithm", seat: Seat | None = None, *, game: str | None = None,
+    trust: bool = False, normaliser: str = "", way_out: str = "swap the --players",
 ) -> Agent:  # fmt: skip
     """Loads an agent and checks that it can take its seat; runs no code of a file unless `trust`.
 
     Args:
         spec: An agent's id, a path to an agent folder or a Stable-Baselines3 `.zip`, `hf:owner/name[:file.zip]`,
             `zero`, `random`, or `module:function`, which is called without arguments and returns a `Policy`, a
-            `torch.nn.Module` that maps observations to logits, or a Stable-Baselines3 model.
+            `torch.nn.Module` that maps observations to logits, or a Stable-Baselines3 model. Or such an object itself.
         seat: What the agent is to see and do; one that does not fit is refused. None: not checked.
         game: Id of the game; an agent of another game is refused. None: not checked.
         trust: Whether files that cannot be read otherwise may be read by running the code in them.
@@ -90,7 +97,14 @@ def load_agent(
         RefusedFile: A file that is damaged, made to do harm, or readable only by running its code.
         ContentError: An agent's card does not hold what it must.
         MissingExtra: A hub model, and huggingface-hub is not installed.
+
+    >>> import torch
+    >>> from rlattack import load_agent
+    >>> agent = load_agent("gymnasium/CartPole-v1/dqn")
+    >>> agent.algorithm, agent.policy(torch.zeros(1, 4)).actions.greedy.shape
+    ('dqn', torch.Size([1]))
     """
+    spec = spec_of(spec)
     if spec in PLACEHOLDERS:
         if seat is None:
             raise InvalidInput(f"{spec} plays whatever seat it is given, and here is none")
@@ -100,6 +114,15 @@ def load_agent(
         agent = replace(agent, policy=turned(agent.policy, tuple(seat.observation.shape or ())))
     refuse_misfit(agent.policy, agent.name, agent.card, seat, game, way_out)
     return agent
+
+
+def spec_of(agent: object) -> str:
+    """The text that names an agent in this process: of a path, and of an object in memory as it is now.
+
+    Raises:
+        InvalidInput: Nothing that acts.
+    """
+    return agent if isinstance(agent, str) else str(agent) if isinstance(agent, os.PathLike) else lend(agent)
 
 
 def agent_options(spec: str) -> Mapping[str, Any]:
@@ -124,6 +147,8 @@ def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
     """Loads whatever is named, without a look at whether it fits."""
     if not spec:
         raise UnknownName("expected an agent's name, got an empty one; `rlattack list agents` shows all")
+    if (held := lent(spec)) is not None:
+        return _of_memory(held, spec, seat, normaliser)
     path = _path(spec)
     if spec.startswith("hf:"):
         return replace(_of_file(fetch(spec), seat, trust, normaliser), name=spec)
@@ -133,7 +158,7 @@ def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
         return _of_file(path, seat, trust, normaliser)
     if spec.strip(":") and ":" in spec.strip(":"):
         made = call(spec)
-        policy = adapted(made, spec, seat)
+        policy = adapted(made, spec, *_place(seat))
         if normaliser not in ("", "none"):
             policy = Normalised(policy, _statistics(normaliser), f"--normaliser {normaliser}")
         source = code_digest(spec.partition(":")[0]) + class_digest(made)
@@ -151,6 +176,21 @@ def _path(spec: str) -> Path:
         shown = spec if len(spec) < 60 else spec[:60] + "..."
         raise UnknownName(f"no agent and no file {shown!r} ({error.__class__.__name__})") from error
     return path
+
+
+def _of_memory(held: Lent, name: str, seat: Seat | None, normaliser: str) -> Agent:
+    """What a program lent."""
+    if held.read is not None and not normaliser:
+        card, network = held.read
+        return _named(
+            policy_of(card, network, _box(seat, card)), name, card.algorithm, held.weights, network=card.network
+        )
+    policy = adapted(held.thing, name, *_place(seat))
+    if normaliser not in ("", "none"):
+        policy = Normalised(policy, _statistics(normaliser), f"--normaliser {normaliser}")
+    elif held.normaliser is not None and not normaliser:
+        policy = Normalised(policy, held.normaliser, name)
+    return _named(policy, name, "module", held.weights, source=held.source, packages=_SB3, foreign=True)
 
 
 def _of_folder(folder: Path, spec: str, seat: Seat | None, normaliser: str) -> Agent:
@@ -187,7 +227,7 @@ def _of_trusted(path: Path, seat: Seat | None, normaliser: str) -> Agent:
         made, algorithm, says = load_trusted(path)
     else:
         made, algorithm, says = unpickle(path), "unknown", ""
-    policy = adapted(made, str(path), seat)
+    policy = adapted(made, str(path), *_place(seat))
     if (statistics := statistics_for(path, normaliser, says)) is not None:
         policy = Normalised(policy, statistics, normaliser or str(beside(path)))
     sha256 = hashlib.sha256(read_file(path)).hexdigest()
@@ -201,6 +241,11 @@ def _statistics(normaliser: str) -> Normaliser:
     if found is None:
         raise InvalidInput(f"--normaliser {normaliser}: leaves observations as they are; --normaliser none says so")
     return found
+
+
+def _place(seat: Seat | None) -> tuple[tuple[int, ...] | None, Space[Any] | None]:
+    """Shape of one observation of a seat, and one action."""
+    return (None, None) if seat is None else (tuple(seat.observation.shape or ()), seat.action)
 
 
 def _box(seat: Seat | None, card: AgentCard) -> Box | None:

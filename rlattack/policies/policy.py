@@ -71,6 +71,13 @@ class Policy(Protocol):
     """A frozen player of one seat, in n slots at once.
 
     Observations come as float32 tensors in the game's own range (0..255 for pixels), shape (n, *observation).
+
+    >>> import torch
+    >>> from rlattack import Policy
+    >>> from rlattack.policies import ModulePolicy  # one that is made of a network
+    >>> policy: Policy = ModulePolicy(torch.nn.Linear(4, 2), observation=(4,), actions=2)
+    >>> policy.gradient(torch.zeros(3, 4), lambda out: out.actions.scores.sum())[0].shape
+    torch.Size([3, 4])
     """
 
     @property

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +34,36 @@ _LEARNERS = {
 }
 
 
-def from_sb3(model: BaseAlgorithm | BasePolicy) -> ModulePolicy | LivePolicy:
+def from_sb3(
+    model: BaseAlgorithm | BasePolicy, shown: tuple[int, ...] | None = None, seen: Callable[[Tensor], Any] | None = None
+) -> ModulePolicy | LivePolicy:
     """Wraps a model as it is: it can go on learning, and the policy follows.
 
-    What the model's environment does to observations before it (`VecNormalize`) is not part of it.
+    What the model's environment does to observations before it (`VecNormalize`) is not part of it, but for `seen`.
 
     Args:
         model: A learner of Stable-Baselines3 or sb3-contrib, or its policy.
+        shown: Shape of one observation where that is not what the model sees.
+        seen: What the model sees of a batch of them.
 
     Raises:
         InvalidInput: Other spaces, or a policy of another kind.
     """
     policy = model.policy if isinstance(model, BaseAlgorithm) else model
-    shape = policy.observation_space.shape
+    shape = policy.observation_space.shape if shown is None else shown
     if not isinstance(policy.action_space, Discrete | MultiDiscrete | Box) or not shape:
         raise InvalidInput(
             f"expected observations of one shape, and actions that are Discrete, MultiDiscrete or a Box, "
             f"got {policy.observation_space} and {policy.action_space}"
         )
     if not isinstance(policy.action_space, Discrete):
-        return LivePolicy(policy)
+        return LivePolicy(policy, shape, seen)
     kind = next((kind for attribute, kind in _KINDS.items() if hasattr(policy, attribute)), None)
     if kind is None:
         raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")
     lstm = getattr(policy, "lstm_actor", None)
     return ModulePolicy(
-        kind(policy),
+        kind(policy) if seen is None else _Seeing(kind(policy), seen),
         shape,
         int(policy.action_space.n),
         value_based=kind in (_Q, _Quantiles, _Ars),
@@ -103,6 +108,17 @@ class _Live(nn.Module):
         (policy,) = self._policy
         policy.set_training_mode(False)
         return policy
+
+
+class _Seeing(nn.Module):
+    """What a model says of something that is not what it sees."""
+
+    def __init__(self, model: nn.Module, seen: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self._model, self._seen = model, seen
+
+    def forward(self, obs: Tensor, *state: Tensor) -> Any:
+        return self._model(self._seen(obs), *state)
 
 
 class _Actor(_Live):

@@ -1,5 +1,6 @@
 """Stable-Baselines3 policies in memory that act by numbers, or by several choices at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ class LivePolicy(Differentiable):
 
     Args:
         policy: Its actions are a Box of one axis or a MultiDiscrete.
+        shown: Shape of one observation, by default of what the policy sees.
+        seen: What the policy sees of a batch of them; by default themselves.
 
     Raises:
         InvalidInput: A policy of another kind.
@@ -29,9 +32,12 @@ class LivePolicy(Differentiable):
 
     normaliser: Normaliser | None = None
 
-    def __init__(self, policy: BasePolicy) -> None:
+    def __init__(
+        self, policy: BasePolicy, shown: tuple[int, ...] | None = None, seen: Callable[[Tensor], Any] | None = None
+    ) -> None:
         self._policy: Any = policy  # each kind has methods that only its own policies have
-        self.observation = tuple(policy.observation_space.shape or ())
+        self._seen = seen
+        self.observation = tuple(policy.observation_space.shape or ()) if shown is None else shown
         self.action: Space[Any] = policy.action_space
         box = policy.action_space if isinstance(policy.action_space, Box) else Box(-1.0, 1.0)  # of choices: not asked
         self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (box.low, box.high))
@@ -44,6 +50,7 @@ class LivePolicy(Differentiable):
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the policy in evaluation mode."""
         self._policy.set_training_mode(False)
+        obs = obs if self._seen is None else self._seen(obs)
         if hasattr(self._policy, "lstm_actor"):
             return self._with_memory(obs, self.initial_state(len(obs)) if state is None else state)
         if self._soft:
@@ -56,13 +63,14 @@ class LivePolicy(Differentiable):
         policy.set_training_mode(False)
         if hasattr(policy, "lstm_actor"):
             return None
+        own = self(obs).actions.greedy if action is None and self._low.ndim else action
+        obs = obs if self._seen is None else self._seen(obs)
         if hasattr(policy, "predict_values"):
             values: Tensor = policy.predict_values(obs).squeeze(1)
             return values
-        if getattr(policy, "critic", None) is None:
+        if getattr(policy, "critic", None) is None or own is None:
             return None
-        done = self(obs).actions.greedy if action is None else action
-        told = policy.critic(obs, 2 * (done - self._low) / (self._high - self._low) - 1)
+        told = policy.critic(obs, 2 * (own - self._low) / (self._high - self._low) - 1)
         rows = told.mean(dim=2) if isinstance(told, Tensor) else torch.cat(told, dim=1)  # quantiles, or one a critic
         return rows.amin(dim=1)
 

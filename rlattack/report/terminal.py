@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from rlattack.errors import told
 from rlattack.evaluation.results import Result
 from rlattack.report.activations import Activations, read_activations
 from rlattack.report.columns import BUDGET, DISTINCT, numbers
@@ -154,4 +155,4 @@ def _width(console: Console, shown: Table) -> int:
 
 
 def _say(console: Console, line: str, *, markup: bool = False) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=markup)
+    console.print(line if markup else told(line), highlight=False, soft_wrap=True, markup=markup)

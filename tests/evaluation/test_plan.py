@@ -117,7 +117,7 @@ def test_what_does_not_fit_a_game_of_one_seat_is_refused(changes, error, message
         ({"mask": ("right:zer",)}, InvalidInput, "--mask right:zer: expected right:MODE, one of initial, zero, noise"),
         ({"mask": ("right:",)}, InvalidInput, "--mask right:: expected right:MODE, one of initial, zero, noise"),
         ({"attack": ("pgd",)}, InvalidInput, "--eps: expected at least one size"),
-        ({"attack": ("pgd",), "eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing, .* --attacked names"),
+        ({"attack": ("pgd",), "eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing, .* seat by --attacked"),
         ({"eps": (0.1,)}, InvalidInput, "--attack: random looks at nothing"),
         ({"attack": ("pg",), "eps": (0.1,)}, UnknownName, "no attack 'pg'; did you mean 'pgd'"),
         ({"eps": (0.1,), "attacked": "lef"}, UnknownName, "--attacked: expected left .*, got 'lef'.* 'left'"),

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rlattack.cli.progress import EpisodeBar, Stages, StepBar
+from rlattack.report.progress import EpisodeBar, Stages, StepBar
 
 
 @pytest.fixture
