@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rlattack.policies.folder import AnyNetwork
 from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.network import Network
+from rlattack.policies.normalised import behind
 from rlattack.policies.policy import Normaliser
 from rlattack.policies.sb3_numbers import NumbersArchitecture, convert_numbers
 from rlattack.policies.sb3_state import Sb3Architecture, convert
@@ -66,19 +67,19 @@ def _gaussian(learner: BaseAlgorithm, state: dict[str, Tensor]) -> GaussianNetwo
     """A policy of continuous actions, behind the statistics where it has learned from normalised observations."""
     (entries,), (actions,) = learner.observation_space.shape or (), learner.action_space.shape or ()
     arch = NumbersArchitecture(entries=entries, actions=actions, continuous=True, activation=_activation(learner))
+    spec, ours = convert_numbers(state, arch)
+    network = GaussianNetwork(spec)
     normal = learner.get_vec_normalize_env()
     if normal is None:
-        spec, ours = convert_numbers(state, arch, None)
-    else:
-        normaliser, off = _statistics(normal)
-        spec, ours = convert_numbers(state, arch, normaliser)
-        ours["value_std"] = torch.tensor(float(np.sqrt(normal.ret_rms.var + normal.epsilon)))
-        for head in ("pi", "vf"):
-            weight, bias = ours[f"{head}.layers.0.weight"].double(), ours[f"{head}.layers.0.bias"].double()
-            ours[f"{head}.layers.0.bias"] = (bias + weight @ off).float()
-    network = GaussianNetwork(spec)
+        network.load_state_dict(ours)
+        return network
+    normaliser, off = _statistics(normal)
+    ours["value_std"] = torch.tensor(float(np.sqrt(normal.ret_rms.var + normal.epsilon)))
+    for head in ("pi", "vf"):
+        weight, bias = ours[f"{head}.layers.0.weight"].double(), ours[f"{head}.layers.0.bias"].double()
+        ours[f"{head}.layers.0.bias"] = (bias + weight @ off).float()
     network.load_state_dict(ours)
-    return network
+    return behind(network, normaliser, "the learner")
 
 
 def _statistics(normal: VecNormalize) -> tuple[Normaliser, Tensor]:
