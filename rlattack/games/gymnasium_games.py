@@ -20,22 +20,30 @@ from rlattack.games.camera import FILMED, Camera, Picture, enlarge
 from rlattack.games.card import SCHEMA, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, SlotFault, Step, View, always, check_seeds, one_seat_step
 from rlattack.games.gymnasium_ids import env_id, find_spec
-from rlattack.games.gymnasium_spaces import Sight, acting, choices
+from rlattack.games.gymnasium_spaces import OneArray, choices
 
 _FPS = 30
 """Steps a second of an environment that does not tell."""
-_OLD = "not enough values to unpack (expected 5, got 4)"
-"""What Gymnasium's own wrappers say of a step of the old Gym."""
 
 
-def make_env(card: GameCard, *, camera: bool = False) -> gymnasium.Env[Any, Any]:
-    """Makes one copy of the environment of a card, which draws itself for a camera.
+def make_env(card: GameCard, *, camera: bool = False) -> OneArray:
+    """Makes one copy of the environment of a card as a player has it, which draws itself for a camera.
 
     Raises:
         UnknownName: No such environment is registered.
         MissingExtra: It needs a package that is not installed.
-        InvalidInput: It cannot be made.
+        InvalidInput: It cannot be made, or observations or actions are no numbers.
     """
+    env = _made(card, camera=camera)
+    try:
+        return OneArray(env, card.gymnasium)
+    except InvalidInput as error:
+        env.close()
+        raise InvalidInput(f"game {card.id}: {error}") from error
+
+
+def _made(card: GameCard, *, camera: bool) -> gymnasium.Env[Any, Any]:
+    """One copy of the environment as it registers."""
     find_spec(card)
     drawn: dict[str, Any] = {"render_mode": "rgb_array"} if camera else {}
     try:
@@ -52,9 +60,6 @@ class GymnasiumGame:
     """A Gymnasium environment of one seat, in copies that are stepped one by one, whatever the threads.
 
     An episode depends on its seed alone as far as the environment's own `reset(seed=)` sees to it.
-
-    Raises:
-        InvalidInput: Observations or actions that are no numbers.
     """
 
     endings: tuple[str, ...] = OVER
@@ -66,15 +71,9 @@ class GymnasiumGame:
             _check_camera(card)
         self._envs = [make_env(card, camera=camera) for _ in range(slots)]
         first, self.slots = self._envs[0], slots
-        try:
-            self._sight = Sight(first.observation_space, card.gymnasium)
-            action, self._do = acting(first.action_space)
-        except InvalidInput as error:
-            self.close()
-            raise InvalidInput(f"game {card.id}: {error}") from error
-        space = self._sight.space
-        self.seats = (Seat(PLAYER, space, action, parts=self._sight.parts),)
-        self._obs: Array = np.zeros((slots, *space.shape), space.dtype)
+        space, action = first.observation_space, first.action_space
+        self.seats = (Seat(PLAYER, space, action, parts=first.parts),)
+        self._obs: Array = np.zeros((slots, *(space.shape or ())), space.dtype)
         self._idle: BoolArray = np.ones(slots, dtype=np.bool_)
         self._turn = always(slots)
         self._legal: BoolArray | None = None
@@ -89,10 +88,7 @@ class GymnasiumGame:
         """
         for slot, seed in zip(np.flatnonzero(mask).tolist(), check_seeds(mask, seeds), strict=True):
             with _told(slot, "reset"):
-                found = self._envs[slot].reset(seed=int(seed))
-                if not (isinstance(found, tuple) and len(found) == 2):
-                    raise InvalidInput("its reset gives no (observation, info), as one of the old Gym")
-                self._obs[slot] = self._sight.fresh(found[0])
+                self._obs[slot], _ = self._envs[slot].reset(seed=int(seed))
                 self._look(slot)
         self._idle[mask] = False
         return (self._view(),)
@@ -107,12 +103,8 @@ class GymnasiumGame:
         terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
         for slot in np.flatnonzero(~self._idle).tolist():
             with _told(slot, "step"):
-                found = self._envs[slot].step(self._do(actions[0][slot]))
-                if len(found) != 5:
-                    raise ValueError(_OLD)
-                obs, reward, terminated[slot], truncated[slot], _ = found
-                rewards[slot] = np.asarray(reward).item()
-                self._obs[slot] = self._sight.next(self._obs[slot], obs)
+                found = self._envs[slot].step(actions[0][slot])
+                self._obs[slot], rewards[slot], terminated[slot], truncated[slot], _ = found
                 self._look(slot)
         self._idle |= terminated | truncated
         return one_seat_step(self._view(), rewards, terminated, truncated)
@@ -148,9 +140,6 @@ def _told(slot: int, what: str) -> Iterator[None]:
     except RlattackError as error:
         raise SlotFault(slot, str(error)) from error
     except Exception as error:  # the user's code: anything
-        if str(error) == _OLD:
-            said = "its step gives 4 values, expected 5: observation, reward, terminated, truncated, info"
-            raise SlotFault(slot, f"{said} (one of the old Gym)") from error
         raise SlotFault(slot, f"fails in {what}: {type(error).__name__}: {one_line(error)}") from error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple, flatdim, flatten
@@ -13,8 +14,65 @@ from rlattack.errors import InvalidInput
 from rlattack.games.card import GymnasiumOptions
 from rlattack.games.game import Part
 
+_OLD = "not enough values to unpack (expected 5, got 4)"
+"""What Gymnasium's own wrappers say of a step of the old Gym."""
 Do = Callable[[Array], Any]
 """From an action of a policy to one that the environment takes."""
+
+
+class OneArray(gymnasium.Wrapper[Array, Any, Any, Any]):
+    """An environment as a player has it: it shows one array (`Sight`) and takes actions on one axis (`acting`).
+
+    Args:
+        env: What is made.
+        options: How it is shown.
+
+    Attributes:
+        parts: What a flattened observation is made of; empty for one array.
+
+    Raises:
+        InvalidInput: Observations or actions that are no numbers.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], options: GymnasiumOptions) -> None:
+        super().__init__(env)
+        self._sight = Sight(env.observation_space, options)
+        self.action_space, self._do = acting(env.action_space)
+        self.observation_space, self.parts = self._sight.space, self._sight.parts
+        self._shown: Array = np.empty(0)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Starts an episode.
+
+        Raises:
+            InvalidInput: What comes is not what an environment gives, or not what it declares.
+        """
+        found: Any = self.env.reset(seed=seed, options=options)
+        if not (isinstance(found, tuple) and len(found) == 2):
+            raise InvalidInput("its reset gives no (observation, info), as one of the old Gym")
+        self._shown = self._sight.fresh(found[0])
+        return self._shown, found[1]
+
+    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Plays a step.
+
+        Raises:
+            InvalidInput: What comes is not what an environment gives, or not what it declares.
+        """
+        try:
+            found: Any = self.env.step(self._do(np.asarray(action)))
+        except ValueError as error:
+            if str(error) != _OLD:
+                raise
+            found = ()
+        if len(found) != 5:
+            raise InvalidInput(
+                f"its step gives {len(found) or 4} values, expected 5: observation, reward, terminated, truncated, info "
+                "(one of the old Gym)"
+            )
+        obs, reward, terminated, truncated, info = found
+        self._shown = self._sight.next(self._shown, obs)
+        return self._shown, np.asarray(reward).item(), bool(terminated), bool(truncated), info
 
 
 class Sight:
