@@ -1,7 +1,7 @@
 """Names with parameters, as typed: `pgd:steps=50,restarts=2`, `jpeg:quality=75`, `timed:share=0.1`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -30,15 +30,16 @@ class Spec:
         return f"{self.name}:{listed}" if listed else self.name
 
 
-def split_spec(text: str) -> tuple[str, str]:
-    """The name of a text, and the parameters behind it.
+def split_spec(text: str, known: Iterable[str]) -> tuple[str, str]:
+    """The name of a text, one of those that are known or the place of a class, and the parameters behind it.
 
-    >>> split_spec("pgd:steps=50,restarts=2"), split_spec("my_module:Mine:size=1"), split_spec("my_module:Mine")
-    (('pgd', 'steps=50,restarts=2'), ('my_module:Mine', 'size=1'), ('my_module:Mine', ''))
+    >>> [split_spec(text, ["pgd"]) for text in ("pgd:steps=50,restarts=2", "my_module:Mine:size=1", "my_module:Mine")]
+    [('pgd', 'steps=50,restarts=2'), ('my_module:Mine', 'size=1'), ('my_module:Mine', '')]
     """
     name, _, rest = text.partition(":")
     attribute, _, after = rest.partition(":")
-    return (f"{name}:{attribute}", after) if attribute and "=" not in attribute else (name, rest)
+    is_place = attribute and "=" not in attribute and name not in known
+    return (f"{name}:{attribute}", after) if is_place else (name, rest)
 
 
 def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
@@ -53,7 +54,7 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
         UnknownName: No such name or parameter.
         InvalidInput: A value of the wrong type or range.
     """
-    name, rest = split_spec(text)
+    name, rest = split_spec(text, registry)
     kind = registry.get(name)
     if not hasattr(kind, "config_type"):
         raise InvalidInput(f"{what} {name}: expected a class of {what}s, got {kind!r}")

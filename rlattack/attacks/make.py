@@ -1,5 +1,6 @@
 """Attacks by name: `fgsm`, `pgd:steps=50,restarts=2`; which of them fits what."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -115,10 +116,10 @@ def make_schedule(text: str) -> Schedule[Any]:
 
 def title_of(name: str) -> str:
     """What an attack is called at the beginning of a sentence; attacks that are not installed by their name."""
-    try:
-        title = ATTACKS.get(name).title
-    except RlattackError:
-        title = ""
+    title = ""
+    if name in ATTACKS:  # a name in somebody's results must import nothing else
+        with contextlib.suppress(RlattackError):
+            title = ATTACKS.get(name).title
     name = name.rpartition(":")[2]  # of an attack that has no other name than its place
     return title or name[:1].upper() + name[1:]
 

@@ -37,6 +37,9 @@ def AttackObservation(env: Any, attacker: Attacker, seed: int = 0) -> Any:  # no
 
     The last observation of an episode is attacked too (`final_obs`, `terminal_observation`).
 
+    A `VecNormalize` around this is noticed at reset; one around a `SubprocVecEnv` is not, since the environments in
+    that are in processes of their own: wrap the `VecEnv`, not what is in it.
+
     Args:
         env: A `gymnasium.Env`, a `gymnasium.vector.VectorEnv` or a Stable-Baselines3 `VecEnv`, wrapped in whatever the
             network sees it through: `AttackObservation(VecNormalize(...), ...)`, not the other way round.

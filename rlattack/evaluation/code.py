@@ -5,6 +5,7 @@ import importlib.metadata
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from gymnasium.envs.registration import EnvSpec
 
@@ -18,9 +19,11 @@ from rlattack.games.find import FAMILIES
 from rlattack.games.gymnasium_ids import find_spec
 from rlattack.policies.archive import read_file
 from rlattack.policies.contents import value_digest
+from rlattack.registry import Registry
 from rlattack.source import code_digest, environment_digest, live_digest, own_digest, versions
 from rlattack.specs import split_spec
 
+T = TypeVar("T")
 _ENGINES = {
     "atari": ("ale-py",),
     "mujoco": ("mujoco",),
@@ -34,7 +37,7 @@ _GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
 
 def playing_code(card: GameCard, fronts: Sequence[str], plugins: Sequence[str] = ()) -> dict[str, str]:
     """Versions and digests of what plays a game with fronts before its victim, of plugins, and of our own source."""
-    kinds = [FRONTS.get(_name(text)) for text in fronts]
+    kinds = [_kind(FRONTS, text) for text in fronts]
     found = game_code(card) | versions(*(package for kind in kinds for package in kind.packages))
     digests = {"defence": foreign_code(*kinds), "rlattack source": own_digest()}
     digests |= {f"{_PLUGIN} {module}": code_digest(module) for module in plugins}
@@ -43,7 +46,7 @@ def playing_code(card: GameCard, fronts: Sequence[str], plugins: Sequence[str] =
 
 def attack_code(ref: AttackRef) -> str:
     """Digests of the source of an attack and its schedule that are not the project's own; else empty."""
-    return foreign_code(ATTACKS.get(ref.spec.name), SCHEDULES.get(_name(ref.schedule)))
+    return foreign_code(ATTACKS.get(ref.spec.name), _kind(SCHEDULES, ref.schedule))
 
 
 def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
@@ -124,6 +127,6 @@ def _required(distributions: dict[str, str]) -> dict[str, str]:
     return versions(*names)
 
 
-def _name(text: str) -> str:
-    """The name before the parameters."""
-    return split_spec(text)[0]
+def _kind(registry: Registry[T], text: str) -> T:
+    """The class that a text with parameters names."""
+    return registry.get(split_spec(text, registry)[0])

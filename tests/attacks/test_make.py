@@ -153,3 +153,11 @@ def test_attacks_of_an_installed_package_are_found_and_take_text(tmp_path):
         "attack learned: agent: expected text, got ''",
         {"agent": "me"},
     ]
+
+
+def test_the_title_of_a_place_imports_nothing(tmp_path, monkeypatch):
+    (tmp_path / "harm_of_results.py").write_text("raise SystemExit('it ran')\n")
+    monkeypatch.chdir(tmp_path)
+    assert title_of("harm_of_results:Attack") == "Attack"
+    assert title_of("somebody-s") == "Somebody-s"
+    assert "harm_of_results" not in sys.modules

@@ -326,6 +326,14 @@ def test_a_model_of_continuous_actions_is_attacked_in_raw_and_in_normalised_numb
         assert np.isfinite(evaluate_policy(model, wrapped, n_eval_episodes=2, warn=False)[0])
 
 
+def test_a_vector_environment_of_dicts_is_refused():
+    env = gymnasium.vector.SyncVectorEnv([Both] * 2)
+    model = PPO("MultiInputPolicy", DummyVecEnv([Both]), n_steps=8, batch_size=8, device="cpu")
+    attacker = Attacker(make_attack("noise", Budget(eps=0.1, space="raw")), model, env, keys=("place",))
+    with pytest.raises(InvalidInput, match="a VectorEnv of Dict observations: expected a single environment of them"):
+        AttackObservation(env, attacker)
+
+
 def test_what_shows_nothing_is_refused():
     with pytest.raises(InvalidInput, match="expected a space, or an environment that shows it, got str"):
         Attacker(make_attack("noise", Budget(eps=0.1, space="raw")), signs(), "CartPole-v1")
