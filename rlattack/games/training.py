@@ -13,7 +13,6 @@ from rlattack.games.atari import Frames, Preprocessing, vector_env
 from rlattack.games.card import GameCard
 from rlattack.games.find import make_game
 from rlattack.games.gymnasium_games import make_env
-from rlattack.games.solo import EmbedOpponent
 
 
 def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
@@ -32,6 +31,8 @@ def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
         return _AtariTraining(card, envs)
     if card.family == "gymnasium":
         return SyncVectorEnv([partial(make_env, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    from rlattack.games.solo import EmbedOpponent  # which needs torch
+
     return EmbedOpponent(make_game(card, envs), 0, {}, sparse=1.0)  # nobody sits elsewhere
 
 
