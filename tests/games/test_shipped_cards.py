@@ -93,7 +93,7 @@ def test_a_shipped_card_states_its_protocol(name):
     assert table["protocol"].keys() == {"actions", "sticky"}
 
 
-@pytest.mark.parametrize("name", _BANSAL_2018)
+@pytest.mark.parametrize("name", sorted(_BANSAL_2018))
 def test_a_shipped_duel_has_two_named_seats(name):
     card = find_game(f"mujoco/{name}")
     assert len(set(card.seats)) == 2
