@@ -67,8 +67,8 @@ class OneArray(gymnasium.Wrapper[Array, Any, Any, Any]):
             found = ()
         if len(found) != 5:
             raise InvalidInput(
-                f"its step gives {len(found) or 4} values, expected 5: observation, reward, terminated, truncated, info "
-                "(one of the old Gym)"
+                f"its step gives {len(found) or 4} values, expected 5: observation, reward, terminated, truncated, "
+                "info (one of the old Gym)"
             )
         obs, reward, terminated, truncated, info = found
         self._shown = self._sight.next(self._shown, obs)

@@ -4,7 +4,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from rlattack.errors import InvalidInput
-from rlattack.games import GameCard, find_game, training_env, with_variant
+from rlattack.games import GameCard, find_game, make_game, training_env, with_variant
 from rlattack.games.atari import vector_env
 
 
@@ -153,3 +153,13 @@ def test_a_gymnasium_environment_trains_in_copies():
 def test_training_needs_a_copy(name):
     with pytest.raises(InvalidInput, match="expected at least 1 copy, got 0"):
         training_env(find_game(name), 0)
+
+
+@pytest.mark.parametrize("name", ["Maze", "Masked", "Grid", "Buttons"])
+def test_what_is_trained_on_is_what_is_played(name):
+    card = find_game(f"gymnasium/tests.kit.environments:{name}-v0")
+    learned, (seat,) = training_env(card, 2), make_game(card, 1).seats
+    assert (learned.single_observation_space, learned.single_action_space) == (seat.observation, seat.action)
+    obs, _ = learned.reset(seed=4)
+    assert all(map(seat.observation.contains, obs))
+    learned.close()
