@@ -181,3 +181,13 @@ def test_a_control_task_trains_in_slots_on_its_own_rewards():
 def test_training_needs_a_copy(name):
     with pytest.raises(InvalidInput, match="expected at least 1 copy, got 0"):
         training_env(find_game(name), 0)
+
+
+@pytest.mark.parametrize("name", ["Maze", "Masked", "Grid", "Buttons"])
+def test_what_is_trained_on_is_what_is_played(name):
+    card = find_game(f"gymnasium/tests.kit.environments:{name}-v0")
+    learned, (seat,) = training_env(card, 2), make_game(card, 1).seats
+    assert (learned.single_observation_space, learned.single_action_space) == (seat.observation, seat.action)
+    obs, _ = learned.reset(seed=4)
+    assert all(map(seat.observation.contains, obs))
+    learned.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 from rlattack.evaluation import Results, Study, evaluate
 from rlattack.evaluation.episode import Episode
+from tests.kit import games  # noqa: F401  # registers the games that are named here
 
 COINS = {
     "game": "coins/any", "players": ("tests.kit.players:coin",), "attack": ("fgsm:loss=margin",), "eps": (1.5,),
