@@ -8,12 +8,33 @@ import pytest
 
 from rlattack.cli.main import main
 from rlattack.evaluation.results import from_json
+from rlattack.games import find_game
 from rlattack.policies.folder import agent_cards
 from rlattack.policies.load import agent_folder
 
 pytest.importorskip("mujoco")
 ZOO = Path(__file__).parents[2] / "../shared/zoo/mujoco"
-SHIPPED = {name: card for name, card in agent_cards() if card.game.startswith("mujoco/")}
+SHIPPED = {name: card for name, card in agent_cards() if "win" in card.score}
+ALONE = {name: card for name, card in agent_cards() if card.game.startswith("mujoco/") and "mean" in card.score}
+
+
+@pytest.mark.parametrize("game", ["mujoco/hopper", "mujoco/half-cheetah"])
+def test_a_control_task_ships_with_a_victim_that_plays_far_better_than_chance(game):
+    card, reference = ALONE[f"{game}/ppo"], find_game(game).reference
+    assert (card.game, card.score["actions"], card.score["distinct"]) == (game, "greedy", card.score["episodes"])
+    low, high = card.score["ci"]
+    assert low < card.score["mean"] < high
+    assert low > reference.random + 0.1 * (reference.agent - reference.random)
+    assert (agent_folder(f"{game}/ppo") / "policy.safetensors").stat().st_size < 2_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALONE)
+def test_a_victim_of_a_control_task_scores_what_its_card_says(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*shlex.split(ALONE[name].score["command"])[1:], "--json"]) == 0
+    (cell,) = from_json(json.loads(capsys.readouterr().out)["cells"])
+    assert cell.seats[0].returns.mean == pytest.approx(ALONE[name].score["mean"])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
