@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError
 from rlattack.games.card import GameCard
@@ -50,6 +51,20 @@ IMPORTERS: Registry[Importer] = Registry(
 )
 
 
+def importer(kind: str) -> Importer:
+    """Finds an importer by its name; of another package it may be a function `(source, trust)` that reads.
+
+    Raises:
+        UnknownName: There is none.
+    """
+    found: Any = IMPORTERS.get(kind)
+    if isinstance(found, Importer):
+        return found
+    return Importer(
+        reads=f"a file of {kind}", knows=lambda held: False, read=lambda source, trust, _: found(source, trust)
+    )
+
+
 def guess(source: str) -> str:
     """Names the kind of a file, by what it holds.
 
@@ -57,7 +72,7 @@ def guess(source: str) -> str:
         RefusedFile: It is of none, damaged, or readable only by running its code.
     """
     held = Held(source)
-    kind = next((kind for kind in IMPORTERS if IMPORTERS.get(kind).knows(held)), "")
+    kind = next((kind for kind in IMPORTERS if importer(kind).knows(held)), "")
     if not kind:
         raise RefusedFile(held.refusal)
     return kind
@@ -91,16 +106,16 @@ def import_agent(
         raise InvalidInput(f"--agent: expected an id such as atari/pong/ppo, got {agent_id!r}")
     if kind == AUTO:
         kind = guess(str(source))
-        say(f"{source}: taken for {IMPORTERS.get(kind).reads}; `rlattack import {kind}` says so")
-    importer = IMPORTERS.get(kind)
-    card, network = importer.read(str(source), trust, normaliser)
+        say(f"{source}: taken for {importer(kind).reads}; `rlattack import {kind}` says so")
+    how = importer(kind)
+    card, network = how.read(str(source), trust, normaliser)
     game = game or card.game or game_of(Path(source).stem) or _game_in(agent_id)
     if not game:
         numbers = card.network.observation[1:] == ()
         example = "mujoco/hopper" if numbers else "atari/pong"
         raise InvalidInput(f"{source}: does not say which game it plays; say it with --game, such as --game {example}")
     found = find_game(game)
-    importer.check(card, found)
+    how.check(card, found)
     return _kept(agent_id, replace(card, game=found.id), network)
 
 

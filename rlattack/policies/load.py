@@ -32,7 +32,7 @@ from rlattack.policies.folder import (
 from rlattack.policies.foreign import adapted, call, unpickle
 from rlattack.policies.gaussian import GaussianSpec
 from rlattack.policies.hub import fetch
-from rlattack.policies.importer import IMPORTERS, guess
+from rlattack.policies.importer import guess, importer
 from rlattack.policies.lent import Lent, lend, lent
 from rlattack.policies.misfit import range_apart, refuse_misfit
 from rlattack.policies.normalised import Normalised, behind
@@ -208,7 +208,7 @@ def _of_file(path: Path, seat: Seat | None, trust: bool, normaliser: str) -> Age
         raise InvalidInput(f"{path}: to name a function in it, write {path.stem}:FUNCTION")
     try:
         kind = guess(str(path))
-        card, network = IMPORTERS.get(kind).read(str(path), False, normaliser)
+        card, network = importer(kind).read(str(path), False, normaliser)
     except RefusedFile as error:
         if not trust or isinstance(error, MissingStatistics):
             raise
