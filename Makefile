@@ -10,10 +10,11 @@ PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; d
 run: .venv/.installed-all
 	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack fgsm --eps 0.0005 0.001 --episodes 16 --run runs/pong-linf
 	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack pixel --norm l0 --eps 1 2 5 --episodes 16 --run runs/pong-pixels
+	$(BIN)/rlattack attack mujoco/half-cheetah --victim mujoco/half-cheetah/ppo --attack pgd --eps 0.15 0.5 --space sigma --episodes 8 --video --run runs/half-cheetah
 	$(BIN)/rlattack duel mujoco/sumo-humans --players mujoco/sumo-humans/self-play \
 		mujoco/sumo-humans/adversary-self-play,mujoco/sumo-humans/self-play,zero,random \
 		--victim first --mask none first --video --episodes 100 --run runs/sumo-humans
-	$(BIN)/rlattack report runs/pong-linf runs/pong-pixels runs/sumo-humans
+	$(BIN)/rlattack report runs/pong-linf runs/pong-pixels runs/half-cheetah runs/sumo-humans
 
 # One thread a test process: two of them beside a busy core make torch many times slower.
 test: export OMP_NUM_THREADS = 1

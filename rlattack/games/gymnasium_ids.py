@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import sys
+import warnings
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
@@ -54,7 +55,9 @@ def _import(package: str, where: str) -> None:
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
     try:
-        importlib.import_module(package)
+        with warnings.catch_warnings():  # a worker knows its environments already, by the process that spawned it
+            warnings.filterwarnings("ignore", message=".*Overriding environment")
+            importlib.import_module(package)
     except (Exception, SystemExit) as error:  # the user's code: anything
         if isinstance(error, ModuleNotFoundError) and error.name and f"{package}.".startswith(f"{error.name}."):
             raise MissingExtra(

@@ -103,11 +103,11 @@ def test_attack_names_the_run_by_what_was_asked_for_and_keeps_cells_in_one_store
     assert len(folders) == len(list((store / "cells").iterdir())) == 2
 
 
-def test_attack_prints_results_as_json_and_nothing_else(capsys):
+def test_attack_prints_results_as_json_and_its_progress_elsewhere(capsys):
     assert call(*CARTPOLE, "--workers", "1", "--json") == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["schema"] == "rlattack/results/2"
-    assert captured.err == ""
+    assert "clean done, 3 episodes, 1 of 1 cells" in captured.err
 
 
 def test_an_attack_that_left_its_budget_is_told_by_the_exit_code(capsys):
@@ -122,7 +122,7 @@ def test_a_store_of_another_version_is_one_line_and_exit_code_2(capsys, working_
     store = working_folder / "run" / "store" / "store.json"
     store.write_text(store.read_text().replace(STORE_SCHEMA, "rlattack/store/7"))
     said = refused(capsys, *CARTPOLE, "--workers", "1", "--run", "run")
-    assert f"expected schema '{STORE_SCHEMA}', got 'rlattack/store/7'; remove the folder, or choose another" in said
+    assert f"expected schema '{STORE_SCHEMA}', got 'rlattack/store/7'; remove the folder, or choose a --run" in said
 
 
 def test_a_run_of_another_seed_or_schema_is_one_line_and_exit_code_2(capsys, working_folder):
