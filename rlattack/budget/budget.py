@@ -36,7 +36,7 @@ class Budget:
 
     >>> from rlattack import Budget
     >>> Budget(norm="l2", eps=0.05, space="sigma")  # a root mean square of a twentieth of a standard deviation
-    Budget(norm='l2', eps=0.05, space='sigma', grid=False)
+    Budget(norm='l2', eps=0.05, space='sigma', grid=False, free=())
     """
 
     norm: str = "linf"

@@ -108,12 +108,12 @@ def test_duel_has_the_options_of_attack(working_folder, runner):
     assert (clean.actions, noise.attack.surrogate, pgd.attack.surrogate) == ("greedy", None, runner)
 
 
-def test_duel_prints_results_as_json_and_nothing_else(capsys, working_folder):
+def test_duel_prints_results_as_json_and_its_progress_elsewhere(capsys, working_folder):
     assert call(*DUEL, "--players", "zero", "zero", "--json") == 0
     captured = capsys.readouterr()
     (cell,) = from_json(json.loads(captured.out)["cells"])
     assert [seat.player for seat in cell.seats] == ["zero", "zero"]
-    assert captured.err == ""
+    assert "zero - zero done, 2 episodes" in captured.err
     assert sorted(entry.name == "store" for entry in (working_folder / "runs").iterdir()) == [False, True]
 
 
@@ -134,7 +134,8 @@ def test_what_keeps_a_game_from_being_filmed_costs_the_films_alone(capsys, game)
     asked = ("duel", game, "--players", "random", "random", "--episodes", "3", "--envs", "2", "--workers", "1")
     assert call(*asked, "--run", "run", "--video", "--json") == 0
     captured = capsys.readouterr()
-    assert captured.err.strip() == "rlattack: no video: pictures need OpenGL: `apt-get install libegl1`"
+    said = [line for line in captured.err.splitlines() if line.startswith("rlattack: ")]
+    assert said == ["rlattack: no video: pictures need OpenGL: `apt-get install libegl1`"]
     assert len(json.loads(captured.out)["cells"]) == 1
 
 

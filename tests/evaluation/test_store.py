@@ -145,7 +145,9 @@ def test_a_store_of_another_version_is_refused_in_one_line(tmp_path, content, me
 
 def test_a_file_in_the_place_of_a_store_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunConflict, match=r"not a store that can be read .*; remove the folder, or choose a --run in another"):
+    with pytest.raises(
+        RunConflict, match=r"not a store that can be read .*; remove the folder, or choose a --run in another"
+    ):
         Store(tmp_path / "file" / "store")
 
 

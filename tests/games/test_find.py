@@ -222,7 +222,8 @@ def test_the_list_holds_cards_and_roms_but_not_those_that_crash(here):
     rows = {row["id"]: row for row in list_games()}
     assert rows["atari/breakout"] == {
         "id": "atari/breakout", "title": "Breakout", "seats": None, "win": "threshold", "win_score": 31.8,
-        "actions": "sampled", "sticky": 0.0, "card": True, "note": "",
+        "actions": "sampled", "sticky": 0.0, "random": 1.7, "human": 31.8, "agent": None, "eps": None, "card": True,
+        "note": "",
     }  # fmt: skip
     assert (rows["atari/asterix"]["card"], rows["atari/asterix"]["win"]) == (False, None)
     assert rows["gymnasium/CartPole-v1"]["title"] == "Mine"
