@@ -93,7 +93,6 @@ def test_a_bad_value_is_refused_in_one_line(tmp_path, capsys, arguments, expecte
     [
         ("atari/pnog", "did you mean 'atari/pong'"),
         ("atari/combat", "choose another game"),
-        ("gymnasium/MountainCarContinuous-v0", "has continuous actions; choose ppo or sac or td3 or tqc"),
         ("chess", "no game 'chess'"),
     ],
 )

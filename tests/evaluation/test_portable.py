@@ -56,7 +56,9 @@ def attacked(folder, *more, poorer):
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert len(done.stderr.splitlines()) == len(re.findall(r"^\S+.* done, 4 episodes", done.stderr, re.MULTILINE)) == 3
+    assert len(re.findall(r"^\S+.* done, 4 episodes", done.stderr, re.MULTILINE)) == 3
+    assert "Traceback" not in done.stderr
+    assert "rlattack: " not in done.stderr
     return [line for line in done.stdout.splitlines() if "steps_per_second" not in line]
 
 
