@@ -48,7 +48,7 @@ class Screen(Watch):
             low, high = score.returns.ci
             say(f"mean return {score.returns.mean:.1f} [{low:.1f}, {high:.1f}] over {score.episodes} episodes")
             attack = shlex.join(["rlattack", "attack", shipped.game, "--victim", shipped.id])
-            say(f"[bold]{folder}[/bold] can now be attacked: {escape(attack)} --attack fgsm --eps ...")
+            say(f"[bold]{folder}[/bold] can now be attacked: {escape(attack)} --attack pgd --eps ...")
             return
         win, tie, loss = (percent(score.rates[name], 1) for name in ("win", "tie", "loss"))
         met = ", ".join(dict.fromkeys(one["opponent"] for one in score.more.get("against", [])))
