@@ -139,7 +139,7 @@ def _harm(setting: Setting) -> Finding:
     else:
         noise = f"; {_control(control)} of the same size leaves {_shown(control.attacked)}" if control else ""
         if control and not _below(attack.attacked, control.attacked):
-            noise += ", which is not measurably less harm"
+            noise += ", not measurably more (their intervals overlap)"
         sentence = f"{who} takes the {_measure(attack)} from {before} to {after}{noise}."
     return Finding(sentence, clean=pairing.clean, attack=attack, control=control)
 

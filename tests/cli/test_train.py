@@ -44,7 +44,7 @@ def test_a_trained_agent_plays_what_its_card_says(tmp_path, capsys, algorithm):
     assert recomputed(card.score["command"], tmp_path / "again") == (card.score["mean"], card.score["ci"])
     said = capsys.readouterr()
     assert f"mean return {card.score['mean']:.1f} [" in said.out
-    assert f"rlattack attack gymnasium/CartPole-v1 --victim {name} --attack fgsm --eps ..." in said.out
+    assert f"rlattack attack gymnasium/CartPole-v1 --victim {name} --attack pgd --eps ..." in said.out
     assert "2,000 of 2,000 steps" in said.err or "2,048 of 2,000 steps" in said.err
 
 

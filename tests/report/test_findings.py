@@ -33,7 +33,7 @@ def test_an_attack_that_does_no_more_than_its_control_is_told_so():
     ]
     assert found(cells).sentence == (
         "FGSM at eps 0.01 (2.55 grey levels) takes the mean return from 482 to 33; noise of the same size leaves 38, "
-        "which is not measurably less harm."
+        "not measurably more (their intervals overlap)."
     )
     apart = [*cells[:2], pong_cell("n", "noise", 0.01, 90.0, None, before=(0.0, 482.0), returns=mean(90.0, 5.0))]
     assert found(apart).sentence.endswith("noise of the same size leaves 90.")
