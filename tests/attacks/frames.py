@@ -8,11 +8,11 @@ from rlattack.budget import Budget
 from tests.kit.agents import random_linear_policy
 
 
-class Frames(gymnasium.Env):
-    """Counts up on stacked byte frames; an episode is five steps long."""
+class Clock(gymnasium.Env):
+    """Shows something at every step of an episode, and pays 1 for whatever is done."""
 
-    observation_space = gymnasium.spaces.Box(0, 255, (4, 36, 36), np.uint8)
     action_space = gymnasium.spaces.Discrete(2)
+    steps = 5
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -21,7 +21,13 @@ class Frames(gymnasium.Env):
 
     def step(self, action):
         self._time += 1
-        return self._show(), 1.0, self._time == 5, False, {}
+        return self._show(), 1.0, self._time == self.steps, False, {}
+
+
+class Frames(Clock):
+    """Counts up on stacked byte frames; an episode is five steps long."""
+
+    observation_space = gymnasium.spaces.Box(0, 255, (4, 36, 36), np.uint8)
 
     def _show(self):
         frames = [np.full((36, 36), 40 * max(0, self._time - age), dtype=np.uint8) for age in (3, 2, 1, 0)]

@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNorm
 from rlattack import Attacker, AttackObservation, Budget, load_agent, make_attack
 from rlattack.errors import InvalidInput
 from rlattack.policies import from_sb3
+from tests.attacks.frames import Clock
 from tests.kit.agents import linear_policy
 
 pytestmark = [
@@ -19,47 +20,32 @@ pytestmark = [
 ]
 
 
-class Weights(gymnasium.Env):
+class Weights(Clock):
     """Pays 1 for the action that is the sign of the first of two heavy numbers; four steps long."""
 
     observation_space = gymnasium.spaces.Box(900.0, 1100.0, (2,), np.float32)
-    action_space = gymnasium.spaces.Discrete(2)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self._time = 0
-        return self._show(), {}
+    steps = 4
 
     def step(self, action):
         reward = float(action == (self._shown[0] > 1000))
-        self._time += 1
-        return self._show(), reward, self._time == 4, False, {}
+        obs, _, *rest = super().step(action)
+        return obs, reward, *rest
 
     def _show(self):
         self._shown = self.np_random.choice(np.float32([990, 1010]), 2)
         return self._shown
 
 
-class Picture(gymnasium.Env):
+class Picture(Clock):
     """Shows grey noise with channels last; five steps long."""
 
     observation_space = gymnasium.spaces.Box(0, 255, (36, 36, 1), np.uint8)
-    action_space = gymnasium.spaces.Discrete(2)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self._time = 0
-        return self._show(), {}
-
-    def step(self, action):
-        self._time += 1
-        return self._show(), 1.0, self._time == 5, False, {}
 
     def _show(self):
         return self.np_random.integers(30, 200, (36, 36, 1), np.uint8)
 
 
-class Both(gymnasium.Env):
+class Both(Clock):
     """Shows a picture and numbers; three steps long."""
 
     observation_space = gymnasium.spaces.Dict(
@@ -68,16 +54,7 @@ class Both(gymnasium.Env):
         speed=gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32),
         door=gymnasium.spaces.Discrete(2),
     )
-    action_space = gymnasium.spaces.Discrete(2)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self._time = 0
-        return self._show(), {}
-
-    def step(self, action):
-        self._time += 1
-        return self._show(), 1.0, self._time == 3, False, {}
+    steps = 3
 
     def _show(self):
         return {
