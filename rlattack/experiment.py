@@ -119,20 +119,23 @@ def evaluate(
 
         def finish(results: Results) -> None:
             shown.close()
-            workers_now = workers or cores()
             with Stages(quiet=not progress) as stages:
-                if filmed:
-                    films = results.folder / "videos"
-                    _films(lambda: film_cells(results.plan.cells, films, workers_now, stages, results.fits))
-                if activations is not None:
-                    write_activations(results, activations, workers_now, stages)
-            write_run(results.folder, results.cells)
+                _write_down(results, stages, workers or cores(), activations, filmed=filmed)
 
         results = play(
             planned, run=None if run is None else Path(run), workers=workers, watch=bar.watch, beat=bar.beat,
             say=_say, finish=finish, command=command or f"rlattack.evaluate({_spelled(study)})",
         )  # fmt: skip
     return Experiment(**{field.name: getattr(results, field.name) for field in dataclasses.fields(results)})
+
+
+def _write_down(results: Results, stages: Stages, workers: int, activations: str | None, *, filmed: bool) -> None:
+    """Leaves films, activations and the page in the run folder."""
+    if filmed:
+        _films(lambda: film_cells(results.plan.cells, results.folder / "videos", workers, stages, results.fits))
+    if activations is not None:
+        write_activations(results, activations, workers, stages)
+    write_run(results.folder, results.cells)
 
 
 def _spelled(study: Study) -> str:

@@ -33,7 +33,10 @@ def test_the_example_of_a_public_name_runs(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("module", [errors, specs], ids=lambda module: module.__name__)
 def test_examples_of_other_functions_run(module):
-    run(one for name, part in vars(module).items() if callable(part) for one in examples_of_own(module, name, part))
+    parts = [(name, part) for name, part in vars(module).items() if callable(part)]
+    examples = [one for name, part in parts for one in examples_of_own(module, name, part)]
+    assert examples, f"{module.__name__} has no example"
+    run(examples)
 
 
 def examples_of_own(module, name, part):

@@ -11,7 +11,8 @@ from gymnasium import Space
 from torch import Tensor
 
 from rlattack.arrays import IntArray
-from rlattack.attacks.target import Estimate, Knowledge, Target, copied
+from rlattack.attacks.copies import copied
+from rlattack.attacks.target import Estimate, Knowledge, Target
 from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput

@@ -1,15 +1,13 @@
 """What an attack may ask of the policy it works on, and who answers and counts each question."""
 
-import copy
-import dataclasses
-from typing import Literal, TypeVar, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rlattack.arrays import BoolArray, IntArray, renewed, rowwise
-from rlattack.errors import InvalidInput, one_line
+from rlattack.attacks.copies import copied, copied_policy
 from rlattack.policies.policy import Loss, Output, Policy, State
 
 Knowledge = Literal["white", "scores", "decision", "none"]
@@ -17,7 +15,6 @@ Knowledge = Literal["white", "scores", "decision", "none"]
 _LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)
 Estimate = Literal["value", "q"]
 """What a critic says of observations: how good it is there or, on the clean ones, to do what the policy does there."""
-T = TypeVar("T")
 
 
 class Oracle:
@@ -273,30 +270,3 @@ class Target:
             action: Shape (slots, entries).
         """
         return self.__oracle.value_gradient(obs, action)
-
-
-def copied_policy(policy: Policy) -> Policy:
-    """A policy that shares no memory with this one.
-
-    Raises:
-        InvalidInput: It cannot be copied.
-    """
-    try:
-        return copy.deepcopy(policy)
-    except Exception as error:  # the user's code: anything
-        raise InvalidInput(
-            "attacks and schedules that are not rlattack's own work on a copy of the policy, and "
-            f"{type(policy).__name__} cannot be copied: {one_line(error)}"
-        ) from error
-
-
-def copied(part: T) -> T:
-    """An output, or a part of one, that shares no memory: an attack may write to what it was given."""
-    if isinstance(part, Tensor):
-        return cast(T, part.clone())
-    if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        fields = {field.name: copied(getattr(part, field.name)) for field in dataclasses.fields(part)}
-        return dataclasses.replace(part, **fields)
-    if isinstance(part, list | tuple):
-        return cast(T, [copied(one) for one in part])
-    return part

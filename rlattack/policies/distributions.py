@@ -1,6 +1,6 @@
 """What a policy would do: a batch of distributions of actions, of one kind; discrete, continuous or certain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.draws import Draws, RowDraws
+from rlattack.draws import Draws
 
 ILLEGAL = -1e30
 """Score of what the game does not allow now: probability 0, and a number, so that divergences stay numbers."""
@@ -254,53 +254,6 @@ class Uniform(_Continuous):
     def divergence(self, clean: "Uniform") -> Tensor:
         """0, shape (n,): what is seen changes nothing."""
         return torch.zeros(len(self.mean))
-
-
-@dataclass(frozen=True)
-class Mixed:
-    """Distributions of rows that are played by different policies, all over one space of actions.
-
-    Attributes:
-        parts: The rows of each policy, bool, shape (n,), and their distributions in that order.
-    """
-
-    parts: Sequence[tuple[Tensor, Actions]]
-
-    @property
-    def greedy(self) -> Tensor:
-        """The most likely action of each row."""
-        return self._joined([part.greedy for _, part in self.parts])
-
-    def sample(self, draws: Draws) -> Tensor:
-        """Drawn actions; every part draws for all rows, so that what one gets does not depend on the others."""
-        return self._joined([part.sample(RowDraws(draws, rows)) for rows, part in self.parts])
-
-    def divergence(self, clean: "Mixed") -> Tensor:
-        """KL(clean || this) of each row, shape (n,)."""
-        pairs = zip(self.parts, clean.parts, strict=True)
-        return self._joined([now.divergence(before) for (_, now), (_, before) in pairs])
-
-    def moved(self, clean: "Mixed") -> Tensor:
-        """How much the greedy action of each row moved, shape (n,)."""
-        pairs = zip(self.parts, clean.parts, strict=True)
-        return self._joined([now.moved(before) for (_, now), (_, before) in pairs])
-
-    def among(self, legal: Tensor | None) -> Self:
-        """The same with no more than the legal actions of each row."""
-        if legal is None:
-            return self
-        return replace(self, parts=[(rows, part.among(legal[rows])) for rows, part in self.parts])
-
-    def detach(self) -> Self:
-        """The same without its graph."""
-        return replace(self, parts=[(rows, part.detach()) for rows, part in self.parts])
-
-    def _joined(self, found: Sequence[Tensor]) -> Tensor:
-        (first, _), *_ = self.parts
-        whole = torch.zeros(len(first), *found[0].shape[1:], dtype=found[0].dtype)
-        for (rows, _), values in zip(self.parts, found, strict=True):
-            whole[rows] = values
-        return whole
 
 
 def kinds(needs: Iterable[type[Actions]]) -> str:

@@ -8,7 +8,8 @@ from torch import Tensor
 from rlattack.draws import Draws, RowDraws
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
-from rlattack.policies.distributions import Actions, Mixed
+from rlattack.policies.distributions import Actions
+from rlattack.policies.mixed import Mixed
 from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
 
 

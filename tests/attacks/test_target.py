@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.attacks.target import Oracle, Target, copied
+from rlattack.attacks.copies import copied
+from rlattack.attacks.target import Oracle, Target
 from rlattack.errors import InvalidInput
 from tests.kit.agents import gaussian_policy, scores_as_seen
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from rlattack.draws import RowDraws
-from rlattack.policies.distributions import Categorical, Choices, Mixed, Normal, Point, SquashedNormal, Uniform, kinds
+from rlattack.policies.distributions import Categorical, Choices, Normal, Point, SquashedNormal, Uniform, kinds
+from rlattack.policies.mixed import Mixed
 from rlattack.policies.policy import choose
 from tests.kit.agents import streams
 
