@@ -36,7 +36,7 @@ def _branch(run: int, episode: int, *purpose: int) -> np.random.SeedSequence:
 
 
 class Draws(Protocol):
-    """Random numbers of shape (n, *shape), float32 on the CPU, for n rows at once."""
+    """Random numbers of shape (n, *shape), float32, for n rows at once: drawn on the CPU, whatever the device."""
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1)."""
@@ -99,7 +99,7 @@ class Streams:
         drawn = np.zeros((len(self.generators), *shape), dtype=np.int64)
         for slot in np.flatnonzero(self.active):
             drawn[slot] = self.generators[slot].integers(high, size=shape)
-        return torch.from_numpy(drawn)
+        return torch.as_tensor(drawn)
 
     def _draw(
         self, shape: tuple[int, ...], draw: Callable[[np.random.Generator, npt.NDArray[np.float32]], object]
@@ -107,7 +107,7 @@ class Streams:
         drawn = np.zeros((len(self.generators), *shape), dtype=np.float32)
         for slot in np.flatnonzero(self.active):  # drawing costs more than this loop: 1 ns a bit, 5 ns a normal
             draw(self.generators[slot], drawn[slot])
-        return torch.from_numpy(drawn)
+        return torch.as_tensor(drawn)
 
 
 class SharedDraws:
@@ -123,23 +123,28 @@ class SharedDraws:
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1)."""
-        return torch.rand(self._rows, *shape, generator=self._generator)
+        return self._drawn(shape, lambda numbers: numbers.uniform_(generator=self._generator))
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
-        return torch.randn(self._rows, *shape, generator=self._generator)
+        return self._drawn(shape, lambda numbers: numbers.normal_(generator=self._generator))
 
     def laplace(self, *shape: int) -> Tensor:
         """Standard Laplace numbers."""
-        return torch.empty(self._rows, *shape).exponential_(generator=self._generator) * self.signs(*shape)
+        drawn = self._drawn(shape, lambda numbers: numbers.exponential_(generator=self._generator))
+        return drawn * self.signs(*shape)
 
     def signs(self, *shape: int) -> Tensor:
         """-1 or 1 with equal probability."""
-        return torch.randint(2, (self._rows, *shape), generator=self._generator).float() * 2 - 1
+        return self.integers(2, *shape).float() * 2 - 1
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """Whole numbers 0..high-1, int64."""
-        return torch.randint(high, (self._rows, *shape), generator=self._generator)
+        drawn = torch.randint(high, (self._rows, *shape), generator=self._generator, device="cpu")
+        return torch.as_tensor(drawn)
+
+    def _drawn(self, shape: tuple[int, ...], draw: Callable[[Tensor], Tensor]) -> Tensor:
+        return torch.as_tensor(draw(torch.empty(self._rows, *shape, device="cpu")))
 
 
 class RowDraws:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rlattack.errors import InvalidInput, MissingExtra, told
 from rlattack.evaluation import Results, Study
 from rlattack.evaluation import evaluate as play
-from rlattack.evaluation.executor import cores
+from rlattack.evaluation.evaluator import processes
 from rlattack.evaluation.plan import plan
 from rlattack.inspect.activations import check_activations, write_activations
 from rlattack.report import print_results, write_run
@@ -120,7 +120,7 @@ def evaluate(
         def finish(results: Results) -> None:
             shown.close()
             with Stages(quiet=not progress) as stages:
-                _write_down(results, stages, workers or cores(), activations, filmed=filmed)
+                _write_down(results, stages, processes(planned, workers), activations, filmed=filmed)
 
         results = play(
             planned, run=None if run is None else Path(run), workers=workers, watch=bar.watch, beat=bar.beat,

@@ -15,7 +15,7 @@ import rlattack
 _ROOT = Path(rlattack.__file__).parent
 _FLOORS = [
     {"errors", "arrays"},
-    {"budget", "draws", "content", "files", "registry", "source", "specs"},
+    {"budget", "device", "draws", "content", "files", "registry", "source", "specs"},
     {"games"},
     {"policies"},
     {"attacks"},

@@ -15,7 +15,9 @@ from rlattack.attacks.pipeline import Pipeline, policy_of
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import MODELS, Budget, Model, is_stack
+from rlattack.device import on
 from rlattack.errors import InvalidInput
+from rlattack.policies.placed import device_of
 from rlattack.policies.policy import Policy
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Attacker(Runner):
         keys: Sequence[str] = (),
     ) -> None:
         self.pipeline = Pipeline(space, keys)
-        policy, space = policy_of(policy, self.pipeline), self.pipeline.space
+        crafted_on, space = policy_of(policy, self.pipeline), self.pipeline.space
         slots = self.pipeline.slots if slots is None else slots
         if model not in MODELS:
             raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
@@ -75,23 +77,25 @@ class Attacker(Runner):
             raise InvalidInput(
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
             )
-        normaliser = (policy if victim is None else victim).normaliser
+        normaliser = (crafted_on if victim is None else victim).normaliser
         deviation = None if normaliser is None else normaliser.deviation
         if self.pipeline.normalised:
             deviation = torch.ones(space.shape)
         self.normalises = normaliser is not None
         budget = budget or attack.budget
-        reach = budget.reach(space, newest=model == "frame", deviation=deviation)
         shape = tuple(space.shape or ())
-        if tuple(policy.observation) != shape:
+        if tuple(crafted_on.observation) != shape:
             raise InvalidInput(
-                f"the policy sees observations of shape {tuple(policy.observation)}, the game shows {shape}"
+                f"the policy sees observations of shape {tuple(crafted_on.observation)}, the game shows {shape}"
             )
-        super().__init__(attack, policy, space, slots, schedule)
-        self._hold(reach)
+        self._device = device_of(crafted_on)
+        with on(self._device):
+            reach = budget.reach(space, newest=model == "frame", deviation=deviation)
+            super().__init__(attack, crafted_on, space, slots, schedule)
+            self._hold(reach)
+            self._frames = _HeldFrames(slots, shape) if model == "frame" else None
         self.model, self.space, self.grid = model, space, budget.grid
         self._perturb = attack.perturb
-        self._frames = _HeldFrames(slots, shape) if model == "frame" else None
 
     def restart(self, slots: IntArray, seeds: list[np.random.SeedSequence]) -> None:
         """Starts new episodes: clears frames held and recurrent state, and gives each slot its random streams."""
@@ -108,11 +112,16 @@ class Attacker(Runner):
             legal: Legal actions, bool, shape (slots, actions), where the game tells: the policy chooses among them.
 
         Returns:
-            What the victim receives, a new tensor of that shape: inside the budget and the space.
+            What the victim receives, a new tensor of that shape, where the policy computes: inside the budget and the
+            space.
         """
         active = np.ones(self.slots, dtype=np.bool_) if active is None else active
         if not active.any():
             return clean.clone()
+        with on(self._device):
+            return self._received(torch.as_tensor(clean), active, legal)
+
+    def _received(self, clean: Tensor, active: BoolArray, legal: Tensor | None) -> Tensor:
         base = clean if self._frames is None else self._frames.base(clean, active)
         handed = base.clone()
         self.oracle.begin(clean, active, legal, handed if self._frames is None else None)
@@ -137,24 +146,24 @@ class _HeldFrames:
     def base(self, clean: Tensor, active: BoolArray) -> Tensor:
         """The received older frames and the clean newest one; a first observation is all clean."""
         older = active & ~self.fresh
-        moved = (clean[:, -2:-1] == self._shown).flatten(1).all(dim=1).numpy()
+        moved = (clean[:, -2:-1] == self._shown).flatten(1).all(dim=1).numpy(force=True)
         if clean.shape[1] > 1 and (older & ~moved).any():
             raise InvalidInput(
                 "--model frame is for stacked frames, oldest first; this game's observations do not shift"
             )
         base = torch.cat([self._received, clean[:, -1:]], dim=1)
-        return base if older.all() else torch.where(rowwise(torch.from_numpy(older), clean), base, clean)
+        return base if older.all() else torch.where(rowwise(torch.as_tensor(older), clean), base, clean)
 
     def keep(self, received: Tensor, clean: Tensor, active: BoolArray) -> Tensor:
         """Holds what was received; copies of the first frame that fill a fresh stack are the frame the camera saw."""
         fresh = self.fresh & active
         if fresh.any():
-            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & torch.from_numpy(fresh)[:, None]
+            copies = (clean[:, :-1] == clean[:, -1:]).flatten(2).all(dim=2) & torch.as_tensor(fresh)[:, None]
             older = torch.where(copies[..., None, None], received[:, -1:], received[:, :-1])
             received = torch.cat([older, received[:, -1:]], dim=1)
         self.fresh &= ~active
         # copies, since both tensors belong to the caller
-        rows = rowwise(torch.from_numpy(active), clean)
+        rows = rowwise(torch.as_tensor(active), clean)
         self._received = torch.where(rows, received[:, 1:], self._received)
         self._shown = torch.where(rows, clean[:, -1:], self._shown)
         return received

@@ -66,7 +66,7 @@ class Injector:
         """
         clean = np.array(self._pipeline.join(obs), dtype=np.float32)
         received = self._attacker(torch.from_numpy(clean), active)
-        return self._pipeline.split(received.numpy().astype(self._changed.dtype, copy=False), obs)
+        return self._pipeline.split(received.numpy(force=True).astype(self._changed.dtype, copy=False), obs)
 
     def attack_ended(self, finals: dict[int, Any], obs: Any) -> dict[int, Any]:
         """Attacks the last observations of episodes that ended, by slot, and leaves the other slots alone."""

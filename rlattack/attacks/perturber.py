@@ -19,6 +19,7 @@ from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.policies.folder import policy_of
+from rlattack.policies.placed import placed
 from rlattack.policies.policy import Normaliser, State
 from rlattack.policies.sa_ppo import load_sa_ppo
 
@@ -53,7 +54,7 @@ class Perturber(ObservationAttack[PerturberConfig, Ball]):
     def __init__(self, budget: Budget, config: PerturberConfig) -> None:
         super().__init__(budget, config)
         card, network = load_sa_ppo(Path(config.agent).expanduser(), "adversary")
-        self._policy = policy_of(card, network)
+        self._policy = placed(policy_of(card, network), str(torch.get_default_device()))
         self._own = self._seen = self._policy.normaliser
         self._state: State = None
         if self._own is not None and budget.space != "sigma":
@@ -83,7 +84,7 @@ class Perturber(ObservationAttack[PerturberConfig, Ball]):
     def restart(self, slots: IntArray) -> None:
         """Forgets the episodes that ended in these slots."""
         if self._state is not None:
-            ended = torch.from_numpy(np.isin(np.arange(len(self._state)), slots))
+            ended = torch.as_tensor(np.isin(np.arange(len(self._state)), slots))
             self._state = renewed(ended, self._policy.initial_state(len(ended)), self._state)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:

@@ -90,13 +90,13 @@ class Runner(ABC):
         if not now.any():
             return clean.clone()
         settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean), clean)
-        return settled if now.all() else torch.where(rowwise(torch.from_numpy(now), clean), settled, clean)
+        return settled if now.all() else torch.where(rowwise(torch.as_tensor(now), clean), settled, clean)
 
     def _now(self, obs: Tensor, active: BoolArray) -> BoolArray:
         """The slots that are attacked in this step; from then on only questions about these count."""
         self.oracle.count(active, self._schedule_knowledge)
         self._schedule_draws.active = active.copy()
-        now: BoolArray = active & self.schedule.now(self.target, obs, self._schedule_draws).numpy()
+        now: BoolArray = active & self.schedule.now(self.target, obs, self._schedule_draws).numpy(force=True)
         self.oracle.count(now, self._knowledge)
         self._draws.active = now.copy()
         return now

@@ -113,7 +113,7 @@ class Limited(Schedule[Share]):
         allowed = {slot: math.floor(self.config.share * self._seen[slot]) for slot in playing}
         chosen = [slot for slot in self.wanted(victim, draws, allowed) if self._spent[slot] < allowed[slot]]
         self._spent.update(chosen)
-        return torch.isin(torch.arange(victim.slots), torch.tensor(chosen, dtype=torch.int64))
+        return torch.isin(torch.arange(victim.slots), torch.as_tensor(chosen, dtype=torch.int64))
 
     def restart(self, slots: IntArray) -> None:
         """Forgets the steps of the episodes that ended."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray, renewed, rowwise
+from rlattack.arrays import BoolArray, IntArray, renewed, rowwise, same
 from rlattack.attacks.copies import copied, copied_policy
 from rlattack.policies.policy import Loss, Output, Policy, State
 
@@ -74,7 +74,7 @@ class Oracle:
     @property
     def active(self) -> Tensor:
         """The slots that count, bool, shape (slots,); a copy."""
-        return torch.from_numpy(self._active.copy())
+        return torch.as_tensor(self._active.copy())
 
     @property
     def known_clean_output(self) -> Output | None:
@@ -153,11 +153,11 @@ class Oracle:
         with torch.no_grad():
             after = self._policy(received, self._state).state
         assert after is not None
-        self._state = torch.where(rowwise(torch.from_numpy(active), after), after, self._state)
+        self._state = torch.where(rowwise(torch.as_tensor(active), after), after, self._state)
 
     def restart(self, slots: IntArray) -> None:
         """Clears the recurrent state of slots whose episode ended."""
-        fresh = torch.from_numpy(np.isin(np.arange(self.slots), slots))
+        fresh = torch.as_tensor(np.isin(np.arange(self.slots), slots))
         self._state = renewed(fresh, self._policy.initial_state(self.slots), self._state)
 
     def _allow(self, level: Knowledge) -> None:
@@ -168,10 +168,10 @@ class Oracle:
         """What is shown to the policy, nothing in slots that are not asked about, and the slots that count."""
         if only is None:
             return obs, self._active
-        asked: BoolArray = self._active & only.numpy()
+        asked: BoolArray = self._active & only.numpy(force=True)
         if np.array_equal(asked, self._active):
             return obs, asked
-        return obs.masked_fill(rowwise(torch.from_numpy(~asked), obs), 0), asked
+        return obs.masked_fill(rowwise(torch.as_tensor(~asked), obs), 0), asked
 
     def _answer(self, obs: Tensor, only: Tensor | None) -> Output:
         obs, asked = self._asked(obs, only)
@@ -187,8 +187,8 @@ class Oracle:
             self._own = copied(self._shared)
 
     def _is_clean(self, obs: Tensor) -> bool:
-        """Whether this is the attack's copy, and still what it was: numpy compares in a fifth of torch's time."""
-        return obs is self._handed and np.array_equal(obs.numpy(force=True), self._clean.numpy(force=True))
+        """Whether this is the attack's copy, and still what it was."""
+        return obs is self._handed and same(obs.detach(), self._clean)
 
 
 class Target:

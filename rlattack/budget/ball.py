@@ -142,15 +142,18 @@ class Ball(Reach):
     def measure(self, received: Tensor, clean: Tensor) -> Sizes:
         """Sizes of each row in all norms, in units of the budget's space, compared in float32.
 
-        In numpy, which is faster here than torch; long rows one at a time, which stay in the cache.
+        On the CPU in numpy, which is faster there than torch; long rows one at a time, which stay in the cache.
 
         Args:
             received: Shape (n, *observation), any dtype.
             clean: Same shape, any dtype: bytes of a game need not be copied to floats.
         """
-        rows, centres = (tensor.numpy(force=True).reshape(len(tensor), -1) for tensor in (received, clean))
-        at_once = rows.shape[1] <= _SHORT or self.free is not None
-        values, legal = (self._measured if at_once else self._measured_by_row)(rows, centres)
+        if received.device.type == "cpu":
+            rows, centres = (tensor.numpy(force=True).reshape(len(tensor), -1) for tensor in (received, clean))
+            at_once = rows.shape[1] <= _SHORT or self.free is not None
+            values, legal = (self._measured if at_once else self._measured_by_row)(rows, centres)
+        else:
+            values, legal = self._measured_there(received.flatten(1), clean.flatten(1))
         values[:, 1] = np.sqrt(values[:, 1])
         if self._units is None:
             values[:, :3] /= float(self.scale)
@@ -170,6 +173,20 @@ class Ball(Reach):
         if self._fixed is not None:
             legal &= ~other_value[:, self._fixed].any(axis=1)
         return np.stack([delta.max(axis=1), *sums], axis=1).astype(np.float64), legal
+
+    def _measured_there(self, rows: Tensor, centres: Tensor) -> tuple[FloatArray, BoolArray]:
+        """The same where the rows lie on another device, from which the few numbers of each come at once."""
+        centres = centres.float()
+        delta = (rows - centres).abs()
+        delta = delta if self._units is None else delta / self.scale.flatten(1)
+        exact, other_value = delta.to(torch.float64 if self.kind in ("l2", "l1") else torch.float32), delta != 0
+        low, high = (end.flatten(1) for end in (self.low, self.high))
+        legal = ((rows >= torch.minimum(low, centres)) & (rows <= torch.maximum(high, centres))).all(dim=1)
+        if self._fixed is not None:
+            legal &= ~other_value[:, torch.as_tensor(self._fixed)].any(dim=1)
+        sums = exact.square().sum(dim=1), exact.sum(dim=1), other_value.sum(dim=1), legal
+        found: FloatArray = torch.stack([delta.amax(dim=1), *sums], dim=1).double().numpy(force=True)
+        return found[:, :4].copy(), found[:, 4] > 0
 
     def _measured_by_row(self, rows: Array, centres: Array) -> tuple[FloatArray, BoolArray]:
         """The same of long rows, all of whose entries may change."""
@@ -205,7 +222,7 @@ class Ball(Reach):
     @cached_property
     def _range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Ends of the range of every entry; each as one number where all entries share it."""
-        ends = (end.numpy().reshape(-1) for end in (self.low, self.high))
+        ends = (end.numpy(force=True).reshape(-1) for end in (self.low, self.high))
         low, high = (end[:1] if (end == end[0]).all() else end for end in ends)
         return low, high
 
@@ -226,13 +243,13 @@ class Ball(Reach):
         if self.free is None:
             return None
         fixed = np.ones(self.low.numel(), dtype=np.bool_)
-        fixed[self.free.numpy()] = False
+        fixed[self.free.numpy(force=True)] = False
         return fixed
 
     @cached_property
     def _units(self) -> npt.NDArray[np.float32] | None:
         """The unit of every entry, where each has its own."""
-        return None if self.scale.numel() == 1 else self.scale.numpy().reshape(-1)
+        return None if self.scale.numel() == 1 else self.scale.numpy(force=True).reshape(-1)
 
     @cached_property
     def _ones(self) -> Array:

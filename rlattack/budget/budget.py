@@ -103,11 +103,12 @@ class Budget:
         if is_stack(space) and (newest or self.norm == "l0"):
             entries //= space.shape[0]
         free = self._free(space)
-        scale = self._scale(space, deviation, slice(None) if free is None else free)
+        chosen = slice(None) if free is None else list(self.free)
+        scale = self._scale(space, deviation, chosen)
         entries = entries if free is None else len(free)
-        self._check_size(space, entries, scale, slice(None) if free is None else free)
+        self._check_size(space, entries, scale, chosen)
         kind = _BALLS[self.norm]
-        low, high = (torch.from_numpy(bound.astype(np.float32))[None] for bound in (space.low, space.high))
+        low, high = (torch.as_tensor(bound.astype(np.float32))[None] for bound in (space.low, space.high))
         radius = math.inf if self.eps is None else kind.radius_of(self.eps, entries)
         loose = space.dtype.kind == "f" and bool((low.isfinite() | high.isfinite()).any())
         return kind(radius, scale, low, high, entries, self.grid, free, loose)
@@ -121,9 +122,9 @@ class Budget:
         if self.free[0] < 0 or self.free[-1] >= space.shape[0]:
             got = ", ".join(map(str, self.free))
             raise BudgetError(f"--free: expected entries 0 to {space.shape[0] - 1}, got {got}")
-        return None if len(self.free) == space.shape[0] else torch.tensor(self.free)
+        return None if len(self.free) == space.shape[0] else torch.as_tensor(self.free)
 
-    def _scale(self, space: Box, deviation: Tensor | None, free: slice | Tensor) -> Tensor:
+    def _scale(self, space: Box, deviation: Tensor | None, free: slice | list[int]) -> Tensor:
         if self.space == "raw":
             return torch.ones(1)
         if self.space == "unit":
@@ -136,7 +137,7 @@ class Budget:
             raise BudgetError(f"--space sigma: expected a deviation above 0 for each entry of {space.shape}")
         return deviation.float()[None]
 
-    def _check_size(self, space: Box, entries: int, scale: Tensor, free: slice | Tensor) -> None:
+    def _check_size(self, space: Box, entries: int, scale: Tensor, free: slice | list[int]) -> None:
         if self.grid and space.dtype != np.uint8:
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
         if self.eps is None:

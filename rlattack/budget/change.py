@@ -49,7 +49,7 @@ class Change(Reach):
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
         self.radius, self.grid = radius, grid
         self._stacked = is_stack(space)
-        self._low, self._high = (torch.from_numpy(end.astype(np.float32))[None] for end in (space.low, space.high))
+        self._low, self._high = (torch.as_tensor(end.astype(np.float32))[None] for end in (space.low, space.high))
         self._allowed = TOLERANCE * float(self._high.max() - self._low.min())
         self._severities = torch.empty(0)
 
@@ -83,7 +83,8 @@ class Change(Reach):
             sizes = torch.where(changed, self._severities.abs(), 0.0)
             same |= (received - self._changed(clean)).abs().flatten(1).amax(dim=1) <= self._allowed
         legal = same & (sizes <= self.radius * (1 + TOLERANCE) + TOLERANCE)
-        return Sizes(sizes[:, None].double().numpy(), legal.numpy(), changed.numpy())
+        values = sizes[:, None].double().numpy(force=True)
+        return Sizes(values, legal.numpy(force=True), changed.numpy(force=True))
 
     def random(self, clean: Tensor, draws: Draws) -> Tensor:
         """Severities drawn uniformly from the range, shape (n,)."""

@@ -103,7 +103,7 @@ class L1Ball(Ball):
         """Euclidean projection: every entry loses the same amount, down to 0."""
         size = delta.abs()
         for row in (size.sum(dim=1) > radius).nonzero()[:, 0]:
-            over = _threshold(size[row].numpy(), radius)
+            over = _threshold(size[row].numpy(force=True), radius)
             delta[row] = delta[row].sign() * (size[row] - over).clamp_min_(0)
         return delta
 

@@ -37,6 +37,8 @@ class Perf:
     """Episodes at once in a worker."""
     seconds: float = 8.0
     """For each thing measured."""
+    device: str = "cpu"
+    """cpu, or cuda: attacked play alone, in one process; raise --envs, as to 256."""
     trust: bool = False
     """Load files that can only be read by running their code."""
     json: bool = False
@@ -55,7 +57,7 @@ class Perf:
             )
         find_game(self.game)
         victim = self.victim or _first_agent(self.game)
-        seated = seat_victim(self.game, victim, trust=self.trust)
+        seated = seat_victim(self.game, victim, trust=self.trust, device=self.device)
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # mean number of busy processes in a minute
         if load > 0.5:
             busy = f"the machine was busy in the last minute (load {load:.1f}); measure it idle, or all is too low"

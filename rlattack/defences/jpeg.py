@@ -65,7 +65,7 @@ class Jpeg(Front[JpegConfig]):
         most = _HIGHEST // height
         parts = [self._compressed(whole[first : first + most]) for first in range(0, len(whole), most)]
         back = np.concatenate(parts)[:, : frames.shape[1], : frames.shape[2]].astype(np.float32)
-        return torch.from_numpy(back).view(obs.shape).to(obs.device)
+        return torch.as_tensor(back, device=obs.device).view(obs.shape)
 
     def _compressed(self, frames: Frames) -> Frames:
         """Frames of whole blocks below each other as one picture: blocks know nothing of their neighbours."""

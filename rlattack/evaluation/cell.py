@@ -12,6 +12,7 @@ from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
 from rlattack.budget import Budget, Model
 from rlattack.budget.words import entries_words
 from rlattack.defences import FRONTS
+from rlattack.device import CPU
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.load import Agent
@@ -113,6 +114,8 @@ class Cell:
     episodes: int
     """How many are asked for; more of them are the same ones and more."""
     envs: int
+    device: str = CPU
+    """Where the players, the attacks and the judge compute; the name of a GPU is in `code`."""
     observers: tuple[str, ...] = ()
     """What else is measured of the victim; decides no play."""
     code: Mapping[str, str] = field(default_factory=dict)

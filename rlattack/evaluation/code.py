@@ -11,6 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
+from rlattack.device import CPU, device_name
 from rlattack.errors import RefusedFile
 from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.games import rom_sha256
@@ -30,16 +31,18 @@ _ENGINES = {
     "pettingzoo": ("pettingzoo", "chess", "rlcard", "pymunk", "multi-agent-ale-py"),
 }
 """Packages that play a family's games."""
-_PLUGIN = "plugin"
+_OWN, _GPU, _PLUGIN = "rlattack source", "device", "plugin"
 _GYMNASIUM = {"box2d": ("box2d", "box2d-py"), "mujoco": ("mujoco",)}
 """Packages that play the environments in Gymnasium's own folders."""
 
 
-def playing_code(card: GameCard, fronts: Sequence[str], plugins: Sequence[str] = ()) -> dict[str, str]:
-    """Versions and digests of what plays a game with fronts before its victim, of plugins, and of our own source."""
+def playing_code(
+    card: GameCard, fronts: Sequence[str], plugins: Sequence[str] = (), device: str = CPU
+) -> dict[str, str]:  # fmt: skip
+    """Versions and digests of what plays a game with fronts before its victim, of plugins, of our source, and a GPU."""
     kinds = [_kind(FRONTS, text) for text in fronts]
     found = game_code(card) | versions(*(package for kind in kinds for package in kind.packages))
-    digests = {"defence": foreign_code(*kinds), "rlattack source": own_digest()}
+    digests = {"defence": foreign_code(*kinds), _OWN: own_digest(), _GPU: device_name(device)}
     digests |= {f"{_PLUGIN} {module}": code_digest(module) for module in plugins}
     return found | {name: said for name, said in digests.items() if said}
 
@@ -63,7 +66,8 @@ def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
 def check_code(cell: Cell) -> None:
     """Compares the code that is there with what the cell was planned with.
 
-    The project's own is not compared: it was there first, and an edit meanwhile is mostly not of what is played.
+    The project's own is not compared: it was there first, and an edit meanwhile is mostly not of what is played. Nor is
+    the GPU, which nobody changes meanwhile.
 
     Raises:
         RefusedFile: It is other code by now, or not what this process runs.
@@ -71,7 +75,7 @@ def check_code(cell: Cell) -> None:
     fronts = [text for player in cell.players for text in player.fronts]
     game = cell.game.card.id
     plugins = [name.removeprefix(f"{_PLUGIN} ") for name in cell.code if name.startswith(_PLUGIN)]
-    now = playing_code(cell.game.card, fronts, plugins) | {"rlattack source": cell.code.get("rlattack source", "")}
+    now = playing_code(cell.game.card, fronts, plugins) | {name: cell.code.get(name, "") for name in (_OWN, _GPU)}
     # a cell that was made by hand may tell nothing of its code
     changed = [f"attack {ref.spec.name}" for ref in cell.attacks if ref.code and ref.code != attack_code(ref)]
     changed += [f"attack {ref.spec.name}" for ref in cell.attacks if ref.files and ref.files != attack_files(ref)]

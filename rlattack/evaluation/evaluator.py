@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
@@ -71,16 +72,14 @@ def evaluate(
         RunConflict: The folder holds another configuration.
         Unwritable: The folder cannot be written.
     """
-    if workers is not None and workers < 1:
-        raise InvalidInput(f"--workers: expected at least 1, got {workers}")
     planned = plan(study) if isinstance(study, Study) else study
+    workers = processes(planned, workers)
     folder = run or Path("runs") / planned.name
     with Run(folder, planned.configuration, {"command": command, **planned.circumstances}, say) as place:
         store = Store(place.store)
         book = _Book(planned, place, store, say)
         waiting = book.open(watch)
         prepare(planned.cells, store.fits, say)
-        workers = workers or cores()
         if waiting and executor is None and workers > 1 and (why := held_back(task.cell for task in waiting)):
             say(f"plays in one process: {why}")
         play = functools.partial(_play, clips=store.clips, fits=store.fits)
@@ -90,6 +89,21 @@ def evaluate(
         results = Results(book.results, folder, planned, store.fits)
         finish(results)
     return results
+
+
+def processes(planned: Plan, asked: int | None) -> int:
+    """How many processes play: as many as were asked for, or one a core; one where a GPU does the work.
+
+    Raises:
+        InvalidInput: None, or several for one GPU.
+    """
+    if asked is not None and asked < 1:
+        raise InvalidInput(f"--workers: expected at least 1, got {asked}")
+    if all(cell.device == CPU for cell in planned.cells):
+        return asked or cores()
+    if asked is not None and asked > 1:
+        raise InvalidInput(f"--workers: expected 1 with a --device, which one process feeds, got {asked}; raise --envs")
+    return 1
 
 
 class _Book:

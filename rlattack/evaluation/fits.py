@@ -24,7 +24,7 @@ def keep_fit(folder: Path, key: str, learned: Fitted) -> None:
     Raises:
         Unwritable: The folder cannot be written.
     """
-    tensors = {name: tensor.contiguous() for name, tensor in learned.tensors.items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in learned.tensors.items()}
     said = _said(key, tensors, dict(learned.facts))
     write_whole(folder / f"{key}.safetensors", save(tensors, {_ENTRY: json.dumps(said, allow_nan=False)}))
 

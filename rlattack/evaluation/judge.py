@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, FloatArray
+from rlattack.arrays import BoolArray, FloatArray
 from rlattack.attacks import Runner
 from rlattack.budget import Ball, Sizes
 from rlattack.evaluation.episode import Judgement
@@ -34,23 +34,23 @@ class Judge(Observer):
         self._changed = np.zeros(slots)
         self._sizes = [np.zeros((slots, len(measure.names))) for measure in self._measures]
 
-    def look(self, received: Tensor, shown: Array) -> list[Sizes | None]:
+    def look(self, received: Tensor, shown: Tensor) -> list[Sizes | None]:
         """Measures what a player is to receive before it does, since a user's policy may write to it.
 
         Args:
             received: What its attackers made of it, float32, shape (slots, *observation).
-            shown: What the game showed: its own array, of that shape.
+            shown: What the game showed: its own array, or a copy that nobody else has, of that shape.
 
         Returns:
             Sizes by attack; None of one on what the player does.
         """
-        return [measure.look(received, torch.from_numpy(shown)) for measure in self._measures]
+        return [measure.look(received, shown) for measure in self._measures]
 
     def see(self, moment: Moment) -> None:
         """Judges one step of the batch."""
         if moment.seat != self.seat:
             return
-        looked = self.look(moment.received, moment.shown) if moment.looked is None else moment.looked
+        looked = self.look(moment.received, torch.as_tensor(moment.shown)) if moment.looked is None else moment.looked
         acting, pairs = moment.acting, list(zip(self._measures, looked, strict=True))
         found = moment.sizes = [measure(moment) if one is None else one for measure, one in pairs]
         moment.eps = [measure.as_eps(one) for measure, one in zip(self._measures, found, strict=True)]
@@ -60,7 +60,7 @@ class Judge(Observer):
         self._broken += acting & ~legal
         for place, one in enumerate(found):
             self._sizes[place] = np.maximum(self._sizes[place], np.where(acting[:, None], one.values, 0.0))
-        moved = moment.out.actions.moved(moment.clean.actions).numpy()
+        moved = moment.out.actions.moved(moment.clean.actions).numpy(force=True)
         self._changed += np.where(acting, moved, 0.0)
 
     def judgement(self, slot: int) -> Judgement:
@@ -122,7 +122,7 @@ class _HeldMeasure(_Measure):
     def look(self, received: Tensor, shown: Tensor) -> Sizes:
         """Sizes of the newest frame; another older frame than before is out of reach."""
         found = self._reach.measure(received[:, -1:], shown[:, -1:])
-        changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy()
+        changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy(force=True)
         return Sizes(found.values, found.legal & self._frames.kept(received, shown), changed)
 
     def clear(self, slot: int) -> None:
@@ -171,5 +171,5 @@ class _HeldFrames:
         kept = (received[:, :-1] == before[:, 1:]).flatten(1).all(dim=1)
         kept = torch.where(self.fresh, same.all(dim=1), kept)
         self.fresh[:] = False
-        found: BoolArray = kept.numpy()
+        found: BoolArray = kept.numpy(force=True)
         return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlattack.device import check_device
 from rlattack.evaluation.cell import Cell, digest, game_identity
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
@@ -39,6 +40,7 @@ def plan(study: Study) -> Plan:
     Raises:
         RlattackError: Whatever does not fit, in one line.
     """
+    check_device(study.device)
     plug(study.plugin)
     alone = len(study.players) == 1  # then each victim plays the game that its own card asks for
     studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]

@@ -13,12 +13,13 @@ import torch
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.attacks import ATTACKS, Fitted
 from rlattack.defences import defend
+from rlattack.device import CPU, on
 from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError, one_line
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
-from rlattack.evaluation.executor import Beat
+from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.player import Player
@@ -27,6 +28,7 @@ from rlattack.games.card import Outcome
 from rlattack.games.find import FAMILIES, make_game
 from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, SlotFault, Step, View
 from rlattack.policies.load import load_agent
+from rlattack.policies.placed import placed
 from rlattack.policies.policy import Policy
 
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -56,12 +58,8 @@ class Play(Slots):
     ) -> None:  # fmt: skip
         super().__init__(cell.envs, cell.seed, take)
         self.cell, self.game, self.policies = cell, game, tuple(policies)
-        sitting = zip(game.seats, policies, cell.actions, strict=True)
-        self._players = [Player(number, *one, self.slots) for number, one in enumerate(sitting)]
-        nothing = [None] * len(cell.attacks)
-        for number, ref in enumerate(cell.attacks):
-            player = self._players[ref.seat]
-            player.attack(number, ref, (surrogates or nothing)[number], (learned or nothing)[number])
+        with on(cell.device):
+            self._players = self._seated(surrogates, learned)
         judges = [player.judge for player in self._players if player.judge is not None]
         self._observers: list[Observer] = [*judges, *observers]
         self._seen_by = observers
@@ -74,6 +72,14 @@ class Play(Slots):
         self._cut: BoolArray = np.zeros(self.slots, dtype=np.bool_)
         self._views: tuple[View, ...]
         self._last: Step
+
+    def _seated(self, surrogates: Sequence[Policy | None], learned: Sequence[Fitted | None]) -> list[Player]:
+        sitting = zip(self.game.seats, self.policies, self.cell.actions, strict=True)
+        players = [Player(number, *one, self.slots) for number, one in enumerate(sitting)]
+        nothing = [None] * len(self.cell.attacks)
+        for number, ref in enumerate(self.cell.attacks):
+            players[ref.seat].attack(number, ref, (surrogates or nothing)[number], (learned or nothing)[number])
+        return players
 
     def play(self) -> Generator[list[Episode], None, None]:
         """Plays step by step, until no episode is left; yields the episodes that the step ended.
@@ -96,8 +102,9 @@ class Play(Slots):
 
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         episodes = self.episode[started]
-        for player in self._players:
-            player.begin(self.seed, started, episodes)
+        with on(self.cell.device):
+            for player in self._players:
+                player.begin(self.seed, started, episodes)
         for observer in self._observers:
             observer.begin(started, episodes)
         self._scores[:, started] = 0.0
@@ -106,12 +113,12 @@ class Play(Slots):
 
     def _step(self, active: BoolArray) -> BoolArray:
         actions = []
-        with torch.no_grad():
+        with on(self.cell.device), torch.no_grad():
             for player, view in zip(self._players, self._views, strict=True):
                 if view.obs.dtype.kind == "f":
                     self._check_finite(view.obs, active & view.turn, "shows")
                 moment = player.act(view, active, self.episode)
-                actions.append(moment.action.numpy().copy())  # what others look at may be written to
+                actions.append(moment.action.numpy(force=True).copy())  # what others look at may be written to
                 for observer in self._observers:
                     observer.see(moment)
         step = self._last = self.game.step(actions)
@@ -191,18 +198,16 @@ def open_play(
         RlattackError: The game cannot be made, or a player not be loaded.
     """
     check_code(cell)
-    game = make_game(cell.game, cell.envs, camera=camera)
-    policies = [_load(ref, seat, cell.game.card.id) for ref, seat in zip(cell.players, game.seats, strict=True)]
+    threads = 1 if cell.device == CPU else cores()  # elsewhere there is one process, which has them all
+    game = make_game(cell.game, cell.envs, threads=threads, camera=camera)
+    policies = [_load(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
     learned = [None if ref.fit is None or fits is None else read_fit(fits, ref.fit) for ref in cell.attacks]
     return Play(cell, game, policies, take, observers, surrogates_of(cell, game), learned)
 
 
 def surrogates_of(cell: Cell, game: Game) -> list[Policy | None]:
     """Loads what each attack of a cell is crafted on; None for the victim itself."""
-    return [
-        None if ref.surrogate is None else _load(ref.surrogate, game.seats[ref.seat], cell.game.card.id)
-        for ref in cell.attacks
-    ]
+    return [None if ref.surrogate is None else _load(ref.surrogate, game.seats[ref.seat], cell) for ref in cell.attacks]
 
 
 def play_episodes(
@@ -245,14 +250,15 @@ def _at_fault(error: Exception, others: Mapping[str, str]) -> list[str]:
     return found or ([] if packages[-1] == "rlattack" else list(others))
 
 
-_loaded: dict[tuple[AgentRef, str, str], Policy] = {}
+_loaded: dict[tuple[AgentRef, str, str, str], Policy] = {}
 """The agents of this process that were loaded last."""
 _MOST_LOADED = 8
 
 
-def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
-    """Loads an agent with its fronts, once a process."""
-    place = ref, seat.name, game
+def _load(ref: AgentRef, seat: Seat, cell: Cell) -> Policy:
+    """Loads an agent with its fronts, once a process, onto the cell's device."""
+    game = cell.game.card.id
+    place = ref, seat.name, game, cell.device
     if place not in _loaded:
         agent = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
         if agent.identity != ref.identity:
@@ -265,7 +271,7 @@ def _load(ref: AgentRef, seat: Seat, game: str) -> Policy:
             raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run it again")
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()
-        _loaded[place] = defend(agent.policy, ref.fronts, seat)
+        _loaded[place] = placed(defend(agent.policy, ref.fronts, seat), cell.device)
     return _loaded[place]
 
 

@@ -45,7 +45,9 @@ def make_attacker(
         InvalidInput: The attack does not fit the policy, or changes what cannot be changed yet.
     """
     attack = make_attack(ref.spec.name, copy.deepcopy(ref.budget), **ref.spec.parameters)
-    attack.learned = learned or attack.learned
+    if learned is not None:
+        there = {name: torch.as_tensor(tensor) for name, tensor in learned.tensors.items()}
+        attack.learned = Fitted(there, learned.facts)
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
     if attack.access == "action" and isinstance(attack, ActionAttack):
         return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget)
@@ -128,11 +130,12 @@ class Player:
         acting: BoolArray = active & view.turn
         self._draws.active = acting
         legal, before = _legal(view), self._state
-        clean = torch.from_numpy(view.obs.astype(np.float32))
+        shown = torch.as_tensor(view.obs)  # on a GPU a copy, which the judge keeps to itself
+        clean = shown.to(torch.float32, copy=True)
         received = clean if self._sight is None else self._sight(clean, acting, legal)
-        looked = None if self.judge is None else self.judge.look(received, view.obs)
+        looked = None if self.judge is None else self.judge.look(received, shown)
         out = self.policy(received, before, self._draws).among(legal)
-        self._state = renewed(torch.from_numpy(acting), out.state, before)
+        self._state = renewed(torch.as_tensor(acting), out.state, before)
         chosen = choose(out.actions, self._mode, self._draws)
         return Moment(
             seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
@@ -151,4 +154,4 @@ def _legal(view: View) -> Tensor | None:
     """What is legal, where the game tells; all where nothing is: the game is over, or another seat is to act."""
     if view.legal is None:
         return None
-    return torch.from_numpy(view.legal | ~view.legal.any(axis=1, keepdims=True))
+    return torch.as_tensor(view.legal | ~view.legal.any(axis=1, keepdims=True))

@@ -14,6 +14,7 @@ from rlattack.arrays import Array
 from rlattack.attacks import Fitted
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
+from rlattack.device import on
 from rlattack.draws import Draws, SharedDraws
 from rlattack.errors import InvalidInput, RlattackError, one_line
 from rlattack.evaluation.cell import AttackRef, Cell, digest
@@ -60,7 +61,8 @@ def _fit(cell: Cell, ref: AttackRef) -> Fitted:
     check_code(cell)
     tuning = _Tuned(cell, cell.attacks.index(ref))
     try:
-        return tuning.attack.fit(tuning)
+        with on(cell.device):
+            return tuning.attack.fit(tuning)
     except RlattackError:
         raise
     except (Exception, SystemExit) as error:
@@ -78,7 +80,8 @@ class _Tuned:
         play = open_play(self._cell, lambda slot: None)
         surrogate = surrogates_of(cell, play.game)[number]
         policy = play.policies[self._ref.seat]
-        attacker = make_attacker(self._ref, policy, surrogate, play.game.seats[self._ref.seat], cell.envs)
+        with on(cell.device):
+            attacker = make_attacker(self._ref, policy, surrogate, play.game.seats[self._ref.seat], cell.envs)
         play.game.close()
         self.attack: Attack[object] = attacker.attack
         self.reach: Reach = attacker.reach
@@ -99,7 +102,7 @@ class _Tuned:
             for _ in range(count):
                 for _ in range(_EVERY):
                     next(steps)
-                yield torch.from_numpy(seen.shown.astype(np.float32))
+                yield torch.as_tensor(seen.shown.astype(np.float32))
 
 
 class _Shown(Observer):

@@ -163,6 +163,8 @@ class Result:
     actions: str
     """How the victim chose: `sampled` or `greedy`."""
     sticky: float = 0.0
+    device: str = "cpu"
+    """What the players and the attacks computed on: `cpu`, or `cuda (NVIDIA H100)`."""
     defence: str | None = None
     """Fronts of the victim, in order."""
     published: ScoreResult | None = None

@@ -83,6 +83,9 @@ class Options:
     """Of the run: starts, sampled actions and random attacks come from it."""
     envs: int = 8
     """Episodes at once in a worker; part of the configuration."""
+    device: str = "cpu"
+    """cpu, or cuda for the victim, the attacks and the judge on a GPU, in one process: raise --envs, as to 256. A GPU
+    rounds otherwise, so its results are its own, and say so."""
     normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
     """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
     plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()

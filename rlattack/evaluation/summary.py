@@ -58,6 +58,7 @@ def summarise(
         win_rule=_win_rule(cell, episodes),
         actions=cell.actions[cell.victim],
         sticky=cell.game.card.protocol.sticky,
+        device=_device(cell),
         defence=" + ".join(cell.players[cell.victim].fronts) or None,
         published=None if cell.attacks else _published(cell, episodes),
         seed=cell.seed,
@@ -99,6 +100,10 @@ def _published(cell: Cell, episodes: Sequence[Episode]) -> ScoreResult | None:
         f"{said.mean:.4g} (sd {said.deviation:.3g}): it does not play as it did there; {way}"
     )
     return ScoreResult(said.mean, said.deviation, said.source, note)
+
+
+def _device(cell: Cell) -> str:
+    return f"{cell.device} ({cell.code['device']})" if "device" in cell.code else cell.device
 
 
 def _sticky(cell: Cell) -> float:

@@ -76,7 +76,7 @@ class Table:
                 raise InvalidInput(
                     f"--surrogate: expected an agent to craft attacks on, and {surrogate.name} looks at nothing"
                 )
-        code = playing_code(card, study.defence, study.plugin)
+        code = playing_code(card, study.defence, study.plugin, study.device)
         return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
 
     @property
@@ -118,8 +118,8 @@ class Table:
         modes = tuple(self._mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
         return Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
-            seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, observers=self.study.observe,
-            code=self.code,
+            seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
+            observers=self.study.observe, code=self.code,
         )  # fmt: skip
 
     def sighted(self, cell: Cell) -> Cell:

@@ -15,11 +15,16 @@ from rlattack.games.find import make_game
 from rlattack.games.gymnasium_games import make_env
 
 
-def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
+def training_env(card: GameCard, envs: int, threads: int = 1) -> VectorEnv[Any, Any, Any]:
     """Builds a game in `envs` copies with SAME_STEP autoreset; an ended slot's last observation is in `final_obs`.
 
     Atari rewards are clipped to their signs and a lost life ends an episode, but not the game, as in Mnih et al. 2015.
     When a game is over, `info["game_score"]` is the sum of its own rewards.
+
+    Args:
+        card: The game.
+        envs: Copies.
+        threads: That step them, where the game can; changes no result.
 
     Raises:
         InvalidInput: Fewer than one copy, or a game that cannot be played as it is.
@@ -28,19 +33,19 @@ def training_env(card: GameCard, envs: int) -> VectorEnv[Any, Any, Any]:
     if envs < 1:
         raise InvalidInput(f"game {card.id}: expected at least 1 copy, got {envs}")
     if card.family == "atari":
-        return _AtariTraining(card, envs)
+        return _AtariTraining(card, envs, threads)
     if card.family == "gymnasium":
         return SyncVectorEnv([partial(make_env, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
     from rlattack.games.solo import EmbedOpponent  # which needs torch
 
-    return EmbedOpponent(make_game(card, envs), 0, {}, sparse=1.0)  # nobody sits elsewhere
+    return EmbedOpponent(make_game(card, envs, threads=threads), 0, {}, sparse=1.0)  # nobody sits elsewhere
 
 
 class _AtariTraining(VectorWrapper[Frames, IntArray, Frames, IntArray, Array]):
     """The C++ environment with the card's crop, fill and action list, in `final_obs` too, and with scores of games."""
 
-    def __init__(self, card: GameCard, envs: int) -> None:
-        super().__init__(vector_env(card, envs, training=True))
+    def __init__(self, card: GameCard, envs: int, threads: int) -> None:
+        super().__init__(vector_env(card, envs, threads=threads, training=True))
         self._preprocessing = Preprocessing(card.atari, self.env.single_action_space, envs)
         self._lives: Array = np.zeros(envs, dtype=np.int32)
         self._scores: Array = np.zeros(envs, dtype=np.int64)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+import torch
+
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.games.game import Game, Step, View
 
@@ -33,11 +35,19 @@ class Clock:
         return self.steps / self.seconds
 
     def __enter__(self) -> None:
+        _finish()
         self._begun = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
+        _finish()
         self.seconds += time.perf_counter() - self._begun
         self.calls += 1
+
+
+def _finish() -> None:
+    """Waits for what a GPU still computes, where there is one at work."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch has not typed it
+        torch.cuda.synchronize()
 
 
 class TimedGame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rlattack.device import CPU
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.table import Table
 from rlattack.perf.control import measure_control
@@ -24,10 +25,13 @@ def measure(
         say: Hears what is measured now.
 
     Returns:
-        Tables by `play`, `stepping`, `random` (of control tasks) and `training`.
+        Tables by `play`, `stepping`, `random` (of control tasks) and `training`; on a GPU by `play` alone.
     """
     (victim,) = table.study.candidates[table.victim]
     who = f"{victim} in {table.card.id}"
+    if table.study.device != CPU:
+        say(f"measuring attacked play of {who} on {table.study.device}, about {10 * seconds:.0f} s")
+        return {"play": measure_play(table.study, slots=slots, workers=1, seconds=seconds)}
     say(f"measuring attacked play of {who}, {workers} processes, about {10 * seconds:.0f} s")
     found = {"play": measure_play(table.study, slots=slots, workers=workers, seconds=seconds)}
     if table.card.family == "mujoco":

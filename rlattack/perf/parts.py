@@ -10,11 +10,11 @@ from torch import Tensor
 from rlattack.arrays import BoolArray
 from rlattack.draws import Draws
 from rlattack.evaluation.table import Table
-from rlattack.games import make_game
 from rlattack.games.card import GameCard
 from rlattack.perf.clock import Clock, TimedGame
-from rlattack.perf.seating import endless
+from rlattack.perf.seating import endless, open_game
 from rlattack.policies.distributions import Categorical
+from rlattack.policies.placed import placed
 from rlattack.policies.policy import Output, Policy, State
 
 
@@ -31,12 +31,12 @@ class Parts:
         names = ("environment", "forward", "gradient", *["opponents"] * (len(table.seats) > 1))
         self.clocks, self._resetting, self.resets = {name: Clock(slots) for name in names}, Clock(), 0
         policies = [
-            _TimedPolicy(agent.policy, self.clocks, victim=seat == table.victim)
+            _TimedPolicy(placed(agent.policy, table.study.device), self.clocks, victim=seat == table.victim)
             for seat, agent in enumerate(table.everybody)
         ]
-        game = TimedGame(make_game(table.card, slots), self.clocks["environment"])
+        game = TimedGame(open_game(table, slots), self.clocks["environment"])
         self.play = endless(table, game, cast(list[Policy], policies))
-        self._steps, self._spare = self.play.play(), make_game(table.card, slots)  # seeded resets are timed apart
+        self._steps, self._spare = self.play.play(), open_game(table, slots)  # seeded resets are timed apart
         self._reset(np.ones(slots, dtype=np.bool_))
 
     @property

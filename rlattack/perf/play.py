@@ -16,16 +16,17 @@ from gymnasium.spaces import Box
 
 from rlattack.attacks import parse_attack
 from rlattack.budget import Budget, Unit
+from rlattack.device import CPU
 from rlattack.evaluation.cell import AttackRef
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.spawned import Names, added_names, set_up
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
-from rlattack.games import make_game
 from rlattack.perf.baseline import baselines
 from rlattack.perf.parts import Emulator, Parts
-from rlattack.perf.seating import endless
+from rlattack.perf.seating import endless, open_game
 from rlattack.perf.table import Speed, SpeedTable
+from rlattack.policies.placed import placed
 
 _EPS = 1 / 255
 _TURNS = 8
@@ -70,7 +71,7 @@ class AttackedPlay:
     """
 
     def __init__(self, kind: Kind, table: Table, slots: int) -> None:
-        game = make_game(table.card, slots)
+        game, device = open_game(table, slots), table.study.device
         attacks: tuple[AttackRef, ...] = ()
         if kind.attack:
             pixels = table.seats[table.victim].observation.dtype == np.uint8
@@ -79,7 +80,7 @@ class AttackedPlay:
             budget = Budget(eps=_EPS if pixels else 0.01, space=space)
             attacks = (AttackRef(spec=parse_attack(kind.attack), seat=table.victim, budget=budget),)
         self.kind = kind
-        self.play = endless(table, game, [agent.policy for agent in table.everybody], attacks)
+        self.play = endless(table, game, [placed(agent.policy, device) for agent in table.everybody], attacks)
         self.finished: list[Episode] = []
         self._steps = self.play.play()
 
@@ -116,8 +117,9 @@ def measure_play(study: Study, *, slots: int, workers: int, seconds: float) -> S
         context = multiprocessing.get_context("spawn")
         with context.Pool(workers, initializer=_share, initargs=(context.Barrier(workers), added_names())) as pool:
             found = pool.starmap(_measure_one, [(study, slots, seconds)] * workers, chunksize=1)
+    where = "a core" if study.device == CPU else f"on {study.device}"
     return SpeedTable(
-        title="attacked play, agent steps a second a core", setting={"processes": workers, "slots": slots},
+        title=f"attacked play, agent steps a second {where}", setting={"processes": workers, "slots": slots},
         speeds=tuple(Speed.mean(same) for same in zip(*found, strict=True)),
     )  # fmt: skip
 
@@ -141,7 +143,8 @@ def _measure_one(study: Study, slots: int, seconds: float) -> list[Speed]:
     table = Table.lay(study)
     emulators = {"emulator": Emulator(table.card)} if table.card.family == "atari" else {}
     parts, plays = Parts(table, slots), _plays(table, slots)
-    loops = baselines(table.card, table.everybody[table.victim].policy, slots, _EPS)
+    on_cpu = study.device == CPU  # as the other loops are
+    loops = baselines(table.card, table.everybody[table.victim].policy, slots, _EPS) if on_cpu else {}
     turns: list[Callable[[float], object]] = [*emulators.values(), parts, *plays, *loops.values()]
     for turn in turns * _TURNS:
         _together()

@@ -74,7 +74,7 @@ class Categorical(_Tensors):
         uniform = draws.uniform(1).numpy(force=True)
         cumulative = np.exp(scores - scores.max(axis=1, keepdims=True)).cumsum(axis=1)
         drawn = (cumulative <= uniform * cumulative[:, -1:]).sum(axis=1)
-        return torch.from_numpy(np.minimum(drawn, cumulative.shape[1] - 1)).to(self.scores.device)
+        return torch.as_tensor(np.minimum(drawn, cumulative.shape[1] - 1), device=self.scores.device)
 
     def divergence(self, clean: "Categorical") -> Tensor:
         """Kullback-Leibler divergence KL(clean || this), shape (n,)."""

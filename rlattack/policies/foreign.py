@@ -9,10 +9,12 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
+from rlattack.device import on
 from rlattack.errors import InvalidInput, RefusedFile, one_line
 from rlattack.policies.contents import is_sb3
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.module import ContinuousPolicy, ModulePolicy
+from rlattack.policies.placed import device_of
 from rlattack.policies.policy import Output, Policy
 from rlattack.registry import import_own
 
@@ -65,6 +67,11 @@ def adapted(
     Raises:
         InvalidInput: Something else, or a policy that fails on such observations or changes them.
     """
+    with on(device_of(made)):
+        return _adapted(made, where, observation, action)
+
+
+def _adapted(made: object, where: str, observation: tuple[int, ...] | None, action: Space[Any] | None) -> Policy:
     if is_sb3(made):
         from rlattack.policies.sb3_live import from_sb3
 

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RefusedFile, one_line
 from rlattack.policies.contents import class_digest, is_sb3, tensor_digest, value_digest
 from rlattack.policies.folder import AgentCard, AnyNetwork
+from rlattack.policies.placed import placed
 from rlattack.policies.policy import Normaliser
 from rlattack.policies.sb3_zip import load_sb3_zip
 
@@ -97,7 +99,7 @@ def receive(agents: Mapping[str, bytes]) -> None:
 def _of_code(thing: object) -> Lent:
     """Of a policy or a module; one that cannot be copied is taken as it is."""
     try:
-        held = copy.deepcopy(thing)
+        held = placed(copy.deepcopy(thing), CPU)
     except Exception:  # the user's code: anything
         held = thing
     return Lent(held, value_digest(thing), class_digest(thing))
@@ -121,7 +123,7 @@ def snapshot(model: Any, *, normalised: bool = True) -> Lent:
                 return Lent(load_sb3_zip(path, statistics), weights, "")
             except RefusedFile:  # a part of the user's own: its code plays
                 pass
-    return Lent(copy.deepcopy(policy), weights, class_digest(policy), statistics)
+    return Lent(placed(copy.deepcopy(policy), CPU), weights, class_digest(policy), statistics)
 
 
 def statistics_in(model: Any) -> Normaliser | None:

@@ -15,6 +15,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box
 
 from rlattack.content import iterate_cards
+from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RefusedFile, UnknownName, nearest
 from rlattack.games.game import Seat
 from rlattack.policies.archive import read_file
@@ -36,6 +37,7 @@ from rlattack.policies.importer import guess, importer
 from rlattack.policies.lent import Lent, lend, lent
 from rlattack.policies.misfit import range_apart, refuse_misfit
 from rlattack.policies.normalised import Normalised, behind
+from rlattack.policies.placed import placed
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Normaliser, Policy
 from rlattack.policies.published import Published, published
@@ -157,7 +159,7 @@ def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:
     if path.is_file():
         return _of_file(path, seat, trust, normaliser)
     if spec.strip(":") and ":" in spec.strip(":"):
-        made = call(spec)
+        made = placed(call(spec), CPU)
         policy = adapted(made, spec, *_place(seat))
         if normaliser not in ("", "none"):
             policy = Normalised(policy, _statistics(normaliser), f"--normaliser {normaliser}")

@@ -19,6 +19,8 @@ def warnings(setting: Setting) -> list[str]:
 
 
 def _cells(setting: Setting) -> Iterator[str]:
+    if (device := setting.first.device) != "cpu":
+        yield f"Computed on {device}: another device rounds otherwise, so its numbers differ a little."
     for cell in setting.good:
         if cell.published is not None and cell.published.note:
             yield f"{cell.published.note}."

@@ -1,6 +1,7 @@
 """The learners: those of Stable-Baselines3 and sb3-contrib with the settings published for them."""
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,18 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
         env = VecNormalize(env, gamma=settings["gamma"])
     name = recipe.algo.upper()
     kind: Any = getattr(stable_baselines3, name, None) or getattr(sb3_contrib, name)
-    learner: BaseAlgorithm = kind(
-        "CnnPolicy" if images else "MlpPolicy", env, seed=seed, device="auto" if images else "cpu",
+    learner: BaseAlgorithm = build(
+        kind, "CnnPolicy" if images else "MlpPolicy", env, seed=seed, device=recipe.device,
         **({} if continuous else {"policy_kwargs": _network(recipe, images)}), **settings,
     )  # fmt: skip
     return learner
+
+
+def build(kind: Any, *given: Any, **settings: Any) -> Any:
+    """Makes a learner on the device that was asked for, whatever Stable-Baselines3 would advise."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are trying to run .* on the GPU")
+        return kind(*given, **settings)
 
 
 def _check_spaces(recipe: TrainSingle, seen: Space[Any], taken: Space[Any]) -> bool:

@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 
 from rlattack.errors import InvalidInput
 from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.training.algorithms import build
 from rlattack.training.export import sb3_state
 from rlattack.training.recipes import MINIBATCHES, SeatRecipe
 
@@ -46,8 +47,8 @@ def make_ppo(recipe: SeatRecipe, env: VecEnv, seed: int, init: GaussianNetwork |
         )
     kind: Any = MaskablePPO if discrete else PPO
     normal = VecNormalize(VecMonitor(env), norm_obs=not discrete, gamma=0.99)
-    learner: OnPolicyAlgorithm = kind(
-        "MlpPolicy", normal, seed=seed, device="cpu",
+    learner: OnPolicyAlgorithm = build(
+        kind, "MlpPolicy", normal, seed=seed, device=recipe.device,
         n_steps=recipe.batch // recipe.envs, batch_size=recipe.batch // MINIBATCHES, n_epochs=4,
         learning_rate=recipe.learning_rate, ent_coef=0.0, gamma=0.99, gae_lambda=0.95, clip_range=0.2, vf_coef=0.5,
         max_grad_norm=0.5,

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from torch.utils.tensorboard import SummaryWriter
 
+from rlattack.device import CPU, check_device, device_name
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
 from rlattack.evaluation.code import game_code
 from rlattack.files import write_whole, writing_events
@@ -58,8 +59,10 @@ class TrainingRun(Generic[R]):
 
         Raises:
             RunConflict: The folder holds another training, or this one and `resume` was not asked for.
-            InvalidInput: No id, that of an agent that another run wrote, or a name that cannot be played by.
+            InvalidInput: No such device, no id, that of an agent that another run wrote, or a name that cannot be
+                played by.
         """
+        check_device(self.recipe.device)
         self._check_kept(self.recipe.folder)
         for agent, folder in parts:
             check_place(agent, folder, f"{self.recipe.game}/{self.recipe.name}")
@@ -71,7 +74,8 @@ class TrainingRun(Generic[R]):
             if folder.is_dir() and any(folder.iterdir()):
                 raise RunConflict(f"--run {folder}: holds other files and no run; choose another folder")
             return
-        kept = read_options(folder)
+        known = {field.name: field.default for field in dataclasses.fields(self.recipe)}
+        kept = known | read_options(folder)  # one that came to be later has its default there
         for key, value in self.learned.items():
             if key not in self.recipe.free and kept.get(key) != value:
                 differs = f"trained with {key} {kept.get(key)}, now {value}"
@@ -97,6 +101,7 @@ class TrainingRun(Generic[R]):
 
     def provenance(self, steps: int, seed: int, **more: Any) -> dict[str, Any]:
         """What the card of an agent says of where it comes from; what is None is left out."""
+        more["device"] = None if self.recipe.device == CPU else device_name(self.recipe.device)
         known = {name: value for name, value in more.items() if value is not None}
         return {"command": self.command, **known, "steps": steps, "seed": seed, "versions": _versions(self.card)}
 

@@ -8,6 +8,7 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.vec_env import VecMonitor
 
+from rlattack.evaluation.executor import cores
 from rlattack.evaluation.study import Study
 from rlattack.games import find_game, training_env, with_variant
 from rlattack.training.algorithms import make_learner
@@ -23,7 +24,7 @@ def train_single(recipe: TrainSingle, watch: Watch, command: str) -> Iterator[Sh
     """Trains a victim, or goes on with it, and scores it; `command` trains it anew, for its card."""
     card = with_variant(find_game(recipe.game), sticky=recipe.sticky)
     run = TrainingRun(recipe=recipe, card=card, command=command)
-    with closing(training_env(card, recipe.envs)) as env:
+    with closing(training_env(card, recipe.envs, recipe.threads or cores())) as env:
         learner = single_learner(run, env)
         begin([learner], (recipe.id, recipe.folder))
         agent = str(learn(learner, watch).folder)

@@ -108,10 +108,10 @@ def test_the_judge_fails_what_changes_an_entry_that_is_not_free(tmp_path, entry)
     attacker, _ = make(tmp_path, "noise", "linf", 0, FREE)
     clean, judge = shown(0, 0)[0], Judge(0, [attacker])
     received = torch.from_numpy(clean).float()
-    (fine,) = judge.look(received, clean)
+    (fine,) = judge.look(received, torch.from_numpy(clean))
     assert fine.legal.all()
     received[1, entry] += 1e-3
-    (found,) = judge.look(received, clean)
+    (found,) = judge.look(received, torch.from_numpy(clean))
     assert found.legal.tolist() == [True, False, True, True]
 
 

@@ -34,7 +34,9 @@ class Recipe:
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
     """Game to learn, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
     threads: int | None = None
-    """Threads that step games of two seats; one a core by default. Changes no result."""
+    """Threads that step games of ours; one a core by default. Changes no result."""
+    device: str = "cpu"
+    """cpu, or cuda for the learner's network on a GPU; games and opponents stay on the CPU."""
     trust: bool = False
     """Load other agents that can only be read by running their code."""
     resume: bool = False

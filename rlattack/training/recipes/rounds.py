@@ -62,7 +62,7 @@ class TrainRounds(PPORecipe):
         )  # fmt: skip
 
     def _shared(self, name: str) -> dict[str, Any]:
-        shared = ("game", "envs", "threads", "batch", "learning_rate", "checkpoint_every", "episodes")
+        shared = ("game", "envs", "threads", "device", "batch", "learning_rate", "checkpoint_every", "episodes")
         folder = self.folder / name
         return {option: getattr(self, option) for option in shared} | {
             "run": folder, "agent": f"{self.id}/{name}", "resume": (folder / "config.json").is_file(),

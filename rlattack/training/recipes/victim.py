@@ -106,8 +106,7 @@ class TrainVictim(Recipe):
 _STEPS = {"atari": 10_000_000, "mujoco": 1_000_000}
 """Agent steps to learn from, of the families whose games take longer."""
 _OF_SEVERAL_SEATS = (
-    "seat", "opponents", "init", "delta", "anneal", "sparse", "dense", "snapshot_every", "turns", "batch", "threads",
-    "trust",
+    "seat", "opponents", "init", "delta", "anneal", "sparse", "dense", "snapshot_every", "turns", "batch", "trust",
 )  # fmt: skip
 
 

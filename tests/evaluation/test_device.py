@@ -1,0 +1,166 @@
+"""Play on another device: what is computed there is what the CPU computes, where both compute alike."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from rlattack.errors import InvalidInput
+from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.evaluator import processes
+from rlattack.evaluation.plan import plan
+from rlattack.evaluation.play import open_play, play_episodes
+from rlattack.evaluation.prepare import prepare
+from rlattack.evaluation.summary import summarise
+from rlattack.report.comparison import settings
+from rlattack.report.warnings import warnings
+from tests.kit.cells import FAMILIES as FAMILIES  # registers the family `film`
+from tests.kit.cells import take
+from tests.kit.second_device import SECOND, second_device
+
+CARTPOLE = {"game": "gymnasium/CartPole-v1", "players": "gymnasium/CartPole-v1/dqn", "eps": 0.1, "space": "raw"}
+PONG = {"game": "atari/pong", "players": "atari/pong/ppo", "eps": 0.004, "envs": 1, "episodes": 1}
+HOPPER = {"game": "mujoco/hopper", "players": "mujoco/hopper/ppo", "eps": 0.1, "space": "sigma"}
+RUNNER = {
+    "game": "mujoco/you-shall-not-pass", "players": ("mujoco/you-shall-not-pass/adversary-runner-v1", "random"),
+    "victim": "0", "eps": 0.1, "space": "sigma",
+}  # fmt: skip
+FILM = {"game": "film/any", "players": "tests.kit.players:bright", "actions": "greedy", "eps": 0.2}
+MEMORY = {**CARTPOLE, "players": "tests.kit.players:memory"}
+
+
+def cells(options):
+    return plan(Study(**{"episodes": 2, "envs": 2, "max_steps": 4, **options})).cells
+
+
+def without_rounding(episode):
+    """An episode without what sums of another order round otherwise."""
+    seats = [
+        dataclasses.replace(
+            seat,
+            judged=seat.judged
+            and dataclasses.replace(
+                seat.judged, sizes={name: pytest.approx(size, rel=1e-5) for name, size in seat.judged.sizes.items()}
+            ),
+            measured={name: pytest.approx(value, rel=1e-6) for name, value in seat.measured.items()},
+        )
+        for seat in episode.seats
+    ]
+    return dataclasses.replace(episode, cell="", seats=tuple(seats))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
+        *({**CARTPOLE, "attack": "pgd:steps=2,restarts=2", "norm": norm} for norm in ("linf", "l2", "l1")),
+        {**CARTPOLE, "attack": "fgsm", "free": "0,2", "observe": "margins", "actions": "sampled"},
+        {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5")},
+        {**CARTPOLE, "attack": "fgsm", "surrogate": "tests.kit.players:balance"},
+        {**MEMORY, "attack": "pgd:steps=2"},
+        {**HOPPER, "attack": ("pgd:steps=2", "fgsm:loss=value")},
+        {**HOPPER, "attack": "mas:steps=2", "space": "raw"},
+        {**RUNNER, "attack": "fgsm:random_start=true"},
+        {**FILM, "attack": ("rotate", "noise", "fgsm"), "eps": 0.2},
+        {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
+        {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2"), "norm": "l0", "eps": 1},
+        {**FILM, "attack": "fgsm", "defence": "jpeg"},
+        {**PONG, "attack": "fgsm"},
+    ],
+    ids=str,
+)
+def test_play_computes_there_what_it_computes_here(options):
+    for cell in cells(options):
+        here = list(play_episodes(cell, take(cell)))
+        with second_device() as crossings:
+            there = list(play_episodes(dataclasses.replace(cell, device=SECOND), take(cell)))
+        assert crossings.there
+        assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
+
+
+def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path):
+    options = {**FILM, "attack": "universal:states=2,epochs=1"}
+    for cell in cells(options):
+        prepare([cell], tmp_path / "here", lambda line: None)
+        here = list(play_episodes(cell, take(cell), fits=tmp_path / "here"))
+        with second_device():
+            away = dataclasses.replace(cell, device=SECOND)
+            prepare([away], tmp_path / "there", lambda line: None)
+            there = list(play_episodes(away, take(away), fits=tmp_path / "there"))
+        assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
+    assert [one.name for one in (tmp_path / "there").iterdir()] == [one.name for one in (tmp_path / "here").iterdir()]
+
+
+def test_what_is_seen_crosses_once_a_step_and_only_what_is_done_comes_back():
+    (*_, cell) = cells({**PONG, "attack": "pgd:steps=2", "envs": 2})
+    with second_device() as crossings:
+        play = open_play(dataclasses.replace(cell, device=SECOND), take(cell))
+        steps = play.play()
+        next(steps)
+        crossings.there.clear()
+        crossings.back.clear()
+        next(steps)
+        steps.close()
+    seen = 2 * 4 * 84 * 84
+    assert [count for count in crossings.there if count >= seen] == [seen, seen]  # and the random start of PGD
+    assert max(crossings.back) <= 2 * 6
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", "--device: expected cpu, cuda or cuda:NUMBER, got 'gpu'"),
+        ("cuda:", "--device: expected cpu, cuda or cuda:NUMBER, got 'cuda:'"),
+        ("cuda:x", "--device: expected cpu, cuda or cuda:NUMBER, got 'cuda:x'"),
+        ("cpu:0", "--device: expected cpu, cuda or cuda:NUMBER, got 'cpu:0'"),
+        ("cuda:99", "--device cuda:99: "),
+    ],
+)
+def test_a_device_that_is_none_of_this_machine_is_refused_before_anything_is_loaded(device, message):
+    with pytest.raises(InvalidInput, match=message):
+        plan(Study(game="gymnasium/CartPole-v1", players="no such agent", device=device))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_without_a_gpu_the_message_says_what_would_do():
+    with pytest.raises(InvalidInput, match=r"--device cuda: .*(built without CUDA|finds no GPU)"):
+        evaluate(Study(game="gymnasium/CartPole-v1", players="gymnasium/CartPole-v1/dqn", device="cuda"))
+
+
+@pytest.mark.gpu
+def test_a_gpu_plays_alike_each_time_and_as_the_cpu_does_but_for_rounding(tmp_path):
+    study = Study(**{**CARTPOLE, "attack": "pgd:steps=3", "episodes": 8, "device": "cuda"})
+    first, again = (evaluate(study, run=tmp_path / name).cells for name in ("first", "again"))
+    on_cpu = evaluate(dataclasses.replace(study, device="cpu"), run=tmp_path / "cpu", workers=1).cells
+    assert [one.seats for one in first] == [one.seats for one in again]
+    assert [one.cell for one in first] != [one.cell for one in on_cpu]
+    assert first[0].device.startswith("cuda (")
+    assert np.isclose(first[0].victim_seat.returns.mean, on_cpu[0].victim_seat.returns.mean, rtol=0.1)
+
+
+def on_a_gpu(cell):
+    return dataclasses.replace(cell, device="cuda", code={**cell.code, "device": "Some GPU"})
+
+
+def test_one_process_feeds_a_gpu():
+    planned = plan(Study(**CARTPOLE))
+    there = dataclasses.replace(planned, cells=tuple(map(on_a_gpu, planned.cells)))
+    assert (processes(planned, 3), processes(there, None), processes(there, 1)) == (3, 1, 1)
+    with pytest.raises(InvalidInput, match="--workers: expected 1 with a --device, which one process feeds, got 3"):
+        processes(there, 3)
+
+
+def test_results_are_those_of_the_gpu_and_say_so():
+    cell = cells(CARTPOLE)[0]
+    episodes = list(play_episodes(cell, take(cell)))
+    here, there = (summarise(one, episodes, episodes, (), 1.0) for one in (cell, on_a_gpu(cell)))
+    assert (here.device, there.device) == ("cpu", "cuda (Some GPU)")
+    assert here.cell != there.cell
+    said = [
+        [line for one in settings([result]) for line in warnings(one) if "Computed" in line] for result in (here, there)
+    ]
+    assert said == [
+        [],
+        ["Computed on cuda (Some GPU): another device rounds otherwise, so its numbers differ a little."],
+    ]

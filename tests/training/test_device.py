@@ -1,0 +1,55 @@
+"""Learning on another device: what is learned there is what is learned here."""
+
+import pytest
+import torch
+
+from rlattack.errors import InvalidInput
+from rlattack.training import train
+from rlattack.training.algorithms import make_learner
+from rlattack.training.export import export
+from rlattack.training.recipes import TrainRounds, TrainSingle, TrainVictim
+from tests.kit.learning import vec
+from tests.kit.second_device import SECOND, second_device
+
+
+def learned(device, algo, space, action=None):
+    recipe = TrainSingle(game="test", algo=algo, steps=1024, envs=2, device=device)
+    model = make_learner(recipe, vec(space, recipe.envs, action), recipe.seed)
+    before, model = weights(model), model.learn(512)
+    assert any(not torch.equal(before[name], one) for name, one in weights(model).items())
+    return model, weights(model)
+
+
+def weights(model):
+    return {name: one.clone() for name, one in export(model).state_dict().items()}
+
+
+@pytest.mark.parametrize(("algo", "space"), [("ppo", "vectors"), ("a2c", "vectors"), ("dqn", "vectors")])
+def test_a_learner_learns_there_what_it_learns_here(algo, space):
+    _, here = learned("cpu", algo, space)
+    with second_device() as crossings:
+        model, there = learned(SECOND, algo, space)
+        assert {one.device.type for one in model.policy.parameters()} == {SECOND}
+        assert all(one.device.type == "cpu" for one in there.values())
+    assert crossings.back
+    for name, tensor in here.items():
+        torch.testing.assert_close(there[name], tensor, rtol=1e-6, atol=1e-7, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+
+
+def test_no_gpu_is_said_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match="--device cuda:99: "):
+        train(TrainVictim(game="gymnasium/CartPole-v1", steps=100, device="cuda:99"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_rounds_hand_the_device_on():
+    recipe = TrainRounds(game="mujoco/sumo-ants", victim="some", device="cuda")
+    assert recipe.attack(1).device == recipe.defence(1).device == "cuda"
+
+
+@pytest.mark.gpu
+def test_a_learner_learns_on_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (shipped,) = train(TrainVictim(game="gymnasium/CartPole-v1", algo="ppo", steps=2000, device="cuda", episodes=2))
+    assert shipped.score.table["mean"] > 0
