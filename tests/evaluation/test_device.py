@@ -157,10 +157,6 @@ def test_results_are_those_of_the_gpu_and_say_so():
     here, there = (summarise(one, episodes, episodes, (), 1.0) for one in (cell, on_a_gpu(cell)))
     assert (here.device, there.device) == ("cpu", "cuda (Some GPU)")
     assert here.cell != there.cell
-    said = [
-        [line for one in settings([result]) for line in warnings(one) if "Computed" in line] for result in (here, there)
-    ]
-    assert said == [
-        [],
-        ["Computed on cuda (Some GPU): another device rounds otherwise, so its numbers differ a little."],
-    ]
+    for result, expected in ((here, 0), (there, 1)):
+        said = [line for setting in settings([result]) for line in warnings(setting)]
+        assert sum(line.startswith("Computed on cuda (Some GPU): another device rounds") for line in said) == expected
