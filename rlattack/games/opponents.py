@@ -68,6 +68,8 @@ class Others:
 
     def restart(self, mask: BoolArray) -> None:
         """Clears what they remember in the slots of `mask`."""
+        if not self._opponents:
+            return
         fresh = torch.tensor(mask)  # which may be read-only
         for seat, opponent in self._opponents.items():
             self._states[seat] = renewed(fresh, opponent.initial_state(self._slots), self._states[seat])
