@@ -15,7 +15,7 @@ from gymnasium.error import DependencyNotInstalled
 
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.content import find_card
-from rlattack.errors import InvalidInput, MissingExtra, RlattackError, one_line
+from rlattack.errors import InvalidInput, MissingExtra, RlattackError, said_by
 from rlattack.games.camera import FILMED, Camera, Picture, enlarge
 from rlattack.games.card import SCHEMA, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, SlotFault, Step, View, always, check_seeds, one_seat_step
@@ -52,7 +52,7 @@ def _made(card: GameCard, *, camera: bool) -> gymnasium.Env[Any, Any]:
     except (ImportError, DependencyNotInstalled) as error:
         ours = f"; {task} is that task by the rules of today" if (task := _own_task(card)) else ""
         raise MissingExtra(f"game {card.id}: it needs a package that is missing: {_line(error)}{ours}") from error
-    except Exception as error:  # somebody else's constructor can raise anything
+    except (Exception, SystemExit) as error:  # somebody else's constructor can raise anything
         raise InvalidInput(f"game {card.id}: the environment cannot be made: {_line(error)}") from error
 
 
@@ -139,8 +139,8 @@ def _told(slot: int, what: str) -> Iterator[None]:
         yield
     except RlattackError as error:
         raise SlotFault(slot, str(error)) from error
-    except Exception as error:  # the user's code: anything
-        raise SlotFault(slot, f"fails in {what}: {type(error).__name__}: {one_line(error)}") from error
+    except (Exception, SystemExit, GeneratorExit) as error:  # the user's code: anything
+        raise SlotFault(slot, f"fails in {what}: {said_by(error)}") from error
 
 
 @contextlib.contextmanager
@@ -186,5 +186,6 @@ def _picture(env: gymnasium.Env[Any, Any]) -> Picture:
     return drawn
 
 
-def _line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _line(error: BaseException) -> str:
+    said = "" if isinstance(error, SystemExit) else str(error)
+    return said.splitlines()[0] if said else said_by(error)

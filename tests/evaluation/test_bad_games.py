@@ -107,6 +107,16 @@ def test_a_process_that_ends_is_told_by_game_and_episode():
         list(Local(1).run([Task(cell)], stepping))
 
 
+def test_a_process_that_a_plugin_s_game_ends_is_told_too(monkeypatch):
+    monkeypatch.setattr("rlattack.registry._plugged", {"tests.kit.environments": None})
+    cell = Cell(
+        game=Variant(find_game("gymnasium/Bad-exit-v0")), seats=("player",), players=(), actions=(), seed=0, episodes=2,
+        envs=1,
+    )  # fmt: skip
+    with pytest.raises(WorkerDied, match=r"^game gymnasium/Bad-exit-v0, episode 0: .*\(exit code 3\)"):
+        list(Local(1).run([Task(cell)], stepping))
+
+
 def stepping(task, take):
     """Plays without players, as a worker does."""
     from rlattack.games import make_game
@@ -119,7 +129,7 @@ def stepping(task, take):
 
 
 def test_infinite_numbers_never_reach_a_file(play, tmp_path):
-    with pytest.raises(InvalidInput, match="pays what is no finite number"):
+    with pytest.raises(InvalidInput, match="pays what is no finite number of 32 bits"):
         play("Bad-inf-paid")
     for path in tmp_path.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=pytest.fail)
