@@ -40,7 +40,7 @@ def plan(study: Study) -> Plan:
         RlattackError: Whatever does not fit, in one line.
     """
     plug(study.plugin)
-    alone = len(study.players) == 1  # then each victim plays the game that its own card asks for
+    alone = len(study.candidates) == 1  # then each victim plays the game that its own card asks for
     studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
     tables = [Table.lay(one) for one in (studies if alone else [study])]
     cells: dict[str, Cell] = {}
