@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.arrays import Array, BoolArray, IntArray, finite
 from rlattack.attacks import ATTACKS, Fitted
 from rlattack.defences import defend
 from rlattack.draws import game_seed
@@ -30,8 +30,6 @@ from rlattack.policies.load import load_agent
 from rlattack.policies.policy import Policy
 
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-_MOST = float(np.finfo(np.float32).max)
-"""Beyond which a number is no finite one to a network, and its square none to the statistics."""
 _PATIENCE = 2.0
 """Seconds without a word of a cell that is being played."""
 
@@ -132,9 +130,9 @@ class Play(Slots):
 
     def _check_finite(self, values: Array, slots: BoolArray, does: str) -> None:
         """Refuses what is no number, or one that float32 does not hold, in any row of `slots`."""
-        if (np.abs(values[slots]) <= _MOST).all():
+        if finite(values[slots]).all():
             return
-        wrong = ~(np.abs(values.reshape(self.slots, -1)) <= _MOST).all(axis=1) & slots
+        wrong = ~finite(values.reshape(self.slots, -1)).all(axis=1) & slots
         raise self._fault(int(np.flatnonzero(wrong)[0]), f"{does} what is no finite number of 32 bits")
 
     def _fault(self, slot: int, said: str) -> InvalidInput:

@@ -6,7 +6,8 @@ import re
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -87,7 +88,7 @@ class GymnasiumGame:
             SlotFault: A copy fails, or shows what it does not declare.
         """
         for slot, seed in zip(np.flatnonzero(mask).tolist(), check_seeds(mask, seeds), strict=True):
-            with _told(slot, "reset"):
+            with faults("reset", partial(SlotFault, slot)):
                 self._obs[slot], _ = self._envs[slot].reset(seed=int(seed))
                 self._look(slot)
         self._idle[mask] = False
@@ -102,7 +103,7 @@ class GymnasiumGame:
         rewards = np.zeros(self.slots)
         terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
         for slot in np.flatnonzero(~self._idle).tolist():
-            with _told(slot, "step"):
+            with faults("step", partial(SlotFault, slot)):
                 found = self._envs[slot].step(actions[0][slot])
                 self._obs[slot], rewards[slot], terminated[slot], truncated[slot], _ = found
                 self._look(slot)
@@ -133,14 +134,14 @@ class GymnasiumGame:
 
 
 @contextlib.contextmanager
-def _told(slot: int, what: str) -> Iterator[None]:
-    """Runs a copy's own code, whose faults name its slot."""
+def faults(what: str, fault: Callable[[str], InvalidInput]) -> Iterator[None]:
+    """Runs an environment's own code, `reset` or `step`: whatever goes wrong in it is what `fault` makes of a line."""
     try:
         yield
     except RlattackError as error:
-        raise SlotFault(slot, str(error)) from error
+        raise fault(str(error)) from error
     except (Exception, SystemExit, GeneratorExit) as error:  # the user's code: anything
-        raise SlotFault(slot, f"fails in {what}: {said_by(error)}") from error
+        raise fault(f"fails in {what}: {said_by(error)}") from error
 
 
 @contextlib.contextmanager
