@@ -7,8 +7,7 @@ from safetensors.torch import save
 import tests.kit.pictures  # noqa: F401  # registers `film` and `sides`
 from rlattack.attacks import ATTACKS, Fitted, ObservationAttack
 from rlattack.errors import InvalidInput
-from tests.evaluation.kinds import COINS, run
-from tests.evaluation.plans import ROPE
+from tests.evaluation.kinds import COINS, ROPE, run
 from tests.kit.games import made
 from tests.kit.runs import numbers, rows
 

@@ -139,7 +139,7 @@ def test_curves_hold_the_return_of_episodes_and_end_at_the_last_step(tmp_path, a
 
 @pytest.mark.parametrize("algo", CONTROL)
 def test_a_learner_of_continuous_actions_goes_on_to_the_same_numbers_whenever_it_is_asked(tmp_path, algo):
-    recipe = TrainSingle(game=CARD.id, algo=algo, steps=160, envs=2, checkpoint_every=64)
+    recipe = TrainSingle(game=CARD.id, algo=algo, steps=112, envs=2, checkpoint_every=64)
     if algo == "ppo":
         recipe = dataclasses.replace(recipe, steps=5000, checkpoint_every=2048)
 
