@@ -12,6 +12,12 @@ Array = npt.NDArray[Any]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def finite(values: Array) -> BoolArray:
+    """Whether floats are finite numbers in 32 bits too: networks see no others, and squares of them stay finite."""
+    return np.abs(values) <= _LARGEST
 
 
 def rowwise(values: "Tensor", like: "Tensor") -> "Tensor":

@@ -119,6 +119,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def said_by(error: BaseException) -> str:
+    """Returns the kind of somebody else's error and what it says, if anything: `ValueError: no such map`."""
+    said = one_line(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 @contextlib.contextmanager
 def told_by(name: str) -> Iterator[None]:
     """Runs what may be anybody's code: whatever goes wrong in it is one line that begins with this name.
@@ -131,4 +137,4 @@ def told_by(name: str) -> Iterator[None]:
     except RlattackError:
         raise
     except Exception as error:  # the user's code: anything
-        raise InvalidInput(f"{name}: {type(error).__name__}: {one_line(error)}") from error
+        raise InvalidInput(f"{name}: {said_by(error)}") from error

@@ -9,7 +9,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Generic, TypeVar, cast
 
-from rlattack.errors import InvalidInput, RlattackError, UnknownName, nearest, one_line
+from rlattack.errors import InvalidInput, RlattackError, UnknownName, nearest, said_by
 
 T = TypeVar("T")
 
@@ -92,8 +92,7 @@ class Registry(Generic[T]):
         except RlattackError:
             raise
         except (Exception, SystemExit) as error:  # code of others: anything
-            said = f"{type(error).__name__}: {one_line(error)}"
-            raise InvalidInput(f"{self._kind} {name!r}{of} cannot be imported: {said}") from error
+            raise InvalidInput(f"{self._kind} {name!r}{of} cannot be imported: {said_by(error)}") from error
 
     def working(self) -> Iterator[tuple[str, T]]:
         """All names with what they stand for, but those that cannot be imported (`broken`)."""
@@ -148,7 +147,7 @@ def plug(modules: Iterable[str]) -> None:
         except RlattackError:
             raise
         except (Exception, SystemExit) as error:  # the user's code: anything
-            raise InvalidInput(f"--plugin {module}: {type(error).__name__}: {one_line(error)}") from error
+            raise InvalidInput(f"--plugin {module}: {said_by(error)}") from error
         _plugged[module] = None
 
 

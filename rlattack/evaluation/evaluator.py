@@ -62,7 +62,7 @@ def evaluate(
         workers: Processes; one a core by default. Changes no result.
         watch: Called with every finished episode, and whether an earlier call had played it.
         beat: Called now and then with a cell's key and the steps played, where no episode of it ends for long.
-        say: Told in a line what is waited for, and what attacks learn before anything is played.
+        say: Told in a line what is waited for, what is damaged, and what attacks learn before anything is played.
         finish: Called with what came of it, while no other command may write the run folder.
         command: Kept in `config.json`.
         executor: Where cells are played; processes of this machine by default.
@@ -76,7 +76,7 @@ def evaluate(
     workers = processes(planned, workers)
     folder = run or Path("runs") / planned.name
     with Run(folder, planned.configuration, {"command": command, **planned.circumstances}, say) as place:
-        store = Store(place.store)
+        store = Store(place.store, say)
         book = _Book(planned, place, store, say)
         waiting = book.open(watch)
         prepare(planned.cells, store.fits, say)

@@ -14,13 +14,15 @@ from functools import partial
 from multiprocessing.context import SpawnContext
 from typing import Any, Protocol, TypeVar
 
+import gymnasium
 import torch
 
 from rlattack.errors import InvalidInput, RlattackError, WorkerDied
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.spawned import Names, added_names, held_back, set_up
-from rlattack.games.gymnasium_ids import env_id
+from rlattack.games.gymnasium_ids import env_id, is_of
+from rlattack.registry import plugged
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,10 @@ def _death(processes: list[Any], tickets: _Tickets) -> str:
 
 def _may_end(cell: Cell) -> bool:
     """Whether the game is of a package of the user's, which is played apart: it may end the process."""
-    return cell.game.card.family == "gymnasium" and ":" in env_id(cell.game.card)
+    if cell.game.card.family != "gymnasium":
+        return False
+    spec = gymnasium.registry.get(env_id(cell.game.card))  # None of an id that names its package
+    return spec is None or any(is_of(spec, module.partition(".")[0]) for module in plugged())
 
 
 def _worker(

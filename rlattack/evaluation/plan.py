@@ -42,7 +42,7 @@ def plan(study: Study) -> Plan:
     """
     check_device(study.device)
     plug(study.plugin)
-    alone = len(study.players) == 1  # then each victim plays the game that its own card asks for
+    alone = len(study.candidates) == 1  # then each victim plays the game that its own card asks for
     studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
     tables = [Table.lay(one) for one in (studies if alone else [study])]
     cells: dict[str, Cell] = {}

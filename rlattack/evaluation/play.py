@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.arrays import Array, BoolArray, IntArray, finite
 from rlattack.attacks import ATTACKS, Fitted
 from rlattack.defences import defend
 from rlattack.device import CPU, on
 from rlattack.draws import game_seed
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, one_line
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, said_by
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
@@ -97,8 +97,7 @@ class Play(Slots):
             others = _at_fault(error, _of_others(self.cell, self._seen_by))
             if not others:
                 raise
-            said = f"{type(error).__name__}: {one_line(error)}"
-            raise InvalidInput(f"{' or '.join(others)}: fails in play: {said}") from error
+            raise InvalidInput(f"{' or '.join(others)}: fails in play: {said_by(error)}") from error
 
     def _begin(self, started: IntArray, reset: BoolArray, seeds: IntArray) -> None:
         episodes = self.episode[started]
@@ -137,11 +136,11 @@ class Play(Slots):
         return over | self._cut
 
     def _check_finite(self, values: Array, slots: BoolArray, does: str) -> None:
-        """Refuses what is no number, or an infinite one, in any row of `slots`."""
-        if np.isfinite(values[slots]).all():
+        """Refuses what is no number, or one that float32 does not hold, in any row of `slots`."""
+        if finite(values[slots]).all():
             return
-        wrong = ~np.isfinite(values.reshape(self.slots, -1)).all(axis=1) & slots
-        raise self._fault(int(np.flatnonzero(wrong)[0]), f"{does} what is no finite number")
+        wrong = ~finite(values.reshape(self.slots, -1)).all(axis=1) & slots
+        raise self._fault(int(np.flatnonzero(wrong)[0]), f"{does} what is no finite number of 32 bits")
 
     def _fault(self, slot: int, said: str) -> InvalidInput:
         """The error of a game that went wrong in a slot: it names the episode and how to meet it again."""

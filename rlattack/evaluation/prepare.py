@@ -16,7 +16,7 @@ from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.device import on
 from rlattack.draws import Draws, SharedDraws
-from rlattack.errors import InvalidInput, RlattackError, one_line
+from rlattack.errors import InvalidInput, RlattackError, said_by
 from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.fits import keep_fit, read_fit
@@ -68,8 +68,7 @@ def _fit(cell: Cell, ref: AttackRef) -> Fitted:
     except (Exception, SystemExit) as error:
         if not (ref.code or isinstance(error, SystemExit)):
             raise
-        said = f"{type(error).__name__}: {one_line(error)}"
-        raise InvalidInput(f"attack {ref.spec.name}: fails as it learns: {said}") from error
+        raise InvalidInput(f"attack {ref.spec.name}: fails as it learns: {said_by(error)}") from error
 
 
 class _Tuned:

@@ -101,12 +101,12 @@ def parse_free(text: str, seat: Seat) -> tuple[int, ...]:
 
 def check_players(study: Study, card: GameCard, names: Sequence[str]) -> None:
     """Refuses another number of players than the game has seats."""
-    if len(study.players) == len(names):
+    if len(study.candidates) == len(names):
         return
     if len(names) == 1:
         raise InvalidInput(f"game {card.id} has one seat: `rlattack attack {card.id} --victim AGENT` plays it")
     count = {2: "two"}.get(len(names), str(len(names)))
-    if len(study.players) == 1:
+    if len(study.candidates) == 1:
         players = " ".join(["AGENT"] * len(names))
         raise InvalidInput(f"game {card.id} has {count} seats: `rlattack duel {card.id} --players {players}` plays it")
     raise InvalidInput(

@@ -77,6 +77,10 @@ def held_back(cells: Iterable[Cell]) -> str:
         return (
             "this script plays while it is imported, as a worker does too; put that under `if __name__ == '__main__':`"
         )
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if main.__spec__ is None and file is not None and not Path(file).is_file():
+        return f"this script was read from {file}, which no other process can read again; save it as a file"
     used: set[str] = set()
     for cell in cells:
         used.add(cell.game.card.id.removeprefix("gymnasium/"))

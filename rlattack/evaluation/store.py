@@ -7,6 +7,7 @@ place, and both only grow.
 import functools
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Store:
 
     Args:
         folder: Made when it is not there.
+        say: Told in a line, once each, of files that are damaged.
 
     Attributes:
         fits: Folder of what attacks learned.
@@ -48,9 +50,10 @@ class Store:
         Unwritable: The folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.folder, self.fits, self.clips = folder, folder / "fits", folder / "clips"
         self._sources: dict[str, str] = {}
+        self._say = functools.cache(say)
         path = folder / "store.json"
         way_out = "remove the folder, or choose a --run in another one"
         try:
@@ -67,7 +70,7 @@ class Store:
         """What is kept of a cell, of as many episodes as there are; None where nothing is, or it was damaged.
 
         What observers measured must be there where the cell asks for some; more than that does no harm. A file with
-        other content than was written is none of a cell: it is played again.
+        other content than was written is none of a cell: it is played again, which is said.
         """
         # of equally many, those without observers first
         files = sorted((self.folder / "cells").glob(f"{cell.key}*.json"), reverse=True)
@@ -92,14 +95,16 @@ class Store:
         try:
             kept = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
             if kept["schema"] != CELL_SCHEMA or kept["key"] != cell.key or kept["checksum"] != _checksum(kept):
-                return None
+                raise ValueError("of another key, schema or checksum")
             episodes = _adapter().validate_python(kept["episodes"])
             seconds, observers = float(kept["seconds"]), dict(kept["observers"])
+            if not episodes or any((one.episode, one.cell) != (n, cell.key) for n, one in enumerate(episodes)):
+                raise ValueError("episodes that are not those of the cell")
         except (OSError, ValueError, KeyError, TypeError):
+            self._say(f"{path}: damaged, or edited: its episodes are played again")
             return None
-        in_order = all(one.episode == number and one.cell == cell.key for number, one in enumerate(episodes))
         measured = all(observers.get(name) == about for name, about in self._observers(cell).items())
-        return Kept(episodes, seconds) if episodes and in_order and measured else None
+        return Kept(episodes, seconds) if measured else None
 
     def _write(self, cell: Cell, kept: Kept) -> None:
         observers = self._observers(cell)

@@ -1,13 +1,16 @@
 """What one evaluation asks for: the options of `attack` and `duel`, and a table of a benchmark's TOML."""
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 import tyro
+from pydantic import TypeAdapter, ValidationError
 
 from rlattack.budget import Model, Norm, Unit
 from rlattack.errors import InvalidInput
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from torch import nn
 
+    from rlattack.attacks import Attack
     from rlattack.policies.policy import Policy
 
+    Attacking = str | Attack[Any] | type[Attack[Any]]
     Player = str | Path | Policy | nn.Module | BaseAlgorithm
 
 _MOST = {"episodes": 1_000_000, "envs": 10_000}
@@ -112,7 +117,11 @@ class Study(Options):
     (('fgsm', 'pgd'), (0.1,), 'Linear')
     """
 
-    players: "tuple[Player | tuple[Player, ...], ...]"
+    # A program may name by what it holds, so these take more than what is typed.
+    attack: "Attacking | Sequence[Attacking]" = ()  # type: ignore[assignment]
+    eps: float | Sequence[float] = ()  # type: ignore[assignment]
+    surrogate: "Player | None" = None  # type: ignore[assignment]
+    players: "Player | Sequence[Player | Sequence[Player]]"
     """Who takes each seat, in order: one, or several candidates, each of whom meets each of the others'."""
     victim: str = ""
     """The seat under study, by name or number; the last one by default."""
@@ -123,9 +132,10 @@ class Study(Options):
         """Checks what can be checked before anything is loaded, and names what is no text."""
         for name in _SEVERAL:
             object.__setattr__(self, name, _tuple(getattr(self, name)))
-        object.__setattr__(self, "attack", tuple(map(_attack_name, self.attack)))
+        object.__setattr__(self, "attack", tuple(map(_attack_name, _tuple(self.attack))))
         if self.surrogate is not None:
             object.__setattr__(self, "surrogate", _agent_name(self.surrogate))
+        self._check_kinds()
         for name, most in _MOST.items():
             if getattr(self, name) < 1:
                 raise InvalidInput(f"--{name}: expected at least 1, got {getattr(self, name)}")
@@ -138,12 +148,25 @@ class Study(Options):
         object.__setattr__(self, "players", self.candidates)
         if self.candidates == (("",),):
             raise InvalidInput("--victim: expected an agent, got an empty name; `rlattack list agents` shows all")
-        if not self.players or not all(of and all(of) for of in self.candidates):
+        if not self.candidates or not all(of and all(of) for of in self.candidates):
             got = " ".join(map(",".join, self.candidates)) or "nothing"
             raise InvalidInput(
                 "--players: expected one a seat, who takes seat 0, who takes seat 1 (several as A,B: every pair "
                 f"plays), got {got}"
             )
+
+    def _check_kinds(self) -> None:
+        """Makes plain values of what a program gives, as NumPy's numbers; the command line gives no others."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Options)}
+        try:
+            plain = _adapter().validate_python(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]).replace("_", "-")
+            said = first["msg"].replace("Input should be ", "expected ")
+            raise InvalidInput(f"--{name}: {said}, got {first['input']!r}") from error
+        for name in given:
+            object.__setattr__(self, name, getattr(plain, name))
 
     @classmethod
     def of(cls, options: Options, **more: Any) -> "Study":
@@ -167,7 +190,17 @@ class Study(Options):
 
     def normalisers(self, victim: int) -> list[str]:
         """The statistics that were named for each seat: of the victim alone."""
-        return [self.normaliser if seat == victim else "" for seat in range(len(self.players))]
+        return [self.normaliser if seat == victim else "" for seat in range(len(self.candidates))]
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """The sizes that are compared."""
+        return _tuple(self.eps)
+
+    @property
+    def crafted_on(self) -> str | None:
+        """The name of the agent that attacks are crafted on; None for the victim."""
+        return None if self.surrogate is None else _agent_name(self.surrogate)
 
     @property
     def attacks(self) -> list[tuple[Spec, ...]]:
@@ -180,7 +213,7 @@ class Study(Options):
         from rlattack.attacks import parse_attack  # needs torch, which the options alone do not
 
         read = []
-        for one in self.attack:
+        for one in map(_attack_name, _tuple(self.attack)):
             # at each + before a letter, so that numbers like 1e+5 stay whole
             specs = tuple(parse_attack(text) for text in re.split(r"\+(?=[^\W\d_])", one))
             clean = [spec.name == "none" for spec in specs]
@@ -204,12 +237,18 @@ def _arguments(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+@functools.cache
+def _adapter() -> TypeAdapter[Options]:
+    return TypeAdapter(Options)
+
+
 _SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "plugin")
 """Options that take several values."""
 
 
 def _tuple(given: Any) -> tuple[Any, ...]:
-    return tuple(given) if isinstance(given, list | tuple) else (given,)
+    several = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
+    return tuple(given) if several else (given,)
 
 
 def _agent_name(agent: object) -> str:

@@ -49,7 +49,7 @@ class Table:
     @classmethod
     def lay(cls, study: Study) -> "Table":
         """Applies what the command and the card of a victim that plays alone say of the game, and loads the players."""
-        options = agent_options(study.candidates[0][0]) if len(study.players) == 1 else {}
+        options = agent_options(study.candidates[0][0]) if len(study.candidates) == 1 else {}
         card = with_variant(
             find_game(study.game), sticky=study.sticky, options={**options, **study.options}, max_steps=study.max_steps
         )
@@ -70,8 +70,8 @@ class Table:
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
         surrogate = None
-        if study.surrogate is not None:
-            surrogate = load_agent(study.surrogate, seats[attacked], game=card.id, trust=study.trust)
+        if study.crafted_on is not None:
+            surrogate = load_agent(study.crafted_on, seats[attacked], game=card.id, trust=study.trust)
             if not surrogate.looks:
                 raise InvalidInput(
                     f"--surrogate: expected an agent to craft attacks on, and {surrogate.name} looks at nothing"
@@ -131,7 +131,7 @@ class Table:
         """The controls and the attacks at every size and schedule, each once, controls first."""
         asked = self.study.attacks
         made = [[ATTACKS.get(spec.name) for spec in specs] for specs in asked]
-        if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.eps:
+        if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.sizes:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
         for specs in asked:
             _check_together(specs, self.names[self.attacked_seat])
@@ -140,7 +140,7 @@ class Table:
         cells: dict[str, Cell] = {}
         for specs, like in [*zip(controls, asked, strict=True), *((one, one) for one in asked or [noise])]:
             reaches = [self._reach(spec) for spec in like]
-            sizes = self.study.eps if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
+            sizes = self.study.sizes if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             for eps, when in itertools.product(sizes, self.study.when):
                 armed = [self._armed(base, spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
                 cell = dataclasses.replace(base, attacks=tuple(armed))
@@ -163,8 +163,8 @@ class Table:
         seat = self.seats[self.attacked_seat]
         free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None
-        if self.surrogate is not None and study.surrogate is not None and not kind.is_control:
-            surrogate = AgentRef.of(study.surrogate, self.surrogate, study.trust)
+        if self.surrogate is not None and study.crafted_on is not None and not kind.is_control:
+            surrogate = AgentRef.of(study.crafted_on, self.surrogate, study.trust)
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),

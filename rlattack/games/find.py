@@ -77,7 +77,8 @@ def find_game(name: str) -> GameCard:
         try:
             find_spec(card)
         except UnknownName as error:
-            raise UnknownName(f"{error}{'' if ':' in rest else _hint(name)}") from error
+            hint = "" if ":" in rest else _hint(name) or "; one of your own package is gymnasium/package:Name-v0"
+            raise UnknownName(f"{error}{hint}") from error
     if family == "pettingzoo" and rest not in pettingzoo_ids():
         raise UnknownName(f"no PettingZoo game {rest!r} is registered{_hint(name)}")
     return card

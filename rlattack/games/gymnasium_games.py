@@ -6,7 +6,8 @@ import re
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -15,7 +16,7 @@ from gymnasium.error import DependencyNotInstalled
 
 from rlattack.arrays import Array, BoolArray, IntArray
 from rlattack.content import find_card
-from rlattack.errors import InvalidInput, MissingExtra, RlattackError, one_line
+from rlattack.errors import InvalidInput, MissingExtra, RlattackError, said_by
 from rlattack.games.camera import FILMED, Camera, Picture, enlarge
 from rlattack.games.card import SCHEMA, GameCard, Variant
 from rlattack.games.game import OVER, PLAYER, Seat, SlotFault, Step, View, always, check_seeds, one_seat_step
@@ -52,7 +53,7 @@ def _made(card: GameCard, *, camera: bool) -> gymnasium.Env[Any, Any]:
     except (ImportError, DependencyNotInstalled) as error:
         ours = f"; {task} is that task by the rules of today" if (task := _own_task(card)) else ""
         raise MissingExtra(f"game {card.id}: it needs a package that is missing: {_line(error)}{ours}") from error
-    except Exception as error:  # somebody else's constructor can raise anything
+    except (Exception, SystemExit) as error:  # somebody else's constructor can raise anything
         raise InvalidInput(f"game {card.id}: the environment cannot be made: {_line(error)}") from error
 
 
@@ -87,7 +88,7 @@ class GymnasiumGame:
             SlotFault: A copy fails, or shows what it does not declare.
         """
         for slot, seed in zip(np.flatnonzero(mask).tolist(), check_seeds(mask, seeds), strict=True):
-            with _told(slot, "reset"):
+            with faults("reset", partial(SlotFault, slot)):
                 self._obs[slot], _ = self._envs[slot].reset(seed=int(seed))
                 self._look(slot)
         self._idle[mask] = False
@@ -102,7 +103,7 @@ class GymnasiumGame:
         rewards = np.zeros(self.slots)
         terminated, truncated = np.zeros((2, self.slots), dtype=np.bool_)
         for slot in np.flatnonzero(~self._idle).tolist():
-            with _told(slot, "step"):
+            with faults("step", partial(SlotFault, slot)):
                 found = self._envs[slot].step(actions[0][slot])
                 self._obs[slot], rewards[slot], terminated[slot], truncated[slot], _ = found
                 self._look(slot)
@@ -133,14 +134,14 @@ class GymnasiumGame:
 
 
 @contextlib.contextmanager
-def _told(slot: int, what: str) -> Iterator[None]:
-    """Runs a copy's own code, whose faults name its slot."""
+def faults(what: str, fault: Callable[[str], InvalidInput]) -> Iterator[None]:
+    """Runs an environment's own code, `reset` or `step`: whatever goes wrong in it is what `fault` makes of a line."""
     try:
         yield
     except RlattackError as error:
-        raise SlotFault(slot, str(error)) from error
-    except Exception as error:  # the user's code: anything
-        raise SlotFault(slot, f"fails in {what}: {type(error).__name__}: {one_line(error)}") from error
+        raise fault(str(error)) from error
+    except (Exception, SystemExit, GeneratorExit) as error:  # the user's code: anything
+        raise fault(f"fails in {what}: {said_by(error)}") from error
 
 
 @contextlib.contextmanager
@@ -186,5 +187,6 @@ def _picture(env: gymnasium.Env[Any, Any]) -> Picture:
     return drawn
 
 
-def _line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _line(error: BaseException) -> str:
+    said = "" if isinstance(error, SystemExit) else str(error)
+    return said.splitlines()[0] if said else said_by(error)

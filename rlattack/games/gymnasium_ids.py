@@ -9,13 +9,13 @@ import warnings
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
-from rlattack.errors import InvalidInput, MissingExtra, UnknownName, nearest, one_line
+from rlattack.errors import InvalidInput, MissingExtra, UnknownName, nearest, said_by
 from rlattack.games.card import GameCard
 
 
 def gymnasium_ids() -> list[str]:
     """Returns the ids that are registered now, without ale-py's own: those games are played as `atari/<rom>`."""
-    return sorted(key for key, spec in gymnasium.registry.items() if not _of(spec, "ale_py"))
+    return sorted(key for key, spec in gymnasium.registry.items() if not is_of(spec, "ale_py"))
 
 
 def env_id(card: GameCard) -> str:
@@ -33,18 +33,21 @@ def find_spec(card: GameCard) -> EnvSpec:
     """
     package, colon, name = env_id(card).rpartition(":")
     if colon:
+        if not (package and name):
+            raise UnknownName(f"game {card.id}: expected gymnasium/package:Name-v0")
         _import(package, f"game {card.id}")
     found = gymnasium.registry.get(name)
-    if found is not None and not _of(found, "ale_py"):
+    if found is not None and not is_of(found, "ale_py"):
         return found
     if not colon:
         raise UnknownName(f"no Gymnasium environment {name!r} is registered")
-    own = [key for key, spec in gymnasium.registry.items() if _of(spec, package.partition(".")[0])]
+    own = [key for key, spec in gymnasium.registry.items() if is_of(spec, package.partition(".")[0])]
     known = nearest(name, own) or (f"; it registers {', '.join(own[:5])}" if own else "")
     raise UnknownName(f"game {card.id}: {package} was imported and registers no environment {name!r}{known}")
 
 
-def _of(spec: EnvSpec, package: str) -> bool:
+def is_of(spec: EnvSpec, package: str) -> bool:
+    """Whether what makes an environment stands in a package."""
     entry = spec.entry_point
     module = entry if isinstance(entry, str) else getattr(entry, "__module__", None) or ""
     return re.split(r"[.:]", module)[0] == package
@@ -64,6 +67,4 @@ def _import(package: str, where: str) -> None:
                 f"{where}: expected a package that is installed or lies in the working folder, and there is no "
                 f"{package!r}"
             ) from error
-        raise InvalidInput(
-            f"{where}: {package} cannot be imported: {type(error).__name__}: {one_line(error)}"
-        ) from error
+        raise InvalidInput(f"{where}: {package} cannot be imported: {said_by(error)}") from error

@@ -16,6 +16,8 @@ from rlattack.games.game import Part
 
 _OLD = "not enough values to unpack (expected 5, got 4)"
 """What Gymnasium's own wrappers say of a step of the old Gym."""
+_NUMBERS = "biufO"
+"""Kinds of arrays that may hold numbers."""
 Do = Callable[[Array], Any]
 """From an action of a policy to one that the environment takes."""
 
@@ -36,6 +38,9 @@ class OneArray(gymnasium.Wrapper[Array, Any, Any, Any]):
 
     def __init__(self, env: gymnasium.Env[Any, Any], options: GymnasiumOptions) -> None:
         super().__init__(env)
+        for kind in (type(env.observation_space), type(env.action_space)):
+            if not issubclass(kind, Space):  # none at all, or one of the old Gym
+                raise InvalidInput(f"expected spaces of Gymnasium, got {kind.__module__}.{kind.__qualname__}")
         self._sight = Sight(env.observation_space, options)
         self.action_space, self._do = acting(env.action_space)
         self.observation_space, self.parts = self._sight.space, self._sight.parts
@@ -64,15 +69,19 @@ class OneArray(gymnasium.Wrapper[Array, Any, Any, Any]):
         except ValueError as error:
             if str(error) != _OLD:
                 raise
-            found = ()
-        if len(found) != 5:
+            found = (None,) * 4
+        if not isinstance(found, tuple | list) or len(found) != 5:
+            given = f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
+            old = " (one of the old Gym)" if given == "4 values" else ""
             raise InvalidInput(
-                f"its step gives {len(found) or 4} values, expected 5: observation, reward, terminated, truncated, "
-                "info (one of the old Gym)"
+                f"its step gives {given}, expected 5: observation, reward, terminated, truncated, info{old}"
             )
         obs, reward, terminated, truncated, info = found
         self._shown = self._sight.next(self._shown, obs)
-        return self._shown, np.asarray(reward).item(), bool(terminated), bool(truncated), info
+        paid = np.asarray(reward)
+        if paid.size != 1 or paid.dtype.kind not in _NUMBERS:
+            raise InvalidInput(f"pays {paid.dtype} of shape {paid.shape}, expected one number")
+        return self._shown, paid.item(), bool(terminated), bool(truncated), info
 
 
 class Sight:
@@ -169,13 +178,34 @@ class _Leaf:
                 raw = raw[step]
             except (KeyError, IndexError, TypeError) as error:
                 raise InvalidInput(f"shows no {self.part.name!r}, which its space declares") from error
+        what = repr(self.part.name) if self.part.name else "observations"
         if not isinstance(self.space, Box):
-            return np.asarray(flatten(self.space, raw))
+            return _chosen(self.space, raw, what)
         found = np.asarray(raw)
         if found.shape != self.space.shape:
-            what = repr(self.part.name) if self.part.name else "observations"
             raise InvalidInput(f"shows {what} of shape {found.shape}, its space declares {self.space.shape}")
+        if not _holds(self.space.dtype, found):
+            raise InvalidInput(
+                f"shows {what} of {found.dtype} that are no {self.space.dtype}, which its space declares"
+            )
         return _moved(found, channels_first)
+
+
+def _holds(declared: np.dtype[Any], found: Array) -> bool:
+    """Whether numbers stay what they are as those that a space declares, but for the precision of floats."""
+    if found.dtype == declared or found.dtype.kind not in _NUMBERS:
+        return found.dtype == declared
+    with np.errstate(invalid="ignore"):
+        return declared.kind == "f" or np.array_equal(found.astype(declared), found)
+
+
+def _chosen(space: Space[Any], raw: Any, what: str) -> Array:
+    """What was chosen of the choices of a space, as 0 and 1s, 1 at the choice."""
+    most = space.n if isinstance(space, Discrete) else getattr(space, "nvec", 2)
+    number = np.asarray(raw) - getattr(space, "start", 0)
+    if number.shape != space.shape or not ((number >= 0) & (number < most)).all():
+        raise InvalidInput(f"shows {what} as {raw}, its space declares {space}")
+    return np.asarray(flatten(space, raw))
 
 
 def _parts(

@@ -4,15 +4,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from gymnasium import Wrapper
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
-from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.arrays import Array, BoolArray, IntArray, finite
 from rlattack.errors import InvalidInput
 from rlattack.games.atari import Frames, Preprocessing, vector_env
 from rlattack.games.card import GameCard
 from rlattack.games.find import make_game
-from rlattack.games.gymnasium_games import make_env
+from rlattack.games.gymnasium_games import faults, make_env
 
 
 def training_env(card: GameCard, envs: int, threads: int = 1) -> VectorEnv[Any, Any, Any]:
@@ -35,10 +36,38 @@ def training_env(card: GameCard, envs: int, threads: int = 1) -> VectorEnv[Any, 
     if card.family == "atari":
         return _AtariTraining(card, envs, threads)
     if card.family == "gymnasium":
-        return SyncVectorEnv([partial(make_env, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
+        return SyncVectorEnv([partial(_Sound, card)] * envs, autoreset_mode=AutoresetMode.SAME_STEP)
     from rlattack.games.solo import EmbedOpponent  # which needs torch
 
     return EmbedOpponent(make_game(card, envs, threads=threads), 0, {}, sparse=1.0)  # nobody sits elsewhere
+
+
+class _Sound(Wrapper[Array, Any, Any, Any]):
+    """A copy of a Gymnasium environment whose faults name the game; no play loop looks at its numbers, so it does."""
+
+    def __init__(self, card: GameCard) -> None:
+        super().__init__(make_env(card))
+        self._name = card.id
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        with faults("reset", self._fault):
+            obs, info = self.env.reset(seed=seed, options=options)
+        self._check("shows", obs)
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
+        with faults("step", self._fault):
+            found = self.env.step(action)
+        self._check("shows", found[0])
+        self._check("pays", np.asarray(found[1], dtype=np.float64))
+        return found
+
+    def _check(self, does: str, numbers: Array) -> None:
+        if numbers.dtype.kind == "f" and not finite(numbers).all():
+            raise self._fault(f"{does} what is no finite number of 32 bits")
+
+    def _fault(self, said: str) -> InvalidInput:
+        return InvalidInput(f"game {self._name}: {said}")
 
 
 class _AtariTraining(VectorWrapper[Frames, IntArray, Frames, IntArray, Array]):

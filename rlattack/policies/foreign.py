@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from rlattack.device import on
-from rlattack.errors import InvalidInput, RefusedFile, one_line
+from rlattack.errors import InvalidInput, RefusedFile, one_line, said_by
 from rlattack.policies.contents import is_sb3
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.module import ContinuousPolicy, ModulePolicy
@@ -35,7 +35,7 @@ def call(spec: str) -> object:
     try:
         return getattr(import_own(module), function)()
     except (Exception, SystemExit) as error:  # the user's code: anything
-        raise InvalidInput(f"{spec}: {type(error).__name__}: {one_line(error)}") from error
+        raise InvalidInput(f"{spec}: {said_by(error)}") from error
 
 
 def unpickle(path: Path) -> object:

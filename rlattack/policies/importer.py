@@ -72,9 +72,9 @@ def guess(source: str) -> str:
         RefusedFile: It is of none, damaged, or readable only by running its code.
     """
     held = Held(source)
-    kind = next((kind for kind in IMPORTERS if importer(kind).knows(held)), "")
+    kind = next((kind for kind, _ in IMPORTERS.working() if importer(kind).knows(held)), "")
     if not kind:
-        raise RefusedFile(held.refusal)
+        raise RefusedFile("; ".join([held.refusal, *IMPORTERS.broken().values()]))
     return kind
 
 

@@ -64,7 +64,8 @@ def styles(lines: Iterable[Line]) -> dict[str, Style]:
     for line in lines:
         count = sum(style.dashed == line.control for style in found.values())
         colour = _NOISE if line.control else f"#0400{count % COLOURS:02x}"
-        found.setdefault(line.label, Style(colour, _MARKERS[count % len(_MARKERS)], line.control))
+        marker = _MARKERS[(count + count // COLOURS) % len(_MARKERS)]  # another one when a colour comes again
+        found.setdefault(line.label, Style(colour, marker, line.control))
     return found
 
 
@@ -119,9 +120,10 @@ def png(figure: Callable[[], Figure]) -> bytes:
 
 
 def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: dict[str, Style], title: str) -> None:
-    read = _PANELS[title]
-    for line in lines:
-        found = [(cell.eps or 0.0, point) for cell in line.cells if (point := read(cell.attacked)) is not None]
+    read, sizes = _PANELS[title], sorted({cell.eps or 0.0 for line in lines for cell in line.cells})
+    for line, factor in zip(lines, _factors(len(lines), sizes), strict=True):
+        points = [(cell.eps or 0.0, read(cell.attacked)) for cell in line.cells]
+        found = [(factor * eps, point) for eps, point in points if point is not None]
         _line(axes, found, looks[line.label], line.label)
     if clean is not None and (level := read(clean)) is not None:
         axes.axhline(level.value, color=INK, linewidth=1, linestyle=":", label="clean")
@@ -132,7 +134,12 @@ def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: d
     if title == "Win rate":
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    _budget_axis(axes, lines[0], sorted({cell.eps or 0.0 for line in lines for cell in line.cells}))
+    _budget_axis(axes, lines[0], sizes)
+
+
+def _factors(lines: int, sizes: Sequence[float]) -> list[float]:
+    """By what each line is moved along the budget: lines of one size alone stand side by side around it."""
+    return [1 + 0.8 * ((place + 0.5) / lines - 0.5) if len(sizes) == 1 else 1.0 for place in range(lines)]
 
 
 def _line(axes: Axes, found: Sequence[tuple[float, Rate | Mean]], look: Style, label: str) -> None:

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from rlattack.errors import told
+
 if TYPE_CHECKING:
     from rlattack.evaluation.episode import Episode
     from rlattack.evaluation.plan import Plan
 
 _PATIENCE = 60.0
 """Seconds without a line in a log after which a cell that goes on says so."""
+
+_MANY = 500_000
+"""Steps of a cell without an end of an episode after which the way out is said."""
 
 
 class _Shown:
@@ -78,10 +83,12 @@ class EpisodeBar(_Shown):
             cell: Its key.
             steps: How many were played of it so far.
         """
-        label = self._cells[cell].label
-        self._bar.update(self._task, description=f"{label}, {steps:,} steps so far")
+        label, said = self._cells[cell].label, f"{steps:,} steps so far"
+        if steps >= _MANY and self._left[cell] == self._cells[cell].episodes:
+            said += told(" and no episode has ended; where none ever does, --max-steps cuts them")
+        self._bar.update(self._task, description=f"{label}, {said}")
         if time.perf_counter() - self._told >= _PATIENCE:
-            self._log(f"{label} goes on, {steps:,} steps so far")
+            self._log(f"{label} goes on, {said}")
             self._told = time.perf_counter()
 
 

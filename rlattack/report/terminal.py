@@ -16,7 +16,7 @@ from rlattack.report.heatmap import Grid, grid
 from rlattack.report.tables import Row, table
 from rlattack.report.tables import Table as Laid
 from rlattack.report.values import mean
-from rlattack.report.warnings import warnings
+from rlattack.report.warnings import equal_returns, warnings
 
 _WIDE = 160
 """Columns where no terminal says how many there are."""
@@ -60,7 +60,8 @@ def _print(setting: Setting, console: Console) -> None:
         else:
             console.print(drawn)
     _say(console, finding(setting).sentence)
-    notes = ["* all values are equal, so the interval is only their point"] if laid.starred else []
+    explained = bool(equal_returns(setting))  # by a warning
+    notes = ["* all values are equal, so the interval is only their point"] if laid.starred and not explained else []
     notes += [f"no room for {', '.join(left_out)}: a wider terminal, or the report, shows all"] if left_out else []
     notes += [win_rule(first)] if setting.alone else []
     if first.actions == "sampled" and any(column.title == "actions changed" for column in laid.columns):

@@ -18,6 +18,11 @@ def warnings(setting: Setting) -> list[str]:
     return [*_cells(setting), *_episodes(setting.good)]
 
 
+def equal_returns(setting: Setting) -> list[Result]:
+    """Cells in which all returns of a seat are equal."""
+    return [cell for cell in setting.good if any(seat.returns.degenerate for seat in cell.seats)]
+
+
 def _cells(setting: Setting) -> Iterator[str]:
     if (device := setting.first.device) != "cpu":
         yield f"Computed on {device}: another device rounds otherwise, so its numbers differ a little."
@@ -30,7 +35,7 @@ def _cells(setting: Setting) -> Iterator[str]:
     if lonely := [cell for cell, pairing in good if not cell.control and pairing.control(cell) is None]:
         words = [attack_label(c) + ("" if c.eps is None else f" {c.spaces[0]} {c.eps:g}") for c in lonely]
         yield f"{_count(lonely)} without a control of the same size beside: {some(words, _MOST)}."
-    if equal := [cell for cell in setting.good if any(seat.returns.degenerate for seat in cell.seats)]:
+    if equal := equal_returns(setting):
         whose = "all returns" if setting.alone else "all returns of a seat"
         yield f"In {_count(equal)} {whose} are equal. The interval (starred) is then the point and tells no spread."
     if lost := [cell for cell in setting.good if _is_lost(cell)]:
@@ -69,14 +74,21 @@ def _episodes(good: Sequence[Result]) -> Iterator[str]:
         episodes = "episode" if unstable == 1 else "episodes"
         yield f"In {unstable} {episodes} the simulation broke down. They ended there, and count as ties."
     by_score = [cell for cell in good if cell.win_rule is None or cell.win_rule.rule != "game"]
+    if all(_timed_out(cell) == cell.episodes for cell in by_score):  # episodes of a fixed length, as HalfCheetah's
+        by_score = []
     for count, how in (
         (sum(cell.stalled for cell in good), "stopped after too long without reward"),
         (sum(cell.endings.get(CUT, 0) for cell in good), f"cut by {CUT}"),
-        (sum(cell.truncated - cell.endings.get(CUT, 0) for cell in by_score), "cut by the time limit"),
+        (sum(map(_timed_out, by_score)), "cut by the time limit"),
     ):
         if count:
             episodes = "episode was" if count == 1 else "episodes were"
             yield f"{count} {episodes} {how}. Their returns count as they stood."
+
+
+def _timed_out(cell: Result) -> int:
+    """Episodes that the game's own time limit cut."""
+    return cell.truncated - cell.endings.get(CUT, 0)
 
 
 def _count(cells: Sequence[Result]) -> str:

@@ -11,82 +11,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNorm
 from rlattack import Attacker, AttackObservation, Budget, load_agent, make_attack
 from rlattack.errors import InvalidInput
 from rlattack.policies import from_sb3
-from tests.attacks.frames import Clock
-from tests.kit.agents import linear_policy
+from tests.attacks.pipelines import Acting, Picture, Weights, normalised, signs
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*GPU.*:UserWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning:stable_baselines3"),
 ]
-
-
-class Weights(Clock):
-    """Pays 1 for the action that is the sign of the first of two heavy numbers; four steps long."""
-
-    observation_space = gymnasium.spaces.Box(900.0, 1100.0, (2,), np.float32)
-    steps = 4
-
-    def step(self, action):
-        reward = float(action == (self._shown[0] > 1000))
-        obs, _, *rest = super().step(action)
-        return obs, reward, *rest
-
-    def _show(self):
-        self._shown = self.np_random.choice(np.float32([990, 1010]), 2)
-        return self._shown
-
-
-class Picture(Clock):
-    """Shows grey noise with channels last; five steps long."""
-
-    observation_space = gymnasium.spaces.Box(0, 255, (36, 36, 1), np.uint8)
-
-    def _show(self):
-        return self.np_random.integers(30, 200, (36, 36, 1), np.uint8)
-
-
-class Both(Clock):
-    """Shows a picture and numbers; three steps long."""
-
-    observation_space = gymnasium.spaces.Dict(
-        picture=gymnasium.spaces.Box(0, 255, (1, 36, 36), np.uint8),
-        place=gymnasium.spaces.Box(-5.0, 5.0, (3,), np.float32),
-        speed=gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32),
-        door=gymnasium.spaces.Discrete(2),
-    )
-    steps = 3
-
-    def _show(self):
-        return {
-            "picture": np.full((1, 36, 36), 100, np.uint8), "place": np.full(3, self._time, np.float32),
-            "speed": np.zeros(2, np.float32), "door": self._time % 2,
-        }  # fmt: skip
-
-
-def normalised(**settings):
-    """Two copies of `Weights` whose normaliser has seen enough, and no longer learns."""
-    env = VecNormalize(DummyVecEnv([Weights] * 2), norm_reward=False, **settings)
-    env.seed(0)
-    env.reset()
-    for _ in range(200):
-        env.step(np.zeros(2, dtype=np.int64))
-    env.training = False
-    return env
-
-
-def signs():
-    """A policy of normalised observations that acts by the sign of the first one, and is sure of it."""
-    return linear_policy([[-1.0, 0.0], [1.0, 0.0]])
-
-
-class Acting:
-    """A policy as `evaluate_policy` asks it."""
-
-    def __init__(self, policy):
-        self._policy = policy
-
-    def predict(self, obs, state=None, episode_start=None, deterministic=True):
-        return self._policy(torch.as_tensor(obs)).actions.greedy.numpy(), None
 
 
 @pytest.mark.parametrize("space", ["raw", "sigma"])
@@ -191,82 +121,6 @@ def test_stacked_pictures_are_attacked_with_channels_where_they_are(transposed, 
     assert torch.allclose(said, model.policy.get_distribution(first).distribution.logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("keys", [("place",), ("picture",), ("place", "speed"), ()])
-def test_of_a_dict_an_attack_changes_the_keys_that_it_may(keys):
-    env = DummyVecEnv([Both] * 2)
-    model = PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, device="cpu", seed=0)
-    attack = make_attack("fgsm", Budget(eps=0.1, space="raw"), loss="margin")
-    wrapped = AttackObservation(env, Attacker(attack, model, env, keys=keys))
-    clean, shown = env.reset(), wrapped.reset()
-    moved = {name: float(np.abs(np.float64(shown[name]) - clean[name]).max()) for name in clean}
-    changed = keys or ("picture", "place", "speed")
-    assert moved == pytest.approx({name: 0.1 if name in changed else 0.0 for name in clean}, abs=1e-5)
-    assert wrapped.observation_space["place"].dtype == np.float32
-    assert evaluate_policy(model, wrapped, n_eval_episodes=4, warn=False)[0] == 3
-    for _ in range(3):
-        _, _, dones, infos = wrapped.step(np.zeros(2, dtype=np.int64))
-    ended = [info["terminal_observation"] for info in infos]
-    assert dones.all()
-    assert [np.abs(one["place"] - 3).max() for one in ended] == pytest.approx(
-        [0.1 * ("place" in changed)] * 2, abs=1e-5
-    )
-
-
-def test_the_gradient_of_a_dict_is_taken_where_the_rest_is_what_it_was():
-    env = DummyVecEnv([Both] * 2)
-    model = PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, device="cpu", seed=0)
-    attack = make_attack("fgsm", Budget(eps=0.1, space="raw"), loss="margin")
-    attacker = Attacker(attack, model, env, keys=("place",))
-    wrapped = AttackObservation(env, attacker)
-    wrapped.reset()
-    wrapped.step(np.zeros(2, dtype=np.int64))  # the door is open now
-    obs = {name: torch.as_tensor(part) for name, part in env.buf_obs.items()}
-    expected = model.policy.get_distribution(obs).distribution.logits
-    said = attacker.oracle._policy(torch.ones(2, 3)).actions.scores.log_softmax(1)
-    assert torch.allclose(said, expected, atol=1e-5)
-
-
-def test_a_single_environment_of_a_dict_is_attacked():
-    model = PPO("MultiInputPolicy", DummyVecEnv([Both]), n_steps=8, batch_size=8, device="cpu", seed=0)
-    attack = make_attack("noise", Budget(eps=0.1, space="raw"))
-    wrapped = AttackObservation(Both(), Attacker(attack, model, Both(), keys=("place",)))
-    shown, _ = wrapped.reset(seed=0)
-    assert wrapped.observation_space.contains(shown)
-    assert np.abs(shown["place"]).max() == pytest.approx(0.1, abs=1e-6)
-    assert wrapped.step(0)[0]["door"] == 1
-
-
-def test_normalised_keys_of_a_dict_are_attacked_as_they_are_shown():
-    env = VecNormalize(DummyVecEnv([Both] * 2), norm_obs_keys=["place"])
-    model = PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, device="cpu", seed=0)
-    attack = make_attack("fgsm", Budget(eps=0.1, space="sigma"), loss="margin")
-    attacker = Attacker(attack, model, env, keys=("place",))
-    assert attacker.space == gymnasium.spaces.Box(-10, 10, (3,), np.float32)
-    assert AttackObservation(env, attacker).reset()["place"].shape == (2, 3)
-    with pytest.raises(InvalidInput, match="keys: expected normalised ones or raw ones, got both of place, speed"):
-        Attacker(attack, model, env, keys=("place", "speed"))
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        (("plase",), "keys: expected of picture, place, speed, got 'plase'; did you mean 'place'"),
-        (("door",), "got 'door'"),
-    ],
-)
-def test_a_key_that_is_none_is_refused(keys, message):
-    attack = make_attack("noise", Budget(eps=0.1, space="raw"))
-    model = PPO("MultiInputPolicy", DummyVecEnv([Both]), n_steps=8, batch_size=8, device="cpu")
-    with pytest.raises(InvalidInput, match=message):
-        Attacker(attack, model, Both(), keys=keys)
-
-
-def test_keys_are_of_a_dict():
-    attack = make_attack("noise", Budget(eps=0.1, space="raw"))
-    with pytest.raises(InvalidInput, match=r"keys: expected none, since .* is no Dict"):
-        Attacker(attack, signs(), Weights(), keys=("place",))
-
-
 def test_a_model_a_module_a_name_and_a_path_are_attacked(tmp_path):
     env = gymnasium.make("CartPole-v1")
     model = PPO("MlpPolicy", env, n_steps=8, batch_size=8, device="cpu")
@@ -301,14 +155,6 @@ def test_a_model_of_continuous_actions_is_attacked_in_raw_and_in_normalised_numb
     assert wrapped.reset().shape == (2, 3)
     if normal:
         assert np.isfinite(evaluate_policy(model, wrapped, n_eval_episodes=2, warn=False)[0])
-
-
-def test_a_vector_environment_of_dicts_is_refused():
-    env = gymnasium.vector.SyncVectorEnv([Both] * 2)
-    model = PPO("MultiInputPolicy", DummyVecEnv([Both]), n_steps=8, batch_size=8, device="cpu")
-    attacker = Attacker(make_attack("noise", Budget(eps=0.1, space="raw")), model, env, keys=("place",))
-    with pytest.raises(InvalidInput, match="a VectorEnv of Dict observations: expected a single environment of them"):
-        AttackObservation(env, attacker)
 
 
 def test_what_shows_nothing_is_refused():

@@ -1,6 +1,7 @@
 """Environments that misbehave are told in one line, by game and episode, and are no fault of an attack."""
 
 import json
+import multiprocessing
 
 import pytest
 import torch
@@ -107,6 +108,18 @@ def test_a_process_that_ends_is_told_by_game_and_episode():
         list(Local(1).run([Task(cell)], stepping))
 
 
+def test_a_plugin_s_game_is_played_apart_too_since_it_may_end_the_process(monkeypatch):
+    def begun(**_):
+        raise OSError("another process")
+
+    card = find_game("gymnasium/Bad-exit-v0")
+    cell = Cell(game=Variant(card), seats=("player",), players=(), actions=(), seed=0, episodes=2, envs=1)
+    monkeypatch.setattr("rlattack.registry._plugged", {"tests.kit.environments": None})
+    monkeypatch.setattr(multiprocessing.get_context("spawn"), "Process", begun)
+    with pytest.raises(OSError, match="another process"):
+        list(Local(1).run([Task(cell)], stepping))
+
+
 def stepping(task, take):
     """Plays without players, as a worker does."""
     from rlattack.games import make_game
@@ -119,7 +132,7 @@ def stepping(task, take):
 
 
 def test_infinite_numbers_never_reach_a_file(play, tmp_path):
-    with pytest.raises(InvalidInput, match="pays what is no finite number"):
+    with pytest.raises(InvalidInput, match="pays what is no finite number of 32 bits"):
         play("Bad-inf-paid")
     for path in tmp_path.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=pytest.fail)

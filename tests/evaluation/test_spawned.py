@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from rlattack.evaluation.spawned import added_names, set_up
+from rlattack.evaluation.spawned import added_names, held_back, set_up
 from rlattack.games.find import FAMILIES
 
 
@@ -43,3 +43,11 @@ def test_what_is_freed_in_one_step_is_there_for_the_next():
     assert any(spawned(None)[0] > 100 for _ in range(8))
     assert threads == 1
     assert "told-to-others" in families
+
+
+def test_a_script_of_standard_input_plays_in_one_process(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "<stdin>", raising=False)
+    assert held_back([]) == (
+        "this script was read from <stdin>, which no other process can read again; save it as a file"
+    )

@@ -97,6 +97,9 @@ def test_no_game_of_another_family_or_another_name_is_hinted_at(name):
     with pytest.raises(UnknownName, match=r"^no ") as caught:
         find_game(name)
     assert "did you mean" not in str(caught.value)
+    assert name.startswith("gymnasium/") == (
+        "one of your own package is gymnasium/package:Name-v0" in str(caught.value)
+    )
 
 
 @pytest.mark.parametrize("name", ["", "mujoco/nothing-like-it", "gymnasium/os:system", "../pong"])

@@ -6,6 +6,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from rlattack.errors import InvalidInput
 from rlattack.games import GameCard, find_game, make_game, training_env, with_variant
 from rlattack.games.atari import vector_env
+from tests.kit.environments import WRONG
 
 
 def card(rom: str, **options: object) -> GameCard:
@@ -181,6 +182,13 @@ def test_a_control_task_trains_in_slots_on_its_own_rewards():
 def test_training_needs_a_copy(name):
     with pytest.raises(InvalidInput, match="expected at least 1 copy, got 0"):
         training_env(find_game(name), 0)
+
+
+@pytest.mark.parametrize(("wrong", "said"), WRONG.items())
+def test_an_environment_that_misbehaves_in_training_is_one_line(wrong, said):
+    learned = training_env(find_game(f"gymnasium/tests.kit.environments:Bad-{wrong}-v0"), 2)
+    with pytest.raises(InvalidInput, match=rf"^game gymnasium/.*Bad-{wrong}-v0: {said}"):
+        [learned.reset(seed=4), *(learned.step(np.zeros(2, dtype=np.int64)) for _ in range(2))]
 
 
 @pytest.mark.parametrize("name", ["Maze", "Masked", "Grid", "Buttons"])

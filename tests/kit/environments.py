@@ -5,6 +5,7 @@ As a user's own package has them: `gymnasium/tests.kit.environments:Maze-v0`.
 
 import copy
 import os
+import sys
 from typing import Any, ClassVar
 
 import gymnasium
@@ -148,14 +149,23 @@ class Bad(Shown):
                 raise ValueError("the cat sat\non the keyboard")
             case "exit":
                 os._exit(3)
+            case "leave":
+                sys.exit("bye")
+            case "silence":
+                raise StopIteration
+            case "nothing" | "three":
+                return None if self.wrong == "nothing" else (obs, reward, False)
             case "old":
                 return obs, reward, False, {}
             case "shape":
                 return np.zeros(5, np.float32), reward, *rest
+            case "complex-shown" | "text-shown":
+                return obs.astype(complex if self.wrong == "complex-shown" else str), reward, *rest
             case "nan-shown" | "inf-shown":
                 return np.full(4, np.nan if self.wrong == "nan-shown" else np.inf, np.float32), reward, *rest
             case _:
-                return obs, {"nan-paid": np.nan, "inf-paid": -np.inf, "none-paid": None}[self.wrong], *rest
+                paid = {"nan": np.nan, "inf": -np.inf, "none": None, "huge": 1e200, "two": np.ones(2), "text": "much"}
+                return obs, paid[self.wrong.removesuffix("-paid")], *rest
 
 
 class Endless(Shown):
@@ -181,10 +191,16 @@ WRONG = {
     "reset-old": r"its reset gives no \(observation, info\), as one of the old Gym",
     "step": "fails in step: ValueError: the cat sat on the keyboard",
     "old": "its step gives 4 values, expected 5: observation, reward, terminated, truncated, info",
+    "leave": "fails in step: SystemExit: bye(;|$)", "silence": "fails in step: StopIteration(;|$)",
+    "nothing": "its step gives NoneType, expected 5", "three": "its step gives 3 values, expected 5: .*, info(;|$)",
+    "complex-shown": "shows observations of complex128 that are no float32, which its space declares",
+    "text-shown": "shows observations of <U32 that are no float32", "huge-paid": "pays what is no finite number",
+    "two-paid": r"pays float64 of shape \(2,\), expected one number",
+    "text-paid": r"pays <U4 of shape \(\), expected one number",
     "shape": r"shows observations of shape \(5,\), its space declares \(4,\)",
-    "nan-shown": "shows what is no finite number", "inf-shown": "shows what is no finite number",
-    "nan-paid": "pays what is no finite number", "inf-paid": "pays what is no finite number",
-    "none-paid": "pays what is no finite number",
+    "nan-shown": "shows what is no finite number of 32 bits", "inf-shown": "shows what is no finite number of 32 bits",
+    "nan-paid": "pays what is no finite number of 32 bits", "inf-paid": "pays what is no finite number of 32 bits",
+    "none-paid": "pays what is no finite number of 32 bits",
 }  # fmt: skip
 """What `Bad-<key>-v0` is to be told."""
 

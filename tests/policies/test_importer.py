@@ -4,7 +4,8 @@ import torch
 from rlattack.errors import ContentError, InvalidInput, RefusedFile, UnknownName
 from rlattack.games.find import game_of
 from rlattack.policies.folder import read_agent
-from rlattack.policies.importer import import_agent
+from rlattack.policies.importer import guess, import_agent
+from rlattack.registry import Registry
 
 
 @pytest.fixture
@@ -132,3 +133,12 @@ def test_game_of_an_environment(name, game):
 def test_an_id_that_begins_with_no_game_says_to_name_one(zipped, workplace):
     with pytest.raises(InvalidInput, match="does not say which game it plays; say it with --game"):
         import_agent("sb3", zipped, "my/agent")
+
+
+def test_an_importer_of_others_that_cannot_be_imported_is_named_where_none_knows_a_file(zipped, monkeypatch, tmp_path):
+    known = Registry("importer", {"lost": "nobodys_importers:IT", "sb3": "rlattack.policies.sb3_zip:SB3"})
+    monkeypatch.setattr("rlattack.policies.importer.IMPORTERS", known)
+    assert guess(str(zipped)) == "sb3"
+    torch.save({"strange.weight": torch.ones(3, 3)}, tmp_path / "strange.pt")
+    with pytest.raises(RefusedFile, match=r"no network that is known: .*; importer 'lost' cannot be imported: Module"):
+        guess(str(tmp_path / "strange.pt"))

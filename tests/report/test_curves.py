@@ -79,6 +79,26 @@ def test_more_attacks_than_colours_are_still_told_apart():
     assert len({(look.colour, look.marker) for look in looks.values()}) == COLOURS
 
 
+def test_a_colour_that_comes_again_has_another_marker():
+    cells = [pong_cell(str(i), "pgd", 0.1, 1.0, 0.5, about={"parameters": {"steps": i}}) for i in range(3 * COLOURS)]
+    looks = styles(pairing(cells).lines)
+    assert len({(look.colour, look.marker) for look in looks.values()}) == 3 * COLOURS
+
+
+@pytest.mark.parametrize("sizes", [(0.1,), (0.1, 0.2)])
+def test_attacks_of_one_size_alone_stand_side_by_side(sizes):
+    cells = [
+        pong_cell(f"{i} {eps}", "fgsm", eps, 1.0, 0.5, about={"schedule": f"timed:share=0.{i}"})
+        for i in (1, 2, 3) for eps in sizes
+    ]  # fmt: skip
+    space, panels = "{http://www.w3.org/2000/svg}", 2
+    inside = (group for group in ElementTree.fromstring(drawn(cells)).iter(f"{space}g") if group.get("clip-path"))
+    uses = [use for group in inside for use in group.iter(f"{space}use") if "--line" in use.get("style", "")]
+    marks = {(use.get("style").split(";")[0], use.get("x")) for use in uses if use.get("x") != "0"}  # but bands
+    assert len({x for _, x in marks}) == panels * (3 if len(sizes) == 1 else len(sizes))
+    assert len(marks) == panels * 3 * len(sizes)
+
+
 @pytest.mark.parametrize("sizes", [(0.1,), (0.0, 0.1), (0.001, 0.1), tuple(range(1, 12))])
 def test_sizes_of_any_spread_are_drawn(sizes):
     cells = [pong_cell(str(eps), "pgd", float(eps), 1.0, 0.5, about={"space": "raw"}) for eps in sizes]

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import pytest
 
@@ -16,53 +15,9 @@ from rlattack.report.page import write_page
 from rlattack.report.runs import read_run
 from rlattack.report.staircase import write_staircase
 from tests.kit.results import CONFIG, PASS, assault, attack, duel, heat, mean, pong, pong_cell, three, write_folder
+from tests.report.pages import Page
 
-VOID = {"meta", "img", "br", "link", "input", "hr"}
 LOADS = ("src", "href", "xlink:href", "poster", "data", "srcset", "action")
-
-
-class Page(HTMLParser):
-    """Elements with their attributes and the text of the page, and whether all that opens also closes."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.raw, self.elements, self.words, self.open = text, [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-@pytest.fixture
-def page(tmp_path):
-    def build(*runs, **more):
-        folders = [tmp_path / f"run{number}" for number, _ in enumerate(runs)]
-        records = [read_run(write_folder(folder, cells, **more)) for folder, cells in zip(folders, runs, strict=True)]
-        write_page(records, tmp_path / "out" / "report.html")
-        return Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-
-    return build
 
 
 def test_a_tile_names_the_control_that_stands_beside_the_attack(page):
@@ -164,52 +119,6 @@ def test_names_and_configuration_are_text_and_never_markup(page):
     made = page([one], [two, duel("a", evil, 0.5, game=evil)], config=CONFIG | {"command": evil})
     assert made.raw.count("<script>") == 1
     assert made.text.count(evil) > 8
-
-
-def test_the_film_shows_the_strongest_attack_and_stills_show_the_others(page):
-    pytest.importorskip("av")
-    made = page(pong(), clips=("f1", "f2", "x1", "n1"))
-    assert len(made.all("video")) == 1
-    assert made.all("video")[0]["src"].startswith("data:video/mp4;base64,")
-    assert "FGSM at eps 0.0025 (0.638 grey levels), mean return -21: the first 12 steps of episode 0" in made.text
-    assert "Pixel at 1 pixel, mean return 6: step 4 of episode 0" in made.text
-    assert "Noise at eps 0.001 (a quarter of a grey level), mean return 21" in made.text
-    assert "magnified 500 times" in made.text
-
-
-def test_without_the_video_extra_the_film_is_a_picture_that_moves(page, monkeypatch):
-    monkeypatch.setitem(sys.modules, "av", None)
-    made = page(pong(), clips=("f2",))
-    assert not made.all("video")
-    assert [image["src"][:22] for image in made.all("img")] == ["data:image/gif;base64,", "data:image/png;base64,"]
-
-
-def test_a_run_without_clips_has_no_film(page):
-    made = page(pong())
-    assert not made.all("video")
-    assert not made.all("img")
-
-
-def test_films_show_the_strongest_opponents_first(page):
-    cells = heat()
-    made = page(cells, videos=[f"{cells[0].cell}.mp4", f"{cells[2].cell}.gif", f"{cells[4].cell}.mp4"])
-    assert made.raw.count('src="data:video/mp4;base64,Zmlsb') == 2
-    assert made.raw.count('src="data:image/gif;base64,Zmlsb') == 1
-    captions = re.findall(r"(\S+ against \S+?)(?:; hidden from the runner \(mask initial\))?: episode 0\.", made.text)
-    assert captions == ["adversary against runner", "zero against runner", "adversary against runner"]
-
-
-def test_only_some_films_are_put_into_the_page(page):
-    cells = [duel(f"player{i}", "b", 0.1 * i, cell=f"c{i}") for i in range(9)]
-    made = page(cells, videos=[f"c{i}.mp4" for i in range(9)])
-    captions = re.findall(r"(player\d) against b: episode 0\.", made.text)
-    assert captions == [f"player{i}" for i in range(8, 2, -1)]
-
-
-def test_a_game_of_one_seat_is_filmed_too_its_worst_cells_first(page):
-    made = page(pong(), videos=["c0.mp4", "f2.mp4"])
-    captions = re.findall(r"([^.>]+): episode 0\.", " ".join(made.words))
-    assert [caption.strip() for caption in captions] == ["638 grey levels)", "no attack"]
 
 
 def test_curves_are_drawn_for_every_norm(page):

@@ -70,6 +70,16 @@ class TestEpisodeBar:
             bar.beat("p", 12_000)
             assert lines(capsys) == ["pgd goes on, 12,000 steps so far"]
 
+    def test_a_cell_without_an_end_is_told_the_way_out(self, capsys, planned, clock):
+        with EpisodeBar(planned, quiet=False) as bar:
+            bar.beat("p", 600_000)
+            show(bar, "p")
+            bar.beat("p", 700_000)
+            way = " and no episode has ended; where none ever does, --max-steps cuts them"
+            assert lines(capsys) == [
+                f"pgd goes on, 600,000 steps so far{way}", "pgd goes on, 700,000 steps so far",
+            ]  # fmt: skip
+
     def test_in_a_log_there_is_no_line_of_an_episode_that_is_not_long(self, capsys, planned):
         with EpisodeBar(planned, quiet=False) as bar:
             bar.beat("p", 12_000)

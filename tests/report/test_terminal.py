@@ -93,6 +93,8 @@ def test_a_star_is_explained_where_there_is_one(printed):
     text = printed([plain, equal])
     assert "167.0 [167.0, 167.0]*" in text
     assert "\n* all values are equal, so the interval is only their point\n" in text
+    warned = printed([plain, duel("a", "runner", 0.5, returns=[mean(0.0, 0.0)] * 2)])
+    assert warned.count("equal") == 1  # the warning explains the star
 
 
 @pytest.mark.parametrize(("opponents", "whole"), [(2, True), (6, False)])

@@ -24,6 +24,15 @@ def test_warnings_name_what_weakens_the_numbers():
     assert "3 episodes were cut by the time limit" in text
 
 
+def test_episodes_that_all_have_one_length_are_not_said_to_be_cut():
+    cells = [replace(cell, truncated=cell.episodes) for cell in pong() if cell.cell != "x2"]
+    assert said(cells) == []
+    short = replace(cells[1], truncated=cells[1].episodes - 1)
+    assert said([cells[0], short]) == [
+        f"{2 * short.episodes - 1} episodes were cut by the time limit. Their returns count as they stood."
+    ]
+
+
 def test_a_sound_run_has_no_warnings():
     assert said(cell for cell in pong() if cell.cell != "x2") == []
     assert said(assault()) == []

@@ -130,5 +130,5 @@ class TestUnstable:
 
 
 def test_more_games_than_memory_holds_are_refused(card):
-    with pytest.raises(InvalidInput, match=r"no memory for 100,000,000 games at once .*; choose fewer --envs"):
-        game_of(card("sumo-ants"), 100_000_000)
+    with pytest.raises(InvalidInput, match=r"no memory for 2,000,000,000 games at once .*; choose fewer --envs"):
+        game_of(card("sumo-ants"), 2_000_000_000)
