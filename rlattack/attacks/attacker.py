@@ -76,7 +76,7 @@ class Attacker(Runner):
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
             )
         normaliser = (policy if victim is None else victim).normaliser
-        deviation = None if normaliser is None else normaliser.deviation
+        deviation = None if normaliser is None else normaliser.unit
         if self.pipeline.normalised:
             deviation = torch.ones(space.shape)
         self.normalises = normaliser is not None

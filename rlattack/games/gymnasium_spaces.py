@@ -195,6 +195,11 @@ def _parts(
         raise InvalidInput(f"expected observations of numbers, got {type(space).__name__}")
 
 
+def parts_of(space: Space[Any]) -> tuple[Part, ...]:
+    """What lies where in an observation that is shown flattened."""
+    return tuple(one.part for one in _parts(space))
+
+
 def _channels(shape: tuple[int, ...]) -> int:
     """The axis along which observations are stacked: that of the channels of a picture, the only one of a vector."""
     return len(shape) - 1 if len(shape) == 3 and shape[-1] < shape[0] else 0

@@ -16,7 +16,8 @@ from rlattack.errors import ContentError, RefusedFile
 from rlattack.files import write_whole
 from rlattack.games.table import parse_table
 from rlattack.policies.archive import read_file
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.policy import Policy

@@ -8,7 +8,8 @@ from gymnasium.spaces import Box
 from rlattack.errors import ContentError, RefusedFile
 from rlattack.policies.bansal import import_bansal
 from rlattack.policies.folder import build, read_agent, read_agent_card
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
+from rlattack.policies.gaussian_spec import GaussianSpec
 from tests.kit.agents import act, gaussian_policy, save_network, streams
 
 MLP = GaussianSpec(observation=(3,), actions=2, hidden=(5, 4))
