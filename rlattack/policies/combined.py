@@ -31,7 +31,7 @@ class Combined(nn.Module):
     def forward(self, seen: Tensor) -> Tensor:
         """Looks at each key by itself."""
         found = []
-        for part, shape, network in zip(seen.split(self._sizes, dim=1), self._shapes, self.keys, strict=True):
+        for part, shape, network in zip(torch.split(seen, self._sizes, dim=1), self._shapes, self.keys, strict=True):
             plain = isinstance(network, nn.Identity)
             found.append(part if plain else network(part.reshape(-1, *shape) / self._scale))
         return torch.cat(found, dim=1)

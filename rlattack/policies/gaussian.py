@@ -140,7 +140,7 @@ class GaussianNetwork(nn.Module):
         seen = ((obs - self.obs_mean) / self.obs_std).clamp(-clip, clip) if clip else obs
         if self.spec.raw:
             seen = torch.where(self.obs_raw > 0, obs, seen)
-        return self.eyes[head](seen) if any(self.spec.pictures) else seen  # type: ignore[no-any-return]  # a Tensor
+        return self.eyes[head](seen) if any(self.spec.pictures) else seen
 
 
 class _Head(nn.Module):
@@ -235,8 +235,8 @@ class GaussianPolicy(Differentiable):
         """Asks the actor."""
         own, critics = self._states(state)
         out, hidden, new = self.network(obs, own)
-        if self._apart and new is not None:
-            new = torch.cat([new, self.network.values(obs, critics)[1]], dim=1)
+        if self._apart and (after := self.network.values(obs, critics)[1]) is not None:
+            new = torch.cat([new, after], dim=1)
         if self.temperature is not None:
             return Output(Categorical(out / self.temperature), out.amax(dim=1), out, hidden, new)
         return Output(self._actions(out, hidden), hidden=hidden, state=new)

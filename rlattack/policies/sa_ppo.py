@@ -65,8 +65,8 @@ def load_sa_ppo(path: Path, who: Who = "victim") -> tuple[AgentCard, GaussianNet
     actor = file.tensors(content[f"{prefix}policy_model"])
     critic = file.tensors(content[f"{prefix}val_model"]) if f"{prefix}val_model" in content else {}
     seen = next((one for one in _records(content["envs"]) if one.name.endswith(".ZFilter")), None)
-    found = None if seen is None else statistics_of(seen, where)
-    statistics = found if isinstance(found, Normaliser) else None
+    told = None if seen is None else statistics_of(seen, where)
+    statistics = told if isinstance(told, Normaliser) else None
     spec, state = _converted(actor, critic, statistics, where)
     network = build(spec, state, where)
     game = next((found for one in _records(content["envs"]) if (found := _game(one.name))), "")

@@ -1,4 +1,4 @@
-"""Stable-Baselines3 agents that see a Dict: its keys, as the zip's own pickles tell them, and what looks at pictures."""
+"""Stable-Baselines3 agents that see a Dict: its keys, as pickles in the zip tell them, and what looks at pictures."""
 
 import base64
 import dataclasses
@@ -67,7 +67,8 @@ def split_looks(state: Tensors, keys: Keys) -> tuple[Tensors, Tensors, dict[str,
     Returns:
         The rest; those networks by our names; and the features of each picture, by its key.
     """
-    rest, looks, features = dict(state), {}, {}
+    rest, looks = dict(state), Tensors()
+    features: dict[str, int] = {}
     for owner, heads in _OWNERS.items():
         for name, tensor in state.items():
             found = _LOOKS.fullmatch(name)

@@ -56,7 +56,8 @@ class LivePolicy(Differentiable):
         self._policy.set_training_mode(False)
         obs = obs if self._seen is None else self._seen(obs)
         if hasattr(self._policy, "lstm_actor"):
-            return self._with_memory(obs, self.initial_state(rows_of(obs)) if state is None else state)
+            told, values, after = recurrent(self._policy, obs, state)
+            return Output(self._of(told), values=values, state=after)
         if self._soft:
             return Output(self._of_soft(obs))
         return Output(self._of_certain(obs) if self._certain else self._of(self._policy.get_distribution(obs)))
@@ -67,7 +68,7 @@ class LivePolicy(Differentiable):
         policy.set_training_mode(False)
         if hasattr(policy, "lstm_actor"):
             obs = obs if self._seen is None else self._seen(obs)
-            return recurrent(policy, obs, self.initial_state(rows_of(obs)) if state is None else state)[1]
+            return recurrent(policy, obs, state)[1]
         own = self(obs).actions.greedy if action is None and self._low.ndim else action
         obs = obs if self._seen is None else self._seen(obs)
         if hasattr(policy, "predict_values"):
@@ -83,10 +84,6 @@ class LivePolicy(Differentiable):
         """Zeros; None for a policy without memory."""
         shape = state_shape(self._policy)
         return None if shape is None else torch.zeros(n, *shape)
-
-    def _with_memory(self, obs: Tensor, state: Any) -> Output:
-        told, values, after = recurrent(self._policy, obs, state)
-        return Output(self._of(told), values=values, state=after)
 
     def _of(self, told: Any) -> Actions:
         """Our distribution of one of theirs."""
@@ -115,30 +112,31 @@ def state_shape(policy: Any) -> tuple[int, ...] | None:
     return 4 if getattr(policy, "lstm_critic", None) is not None else 2, lstm.num_layers, lstm.hidden_size
 
 
-def recurrent(policy: Any, obs: Any, state: Tensor) -> tuple[Any, Tensor, Tensor]:
+def recurrent(policy: Any, obs: Any, state: State) -> tuple[Any, Tensor, Tensor]:
     """Asks a policy of RecurrentPPO, and its critic.
 
     Args:
         policy: Who is asked.
         obs: What it sees: a batch, or one by keys.
-        state: Shape (n, *state_shape).
+        state: Shape (n, *state_shape); None starts anew.
 
     Returns:
         Its distribution, values of shape (n,), and the state after.
     """
-    halves = state.permute(1, 2, 0, 3).contiguous().split(2)
+    if state is None:
+        rows = next(iter(obs.values())) if isinstance(obs, dict) else obs
+        state = torch.zeros(len(rows), *(state_shape(policy) or ()))
+    halves = torch.split(state.permute(1, 2, 0, 3).contiguous(), 2)
     (own, *rest), starts = [tuple(half) for half in halves], torch.zeros(len(state))
     told, after = policy.get_distribution(obs, own, starts)
-    values = policy.predict_values(obs, rest[0] if rest else own, starts).squeeze(1)
-    if rest:
-        features = policy.extract_features(obs, policy.vf_features_extractor)
-        after = (*after, *policy._process_sequence(features, rest[0], starts, policy.lstm_critic)[1])
-    return told, values, torch.stack(after).permute(2, 0, 1, 3)
-
-
-def rows_of(obs: Any) -> int:
-    """How many rows a batch has, of one array or by keys."""
-    return len(next(iter(obs.values())) if isinstance(obs, dict) else obs)
+    memory = policy.lstm_critic if rest else policy.lstm_actor if policy.shared_lstm else None
+    if memory is None:
+        return told, policy.predict_values(obs, own, starts).squeeze(1), torch.stack(after).permute(2, 0, 1, 3)
+    # theirs lets no slope through a memory that both read
+    features = policy.extract_features(obs, policy.vf_features_extractor)
+    latent, critics = policy._process_sequence(features, rest[0] if rest else own, starts, memory)
+    values = policy.value_net(policy.mlp_extractor.forward_critic(latent)).squeeze(1)
+    return told, values, torch.stack((*after, *critics) if rest else after).permute(2, 0, 1, 3)
 
 
 def divided(space: Dict, obs: Tensor) -> dict[str, Tensor]:
@@ -150,7 +148,7 @@ def divided(space: Dict, obs: Tensor) -> dict[str, Tensor]:
             found[name] = rows.argmax(dim=1)
         elif isinstance(one, MultiDiscrete):
             sizes = one.nvec.ravel().tolist()
-            found[name] = torch.stack([choice.argmax(dim=1) for choice in rows.split(sizes, dim=1)], dim=1)
+            found[name] = torch.stack([choice.argmax(dim=1) for choice in torch.split(rows, sizes, dim=1)], dim=1)
         else:
             found[name] = rows.reshape(-1, *part.shape)
     return found

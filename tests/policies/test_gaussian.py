@@ -223,9 +223,9 @@ class TestInPlay:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"observation": ()}, "expected sizes"),
-        ({"observation": (4, 84)}, "expected sizes"),
-        ({"observation": (0,)}, "expected sizes"),
+        ({"observation": ()}, "expected observations of 1 to 10,000,000"),
+        ({"observation": (4, 84)}, "numbers in a row, got"),
+        ({"observation": (0,)}, "expected observations"),
         ({"actions": 0}, "expected sizes"),
         ({"actions": 10**6}, "expected sizes from 1 to 100,000"),
         ({"hidden": (64, 0)}, "expected sizes"),
