@@ -14,7 +14,8 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.budget.ball import Ball
-from rlattack.budget.change import CHANGES, is_stack
+from rlattack.budget.change import CHANGES
+from rlattack.budget.frames import is_stack
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
 from rlattack.budget.reach import Reach
 from rlattack.budget.words import KINDS, NORMS, SPACES, Unit, entries_words

@@ -72,7 +72,7 @@ class GymnasiumGame:
         self._envs = [make_env(card, camera=camera) for _ in range(slots)]
         first, self.slots = self._envs[0], slots
         space, action = first.observation_space, first.action_space
-        self.seats = (Seat(PLAYER, space, action, parts=first.parts),)
+        self.seats = (Seat(PLAYER, space, action, parts=first.parts, stacked=card.gymnasium.stack),)
         self._obs: Array = np.zeros((slots, *(space.shape or ())), space.dtype)
         self._idle: BoolArray = np.ones(slots, dtype=np.bool_)
         self._turn = always(slots)
