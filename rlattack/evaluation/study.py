@@ -31,7 +31,16 @@ EVERY = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Plugins:
+    """What every command takes that names games, agents or attacks."""
+
+    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
+    """Modules of your own to import first, in workers too: what they register (environments, attacks, importers) can be
+    named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Plugins):
     """Everything that results depend on, but who sits where; each option is spelled and documented here."""
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
@@ -86,8 +95,6 @@ class Options:
     """Episodes at once in a worker; part of the configuration."""
     normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
     """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
-    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
-    """Modules of your own to import first, in workers too: what they register (environments, attacks) can be named."""
     trust: bool = False
     """Load files that can only be read by running their code."""
 

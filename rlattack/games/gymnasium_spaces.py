@@ -106,7 +106,7 @@ class Sight:
         self._axis = stacking_axis(one.shape)
         self.space = one
         if options.stack > 1:
-            self.space = type(one)(self._repeated(one.low), self._repeated(one.high), dtype=one.dtype)  # type: ignore[arg-type]  # its own
+            self.space = type(one)(self._repeated(one.low), self._repeated(one.high), dtype=one.dtype)
 
     def fresh(self, raw: Any) -> Array:
         """The first observation of an episode; before it the stack has zeros, or copies of it."""
