@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib.util
+import os
 import re
 import sys
+import traceback
 import types
 import warnings
 from collections.abc import Iterator, Sequence
@@ -187,4 +189,8 @@ def _picture(env: gymnasium.Env[Any, Any]) -> Picture:
 
 
 def _line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    """The first line of what it says; of one that says nothing, as an assertion, the line that failed."""
+    if said := str(error).splitlines():
+        return said[0]
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name} of {os.path.basename(last.filename)}: {last.line}"

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlattack.budget import Budget
+from rlattack.budget import Budget, Picture
 from rlattack.draws import Streams
 from rlattack.errors import BudgetError
 
@@ -144,7 +144,9 @@ def test_a_budget_that_does_not_fit_the_game_is_refused(values, space, message):
 
 
 def test_one_colour_image_is_not_a_stack_of_frames():
-    assert Budget(norm="l0", eps=1).ball(Box(0, 255, (36, 36, 3), np.uint8)).entries == 36 * 36 * 3
+    for space in (Box(0, 255, (36, 36, 3), np.uint8), Picture(0, 255, (3, 36, 36), np.uint8)):
+        assert Budget(norm="l0", eps=1).ball(space).entries == 36 * 36 * 3
+    assert Budget(norm="l0", eps=1).ball(Box(0, 255, (3, 36, 36), np.uint8)).entries == 36 * 36
 
 
 def test_a_wrong_word_names_the_closest_one():

@@ -63,6 +63,11 @@ class Fussy(Walk):
         raise RuntimeError("no licence\nsecond line")
 
 
+class Wordless(Walk):
+    def __init__(self):
+        raise AssertionError
+
+
 class Drawn(Image):
     """Draws a picture in which the first pixel is the step."""
 
@@ -94,7 +99,7 @@ class Lacking(Drawn):
         import a_package_of_nobody  # noqa: F401
 
 
-_KINDS = (Walk, Image, Inputless, Whole, Demanding, Fussy, Drawn, Broken, Silent, Lacking)
+_KINDS = (Walk, Image, Inputless, Whole, Demanding, Fussy, Wordless, Drawn, Broken, Silent, Lacking)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -217,6 +222,7 @@ def test_a_step_gives_new_arrays():
         ("tests/Whole-v0", InvalidInput, "expected Discrete, MultiDiscrete, MultiBinary or a Box of floats as actions"),
         ("tests/Demanding-v0", InvalidInput, "cannot be made: .*missing 1 required positional argument: 'board'"),
         ("tests/Fussy-v0", InvalidInput, "cannot be made: no licence$"),
+        ("tests/Wordless-v0", InvalidInput, "cannot be made: AssertionError in __init__ of .*py: raise AssertionError$"),
         ("phys2d/CartPole-v1", MissingExtra, "a package that is missing: .*jax"),
     ],
 )
