@@ -27,6 +27,8 @@ AnyNetwork = Network | GaussianNetwork
 AnySpec = NetworkSpec | GaussianSpec
 SCHEMA = "rlattack/agent/1"
 WEIGHTS = "policy.safetensors"
+_OF_DICTS = ("keys", "shapes", "pictures", "scale", "raw")
+"""What only networks that see a Dict say of themselves, beside others that have a scale of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,10 @@ def save_agent(folder: Path, card: AgentCard, network: AnyNetwork, *, half: bool
     raw = save_tensors(tensors)
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())
     values = {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
-    values["network"] = {key: value for key, value in values["network"].items() if value is not None}
+    left_out = () if getattr(network.spec, "keys", ()) else _OF_DICTS
+    values["network"] = {
+        key: value for key, value in values["network"].items() if value is not None and key not in left_out
+    }
     table = {"schema": SCHEMA} | values
     write_whole(folder / WEIGHTS, raw)
     write_whole(folder / "agent.toml", tomli_w.dumps(table).encode())

@@ -16,7 +16,7 @@ from rlattack.policies.folder import AgentCard, AnyNetwork, AnySpec, build
 from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.network import NetworkSpec
-from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
+from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State, judged
 from rlattack.policies.statistics import Statistics, statistics_for
 from rlattack.policies.tensors import Tensors
 
@@ -163,6 +163,11 @@ class Normalised(Differentiable):
     def action(self) -> Space[object]:
         """One action."""
         return self.policy.action
+
+    @property
+    def judged(self) -> "Normalised":
+        """The same whose critic can be asked, where it has a memory of its own."""
+        return Normalised(judged(self.policy), self.normaliser, "")
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the policy about what it sees."""

@@ -20,7 +20,7 @@ def played(tmp_path, agent, game="mujoco/hopper", **options):
 
 @pytest.mark.slow
 def test_a_published_adversary_takes_from_its_victim_what_an_independent_script_measured(tmp_path):
-    """PPO of Zhang et al. 2021 and the adversary that was trained for it: 566 (sd 23) of 1808, noise leaves 1810, by the rules of v4."""
+    """PPO of Zhang et al. 2021, in v4: 566 (sd 23) of 1808, where noise leaves 1810."""
     agent, adversary = _CONTROL / "model-ppo-hopper.model", _CONTROL / "attack-ppo-hopper.model"
     attack = f'perturber:agent="{adversary}",transfer=true'
     cells = played(tmp_path, agent, "gymnasium/Hopper-v4", attack=(attack,), eps=0.075, space="sigma")

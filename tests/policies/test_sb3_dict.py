@@ -1,7 +1,9 @@
 """Agents that see a Dict, beside Stable-Baselines3's own play of them: zips, live models, statistics by key."""
 
 import base64
+import io
 import pickle
+import zipfile
 
 import gymnasium
 import numpy as np
@@ -22,6 +24,7 @@ from rlattack.policies.folder import build, read_agent
 from rlattack.policies.importer import import_agent
 from rlattack.policies.policy import Normaliser, judged
 from rlattack.policies.sb3_zip import load_sb3_zip
+from rlattack.policies.statistics import read_statistics
 
 DONE, CHOICE, SEVERAL = Box(np.float32([-1, -2]), np.float32([2, 1])), Discrete(4), MultiDiscrete([2, 3])
 NUMBERS = {
@@ -230,6 +233,29 @@ def test_old_agents_of_her_see_the_observation_and_then_the_goal(tmp_path):
     edited(path, lambda data: data.update(_last_obs=told))
     with pytest.raises(RefusedFile, match="an agent of HER whose goals cannot be read, got state"):
         load_agent(str(path))
+
+
+def test_the_published_agent_of_fetchreach_acts_as_its_own_tensors_say(zoo):
+    """By Stable-Baselines3's own network of what the statistics make of the observation and then of the goal."""
+    path = zoo.parent / "sb3" / "her" / "FetchReach-v1_1" / "FetchReach-v1.zip"
+    shapes = {"achieved_goal": (3,), "desired_goal": (3,), "observation": (10,)}
+    sight = Sight(Dict({key: Box(-np.inf, np.inf, shape) for key, shape in shapes.items()}), GymnasiumOptions())
+    act = Box(-1, 1, (4,), np.float32)
+    policy = load_agent(str(path), Seat(PLAYER, sight.space, act, parts=sight.parts)).policy
+    env = Flat(Box(-np.inf, np.inf, (13,)))
+    env.action_space = act
+    model = stable_baselines3.SAC("MlpPolicy", env, device="cpu", **OFF)
+    with zipfile.ZipFile(path) as file:
+        raw = io.BytesIO(file.read("policy.pth"))
+    model.policy.load_state_dict(torch.load(raw, map_location="cpu", weights_only=True))
+    obs = policy.normaliser.mean + policy.normaliser.deviation * torch.randn(20, 16)
+    rms = read_statistics(path.parent / "vecnormalize.pkl")
+    seen = torch.cat([rms["observation"](obs[:, 6:]), rms["desired_goal"](obs[:, 3:6])], dim=1)
+    wanted, _ = model.predict(seen.numpy(), deterministic=True)
+    np.testing.assert_allclose(policy(obs).actions.greedy.numpy(), wanted, atol=1e-5)
+    done = torch.from_numpy(wanted)
+    theirs = torch.cat(model.critic(seen, done), dim=1).amin(dim=1)
+    torch.testing.assert_close(policy.value(obs, done), theirs, atol=1e-4, rtol=1e-4)
 
 
 class Flat(Several):
