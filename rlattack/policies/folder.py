@@ -28,7 +28,7 @@ AnySpec = NetworkSpec | GaussianSpec
 SCHEMA = "rlattack/agent/1"
 WEIGHTS = "policy.safetensors"
 _OF_DICTS = ("keys", "shapes", "pictures", "scale", "raw")
-"""What only networks that see a Dict say of themselves, beside others that have a scale of their own."""
+"""What networks of numbers say of themselves where they see a Dict."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def save_agent(folder: Path, card: AgentCard, network: AnyNetwork, *, half: bool
     raw = save_tensors(tensors)
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())
     values = {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
-    left_out = () if getattr(network.spec, "keys", ()) else _OF_DICTS
+    left_out = _OF_DICTS if isinstance(network, GaussianNetwork) and not network.spec.keys else ()
     values["network"] = {
         key: value for key, value in values["network"].items() if value is not None and key not in left_out
     }
