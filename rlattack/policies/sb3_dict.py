@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from rlattack.errors import RefusedFile
 from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.held import table
@@ -77,7 +75,7 @@ def split_looks(state: Tensors, keys: Keys) -> tuple[Tensors, Tensors, dict[str,
             layer = int(found[4]) + _LINEAR * (found[3] == "linear")
             number = list(keys).index(found[2])
             looks |= {f"eyes.{head}.keys.{number}.{layer}.{found[5]}": rest.get(name, tensor) for head in heads}
-            features |= {found[2]: len(tensor)} if found[3] == "linear" else {}
+            features |= {found[2]: tensor.shape[0]} if found[3] == "linear" and tensor.ndim else {}
             rest.pop(name, None)
     return {name: one for name, one in rest.items() if "_target." not in name}, looks, features
 
@@ -133,6 +131,6 @@ def _shape(name: str, space: Any) -> tuple[int, ...]:
     if kind not in ("Discrete", "MultiBinary", "MultiDiscrete"):
         raise foreign(f"key {name!r} of {kind}; boxes and choices are read")
     numbers = fields.get("nvec" if kind == "MultiDiscrete" else "n")
-    sizes = torch.as_tensor(numbers) if isinstance(numbers, tuple) else torch.from_numpy(array(numbers, name).ravel())
-    total = sizes.prod() if kind == "MultiBinary" else sizes.sum()
-    return (whole(int(total), f"choices of {name!r}"),)
+    listed = numbers if isinstance(numbers, tuple) else array(numbers, name).ravel().tolist()
+    sizes = [whole(one, f"choices of {name!r}") for one in listed]
+    return (whole(math.prod(sizes) if kind == "MultiBinary" else sum(sizes), f"choices of {name!r}"),)

@@ -115,7 +115,7 @@ def _deviation(left: State, name: str, arch: NumbersArchitecture) -> State:
 
 def _actor_critic(left: State, arch: NumbersArchitecture) -> tuple[dict[str, object], State]:
     """PPO and its kin, with an LSTM before the heads or without."""
-    size = len(left["lstm_actor.bias_hh_l0"]) // 4 if "lstm_actor.bias_hh_l0" in left else 0
+    size = left["lstm_actor.bias_hh_l0"].numel() // 4 if "lstm_actor.bias_hh_l0" in left else 0
     whose = "own" if "lstm_critic.bias_hh_l0" in left else "none" if "critic.weight" in left else "actor"
     parts: dict[str, object] = {"critics": 1} | ({"memory": size, "critic_memory": whose} if size else {})
     ours: State = {}
@@ -141,7 +141,10 @@ def _folded(before: State, ours: State) -> State:
     """A critic without memory: its linear layer in place of one, which nothing follows, within the next one."""
     name = "vf.layers.0" if "vf.layers.0.weight" in ours else "vf.out"
     weight, bias = (ours[f"{name}.{kind}"].double() for kind in ("weight", "bias"))
-    joined = weight @ before["weight"].double(), weight @ before["bias"].double() + bias
+    try:
+        joined = weight @ before["weight"].double(), weight @ before["bias"].double() + bias
+    except (KeyError, RuntimeError) as error:
+        raise RefusedFile("tensors of no policy that is known: critic.weight") from error
     return {f"{name}.{kind}": one.to(before["weight"]) for kind, one in zip(("weight", "bias"), joined, strict=True)}
 
 

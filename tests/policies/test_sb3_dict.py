@@ -11,19 +11,18 @@ import pytest
 import sb3_contrib
 import stable_baselines3
 import torch
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 from sb3_zips import edited
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from rlattack.errors import ContentError, InvalidInput, RefusedFile
+from rlattack.errors import RefusedFile
 from rlattack.games.card import GymnasiumOptions
 from rlattack.games.game import PLAYER, Seat
 from rlattack.games.gymnasium_spaces import Sight
 from rlattack.policies import from_sb3, load_agent
-from rlattack.policies.folder import build, read_agent
+from rlattack.policies.folder import read_agent
 from rlattack.policies.importer import import_agent
 from rlattack.policies.policy import Normaliser, judged
-from rlattack.policies.sb3_zip import load_sb3_zip
 from rlattack.policies.statistics import read_statistics
 
 DONE, CHOICE, SEVERAL = Box(np.float32([-1, -2]), np.float32([2, 1])), Discrete(4), MultiDiscrete([2, 3])
@@ -261,79 +260,6 @@ def test_the_published_agent_of_fetchreach_acts_as_its_own_tensors_say(zoo):
 class Flat(Several):
     def __init__(self, space):
         self.observation_space, self.action_space = space, DONE
-
-
-class TestRefused:
-    """What is said where an agent of a Dict does not fit, or cannot be read."""
-
-    @pytest.fixture
-    def path(self, tmp_path):
-        learner("ppo", Several(NUMBERS)).save(tmp_path / "model.zip")
-        return tmp_path / "model.zip"
-
-    @pytest.mark.parametrize(
-        ("space", "message"),
-        [
-            ({"vec": NUMBERS["vec"]}, "sees the key 'bits', this game shows vec"),
-            (NUMBERS | {"vec": Box(-1, 1, (6,))}, r"sees 'vec' of shape \(5,\), this game shows \(6,\)"),
-            (NUMBERS | {"grid": Box(-1, 1, (3, 2))}, r"sees 'grid' of shape \(2, 3\), this game shows \(3, 2\)"),
-        ],
-    )
-    def test_by_a_game_of_other_keys(self, path, space, message):
-        sight = Sight(Dict(space), GymnasiumOptions())
-        with pytest.raises(InvalidInput, match=message):
-            load_agent(str(path), Seat(PLAYER, sight.space, DONE, parts=sight.parts))
-
-    def test_by_a_game_of_one_array(self, path):
-        with pytest.raises(InvalidInput, match=r"sees \(16,\) and acts by 2 numbers; the game shows \(4,\)"):
-            load_agent(str(path), Seat(PLAYER, Box(-1, 1, (4,)), DONE))
-
-    @pytest.mark.parametrize(
-        ("space", "message"),
-        [
-            (Dict(a=Text(3)), "key 'a' of Text; boxes and choices are read.*--trust"),
-            (Dict(a=Box(-1, 1, (1,) * 5)), "key 'a' of shape"),
-            (Dict(), "a Dict whose keys cannot be read"),
-        ],
-    )
-    def test_by_keys_that_are_no_numbers(self, path, space, message):
-
-        text = base64.b64encode(pickle.dumps(space)).decode()
-        edited(path, lambda data: data["observation_space"].update({":serialized:": text}))
-        with pytest.raises(RefusedFile, match=message):
-            load_sb3_zip(path)
-
-    @pytest.mark.parametrize("text", [None, "?", ""])
-    def test_by_keys_that_are_damaged(self, path, text):
-        edited(path, lambda data: data["observation_space"].update({":serialized:": text}))
-        with pytest.raises(RefusedFile, match="observation_space"):
-            load_sb3_zip(path)
-
-    def test_by_a_network_of_other_keys(self, path):
-        """One that was taken for smaller than it is."""
-
-        text = base64.b64encode(pickle.dumps(Dict(NUMBERS | {"vec": Box(-1, 1, (4,))}))).decode()
-        edited(path, lambda data: data["observation_space"].update({":serialized:": text}))
-        with pytest.raises(RefusedFile, match=r"expected shape \(8, 15\), got \(8, 16\)"):
-            load_sb3_zip(path)
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ({"keys": ("a", "a")}, "expected a name, a shape and features for each key"),
-            ({"shapes": ((2,), (2,))}, "expected keys of 3 entries, got shapes"),
-            ({"pictures": (0, 4)}, r"expected pictures \(channels, height, width\), got \[\(1,\)\]"),
-            ({"raw": ("c",)}, "expected raw keys of a, b, got c"),
-            ({"keys": ()}, "are of keys, and there are none"),
-            ({"shapes": ((2,), (1, 8, 8)), "observation": (66,), "pictures": (0, 4)}, "too small for a NatureCNN"),
-        ],
-    )
-    def test_by_a_card_that_contradicts_itself(self, change, message):
-        from rlattack.policies.gaussian_spec import GaussianSpec
-
-        whole = {"keys": ("a", "b"), "shapes": ((2,), (1,)), "pictures": (0, 0), "observation": (3,), "actions": 2}
-        with pytest.raises(ContentError, match=message):
-            build(GaussianSpec(**whole | change), {}, "here")
 
 
 def test_only_normalised_entries_have_a_unit():
