@@ -1,6 +1,7 @@
 """Names with parameters, as typed: `pgd:steps=50,restarts=2`, `jpeg:quality=75`, `timed:share=0.1`."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -10,6 +11,7 @@ from rlattack.registry import Registry
 
 REQUIRED = "required"
 """In place of a default, for a parameter that has none."""
+_QUOTES = "a value with a comma or a plus stands in double quotes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
     Args:
         what: What is named, for messages: `attack`.
         registry: Its classes, each with a dataclass `config_type` of its parameters.
-        text: As typed.
+        text: As typed; a value in double quotes may hold what else divides a text: commas, and plus signs.
 
     Raises:
         UnknownName: No such name or parameter.
@@ -60,14 +62,31 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
         raise InvalidInput(f"{what} {name}: expected a class of {what}s, got {kind!r}")
     kinds = get_type_hints(kind.config_type)
     parameters: dict[str, Any] = {}
-    for item in filter(None, rest.split(",")):
+    for item in filter(None, split_outside(rest, ",")):
         key, equals, value = item.partition("=")
+        value = value[1:-1] if re.fullmatch(r'"[^"]*"', value) else value
+        if not equals and key not in kinds and parameters:
+            raise InvalidInput(f"{what} {name}: expected key=value, got {key!r}; {_QUOTES}")
         check_name(what, name, kind, key)
         if not equals or key in parameters:
             raise InvalidInput(f"{what} {name}: expected {key}=value once, got {text!r}")
         parameters[key] = _read(f"{what} {name}: {key}", value, kinds[key])
     configured(what, name, kind, parameters)
     return Spec(name, parameters)
+
+
+def split_outside(text: str, mark: str) -> list[str]:
+    """Splits a text at a mark, a regular expression, but not within double quotes.
+
+    >>> split_outside('agent="a,b.model",transfer=true', ",")
+    ['agent="a,b.model"', 'transfer=true']
+    """
+    parts, start = [], 0
+    for found in re.finditer(rf'"[^"]*"|{mark}', text):
+        if not found[0].startswith('"'):
+            parts.append(text[start : found.start()])
+            start = found.end()
+    return [*parts, text[start:]]
 
 
 def canonical(what: str, registry: Registry[type[Any]], text: str) -> str:
@@ -166,4 +185,5 @@ def _words(kind: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool | None) else str(value)
+    text = str(value).lower() if isinstance(value, bool | None) else str(value)
+    return f'"{text}"' if isinstance(value, str) and re.search(r"[,+]", text) else text

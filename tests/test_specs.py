@@ -8,8 +8,9 @@ import pytest
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
 from rlattack.errors import InvalidInput, UnknownName
+from rlattack.evaluation.study import Study
 from rlattack.registry import Registry
-from rlattack.specs import canonical, full_parameters
+from rlattack.specs import canonical, full_parameters, parse_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,27 @@ def test_all_spellings_of_the_same_have_one_in_common_which_can_be_typed(what, r
 def test_what_cannot_be_read_has_no_spelling(text, error, message):
     with pytest.raises(error, match=message):
         canonical("attack", ATTACKS, text)
+
+
+@pytest.mark.parametrize("agent", ["a,b.model", "runs+more/x.model", "a,b+c=d:e.model", "plain.model"])
+def test_a_value_in_quotes_holds_what_divides_a_text(agent):
+    spec = parse_spec("kind", KINDS, f'some:radius=2,agent="{agent}"')
+    assert spec.parameters == {"radius": 2.0, "agent": agent}
+    assert parse_spec("kind", KINDS, str(spec)) == spec
+    study = Study(
+        game="mujoco/hopper", players="zero", attack=(f'perturber:agent="{agent}"+mas', "pgd:step=1e+5+noise")
+    )
+    assert [[one.name for one in specs] for specs in study.attacks] == [["perturber", "mas"], ["pgd", "noise"]]
+    assert study.attacks[0][0].parameters == {"agent": agent}
+
+
+def test_a_value_that_is_divided_is_told_of_quotes():
+    with pytest.raises(
+        InvalidInput, match=r"kind some: expected key=value, got 'b.model'; a value with a comma or a plus"
+    ):
+        parse_spec("kind", KINDS, "some:agent=a,b.model")
+    with pytest.raises(UnknownName, match=r"no attack 'b.model'.*; a value with a plus stands in double quotes"):
+        _ = Study(game="mujoco/hopper", players="zero", attack="perturber:agent=a+b.model").attacks
 
 
 def test_all_parameters_are_told_and_a_whole_number_is_a_float_where_it_stands_for_one():

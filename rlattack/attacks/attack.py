@@ -17,7 +17,7 @@ from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.policies.distributions import Actions
-from rlattack.policies.policy import Normaliser, Policy
+from rlattack.policies.policy import Normaliser, Policy, judged
 from rlattack.specs import NoParameters, Spec, parameters_of
 
 Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
@@ -131,6 +131,11 @@ class Attack(ABC, Generic[Config]):
         self.config = config
         self.learned = Fitted()
 
+    @property
+    def asks_critic(self) -> bool:
+        """Whether it may ask the victim's own critic (`Target.estimate`), whose memory is then carried along."""
+        return not type(self).__module__.startswith("rlattack.")
+
     @classmethod
     def works_on(cls, actions: Actions) -> bool:
         """Whether it works on distributions of that kind."""
@@ -187,6 +192,7 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
 
 def _estimates(policy: Policy, of: Estimate) -> bool:
     """Whether a policy's own critic says that, with a slope, where the policy sees zeros; no where it fails."""
+    policy = judged(policy)
     obs, state = torch.zeros(1, *policy.observation), policy.initial_state(1)
     try:
         with torch.enable_grad():

@@ -14,7 +14,7 @@ from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.pipeline import Pipeline, policy_of
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
-from rlattack.budget import MODELS, Budget, Model, is_stack
+from rlattack.budget import MODELS, Budget, Model, Picture, is_stack
 from rlattack.device import on
 from rlattack.errors import InvalidInput
 from rlattack.policies.placed import device_of
@@ -76,9 +76,10 @@ class Attacker(Runner):
         if model == "frame" and not (isinstance(space, Box) and is_stack(space)):
             raise InvalidInput(
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
+                + " of one picture in colours" * isinstance(space, Picture)
             )
         normaliser = (crafted_on if victim is None else victim).normaliser
-        deviation = None if normaliser is None else normaliser.deviation
+        deviation = None if normaliser is None else normaliser.unit
         if self.pipeline.normalised:
             deviation = torch.ones(space.shape)
         self.normalises = normaliser is not None

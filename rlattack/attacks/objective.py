@@ -53,7 +53,7 @@ class Objective:
             judged = "what it sees" if self.judged_by == "value" else "what it does"
             raise InvalidInput(
                 f"loss={self.loss} lowers what the victim's critic says of {judged}, and this victim has none that can "
-                "be asked (one with a memory cannot); use loss=mad"
+                "be asked; use loss=mad"
             )
 
     def _check_choice(self, count: int) -> None:
@@ -111,6 +111,11 @@ class GradientAttack(ObservationAttack[Config, Ball]):
     """An attack whose parameters say what it climbs."""
 
     config_type: ClassVar[type[Any]] = Objective
+
+    @property
+    def asks_critic(self) -> bool:
+        """Whether its loss is what the victim's own critic says."""
+        return self.config.judged_by is not None or super().asks_critic
 
     @property
     def starts_clean(self) -> bool:

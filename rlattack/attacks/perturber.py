@@ -106,5 +106,5 @@ def _same(one: Normaliser | None, other: Normaliser | None) -> bool:
     """Whether both see the same of what the game shows."""
     if one is None or other is None:
         return one is other
-    same = torch.equal(one.mean, other.mean) and torch.equal(one.deviation, other.deviation)
+    same = torch.equal(one.mean, other.mean) and torch.equal(one.unit, other.unit)
     return same and one.clip == other.clip

@@ -4,6 +4,7 @@ Stable-Baselines3's `VecNormalize` shows normalised numbers under the bounds of 
 last or first; a `Dict` holds several things of which an attack may change some.
 """
 
+import itertools
 import math
 import os
 import sys
@@ -19,8 +20,10 @@ from torch import Tensor
 
 from rlattack.arrays import Array
 from rlattack.errors import InvalidInput, nearest
+from rlattack.games.game import Part
 from rlattack.policies.contents import is_sb3
-from rlattack.policies.policy import Policy
+from rlattack.policies.normalised import flat
+from rlattack.policies.policy import Normaliser, Policy
 
 Observation = Array | dict[str, Array]
 
@@ -36,6 +39,7 @@ class Pipeline:
         space: What may change of one observation: a Box; several keys are one flat one.
         slots: Environments at once.
         normalised: Whether it is shown in standard deviations already.
+        normalises: Whether any of what is shown is.
         keys: The keys of a Dict, in order; empty for a Box.
 
     Raises:
@@ -51,6 +55,7 @@ class Pipeline:
         parts = dict(whole.spaces) if isinstance(whole, Dict) else {"": whole}
         self.keys = _checked(keys, parts)
         normaliser = _normaliser(env)
+        self.normalises = normaliser is not None
         of = () if normaliser is None else parts if normaliser.norm_obs_keys is None else normaliser.norm_obs_keys
         self._parts = {
             name: _bounded(part, normaliser.clip_obs) if name in of else part for name, part in parts.items()
@@ -93,6 +98,18 @@ class Pipeline:
             found[name] = torch.as_tensor(np.resize(rows, (len(obs), *rows.shape[1:])))
         divided = self._divided(obs)
         return {name: found[name] if name in found else divided[name] for name in self._parts}
+
+    def normaliser(self, statistics: Mapping[str, Normaliser]) -> Normaliser | None:
+        """Statistics of what may change, of those of each key; None where no key of it has any."""
+        if not statistics.keys() & set(self.keys):
+            return None
+        shapes = [self._parts[key].shape or () for key in self.keys]
+        starts = itertools.accumulate(map(math.prod, shapes), initial=0)
+        parts = [Part(key, start, math.prod(shape), shape, True)
+                 for key, start, shape in zip(self.keys, starts, shapes, strict=False)]  # fmt: skip
+        found = flat(dict(statistics), parts, "the model")
+        mean, deviation = (one.view(self.space.shape) for one in (found.mean, found.deviation))
+        return Normaliser(mean, deviation, found.clip, None if found.raw is None else found.raw.view(self.space.shape))
 
     def _divided(self, values: Any) -> dict[str, Any]:
         if len(self.keys) == 1:
@@ -171,21 +188,34 @@ def _of_model(model: Any, pipeline: Pipeline) -> Policy:
     from rlattack.policies.sb3_live import from_sb3
 
     policy = getattr(model, "policy", model)
+    shape, sees = tuple(pipeline.space.shape), tuple(policy.observation_space.shape or ())
+    statistics = None if pipeline.normalises else statistics_in(model)
+    if pipeline.keys:
+        return _of_keys(model, pipeline, statistics if isinstance(statistics, dict) else {})
     if isinstance(policy.action_space, Box) and (read := snapshot(model, normalised=not pipeline.normalised).read):
         return network_policy(*read, policy.action_space)
-    shape, sees = tuple(pipeline.space.shape), tuple(policy.observation_space.shape or ())
-    if pipeline.keys:
-        bare: Policy = from_sb3(model, shape, pipeline.seen)
-    elif len(shape) == 3 and sees == (shape[2], *shape[:2]) != shape:
-        bare = from_sb3(model, shape, _channels_first)
+    if len(shape) == 3 and sees == (shape[2], *shape[:2]) != shape:
+        bare: Policy = from_sb3(model, shape, _channels_first)
     else:
         bare = from_sb3(model)
-    statistics = None if pipeline.normalised or pipeline.keys else statistics_in(model)
-    if statistics is not None and statistics.mean.shape != shape:  # they are of pictures with channels last
+    if isinstance(statistics, Normaliser) and statistics.mean.shape != shape:  # they are of pictures with channels last
         raise InvalidInput(
             f"the statistics of {type(model).__name__} are of shape {tuple(statistics.mean.shape)}, not {shape}"
         )
     return bare if statistics is None else Normalised(bare, statistics, type(model).__name__)
+
+
+def _of_keys(model: Any, pipeline: Pipeline, statistics: Mapping[str, Normaliser]) -> Policy:
+    """A model that sees a Dict, of which some keys may change, behind its statistics of those that have some."""
+    from rlattack.policies.sb3_live import from_sb3
+
+    def seen(obs: Tensor) -> dict[str, Tensor]:
+        shown = pipeline.seen(obs)
+        return {key: statistics[key](part) if key in statistics else part for key, part in shown.items()}
+
+    policy = from_sb3(model, tuple(pipeline.space.shape), seen)
+    policy.normaliser = pipeline.normaliser(statistics)
+    return policy
 
 
 def _channels_first(obs: Tensor) -> Tensor:

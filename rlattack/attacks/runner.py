@@ -20,7 +20,7 @@ from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
-from rlattack.policies.policy import Policy
+from rlattack.policies.policy import Policy, judged
 
 
 class Runner(ABC):
@@ -54,7 +54,9 @@ class Runner(ABC):
         # of the class, and once: what an attack makes of its own later is no declaration
         self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge
         foreign = any(not type(one).__module__.startswith("rlattack.") for one in (attack, self.schedule))
-        self.oracle = Oracle(policy, slots, self._knowledge, foreign=foreign)
+        # a critic's memory costs a step of its own
+        asked = judged(policy) if self._knowledge in ("white", "scores") and attack.asks_critic else policy
+        self.oracle = Oracle(asked, slots, self._knowledge, foreign=foreign)
         self.target = Target(self.oracle)
         self._draws, self._schedule_draws = Streams(slots), Streams(slots)
 

@@ -7,20 +7,22 @@ from rlattack.registry import lazily
 if TYPE_CHECKING:
     from rlattack.budget.ball import Ball
     from rlattack.budget.budget import Budget
-    from rlattack.budget.change import Change, Rotation, is_stack
+    from rlattack.budget.change import Change, Rotation
+    from rlattack.budget.frames import Picture, is_stack
     from rlattack.budget.reach import TOLERANCE, Reach, Sizes
     from rlattack.budget.words import KINDS, MODELS, NORMS, SPACES, Model, Norm, Unit
 
 __all__ = [
-    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Reach",
-    "Rotation", "Sizes", "Unit", "is_stack",
+    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Picture",
+    "Reach", "Rotation", "Sizes", "Unit", "is_stack",
 ]  # fmt: skip
 
 __getattr__ = lazily(
     __name__,
     ball="Ball",
     budget="Budget",
-    change="Change Rotation is_stack",
+    change="Change Rotation",
+    frames="Picture is_stack",
     reach="TOLERANCE Reach Sizes",
     words="KINDS MODELS NORMS SPACES Model Norm Unit",
 )

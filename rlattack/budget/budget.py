@@ -14,10 +14,11 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.budget.ball import Ball
-from rlattack.budget.change import CHANGES, is_stack
+from rlattack.budget.change import CHANGES
+from rlattack.budget.frames import is_stack
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
 from rlattack.budget.reach import Reach
-from rlattack.budget.words import KINDS, NORMS, SPACES, Unit
+from rlattack.budget.words import KINDS, NORMS, SPACES, Unit, entries_words
 from rlattack.errors import BudgetError, nearest
 
 _BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
@@ -133,9 +134,15 @@ class Budget:
             return torch.full((1,), 255.0)
         if deviation is None:
             raise BudgetError("--space sigma needs an agent that ships observation statistics; use --space raw")
-        if deviation.shape != space.shape or not ((deviation > 0) & deviation.isfinite()).all():
+        if deviation.shape != space.shape or not ((deviation > 0) & deviation.isfinite() | deviation.isnan()).all():
             raise BudgetError(f"--space sigma: expected a deviation above 0 for each entry of {space.shape}")
-        return deviation.float()[None]
+        if len(without := np.flatnonzero(deviation.isnan().numpy()[free])):
+            entries = entries_words(np.arange(deviation.numel())[free][without].tolist())
+            raise BudgetError(
+                f"--space sigma: the agent has no statistics of entries {entries}: leave them out by --keys or --free, "
+                "or use --space raw"
+            )
+        return deviation.float().nan_to_num(1.0)[None]
 
     def _check_size(self, space: Box, entries: int, scale: Tensor, free: slice | list[int]) -> None:
         if self.grid and space.dtype != np.uint8:

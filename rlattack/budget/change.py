@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rlattack.arrays import rowwise
+from rlattack.budget.frames import channels_first
 from rlattack.budget.reach import TOLERANCE, Reach, Sizes, finite
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError
@@ -25,7 +26,7 @@ class Change(Reach):
 
     Args:
         radius: The largest severity.
-        space: One observation: stacked frames, oldest first, or one image in colours, (height, width, channels).
+        space: One observation: stacked frames, oldest first, or one image in colours, channels first or last.
         grid: Whether what comes out is rounded to whole bytes.
         newest: Whether the newest of stacked frames alone may change; no change can do that yet.
 
@@ -41,14 +42,14 @@ class Change(Reach):
     def __init__(self, radius: float, space: Space[Any], *, grid: bool = False, newest: bool = False) -> None:
         if not 0 < radius <= self.most:
             raise BudgetError(f"--eps: a {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
-        if not isinstance(space, Box) or not (is_stack(space) or _is_colour(space)):
+        if not isinstance(space, Box) or not (channels_first(space) or _is_colour(space)):
             raise BudgetError(f"a {self.kind} is for images, this game shows {space}")
         if newest:
             raise BudgetError(f"--model frame: a {self.kind} changes all stacked frames alike; use --model stack")
         if grid and space.dtype != np.uint8:
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
         self.radius, self.grid = radius, grid
-        self._stacked = is_stack(space)
+        self._stacked = channels_first(space)
         self._low, self._high = (torch.as_tensor(end.astype(np.float32))[None] for end in (space.low, space.high))
         self._allowed = TOLERANCE * float(self._high.max() - self._low.min())
         self._severities = torch.empty(0)
@@ -118,11 +119,6 @@ class Rotation(Change):
 
 CHANGES: dict[str, type[Change]] = {change.kind: change for change in (Rotation,)}
 """Natural changes by their kind of reach."""
-
-
-def is_stack(space: Box) -> bool:
-    """Whether observations are stacked frames (frames, height, width), oldest first, and not one (h, w, c) image."""
-    return len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])
 
 
 def _is_colour(space: Box) -> bool:

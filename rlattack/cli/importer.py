@@ -5,11 +5,12 @@ from typing import Annotated
 
 import tyro
 
+from rlattack.evaluation.study import Plugins
 from rlattack.report.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
+class Import(Plugins):
     """Import an agent trained elsewhere, without running its code."""
 
     kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="auto|sb3|sa-ppo|cleanrl|...")]

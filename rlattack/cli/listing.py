@@ -4,30 +4,28 @@ import json
 import math
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import tyro
 
-from rlattack.registry import Registry, plug
+from rlattack.evaluation.study import Plugins
+from rlattack.registry import Registry
 from rlattack.report.progress import say
 
 Kind = Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class List:
+class List(Plugins):
     """List games, agents, attacks with their schedules, defences and observers."""
 
     kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
-    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
-    """Modules of your own to import first, as in `rlattack attack`."""
     json: bool = False
     """Print a JSON list of objects instead of tables."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        plug(self.plugin)
         kinds = get_args(Kind)[:-1] if self.kind == "all" else (self.kind,)
         listed = {kind: _rows(kind) for kind in kinds}
         if self.json:

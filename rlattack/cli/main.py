@@ -28,9 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     from rlattack.errors import RlattackError
+    from rlattack.registry import plug
 
     try:
         command = _parse(arguments)
+        plug(getattr(getattr(command, "verb", command), "plugin", ()))
         return int(command(["rlattack", *arguments]) or 0)
     except RlattackError as error:
         return _complain(str(error))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.study import Plugins
 from rlattack.report.progress import Stages, say
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Perf:
+class Perf(Plugins):
     """Measure play and attacked play of a victim, each beside the bound that its parts set, all in one run.
 
     Of an Atari game also beside Stable-Baselines3 with foolbox, of a MuJoCo game how fast it is stepped beside MuJoCo

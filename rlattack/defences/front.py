@@ -13,7 +13,7 @@ from rlattack.draws import Draws
 from rlattack.errors import told_by
 from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat
-from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
+from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State, judged
 from rlattack.registry import Registry
 from rlattack.specs import NoParameters, make
 
@@ -94,6 +94,11 @@ class Defended(Differentiable):
     def normaliser(self) -> Normaliser | None:
         """Statistics of what the policy saw in training."""
         return self.policy.normaliser
+
+    @property
+    def judged(self) -> "Defended":
+        """The same whose critic can be asked, where it has a memory of its own."""
+        return Defended(judged(self.policy), self.front)
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """What the policy says of what the front lets through; gradients go past what has none."""

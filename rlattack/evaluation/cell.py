@@ -71,6 +71,8 @@ class AttackRef:
     """Digest of the source of an attack that is not the project's own."""
     files: tuple[tuple[str, str], ...] = ()
     """Digests of files that its parameters name, by parameter."""
+    entries: str = ""
+    """What may change, where the game has words for it; decides no play."""
 
     @property
     def control(self) -> bool:
@@ -82,14 +84,15 @@ class AttackRef:
         """The attack with its parameters, its size and when it acts: `pgd:steps=10 0.001`."""
         size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
         when = "" if self.schedule == EVERY else f" {self.schedule}"
-        free = f" free {entries_words(self.budget.free)}" if self.budget.free else ""
+        free = f" free {self.entries or entries_words(self.budget.free)}" if self.budget.free else ""
         return f"{self.spec}{size}{free}{when}"
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that its effect depends on, however it was spelled; a surrogate and files by their digests."""
         parameters = full_parameters(ATTACKS.get(self.spec.name), self.spec.parameters) | dict(self.files)
-        return dataclasses.asdict(self) | {
+        played = {name: value for name, value in dataclasses.asdict(self).items() if name != "entries"}
+        return played | {
             "spec": {"name": self.spec.name, "parameters": parameters},
             "schedule": self.schedule and canonical("schedule", SCHEDULES, self.schedule),
             "surrogate": self.surrogate and self.surrogate.played,

@@ -107,6 +107,8 @@ class AttackResult:
     grid: bool = False
     free: tuple[int, ...] = ()
     """Numbers of the entries that may change; all where there are none."""
+    entries: str = ""
+    """The same in words, where the game has words for them: `picture,body.speed`."""
     schedule: str = "every"
     surrogate: str | None = None
     """The agent that the attack was crafted on, in place of the victim."""

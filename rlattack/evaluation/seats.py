@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rlattack.budget.words import entries_words
 from rlattack.errors import InvalidInput, UnknownName, nearest
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games.card import GameCard
@@ -73,6 +74,22 @@ def free_entries(free: str, keys: str, seat: Seat) -> tuple[int, ...]:
         raise InvalidInput(f"--free: expected entries of {', '.join(changing)}, got {min(fixed_entries)}, of a choice")
     found = tuple(sorted(allowed)) if not free else parse_free(free, seat)
     return () if len(found) == (seat.observation.shape or (0,))[0] else found
+
+
+def free_words(free: Sequence[int], seat: Seat) -> str:
+    """Says which entries of a flattened observation may change, by key; empty of one array.
+
+    >>> from gymnasium.spaces import Box
+    >>> from rlattack.games.game import Part
+    >>> parts = Part("goal", 0, 3, (3,), True), Part("place", 3, 2, (2,), True)
+    >>> free_words((0, 1, 2, 4), Seat("player", Box(0, 1, (5,)), Box(0, 1), parts=parts))
+    'goal,place[1]'
+    """
+    words = []
+    for part in seat.parts:
+        own = [entry - part.start for entry in free if part.start <= entry < part.start + part.entries]
+        words += [part.name if len(own) == part.entries else f"{part.name}[{entries_words(own)}]"] if own else []
+    return ",".join(words)
 
 
 def parse_free(text: str, seat: Seat) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,8 +12,8 @@ import tyro
 from pydantic import TypeAdapter, ValidationError
 
 from rlattack.budget import Model, Norm, Unit
-from rlattack.errors import InvalidInput
-from rlattack.specs import Spec
+from rlattack.errors import InvalidInput, UnknownName
+from rlattack.specs import Spec, split_outside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,13 +36,23 @@ EVERY = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Plugins:
+    """What every command takes that names games, agents or attacks."""
+
+    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
+    """Modules of your own to import first, in workers too: what they register (environments, attacks, importers) can be
+    named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Plugins):
     """Everything that results depend on, but who sits where; each option is spelled and documented here."""
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
     """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
-    """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run."""
+    """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run. A
+    value that holds a comma or a plus stands in double quotes."""
     eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
     """Sizes per entry in units of --space; the number of pixels for --norm l0. Attacks that look for the smallest
     size, as deepfool, take none."""
@@ -76,7 +85,8 @@ class Options:
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
     """Arguments of a Gymnasium environment, as continuous=true map_name=8x8; values as in JSON, else text."""
     frame_stack: int | None = None
-    """Observations of a Gymnasium environment stacked, oldest first, as VecFrameStack does; the card's by default."""
+    """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked, oldest first, as
+    VecFrameStack does; the card's by default."""
     channels: Literal["as-shown", "first"] | None = None
     """first: pictures (height, width, channels) of a Gymnasium environment are shown as (channels, height, width), as
     agents of Stable-Baselines3 see them; the card's by default."""
@@ -93,8 +103,6 @@ class Options:
     rounds otherwise, so its results are its own, and say so."""
     normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
     """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
-    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
-    """Modules of your own to import first, in workers too: what they register (environments, attacks) can be named."""
     trust: bool = False
     """Load files that can only be read by running their code."""
 
@@ -215,7 +223,12 @@ class Study(Options):
         read = []
         for one in map(_attack_name, _tuple(self.attack)):
             # at each + before a letter, so that numbers like 1e+5 stay whole
-            specs = tuple(parse_attack(text) for text in re.split(r"\+(?=[^\W\d_])", one))
+            texts = split_outside(one, r"\+(?=[^\W\d_])")
+            try:
+                specs = tuple(map(parse_attack, texts))
+            except UnknownName as error:
+                hint = "; a value with a plus stands in double quotes" * (len(texts) > 1 and "=" in texts[0])
+                raise UnknownName(f"{error}{hint}") from error
             clean = [spec.name == "none" for spec in specs]
             if any(clean) and len(specs) > 1:
                 raise InvalidInput(f"--attack {one}: expected attacks joined by +, and `none` is the clean game")

@@ -183,6 +183,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float) -> AttackResult:
         model=ref.model,
         grid=budget.grid,
         free=budget.free,
+        entries=ref.entries,
         schedule=ref.schedule,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
         fit=ref.fit,

@@ -19,7 +19,7 @@ from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key
-from rlattack.evaluation.seats import Hidden, check_players, free_entries, parse_mask, seat_number
+from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
@@ -167,6 +167,7 @@ class Table:
             surrogate = AgentRef.of(study.crafted_on, self.surrogate, study.trust)
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
+            entries=free_words(free, seat),
             budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),
         )  # fmt: skip
         ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))

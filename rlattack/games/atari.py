@@ -150,7 +150,8 @@ class AtariGame:
         self._turn = always(slots)
         self._second = 60 / variant.card.atari.frame_skip
         self.slots = slots
-        self.seats = (Seat(PLAYER, self._preprocessing.observation_space, self._preprocessing.action_space),)
+        seen, done = self._preprocessing.observation_space, self._preprocessing.action_space
+        self.seats = (Seat(PLAYER, seen, done, stacked=variant.card.atari.stack),)
         self._newest: Frames = np.zeros((slots, 1, *variant.card.atari.frame), dtype=np.uint8)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:

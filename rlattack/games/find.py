@@ -138,7 +138,12 @@ def with_variant(
     if options and card.family not in ("atari", "gymnasium"):
         raise ContentError(
             f"game {card.id} has no options {', '.join(options)}: --env-args, --frame-stack and --channels are for "
-            "gymnasium/ games"
+            "gymnasium/ games, --frame-stack for atari/ too"
+        )
+    if card.family == "atari" and options and (others := {"args", "channels"} & set(options)):
+        raise ContentError(
+            f"game {card.id} has no options {', '.join(sorted(others))}: --env-args and --channels are for gymnasium/ "
+            "games"
         )
     if options:
         where, name = f"game {card.id}: options", "gymnasium" if card.family == "gymnasium" else "atari"

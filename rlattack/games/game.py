@@ -68,6 +68,7 @@ class Seat:
         action: One action.
         features: Names of the entries of an observation, where the game tells them.
         parts: What a flattened observation is made of, in order; empty where it is one array by itself.
+        stacked: How many observations of the game one is, as `--frame-stack` says.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Seat:
     action: Space[Any]
     features: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
+    stacked: int = 1
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib.util
+import os
 import re
 import sys
+import traceback
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +75,7 @@ class GymnasiumGame:
         self._envs = [make_env(card, camera=camera) for _ in range(slots)]
         first, self.slots = self._envs[0], slots
         space, action = first.observation_space, first.action_space
-        self.seats = (Seat(PLAYER, space, action, parts=first.parts),)
+        self.seats = (Seat(PLAYER, space, action, parts=first.parts, stacked=card.gymnasium.stack),)
         self._obs: Array = np.zeros((slots, *(space.shape or ())), space.dtype)
         self._idle: BoolArray = np.ones(slots, dtype=np.bool_)
         self._turn = always(slots)
@@ -188,5 +190,11 @@ def _picture(env: gymnasium.Env[Any, Any]) -> Picture:
 
 
 def _line(error: BaseException) -> str:
+    """The first line of what it says; of an assertion that says nothing, the line that failed."""
     said = "" if isinstance(error, SystemExit) else str(error)
-    return said.splitlines()[0] if said else said_by(error)
+    if said:
+        return said.splitlines()[0]
+    if not isinstance(error, AssertionError):
+        return said_by(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name} of {os.path.basename(last.filename)}: {last.line}"

@@ -10,6 +10,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple, flatdim, flatten
 
 from rlattack.arrays import Array
+from rlattack.budget import Picture
 from rlattack.errors import InvalidInput
 from rlattack.games.card import GymnasiumOptions
 from rlattack.games.game import Part
@@ -111,10 +112,10 @@ class Sight:
             raise InvalidInput(f"--frame-stack is for observations that are one array, got {type(space).__name__}")
         self.parts = () if self._alone else tuple(one.part for one in self._parts)
         one = self._whole()
-        self._axis = _channels(one.shape)
+        self._axis = stacking_axis(one.shape)
         self.space = one
         if options.stack > 1:
-            self.space = Box(self._repeated(one.low), self._repeated(one.high), dtype=one.dtype)
+            self.space = type(one)(self._repeated(one.low), self._repeated(one.high), dtype=one.dtype)
 
     def fresh(self, raw: Any) -> Array:
         """The first observation of an episode; before it the stack has zeros, or copies of it."""
@@ -141,8 +142,9 @@ class Sight:
     def _whole(self) -> Box:
         ends = [[_moved(end, self._first) for end in one.ends] for one in self._parts]
         if self._alone:
-            low, high = ends[0]
-            return Box(low, high, dtype=self._parts[0].space.dtype)  # type: ignore[arg-type]  # numpy's own dtype
+            (low, high), space = ends[0], self._parts[0].space
+            colours = low.shape != space.shape and len(low) > 1  # channels that were moved
+            return (Picture if colours else Box)(low, high, dtype=space.dtype)  # type: ignore[arg-type]  # numpy's own dtype
         low, high = (np.concatenate([of[side].ravel() for of in ends]).astype(np.float32) for side in (0, 1))
         return Box(low, high, dtype=np.float32)
 
@@ -225,14 +227,23 @@ def _parts(
         raise InvalidInput(f"expected observations of numbers, got {type(space).__name__}")
 
 
-def _channels(shape: tuple[int, ...]) -> int:
+def parts_of(space: Space[Any]) -> tuple[Part, ...]:
+    """What lies where in an observation that is shown flattened."""
+    return tuple(one.part for one in _parts(space))
+
+
+def stacking_axis(shape: tuple[int, ...]) -> int:
     """The axis along which observations are stacked: that of the channels of a picture, the only one of a vector."""
     return len(shape) - 1 if len(shape) == 3 and shape[-1] < shape[0] else 0
 
 
 def _moved(picture: Array, channels_first: bool) -> Array:
     """A picture (height, width, channels) as (channels, height, width), as Stable-Baselines3 shows it to networks."""
-    return np.moveaxis(picture, -1, 0) if channels_first and picture.ndim == 3 and _channels(picture.shape) else picture
+    return (
+        np.moveaxis(picture, -1, 0)
+        if channels_first and picture.ndim == 3 and stacking_axis(picture.shape)
+        else picture
+    )
 
 
 def acting(space: Space[Any]) -> tuple[Space[Any], Do]:

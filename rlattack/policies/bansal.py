@@ -12,7 +12,8 @@ from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.games.card import GameCard
 from rlattack.games.find import find_game
 from rlattack.policies.folder import AgentCard, build
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.held import Held
 from rlattack.policies.importer import Importer
 from rlattack.policies.pickled import read_array

@@ -11,7 +11,7 @@ from torch import Tensor
 from rlattack.errors import RefusedFile
 from rlattack.policies.archive import read_file
 from rlattack.policies.folder import AgentCard, AnyNetwork, AnySpec, build
-from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.held import read_tensors
 from rlattack.policies.importer import Importer
 from rlattack.policies.layers import Layer, check_empty, layer, named, sequential, widths

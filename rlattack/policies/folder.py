@@ -16,7 +16,8 @@ from rlattack.errors import ContentError, RefusedFile
 from rlattack.files import write_whole
 from rlattack.games.table import parse_table
 from rlattack.policies.archive import read_file
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.policy import Policy
@@ -26,6 +27,8 @@ AnyNetwork = Network | GaussianNetwork
 AnySpec = NetworkSpec | GaussianSpec
 SCHEMA = "rlattack/agent/1"
 WEIGHTS = "policy.safetensors"
+_OF_DICTS = ("keys", "shapes", "pictures", "scale", "raw")
+"""What networks of numbers say of themselves where they see a Dict."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +162,10 @@ def save_agent(folder: Path, card: AgentCard, network: AnyNetwork, *, half: bool
     raw = save_tensors(tensors)
     card = dataclasses.replace(card, network=network.spec, sha256=hashlib.sha256(raw).hexdigest())
     values = {key: value for key, value in dataclasses.asdict(card).items() if value not in ({}, "")}
-    values["network"] = {key: value for key, value in values["network"].items() if value is not None}
+    left_out = _OF_DICTS if isinstance(network, GaussianNetwork) and not network.spec.keys else ()
+    values["network"] = {
+        key: value for key, value in values["network"].items() if value is not None and key not in left_out
+    }
     table = {"schema": SCHEMA} | values
     write_whole(folder / WEIGHTS, raw)
     write_whole(folder / "agent.toml", tomli_w.dumps(table).encode())

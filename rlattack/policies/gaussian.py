@@ -1,9 +1,7 @@
 """Networks of agents that see numbers: normalised observations, then an MLP or an LSTM, actor and critics apart."""
 
 import itertools
-import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rlattack.draws import Draws
-from rlattack.errors import ContentError
 from rlattack.games.card import ActionMode
+from rlattack.policies.combined import Combined
 from rlattack.policies.distributions import Actions, Categorical, Choices, Normal, Point, SquashedNormal
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
-_LARGEST = 100_000
-_MOST_LAYERS = 100
 _LEAST_LOG_STD, _MOST_LOG_STD = -20.0, 2.0
 """Ends of the logarithm of a deviation that a layer gives (Haarnoja et al. 2018, as Stable-Baselines3 has it)."""
 _LEAST_BOUNDED = -5.0
@@ -28,111 +25,52 @@ _SDE = 1e-6
 """Added to the variance of state-dependent exploration (Raffin et al. 2022)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class GaussianSpec:
-    """The `[network]` table of an agent card whose `kind` is `gaussian`."""
-
-    kind: Literal["gaussian"] = "gaussian"
-    observation: tuple[int, ...]
-    """Shape of one observation: (entries,)."""
-    actions: int
-    """Entries of an action; the number of actions of a `categorical` head."""
-    head: Literal["normal", "squashed", "point", "squashed-point", "categorical", "q"] = "normal"
-    """What the actor's outputs are: means, means before tanh, actions, actions before tanh, scores of actions, or the
-    values of discrete actions, by which it acts."""
-    choices: tuple[int, ...] = ()
-    """How many actions each entry of a MultiDiscrete has, of a `categorical` head; together they are `actions`."""
-    deviation: Literal["fixed", "layer", "bounded-layer", "sde"] = "fixed"
-    """Whether the deviation of a normal distribution depends on nothing, on the state by a layer of its own (clipped,
-    or bounded by tanh), or by state-dependent exploration."""
-    hidden: tuple[int, ...] = (64, 64)
-    """Layers of the actor before its memory."""
-    memory: int = 0
-    """Size of the actor's and the critic's LSTM after the hidden layers; 0 for none."""
-    after: tuple[int, ...] = ()
-    """Layers of the actor after its memory."""
-    critic: tuple[int, ...] | None = None
-    """Layers of a critic, where they are not those of the actor."""
-    critics: int = 1
-    """How many critics there are; none or one of states, any number of actions."""
-    judges: Literal["states", "actions"] = "states"
-    """What critics judge: states (V), or actions in states (Q)."""
-    quantiles: int = 1
-    """Outputs of a critic, whose mean is its value."""
-    activation: Literal["tanh", "relu"] | None = None
-    """Of hidden layers; by default ReLU with `memory`, else tanh."""
-    clip: float = 5.0
-    """Normalised observations are clipped to this size; 0 for observations as they are."""
-    largest_mean: float = 0.0
-    """Means before tanh are clipped to this size; 0 for not."""
-    low: tuple[float, ...] = ()
-    """The smallest action of the game that it was trained for, where that is known."""
-    high: tuple[float, ...] = ()
-    """The largest one."""
-
-    def __post_init__(self) -> None:
-        """Checks what the types cannot say.
-
-        Raises:
-            ContentError: A size outside its range, or parts that do not go together.
-        """
-        layers = (*self.hidden, *self.after, *(self.critic or ()))
-        sizes = (*self.observation, self.actions, self.quantiles, *layers)
-        if len(self.observation) != 1 or min(sizes) < 1 or max(*sizes, self.memory) > _LARGEST or self.memory < 0:
-            raise ContentError(f"network: expected sizes from 1 to {_LARGEST:,}, got {sizes} and memory {self.memory}")
-        if len(layers) > _MOST_LAYERS or not 0 <= self.critics <= _MOST_LAYERS:
-            raise ContentError(f"network: expected at most {_MOST_LAYERS} layers and critics")
-        if not (0 <= self.clip < math.inf and 0 <= self.largest_mean < math.inf):
-            raise ContentError(f"network: expected clips of 0 or more, got {self.clip} and {self.largest_mean}")
-        if self.choices and (self.head != "categorical" or sum(self.choices) != self.actions or min(self.choices) < 1):
-            raise ContentError(f"network: expected choices of {self.actions} actions together, got {self.choices}")
-        apart = all(low < high for low, high in zip(self.low, self.high, strict=False))
-        if len(self.low) != len(self.high) or len(self.low) not in (0, self.actions) or not apart:
-            raise ContentError(f"network: expected ends of {self.actions} actions, got {self.low} and {self.high}")
-        if self.judges == "states" and self.critics > 1:
-            raise ContentError(f"network: expected at most one critic of states, got {self.critics}")
-
-    @property
-    def own_activation(self) -> Literal["tanh", "relu"]:
-        """That of hidden layers."""
-        return self.activation or ("relu" if self.memory else "tanh")
-
-
 class GaussianNetwork(nn.Module):
     """The actor's outputs from what is seen, deviations, and values.
 
-    The recurrent state of a row is c, then h, of the LSTM.
+    The recurrent state of a row is c, then h, of the LSTM; that of a critic with its own is the same of its own.
 
     Args:
         spec: Sizes of all layers.
+
+    Raises:
+        ContentError: Pictures that are too small for their network.
     """
 
     obs_mean: Tensor
     obs_std: Tensor
+    obs_raw: Tensor
     value_mean: Tensor
     value_std: Tensor
 
     def __init__(self, spec: GaussianSpec) -> None:
         super().__init__()
         self.spec = spec
-        entries, *_ = spec.observation
+        entries, width = spec.observation[0], spec.features
         self.register_buffer("obs_mean", torch.zeros(entries))
         self.register_buffer("obs_std", torch.ones(entries))
         self.register_buffer("value_mean", torch.zeros(()))
         self.register_buffer("value_std", torch.ones(()))
-        width = (spec.after or (spec.memory or (spec.hidden or spec.observation)[-1],))[-1]
+        if spec.raw:
+            self.register_buffer("obs_raw", torch.zeros(entries))
+        last = (spec.after or (spec.memory or (width, *spec.hidden)[-1],))[-1]
         by_layer = spec.deviation in ("layer", "bounded-layer")
         if spec.head in ("normal", "squashed") and not by_layer:
-            self.log_std = nn.Parameter(torch.zeros((width, spec.actions) if spec.deviation == "sde" else spec.actions))
-        self.pi = _Head(spec, entries, spec.hidden, spec.actions, spec.after)
+            self.log_std = nn.Parameter(torch.zeros((last, spec.actions) if spec.deviation == "sde" else spec.actions))
+        self.pi = _Head(spec, width, spec.hidden, spec.actions, spec.after)
         if spec.head in ("normal", "squashed") and by_layer:
-            self.spread = nn.Linear(width, spec.actions)
+            self.spread = nn.Linear(last, spec.actions)
         critic = spec.hidden if spec.critic is None else spec.critic
         if spec.judges == "actions":
-            ends = (entries + spec.actions, critic, spec.quantiles)
+            ends = (width + spec.actions, critic, spec.quantiles)
             self.q = nn.ModuleList(_Head(spec, *ends, memory=False) for _ in range(spec.critics))
+        elif spec.critics and spec.memory and spec.critic_memory == "actor":
+            self.vf = _Head(spec, spec.memory, (), spec.quantiles, spec.critic_after, memory=False)
         elif spec.critics:
-            self.vf = _Head(spec, entries, critic, spec.quantiles)
+            own = spec.critic_memory == "own"
+            self.vf = _Head(spec, width, critic, spec.quantiles, spec.critic_after, memory=own)
+        heads = ["pi", "q" if spec.judges == "actions" else "vf"][: 1 + bool(spec.critics)]
+        self.eyes = nn.ModuleDict({head: Combined(spec) for head in heads} if any(spec.pictures) else {})
 
     def forward(self, obs: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
         """Asks the actor; without a state, a network with memory starts anew.
@@ -145,7 +83,7 @@ class GaussianNetwork(nn.Module):
             The actor's outputs, shape (n, actions); activations of the last hidden layer, shape (n, width): h of the
             LSTM, where it comes last; and the state after.
         """
-        hidden, new = self.pi(self._seen(obs), state)
+        hidden, new = self.pi(self._seen(obs, "pi"), state)
         out: Tensor = self.pi.out(hidden)
         limit = self.spec.largest_mean
         return out.clamp(-limit, limit) if limit else out, hidden, new
@@ -165,9 +103,24 @@ class GaussianNetwork(nn.Module):
             return (hidden.square() @ self.log_std.exp().square() + _SDE).sqrt()
         return self.log_std.exp()
 
+    @property
+    def critic_remembers(self) -> bool:
+        """Whether a critic of states has a memory, its own or the actor's."""
+        spec = self.spec
+        return bool(spec.memory and spec.critics and spec.judges == "states" and spec.critic_memory != "none")
+
     def values(self, obs: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Estimated returns, shape (n,), and the critic's own state: it is apart, since who plays asks for neither."""
-        hidden, new = self.vf(self._seen(obs), state)
+        """Estimated returns, shape (n,), and the critic's own state: it is apart, since who plays asks for neither.
+
+        Args:
+            obs: Shape (n, entries).
+            state: That of whose memory it reads, its own or the actor's.
+        """
+        if self.critic_remembers and self.spec.critic_memory == "actor":
+            seen, new = self.pi.remembered(self._seen(obs, "pi"), state)
+            hidden, _ = self.vf(seen, None)
+        else:
+            hidden, new = self.vf(self._seen(obs, "vf"), state)
         return self.vf.out(hidden).mean(dim=1) * self.value_std + self.value_mean, new
 
     def action_values(self, obs: Tensor, share: Tensor) -> Tensor:
@@ -177,13 +130,17 @@ class GaussianNetwork(nn.Module):
             obs: Shape (n, entries).
             share: Actions as shares of their range, in [-1, 1], shape (n, actions).
         """
-        seen = torch.cat([self._seen(obs), share], dim=1)
+        seen = torch.cat([self._seen(obs, "q"), share], dim=1)
         told = [critic.out(critic(seen, None)[0]).mean(dim=1) for critic in self.q]  # type: ignore[operator]  # every one of the list is a _Head
         return torch.stack(told).amin(dim=0)
 
-    def _seen(self, obs: Tensor) -> Tensor:
+    def _seen(self, obs: Tensor, head: str) -> Tensor:
+        """What a head sees of observations: normalised, and features in place of pictures."""
         clip = self.spec.clip
-        return ((obs - self.obs_mean) / self.obs_std).clamp(-clip, clip) if clip else obs
+        seen = ((obs - self.obs_mean) / self.obs_std).clamp(-clip, clip) if clip else obs
+        if self.spec.raw:
+            seen = torch.where(self.obs_raw > 0, obs, seen)
+        return self.eyes[head](seen) if any(self.spec.pictures) else seen
 
 
 class _Head(nn.Module):
@@ -204,15 +161,20 @@ class _Head(nn.Module):
 
     def forward(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
         """Maps to the last hidden layer and the new state, None without memory."""
+        features, after = self.remembered(seen, state)
+        return (features if self.memory is None else self._through(self._last, features)), after
+
+    def remembered(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
+        """Maps to what the memory says, before the layers after it, and the new state; all layers without memory."""
         features = self._through(self._linear, seen)
         if self.memory is None:
-            return features, None
+            return self._through(self._last, features), None
         before = None
         if state is not None:
             c, h = state.chunk(2, dim=1)
             before = h, c
         h, c = self.memory(features, before)
-        return self._through(self._last, h), torch.cat([c, h], dim=1)
+        return h, torch.cat([c, h], dim=1)
 
     def _through(self, layers: tuple[nn.Linear, ...], features: Tensor) -> Tensor:
         for layer in layers:  # not a module's call: for one row, that takes as long as its layer
@@ -240,23 +202,41 @@ class GaussianPolicy(Differentiable):
         network: Frozen by this.
         action: One action of the game, of one axis, for continuous actions; without bounds where none is given.
         temperature: Of the softmax over the values of discrete actions; above 0.
+        judging: Whether the critic's own memory is part of the state, behind the actor's, so that it can be asked.
     """
 
-    def __init__(self, network: GaussianNetwork, action: Box | None = None, temperature: float = 1.0) -> None:
+    def __init__(
+        self, network: GaussianNetwork, action: Box | None = None, temperature: float = 1.0, *, judging: bool = False
+    ) -> None:
         self.network, spec = network.eval().requires_grad_(False), network.spec
-        self.observation = spec.observation
+        self.observation, self.parts = spec.observation, spec.parts
+        own_memory = network.critic_remembers and spec.critic_memory == "own"
+        self.judging = judging or not own_memory
+        self._apart = 2 * spec.memory * (judging and own_memory)  # entries of the critic's state
         box = action or Box(*_ends(spec), (spec.actions,), np.float32)
         self.action: Space[Any] = box
         if spec.head in ("categorical", "q"):
             self.action = MultiDiscrete(list(spec.choices)) if spec.choices else Discrete(spec.actions)
         self.acts: ActionMode | None = "greedy" if spec.head in ("point", "squashed-point", "q") else None
         self.temperature = temperature if spec.head == "q" else None
-        self.normaliser = Normaliser(network.obs_mean, network.obs_std, spec.clip) if spec.clip else None
+        raw = network.obs_raw > 0 if spec.raw else None
+        self.normaliser = Normaliser(network.obs_mean, network.obs_std, spec.clip, raw) if spec.clip else None
         self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (box.low, box.high))
+
+    @property
+    def judged(self) -> "GaussianPolicy":
+        """The same with the critic's memory in its state; itself where there is none apart from the actor's."""
+        if self.judging:
+            return self
+        box = self.action if isinstance(self.action, Box) else None
+        return GaussianPolicy(self.network, box, self.temperature or 1.0, judging=True)
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the actor."""
-        out, hidden, new = self.network(obs, state)
+        own, critics = self._states(state)
+        out, hidden, new = self.network(obs, own)
+        if self._apart and (after := self.network.values(obs, critics)[1]) is not None:
+            new = torch.cat([new, after], dim=1)
         if self.temperature is not None:
             return Output(Categorical(out / self.temperature), out.amax(dim=1), out, hidden, new)
         return Output(self._actions(out, hidden), hidden=hidden, state=new)
@@ -264,23 +244,30 @@ class GaussianPolicy(Differentiable):
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
         """What the critics say; of actions in the game's own range, by default of the actor's own; Q of discrete ones.
 
-        None without a critic, and of one with memory, since `state` is not the critic's.
+        None without a critic, and of a critic with a memory of its own that is not in the state (`judged` has it).
         """
         spec = self.network.spec
+        own, critics = self._states(state)
         if spec.head == "q":
-            q: Tensor = self.network(obs, state)[0]
+            q: Tensor = self.network(obs, own)[0]
             return q.amax(dim=1) if action is None else q.gather(1, action[:, None]).squeeze(1)
-        if not spec.critics or (spec.memory and spec.judges == "states"):
+        if not spec.critics or not self.judging:
             return None
         if spec.judges == "states":
-            return self.network.values(obs)[0]
+            return self.network.values(obs, critics if self._apart else own)[0]
         done = self(obs, state).actions.greedy if action is None else action
         return self.network.action_values(obs, 2 * (done - self._low) / (self._high - self._low) - 1)
 
     def initial_state(self, n: int) -> State:
-        """The LSTM's c and h, zeros; None for a network without memory."""
-        memory = self.network.spec.memory
-        return torch.zeros(n, 2 * memory, device=self.network.obs_mean.device) if memory else None
+        """The LSTM's c and h, zeros, and the critic's where it is asked; None for a network without memory."""
+        width = 2 * self.network.spec.memory + self._apart
+        return torch.zeros(n, width, device=self.network.obs_mean.device) if width else None
+
+    def _states(self, state: State) -> tuple[State, State]:
+        """The actor's and the critic's own."""
+        if state is None or not self._apart:
+            return state, None
+        return state[:, : -self._apart], state[:, -self._apart :]
 
     def _actions(self, out: Tensor, hidden: Tensor) -> Actions:
         head, ends, choices = self.network.spec.head, (self._low, self._high), self.network.spec.choices

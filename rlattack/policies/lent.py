@@ -19,6 +19,7 @@ from rlattack.policies.folder import AgentCard, AnyNetwork
 from rlattack.policies.placed import placed
 from rlattack.policies.policy import Normaliser
 from rlattack.policies.sb3_zip import load_sb3_zip
+from rlattack.policies.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Lent:
     thing: object
     weights: str
     source: str
-    normaliser: Normaliser | None = None
+    normaliser: Statistics | None = None
 
     @property
     def read(self) -> tuple[AgentCard, AnyNetwork] | None:
@@ -126,10 +127,14 @@ def snapshot(model: Any, *, normalised: bool = True) -> Lent:
     return Lent(placed(copy.deepcopy(policy), CPU), weights, class_digest(policy), statistics)
 
 
-def statistics_in(model: Any) -> Normaliser | None:
-    """What a learner's `VecNormalize` has seen, where it has one that normalises observations of one kind."""
+def statistics_in(model: Any) -> Statistics | None:
+    """What a learner's `VecNormalize` has seen, where it has one that normalises observations."""
     env = model.get_vec_normalize_env() if hasattr(model, "get_vec_normalize_env") else None
-    if env is None or not env.norm_obs or isinstance(env.obs_rms, dict):
+    if env is None or not env.norm_obs:
         return None
-    mean, deviation = env.obs_rms.mean, (env.obs_rms.var + env.epsilon) ** 0.5
-    return Normaliser(torch.as_tensor(mean).float(), torch.as_tensor(deviation).float(), float(env.clip_obs))
+
+    def of(rms: Any) -> Normaliser:
+        mean, deviation = rms.mean, (rms.var + env.epsilon) ** 0.5
+        return Normaliser(torch.as_tensor(mean).float(), torch.as_tensor(deviation).float(), float(env.clip_obs))
+
+    return {key: of(one) for key, one in env.obs_rms.items()} if isinstance(env.obs_rms, dict) else of(env.obs_rms)

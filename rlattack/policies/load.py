@@ -31,7 +31,7 @@ from rlattack.policies.folder import (
     read_agent_card,
 )
 from rlattack.policies.foreign import adapted, call, unpickle
-from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.hub import fetch
 from rlattack.policies.importer import guess, importer
 from rlattack.policies.lent import Lent, lend, lent
@@ -41,7 +41,7 @@ from rlattack.policies.placed import placed
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Normaliser, Policy
 from rlattack.policies.published import Published, published
-from rlattack.policies.statistics import MissingStatistics, beside, read_statistics, statistics_for
+from rlattack.policies.statistics import MissingStatistics, Statistics, beside, read_statistics, statistics_for
 from rlattack.source import code_digest, versions
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def load_agent(
         return Agent(policy=PLACEHOLDERS[spec](seat), name=spec, algorithm=spec, identity=spec, looks=False)
     agent = _find(spec, seat, trust, normaliser)
     if seat is not None:
-        agent = replace(agent, policy=turned(agent.policy, tuple(seat.observation.shape or ())))
+        agent = replace(agent, policy=turned(agent.policy, seat, agent.name))
     refuse_misfit(agent.policy, agent.name, agent.card, seat, game, way_out)
     return agent
 
@@ -237,7 +237,7 @@ def _of_trusted(path: Path, seat: Seat | None, normaliser: str) -> Agent:
     return replace(agent, published=published(None, path))
 
 
-def _statistics(normaliser: str) -> Normaliser:
+def _statistics(normaliser: str) -> Statistics:
     """The statistics in a file that the user names."""
     found = read_statistics(Path(normaliser))
     if found is None:
@@ -285,5 +285,7 @@ def _named(
 def _digest(normaliser: Normaliser | None) -> str:
     if normaliser is None:
         return ""
-    numbers = torch.cat([normaliser.mean.flatten(), normaliser.deviation.flatten(), torch.tensor([normaliser.clip])])
+    parts = [normaliser.mean, normaliser.deviation, torch.tensor([normaliser.clip])]
+    parts += [] if normaliser.raw is None else [normaliser.raw.float()]
+    numbers = torch.cat([part.flatten() for part in parts])
     return hashlib.sha256(numbers.numpy(force=True).tobytes()).hexdigest()

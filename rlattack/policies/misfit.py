@@ -10,6 +10,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.games.find import find_game, game_of
 from rlattack.games.game import PLAYER, Seat
+from rlattack.games.gymnasium_spaces import stacking_axis
 from rlattack.policies.folder import AgentCard
 from rlattack.policies.policy import Policy
 
@@ -51,11 +52,34 @@ def _misfit(policy: Policy, seat: Seat, game: str | None) -> str:
         return f"acts {apart} of {where}"
     if isinstance(has, Discrete) and not isinstance(takes, Discrete):
         return f"has discrete actions, {where} takes {takes}"
+    hint = _way(policy, seat) if alike else ""
     if isinstance(has, MultiDiscrete):
-        return f"sees {policy.observation} and acts by {has}; {where} shows {seat.observation.shape} and takes {takes}"
+        return (
+            f"sees {policy.observation} and acts by {has}; {where} shows {seat.observation.shape} and takes {takes}"
+            f"{hint}"
+        )
     does = f"has {n} actions" if isinstance(has, Discrete) else f"acts by {n} numbers"
     wants = f"one of {takes.n}" if isinstance(takes, Discrete) else takes.shape
-    return f"sees {policy.observation} and {does}; {where} shows {seat.observation.shape} and takes {wants}"
+    return f"sees {policy.observation} and {does}; {where} shows {seat.observation.shape} and takes {wants}{hint}"
+
+
+def _way(policy: Policy, seat: Seat) -> str:
+    """The options by which a game shows what an agent sees: a stack, channels first; empty where there are none."""
+    sees, shows = tuple(policy.observation), tuple(seat.observation.shape or ())
+    if seat.parts or not shows:
+        return ""
+    axis = stacking_axis(shows)
+    one = tuple(side // seat.stacked if place == axis else side for place, side in enumerate(shows))
+    stack, rest = divmod(math.prod(sees), math.prod(one))
+    if rest or not stack:
+        return ""
+    whole = tuple(side * stack if place == axis else side for place, side in enumerate(one))
+    options = [f"--frame-stack {stack}"] * (stack != seat.stacked)
+    if len(whole) == 3 and sees == (whole[-1], *whole[:-1]) != whole:
+        options += ["--channels first"] * (policy.normaliser is not None)  # other agents turn it by themselves
+    elif sees not in (whole, (stack, *one)):
+        return ""
+    return f"; {' '.join(options)} shows that" if options else ""
 
 
 def range_apart(has: Space[Any], takes: Space[Any]) -> str:

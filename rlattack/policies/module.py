@@ -10,6 +10,7 @@ from torch.distributions import Independent
 
 from rlattack.draws import Draws
 from rlattack.games.card import ActionMode
+from rlattack.games.game import Part
 from rlattack.policies.distributions import Categorical, Normal, Point
 from rlattack.policies.network import Network
 from rlattack.policies.policy import Differentiable, Normaliser, Output, State
@@ -45,6 +46,7 @@ class ModulePolicy(Differentiable):
         self.action: Space[Any] = Discrete(actions)
         self.acts: ActionMode | None = "greedy" if value_based else None
         self.normaliser: Normaliser | None = None
+        self.parts: tuple[Part, ...] = ()
         self.temperature = temperature
         self._value_based, self._state_shape = value_based, state_shape
 

@@ -1,6 +1,7 @@
 """Agents behind the statistics of what they saw in training, which their own file or code leaves out."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,15 +11,17 @@ from torch import Tensor
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.games.card import ActionMode
-from rlattack.policies.folder import AgentCard, AnyNetwork, build
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
-from rlattack.policies.network import Network, NetworkSpec
-from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State
-from rlattack.policies.statistics import statistics_for
+from rlattack.games.game import Part
+from rlattack.policies.folder import AgentCard, AnyNetwork, AnySpec, build
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.gaussian_spec import GaussianSpec
+from rlattack.policies.network import NetworkSpec
+from rlattack.policies.policy import Differentiable, Normaliser, Output, Policy, State, judged
+from rlattack.policies.statistics import Statistics, statistics_for
 from rlattack.policies.tensors import Tensors
 
 
-def behind(network: AnyNetwork, seen: Normaliser, where: str) -> GaussianNetwork:
+def behind(network: AnyNetwork, seen: Statistics, where: str) -> GaussianNetwork:
     """The same network behind statistics, as an agent folder can hold it.
 
     Args:
@@ -29,19 +32,54 @@ def behind(network: AnyNetwork, seen: Normaliser, where: str) -> GaussianNetwork
     Raises:
         RefusedFile: It has statistics of its own, sees something else, or sees pictures.
     """
-    if isinstance(network, GaussianNetwork):
-        spec, state = network.spec, network.state_dict()
-    else:
-        spec, state = _of_numbers(network, where)
+    spec: AnySpec = network.spec
+    state: Tensors = network.state_dict()
+    if not isinstance(spec, GaussianSpec):
+        spec, state = of_numbers(spec, state, where)
     if spec.clip:
         raise RefusedFile(f"{where}: has statistics of its own; leave out --normaliser")
-    if tuple(seen.mean.shape) != spec.observation:
+    whole = flat(seen, spec.parts, where)
+    if tuple(whole.mean.shape) != spec.observation:
         raise RefusedFile(
-            f"{where}: its statistics are of observations of shape {tuple(seen.mean.shape)}, it sees "
+            f"{where}: its statistics are of observations of shape {tuple(whole.mean.shape)}, it sees "
             f"{spec.observation}: expected those it was trained with, by --normaliser FILE"
         )
-    kept = {"obs_mean": seen.mean, "obs_std": seen.deviation}
-    return build(dataclasses.replace(spec, clip=seen.clip), state | kept, where)
+    kept = {"obs_mean": whole.mean, "obs_std": whole.deviation}
+    raw = tuple(part.name for part in spec.parts if isinstance(seen, dict) and part.name not in seen)
+    kept |= {"obs_raw": whole.raw.float()} if raw and whole.raw is not None else {}
+    return build(dataclasses.replace(spec, clip=whole.clip, raw=raw), state | kept, where)
+
+
+def flat(seen: Statistics, parts: Sequence[Part], where: str) -> Normaliser:
+    """Statistics of an observation as it lies flattened; keys without any are seen as they are.
+
+    Args:
+        seen: Of one array, or by keys.
+        parts: What lies where; none of one array.
+        where: What messages call the agent.
+
+    Raises:
+        RefusedFile: Statistics of keys of which the agent has none, or of other shapes.
+    """
+    if isinstance(seen, Normaliser):
+        return seen
+    if not parts:
+        raise RefusedFile(f"{where}: its statistics are of a Dict of {', '.join(seen)}, and it sees one array")
+    size = parts[-1].start + parts[-1].entries
+    mean, deviation, raw = torch.zeros(size), torch.ones(size), torch.ones(size, dtype=torch.bool)
+    clip = 0.0
+    for part in parts:
+        if (one := seen.get(part.name)) is None:
+            continue
+        if tuple(one.mean.shape) != part.shape:
+            got = tuple(one.mean.shape)
+            raise RefusedFile(f"{where}: its statistics of {part.name!r} are of shape {got}, it sees {part.shape}")
+        rows = slice(part.start, part.start + part.entries)
+        mean[rows], deviation[rows], raw[rows], clip = one.mean.flatten(), one.deviation.flatten(), False, one.clip
+    if raw.all():
+        known = ", ".join(part.name for part in parts)
+        raise RefusedFile(f"{where}: its statistics are of {', '.join(seen)}, it sees {known}")
+    return Normaliser(mean, deviation, clip, raw if raw.any() else None)
 
 
 def behind_found(
@@ -59,9 +97,12 @@ def behind_found(
     return dataclasses.replace(card, network=seen.spec), seen
 
 
-def _of_numbers(network: Network, where: str) -> tuple[GaussianSpec, Tensors]:
-    """A network of discrete actions that sees numbers, by the names of networks that can have statistics."""
-    old, tensors = network.spec, network.state_dict()
+def of_numbers(old: NetworkSpec, tensors: Tensors, where: str) -> tuple[GaussianSpec, Tensors]:
+    """A network of discrete actions that sees numbers, by the names of networks that can have statistics.
+
+    Raises:
+        RefusedFile: It sees pictures, or its actor and critic share layers.
+    """
     if old.convolutions or old.hidden or len(old.observation) != 1 or old.scale != 1:
         raise RefusedFile(f"{where}: statistics of pictures, or of layers shared by actor and critic, are not read")
     critic = old.critic if old.head == "actor-critic" else None
@@ -106,9 +147,12 @@ class Normalised(Differentiable):
 
     Raises:
         InvalidInput: Statistics of observations of another shape.
+        RefusedFile: Statistics of other keys.
     """
 
-    def __init__(self, policy: Policy, normaliser: Normaliser, where: str) -> None:
+    def __init__(self, policy: Policy, normaliser: Statistics, where: str) -> None:
+        self.parts: Sequence[Part] = getattr(policy, "parts", ())
+        normaliser = flat(normaliser, self.parts, where)
         seen = tuple(normaliser.mean.shape)
         if seen != tuple(policy.observation):
             raise InvalidInput(f"{where}: statistics of shape {seen}, the agent sees {tuple(policy.observation)}")
@@ -119,6 +163,11 @@ class Normalised(Differentiable):
     def action(self) -> Space[object]:
         """One action."""
         return self.policy.action
+
+    @property
+    def judged(self) -> "Normalised":
+        """The same whose critic can be asked, where it has a memory of its own."""
+        return Normalised(judged(self.policy), self.normaliser, "")
 
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the policy about what it sees."""

@@ -56,15 +56,23 @@ class Normaliser:
         mean: Of each entry, the shape of one observation, float32.
         deviation: Standard deviation of each entry, above 0: the unit of budgets in `sigma`.
         clip: Largest normalised size.
+        raw: Entries that are seen as they are, bool, the shape of one observation; None where all are normalised.
     """
 
     mean: Tensor
     deviation: Tensor
     clip: float
+    raw: Tensor | None = None
 
     def __call__(self, obs: Tensor) -> Tensor:
         """What the policy sees of observations, shape (n, *observation)."""
-        return ((obs - self.mean) / self.deviation).clamp(-self.clip, self.clip)
+        seen = ((obs - self.mean) / self.deviation).clamp(-self.clip, self.clip)
+        return seen if self.raw is None else torch.where(self.raw, obs, seen)
+
+    @property
+    def unit(self) -> Tensor:
+        """The unit of budgets in `sigma`: the deviation, which is no number for entries that are seen as they are."""
+        return self.deviation if self.raw is None else self.deviation.masked_fill(self.raw, torch.nan)
 
 
 class Policy(Protocol):
@@ -125,6 +133,12 @@ class Differentiable:
             out = self(point, state)
             (grad,) = torch.autograd.grad(loss(out), point)
         return grad, out.detach()
+
+
+def judged(policy: Policy) -> Policy:
+    """The policy whose state holds its critic's memory too, so that `value` can be asked; itself without such a one."""
+    own: Policy = getattr(policy, "judged", policy)
+    return own
 
 
 def choose(actions: Actions, mode: ActionMode, draws: Draws) -> Tensor:

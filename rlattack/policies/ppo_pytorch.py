@@ -7,7 +7,7 @@ from rlattack.errors import RefusedFile
 from rlattack.policies.archive import read_file
 from rlattack.policies.cleanrl import head, import_cleanrl
 from rlattack.policies.folder import AgentCard, AnyNetwork, build
-from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.held import read_tensors
 from rlattack.policies.importer import Importer
 from rlattack.policies.layers import check_empty, sequential, widths

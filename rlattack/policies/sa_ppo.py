@@ -10,7 +10,8 @@ import torch
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.archive import read_file
 from rlattack.policies.folder import AgentCard, AnyNetwork, build
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.held import table
 from rlattack.policies.importer import Importer
 from rlattack.policies.normalised import behind_found
@@ -64,7 +65,8 @@ def load_sa_ppo(path: Path, who: Who = "victim") -> tuple[AgentCard, GaussianNet
     actor = file.tensors(content[f"{prefix}policy_model"])
     critic = file.tensors(content[f"{prefix}val_model"]) if f"{prefix}val_model" in content else {}
     seen = next((one for one in _records(content["envs"]) if one.name.endswith(".ZFilter")), None)
-    statistics = None if seen is None else statistics_of(seen, where)
+    told = None if seen is None else statistics_of(seen, where)
+    statistics = told if isinstance(told, Normaliser) else None
     spec, state = _converted(actor, critic, statistics, where)
     network = build(spec, state, where)
     game = next((found for one in _records(content["envs"]) if (found := _game(one.name))), "")

@@ -1,21 +1,23 @@
 """Stable-Baselines3 models in memory as policies: the way for models that only their own code can describe."""
 
+import functools
 import importlib
 import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
 from rlattack.errors import InvalidInput, RefusedFile
+from rlattack.games.game import Part
+from rlattack.games.gymnasium_spaces import parts_of
 from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.module import ModulePolicy
-from rlattack.policies.sb3_live_numbers import LivePolicy
+from rlattack.policies.sb3_live_numbers import LivePolicy, divided, recurrent, state_shape
 from rlattack.policies.sb3_zip import guess_algorithm, read_data, says_normalised
 
 _LEARNERS = {
@@ -50,25 +52,33 @@ def from_sb3(
         InvalidInput: Other spaces, or a policy of another kind.
     """
     policy = model.policy if isinstance(model, BaseAlgorithm) else model
-    shape = policy.observation_space.shape if shown is None else shown
+    space = policy.observation_space
+    parts: tuple[Part, ...] = ()
+    if isinstance(space, Dict) and shown is None:
+        parts, seen = parts_of(space), functools.partial(divided, space)
+        shown = (sum(part.entries for part in parts),)
+    shape = space.shape if shown is None else shown
     if not isinstance(policy.action_space, Discrete | MultiDiscrete | Box) or not shape:
         raise InvalidInput(
-            f"expected observations of one shape, and actions that are Discrete, MultiDiscrete or a Box, "
-            f"got {policy.observation_space} and {policy.action_space}"
+            f"expected observations of one shape or a Dict of them, and actions that are Discrete, MultiDiscrete or a "
+            f"Box, got {space} and {policy.action_space}"
         )
     if not isinstance(policy.action_space, Discrete):
-        return LivePolicy(policy, shape, seen)
+        live = LivePolicy(policy, shape, seen)
+        live.parts = parts
+        return live
     kind = next((kind for attribute, kind in _KINDS.items() if hasattr(policy, attribute)), None)
     if kind is None:
         raise InvalidInput(f"{type(policy).__name__}: expected a policy with a distribution, Q values or quantiles")
-    lstm = getattr(policy, "lstm_actor", None)
-    return ModulePolicy(
+    made = ModulePolicy(
         kind(policy) if seen is None else _Seeing(kind(policy), seen),
         shape,
         int(policy.action_space.n),
         value_based=kind in (_Q, _Quantiles, _Ars),
-        state_shape=None if lstm is None else (2, lstm.num_layers, lstm.hidden_size),
+        state_shape=state_shape(policy),
     )
+    made.parts = parts
+    return made
 
 
 def load_trusted(path: Path) -> tuple[BaseAlgorithm, str, str]:
@@ -128,13 +138,11 @@ class _Actor(_Live):
 
 
 class _RecurrentActor(_Live):
-    """State: the actor's hidden and cell state, (n, 2, layers, units). No values: the critic remembers by itself."""
+    """State: the actor's hidden and cell state, then the critic's where it has one, (n, 2 or 4, layers, units)."""
 
-    def forward(self, obs: Tensor, state: Tensor) -> tuple[Tensor, None, Tensor]:
-        hidden, cell = state.permute(1, 2, 0, 3).contiguous()
-        starts = torch.zeros(len(obs))
-        distribution, after = self.policy.get_distribution(obs, (hidden, cell), starts)
-        return distribution.distribution.logits, None, torch.stack(after).permute(2, 0, 1, 3)
+    def forward(self, obs: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        told, values, after = recurrent(self.policy, obs, state)
+        return told.distribution.logits, values, after
 
 
 class _Q(_Live):

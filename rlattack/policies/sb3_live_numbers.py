@@ -5,13 +5,15 @@ from typing import Any
 
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.card import ActionMode
+from rlattack.games.game import Part
+from rlattack.games.gymnasium_spaces import parts_of
 from rlattack.policies.distributions import Actions, Choices, Normal, Point, SquashedNormal
 from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 
@@ -19,7 +21,8 @@ from rlattack.policies.policy import Differentiable, Normaliser, Output, State
 class LivePolicy(Differentiable):
     """A policy of PPO, A2C, TRPO, RecurrentPPO, SAC, TQC, TD3, DDPG or ARS as it is; the model may go on learning.
 
-    The recurrent state of a row is the actor's hidden and cell state, (2, layers, units).
+    The recurrent state of a row is the actor's hidden and cell state, then the critic's where it has one of its own,
+    (2 or 4, layers, units).
 
     Args:
         policy: Its actions are a Box of one axis or a MultiDiscrete.
@@ -31,6 +34,7 @@ class LivePolicy(Differentiable):
     """
 
     normaliser: Normaliser | None = None
+    parts: tuple[Part, ...] = ()
 
     def __init__(
         self, policy: BasePolicy, shown: tuple[int, ...] | None = None, seen: Callable[[Tensor], Any] | None = None
@@ -52,7 +56,8 @@ class LivePolicy(Differentiable):
         self._policy.set_training_mode(False)
         obs = obs if self._seen is None else self._seen(obs)
         if hasattr(self._policy, "lstm_actor"):
-            return self._with_memory(obs, self.initial_state(len(obs)) if state is None else state)
+            told, values, after = recurrent(self._policy, obs, state)
+            return Output(self._of(told), values=values, state=after)
         if self._soft:
             return Output(self._of_soft(obs))
         return Output(self._of_certain(obs) if self._certain else self._of(self._policy.get_distribution(obs)))
@@ -62,7 +67,8 @@ class LivePolicy(Differentiable):
         policy = self._policy
         policy.set_training_mode(False)
         if hasattr(policy, "lstm_actor"):
-            return None
+            obs = obs if self._seen is None else self._seen(obs)
+            return recurrent(policy, obs, state)[1]
         own = self(obs).actions.greedy if action is None and self._low.ndim else action
         obs = obs if self._seen is None else self._seen(obs)
         if hasattr(policy, "predict_values"):
@@ -76,13 +82,8 @@ class LivePolicy(Differentiable):
 
     def initial_state(self, n: int) -> State:
         """Zeros; None for a policy without memory."""
-        lstm = getattr(self._policy, "lstm_actor", None)
-        return None if lstm is None else torch.zeros(n, 2, lstm.num_layers, lstm.hidden_size)
-
-    def _with_memory(self, obs: Tensor, state: Any) -> Output:
-        hidden, cell = state.permute(1, 2, 0, 3).contiguous()
-        told, after = self._policy.get_distribution(obs, (hidden, cell), torch.zeros(len(obs)))
-        return Output(self._of(told), state=torch.stack(after).permute(2, 0, 1, 3))
+        shape = state_shape(self._policy)
+        return None if shape is None else torch.zeros(n, *shape)
 
     def _of(self, told: Any) -> Actions:
         """Our distribution of one of theirs."""
@@ -101,3 +102,53 @@ class LivePolicy(Differentiable):
         done = self._policy.actor(obs) if hasattr(self._policy, "actor") else self._policy(obs)
         low, high = self._low, self._high
         return Point(low + (high - low) * (done + 1) / 2 if self._policy.squash_output else done, low, high)
+
+
+def state_shape(policy: Any) -> tuple[int, ...] | None:
+    """Shape of one row of a policy's recurrent state; None for one without memory."""
+    lstm = getattr(policy, "lstm_actor", None)
+    if lstm is None:
+        return None
+    return 4 if getattr(policy, "lstm_critic", None) is not None else 2, lstm.num_layers, lstm.hidden_size
+
+
+def recurrent(policy: Any, obs: Any, state: State) -> tuple[Any, Tensor, Tensor]:
+    """Asks a policy of RecurrentPPO, and its critic.
+
+    Args:
+        policy: Who is asked.
+        obs: What it sees: a batch, or one by keys.
+        state: Shape (n, *state_shape); None starts anew.
+
+    Returns:
+        Its distribution, values of shape (n,), and the state after.
+    """
+    if state is None:
+        rows = next(iter(obs.values())) if isinstance(obs, dict) else obs
+        state = torch.zeros(len(rows), *(state_shape(policy) or ()))
+    halves = torch.split(state.permute(1, 2, 0, 3).contiguous(), 2)
+    (own, *rest), starts = [tuple(half) for half in halves], torch.zeros(len(state))
+    told, after = policy.get_distribution(obs, own, starts)
+    memory = policy.lstm_critic if rest else policy.lstm_actor if policy.shared_lstm else None
+    if memory is None:
+        return told, policy.predict_values(obs, own, starts).squeeze(1), torch.stack(after).permute(2, 0, 1, 3)
+    # theirs lets no slope through a memory that both read
+    features = policy.extract_features(obs, policy.vf_features_extractor)
+    latent, critics = policy._process_sequence(features, rest[0] if rest else own, starts, memory)
+    values = policy.value_net(policy.mlp_extractor.forward_critic(latent)).squeeze(1)
+    return told, values, torch.stack((*after, *critics) if rest else after).permute(2, 0, 1, 3)
+
+
+def divided(space: Dict, obs: Tensor) -> dict[str, Tensor]:
+    """What a policy sees of a flattened Dict, shape (n, entries): its keys, choices as numbers."""
+    found: dict[str, Tensor] = {}
+    for (name, one), part in zip(space.spaces.items(), parts_of(space), strict=True):
+        rows = obs[:, part.start : part.start + part.entries]
+        if isinstance(one, Discrete):
+            found[name] = rows.argmax(dim=1)
+        elif isinstance(one, MultiDiscrete):
+            sizes = one.nvec.ravel().tolist()
+            found[name] = torch.stack([choice.argmax(dim=1) for choice in torch.split(rows, sizes, dim=1)], dim=1)
+        else:
+            found[name] = rows.reshape(-1, *part.shape)
+    return found

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rlattack.errors import RefusedFile
-from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.normalised import as_they_are
 
 State = dict[str, Tensor]
@@ -115,27 +115,37 @@ def _deviation(left: State, name: str, arch: NumbersArchitecture) -> State:
 
 def _actor_critic(left: State, arch: NumbersArchitecture) -> tuple[dict[str, object], State]:
     """PPO and its kin, with an LSTM before the heads or without."""
-    parts: dict[str, object] = {"critics": 0}
-    memory = any(name.startswith("lstm_actor.") for name in left)
-    heads = {"pi": ("lstm_actor.", "mlp_extractor.policy_net.", "action_net.")}
-    heads["vf"] = ("lstm_critic.", "mlp_extractor.value_net.", "value_net.")
+    size = left["lstm_actor.bias_hh_l0"].numel() // 4 if "lstm_actor.bias_hh_l0" in left else 0
+    whose = "own" if "lstm_critic.bias_hh_l0" in left else "none" if "critic.weight" in left else "actor"
+    parts: dict[str, object] = {"critics": 1} | ({"memory": size, "critic_memory": whose} if size else {})
     ours: State = {}
-    for head, (lstm, layers, out) in heads.items():
-        found = _stack(left, layers, head, out=False, at="after" if memory else "layers")
-        found |= _renamed(left, out, f"{head}.out.")
-        found |= {f"{head}.memory.{_cell(name)}": tensor for name, tensor in _taken(left, lstm).items()}
-        if head == "pi":
-            ours = found
-            parts |= {"memory": len(found["pi.memory.bias_hh"]) // 4} if memory else {}
-        elif not memory:  # the value of a policy with memory is not asked: its state is the actor's
-            ours |= found
-            parts |= {"critics": 1, "critic": _sizes(found, "vf.layers.")}
-    _taken(left, "critic.")
+    for head, layers, out, lstm in (
+        ("pi", "mlp_extractor.policy_net.", "action_net.", "lstm_actor."),
+        ("vf", "mlp_extractor.value_net.", "value_net.", "lstm_critic."),
+    ):
+        at = "after" if size and (head == "pi" or whose != "none") else "layers"
+        ours |= _stack(left, layers, head, out=False, at=at) | _renamed(left, out, f"{head}.out.")
+        ours |= {f"{head}.memory.{_cell(name)}": tensor for name, tensor in _taken(left, lstm).items()}
+    first = _taken(left, "critic.")
+    if size and whose == "none":
+        ours |= _folded(first, ours)
+    parts |= {"critic": _sizes(ours, "vf.layers."), "critic_after": _sizes(ours, "vf.after.")}
     if arch.continuous and "log_std" in left:
         parts["deviation"] = "sde" if left["log_std"].ndim == 2 else "fixed"
         parts |= {"head": "squashed"} if arch.squashed else {}
         ours |= _deviation(left, "log_std", arch)
     return parts, ours
+
+
+def _folded(before: State, ours: State) -> State:
+    """A critic without memory: its linear layer in place of one, which nothing follows, within the next one."""
+    name = "vf.layers.0" if "vf.layers.0.weight" in ours else "vf.out"
+    weight, bias = (ours[f"{name}.{kind}"].double() for kind in ("weight", "bias"))
+    try:
+        joined = weight @ before["weight"].double(), weight @ before["bias"].double() + bias
+    except (KeyError, RuntimeError) as error:
+        raise RefusedFile("tensors of no policy that is known: critic.weight") from error
+    return {f"{name}.{kind}": one.to(before["weight"]) for kind, one in zip(("weight", "bias"), joined, strict=True)}
 
 
 def _stack(left: State, prefix: str, head: str, *, out: bool = True, at: str = "layers") -> State:

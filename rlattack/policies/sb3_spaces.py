@@ -21,7 +21,7 @@ def foreign(what: str) -> RefusedFile:
 def observation(space: Mapping[str, Any], normalize: bool) -> tuple[tuple[int, ...], float]:
     """Returns shape and input scale of a box; SB3 divides uint8 images by 255, whose bounds are elided in the text."""
     if class_of(space) != "Box":
-        raise RefusedFile(f"observations of {class_of(space)}; boxes are read")
+        raise RefusedFile(f"observations of {class_of(space)}; boxes and Dicts of them are read")
     listed = plain(space.get("_shape", space.get("shape")))
     if not isinstance(listed, list | tuple) or not 0 < len(listed) <= 4:
         raise RefusedFile(f"observations of shape {listed!r}")

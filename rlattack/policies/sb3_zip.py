@@ -12,17 +12,17 @@ from typing import Any, Literal
 from rlattack.errors import ContentError, InvalidInput, RefusedFile
 from rlattack.policies.archive import Archive, read_file
 from rlattack.policies.folder import AgentCard, AnyNetwork, AnySpec, build
-from rlattack.policies.gaussian import GaussianSpec
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.held import Held
 from rlattack.policies.importer import Importer
-from rlattack.policies.normalised import behind
+from rlattack.policies.normalised import behind, of_numbers
 from rlattack.policies.pickled import Record, read_pickle
-from rlattack.policies.policy import Normaliser
+from rlattack.policies.sb3_dict import Keys, goal_keys, keys_of, seen_width, split_looks, with_keys
 from rlattack.policies.sb3_numbers import CLIP_MEAN, NumbersArchitecture, convert_numbers
 from rlattack.policies.sb3_spaces import actions as actions_of
 from rlattack.policies.sb3_spaces import bounds, choices, class_of, foreign, observation, plain, table, whole
 from rlattack.policies.sb3_state import Sb3Architecture, convert
-from rlattack.policies.statistics import statistics_for
+from rlattack.policies.statistics import Statistics, statistics_for
 from rlattack.policies.tensors import Tensors, load_torch
 
 _VERSION = "_stable_baselines3_version"
@@ -52,6 +52,7 @@ _RELU = ("dqn", "qrdqn", "sac", "tqc", "td3", "ddpg", "ars")
 """Algorithms whose policies have ReLU where nothing else is said."""
 _NATURE = "<class 'stable_baselines3.common.torch_layers.NatureCNN'>"
 _FLATTEN = "<class 'stable_baselines3.common.torch_layers.FlattenExtractor'>"
+_COMBINED = "<class 'stable_baselines3.common.torch_layers.CombinedExtractor'>"
 _OURS = "<class 'rlattack.training.extractor.ConvolutionalExtractor'>"
 _HARMLESS = {
     "net_arch", "n_quantiles", "activation_fn", "features_extractor_class", "features_extractor_kwargs",
@@ -78,7 +79,7 @@ def _known(held: Held) -> bool:
     return {"data", "policy.pth"} <= set(held.members)
 
 
-def load_sb3_zip(path: Path, normaliser: str | Normaliser | None = "") -> tuple[AgentCard, AnyNetwork]:
+def load_sb3_zip(path: Path, normaliser: str | Statistics | None = "") -> tuple[AgentCard, AnyNetwork]:
     """Loads a zip of any version of Stable-Baselines3 or sb3-contrib, and runs nothing in it.
 
     Args:
@@ -101,13 +102,13 @@ def load_sb3_zip(path: Path, normaliser: str | Normaliser | None = "") -> tuple[
     try:
         arch, actions = _architecture(data)
         kind = class_of(table(data, "action_space"))
-        if kind != "Discrete" or arch.algorithm in ("recurrent-ppo", "ars"):
-            built: tuple[AnySpec, Tensors] = convert_numbers(tensors, _of_numbers(data, arch, actions, kind == "Box"))
+        keys = keys_of(table(data, "observation_space")) if arch.observation == () else goal_keys(data)
+        if keys:
+            spec, state = _with_keys(data, tensors, arch, actions, keys)
         else:
-            built = convert(tensors, arch)
+            spec, state = _converted(data, tensors, arch, actions)
     except (RefusedFile, ContentError) as error:
         raise RefusedFile(f"{path}: {error}") from error
-    spec, state = built
     if isinstance(spec, GaussianSpec) and kind == "Box":
         low, high = bounds(table(data, "action_space"))
         spec = dataclasses.replace(spec, low=low, high=high)
@@ -127,6 +128,29 @@ def load_sb3_zip(path: Path, normaliser: str | Normaliser | None = "") -> tuple[
         provenance = {"stable-baselines3": version} | provenance
     card = AgentCard(game="", role="victim", algorithm=arch.algorithm, network=network.spec, provenance=provenance)
     return card, network
+
+
+def _converted(
+    data: Mapping[str, Any], tensors: Tensors, arch: Sb3Architecture, actions: int
+) -> tuple[AnySpec, Tensors]:
+    """The network of one array."""
+    kind = class_of(table(data, "action_space"))
+    if kind != "Discrete" or arch.algorithm in ("recurrent-ppo", "ars"):
+        return convert_numbers(tensors, _of_numbers(data, arch, actions, kind == "Box"))
+    return convert(tensors, arch)
+
+
+def _with_keys(
+    data: Mapping[str, Any], tensors: Tensors, arch: Sb3Architecture, actions: int, keys: Keys
+) -> tuple[AnySpec, Tensors]:
+    """The network of a Dict: what is behind all keys sees numbers, features in place of pictures."""
+    rest, looks, features = split_looks(tensors, keys)
+    behind_keys = dataclasses.replace(arch, observation=(seen_width(keys, features),), scale=1.0)
+    spec, state = _converted(data, rest, behind_keys, actions)
+    if not isinstance(spec, GaussianSpec):
+        spec, state = of_numbers(spec, state, "Dict")
+    scale = 255.0 if table(data, "policy_kwargs").get("normalize_images", True) is True else 1.0
+    return with_keys(spec, state, keys, looks, features, scale)
 
 
 def says_normalised(data: Mapping[str, Any]) -> str:
@@ -216,7 +240,11 @@ def _architecture(data: Mapping[str, Any]) -> tuple[Sb3Architecture, int]:
     default: Literal["relu", "tanh"] = "relu" if algorithm in _RELU else "tanh"
     if activation is not None and activation not in _ACTIVATIONS:
         raise foreign(f"activation {activation!r}; ReLU and Tanh are read")
-    shape, scale = observation(table(data, "observation_space"), kwargs.get("normalize_images", True) is True)
+    shown = table(data, "observation_space")
+    shape: tuple[int, ...] = ()  # of a Dict, whose keys are read by themselves
+    scale = 1.0
+    if class_of(shown) != "Dict":
+        shape, scale = observation(shown, kwargs.get("normalize_images", True) is True)
     quantiles = data.get("n_quantiles", kwargs.get("n_quantiles", 200)) if algorithm == "qrdqn" else 1
     arch = Sb3Architecture(
         observation=shape,
@@ -231,7 +259,7 @@ def _architecture(data: Mapping[str, Any]) -> tuple[Sb3Architecture, int]:
 
 def _strides(kwargs: Mapping[str, Any]) -> tuple[int, ...]:
     extractor = kwargs.get("features_extractor_class", _NATURE)
-    if extractor not in (_NATURE, _FLATTEN, _OURS):
+    if extractor not in (_NATURE, _FLATTEN, _COMBINED, _OURS):
         raise foreign(f"features extractor {extractor!r}; Stable-Baselines3's own and ours are read")
     if extractor != _OURS:
         return Sb3Architecture.strides

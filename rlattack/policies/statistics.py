@@ -19,11 +19,15 @@ _NORMALISED = re.compile(r"normalize\b\W+(true|\{|dict\b|.*norm_obs\W+true)|vec_
 _RAW = re.compile(r"norm_obs\W+false", re.IGNORECASE)
 
 
+Statistics = Normaliser | dict[str, Normaliser]
+"""Of one array, or of each key of a Dict that was normalised."""
+
+
 class MissingStatistics(RefusedFile):
     """An agent that was trained on normalised observations, and whose statistics are nowhere."""
 
 
-def read_statistics(path: Path) -> Normaliser | None:
+def read_statistics(path: Path) -> Statistics | None:
     """Reads a `VecNormalize`, a `RunningMeanStd`, or the filter of SA-PPO's family.
 
     Returns:
@@ -35,7 +39,7 @@ def read_statistics(path: Path) -> Normaliser | None:
     return statistics_of(read_pickle(read_file(path), str(path)), str(path))
 
 
-def statistics_of(thing: Any, where: str) -> Normaliser | None:
+def statistics_of(thing: Any, where: str) -> Statistics | None:
     """Picks statistics out of what a pickle holds; see `read_statistics`."""
     kind = thing.name.rpartition(".")[2] if isinstance(thing, Record) else type(thing).__name__
     fields = thing.fields if isinstance(thing, Record) else {}
@@ -43,7 +47,10 @@ def statistics_of(thing: Any, where: str) -> Normaliser | None:
         if fields.get("norm_obs", True) is not True:
             return None
         rms, clip, least = fields.get("obs_rms"), _number(fields, "clip_obs", 10.0, where), fields.get("epsilon", 1e-8)
-        return _of_moments(rms, clip, float(array(least, where)), where)
+        least = float(array(least, where))
+        if isinstance(rms, dict):
+            return {str(key): _of_moments(one, clip, least, f"{where}: {key}") for key, one in rms.items()} or None
+        return _of_moments(rms, clip, least, where)
     if kind == "RunningMeanStd":
         return _of_moments(thing, 10.0, 1e-8, where)
     if kind == "ZFilter":
@@ -51,7 +58,7 @@ def statistics_of(thing: Any, where: str) -> Normaliser | None:
     raise RefusedFile(f"{where}: expected the statistics of a VecNormalize, RunningMeanStd or ZFilter, got {kind}")
 
 
-def statistics_for(agent: Path, normaliser: str, says: str = "") -> Normaliser | None:
+def statistics_for(agent: Path, normaliser: str, says: str = "") -> Statistics | None:
     """Finds the statistics of what an agent saw in training.
 
     Args:
@@ -126,8 +133,6 @@ def _of_filter(fields: dict[str, Any], where: str) -> Normaliser:
 
 
 def _of_moments(rms: Any, clip: float, least: float, where: str) -> Normaliser:
-    if isinstance(rms, dict):
-        raise RefusedFile(f"{where}: statistics of {', '.join(map(str, rms))}: one for each key of a Dict")
     moments = fields_of(rms, where)
     if not {"mean", "var"} <= moments.keys():
         raise RefusedFile(f"{where}: expected a mean and a variance, got {', '.join(moments)}")

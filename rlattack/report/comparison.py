@@ -237,6 +237,6 @@ def _meeting(result: Result) -> tuple[object, ...]:
 def _label(attack: AttackResult) -> str:
     words = [attack.name, *(f"{key}={value}" for key, value in sorted(attack.parameters.items()))]
     words += ["frame"] * (attack.model == "frame") + ["grid"] * attack.grid
-    words += [f"free {entries_words(attack.free)}"] * bool(attack.free)
+    words += [f"free {attack.entries or entries_words(attack.free)}"] * bool(attack.free)
     words += [f"when {attack.schedule}"] * (attack.schedule != "every")
     return " ".join([*words, *([f"from {attack.surrogate}"] if attack.surrogate else [])])

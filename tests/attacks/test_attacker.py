@@ -7,7 +7,7 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from rlattack.attacks import Attacker, make_attack
-from rlattack.budget import Budget
+from rlattack.budget import Budget, Picture
 from rlattack.errors import InvalidInput
 from rlattack.policies.module import ModulePolicy
 from tests.kit.agents import random_linear_policy, scores_as_seen
@@ -155,6 +155,7 @@ def test_the_clean_output_is_kept_where_the_attack_asked_for_it(policy, obs):
         ("camera", 3, FRAMES, "--model: expected one of stack, frame, got 'camera'"),
         ("frame", 3, Box(0, 255, (108,), np.uint8), r"stacked images.*shows \(108,\)"),
         ("frame", 3, Box(0, 255, (6, 6, 3), np.uint8), "stacked images"),
+        ("frame", 3, Picture(0, 255, (3, 6, 6), np.uint8), r"shows \(3, 6, 6\) of one picture in colours"),
         ("stack", 3, Box(0, 255, (4, 6, 6), np.uint8), r"sees observations of shape \(3, 6, 6\).*shows \(4, 6, 6\)"),
         ("stack", 1, FRAMES, "a choice of actions, got 1"),
     ],

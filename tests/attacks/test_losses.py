@@ -7,8 +7,12 @@ from gymnasium.spaces import Box
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.budget import Budget
+from rlattack.defences import Front
+from rlattack.defences.front import Defended
 from rlattack.errors import InvalidInput
+from rlattack.policies.channels import Picked
 from rlattack.policies.gaussian import GaussianPolicy
+from rlattack.specs import NoParameters
 from tests.kit.agents import gaussian_network, linear_policy, streams
 
 ENTRIES, ACTIONS, SLOTS, EPS, STEPS = 6, 3, 4, 0.1, 10
@@ -17,13 +21,17 @@ CRITIC = {"critic": (8,), "judges": "actions", "critics": 2}
 VICTIMS = {
     "ppo": {"hidden": (8, 8), "critic": (8,)},
     "recurrent ppo": {"hidden": (), "memory": 5, "critics": 0, "after": (4,), "activation": "tanh"},
+    "recurrent critic": {"hidden": (7,), "memory": 5, "critic": (6,), "activation": "tanh"},
+    "shared memory": {"hidden": (), "memory": 5, "activation": "tanh", "critic_memory": "actor", "critic_after": (3,)},
+    "forgetful critic": {"hidden": (), "memory": 5, "activation": "tanh", "critic_memory": "none", "critic": (3,)},
     "sac": {"head": "squashed", "deviation": "layer", "hidden": (8,), "activation": "relu", **CRITIC},
     "td3": {"head": "squashed-point", "hidden": (8,), "activation": "relu", **CRITIC},
     "tqc": {"head": "squashed", "deviation": "layer", "hidden": (8,), "quantiles": 5, **CRITIC},
 }
 LOSSES = [
     ("ppo", "mad"), ("ppo", "value"), ("recurrent ppo", "mad"), ("sac", "mad"), ("sac", "value"), ("sac", "q"),
-    ("td3", "mad"), ("td3", "q"), ("tqc", "q"),
+    ("td3", "mad"), ("td3", "q"), ("tqc", "q"), ("recurrent critic", "value"), ("recurrent critic", "mad"),
+    ("shared memory", "value"), ("forgetful critic", "value"),
 ]  # fmt: skip
 
 
@@ -44,12 +52,12 @@ def obs(seed=1):
     return torch.randn(SLOTS, ENTRIES, generator=torch.Generator().manual_seed(seed))
 
 
-def plain(policy, loss, seen, clean, state):
-    """The loss of what is seen, written with torch alone."""
+def plain(policy, loss, seen, clean, state, critic=None):
+    """The loss of what is seen, written with torch alone; `critic` is the state of whose memory the critic reads."""
     network = policy.network
     out = policy(seen, state).actions
     if loss == "value":
-        return -(network.values(seen)[0] if network.spec.judges == "states" else q_of(policy, seen, out.greedy))
+        return -(network.values(seen, critic)[0] if network.spec.judges == "states" else q_of(policy, seen, out.greedy))
     if loss == "q":
         return -q_of(policy, clean, out.greedy)
     before = policy(clean, state).actions
@@ -66,13 +74,13 @@ def q_of(policy, seen, action):
     return torch.stack([one.out(one.layers(into)).mean(dim=1) for one in network.q]).amin(dim=0)
 
 
-def loop(policy, loss, clean, start, state, norm):
+def loop(policy, loss, clean, start, state, norm, critic=None):
     """Projected gradient ascent in standard deviations, by hand."""
     unit, radius = policy.network.obs_std, EPS if norm == "linf" else EPS * ENTRIES**0.5
     delta = ((start - clean) / unit).clone()
     for _ in range(STEPS):
         delta.requires_grad_(True)
-        (slope,) = torch.autograd.grad(plain(policy, loss, clean + delta * unit, clean, state).sum(), delta)
+        (slope,) = torch.autograd.grad(plain(policy, loss, clean + delta * unit, clean, state, critic).sum(), delta)
         way = slope.sign() if norm == "linf" else slope / slope.norm(dim=1, keepdim=True)
         delta = delta.detach() + 2.5 / STEPS * radius * way
         size = delta.norm(dim=1, keepdim=True)
@@ -85,13 +93,46 @@ def loop(policy, loss, clean, start, state, norm):
 def test_pgd_is_a_plain_torch_loop_from_the_same_start(name, loss, norm):
     policy = victim(name)
     made, state = attacker(policy, norm=norm, loss=loss), policy.initial_state(SLOTS)
+    critic, network = None, policy.network
     for seed in (5, 6):  # of a victim with a memory, the third step of an episode
-        state = policy(made(obs(seed)), state).state
+        received = made(obs(seed))
+        state = policy(received, state).state
+        critic = network.values(received, critic)[1] if network.critic_remembers else None
     draws = streams(*range(SLOTS))
     starts = [made.reach.random_point(obs(seed), draws) for seed in (5, 6, 1)]
-    received, expected = made(obs()), loop(policy, loss, obs(), starts[-1], state, norm)
+    received, expected = made(obs()), loop(policy, loss, obs(), starts[-1], state, norm, critic)
     torch.testing.assert_close(received, expected, rtol=1e-5, atol=1e-5)
-    assert (plain(policy, loss, received, obs(), state) > plain(policy, loss, obs(), obs(), state)).all()
+    before, after = (plain(policy, loss, seen, obs(), state, critic) for seen in (obs(), received))
+    assert (after > before).all()
+
+
+def test_a_critic_that_remembers_is_asked_about_each_episode_by_itself():
+    """A slot whose episode began anew is answered as one that never played; the other one is not."""
+    policy = victim("recurrent critic")
+    made, fresh = attacker(policy, loss="value", random_start=False), attacker(policy, loss="value", random_start=False)
+    made(obs(5))
+    made.restart(np.asarray([1]), [np.random.SeedSequence(1)])
+    one, two = made(obs()), fresh(obs())
+    assert one[1].equal(two[1])
+    assert policy.value(obs(), None, policy.initial_state(SLOTS)) is None  # without the memory of its critic
+    told = [wrapped.oracle.estimate("value", obs()) for wrapped in (made, fresh)]
+    assert not torch.equal(told[0][0], told[1][0])
+
+
+def test_a_front_and_a_turn_let_a_critic_that_remembers_be_asked():
+    class Glass(Front):
+        def seen(self, obs, draws):
+            return obs.clone()
+
+    policy = victim("recurrent critic")
+    picked = Picked(policy, torch.arange(ENTRIES).flip(0), ENTRIES, ())
+    clean = obs()
+    one, two, three = (
+        attacker(of, norm="l2", loss="value", random_start=False)(seen)
+        for of, seen in ((policy, clean), (Defended(policy, Glass(NoParameters())), clean), (picked, clean.flip(1)))
+    )
+    torch.testing.assert_close(one, two)
+    torch.testing.assert_close(one, three.flip(1))
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

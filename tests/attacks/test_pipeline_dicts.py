@@ -4,12 +4,12 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
+from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from rlattack import Attacker, AttackObservation, Budget, make_attack
-from rlattack.errors import InvalidInput
+from rlattack.errors import BudgetError, InvalidInput
 from tests.attacks.pipelines import Both, Weights, signs
 
 
@@ -95,3 +95,46 @@ def test_a_vector_environment_of_dicts_is_refused():
     attacker = Attacker(make_attack("noise", Budget(eps=0.1, space="raw")), model, env, keys=("place",))
     with pytest.raises(InvalidInput, match="a VectorEnv of Dict observations: expected a single environment of them"):
         AttackObservation(env, attacker)
+
+
+class Steered(Both):
+    """The same with continuous actions."""
+
+    action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+
+
+@pytest.mark.parametrize("kind", [PPO, SAC])
+@pytest.mark.parametrize("normal", [False, True])
+@pytest.mark.parametrize("keys", [("place",), ("place", "speed")])
+def test_a_dict_and_continuous_actions_are_attacked_in_raw_and_in_normalised_numbers(kind, normal, keys):
+    env = VecNormalize(DummyVecEnv([Steered] * 2), norm_reward=False, norm_obs_keys=["place", "speed"])
+    small = {"n_steps": 8, "batch_size": 8} if kind is PPO else {"buffer_size": 10}
+    looks = {"net_arch": [8], "features_extractor_kwargs": {"cnn_output_dim": 8}}
+    model = kind("MultiInputPolicy", env, device="cpu", seed=0, policy_kwargs=looks, **small)
+    env.reset()
+    for _ in range(20):
+        env.step(np.zeros((2, 2), dtype=np.float32))
+    env.training, shown = False, env if normal else env.venv
+    attack = make_attack("pgd", Budget(eps=0.1, space="sigma"), loss="mad", steps=2)
+    attacker = Attacker(attack, model, shown, keys=keys)
+    wrapped = AttackObservation(shown, attacker)
+    clean, received = env.venv.reset(), wrapped.reset()  # which shows the same at each start
+    unit = np.sqrt(env.obs_rms["place"].var + env.epsilon)
+    moved = received["place"] - (env.normalize_obs(clean) if normal else clean)["place"]
+    assert np.abs(moved / (1 if normal else unit)).max() == pytest.approx(0.1, rel=1e-3)
+    wanted, _ = model.predict(received if normal else env.normalize_obs(received), deterministic=True)
+    told = attacker.pipeline.join(received)
+    said = attacker.oracle._policy(torch.as_tensor(told, dtype=torch.float32)).actions.greedy
+    np.testing.assert_allclose(said.numpy(force=True).clip(-1, 1), wanted, atol=1e-5)
+    if normal:
+        assert evaluate_policy(model, wrapped, n_eval_episodes=2, warn=False)[0] == 3
+
+
+def test_only_keys_that_have_statistics_have_a_size_in_deviations():
+    env = VecNormalize(DummyVecEnv([Steered] * 2), norm_obs_keys=["place"])
+    model = PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, device="cpu", seed=0)
+    attack = make_attack("noise", Budget(eps=0.1, space="sigma"))
+    with pytest.raises(BudgetError, match="the agent has no statistics of entries 3,4: leave them out by --keys"):
+        Attacker(attack, model, env.venv, keys=("place", "speed"))
+    with pytest.raises(BudgetError, match="needs an agent that ships observation statistics"):
+        Attacker(attack, model, env.venv, keys=("speed",))

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlattack.budget import Budget
+from rlattack.budget import Budget, Picture
 from rlattack.draws import Streams
 from rlattack.errors import BudgetError
 
@@ -144,7 +144,9 @@ def test_a_budget_that_does_not_fit_the_game_is_refused(values, space, message):
 
 
 def test_one_colour_image_is_not_a_stack_of_frames():
-    assert Budget(norm="l0", eps=1).ball(Box(0, 255, (36, 36, 3), np.uint8)).entries == 36 * 36 * 3
+    for space in (Box(0, 255, (36, 36, 3), np.uint8), Picture(0, 255, (3, 36, 36), np.uint8)):
+        assert Budget(norm="l0", eps=1).ball(space).entries == 36 * 36 * 3
+    assert Budget(norm="l0", eps=1).ball(Box(0, 255, (3, 36, 36), np.uint8)).entries == 36 * 36
 
 
 def test_a_wrong_word_names_the_closest_one():
@@ -155,10 +157,17 @@ def test_a_wrong_word_names_the_closest_one():
 
 
 @pytest.mark.parametrize(
-    "deviation", [torch.ones(2), torch.tensor([1.0, 0.0, 1.0]), torch.tensor([1.0, math.nan, 1.0])]
+    "deviation", [torch.ones(2), torch.tensor([1.0, 0.0, 1.0]), torch.tensor([1.0, math.inf, 1.0])]
 )
 def test_deviations_that_make_no_unit_are_refused(deviation):
     with pytest.raises(BudgetError, match=r"a deviation above 0 for each entry of \(3,\)"):
+        Budget(eps=0.1, space="sigma").ball(VECTOR, deviation=deviation)
+
+
+def test_only_entries_that_may_change_need_statistics():
+    deviation = torch.tensor([1.0, math.nan, 2.0])
+    assert Budget(eps=0.1, space="sigma", free=(0, 2)).ball(VECTOR, deviation=deviation).scale.tolist() == [[1, 1, 2]]
+    with pytest.raises(BudgetError, match=r"no statistics of entries 1: leave them out by --keys or --free, or use"):
         Budget(eps=0.1, space="sigma").ball(VECTOR, deviation=deviation)
 
 

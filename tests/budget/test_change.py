@@ -7,7 +7,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
 
-from rlattack.budget import KINDS, Budget
+from rlattack.budget import KINDS, Budget, Picture
 from rlattack.budget.change import CHANGES
 from rlattack.errors import BudgetError
 from tests.kit.agents import streams
@@ -41,6 +41,12 @@ def test_images_in_colours_turn_as_their_channels_do():
     clean = images(COLOUR)
     turned = change(90, shown=COLOUR).settle(torch.full((3,), 90.0), clean)
     assert torch.allclose(turned, torch.rot90(clean, 1, (1, 2)), atol=0.02)
+
+
+def test_images_in_colours_with_channels_first_turn_as_frames_do():
+    first = Picture(0, 255, STACK.shape, np.uint8)
+    turned, frames = (change(90, shown=of).settle(torch.full((3,), 90.0), images()) for of in (first, STACK))
+    assert turned.equal(frames)
 
 
 def test_a_slope_turned_by_an_angle_has_the_slope_of_that_angle():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 from command_line import call, refused
 
@@ -126,6 +127,21 @@ def test_a_plugin_is_imported_by_workers_too_and_its_source_is_in_the_keys(packa
     assert len(set((package / "runs" / "store" / "cells").iterdir())) == 2 * len(cells)
 
 
+def test_every_command_that_names_something_imports_plugins_first(capsys, working_folder):
+    (working_folder / "known_by_plugin.py").write_text(
+        'import gymnasium\ngymnasium.register("ByPlugin-v0", "gymnasium.envs.classic_control.cartpole:CartPoleEnv")\n'
+    )
+    (working_folder / "importing_plugin.py").write_text("")
+    game, plugin = "gymnasium/ByPlugin-v0", ("--plugin", "known_by_plugin")
+    assert "no Gymnasium environment 'ByPlugin-v0'" in refused(capsys, "perf", game)
+    assert "no agent for gymnasium/ByPlugin-v0 ships" in refused(capsys, "perf", game, *plugin)
+    asked = ("train", "victim", game, "--algo", "sac", "--agent", "a/b")
+    assert "--algo sac: gymnasium/ByPlugin-v0 has discrete actions" in refused(capsys, *asked, *plugin)
+    refused(capsys, "import", "auto", "nowhere.zip", "--agent", "a", "--plugin", "importing_plugin")
+    assert "importing_plugin" in sys.modules
+    gymnasium.registry.pop("ByPlugin-v0")
+
+
 def test_what_installed_packages_add_is_played(package):
     said = attacked(package, "theirs/any", "--attack", "theirs", "--defence", "glass", "--workers", "1")
     assert "Theirs at eps 0.5" in said
@@ -185,6 +201,8 @@ def test_a_plugin_that_fails_or_is_nowhere_is_a_line(capsys, working_folder):
     assert "--plugin broken_plugin: ZeroDivisionError: division by zero" in refused(capsys, *asked, "broken_plugin")
     (working_folder / "leaving_plugin.py").write_text("import sys\nsys.exit(3)\n")
     assert "--plugin leaving_plugin: SystemExit: 3" in refused(capsys, "list", "--plugin", "leaving_plugin")
+    for command in (("perf",), ("train", "victim", "atari/pong"), ("import", "auto", "a", "--agent", "b")):
+        assert "--plugin nowhere_at_all: ModuleNotFoundError" in refused(capsys, *command, "--plugin", "nowhere_at_all")
 
 
 def test_a_broken_name_is_told_and_the_working_ones_are_given():

@@ -12,6 +12,7 @@ from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.executor import Effort, Local, Task
 from rlattack.games import find_game
 from rlattack.games.card import Variant
+from rlattack.report.comparison import attack_label
 from tests.kit.environments import PACKAGE, WRONG
 
 FIRST = "tests.kit.environments:first_of_four"
@@ -69,9 +70,12 @@ def test_only_the_keys_that_are_named_change_and_choices_never_do(play):
     maze, sizes = "tests.kit.environments:of_the_maze", {"attack": ("fgsm",), "eps": (0.5,)}
     _, _, body = play("Maze", maze, keys="body.speed", **sizes)
     assert (body.status, body.attack.free, body.attacked.sizes["l0"]) == ("ok", (64, 65), 2.0)
+    assert (body.attack.entries, attack_label(body)) == ("body.speed", "fgsm free body.speed")
     _, _, every = play("Maze", maze, **sizes)
     assert every.attack.free == (*range(60), 64, 65)
-    assert every.attacked.sizes["l0"] <= 62
+    assert (every.attacked.sizes["l0"] <= 62, every.attack.entries) == (True, "picture,body.speed")
+    *_, some = play("Maze", maze, free="0,1,65", **sizes)
+    assert some.attack.entries == "picture[0,1],body.speed[1]"
     *_, pixels = play("Maze", maze, keys="picture", attack=("fgsm",), eps=(0.1,), space="unit")
     assert (pixels.status, round(pixels.attacked.sizes["linf"], 6)) == ("ok", 0.1)
 

@@ -114,7 +114,9 @@ def test_a_cell_says_who_plays_what_is_hidden_and_what_is_attacked():
     )  # fmt: skip
     assert dataclasses.replace(hidden, attacks=ATTACKS[0]).label == "zero - zero, mask right:noise, pgd:steps=5 0.5"
     assert dataclasses.replace(ONE, attacks=attack_on(0, "noise")).label == "noise 0.5"
-    assert dataclasses.replace(ONE, attacks=attack_on(0, "noise", free=(4, 2))).label == "noise 0.5 free 2,4"
+    free = dataclasses.replace(ONE, attacks=attack_on(0, "noise", free=(4, 2)))
+    worded = dataclasses.replace(free, attacks=(dataclasses.replace(free.attacks[0], entries="speed"),))
+    assert (free.label, worded.label, worded.key) == ("noise 0.5 free 2,4", "noise 0.5 free speed", free.key)
     assert dataclasses.replace(TWO, attacks=ATTACKS[-1]).label == "zero - zero, pgd:steps=5 0.5 + pgd:steps=5 0.5"
 
 

@@ -69,6 +69,11 @@ class Leaving(Walk):
         sys.exit(4)
 
 
+class Wordless(Walk):
+    def __init__(self):
+        raise AssertionError
+
+
 class Drawn(Image):
     """Draws a picture in which the first pixel is the step."""
 
@@ -100,7 +105,7 @@ class Lacking(Drawn):
         import a_package_of_nobody  # noqa: F401
 
 
-_KINDS = (Walk, Image, Inputless, Whole, Demanding, Fussy, Leaving, Drawn, Broken, Silent, Lacking)
+_KINDS = (Walk, Image, Inputless, Whole, Demanding, Fussy, Leaving, Wordless, Drawn, Broken, Silent, Lacking)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -224,6 +229,7 @@ def test_a_step_gives_new_arrays():
         ("tests/Demanding-v0", InvalidInput, "cannot be made: .*missing 1 required positional argument: 'board'"),
         ("tests/Fussy-v0", InvalidInput, "cannot be made: no licence$"),
         ("tests/Leaving-v0", InvalidInput, "cannot be made: SystemExit: 4$"),
+        ("tests/Wordless-v0", InvalidInput, "AssertionError in __init__ of .*py: raise AssertionError$"),
         ("phys2d/CartPole-v1", MissingExtra, "a package that is missing: .*jax"),
     ],
 )

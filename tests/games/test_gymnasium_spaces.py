@@ -6,6 +6,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, Graph, MultiBinary, MultiDiscrete
 from gymnasium.wrappers import FlattenObservation
 
+from rlattack.budget import is_stack
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import GymnasiumOptions
@@ -84,6 +85,7 @@ def test_pictures_are_stacked_along_their_channels(options, shape, older):
     game, view = begun("Picture", **options)
     axes = (1, 2) if options.get("channels") else (0, 1)
     assert game.seats[0].observation == Box(0, 255, shape, np.uint8)
+    assert (game.seats[0].stacked, is_stack(game.seats[0].observation)) == (3, False)  # of frames in grey
     assert view.obs[0].mean(axis=axes).tolist() == [value for value in older for _ in range(3)]
     newer = [*older[1:], 11]
     assert act(game, 0).obs[0].mean(axis=axes).tolist() == [value for value in newer for _ in range(3)]
@@ -225,6 +227,16 @@ def test_options_of_environments_are_for_those():
         ContentError, match="has no options stack: --env-args, --frame-stack and --channels are for gymnasium/ games"
     ):
         with_variant(find_game("mujoco/hopper"), options={"stack": 2})
+    with pytest.raises(ContentError, match="has no options args, channels: --env-args and --channels are for gymnas"):
+        with_variant(find_game("atari/pong"), options={"stack": 2, "args": {}, "channels": "first"})
+
+
+def test_a_stack_is_one_of_an_atari_game_too():
+    pytest.importorskip("ale_py")
+    game = make_game(with_variant(find_game("atari/pong"), options={"stack": 2}), 1)
+    (seat,) = game.seats
+    assert (seat.observation.shape, seat.stacked, is_stack(seat.observation)) == ((2, 84, 84), 2, True)
+    game.close()
     with pytest.raises(ContentError, match="max_steps: expected a whole number from 1"):
         with_variant(find_game("atari/pong"), max_steps=0)
 

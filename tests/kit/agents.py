@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from rlattack.draws import Draws, Streams
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.policy import ActionMode, Policy, State, choose

@@ -27,7 +27,8 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box
 from rlattack.policies import GaussianPolicy
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.gaussian_spec import GaussianSpec
 def make():
     torch.manual_seed(0)
     network = GaussianNetwork(GaussianSpec(observation=(3,), actions=2, hidden=(4,)))

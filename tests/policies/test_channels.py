@@ -25,8 +25,12 @@ def test_a_zip_trained_on_pictures_with_channels_last_plays_them(make_model, mak
 def test_only_channels_that_stand_elsewhere_are_turned(make_model, make_screen, saved):
     model = make_model("dqn", "cnn", make_screen((4, 84, 84)), features_extractor_kwargs={"features_dim": 8})
     policy = load_agent(str(saved(model))).policy
-    assert turned(policy, (4, 84, 84)) is policy
-    assert turned(policy, (84, 84, 3)) is policy
-    last = turned(policy, (84, 84, 4))
+
+    def at(*shape):
+        return turned(policy, Seat(PLAYER, Box(0, 255, shape, np.uint8), Discrete(6)), "mine")
+
+    assert at(4, 84, 84) is policy
+    assert at(84, 84, 3) is policy
+    last = at(84, 84, 4)
     assert isinstance(last, ChannelsLast)
     assert last.acts == "greedy"

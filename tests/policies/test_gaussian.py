@@ -7,7 +7,8 @@ from gymnasium.spaces import Box
 
 from rlattack.errors import ContentError, RefusedFile
 from rlattack.policies.folder import build, read_agent, read_agent_card
-from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
+from rlattack.policies.gaussian_spec import GaussianSpec
 from tests.kit.agents import act, gaussian_policy, save_network, streams
 
 MLP = GaussianSpec(observation=(3,), actions=2, hidden=(5, 4))
@@ -221,9 +222,9 @@ class TestInPlay:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"observation": ()}, "expected sizes"),
-        ({"observation": (4, 84)}, "expected sizes"),
-        ({"observation": (0,)}, "expected sizes"),
+        ({"observation": ()}, "expected observations of 1 to 10,000,000"),
+        ({"observation": (4, 84)}, "numbers in a row, got"),
+        ({"observation": (0,)}, "expected observations"),
         ({"actions": 0}, "expected sizes"),
         ({"actions": 10**6}, "expected sizes from 1 to 100,000"),
         ({"hidden": (64, 0)}, "expected sizes"),

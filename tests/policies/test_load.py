@@ -121,7 +121,7 @@ def test_trust_is_for_what_cannot_be_read(make_model, workplace):
         load_agent("model.zip")
     agent = load_agent("model.zip", CARTPOLE, trust=True)
     assert (agent.algorithm, len(agent.sha256)) == ("recurrent-ppo", 64)
-    assert agent.policy.initial_state(5).shape == (5, 2, 2, 8)
+    assert agent.policy.initial_state(5).shape == (5, 4, 2, 8)  # the actor's, and the critic's
 
 
 def test_truncated_zip_is_refused_trusted_or_not(make_model, workplace):

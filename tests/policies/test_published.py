@@ -30,9 +30,10 @@ def test_an_interval_meets_a_score_within_two_deviations(low, high, holds):
     assert Published(100.0, 10.0, "here").holds(low, high) == holds
 
 
-def test_a_score_without_spread_has_a_hundredth_of_slack():
-    assert Published(500.0, 0.0, "here").holds(490.0, 495.5)
-    assert not Published(500.0, 0.0, "here").holds(480.0, 494.0)
+def test_a_gap_of_less_than_a_twentieth_is_no_news_however_small_the_spread():
+    assert Published(500.0, 0.0, "here").holds(470.0, 475.5)
+    assert not Published(500.0, 0.0, "here").holds(460.0, 474.0)
+    assert Published(3344.0, 14.0, "here").holds(3290.0, 3300.0)
 
 
 def test_the_score_of_a_card_comes_with_its_interval():

@@ -7,6 +7,7 @@ from torch import nn
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies import load_agent
 from rlattack.policies.importer import guess, import_agent
+from rlattack.policies.policy import judged
 from rlattack.policies.sa_ppo import import_sa_ppo, load_sa_ppo
 from tests.kit.model_files import write_model
 
@@ -57,18 +58,25 @@ def test_a_memory_plays_as_a_plain_loop(tmp_path, obs):
     """The embedding has no activation, so that it and the LSTM's own layer are one here."""
     path = tmp_path / "agent.model"
     write_model(path, 5, 3, memory=6)
-    state = tensors(path)["policy_model"]
-    lstm = nn.LSTM(6, 6)
-    lstm.load_state_dict({name.removeprefix("lstm."): one for name, one in state.items() if name.startswith("lstm.")})
-    policy = load_agent(str(path)).policy
-    ours, theirs = policy.initial_state(7), None
+    held = tensors(path)
+    lstms = {name: nn.LSTM(6, 6) for name in held}
+    for name, lstm in lstms.items():
+        lstm.load_state_dict({key.removeprefix("lstm."): one for key, one in held[name].items() if key[:5] == "lstm."})
+    policy = judged(load_agent(str(path)).policy)
+    ours, theirs = policy.initial_state(7), dict.fromkeys(held)
     for step in range(4):
-        shown = obs + step
-        out = policy(shown, ours)
-        hidden, theirs = lstm(linear(state, "embedding_layer", seen(shown))[None], theirs)
-        wanted = linear(state, "output_layer", hidden[0])
-        torch.testing.assert_close(out.actions.mean, wanted, atol=1e-5, rtol=1e-5)
-        ours = out.state
+        told = {}
+        shown = (obs + step).requires_grad_(True)
+        for name, state in held.items():
+            hidden, after = lstms[name](linear(state, "embedding_layer", seen(shown))[None], theirs[name])
+            told[name] = linear(state, "output_layer" if name == "policy_model" else "final", hidden[0])
+            theirs[name] = tuple(one.detach() for one in after)
+        out, value = policy(shown, ours), policy.value(shown, None, ours)
+        torch.testing.assert_close(out.actions.mean, told["policy_model"], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(value, told["val_model"].squeeze(1), atol=1e-5, rtol=1e-5)
+        slopes = [torch.autograd.grad(of.sum(), shown)[0] for of in (value, told["val_model"])]
+        torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-5)
+        ours = out.state.detach()
 
 
 @pytest.mark.parametrize("memory", [0, 6])

@@ -10,6 +10,7 @@ from test_sb3_numbers import DONE, LEARNERS, ON_POLICY, SEEN, shown, trained
 from rlattack.errors import InvalidInput
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies import from_sb3, load_agent
+from rlattack.policies.policy import judged
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -44,13 +45,15 @@ def test_a_live_model_remembers_as_its_zip_does(tmp_path):
     del LEARNERS["recurrent"]
     live, read = from_sb3(model), load_agent(path, Seat(PLAYER, SEEN, DONE)).policy
     obs = torch.from_numpy(shown(env)[0])
-    first, second = live.initial_state(20), read.initial_state(20)
+    first, second = live.initial_state(20), judged(read).initial_state(20)
     for _ in range(3):
-        one, two = live(obs, first), read(obs, second)
+        one, two = live(obs, first), judged(read)(obs, second)
+        torch.testing.assert_close(one.values, judged(read).value(obs, None, second), atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(one.actions.mean, two.actions.mean, atol=1e-5, rtol=1e-5)
         first, second = one.state, two.state
     assert live(obs).actions.mean.equal(live(obs, live.initial_state(20)).actions.mean)
-    assert live.value(obs) is None
+    assert live.value(obs).equal(live(obs).values)
+    assert read.value(obs) is None  # without the critic's memory
 
 
 def test_several_choices_of_a_live_model_are_those_of_its_zip(tmp_path):

@@ -13,6 +13,7 @@ from rlattack.errors import RefusedFile
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies import load_agent
 from rlattack.policies.distributions import Categorical, Normal, Point, SquashedNormal
+from rlattack.policies.policy import judged
 
 DONE = Box(np.float32([-0.4, -1, 0]), np.float32([0.4, 3, 2]))
 SEEN = Box(-np.inf, np.inf, (5,), np.float32)
@@ -146,7 +147,13 @@ def test_the_value_of_an_action_is_the_least_that_a_critic_says(tmp_path, name):
 @pytest.mark.parametrize("action", [DONE, Discrete(4)])
 @pytest.mark.parametrize(
     ("settings", "normalised"),
-    [({}, True), ({"shared_lstm": True, "enable_critic_lstm": False}, False), ({"net_arch": []}, False)],
+    [
+        ({}, True),
+        ({"shared_lstm": True, "enable_critic_lstm": False}, False),
+        ({"net_arch": []}, False),
+        ({"enable_critic_lstm": False}, False),
+        ({"enable_critic_lstm": False, "net_arch": []}, True),
+    ],
 )
 def test_recurrent_agents_act_as_theirs_over_a_sequence(tmp_path, action, settings, normalised):
     LEARNERS["recurrent"] = (sb3_contrib.RecurrentPPO, "MlpLstmPolicy", ON_POLICY, {"lstm_hidden_size": 8} | settings)
@@ -163,6 +170,32 @@ def test_recurrent_agents_act_as_theirs_over_a_sequence(tmp_path, action, settin
         np.testing.assert_allclose(clipped, wanted, atol=1e-5)
         np.testing.assert_allclose(out.state.numpy(), np.concatenate([theirs[1][0], theirs[0][0]], axis=1), atol=1e-5)
         state, starts = out.state, np.zeros(20, dtype=bool)
+
+
+@pytest.mark.parametrize("settings", [{}, {"net_arch": []}, {"enable_critic_lstm": False},
+                                      {"enable_critic_lstm": False, "net_arch": []},
+                                      {"shared_lstm": True, "enable_critic_lstm": False}])  # fmt: skip
+def test_critics_of_recurrent_agents_and_their_slopes_are_theirs_over_a_sequence(tmp_path, settings):
+    LEARNERS["recurrent"] = (sb3_contrib.RecurrentPPO, "MlpLstmPolicy", ON_POLICY, {"lstm_hidden_size": 8} | settings)
+    model, path, env = trained("recurrent", tmp_path)
+    del LEARNERS["recurrent"]
+    policy, theirs = judged(load_agent(path, Seat(PLAYER, SEEN, DONE)).policy), model.policy
+    state, starts = policy.initial_state(20), torch.zeros(20)
+    after = (torch.zeros(1, 20, 8), torch.zeros(1, 20, 8))
+    for _ in range(3):
+        points = [torch.from_numpy(shown(env)[0]).requires_grad_(True) for _ in range(2)]
+        own = policy.value(points[0], None, state)
+        lstm = theirs.lstm_critic if theirs.lstm_critic is not None else theirs.lstm_actor
+        features = theirs.extract_features(points[1], theirs.vf_features_extractor)
+        latent, later = theirs._process_sequence(features, after, starts, lstm)
+        latent = theirs.critic(features) if theirs.critic is not None else latent
+        by_hand = theirs.value_net(theirs.mlp_extractor.forward_critic(latent)).squeeze(1)
+        torch.testing.assert_close(
+            own, theirs.predict_values(points[1], after, starts).squeeze(1), atol=1e-5, rtol=1e-5
+        )
+        slopes = [torch.autograd.grad(one.sum(), point)[0] for one, point in zip((own, by_hand), points, strict=True)]
+        torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-5)
+        state, after = policy(points[0], state).state.detach(), tuple(one.detach() for one in later)
 
 
 @pytest.mark.parametrize("name", ["ppo", "a2c", "trpo", "dqn", "qrdqn", "ars", "ars-linear"])

@@ -1,10 +1,15 @@
 import hashlib
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
 from sb3_zips import check_equal, edited
+from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
 from torch import nn
 
+from rlattack.games import find_game, make_game, with_variant
+from rlattack.policies import load_agent
 from rlattack.policies.sb3_zip import load_sb3_zip
 
 
@@ -32,6 +37,25 @@ def test_outputs_are_those_of_the_model(make_model, saved, algorithm, kind):
 def test_settings_of_the_policy_are_kept(make_model, saved, algorithm, kind, settings):
     model = make_model(algorithm, kind, **settings)
     check_equal(model, saved(model))
+
+
+def test_a_zip_of_stacked_numbers_plays_as_in_vecframestack(make_model, saved):
+    stacked = VecFrameStack(DummyVecEnv([lambda: gymnasium.make("CartPole-v1")]), 4)
+    model = make_model("ppo", env=stacked)
+    game = make_game(with_variant(find_game("gymnasium/CartPole-v1"), options={"stack": 4}), 1)
+    policy = load_agent(str(saved(model)), game.seats[0], game="gymnasium/CartPole-v1").policy
+    stacked.seed(7)
+    theirs, over = stacked.reset(), False
+    (view,) = game.reset(np.ones(1, dtype=np.bool_), np.asarray([7]))
+    while not over:
+        assert view.obs.tolist() == theirs.tolist()
+        own = policy(torch.from_numpy(view.obs)).actions.greedy.numpy()
+        wanted, _ = model.predict(theirs, deterministic=True)
+        assert own.tolist() == wanted.tolist()
+        theirs, _, (over,), _ = stacked.step(wanted)
+        step = game.step([own])
+        (view,) = step.views
+    assert step.terminated.tolist() == [True]
 
 
 def test_model_that_has_learned_is_read(make_model, saved):

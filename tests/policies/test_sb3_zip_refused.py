@@ -33,7 +33,7 @@ def multi(**values):
         (lambda data: data.pop("policy_class"), "policy of"),
         (lambda data: data.update(policy_kwargs="{}"), "policy_kwargs is not a table"),
         (lambda data: data.update(policy_class=3), "policy_class is not a table"),
-        (space("observation_space", **{":type:": "<class 'gymnasium.spaces.dict.Dict'>"}), "observations of Dict"),
+        (space("observation_space", **{":type:": "<class 'gymnasium.spaces.tuple.Tuple'>"}), "observations of Tuple"),
         (space("observation_space", **{":type:": "<class 'evil.Box'>"}), "observations of .*evil"),
         (space("observation_space", _shape="__import__('os')"), "observations of shape"),
         (space("observation_space", _shape=[-4]), "a side of the observation: expected a whole number"),

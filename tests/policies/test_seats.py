@@ -11,8 +11,10 @@ from gymnasium.spaces import Box, Discrete
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.games.game import PLAYER, Seat
 from rlattack.policies import GaussianPolicy, agent_options, load_agent
+from rlattack.policies.normalised import Normalised
 from rlattack.policies.placeholders import PLACEHOLDERS
-from tests.kit.agents import CARTPOLE, act, gaussian_agent, network_agent, streams
+from rlattack.policies.policy import Normaliser
+from tests.kit.agents import CARTPOLE, act, gaussian_agent, network_agent, random_linear_policy, streams
 
 GAME = "mujoco/you-shall-not-pass"
 SEEN = Box(-np.inf, np.inf, (3,), np.float32)
@@ -29,6 +31,40 @@ def gaussian(workplace):
         return "mine"
 
     return make
+
+
+@pytest.mark.parametrize(
+    ("sees", "shows", "stacked", "hint"),
+    [
+        ((16,), (4,), 1, "; --frame-stack 4 shows that"),
+        ((16,), (32,), 8, "; --frame-stack 4 shows that"),
+        ((4,), (8,), 2, "; --frame-stack 1 shows that"),
+        ((12, 16, 14), (16, 14, 3), 1, "; --frame-stack 4 shows that"),
+        ((16, 14, 12), (16, 14, 3), 1, "; --frame-stack 4 shows that"),
+        ((12, 16, 14), (3, 16, 14), 1, "; --frame-stack 4 shows that"),
+        ((2, 84, 84), (4, 84, 84), 4, "; --frame-stack 2 shows that"),
+        ((4, 16, 14), (16, 14), 1, "; --frame-stack 4 shows that"),
+        ((5,), (4,), 1, ""), ((2,), (4,), 1, ""), ((3, 14, 16), (16, 14, 3), 1, ""), ((12, 14, 16), (16, 14, 3), 1, ""),
+    ],
+)  # fmt: skip
+def test_an_agent_of_another_stack_is_told_the_option(sees, shows, stacked, hint):
+    seat = Seat(PLAYER, Box(-1, 1, shows), Discrete(3), stacked=stacked)
+    with pytest.raises(InvalidInput, match=f"the game shows .* and takes one of 3{hint}$"):
+        load_agent(random_linear_policy(sees), seat)
+
+
+@pytest.mark.parametrize(("stack", "options"), [(1, "--channels first"), (4, "--frame-stack 4 --channels first")])
+def test_an_agent_with_statistics_of_turned_pictures_is_told_the_option(stack, options):
+    shape = (3 * stack, 16, 14)
+    policy = Normalised(random_linear_policy(shape), Normaliser(torch.zeros(shape), torch.ones(shape), 1.0), "mine")
+    with pytest.raises(InvalidInput, match=f"and takes one of 3; {options} shows that$"):
+        load_agent(policy, Seat(PLAYER, Box(-1, 1, (16, 14, 3)), Discrete(3)))
+    assert load_agent(policy, Seat(PLAYER, Box(-1, 1, shape), Discrete(3))).policy.observation == shape
+
+
+def test_an_agent_of_other_actions_is_told_no_option():
+    with pytest.raises(InvalidInput, match=r"and takes one of 3$"):
+        load_agent(random_linear_policy((8,), 2), Seat(PLAYER, Box(-1, 1, (4,)), Discrete(3)))
 
 
 def test_an_agent_of_continuous_actions_takes_its_seat(gaussian):

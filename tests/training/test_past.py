@@ -6,7 +6,8 @@ import torch
 
 from rlattack.errors import RefusedFile
 from rlattack.policies.folder import AgentCard, read_agent_card
-from rlattack.policies.gaussian import GaussianNetwork, GaussianSpec
+from rlattack.policies.gaussian import GaussianNetwork
+from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.training.past import Past
 from tests.kit.learning import CARD

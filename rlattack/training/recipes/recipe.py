@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.study import Plugins
 
 MINIBATCHES = 4
 """A batch of PPO in games of several seats is divided into so many."""
@@ -24,7 +25,7 @@ _COUNTS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Plugins):
     """What all recipes share.
 
     Raises:
@@ -50,7 +51,9 @@ class Recipe:
 
     verb: ClassVar[str]
     """Word after `rlattack train`."""
-    beside: ClassVar[tuple[str, ...]] = ("run", "agent", "resume", "threads", "trust", "episodes", "tuning")
+    beside: ClassVar[tuple[str, ...]] = (
+        "run", "agent", "resume", "threads", "trust", "episodes", "tuning", "plugin",
+    )  # fmt: skip
     """Options that change nothing of what is learned."""
     free: ClassVar[tuple[str, ...]] = ("steps",)
     """Options that may change when a run goes on: it can be made longer."""
