@@ -136,7 +136,7 @@ class Budget:
             raise BudgetError("--space sigma needs an agent that ships observation statistics; use --space raw")
         if deviation.shape != space.shape or not ((deviation > 0) & deviation.isfinite() | deviation.isnan()).all():
             raise BudgetError(f"--space sigma: expected a deviation above 0 for each entry of {space.shape}")
-        if len(without := np.flatnonzero(deviation.isnan().numpy()[free])):
+        if len(without := np.flatnonzero(deviation.isnan().numpy(force=True)[free])):
             entries = entries_words(np.arange(deviation.numel())[free][without].tolist())
             raise BudgetError(
                 f"--space sigma: the agent has no statistics of entries {entries}: leave them out by --keys or --free, "
