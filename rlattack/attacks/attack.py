@@ -104,6 +104,7 @@ class Attack(ABC, Generic[Config]):
         fitted: Whether it learns on tuning episodes before it plays.
         learned: What it learned there.
         files: Parameters that name files, which count by what is in them.
+        agents: Parameters that may name an agent as `agent:NAME`, which counts by its identity.
         config_type: The dataclass of its parameters.
 
     Raises:
@@ -120,6 +121,7 @@ class Attack(ABC, Generic[Config]):
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
+    agents: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, budget: Budget, config: Config) -> None:

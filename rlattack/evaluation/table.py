@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.budget import NORMS, Budget, Unit
 from rlattack.defences import defend
 from rlattack.errors import InvalidInput, one_line
@@ -169,6 +170,8 @@ class Table:
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),
         )  # fmt: skip
+        for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
+            load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
         ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
         return dataclasses.replace(ref, fit=fit_key(base, ref)) if kind.fitted else ref
 
