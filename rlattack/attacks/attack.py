@@ -43,6 +43,7 @@ class Setting:
         space: What is changed: one observation, or one action.
         normaliser: Statistics of what the policy saw in training.
         estimates: What the policy's own critic can be asked, with a slope.
+        rated: Whether it says Q values of actions to choose from.
     """
 
     actions: Actions
@@ -51,6 +52,7 @@ class Setting:
     space: Space[Any]
     normaliser: Normaliser | None
     estimates: frozenset[Estimate]
+    rated: bool = False
 
     @classmethod
     def of(cls, policy: Policy, space: Space[Any]) -> "Setting":
@@ -60,7 +62,7 @@ class Setting:
         action, changed, seen = copy.deepcopy((policy.action, space, policy.normaliser))
         shape = tuple(policy.observation)
         asked = frozenset(of for of in get_args(Estimate) if _estimates(policy, of))
-        return cls(copied(out.actions), shape, action, changed, seen, asked)
+        return cls(copied(out.actions), shape, action, changed, seen, asked, out.q is not None)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,12 @@ SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
     {
         "every": "rlattack.attacks.schedule:Every",
         "random": "rlattack.attacks.schedule:RandomSteps",
-        "timed": "rlattack.attacks.schedule:Timed",
+        "period": "rlattack.attacks.schedule:Period",
+        "first": "rlattack.attacks.schedule:First",
+        "timed": "rlattack.attacks.scored:Timed",
+        "importance": "rlattack.attacks.scored:Importance",
+        "value": "rlattack.attacks.scored:Value",
+        "entropy": "rlattack.attacks.scored:Entropy",
     },
     "rlattack.schedules",
 )

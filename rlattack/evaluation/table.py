@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.attacks import ATTACKS, AttackSpec, make_schedule
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.budget import NORMS, Budget, Unit
 from rlattack.defences import defend
@@ -19,7 +19,7 @@ from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import fit_key
+from rlattack.evaluation.prepare import fit_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
@@ -173,7 +173,8 @@ class Table:
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
         ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
-        return dataclasses.replace(ref, fit=fit_key(base, ref)) if kind.fitted else ref
+        timing = timing_key(base, ref) if make_schedule(when).learns else None
+        return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
 
     def _radius(self, cell: Cell, ref: AttackRef) -> float:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]

@@ -30,6 +30,9 @@ def _cells(setting: Setting) -> Iterator[str]:
     if lonely := [cell for cell, pairing in good if not cell.control and pairing.control(cell) is None]:
         words = [attack_label(c) + ("" if c.eps is None else f" {c.spaces[0]} {c.eps:g}") for c in lonely]
         yield f"{_count(lonely)} without a control of the same size beside: {some(words, _MOST)}."
+    if idle := [cell for cell in setting.good if cell.attack and not cell.control and cell.attacked.attacked == 0]:
+        when = sorted({attack.schedule for cell in idle for attack in cell.attacks} - {"every"})
+        yield f"In {_count(idle)} nothing was changed{f': {some(when, _MOST)} never fired' if when else ''}."
     if equal := [cell for cell in setting.good if any(seat.returns.degenerate for seat in cell.seats)]:
         whose = "all returns" if setting.alone else "all returns of a seat"
         yield f"In {_count(equal)} {whose} are equal. The interval (starred) is then the point and tells no spread."

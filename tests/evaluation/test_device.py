@@ -56,7 +56,12 @@ def without_rounding(episode):
         *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
         *({**CARTPOLE, "attack": "pgd:steps=2,restarts=2", "norm": norm} for norm in ("linf", "l2", "l1")),
         {**CARTPOLE, "attack": "fgsm", "free": "0,2", "observe": "margins", "actions": "sampled"},
-        {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5")},
+        {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5", "entropy:below=0.5")},
+        {
+            **CARTPOLE,
+            "attack": "fgsm",
+            "when": ("importance:threshold=1", "value:above=10", "period:n=2", "first:steps=2"),
+        },
         {**CARTPOLE, "attack": "fgsm", "surrogate": "tests.kit.players:balance"},
         {**MEMORY, "attack": "pgd:steps=2"},
         {**HOPPER, "attack": ("pgd:steps=2", "fgsm:loss=value")},

@@ -55,3 +55,10 @@ def test_a_change_that_a_front_rounds_away_is_said():
     small = sum(cell.eps == 0.001 and cell.spaces[0] == "linf" for cell in cells)
     assert line.startswith(f"In {small} cells jpeg:quality=30 rounds to whole grey levels")
     assert "says nothing of the defence" in line
+
+
+def test_a_schedule_that_never_fires_is_said():
+    about = {"schedule": "value:above=99"}
+    idle = pong_cell("a", "fgsm", 0.001, 20.0, 1.0, about=about, seat={"attacked": 0.0})
+    cells = [pong_cell("c", "clean", None, 20.0, 1.0), pong_cell("n", "noise", 0.001, 20.0, 1.0, about=about), idle]
+    assert "In 1 cell nothing was changed: value:above=99 never fired." in said(cells)
