@@ -160,6 +160,11 @@ class Attack(ABC, Generic[Config]):
     def control(cls) -> AttackSpec:
         """What runs beside it, of the same reach and schedule, without its wits."""
 
+    @classmethod
+    def control_of(cls, parameters: Mapping[str, Any]) -> AttackSpec:
+        """The control of an attack of these parameters; most controls have none of them."""
+        return cls.control()
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that differ from their defaults."""

@@ -46,6 +46,9 @@ class Objective:
     """Gradients a step that are averaged, each with draws of its own, of a victim that is random in itself (expectation
     over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws."""
 
+    by_default: ClassVar[Loss] = "ce"
+    """The loss of actions to choose from, where none is given."""
+
     @property
     def judged_by(self) -> Estimate | None:
         """What the victim's own critic is asked for; None where it is not asked."""
@@ -158,7 +161,7 @@ class Climb:
             return -(actions.greedy - self.goal).square().sum(dim=1)
         if objective.loss == "mad" or not isinstance(actions, Categorical):
             return actions.divergence(self._victim.clean_output.actions)
-        away = _LOSSES[objective.loss or "ce"](actions.scores, self.goal, objective.target is not None)
+        away = _LOSSES[objective.loss or objective.by_default](actions.scores, self.goal, objective.target is not None)
         return away if objective.target is None else -away
 
 

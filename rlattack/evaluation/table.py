@@ -136,7 +136,8 @@ class Table:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
         for specs in asked:
             _check_together(specs, self.names[self.attacked_seat])
-        controls = [tuple(kind.control() for kind in kinds) for kinds in made]
+        pairs = [zip(kinds, specs, strict=True) for kinds, specs in zip(made, asked, strict=True)]
+        controls = [tuple(kind.control_of(spec.parameters) for kind, spec in pair) for pair in pairs]
         noise = (AttackSpec("noise"),)
         cells: dict[str, Cell] = {}
         for specs, like in [*zip(controls, asked, strict=True), *((one, one) for one in asked or [noise])]:
