@@ -34,6 +34,8 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "square": "rlattack.attacks.square:Square",
         "boundary": "rlattack.attacks.decision:Boundary",
         "hop-skip-jump": "rlattack.attacks.decision:HopSkipJump",
+        "patch": "rlattack.attacks.patch:PatchAttack",
+        "random-patch": "rlattack.attacks.patch:RandomPatch",
         "perturber": "rlattack.attacks.perturber:Perturber",
     },
     "rlattack.attacks",

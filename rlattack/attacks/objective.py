@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
@@ -11,7 +11,7 @@ from torch import Tensor
 from rlattack.attacks.attack import ObservationAttack, Setting, Unfit
 from rlattack.attacks.leader import AgentName, is_agent, load_leader
 from rlattack.attacks.target import Estimate, Target
-from rlattack.budget import Ball, Budget
+from rlattack.budget import Ball, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
@@ -188,9 +188,10 @@ def _dlr(scores: Tensor, goal: Tensor, targeted: bool) -> Tensor:
 
 _LOSSES = {"ce": _ce, "margin": _margin, "dlr": _dlr}
 Config = TypeVar("Config", bound=Objective)
+R = TypeVar("R", bound=Reach)
 
 
-class GradientAttack(ObservationAttack[Config, Ball]):
+class LossAttack(ObservationAttack[Config, R], Generic[Config, R]):
     """An attack whose parameters say what it climbs."""
 
     config_type: ClassVar[type[Any]] = Objective
@@ -223,3 +224,7 @@ class GradientAttack(ObservationAttack[Config, Ball]):
     def climb(self, victim: Target, obs: Tensor, draws: Draws) -> Climb:
         """The loss of a step at which the victim would see `obs`."""
         return Climb(self.config, victim, obs, draws, self._leader)
+
+
+class GradientAttack(LossAttack[Config, Ball]):
+    """One that climbs within a ball."""

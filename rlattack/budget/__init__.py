@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     from rlattack.budget.ball import Ball
     from rlattack.budget.budget import Budget
     from rlattack.budget.change import Change, Rotation, is_stack
+    from rlattack.budget.patch import Patch
     from rlattack.budget.reach import TOLERANCE, Reach, Sizes
     from rlattack.budget.words import KINDS, MODELS, NORMS, SPACES, Model, Norm, Unit
 
 __all__ = [
-    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Reach",
-    "Rotation", "Sizes", "Unit", "is_stack",
+    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Patch",
+    "Reach", "Rotation", "Sizes", "Unit", "is_stack",
 ]  # fmt: skip
 
 __getattr__ = lazily(
@@ -21,6 +22,7 @@ __getattr__ = lazily(
     ball="Ball",
     budget="Budget",
     change="Change Rotation is_stack",
+    patch="Patch",
     reach="TOLERANCE Reach Sizes",
     words="KINDS MODELS NORMS SPACES Model Norm Unit",
 )

@@ -41,7 +41,7 @@ class Change(Reach):
     def __init__(self, radius: float, space: Space[Any], *, grid: bool = False, newest: bool = False) -> None:
         if not 0 < radius <= self.most:
             raise BudgetError(f"--eps: a {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
-        if not isinstance(space, Box) or not (is_stack(space) or _is_colour(space)):
+        if not isinstance(space, Box) or not (is_stack(space) or is_colour(space)):
             raise BudgetError(f"a {self.kind} is for images, this game shows {space}")
         if newest:
             raise BudgetError(f"--model frame: a {self.kind} changes all stacked frames alike; use --model stack")
@@ -125,5 +125,6 @@ def is_stack(space: Box) -> bool:
     return len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])
 
 
-def _is_colour(space: Box) -> bool:
+def is_colour(space: Box) -> bool:
+    """Whether observations are one picture with its colours last, (height, width, colours)."""
     return len(space.shape) == 3 and space.shape[2] < min(space.shape[:2])

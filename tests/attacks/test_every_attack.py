@@ -10,7 +10,7 @@ from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
-    "universal": {"states": 16}, **FEW_QUERIES,
+    "universal": {"states": 16}, "patch": {"states": 16}, "random-patch": {"states": 16}, **FEW_QUERIES,
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
@@ -41,7 +41,7 @@ def alone(attacker):
 
 
 def make(attack_with, policy, name, norm, model, grid, slots=4):
-    eps = {"l0": 2, "rotation": 3}.get(norm, 0.02)
+    eps = {"l0": 2, "rotation": 3, "patch": 2}.get(norm, 0.02)
     return attack_with(policy, name, norm, eps, slots=slots, model=model, grid=grid, **SMALL.get(name, {}))
 
 
