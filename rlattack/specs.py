@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from rlattack.errors import InvalidInput, UnknownName, nearest, told_by
 from rlattack.registry import Registry
@@ -17,6 +17,15 @@ _QUOTES = "a value with a comma or a plus stands in double quotes"
 @dataclass(frozen=True, kw_only=True)
 class NoParameters:
     """For what takes no parameters."""
+
+
+@dataclass(frozen=True)
+class Begins:
+    """Of a text that begins in one way, in an `Annotated` type: `agent:` of `agent:NAME`."""
+
+    prefix: str
+    words: str
+    """The whole, for messages."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ def parse_spec(what: str, registry: Registry[type[Any]], text: str) -> Spec:
     kind = registry.get(name)
     if not hasattr(kind, "config_type"):
         raise InvalidInput(f"{what} {name}: expected a class of {what}s, got {kind!r}")
-    kinds = get_type_hints(kind.config_type)
+    kinds = get_type_hints(kind.config_type, include_extras=True)
     parameters: dict[str, Any] = {}
     for item in filter(None, split_outside(rest, ",")):
         key, equals, value = item.partition("=")
@@ -154,7 +163,10 @@ def check_name(what: str, name: str, kind: type[Any], key: str) -> None:
 
 def _read(what: str, text: str, kind: Any) -> Any:
     """Turns text into a value of an annotated type: numbers, booleans, text, `none`, Literals and unions of them."""
-    for choice in get_args(kind) if get_origin(kind) not in (None, Literal) else (kind,):
+    for choice in _choices(kind):
+        begins = _begins(choice)
+        if begins is not None and text.startswith(begins.prefix) and text != begins.prefix:
+            return text
         if get_origin(choice) is Literal and text in get_args(choice):
             return text
         if choice is bool and text in ("true", "false"):
@@ -171,6 +183,16 @@ def _read(what: str, text: str, kind: Any) -> Any:
     raise InvalidInput(f"{what}: expected {_words(kind)}, got {text!r}")
 
 
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """The types of a union; one that is none is its own."""
+    return get_args(kind) if get_origin(kind) not in (None, Literal, Annotated) else (kind,)
+
+
+def _begins(kind: Any) -> Begins | None:
+    """How a text of that type begins, where that is said."""
+    return next((one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Begins)), None)
+
+
 def _typed(value: Any, kind: Any) -> Any:
     """A whole number as a float where it stands for one: `1` and `1.0` are one value."""
     choices = get_args(kind) or (kind,)
@@ -180,6 +202,8 @@ def _typed(value: Any, kind: Any) -> Any:
 def _words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(value) for value in get_args(kind))
+    if (begins := _begins(kind)) is not None:
+        return begins.words
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
     return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind))
 

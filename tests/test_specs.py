@@ -84,4 +84,12 @@ def test_all_parameters_are_told_and_a_whole_number_is_a_float_where_it_stands_f
     assert [json.dumps(one) for one in found] == ['{"agent": "me", "radius": 1.0, "speed": "slow"}'] * 3
     assert full_parameters(Kind, {"agent": "me", "speed": 3})["speed"] == 3
     pgd = full_parameters(ATTACKS.get("pgd"), {"steps": 3})
-    assert pgd == {"loss": None, "target": None, "steps": 3, "step": None, "random_start": True, "restarts": 1}
+    assert pgd == {
+        "loss": None,
+        "target": None,
+        "eot": 1,
+        "steps": 3,
+        "step": None,
+        "random_start": True,
+        "restarts": 1,
+    }

@@ -43,6 +43,7 @@ class Setting:
         space: What is changed: one observation, or one action.
         normaliser: Statistics of what the policy saw in training.
         estimates: What the policy's own critic can be asked, with a slope.
+        rated: Whether it says Q values of actions to choose from.
     """
 
     actions: Actions
@@ -51,6 +52,7 @@ class Setting:
     space: Space[Any]
     normaliser: Normaliser | None
     estimates: frozenset[Estimate]
+    rated: bool = False
 
     @classmethod
     def of(cls, policy: Policy, space: Space[Any]) -> "Setting":
@@ -60,7 +62,7 @@ class Setting:
         action, changed, seen = copy.deepcopy((policy.action, space, policy.normaliser))
         shape = tuple(policy.observation)
         asked = frozenset(of for of in get_args(Estimate) if _estimates(policy, of))
-        return cls(copied(out.actions), shape, action, changed, seen, asked)
+        return cls(copied(out.actions), shape, action, changed, seen, asked, out.q is not None)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Attack(ABC, Generic[Config]):
         fitted: Whether it learns on tuning episodes before it plays.
         learned: What it learned there.
         files: Parameters that name files, which count by what is in them.
+        agents: Parameters that may name an agent as `agent:NAME`, which counts by its identity.
         config_type: The dataclass of its parameters.
 
     Raises:
@@ -120,6 +123,7 @@ class Attack(ABC, Generic[Config]):
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
+    agents: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, budget: Budget, config: Config) -> None:
@@ -160,6 +164,11 @@ class Attack(ABC, Generic[Config]):
     @abstractmethod
     def control(cls) -> AttackSpec:
         """What runs beside it, of the same reach and schedule, without its wits."""
+
+    @classmethod
+    def control_of(cls, parameters: Mapping[str, Any]) -> AttackSpec:
+        """The control of an attack of these parameters; most controls have none of them."""
+        return cls.control()
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -45,26 +45,35 @@ class Direction(Minimal[DirectionConfig]):
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Doubles the size until the choice changes, then halves the interval in which it did."""
-        direction = reach.ascend(
-            torch.zeros_like(obs), draws.normal(*obs.shape[1:]), reach.radius_of(1.0, reach.entries)
-        )
+        return random_crossing(victim, obs, reach, draws, self.config)[0]
 
-        def at(size: Tensor) -> Tensor:
-            return reach.settle(obs + rowwise(size, obs) * direction, obs)
 
-        def other(size: Tensor, only: Tensor) -> Tensor:
-            return only & (victim.choices(at(size), only=only) != victim.labels)
+def random_crossing(
+    victim: Target, obs: Tensor, reach: Ball, draws: Draws, config: DirectionConfig
+) -> tuple[Tensor, Tensor]:
+    """Where the victim comes to choose otherwise along a random direction; the observation itself where it never does.
 
-        low, high = torch.zeros(victim.slots), torch.full((victim.slots,), self.config.first)
-        searching = victim.active
-        for doubling in range(self.config.doublings + 1):
-            searching = searching & ~other(high, searching)
-            if doubling == self.config.doublings or not searching.any():
-                break
-            low, high = torch.where(searching, high, low), torch.where(searching, 2 * high, high)
-        found = victim.active & ~searching
-        for _ in range(self.config.halvings if found.any() else 0):
-            middle = (low + high) / 2
-            beyond = other(middle, found)
-            low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
-        return at(torch.where(found, high, 0.0))
+    Returns:
+        Points, and in which slots there is one, bool, shape (slots,).
+    """
+    direction = reach.ascend(torch.zeros_like(obs), draws.normal(*obs.shape[1:]), reach.radius_of(1.0, reach.entries))
+
+    def at(size: Tensor) -> Tensor:
+        return reach.settle(obs + rowwise(size, obs) * direction, obs)
+
+    def other(size: Tensor, only: Tensor) -> Tensor:
+        return only & (victim.choices(at(size), only=only) != victim.labels)
+
+    low, high = torch.zeros(victim.slots), torch.full((victim.slots,), config.first)
+    searching = victim.active
+    for doubling in range(config.doublings + 1):
+        searching = searching & ~other(high, searching)
+        if doubling == config.doublings or not searching.any():
+            break
+        low, high = torch.where(searching, high, low), torch.where(searching, 2 * high, high)
+    found = victim.active & ~searching
+    for _ in range(config.halvings if found.any() else 0):
+        middle = (low + high) / 2
+        beyond = other(middle, found)
+        low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
+    return at(torch.where(found, high, 0.0)), found

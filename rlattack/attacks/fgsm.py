@@ -35,4 +35,4 @@ class FGSM(GradientAttack[FGSMConfig]):
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Climbs once, to the edge of the budget."""
         point = reach.random_point(obs, draws) if self.config.random_start else obs
-        return reach.ascend(obs, self.config.gradient(victim, point), reach.radius)
+        return reach.ascend(obs, self.climb(victim, obs, draws).gradient(point), reach.radius)

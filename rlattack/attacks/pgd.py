@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.objective import GradientAttack, Objective
+from rlattack.attacks.objective import Climb, GradientAttack, Objective
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
@@ -52,26 +52,26 @@ class PGD(GradientAttack[PGDConfig]):
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Runs as often as it may, and keeps the point of highest loss in each slot."""
-        best = self._ascend(victim, obs, reach, draws)
+        climb = self.climb(victim, obs, draws)
+        best = self._ascend(climb, obs, reach, draws)
         if self.config.restarts == 1:
             return best
-        best, highest = self._received(victim, obs, reach, best)
+        best, highest = self._received(climb, obs, reach, best)
         for _ in range(self.config.restarts - 1):
-            adv, loss = self._received(victim, obs, reach, self._ascend(victim, obs, reach, draws))
+            adv, loss = self._received(climb, obs, reach, self._ascend(climb, obs, reach, draws))
             best = torch.where(rowwise(loss > highest, obs), adv, best)
             highest = torch.maximum(loss, highest)
         return best
 
-    def _ascend(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+    def _ascend(self, climb: Climb, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         config, eps = self.config, self.budget.size
         step = 2.5 / config.steps if config.step is None else config.step / eps
         adv, project = reach.random_point(obs, draws) if config.random_start else obs, reach.around(obs)
         for _ in range(config.steps):
-            grad = config.gradient(victim, adv)
-            adv = project(reach.ascend(adv, grad, step * reach.radius))
+            adv = project(reach.ascend(adv, climb.gradient(adv), step * reach.radius))
         return adv
 
-    def _received(self, victim: Target, obs: Tensor, reach: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:
+    def _received(self, climb: Climb, obs: Tensor, reach: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:
         """The point as the victim will receive it, and its loss, so that runs are compared by what counts."""
         adv = reach.settle(adv, obs)
-        return adv, self.config.rows(victim, adv)
+        return adv, climb.rows(adv)

@@ -22,4 +22,4 @@ class Pixel(GradientAttack[Objective]):
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Climbs once, by as many pixels as it may."""
-        return reach.ascend(obs, self.config.gradient(victim, obs), reach.radius)
+        return reach.ascend(obs, self.climb(victim, obs, draws).gradient(obs), reach.radius)

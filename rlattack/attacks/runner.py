@@ -49,7 +49,7 @@ class Runner(ABC):
         self.schedule: Schedule[Any] = schedule or Every()
         setting = Setting.of(policy, space)
         check_attack(attack, setting)
-        self.schedule.check(setting.actions)
+        self.schedule.check(setting)
         self.attack, self.slots = attack, slots
         # of the class, and once: what an attack makes of its own later is no declaration
         self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge

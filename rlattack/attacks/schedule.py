@@ -1,9 +1,8 @@
-"""When an attack acts: every step, at random, or when the victim cares most what it does."""
+"""When an attack acts: every step, by count, at random; what all schedules share."""
 
 import math
 from abc import ABC, abstractmethod
-from bisect import insort
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -12,10 +11,11 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import IntArray
+from rlattack.attacks.attack import Fitted, Setting, Tuning
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Actions, Categorical, kinds
+from rlattack.policies.distributions import Actions, kinds
 from rlattack.specs import NoParameters
 
 Config = TypeVar("Config")
@@ -34,6 +34,7 @@ class Schedule(ABC, Generic[Config]):
         knowledge: What it may ask the policy for.
         needs: Kinds of action distributions that it works on; empty for all.
         config_type: The dataclass of its parameters.
+        learned: What it learned on tuning episodes.
     """
 
     knowledge: ClassVar[Knowledge] = "none"
@@ -42,15 +43,25 @@ class Schedule(ABC, Generic[Config]):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config: Config = self.config_type() if config is None else config
+        self.learned = Fitted()
 
-    def check(self, actions: Actions) -> None:
-        """Refuses a victim whose actions tell the schedule nothing.
+    def check(self, setting: Setting) -> None:
+        """Refuses a victim who tells the schedule nothing.
 
         Raises:
-            InvalidInput: Actions of another kind than it needs.
+            InvalidInput: Actions of another kind than it needs, or a critic that the victim does not have.
         """
-        if self.needs and not isinstance(actions, tuple(self.needs)):
+        if self.needs and not isinstance(setting.actions, tuple(self.needs)):
             raise InvalidInput(f"--when: this schedule needs {kinds(self.needs)} actions; use random:share=")
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns on tuning episodes before it plays."""
+        return False
+
+    def fit(self, tuning: Tuning) -> Fitted:
+        """Learns on tuning episodes; most schedules learn nothing."""
+        return Fitted()
 
     @abstractmethod
     def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
@@ -64,6 +75,11 @@ class Schedule(ABC, Generic[Config]):
 
     def restart(self, slots: IntArray) -> None:  # most schedules remember nothing
         """Forgets the episodes that ended in these slots."""
+
+
+def among(slots: int, chosen: Collection[int]) -> Tensor:
+    """Which slots are among those chosen, bool, shape (slots,)."""
+    return torch.isin(torch.arange(slots), torch.as_tensor(list(chosen), dtype=torch.int64))
 
 
 class Every(Schedule[NoParameters]):
@@ -86,22 +102,26 @@ class Share:
             raise InvalidInput(f"schedule: share is above 0 and at most 1, got {self.share:g}")
 
 
-class Limited(Schedule[Share]):
+class Limited(Schedule[Config]):
     """Never more than a share of an episode's steps so far, so that what is attacked is no more than was asked for."""
 
-    config_type = Share
-
-    def __init__(self, config: Share | None = None) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
         self._seen: Counter[int] = Counter()
         self._spent: Counter[int] = Counter()
 
+    @property
     @abstractmethod
-    def wanted(self, victim: Target, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
+    def share(self) -> float:
+        """That part, above 0 and at most 1."""
+
+    @abstractmethod
+    def wanted(self, victim: Target, obs: Tensor, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
         """Slots that are to be attacked in this step, as far as they may.
 
         Args:
             victim: The policy under attack.
+            obs: What the attack would start from, shape (slots, *observation).
             draws: Random numbers, a stream a slot.
             allowed: How many steps of its episode, this one included, may be attacked in each slot that plays.
         """
@@ -110,10 +130,10 @@ class Limited(Schedule[Share]):
         """Slots that are wanted, while steps are left to spend."""
         playing = victim.active.nonzero()[:, 0].tolist()
         self._seen.update(playing)
-        allowed = {slot: math.floor(self.config.share * self._seen[slot]) for slot in playing}
-        chosen = [slot for slot in self.wanted(victim, draws, allowed) if self._spent[slot] < allowed[slot]]
+        allowed = {slot: math.floor(self.share * self._seen[slot]) for slot in playing}
+        chosen = [slot for slot in self.wanted(victim, obs, draws, allowed) if self._spent[slot] < allowed[slot]]
         self._spent.update(chosen)
-        return torch.isin(torch.arange(victim.slots), torch.as_tensor(chosen, dtype=torch.int64))
+        return among(victim.slots, chosen)
 
     def restart(self, slots: IntArray) -> None:
         """Forgets the steps of the episodes that ended."""
@@ -121,41 +141,85 @@ class Limited(Schedule[Share]):
             self._seen[slot] = self._spent[slot] = 0
 
 
-class RandomSteps(Limited):
+class RandomSteps(Limited[Share]):
     """Each step with the same probability: what the timing of another schedule is read beside."""
 
-    def wanted(self, victim: Target, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
+    config_type = Share
+
+    @property
+    def share(self) -> float:
+        """How often it acts."""
+        return self.config.share
+
+    def wanted(self, victim: Target, obs: Tensor, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
         """Slots whose number falls below the share."""
         tossed = draws.uniform(1)[:, 0] < self.config.share
         return [slot for slot in allowed if tossed[slot]]
 
 
-class Timed(Limited):
-    """The steps in which the victim prefers one action most clearly (strategically timed; Lin et al. 2017, sec. 3.1).
+@dataclass(frozen=True, kw_only=True)
+class PeriodConfig:
+    """Parameters of `period`."""
 
-    The paper attacks where the gap between the most and the least likely action is above a threshold. Here the
-    threshold is the gap that only `share` of the episode's steps so far exceed.
-    """
+    n: int
+    """Steps from one that is attacked to the next, at least 1."""
 
-    knowledge = "scores"
-    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise InvalidInput(f"schedule period: n is at least 1, got {self.n}")
 
-    def __init__(self, config: Share | None = None) -> None:
+
+@dataclass(frozen=True, kw_only=True)
+class FirstConfig:
+    """Parameters of `first`."""
+
+    steps: int
+    """How many, at least 1."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InvalidInput(f"schedule first: steps are at least 1, got {self.steps}")
+
+
+class _Counted(Schedule[Config]):
+    """By the number of the step in its episode alone."""
+
+    def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
-        self._gaps: dict[int, list[float]] = defaultdict(list)  # in order of size
+        self._seen: Counter[int] = Counter()
 
-    def wanted(self, victim: Target, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
-        """Slots in which the gap is among the largest of the episode."""
-        actions = victim.clean_output.actions
-        assert isinstance(actions, Categorical), "declared in `needs`"
-        likely = actions.probabilities
-        gaps = (likely.amax(dim=1) - likely.amin(dim=1)).tolist()
-        for slot in allowed:
-            insort(self._gaps[slot], gaps[slot])
-        return [slot for slot, most in allowed.items() if most and gaps[slot] >= self._gaps[slot][-most]]
+    @abstractmethod
+    def takes(self, step: int) -> bool:
+        """Whether step 0, 1, ... of an episode is attacked."""
+
+    def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
+        """Slots whose turn it is."""
+        playing = victim.active.nonzero()[:, 0].tolist()
+        chosen = [slot for slot in playing if self.takes(self._seen[slot])]
+        self._seen.update(playing)
+        return among(victim.slots, chosen)
 
     def restart(self, slots: IntArray) -> None:
-        """Forgets the gaps of the episodes that ended."""
-        super().restart(slots)
+        """Forgets the steps of the episodes that ended."""
         for slot in map(int, slots):
-            self._gaps.pop(slot, None)
+            self._seen[slot] = 0
+
+
+class Period(_Counted[PeriodConfig]):
+    """Every nth step, the first one included (Kos and Song 2017, sec. 4)."""
+
+    config_type = PeriodConfig
+
+    def takes(self, step: int) -> bool:
+        """Whether it is a multiple of n."""
+        return step % self.config.n == 0
+
+
+class First(_Counted[FirstConfig]):
+    """The first steps of an episode."""
+
+    config_type = FirstConfig
+
+    def takes(self, step: int) -> bool:
+        """Whether it is one of them."""
+        return step < self.config.steps

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray, IntArray, renewed, rowwise, same
 from rlattack.attacks.copies import copied, copied_policy
+from rlattack.draws import Draws
 from rlattack.policies.policy import Loss, Output, Policy, State
 
 Knowledge = Literal["white", "scores", "decision", "none"]
@@ -89,12 +90,12 @@ class Oracle:
             self._shared = copied(self._own)  # a policy may give back what it was shown
         return self._shared
 
-    def output(self, level: Knowledge, obs: Tensor, only: Tensor | None) -> Output:
+    def output(self, level: Knowledge, obs: Tensor, only: Tensor | None, draws: Draws | None = None) -> Output:
         """Outputs for the whole batch; a query a slot of `only`."""
         self._allow(level)
-        return self._answer(obs, only)
+        return self._answer(obs, only, draws)
 
-    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None) -> Tensor:
+    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None, draws: Draws | None = None) -> Tensor:
         """Gradient of a loss with respect to the whole batch; a backward pass a slot of `only`."""
         self._allow("white")
         obs, asked = self._asked(obs, only)
@@ -102,10 +103,12 @@ class Oracle:
 
         def remembering(out: Output) -> Tensor:
             out = out.among(self._legal)
-            self._remember(obs, out)
+            if draws is None:
+                self._remember(obs, out)
             return loss(out)
 
-        grad, _ = self._policy.gradient(obs, remembering, self._state)
+        drawn = {} if draws is None else {"draws": draws}
+        grad, _ = self._policy.gradient(obs, remembering, self._state, **drawn)
         return grad
 
     def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
@@ -173,12 +176,13 @@ class Oracle:
             return obs, asked
         return obs.masked_fill(rowwise(torch.as_tensor(~asked), obs), 0), asked
 
-    def _answer(self, obs: Tensor, only: Tensor | None) -> Output:
+    def _answer(self, obs: Tensor, only: Tensor | None, draws: Draws | None = None) -> Output:
         obs, asked = self._asked(obs, only)
         self.queries += asked
         with torch.no_grad():
-            out = self._policy(obs, self._state).among(self._legal)
-        self._remember(obs, out)
+            out = self._policy(obs, self._state, draws).among(self._legal)
+        if draws is None:  # else another answer might come
+            self._remember(obs, out)
         return out
 
     def _remember(self, obs: Tensor, out: Output) -> None:
@@ -223,29 +227,31 @@ class Target:
         """The policy's own greedy choice on the clean observations, shape (slots,), int64, of discrete actions."""
         return self.__oracle.clean_output("decision").actions.greedy
 
-    def __call__(self, obs: Tensor, only: Tensor | None = None) -> Output:
+    def __call__(self, obs: Tensor, only: Tensor | None = None, draws: Draws | None = None) -> Output:
         """Outputs for the whole batch: one query a slot.
 
         Args:
             obs: Shape (slots, *observation).
             only: Slots that are asked about, bool, shape (slots,); all by default. What is said of the others is no
                 answer, and is not counted.
+            draws: Of a victim that is random in itself; without any it says what it does on the whole.
         """
-        return self.__oracle.output("scores", obs, only)
+        return self.__oracle.output("scores", obs, only, draws)
 
     def choices(self, obs: Tensor, only: Tensor | None = None) -> Tensor:
         """Greedy actions for the whole batch, shape (slots,) or (slots, entries): one query a slot, as in a call."""
         return self.__oracle.output("decision", obs, only).actions.greedy
 
-    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None = None) -> Tensor:
+    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None = None, draws: Draws | None = None) -> Tensor:
         """Gradient of a loss with respect to the whole batch: one backward pass with its forward a slot, as in a call.
 
         Args:
             obs: Shape (slots, *observation).
             loss: A sum over the batch.
             only: Slots that are asked about, bool, shape (slots,); all by default.
+            draws: Of a victim that is random in itself.
         """
-        return self.__oracle.gradient(obs, loss, only)
+        return self.__oracle.gradient(obs, loss, only, draws)
 
     def estimate(self, of: Estimate, obs: Tensor) -> Tensor:
         """What the policy's own critic says of each row of the batch, shape (slots,): one query a slot.

@@ -62,7 +62,9 @@ class Universal(GradientAttack[UniversalConfig]):
         rounds = self.config.epochs * len(batches)
         first = max(_STEP, 2 * _WAY / rounds)
         for number in range(rounds):
-            grad = self.config.gradient(victim, received(batches[number % len(batches)])).sum(dim=0, keepdim=True)
+            shown = batches[number % len(batches)]
+            climb = self.climb(victim, shown, tuning.draws)
+            grad = climb.gradient(received(shown)).sum(dim=0, keepdim=True)
             slope = _everywhere(_frames(grad, reach).sum(dim=1), grad)
             moved = around_0.ascend(delta, slope, first * (1 - number / rounds) * reach.radius)
             point = around_0.project(moved, torch.zeros_like(moved))

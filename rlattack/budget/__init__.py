@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from rlattack.budget.budget import Budget
     from rlattack.budget.change import Change, Rotation
     from rlattack.budget.frames import Picture, is_stack
+    from rlattack.budget.patch import Patch
     from rlattack.budget.reach import TOLERANCE, Reach, Sizes
     from rlattack.budget.words import KINDS, MODELS, NORMS, SPACES, Model, Norm, Unit
 
 __all__ = [
-    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Picture",
+    "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Patch",
+    "Picture",
     "Reach", "Rotation", "Sizes", "Unit", "is_stack",
 ]  # fmt: skip
 
@@ -23,6 +25,7 @@ __getattr__ = lazily(
     budget="Budget",
     change="Change Rotation",
     frames="Picture is_stack",
+    patch="Patch",
     reach="TOLERANCE Reach Sizes",
     words="KINDS MODELS NORMS SPACES Model Norm Unit",
 )

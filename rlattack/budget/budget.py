@@ -5,6 +5,7 @@ root mean square (l2), the mean (l1); for l0 it is the number of pixels.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +18,13 @@ from rlattack.budget.ball import Ball
 from rlattack.budget.change import CHANGES
 from rlattack.budget.frames import is_stack
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
+from rlattack.budget.patch import Patch
 from rlattack.budget.reach import Reach
 from rlattack.budget.words import KINDS, NORMS, SPACES, Unit, entries_words
 from rlattack.errors import BudgetError, nearest
 
+_OTHERS: dict[str, Callable[..., Reach]] = {**CHANGES, Patch.kind: Patch}
+"""What makes reaches that are no balls, by their kinds."""
 _BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
 _FINEST = float(np.spacing(np.float32(255))) / 255
 """Distance between two floats at the value of a white pixel, in unit space."""
@@ -79,11 +83,11 @@ class Budget:
         Raises:
             BudgetError: The space and the budget do not fit.
         """
-        change = CHANGES.get(self.norm)
+        change = _OTHERS.get(self.norm)
         if change is None:
             return self.ball(space, newest=newest, deviation=deviation)
         if self.free:
-            raise BudgetError(f"--free: a {self.norm} changes the whole of what is seen")
+            raise BudgetError(f"--free: a {self.norm} changes a picture, not single entries")
         return change(self.size, space, grid=self.grid, newest=newest)
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:

@@ -42,7 +42,7 @@ class Change(Reach):
     def __init__(self, radius: float, space: Space[Any], *, grid: bool = False, newest: bool = False) -> None:
         if not 0 < radius <= self.most:
             raise BudgetError(f"--eps: a {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
-        if not isinstance(space, Box) or not (channels_first(space) or _is_colour(space)):
+        if not isinstance(space, Box) or not (channels_first(space) or is_colour(space)):
             raise BudgetError(f"a {self.kind} is for images, this game shows {space}")
         if newest:
             raise BudgetError(f"--model frame: a {self.kind} changes all stacked frames alike; use --model stack")
@@ -121,5 +121,6 @@ CHANGES: dict[str, type[Change]] = {change.kind: change for change in (Rotation,
 """Natural changes by their kind of reach."""
 
 
-def _is_colour(space: Box) -> bool:
+def is_colour(space: Box) -> bool:
+    """Whether observations are one picture with its colours last, (height, width, colours)."""
     return len(space.shape) == 3 and space.shape[2] < min(space.shape[:2])

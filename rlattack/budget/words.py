@@ -41,6 +41,7 @@ _KINDS = {
     ),
     "l1": _Kind("L1: eps is the mean of the entries", "L1 eps: mean", measure=", mean"),
     "l0": _Kind("L0: eps is the number of pixels", "L0: pixels", counts="pixel"),
+    "patch": _Kind("patch: eps is its side in pixels", "patch: side in pixels", counts="pixel"),
     "rotation": _Kind("rotation: eps is the angle in degrees", "rotation: degrees", counts="degree"),
 }
 """A reach of another kind adds a line."""

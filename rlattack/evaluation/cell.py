@@ -67,6 +67,8 @@ class AttackRef:
     surrogate: AgentRef | None = None
     fit: str | None = None
     """Key of what it learns on tuning episodes before it plays."""
+    timing: str | None = None
+    """Key of what its schedule learns there."""
     code: str = ""
     """Digest of the source of an attack that is not the project's own."""
     files: tuple[tuple[str, str], ...] = ()

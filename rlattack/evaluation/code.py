@@ -10,6 +10,7 @@ from typing import TypeVar
 from gymnasium.envs.registration import EnvSpec
 
 from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.defences import FRONTS
 from rlattack.device import CPU, device_name
 from rlattack.errors import RefusedFile
@@ -20,6 +21,7 @@ from rlattack.games.find import FAMILIES
 from rlattack.games.gymnasium_ids import find_spec
 from rlattack.policies.archive import read_file
 from rlattack.policies.contents import value_digest
+from rlattack.policies.load import load_agent
 from rlattack.registry import Registry
 from rlattack.source import code_digest, environment_digest, live_digest, own_digest, versions
 from rlattack.specs import split_spec
@@ -53,14 +55,16 @@ def attack_code(ref: AttackRef) -> str:
 
 
 def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
-    """Digests of the files that an attack's parameters name, by parameter.
+    """Digests of the files and the agents that an attack's parameters name, by parameter.
 
     Raises:
-        RefusedFile: One that cannot be read.
+        RlattackError: One that cannot be read.
     """
-    named = ((name, ref.spec.parameters.get(name)) for name in ATTACKS.get(ref.spec.name).files)
-    found = ((name, read_file(Path(path).expanduser())) for name, path in named if path)
-    return tuple((name, hashlib.sha256(raw).hexdigest()) for name, raw in found)
+    kind, given = ATTACKS.get(ref.spec.name), ref.spec.parameters
+    files = [(name, read_file(Path(given[name]).expanduser())) for name in kind.files if given.get(name)]
+    agents = [(name, load_agent(leader_name(given[name]))) for name in kind.agents if is_agent(given.get(name))]
+    digests = [(name, hashlib.sha256(raw).hexdigest()) for name, raw in files]
+    return (*digests, *((name, agent.identity) for name, agent in agents))
 
 
 def check_code(cell: Cell) -> None:

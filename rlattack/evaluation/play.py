@@ -22,7 +22,7 @@ from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Observer
-from rlattack.evaluation.player import Player
+from rlattack.evaluation.player import Learned, Player
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.card import Outcome
 from rlattack.games.find import FAMILIES, make_game
@@ -46,7 +46,7 @@ class Play(Slots):
         take: Where episodes come from.
         observers: Who looks on, beside the judges.
         surrogates: What each attack of the cell is crafted on; None for the victim itself. All so by default.
-        learned: What each attack of the cell learned on tuning episodes; nothing by default.
+        learned: What each attack of the cell and its schedule learned on tuning episodes; nothing by default.
 
     Raises:
         RlattackError: An attack of the cell does not fit.
@@ -54,7 +54,7 @@ class Play(Slots):
 
     def __init__(
         self, cell: Cell, game: Game, policies: Sequence[Policy], take: Take, observers: Sequence[Observer] = (),
-        surrogates: Sequence[Policy | None] = (), learned: Sequence[Fitted | None] = (),
+        surrogates: Sequence[Policy | None] = (), learned: Sequence[Learned] = (),
     ) -> None:  # fmt: skip
         super().__init__(cell.envs, cell.seed, take)
         self.cell, self.game, self.policies = cell, game, tuple(policies)
@@ -73,12 +73,13 @@ class Play(Slots):
         self._views: tuple[View, ...]
         self._last: Step
 
-    def _seated(self, surrogates: Sequence[Policy | None], learned: Sequence[Fitted | None]) -> list[Player]:
+    def _seated(self, surrogates: Sequence[Policy | None], learned: Sequence[Learned]) -> list[Player]:
         sitting = zip(self.game.seats, self.policies, self.cell.actions, strict=True)
         players = [Player(number, *one, self.slots) for number, one in enumerate(sitting)]
-        nothing = [None] * len(self.cell.attacks)
+        count = len(self.cell.attacks)
+        crafted_on, fits = surrogates or [None] * count, learned or [(None, None)] * count
         for number, ref in enumerate(self.cell.attacks):
-            players[ref.seat].attack(number, ref, (surrogates or nothing)[number], (learned or nothing)[number])
+            players[ref.seat].attack(number, ref, crafted_on[number], fits[number])
         return players
 
     def play(self) -> Generator[list[Episode], None, None]:
@@ -200,8 +201,13 @@ def open_play(
     threads = 1 if cell.device == CPU else cores()  # elsewhere there is one process, which has them all
     game = make_game(cell.game, cell.envs, threads=threads, camera=camera)
     policies = [_load(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
-    learned = [None if ref.fit is None or fits is None else read_fit(fits, ref.fit) for ref in cell.attacks]
+    keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
+    learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]
     return Play(cell, game, policies, take, observers, surrogates_of(cell, game), learned)
+
+
+def _read(fits: Path | None, key: str | None) -> Fitted | None:
+    return None if fits is None or key is None else read_fit(fits, key)
 
 
 def surrogates_of(cell: Cell, game: Game) -> list[Policy | None]:

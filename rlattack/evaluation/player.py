@@ -26,9 +26,12 @@ from rlattack.games.card import ActionMode
 from rlattack.games.game import Seat, View
 from rlattack.policies.policy import Output, Policy, State, choose
 
+Learned = tuple[Fitted | None, Fitted | None]
+"""What an attack learned on tuning episodes, and what its schedule did."""
+
 
 def make_attacker(
-    ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Fitted | None = None
+    ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Learned = (None, None)
 ) -> Attacker | ActionAttacker:
     """Makes the attack on a seat.
 
@@ -38,17 +41,15 @@ def make_attacker(
         surrogate: Who the attack is crafted on; None for the victim itself.
         seat: What the victim sees and does.
         slots: Number of episodes at once.
-        learned: What it learned on tuning episodes.
+        learned: What it and its schedule learned on tuning episodes.
 
     Raises:
         BudgetError: The budget does not fit what the seat sees or does, or the agent ships no statistics for `sigma`.
         InvalidInput: The attack does not fit the policy, or changes what cannot be changed yet.
     """
     attack = make_attack(ref.spec.name, copy.deepcopy(ref.budget), **ref.spec.parameters)
-    if learned is not None:
-        there = {name: torch.as_tensor(tensor) for name, tensor in learned.tensors.items()}
-        attack.learned = Fitted(there, learned.facts)
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
+    attack.learned, schedule.learned = map(_here, learned)
     if attack.access == "action" and isinstance(attack, ActionAttack):
         return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
@@ -60,6 +61,13 @@ def make_attacker(
         raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}, which cannot be played yet")
     base = f"{attack.access.capitalize()}Attack"
     raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
+
+
+def _here(learned: Fitted | None) -> Fitted:
+    """What was learned, on the device of whoever plays."""
+    if learned is None:
+        return Fitted()
+    return Fitted({name: torch.as_tensor(tensor) for name, tensor in learned.tensors.items()}, learned.facts)
 
 
 class Player:
@@ -82,14 +90,14 @@ class Player:
         self._own = False  # whether the attack on what it sees is crafted on the policy itself
         self._attackers: list[tuple[int, Runner]] = []
 
-    def attack(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Fitted | None) -> None:
+    def attack(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Learned) -> None:
         """Puts an attack on the seat, which a judge watches from then on.
 
         Args:
             number: Of the attack in its cell, which tells its draws from those of others.
             ref: The attack with its budget.
             surrogate: Who it is crafted on; None for the policy itself.
-            learned: What it learned on tuning episodes.
+            learned: What it and its schedule learned on tuning episodes.
 
         Raises:
             InvalidInput: It does not fit, or there is one already on what the seat sees, or does.

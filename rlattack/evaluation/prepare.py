@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array
-from rlattack.attacks import Fitted
+from rlattack.attacks import SCHEDULES, Fitted, Schedule
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.device import on
@@ -24,6 +24,7 @@ from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play, surrogates_of
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.study import EVERY
+from rlattack.specs import canonical
 
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
@@ -33,7 +34,15 @@ _EVERY = 4
 
 def fit_key(cell: Cell, ref: AttackRef) -> str:
     """Names what an attack learns: by the game, its players, the attack with its budget, and the run's seed."""
-    return digest({"tuning": _tuning(cell).key, "attack": dataclasses.replace(ref, fit=None, schedule="").identity})
+    named = dataclasses.replace(ref, fit=None, timing=None, schedule="")
+    return digest({"tuning": _tuning(cell).key, "attack": named.identity})
+
+
+def timing_key(cell: Cell, ref: AttackRef) -> str:
+    """Names what the schedule of an attack learns: the same for all attacks on that seat, crafted on one agent."""
+    surrogate = ref.surrogate and ref.surrogate.played
+    when = canonical("schedule", SCHEDULES, ref.schedule)
+    return digest({"tuning": _tuning(cell).key, "schedule": when, "seat": ref.seat, "surrogate": surrogate})
 
 
 def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
@@ -43,26 +52,29 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
         RlattackError: An attack or a player does not fit.
         Unwritable: The folder cannot be written.
     """
-    wanted = {ref.fit: (cell, ref) for cell in cells for ref in cell.attacks if ref.fit is not None}
-    for key, (tried, ref) in wanted.items():
-        label = dataclasses.replace(ref, schedule=EVERY).label  # what is learned is the same whenever it acts
+    pairs = [(cell, ref) for cell in cells for ref in cell.attacks]
+    fits = {ref.fit: (cell, ref) for cell, ref in pairs if ref.fit is not None}
+    timings = {ref.timing: (cell, ref) for cell, ref in pairs if ref.timing is not None}
+    for key, (tried, ref) in (timings | fits).items():
+        # what an attack learns is the same whenever it acts
+        label = f"when {ref.schedule}" if key in timings else dataclasses.replace(ref, schedule=EVERY).label
         try:
             if read_fit(folder, key) is not None:
                 continue
             say(f"fitting {label} on tuning episodes")
         except ValueError as error:
             say(f"fitting {label} again: {error}")
-        keep_fit(folder, key, _fit(tried, ref))
+        keep_fit(folder, key, _fit(tried, ref, timing=key in timings))
 
 
-def _fit(cell: Cell, ref: AttackRef) -> Fitted:
-    """What an attack learns in one thread of this process, so that it does not depend on the number of workers."""
+def _fit(cell: Cell, ref: AttackRef, *, timing: bool) -> Fitted:
+    """What an attack, or its schedule, learns in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
     tuning = _Tuned(cell, cell.attacks.index(ref))
     try:
         with on(cell.device):
-            return tuning.attack.fit(tuning)
+            return (tuning.schedule if timing else tuning.attack).fit(tuning)
     except RlattackError:
         raise
     except (Exception, SystemExit) as error:
@@ -83,6 +95,7 @@ class _Tuned:
             attacker = make_attacker(self._ref, policy, surrogate, play.game.seats[self._ref.seat], cell.envs)
         play.game.close()
         self.attack: Attack[object] = attacker.attack
+        self.schedule: Schedule[object] = attacker.schedule
         self.reach: Reach = attacker.reach
         self.victim = attacker.target
         self._oracle = attacker.oracle

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from rlattack.attacks import ATTACKS, AttackSpec
+from rlattack.attacks import ATTACKS, AttackSpec, make_schedule
+from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.budget import NORMS, Budget, Unit
 from rlattack.defences import defend
 from rlattack.errors import InvalidInput, one_line
@@ -18,7 +19,7 @@ from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import fit_key
+from rlattack.evaluation.prepare import fit_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
@@ -135,7 +136,8 @@ class Table:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
         for specs in asked:
             _check_together(specs, self.names[self.attacked_seat])
-        controls = [tuple(kind.control() for kind in kinds) for kinds in made]
+        pairs = [zip(kinds, specs, strict=True) for kinds, specs in zip(made, asked, strict=True)]
+        controls = [tuple(kind.control_of(spec.parameters) for kind, spec in pair) for pair in pairs]
         noise = (AttackSpec("noise"),)
         cells: dict[str, Cell] = {}
         for specs, like in [*zip(controls, asked, strict=True), *((one, one) for one in asked or [noise])]:
@@ -170,8 +172,11 @@ class Table:
             entries=free_words(free, seat),
             budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),
         )  # fmt: skip
+        for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
+            load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
         ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
-        return dataclasses.replace(ref, fit=fit_key(base, ref)) if kind.fitted else ref
+        timing = timing_key(base, ref) if make_schedule(when).learns else None
+        return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
 
     def _radius(self, cell: Cell, ref: AttackRef) -> float:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]

@@ -45,7 +45,9 @@ class Placeholder(ABC):
         """The same for every observation."""
         return Output(self._actions(len(obs)))
 
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+    def gradient(
+        self, obs: Tensor, loss: Loss, state: State = None, draws: Draws | None = None
+    ) -> tuple[Tensor, Output]:
         """Zeros: nothing depends on what is seen."""
         return torch.zeros_like(obs), self(obs)
 

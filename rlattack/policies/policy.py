@@ -113,7 +113,9 @@ class Policy(Protocol):
             draws: Random numbers, a row each, for a policy that is random in itself.
         """
 
-    def gradient(self, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+    def gradient(
+        self, obs: Tensor, loss: Loss, state: State = None, draws: Draws | None = None
+    ) -> tuple[Tensor, Output]:
         """Gradient of `loss(output)` with respect to `obs`, same shape, and the (detached) output it came from."""
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: State = None) -> Tensor | None:
@@ -126,11 +128,13 @@ class Policy(Protocol):
 class Differentiable:
     """A policy that torch can differentiate."""
 
-    def gradient(self: Policy, obs: Tensor, loss: Loss, state: State = None) -> tuple[Tensor, Output]:
+    def gradient(
+        self: Policy, obs: Tensor, loss: Loss, state: State = None, draws: Draws | None = None
+    ) -> tuple[Tensor, Output]:
         """Back-propagates through the policy to its observation."""
         point = obs.detach().requires_grad_(True)
         with torch.enable_grad():
-            out = self(point, state)
+            out = self(point, state, draws)
             (grad,) = torch.autograd.grad(loss(out), point)
         return grad, out.detach()
 

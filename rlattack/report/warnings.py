@@ -35,6 +35,10 @@ def _cells(setting: Setting) -> Iterator[str]:
     if lonely := [cell for cell, pairing in good if not cell.control and pairing.control(cell) is None]:
         words = [attack_label(c) + ("" if c.eps is None else f" {c.spaces[0]} {c.eps:g}") for c in lonely]
         yield f"{_count(lonely)} without a control of the same size beside: {some(words, _MOST)}."
+    yield from _masked(setting)
+    if idle := [cell for cell in setting.good if cell.attack and not cell.control and cell.attacked.attacked == 0]:
+        when = sorted({attack.schedule for cell in idle for attack in cell.attacks} - {"every"})
+        yield f"In {_count(idle)} nothing was changed{f': {some(when, _MOST)} never fired' if when else ''}."
     if equal := equal_returns(setting):
         whose = "all returns" if setting.alone else "all returns of a seat"
         yield f"In {_count(equal)} {whose} are equal. The interval (starred) is then the point and tells no spread."
@@ -45,6 +49,24 @@ def _cells(setting: Setting) -> Iterator[str]:
         )
     if few := [cell for cell in setting.good if 0 < cell.distinct < cell.episodes]:
         yield _repeats(few)
+
+
+def _masked(setting: Setting) -> Iterator[str]:
+    """Says where an attack that asks for outputs alone beats every one that has gradients, of the same size."""
+    sized = [cell for cell in setting.good if cell.attack is not None and cell.eps is not None and not cell.control]
+    by_size: dict[object, list[Result]] = {}
+    for cell in sized:
+        assert cell.attack is not None
+        by_size.setdefault((cell.spaces, cell.eps, cell.attack.schedule, cell.mask, cell.defence), []).append(cell)
+    for cells in by_size.values():
+        white = [cell for cell in cells if cell.attack and cell.attack.knowledge == "white"]
+        for cell in cells if white else []:
+            blind = cell.attack is not None and cell.attack.knowledge in ("scores", "decision")
+            if blind and cell.attacked.returns.ci[1] < min(one.attacked.returns.ci[0] for one in white):
+                yield (
+                    f"{attack_label(cell)} {cell.eps:g} has no gradients and does more harm than all that have them: "
+                    "the victim's gradients may be masked. Try loss=margin, more steps, or transfer."
+                )
 
 
 def _is_lost(cell: Result) -> bool:

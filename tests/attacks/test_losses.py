@@ -208,7 +208,7 @@ def test_a_loss_that_a_victim_has_not_is_refused_in_words(name, parameters, mess
     [
         ("q", {}, "loss=q is for continuous actions; use loss=margin"),
         ("value", {}, "loss=value lowers what the victim's critic says"),
-        ("value", {"target": 1}, "loss=value has no target; loss=ce and loss=margin have"),
+        ("value", {"target": 1}, "loss=value has no target; loss=ce, margin, dlr have"),
         ("mad", {"target": 1}, "loss=mad has no target"),
     ],
 )

@@ -35,7 +35,11 @@ def test_parameters_are_read_by_their_types():
         ("pgd:steps=2.5", InvalidInput, "expected a whole number, got '2.5'"),
         ("pgd:step=big", InvalidInput, "a number"),
         ("pgd:random_start=maybe", InvalidInput, "expected true or false"),
-        ("fgsm:loss=mse", InvalidInput, "expected 'ce' or 'margin' or 'mad' or 'value' or 'q' or none, got 'mse'"),
+        (
+            "fgsm:loss=mse",
+            InvalidInput,
+            "expected 'ce' or 'margin' or 'dlr' or .* or none, got 'mse'",
+        ),
         ("fgsm:target=most", InvalidInput, "got 'most'"),
         ("pgd:steps=0", InvalidInput, "at least 1"),
         ("pgd:steps=2,steps=3", InvalidInput, "expected steps=value once, got 'pgd:steps=2,steps=3'"),
@@ -43,7 +47,11 @@ def test_parameters_are_read_by_their_types():
         ("pgd:step=nan", InvalidInput, "step is a number above 0, got nan"),
         ("pgd:step=inf", InvalidInput, "step is a number above 0, got inf"),
         ("pgd:step=-1", InvalidInput, "step is a number above 0, got -1"),
-        ("fgsm:target=most", InvalidInput, "expected a whole number or 'least' or none, got 'most'"),
+        (
+            "fgsm:target=most",
+            InvalidInput,
+            "a whole number or 'least' or 'worst' or agent:NAME or none, got 'most'",
+        ),
         ("pixel-de:generations=-1", InvalidInput, "generations 0, got 16, -1"),
         ("pixel-de:weight=1.5", InvalidInput, r"weight and crossover in \(0, 1\]"),
         ("pixel-de:crossover=nan", InvalidInput, r"weight and crossover in \(0, 1\]"),
@@ -75,7 +83,7 @@ def test_every_attack_tells_its_parameters_and_is_its_own_name():
         assert kind.name == name
         given = dict.fromkeys(kind.files, "some.model")  # what names a file has no default
         assert kind.config_type(**parameters_of(kind) | given) == kind.config_type(**given)
-    assert parameters_of(ATTACKS.get("fgsm")) == {"loss": None, "target": None, "random_start": False}
+    assert parameters_of(ATTACKS.get("fgsm")) == {"loss": None, "target": None, "eot": 1, "random_start": False}
     assert parameters_of(ATTACKS.get("noise")) == {}
 
 

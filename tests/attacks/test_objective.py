@@ -1,62 +1,177 @@
-"""The loss that is climbed: cross-entropy and margin, of logits and of Q values."""
+"""What gradient attacks climb, on victims whose losses are known by hand."""
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from gymnasium.spaces import Box, Discrete
+from torch import Tensor, nn
 
-from rlattack.policies.module import ModulePolicy
+from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks.attack import Setting
+from rlattack.attacks.make import check_attack
+from rlattack.attacks.objective import Climb, Objective
+from rlattack.attacks.target import Oracle, Target
+from rlattack.budget import Budget
+from rlattack.draws import SharedDraws
+from rlattack.errors import InvalidInput, RlattackError
+from rlattack.policies import ModulePolicy
+from rlattack.policies.distributions import Categorical
+from rlattack.policies.load import load_agent
+from rlattack.policies.policy import Differentiable, Output
 
-SHAPE = (3, 6, 6)
-
-
-def test_the_gradient_of_a_value_based_policy_is_that_of_its_softmax(policy, obs, attack_with):
-    temperature = 0.25
-    policy = ModulePolicy(policy.module, SHAPE, 3, value_based=True, temperature=temperature)
-    weight, q = policy.module[1].weight, policy.module(obs)
-    probabilities = (q / temperature).softmax(dim=1)
-    label = q.argmax(dim=1)
-    expected = (probabilities @ weight - weight[label]) / temperature  # of -log p(label)
-    received = attack_with(policy, "fgsm", "l2", 0.001)(obs)
-    centre = ((obs > 1) & (obs < 254)).flatten(1)  # where the range does not cut
-    delta = (received - obs).flatten(1)
-    for row in range(len(obs)):
-        cut = centre[row]
-        assert torch.cosine_similarity(delta[row][cut], expected[row][cut], dim=0) == pytest.approx(1, abs=1e-3)
+SLOTS = 3
+SPACE = Box(-10, 10, (4,), np.float32)
 
 
-def test_the_margin_has_a_gradient_where_the_cross_entropy_has_none(policy, obs, attack_with):
-    with torch.no_grad():
-        policy.module[1].weight.mul_(1e4)
-    assert torch.equal(attack_with(policy, "fgsm", "linf", 0.1)(obs), obs)
-    received = attack_with(policy, "fgsm", "linf", 0.1, loss="margin")(obs)
-    assert (policy(received).actions.greedy != policy(obs).actions.greedy).any()
+class Scores(nn.Module):
+    """Scores that are what is seen."""
+
+    def forward(self, obs: Tensor) -> Tensor:
+        return obs * 1.0
 
 
-@pytest.mark.parametrize("loss", ["ce", "margin"])
-@pytest.mark.parametrize("name", ["fgsm", "pgd"])
-def test_both_losses_lower_the_probability_of_the_label(policy, obs, attack_with, name, loss):
-    label = policy(obs).actions.greedy[:, None]
-    before = policy(obs).actions.probabilities.gather(1, label)
-    after = policy(attack_with(policy, name, "linf", 0.01, loss=loss)(obs)).actions.probabilities.gather(1, label)
-    assert (after < before).all()
+def climb(policy, obs, draws=None, leader=None, **objective):
+    oracle = Oracle(policy, SLOTS, "white")
+    oracle.begin(obs, np.ones(SLOTS, dtype=np.bool_))
+    return Climb(Objective(**objective), Target(oracle), obs, draws or SharedDraws(SLOTS, 0), leader)
 
 
-def test_a_target_that_is_the_label_keeps_the_label(policy, obs, attack_with):
-    for target in range(3):
-        received = attack_with(policy, "pgd", "linf", 0.01, target=target)(obs)
-        kept = policy(obs).actions.greedy == target
-        assert (policy(received).actions.greedy[kept] == target).all()
+@pytest.fixture
+def scores():
+    return torch.tensor([[4.0, 1.0, 2.0, 0.0], [0.0, 3.0, 1.0, 2.5], [1.0, 0.0, -2.0, 5.0]])
 
 
-def test_a_numbered_target_needs_no_clean_output(policy, obs, attack_with):
-    attacker = attack_with(policy, "pgd", "linf", 0.01, target=1)
-    attacker(obs)
-    assert attacker.oracle.queries.sum() == 0
+def test_dlr_is_the_margin_over_the_way_from_the_best_to_the_third_score(scores):
+    found = climb(ModulePolicy(Scores(), (4,), 4), scores, loss="dlr").rows(scores)
+    torch.testing.assert_close(found, torch.tensor([(2 - 4) / (4 - 1), (2.5 - 3) / (3 - 1), (1 - 5) / (5 - 0)]))
 
 
-def test_one_flat_policy_is_left_alone(obs, attack_with):
-    flat = ModulePolicy(nn.Sequential(nn.Flatten(), nn.Linear(108, 3)), SHAPE, 3)
-    with torch.no_grad():
-        flat.module[1].weight.zero_()
-    for name, norm in (("fgsm", "linf"), ("fgsm", "l2"), ("fgsm", "l1"), ("pixel", "l0")):
-        assert torch.equal(attack_with(flat, name, norm, 1 if norm == "l0" else 0.01)(obs), obs)
+def test_targeted_dlr_falls_by_the_way_to_the_target_over_that_to_the_third_and_fourth(scores):
+    found = climb(ModulePolicy(Scores(), (4,), 4), scores, loss="dlr", target=2).rows(scores)
+    expected = [-(4 - 2) / (4 - 0.5), -(3 - 1) / (3 - 0.5), -(5 + 2) / (5 + 1)]
+    torch.testing.assert_close(found, torch.tensor(expected))
+
+
+def test_dlr_does_not_depend_on_the_scale_of_scores(scores):
+    policy = ModulePolicy(Scores(), (4,), 4)
+    first, other = (climb(policy, shown, loss="dlr").rows(shown) for shown in (scores, 100 * scores))
+    torch.testing.assert_close(first, other)
+
+
+def test_margin_and_cross_entropy_lead_to_a_target(scores):
+    policy = ModulePolicy(Scores(), (4,), 4)
+    margin = climb(policy, scores, loss="margin", target=1).rows(scores)
+    torch.testing.assert_close(margin, torch.tensor([1 - 4.0, 3 - 2.5, 0 - 5.0]))
+    ce = climb(policy, scores, target=1).rows(scores)
+    torch.testing.assert_close(ce, scores.log_softmax(dim=1)[:, 1])
+
+
+class Judged(Differentiable):
+    """Prefers the first action, and rates the second lowest."""
+
+    observation, action, acts, normaliser = (4,), Discrete(4), None, None
+
+    def __call__(self, obs, state=None, draws=None):
+        return Output(Categorical(obs), q=torch.tensor([[3.0, 0.0, 1.0, 2.0]]).expand(len(obs), 4))
+
+    def value(self, obs, action=None, state=None):
+        return None
+
+    def initial_state(self, n):
+        return None
+
+
+def test_worst_is_the_action_of_lowest_value_and_least_the_least_likely(scores):
+    assert climb(Judged(), scores, target="worst").goal.tolist() == [1, 1, 1]
+    assert climb(Judged(), scores, target="least").goal.tolist() == [3, 0, 2]
+    assert climb(ModulePolicy(Scores(), (4,), 4), scores, target="worst").goal.tolist() == [3, 0, 2]
+
+
+class Opposite(nn.Module):
+    """Prefers what others like least."""
+
+    def forward(self, obs: Tensor) -> Tensor:
+        return -obs
+
+
+def test_another_agent_says_what_to_do(scores):
+    leader = ModulePolicy(Opposite(), (4,), 4)
+    led = climb(ModulePolicy(Scores(), (4,), 4), scores, leader=leader, loss="margin", target="agent:any")
+    assert led.goal.tolist() == [3, 0, 2]
+    torch.testing.assert_close(led.rows(scores), torch.tensor([0 - 4.0, 0 - 3.0, -2 - 5.0]))
+
+
+class Noisy(Differentiable):
+    """Sees everything through a mask of its own draws; without draws, as it is."""
+
+    observation, action, acts, normaliser = (4,), Discrete(4), None, None
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, obs, state=None, draws=None):
+        self.asked.append(draws is not None)
+        return Output(Categorical(obs if draws is None else obs * draws.uniform(4)))
+
+    def value(self, obs, action=None, state=None):
+        return None
+
+    def initial_state(self, n):
+        return None
+
+
+def test_the_gradient_of_a_random_victim_is_the_mean_over_its_draws(scores):
+    policy = Noisy()
+    found = climb(policy, scores, SharedDraws(SLOTS, 5), loss="margin", eot=400).gradient(scores)
+    plain = climb(policy, scores, loss="margin").gradient(scores)
+    assert policy.asked.count(True) == 400
+    # the runner-up changes with the draws: only the label's own slope is known, minus the mean of a draw
+    labels = scores.argmax(dim=1)
+    assert plain.gather(1, labels[:, None]).flatten().tolist() == [-1, -1, -1]
+    torch.testing.assert_close(found.sum(dim=1), torch.zeros(3), atol=0.3, rtol=0)
+    assert (found.gather(1, labels[:, None]) < 0).all()
+
+
+def test_every_draw_is_a_question(scores):
+    oracle = Oracle(Noisy(), SLOTS, "white")
+    oracle.begin(scores, np.ones(SLOTS, dtype=np.bool_))
+    Climb(Objective(eot=7), Target(oracle), scores, SharedDraws(SLOTS, 0)).gradient(scores)
+    assert oracle.gradients.tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"eot": 0}, "eot: expected at least 1 draw, got 0"),
+        ({"target": "nearest"}, "target: expected an action, least, worst or agent:NAME, got 'nearest'"),
+        (
+            {"loss": "dlr", "target": 0},
+            "loss=dlr compares with the third score and the fourth, .* 3 actions",
+        ),
+        ({"target": "agent:no such"}, "no agent and no file 'no such'"),
+        ({"target": "agent:gymnasium/CartPole-v1/dqn"}, r"expected an agent that sees \(6,\) and does what the victim"),
+        ({"loss": "value", "target": 1}, "loss=value has no target"),
+    ],
+)
+def test_an_objective_that_does_not_fit_is_refused(parameters, message):
+    policy = ModulePolicy(nn.Linear(6, 3), (6,), 3)
+    space = Box(-1, 1, (6,), np.float32)
+    with pytest.raises(RlattackError, match=message):
+        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), **parameters), Setting.of(policy, space))
+
+
+def test_dlr_needs_three_actions():
+    policy = ModulePolicy(nn.Linear(4, 2), (4,), 2)
+    with pytest.raises(InvalidInput, match="loss=dlr compares with the third score, this game has 2 actions"):
+        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="dlr"), Setting.of(policy, SPACE))
+
+
+def test_a_victim_is_led_to_do_what_another_agent_does():
+    victim = ModulePolicy(nn.Linear(4, 2), (4,), 2)
+    attack = make_attack("pgd", Budget(eps=5.0, space="raw"), target="agent:gymnasium/CartPole-v1/dqn", steps=30)
+    obs = torch.randn(64, 4, generator=torch.Generator().manual_seed(1)) * 0.1
+    attacker = Attacker(attack, victim, SPACE, 64)
+    attacker.restart(np.arange(64), list(np.random.SeedSequence(0).spawn(64)))
+    wanted = load_agent("gymnasium/CartPole-v1/dqn").policy(obs).actions.greedy
+    assert 0 < wanted.sum() < 64
+    assert torch.equal(victim(attacker(obs)).actions.greedy, wanted)

@@ -11,7 +11,7 @@ from rlattack.evaluation.judge import Judge
 from rlattack.policies.distributions import Normal
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.sa_ppo import load_sa_ppo
-from tests.attacks.conftest import RandomTuning, Watched
+from tests.attacks.conftest import FEW_QUERIES, RandomTuning, Watched
 from tests.kit.model_files import write_model
 
 ENTRIES, SLOTS = 5, 4
@@ -19,7 +19,7 @@ SPACE = Box(-50, 50, (ENTRIES,), np.float64)
 FREE = (1, 3, 4)
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "fgsm": {"random_start": True}, "universal": {"states": 16},
-    "pixel": {"loss": "value"},
+    "pixel": {"loss": "value"}, **FEW_QUERIES,
 }  # fmt: skip
 MORE = {"pgd value": {"loss": "value", "steps": 2}, "fgsm value": {"loss": "value"}}
 """Further parameters of attacks, for victims with a critic that can be asked."""
@@ -89,7 +89,7 @@ def test_what_a_slot_receives_depends_on_its_own_episode_alone(tmp_path, name, n
         return torch.stack([attacker(torch.from_numpy(clean).float())[slot] for clean in shown(7, slot)])
 
     first = episode(0)
-    torch.testing.assert_close(episode(3), first, rtol=1e-6, atol=1e-6)  # rows of a batch round by their place
+    torch.testing.assert_close(episode(3), first, rtol=1e-6, atol=1e-4)  # rows of a batch round by their place
     assert torch.equal(episode(0), first)
 
 

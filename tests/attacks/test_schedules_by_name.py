@@ -6,17 +6,20 @@ import torch
 from gymnasium.spaces import Box
 
 from rlattack.attacks import SCHEDULES, Attacker, make_attack, make_schedule
+from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 from tests.kit.agents import gaussian_policy, scores_as_seen
 
 VECTOR = Box(-50, 50, (2,), np.float32)
-LIMITED = [name for name in SCHEDULES if name != "every" and name not in SCHEDULES.added]
+COUNTED = ("every", "period", "first")
+LIMITED = [name for name in SCHEDULES if name not in (*COUNTED, *SCHEDULES.added)]
 
 
 def attacker_of(when, slots=1, seeds=None, attack="noise"):
     made = make_attack(attack, Budget(eps=0.1, space="raw"))
-    attacker = Attacker(made, scores_as_seen(2), VECTOR, slots, schedule=make_schedule(when))
+    schedule = make_schedule(when) if isinstance(when, str) else when
+    attacker = Attacker(made, scores_as_seen(2, value_based=True), VECTOR, slots, schedule=schedule)
     begin(attacker, seeds or range(slots))
     return attacker
 
@@ -115,6 +118,65 @@ def test_timed_asks_once_a_step_and_random_asks_nothing(name, asked):
     assert attacker.oracle.gradients.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("when", "steps"),
+    [
+        ("period:n=3", [1, 4, 7]),
+        ("first:steps=2", [1, 2]),
+        ("timed:threshold=0.9", [2, 5, 7]),  # gaps of 1, 5, 2, 1, 3, 1, 9: tanh of their halves
+        ("importance:threshold=2.5", [2, 5, 7]),
+        ("value:above=1.4", [2, 5, 7]),
+        ("entropy:below=0.3", [2, 5, 7]),
+    ],
+)
+def test_a_rule_takes_the_steps_that_it_names(when, steps):
+    assert taken(1, 5, 2, 1, 3, 1, 9, when=when) == steps
+
+
+def test_what_is_counted_begins_anew_with_an_episode():
+    attacker = attacker_of("first:steps=1", 2)
+    assert attacked(attacker, [[1, 1], [1, 1]]) == [[True, True], [False, False]]
+    attacker.restart(np.asarray([1]), [np.random.SeedSequence(1)])
+    assert attacked(attacker, [[1, 1]]) == [[False, True]]
+
+
+def test_a_victim_without_a_critic_has_no_value():
+    attack = make_attack("noise", Budget(eps=0.1, space="raw"))
+    for when in ("value:share=0.5", "importance:share=0.5"):
+        with pytest.raises(InvalidInput, match=f"--when {when[:-10]}: expected a victim with a critic"):
+            Attacker(attack, scores_as_seen(2), VECTOR, 1, schedule=make_schedule(when))
+
+
+def learned(when, scores):
+    """What a schedule learns of tuning episodes in which the victim says these scores."""
+    oracle = Oracle(scores_as_seen(2, value_based=True), 4, "scores")
+
+    class Tuned:
+        victim = Target(oracle)
+
+        def begin(self, obs):
+            oracle.begin(obs, np.ones(4, dtype=np.bool_))
+
+        def observations(self, count):
+            return (shown(*four) for four in zip(*[iter(scores)] * 4, strict=True))
+
+    return make_schedule(when).fit(Tuned())
+
+
+def test_the_threshold_for_a_share_is_found_on_tuning_episodes():
+    schedule = make_schedule("importance:share=0.25")
+    schedule.learned = learned("importance:share=0.25", [1, 2, 3, 4, 5, 6, 7, 8])
+    assert schedule.learned.facts == {"threshold": 7.0, "ties": 1.0, "states": 8}
+    attacker = attacker_of(schedule)
+    hits = attacked(attacker, [[one] for one in (1, 1, 1, 9, 6, 7, 9, 8)])
+    assert [step + 1 for step, (hit,) in enumerate(hits) if hit] == [4, 8]  # never more than a quarter so far
+
+
+def test_of_equal_scores_as_many_are_taken_as_the_share_asks_for():
+    found = learned("importance:share=0.5", [1, 1, 5, 5, 5, 5, 5, 5])
+    assert found.facts == {"threshold": 5.0, "ties": pytest.approx(0.5 / 0.75), "states": 8}
+
+
 def test_timed_needs_a_choice_between_actions():
     attack = make_attack("noise", Budget(eps=0.1, space="raw"))
     space = Box(-50, 50, (3,), np.float32)
@@ -127,7 +189,13 @@ def test_timed_needs_a_choice_between_actions():
     ("when", "error", "message"),
     [
         ("timd:share=0.1", UnknownName, "no schedule 'timd'; did you mean 'timed'"),
-        ("timed", InvalidInput, "schedule timed: expected share=value, which has no default"),
+        ("random", InvalidInput, "schedule random: expected share=value, which has no default"),
+        ("timed", InvalidInput, "schedule: expected one of share= and threshold="),
+        ("timed:share=0.1,threshold=0.5", InvalidInput, "schedule: expected one of share= and threshold="),
+        ("value", InvalidInput, "schedule: expected one of share= and above="),
+        ("entropy", InvalidInput, "schedule: expected one of share= and below="),
+        ("period:n=0", InvalidInput, "schedule period: n is at least 1, got 0"),
+        ("first:steps=0", InvalidInput, "schedule first: steps are at least 1, got 0"),
         ("timed:share=0", InvalidInput, "share is above 0 and at most 1, got 0"),
         ("random:share=1.5", InvalidInput, "share is above 0 and at most 1, got 1.5"),
         ("every:share=0.1", UnknownName, "schedule every has no parameter 'share'"),

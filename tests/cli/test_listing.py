@@ -72,7 +72,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert {**attacks["pgd"], "about": ""} == {
         "id": "pgd", "access": "observation", "knowledge": "white", "reaches": ["linf", "l2", "l1"], "sized": True,
         "fitted": False, "control": "noise", "about": "", "parameters": {
-            "loss": None, "target": None, "steps": 10, "step": None, "random_start": True, "restarts": 1,
+            "loss": None, "target": None, "eot": 1, "steps": 10, "step": None, "random_start": True, "restarts": 1,
         },
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == ["action-noise", "mas"]
@@ -91,7 +91,7 @@ def test_the_table_of_attacks_fits_80_columns_and_the_rest_stands_below(capsys):
 
 
 def test_parameters_are_listed_and_those_without_a_default_are_required(capsys):
-    assert listed(capsys, "schedules")["timed"]["parameters"] == {"share": "required"}
+    assert listed(capsys, "schedules")["random"]["parameters"] == {"share": "required"}
     assert listed(capsys, "defences")["jpeg"]["parameters"] == {"quality": 75}
     assert "Takes share=required." in printed(capsys, "schedules")
 

@@ -8,6 +8,7 @@ import torch
 
 from rlattack.errors import InvalidInput
 from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.evaluator import processes
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.play import open_play, play_episodes
@@ -34,6 +35,11 @@ def cells(options):
     return plan(Study(**{"episodes": 2, "envs": 2, "max_steps": 4, **options})).cells
 
 
+def episodes(cell, fits=None):
+    """The episodes of a cell, in the order in which they end."""
+    return [one for one in play_episodes(cell, take(cell), fits=fits) if isinstance(one, Episode)]
+
+
 def without_rounding(episode):
     """An episode without what sums of another order round otherwise."""
     seats = [
@@ -56,7 +62,12 @@ def without_rounding(episode):
         *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
         *({**CARTPOLE, "attack": "pgd:steps=2,restarts=2", "norm": norm} for norm in ("linf", "l2", "l1")),
         {**CARTPOLE, "attack": "fgsm", "free": "0,2", "observe": "margins", "actions": "sampled"},
-        {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5")},
+        {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5", "entropy:below=0.5")},
+        {
+            **CARTPOLE,
+            "attack": "fgsm",
+            "when": ("importance:threshold=1", "value:above=10", "period:n=2", "first:steps=2"),
+        },
         {**CARTPOLE, "attack": "fgsm", "surrogate": "tests.kit.players:balance"},
         {**MEMORY, "attack": "pgd:steps=2"},
         {**HOPPER, "attack": ("pgd:steps=2", "fgsm:loss=value")},
@@ -66,15 +77,18 @@ def without_rounding(episode):
         {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
         {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2"), "norm": "l0", "eps": 1},
         {**FILM, "attack": "fgsm", "defence": "jpeg"},
+        {**FILM, "attack": ("nes:queries=6,directions=2", "spsa:queries=6,directions=2", "square:queries=4")},
+        {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
+        {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
         {**PONG, "attack": "fgsm"},
     ],
     ids=str,
 )
 def test_play_computes_there_what_it_computes_here(options):
     for cell in cells(options):
-        here = list(play_episodes(cell, take(cell)))
+        here = episodes(cell)
         with second_device() as crossings:
-            there = list(play_episodes(dataclasses.replace(cell, device=SECOND), take(cell)))
+            there = episodes(dataclasses.replace(cell, device=SECOND))
         assert crossings.there
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
 
@@ -83,11 +97,11 @@ def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path):
     options = {**FILM, "attack": "universal:states=2,epochs=1"}
     for cell in cells(options):
         prepare([cell], tmp_path / "here", lambda line: None)
-        here = list(play_episodes(cell, take(cell), fits=tmp_path / "here"))
+        here = episodes(cell, fits=tmp_path / "here")
         with second_device():
             away = dataclasses.replace(cell, device=SECOND)
             prepare([away], tmp_path / "there", lambda line: None)
-            there = list(play_episodes(away, take(away), fits=tmp_path / "there"))
+            there = episodes(away, fits=tmp_path / "there")
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
     assert [one.name for one in (tmp_path / "there").iterdir()] == [one.name for one in (tmp_path / "here").iterdir()]
 
@@ -153,8 +167,8 @@ def test_one_process_feeds_a_gpu():
 
 def test_results_are_those_of_the_gpu_and_say_so():
     cell = cells(CARTPOLE)[0]
-    episodes = list(play_episodes(cell, take(cell)))
-    here, there = (summarise(one, episodes, episodes, (), 1.0) for one in (cell, on_a_gpu(cell)))
+    played = episodes(cell)
+    here, there = (summarise(one, played, played, (), 1.0) for one in (cell, on_a_gpu(cell)))
     assert (here.device, there.device) == ("cpu", "cuda (Some GPU)")
     assert here.cell != there.cell
     for result, expected in ((here, 0), (there, 1)):

@@ -28,6 +28,14 @@ def test_no_more_than_the_share_is_attacked_with_each_control_at_the_steps_of_it
     assert (timed.gradients, random.gradients) == (timed.attacked, random.attacked)
 
 
+def test_thresholds_are_found_once_for_an_attack_and_its_control_and_kept(tmp_path):
+    said = []
+    results = evaluate(Study(**BALANCE, when=WHEN), run=tmp_path, workers=1, say=said.append)
+    timings = {ref.timing for cell in results.plan.cells for ref in cell.attacks}
+    assert said == ["fitting when timed:share=0.1 on tuning episodes"]
+    assert [path.stem for path in results.fits.iterdir()] == [key for key in timings if key is not None]
+
+
 def test_a_cell_is_another_by_another_schedule():
     keys = [cell.key for cell in plan(Study(**BALANCE, when=("every", *WHEN, "random:share=0.2"))).cells]
     assert len(set(keys)) == len(keys) == 1 + 2 * 4

@@ -277,7 +277,9 @@ class ByHand:
     def distributions(self, n: int) -> Actions:
         raise NotImplementedError
 
-    def gradient(self, obs: Tensor, loss: Any, state: Tensor | None = None) -> tuple[Tensor, Output]:
+    def gradient(
+        self, obs: Tensor, loss: Any, state: Tensor | None = None, draws: Draws | None = None
+    ) -> tuple[Tensor, Output]:
         return torch.zeros_like(obs), self(obs, state)
 
     def value(self, obs: Tensor, action: Tensor | None = None, state: Tensor | None = None) -> Tensor | None:

@@ -64,3 +64,26 @@ def test_a_change_that_a_front_rounds_away_is_said():
     small = sum(cell.eps == 0.001 and cell.spaces[0] == "linf" for cell in cells)
     assert line.startswith(f"In {small} cells jpeg:quality=30 rounds to whole grey levels")
     assert "says nothing of the defence" in line
+
+
+def test_a_schedule_that_never_fires_is_said():
+    about = {"schedule": "value:above=99"}
+    idle = pong_cell("a", "fgsm", 0.001, 20.0, 1.0, about=about, seat={"attacked": 0.0})
+    cells = [pong_cell("c", "clean", None, 20.0, 1.0), pong_cell("n", "noise", 0.001, 20.0, 1.0, about=about), idle]
+    assert "In 1 cell nothing was changed: value:above=99 never fired." in said(cells)
+
+
+def test_a_black_box_that_beats_every_white_box_is_said():
+    about = {"knowledge": "scores"}
+    others = [
+        pong_cell("c", "clean", None, 21.0, 1.0), pong_cell("n", "noise", 0.001, 20.0, 1.0),
+        pong_cell("w", "pgd", 0.001, 15.0, 1.0),
+    ]  # fmt: skip
+
+    def masked(eps, score):
+        lines = said([*others, pong_cell("b", "square", eps, score, 0.0, about=about)])
+        return [line for line in lines if "masked" in line]
+
+    (line,) = masked(0.001, -20.0)
+    assert line.startswith("square 0.001 has no gradients and does more harm than all that have them")
+    assert masked(0.001, 14.9) == masked(0.002, -20.0) == []
