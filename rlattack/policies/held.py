@@ -65,6 +65,8 @@ class Held:
         """Why it is no agent that anything here reads, and what would do."""
         if self._why:
             return self._why[0]
+        if not self._raw:
+            return f"{self.source}: an empty file"
         if tensors := self.tensors:
             names = ", ".join(list(tensors)[:_SHOWN]) + (", ..." if len(tensors) > _SHOWN else "")
             whole = self._torch is not None and _is_module(self._torch.content)

@@ -125,3 +125,9 @@ def test_pictures_behind_statistics_are_refused(make_agent, pixels, tmp_path):
     make_agent("atari/pong/mine", pixels)
     with pytest.raises(RefusedFile, match="statistics of pictures, or of layers shared by actor and critic, are not"):
         load_agent("atari/pong/mine", normaliser=str(tmp_path / "statistics.pkl"))
+
+
+def test_an_empty_file_is_called_so(tmp_path):
+    path = tmp_path / "victim.model"
+    path.touch()
+    assert Held(str(path)).refusal == f"{path}: an empty file"
