@@ -9,6 +9,7 @@ import torch
 
 from rlattack.cli.main import main
 from rlattack.errors import RefusedFile
+from rlattack.policies.held import Held
 from rlattack.policies.importer import IMPORTERS, guess, import_agent
 from rlattack.policies.load import load_agent
 from tests.kit.model_files import write_model
