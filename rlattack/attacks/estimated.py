@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -49,6 +50,7 @@ class EstimatedConfig(QueryConfig):
 class Estimated(QueryAttack[EstimatedConfig]):
     """Climbs an estimate of the gradient, from central differences along a few directions."""
 
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2")  # the steepest entry of so rough an estimate is anybody's guess
     config_type = EstimatedConfig
 
     @abstractmethod

@@ -24,7 +24,7 @@ class Moment:
         acting: Slots that play and in which the seat is to act, shape (slots,); the other rows mean nothing.
         episode: Episode of each slot, shape (slots,); -1 where it is idle.
         shown: What the game showed, shape (slots, *observation): the game's own array, out of an attack's reach.
-        received: What the player received, float32, of that shape, on the device of the cell; `numpy(force=True)` brings
+        received: What the player received, float32, of that shape, on the cell's device; `numpy(force=True)` brings
             it back, as every tensor here.
         before: Recurrent state of the player before it looked.
         out: What the player says of `received`.

@@ -83,7 +83,8 @@ class Options(Plugins):
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
-    """Arguments of a Gymnasium environment, as continuous=true map_name=8x8; values as in JSON, else text."""
+    """Arguments of a Gymnasium environment, as continuous=true map_name=8x8, or of a control task, as rules=v4; values
+    as in JSON, else text."""
     frame_stack: int | None = None
     """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked, oldest first, as
     VecFrameStack does; the card's by default."""

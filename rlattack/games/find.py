@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from rlattack.content import Card, find_card, iterate_cards, roots
 from rlattack.errors import ContentError, InvalidInput, MissingExtra, UnknownName
@@ -16,6 +16,7 @@ from rlattack.games.camera import FILMED
 from rlattack.games.card import SCHEMA, AtariOptions, GameCard, GymnasiumOptions, Variant, parse_card
 from rlattack.games.game import PLAYER, Game
 from rlattack.games.gymnasium_ids import find_spec, gymnasium_ids
+from rlattack.games.mujoco.task import Task
 from rlattack.games.pettingzoo_games import pettingzoo_ids
 from rlattack.games.table import parse_table
 from rlattack.registry import Registry
@@ -129,33 +130,46 @@ def with_variant(
         card: The game.
         sticky: Probability in [0, 1) that the emulator repeats the last action; None for the card's.
         options: Fields of `AtariOptions`, of a Gymnasium environment of `GymnasiumOptions`, as TOML gives them: an
-            agent's `[options]`.
+            agent's `[options]`; of a control task `args`, numbers of its card as `rules`.
         max_steps: Steps after which an episode is cut; None for the card's.
 
     Raises:
         ContentError: An unknown option, a value that does not fit, or a game that has no such options.
     """
-    if options and card.family not in ("atari", "gymnasium"):
+    if options:
+        card = _with_options(card, options)
+    if sticky is not None:
+        card = dataclasses.replace(card, protocol=dataclasses.replace(card.protocol, sticky=sticky))
+    return card if max_steps is None else dataclasses.replace(card, max_steps=max_steps)
+
+
+def _with_options(card: GameCard, options: Mapping[str, object]) -> GameCard:
+    where = f"game {card.id}: options"
+    if card.task is not None and options.keys() == {"args"}:
+        numbers = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(card.task).items() if value is not None
+        }  # fmt: skip
+        table = numbers | cast(Mapping[str, object], options["args"])
+        return dataclasses.replace(card, task=parse_table(Task, table, where))
+    if card.family not in ("atari", "gymnasium"):
+        of = ", --env-args for control tasks too" if card.family == "mujoco" else ""
         raise ContentError(
             f"game {card.id} has no options {', '.join(options)}: --env-args, --frame-stack and --channels are for "
-            "gymnasium/ games, --frame-stack for atari/ too"
+            f"gymnasium/ games, --frame-stack for atari/ too{of}"
         )
-    if card.family == "atari" and options and (others := {"args", "channels"} & set(options)):
+    if card.family == "atari" and (others := {"args", "channels"} & set(options)):
         raise ContentError(
             f"game {card.id} has no options {', '.join(sorted(others))}: --env-args and --channels are for gymnasium/ "
             "games"
         )
-    if options:
-        where, name = f"game {card.id}: options", "gymnasium" if card.family == "gymnasium" else "atari"
-        before = {key: value for key, value in vars(getattr(card, name)).items() if value is not None}
-        table = before | dict(options)
-        if isinstance(table.get("args"), dict):
-            table["args"] = before.get("args", {}) | table["args"]
-        kind: type[AtariOptions | GymnasiumOptions] = GymnasiumOptions if name == "gymnasium" else AtariOptions
-        card = dataclasses.replace(card, **{name: parse_table(kind, table, where)})  # type: ignore[arg-type]  # its own
-    if sticky is not None:
-        card = dataclasses.replace(card, protocol=dataclasses.replace(card.protocol, sticky=sticky))
-    return card if max_steps is None else dataclasses.replace(card, max_steps=max_steps)
+    name = "gymnasium" if card.family == "gymnasium" else "atari"
+    before = {key: value for key, value in vars(getattr(card, name)).items() if value is not None}
+    table = before | dict(options)
+    if isinstance(table.get("args"), dict):
+        table["args"] = before.get("args", {}) | table["args"]
+    kind: type[AtariOptions | GymnasiumOptions] = GymnasiumOptions if name == "gymnasium" else AtariOptions
+    return dataclasses.replace(card, **{name: parse_table(kind, table, where)})  # type: ignore[arg-type]  # its own
 
 
 def game_of(name: str) -> str:
