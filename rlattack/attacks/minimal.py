@@ -46,7 +46,7 @@ class Turn:
         return beyond if self.targeted else -beyond
 
     def leaves(self, out: Output) -> Tensor:
-        """The action that it has to leave, shape (slots,): the clean choice or, for a target, the best of the others."""
+        """The action that it has to leave, shape (slots,): the clean choice or, for a target, the best other."""
         if not self.targeted:
             return self.goal
         return scores_of(out).scatter(1, self.goal[:, None], -torch.inf).argmax(dim=1)
