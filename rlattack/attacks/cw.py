@@ -23,6 +23,8 @@ _MEAN, _SQUARE, _TINY = 0.9, 0.999, 1e-8
 class CWConfig(HingedConfig):
     """Parameters of `cw`; its authors take 10,000 steps of 0.01 for each of 9 weights, for larger perturbations."""
 
+    steps: int = 30
+    """Gradients for each weight."""
     step: float = 2e-4
     """Length of Adam's steps, as a share of half the range of what is seen; in units of the space where it has none."""
 

@@ -13,9 +13,9 @@ from rlattack.errors import InvalidInput
 
 @dataclass(frozen=True, kw_only=True)
 class EADConfig(HingedConfig):
-    """Parameters of `ead`; its authors take 1,000 steps for each of 9 weights, and shrink by 0.001 to 0.1."""
+    """Parameters of `ead`; its authors take 1,000 steps for each of 9 weights, and shrink by 0.001 too."""
 
-    shrink: float = 1e-4
+    shrink: float = 1e-3
     """What every entry of a perturbation loses in a step, in units of the space; beta in the paper."""
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rlattack.arrays import rowwise
 from rlattack.attacks.boundary import BoundaryConfig, boundaries
-from rlattack.attacks.minimal import Minimal, Smallest, Turn, halved
+from rlattack.attacks.minimal import Minimal, Smallest, Turn
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
@@ -73,16 +73,7 @@ class FAB(Minimal[FABConfig]):
                 ray = reach.ray(obs, draws.normal(*obs.shape[1:]))
                 start = reach.project(ray(torch.where(best.found, best.size / 2, 0.0)), obs)
             self._run(turn, obs, start, searching, reach, best)
-
-        def at(share: Tensor) -> Tensor:
-            return reach.settle(obs + rowwise(share, obs) * (best.point - obs), obs)
-
-        def turned(share: Tensor, only: Tensor) -> Tensor:
-            return turn.done(victim(at(share), only=only))
-
-        found, whole = best.found & searching, torch.ones(len(obs))
-        _, share = halved(torch.zeros(len(obs)), whole, turned, found, self.config.halvings)
-        return torch.where(rowwise(found & (share < 1), obs), at(share), best.point)
+        return best.shortened(victim, turn.done, searching, self.config.halvings)
 
     def _run(self, turn: Turn, obs: Tensor, point: Tensor, searching: Tensor, reach: Ball, best: Smallest) -> None:
         """Steps to the boundary and, where that changed the choice, back towards the clean observation."""

@@ -54,7 +54,10 @@ class JSMA(Minimal[JSMAConfig]):
         sign = 1 if turn.targeted else -1
 
         def rows(out: Output) -> Tensor:
-            return sign * scores_of(out).log_softmax(dim=1).gather(1, turn.goal[:, None]).squeeze(1)
+            """Log-odds: their slope is that of the probability but for its length, and vanishes nowhere."""
+            own = turn.goal[:, None]
+            others = scores_of(out).scatter(1, own, -torch.inf).logsumexp(dim=1)
+            return sign * (scores_of(out).gather(1, own).squeeze(1) - others)
 
         most = max(1, int(self.config.share * reach.entries) // self.config.pixels)
         for _ in range(most):

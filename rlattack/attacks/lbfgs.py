@@ -1,14 +1,16 @@
 """Box-constrained L-BFGS (Szegedy et al. 2014, sec. 4.1): the smallest change that changes what a victim does.
 
-The loss is the cross-entropy of the target or, without one, of anything else than the victim's own choice. All slots
-are minimised at once, each by limited-memory BFGS (Nocedal and Wright 2006, alg. 7.4) on the entries that are not held
-at an end of their range (Bertsekas 1982), with steps that are halved until they descend enough.
+The loss is the cross-entropy of the target or, without one, that of the best other action beside the victim's own
+choice alone. All slots are minimised at once, each by limited-memory BFGS (Nocedal and Wright 2006, alg. 7.4) on the
+entries that are not held at an end of their range (Bertsekas 1982), with steps that are halved until they descend
+enough.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
 from rlattack.arrays import rowwise
@@ -29,7 +31,7 @@ _BARE = 0.5
 class LBFGSConfig(WeightedConfig):
     """Parameters of `lbfgs`."""
 
-    steps: int = 20
+    steps: int = 10
     """Gradients for each weight."""
     memory: int = 5
     """Steps that the curvature is known from."""
@@ -104,10 +106,9 @@ def _at(trade: Trade, point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What is minimised at a settled point, its gradient, and where the choice changed there."""
 
     def loss(out: Output) -> Tensor:
-        chances = scores_of(out).log_softmax(dim=1)
         if trade.turn.targeted:
-            return -chances.gather(1, trade.turn.goal[:, None]).squeeze(1)
-        return -chances.scatter(1, trade.turn.goal[:, None], -torch.inf).logsumexp(dim=1)
+            return F.cross_entropy(scores_of(out), trade.turn.goal, reduction="none")
+        return F.softplus(trade.turn.gap(out))
 
     grad, losses, out = trade.slope(point, loss)
     delta = trade.delta(point)

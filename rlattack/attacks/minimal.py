@@ -19,7 +19,7 @@ from rlattack.policies.distributions import Actions, Categorical
 from rlattack.policies.policy import Output
 
 Rows = Callable[[Output], Tensor]
-"""A number of each row of an output, shape (slots,)."""
+"""A number, or a yes or no, of each row of an output, shape (slots,)."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,25 @@ class Smallest:
         nearer = turned & (size < self.size)
         self.point = torch.where(rowwise(nearer, shown), shown, self.point)
         self.size = torch.where(nearer, size, self.size)
+
+    def shortened(self, victim: Target, enough: Rows, among: Tensor, halvings: int) -> Tensor:
+        """The points, or ones nearer to the clean observations on the straight way there that are enough too.
+
+        Args:
+            victim: Who is asked.
+            enough: Whether an output is.
+            among: The slots that are asked about, bool, shape (slots,).
+            halvings: How often the way is halved: a query each.
+        """
+
+        def at(share: Tensor) -> Tensor:
+            return self._reach.settle(self._obs + rowwise(share, self._obs) * (self.point - self._obs), self._obs)
+
+        found, whole = self.found & among, torch.ones(len(self._obs))
+        _, share = halved(
+            torch.zeros_like(whole), whole, lambda share, only: enough(victim(at(share), only=only)), found, halvings
+        )
+        return torch.where(rowwise(found & (share < 1), self._obs), at(share), self.point)
 
 
 Config = TypeVar("Config", bound=Aim)

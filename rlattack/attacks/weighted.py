@@ -6,7 +6,7 @@ Wagner 2017, sec. V; the line search of Szegedy et al. 2014, sec. 4.1).
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -31,10 +31,14 @@ class WeightedConfig(Aim):
     """Weights that are tried."""
     weight: float = 1e-3
     """The first of them, in units of the space squared by score."""
+    halvings: int = 5
+    """How often, beyond the papers, the way to what was found is halved in the end."""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.searches < 1:
             raise InvalidInput(f"steps and searches are at least 1, got {self.steps} and {self.searches}")
+        if self.halvings < 0:
+            raise InvalidInput(f"halvings is at least 0, got {self.halvings}")
         if not 0 < self.weight < math.inf:
             raise InvalidInput(f"weight is a number above 0, got {self.weight:g}")
 
@@ -93,9 +97,13 @@ class Trade:
 
     def offer(self, shown: Tensor, out: Output) -> Tensor:
         """Takes settled points with the output there, where that is enough; says where it is."""
-        enough = self.turn.done(out) & (self.turn.gap(out) <= -self.confidence) & self.searching
+        enough = self.enough(out) & self.searching
         self.best.offer(shown, enough)
         return enough
+
+    def enough(self, out: Output) -> Tensor:
+        """Where the choice has changed, and scores are so far apart, bool, shape (slots,)."""
+        return self.turn.done(out) & (self.turn.gap(out) <= -self.confidence)
 
 
 Config = TypeVar("Config", bound=WeightedConfig)
@@ -112,12 +120,12 @@ class Weighted(Minimal[Config]):
         searching = victim.active & ~best.found
         weight = torch.full((len(obs),), self.config.weight)
         low, high = torch.zeros_like(weight), torch.full_like(weight, torch.inf)
+        trade = Trade(turn, obs, reach, weight, searching, best, getattr(self.config, "confidence", 0.0))
         for _ in range(self.config.searches if searching.any() else 0):
-            confidence = getattr(self.config, "confidence", 0.0)
-            enough = self.minimise(Trade(turn, obs, reach, weight, searching, best, confidence))
+            enough = self.minimise(replace(trade, weight=weight))
             low, high = torch.where(enough, low, weight), torch.where(enough, weight, high)
             weight = torch.where(high.isinf(), 10 * weight, (low + high) / 2)
-        return best.point
+        return best.shortened(victim, trade.enough, searching, self.config.halvings)
 
     @abstractmethod
     def minimise(self, trade: Trade) -> Tensor:
