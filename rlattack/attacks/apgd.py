@@ -1,6 +1,5 @@
 """Auto-PGD, which finds the length of its steps itself (Croce and Hein 2020, "Reliable evaluation", alg. 1)."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,8 +11,8 @@ from rlattack.attacks.ascent import Ascent, AscentConfig
 from rlattack.attacks.objective import Climb
 from rlattack.budget import Ball
 
-_FIRST, _LEAST, _LESS = 0.22, 0.06, 0.03
-"""Share of the steps before the first checkpoint, the least between two, and by how much a period is shorter."""
+_FIRST, _LEAST, _LESS = 22, 6, 3
+"""Percent of the steps before the first checkpoint, least between two, and by how much each period is shorter."""
 _RISING = 0.75
 """Share of the steps since the last checkpoint that must have raised the loss, rho in the paper."""
 _NEW = 0.75
@@ -71,8 +70,8 @@ class APGD(Ascent[APGDConfig]):
 def _checkpoints(steps: int) -> set[int]:
     """The numbers of steps after which lengths are looked at (sec. 3.2)."""
     found, share, period = set(), _FIRST, _FIRST
-    while share < 1:
-        found.add(math.ceil(share * steps))
+    while share < 100:
+        found.add(-(-share * steps // 100))
         period = max(period - _LESS, _LEAST)
         share += period
     return found

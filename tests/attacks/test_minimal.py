@@ -111,7 +111,7 @@ def test_fab_minds_the_ends_of_the_range_where_it_goes(norm):
 def test_the_trade_minds_the_ends_of_the_range(name):
     policy = linear_policy([[0.0, 0.0], [3.0, 1.0]], bias=[1.0, 0.0])
     space = Box(np.float32([-1.0, -9.0]), np.float32([0.1, 9.0]))
-    parameters = {"steps": 60, "weight": 0.1} | ({"step": 0.01} if name == "cw" else {})
+    parameters = {"steps": 90, "weight": 0.1} | ({"step": 0.03} if name == "cw" else {})
     attack = make_attack(name, Budget(norm="l2", eps=None, space="raw"), **parameters)
     received = Attacker(attack, policy, space, 1)(torch.zeros(1, 2))
     assert received[0].tolist() == pytest.approx([0.1, 0.7], abs=0.05)
