@@ -55,3 +55,10 @@ def test_a_change_that_a_front_rounds_away_is_said():
     small = sum(cell.eps == 0.001 and cell.spaces[0] == "linf" for cell in cells)
     assert line.startswith(f"In {small} cells jpeg:quality=30 rounds to whole grey levels")
     assert "says nothing of the defence" in line
+
+
+def test_what_an_attack_did_otherwise_than_asked_is_said_once():
+    cells = pong()
+    noted = replace(cells[1].attacks[0], name="apgd", note="loss=margin is climbed")
+    cells[1:3] = [replace(cell, attacks=(noted,)) for cell in cells[1:3]]
+    assert said(cells).count("APGD: loss=margin is climbed.") == 1
