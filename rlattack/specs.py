@@ -146,7 +146,11 @@ def configured(what: str, name: str, kind: type[Any], parameters: Mapping[str, A
     missing = [key for key, default in parameters_of(kind).items() if default is REQUIRED and key not in parameters]
     if missing:
         raise InvalidInput(f"{what} {name}: expected {missing[0]}=value, which has no default")
-    return kind.config_type(**parameters)
+    try:
+        return kind.config_type(**parameters)
+    except InvalidInput as error:  # of a configuration that several share, and that has no name
+        said = str(error)
+        raise InvalidInput(said if said.startswith(name) else f"{what} {name}: {said}") from error
 
 
 def check_name(what: str, name: str, kind: type[Any], key: str) -> None:

@@ -153,6 +153,10 @@ class Attack(ABC, Generic[Config]):
             InvalidInput: Other parameters are needed.
         """
 
+    def note(self, setting: Setting) -> str:
+        """What somebody who reads the result should know of its parameters there, in a line; empty for most."""
+        return ""
+
     def restart(self, slots: IntArray) -> None:  # most attacks remember nothing
         """Forgets the episodes that ended in these slots."""
 

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.deepfool import Minimal
+from rlattack.attacks.aim import Aim
+from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
 from rlattack.attacks.direction import DirectionConfig, random_crossing
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Actions, Categorical
 
 _PROBES, _TRIES = 10, 6
 """Probes of HopSkipJump's first jump, and lengths of a jump that are tried."""
@@ -81,11 +83,27 @@ class Search:
         self.point = torch.where(rowwise(self.found & (high < 1), way), shorter, self.point)
 
 
-class DecisionAttack(Minimal[DecisionConfig]):
+class DecisionAttack(ObservationAttack[DecisionConfig, Ball]):
     """Looks for the smallest perturbation by what the victim chooses; where it finds none, it does nothing."""
 
     knowledge: ClassVar[Knowledge] = "decision"
+    reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    sized = False
     config_type = DecisionConfig
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        """A random direction, as far as it takes."""
+        return AttackSpec("direction")
+
+    def check(self, setting: Setting) -> None:
+        """Refuses a game in which nothing else can be done.
+
+        Raises:
+            InvalidInput: It has one action.
+        """
+        Aim().check(setting)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Finds a start, and comes nearer until all questions are asked."""

@@ -7,12 +7,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlattack.arrays import rowwise
-from rlattack.attacks.deepfool import Minimal
+from rlattack.attacks.aim import Aim
+from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
+from rlattack.attacks.minimal import halved
 from rlattack.attacks.target import Knowledge, Target
-from rlattack.budget import Ball
+from rlattack.budget import NORMS, Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Actions, Categorical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,7 @@ class DirectionConfig:
     """Parameters of `direction`."""
 
     first: float = 1e-4
-    """First size that is tried, per entry and in units of the space, as eps is."""
+    """First size that is tried, per entry and in units of the space, as eps is; of pixels at least one."""
     doublings: int = 20
     """How often it is doubled, while the victim does the same."""
     halvings: int = 8
@@ -34,14 +36,30 @@ class DirectionConfig:
             )
 
 
-class Direction(Minimal[DirectionConfig]):
+class Direction(ObservationAttack[DirectionConfig, Ball]):
     """Goes along one random direction until the victim chooses otherwise; where it never does, nothing is changed."""
 
     name = "direction"
     title = "A random direction"
     knowledge: ClassVar[Knowledge] = "decision"
+    reaches: ClassVar[tuple[str, ...]] = NORMS
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    sized = False
     is_control = True
     config_type = DirectionConfig
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        """Itself."""
+        return AttackSpec("direction")
+
+    def check(self, setting: Setting) -> None:
+        """Refuses a game in which nothing else can be done.
+
+        Raises:
+            InvalidInput: It has one action.
+        """
+        Aim().check(setting)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Doubles the size until the choice changes, then halves the interval in which it did."""
@@ -56,15 +74,13 @@ def random_crossing(
     Returns:
         Points, and in which slots there is one, bool, shape (slots,).
     """
-    direction = reach.ascend(torch.zeros_like(obs), draws.normal(*obs.shape[1:]), reach.radius_of(1.0, reach.entries))
-
-    def at(size: Tensor) -> Tensor:
-        return reach.settle(obs + rowwise(size, obs) * direction, obs)
+    ray = reach.ray(obs, draws.normal(*obs.shape[1:]))
 
     def other(size: Tensor, only: Tensor) -> Tensor:
-        return only & (victim.choices(at(size), only=only) != victim.labels)
+        return only & (victim.choices(reach.settle(ray(size), obs), only=only) != victim.labels)
 
-    low, high = torch.zeros(victim.slots), torch.full((victim.slots,), config.first)
+    first = max(config.first, 1.0) if reach.whole else config.first
+    low, high = torch.zeros(victim.slots), torch.full((victim.slots,), first)
     searching = victim.active
     for doubling in range(config.doublings + 1):
         searching = searching & ~other(high, searching)
@@ -72,8 +88,5 @@ def random_crossing(
             break
         low, high = torch.where(searching, high, low), torch.where(searching, 2 * high, high)
     found = victim.active & ~searching
-    for _ in range(config.halvings if found.any() else 0):
-        middle = (low + high) / 2
-        beyond = other(middle, found)
-        low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
-    return at(torch.where(found, high, 0.0)), found
+    _, high = halved(low, high, other, found, config.halvings)
+    return reach.settle(ray(torch.where(found, high, 0.0)), obs), found

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
-from rlattack.attacks.attack import ObservationAttack, Setting, Unfit
-from rlattack.attacks.leader import AgentName, is_agent, load_leader
+from rlattack.attacks.aim import Aim, Aimed, margin
+from rlattack.attacks.attack import Setting, Unfit
 from rlattack.attacks.target import Estimate, Target
-from rlattack.budget import Ball, Budget, Reach
+from rlattack.budget import Ball, Reach
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
@@ -23,7 +23,7 @@ _CHOICE: tuple[Loss, ...] = ("ce", "margin", "dlr")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Objective:
+class Objective(Aim):
     """A loss to ascend, summed over the batch; the parameters that every gradient attack has.
 
     Untargeted: away from the victim's greedy action on the clean observation (Huang et al. 2017, sec. 3), or from its
@@ -33,15 +33,12 @@ class Objective:
     loss: Loss | None = None
     """`ce`, the default: cross-entropy of the action distribution. `margin`: the best other score minus the label's
     (Carlini and Wagner 2017, f6), whose gradient does not vanish when the victim is certain. `dlr`: that over the
-    difference of the best and the third score, whatever their scale (Croce and Hein 2020, eq. 6 and 7). `mad`, the
+    difference of the best and the third score, whatever their scale (Croce and Hein 2020, eq. 6 and 7); the margin
+    itself where there are too few actions for that. `mad`, the
     default for continuous actions: divergence KL(clean || perturbed) of the distributions, the squared way of actions
     that are certain (Zhang et al. 2020, sec. 3.3); it is flat at the clean observation. `value`: minus the victim's own
     value of what it sees (the critic attack of Zhang et al. 2020's code). `q`, for continuous actions: minus its own
     critic's value, at the clean observation, of the action that it would take (Pattanaik et al. 2018, sec. 3)."""
-    target: int | Literal["least", "worst"] | AgentName | None = None
-    """An action to push towards; `least`, the clean distribution's least likely one; `worst`, the one that the victim's
-    own Q values rate lowest (Pattanaik et al. 2018, alg. 3), its least likely one where it has none; or `agent:NAME`,
-    what another agent would do there. Untargeted by default."""
     eot: int = 1
     """Gradients a step that are averaged, each with draws of its own, of a victim that is random in itself (expectation
     over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws."""
@@ -54,11 +51,6 @@ class Objective:
         """What the victim's own critic is asked for; None where it is not asked."""
         return self.loss if self.loss == "value" or self.loss == "q" else None
 
-    @property
-    def leads(self) -> bool:
-        """Whether another agent says what to do."""
-        return is_agent(self.target)
-
     def check(self, setting: Setting) -> None:
         """Checks the parameters against a policy.
 
@@ -68,10 +60,9 @@ class Objective:
         """
         if self.eot < 1:
             raise InvalidInput(f"eot: expected at least 1 draw, got {self.eot}")
-        if isinstance(self.target, str) and self.target not in ("least", "worst") and not self.leads:
-            raise InvalidInput(f"target: expected an action, least, worst or agent:NAME, got {self.target!r}")
+        super().check(setting)
         if isinstance(setting.actions, Categorical):
-            self._check_choice(setting.actions.scores.shape[1])
+            self._check_choice()
         elif self.loss in _CHOICE or not (self.target is None or self.leads):
             raise InvalidInput("continuous actions take loss=mad, value or q, and no target but agent:NAME")
         elif self.leads and self.loss is not None:
@@ -83,20 +74,23 @@ class Objective:
                 "be asked; use loss=mad"
             )
 
-    def _check_choice(self, count: int) -> None:
-        if count < 2:
-            raise InvalidInput(f"expected a game with a choice of actions, got {count}")
-        if isinstance(self.target, int) and not 0 <= self.target < count:
-            raise InvalidInput(f"target: expected an action 0 to {count - 1} or 'least', got {self.target}")
+    def _check_choice(self) -> None:
         if self.target is not None and self.loss not in (None, *_CHOICE):
             raise InvalidInput(f"loss={self.loss} has no target; loss={', '.join(_CHOICE)} have")
-        if self.loss == "dlr" and count < 3 + (self.target is not None):
-            raise InvalidInput(
-                f"loss=dlr compares with the third score{' and the fourth' if self.target is not None else ''}, this "
-                f"game has {count} actions; use loss=margin"
-            )
         if self.loss == "q":
             raise InvalidInput("loss=q is for continuous actions; use loss=margin, whose scores may be Q values")
+
+    def note(self, setting: Setting) -> str:
+        """Says where it climbs something else than was asked for."""
+        if self.loss != "dlr" or not isinstance(setting.actions, Categorical):
+            return ""
+        count, targeted = setting.actions.scores.shape[1], self.target is not None
+        if count >= _DLR[targeted]:
+            return ""
+        return (
+            f"loss=dlr compares with the third score{' and the fourth' if targeted else ''}, this game has {count} "
+            "actions: loss=margin is climbed"
+        )
 
     def diverges(self, actions: Actions) -> bool:
         """Whether the loss is the divergence from the clean actions, which has no slope there, where it is least."""
@@ -135,20 +129,23 @@ class Climb:
         found = [self._rows(self._victim(point, draws=one)) for one in self._asked]
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
+    def both(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """`gradient` and `rows` of one pass; of a critic's, of two."""
+        if self._objective.judged_by is not None:
+            return self.gradient(point), self.rows(point)
+        rows: list[Tensor] = []
+
+        def loss(out: Output) -> Tensor:
+            rows.append(self._rows(out))
+            return rows[-1].sum()
+
+        grads = [self._victim.gradient(point, loss, draws=one) for one in self._asked]
+        return torch.stack(grads).mean(dim=0), torch.stack(rows).mean(dim=0).detach()
+
     @cached_property
     def goal(self) -> Tensor:
         """What the loss is about: the clean choice, from which it leads away, or a target."""
-        target = self._objective.target
-        if target is None:
-            return self._victim.labels
-        if isinstance(target, int):
-            return torch.full((self._victim.slots,), target)
-        if self._leader is not None:
-            with torch.no_grad():
-                return self._leader(self._obs).actions.greedy
-        clean = self._victim.clean_output
-        scores = clean.q if target == "worst" and clean.q is not None else _scores(clean)
-        return scores.masked_fill(_scores(clean) <= ILLEGAL, torch.inf).argmin(dim=1)
+        return self._objective.goal(self._victim, self._obs, self._leader)
 
     @property
     def _asked(self) -> list[Draws | None]:
@@ -165,41 +162,37 @@ class Climb:
         return away if objective.target is None else -away
 
 
-def _scores(out: Output) -> Tensor:
-    assert isinstance(out.actions, Categorical), "`check` refuses a target for others"
-    return out.actions.scores
-
-
 def _ce(scores: Tensor, goal: Tensor, targeted: bool) -> Tensor:
     return F.cross_entropy(scores, goal, reduction="none")
 
 
 def _margin(scores: Tensor, goal: Tensor, targeted: bool) -> Tensor:
-    """The best other score minus the goal's."""
-    own = scores.gather(1, goal[:, None]).squeeze(1)
-    return scores.scatter(1, goal[:, None], -torch.inf).amax(dim=1) - own
+    return margin(scores, goal)
 
 
 def _dlr(scores: Tensor, goal: Tensor, targeted: bool) -> Tensor:
-    """The margin over the best score minus the third, or, targeted, minus the mean of the third and the fourth."""
-    best = scores.topk(4 if targeted else 3, dim=1).values
-    return _margin(scores, goal, targeted) / (best[:, 0] - best[:, 2:].mean(dim=1) + 1e-12)
+    """The margin over the best score minus the third, or, targeted, minus the mean of the third and the fourth.
+
+    The margin itself where there are no such actions, or where they are not legal.
+    """
+    if scores.shape[1] < _DLR[targeted]:
+        return margin(scores, goal)
+    best = scores.topk(_DLR[targeted], dim=1).values
+    way = best[:, 0] - best[:, 2:].mean(dim=1)
+    return margin(scores, goal) / torch.where(way < -ILLEGAL / 4, way + 1e-12, 1.0)
 
 
+_DLR = (3, 4)
+"""Actions that the ratio compares, of an untargeted and of a targeted attack."""
 _LOSSES = {"ce": _ce, "margin": _margin, "dlr": _dlr}
 Config = TypeVar("Config", bound=Objective)
 R = TypeVar("R", bound=Reach)
 
 
-class LossAttack(ObservationAttack[Config, R], Generic[Config, R]):
+class LossAttack(Aimed[Config, R], Generic[Config, R]):
     """An attack whose parameters say what it climbs."""
 
     config_type: ClassVar[type[Any]] = Objective
-    agents: ClassVar[tuple[str, ...]] = ("target",)
-
-    def __init__(self, budget: Budget, config: Config) -> None:
-        super().__init__(budget, config)
-        self._leader: Policy | None = None
 
     @property
     def asks_critic(self) -> bool:
@@ -217,14 +210,16 @@ class LossAttack(ObservationAttack[Config, R], Generic[Config, R]):
         Raises:
             RlattackError: A parameter that does not fit, or an agent that cannot be loaded or plays another game.
         """
-        self.config.check(setting)
-        if self.config.leads:
-            self._leader = load_leader(str(self.config.target), setting)
+        super().check(setting)
         if self.starts_clean and self.config.diverges(setting.actions):
             start = "; random_start=true starts elsewhere" if hasattr(self.config, "random_start") else ""
             raise Unfit(
                 f"attack {self.name}: the divergence from the clean actions has no slope where the attack starts{start}"
             )
+
+    def note(self, setting: Setting) -> str:
+        """What is climbed, where that is not what was asked for."""
+        return self.config.note(setting)
 
     def climb(self, victim: Target, obs: Tensor, draws: Draws) -> Climb:
         """The loss of a step at which the victim would see `obs`."""

@@ -1,77 +1,23 @@
 """Projected gradient descent on observations (Madry et al. 2018, sec. 2.1)."""
 
-import math
-from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
 from torch import Tensor
 
-from rlattack.arrays import rowwise
-from rlattack.attacks.objective import Climb, GradientAttack, Objective
-from rlattack.attacks.target import Target
+from rlattack.attacks.ascent import Ascent, SteppedConfig
+from rlattack.attacks.objective import Climb
 from rlattack.budget import Ball
-from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
 
 
-@dataclass(frozen=True, kw_only=True)
-class PGDConfig(Objective):
-    """Parameters of `pgd`."""
-
-    steps: int = 10
-    """Gradient steps an observation and restart, at least 1."""
-    step: float | None = None
-    """Length of a step, per entry as eps is; by default 2.5 * eps / steps."""
-    random_start: bool = True
-    """Starts from a random point of the budget instead of the clean observation."""
-    restarts: int = 1
-    """Runs; the point of highest loss is kept."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1:
-            raise InvalidInput(f"pgd: steps and restarts are at least 1, got {self.steps} and {self.restarts}")
-        if self.step is not None and not 0 < self.step < math.inf:
-            raise InvalidInput(f"pgd: step is a number above 0, got {self.step}")
-        if self.restarts > 1 and not self.random_start:
-            raise InvalidInput("pgd: restarts need random_start=true, else all start alike")
-
-
-class PGD(GradientAttack[PGDConfig]):
+class PGD(Ascent[SteppedConfig]):
     """Ascends the victim's loss inside the budget, `steps` times."""
 
     name = "pgd"
     title = "PGD"
-    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
-    config_type = PGDConfig
+    config_type = SteppedConfig
 
-    @property
-    def starts_clean(self) -> bool:
-        """Whether its first gradient is at the clean observation, where a divergence has no slope."""
-        return not self.config.random_start
-
-    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
-        """Runs as often as it may, and keeps the point of highest loss in each slot."""
-        climb = self.climb(victim, obs, draws)
-        best = self._ascend(climb, obs, reach, draws)
-        if self.config.restarts == 1:
-            return best
-        best, highest = self._received(climb, obs, reach, best)
-        for _ in range(self.config.restarts - 1):
-            adv, loss = self._received(climb, obs, reach, self._ascend(climb, obs, reach, draws))
-            best = torch.where(rowwise(loss > highest, obs), adv, best)
-            highest = torch.maximum(loss, highest)
-        return best
-
-    def _ascend(self, climb: Climb, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
-        config, eps = self.config, self.budget.size
-        step = 2.5 / config.steps if config.step is None else config.step / eps
-        adv, project = reach.random_point(obs, draws) if config.random_start else obs, reach.around(obs)
+    def ascend(self, climb: Climb, obs: Tensor, start: Tensor, reach: Ball) -> Tensor:
+        """Steps and projects."""
+        config, adv, project = self.config, start, reach.around(obs)
+        step = 2.5 / config.steps if config.step is None else config.step / self.budget.size
         for _ in range(config.steps):
             adv = project(reach.ascend(adv, climb.gradient(adv), step * reach.radius))
         return adv
-
-    def _received(self, climb: Climb, obs: Tensor, reach: Ball, adv: Tensor) -> tuple[Tensor, Tensor]:
-        """The point as the victim will receive it, and its loss, so that runs are compared by what counts."""
-        adv = reach.settle(adv, obs)
-        return adv, climb.rows(adv)

@@ -32,6 +32,7 @@ class Runner(ABC):
         reach: What it may change, and how that is measured.
         oracle: Who answers the attack, and counts the questions.
         target: The same as the attack has it.
+        note: What the attack says of its parameters where it works.
         slots: Number of episodes at once.
         model: Whether stacked frames are attacked anew each step, or held as they were received.
 
@@ -50,6 +51,7 @@ class Runner(ABC):
         setting = Setting.of(policy, space)
         check_attack(attack, setting)
         self.schedule.check(setting)
+        self.note = attack.note(setting)
         self.attack, self.slots = attack, slots
         # of the class, and once: what an attack makes of its own later is no declaration
         self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge

@@ -6,18 +6,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, FloatArray, rowwise
+from rlattack.arrays import FloatArray, rowwise
+from rlattack.budget.gauge import Gauge
 from rlattack.budget.reach import TOLERANCE, Reach, Sizes, finite
 from rlattack.budget.words import NORMS
 from rlattack.draws import Draws
 
-_SHORT = 256
-"""Entries of an observation up to which all rows are measured at once."""
 SLACK = TOLERANCE / 2
 """By how much a settled point may leave the ball, relative and absolute."""
 
@@ -31,6 +28,8 @@ class Ball(Reach):
     """
 
     names: ClassVar[tuple[str, ...]] = NORMS
+    whole: ClassVar[bool] = False
+    """Whether sizes are whole numbers."""
     radius: float
     """In units of `scale`."""
     scale: Tensor
@@ -71,6 +70,14 @@ class Ball(Reach):
     def _aimless(self, draws: Draws, start: Tensor, length: float) -> tuple[Tensor, float]:
         """A step of that length in a random direction, as `_step`."""
         return self._step(draws.normal(self.entries), start, length)
+
+    def _climbing(self, slope: Tensor, start: Tensor, gain: Tensor) -> Tensor:
+        """The shortest step within the range that gains so much, to first order; l0 needs none."""
+        raise NotImplementedError
+
+    def _steepness(self, slope: Tensor) -> Tensor:
+        """What a step of length 1 gains at most, to first order: the dual norm, shape (n,)."""
+        raise NotImplementedError
 
     def project(self, point: Tensor, clean: Tensor) -> Tensor:
         """Returns a point of the ball and the observation space near `point`."""
@@ -129,6 +136,33 @@ class Ball(Reach):
         start = self._in_units(self._free(clean))
         return self._moved(clean, *self._aimless(draws, start, self._length(self.radius)))
 
+    def ray(self, clean: Tensor, drawn: Tensor) -> Callable[[Tensor], Tensor]:
+        """The way in a drawn direction: maps sizes as `eps` is, shape (n,), to points, which `settle` must follow."""
+        way = self.ascend(torch.zeros_like(clean), drawn, self.radius_of(1.0, self.entries))
+        return lambda size: clean + rowwise(size, clean) * way
+
+    def reaching(self, point: Tensor, grad: Tensor, gain: Tensor) -> Tensor:
+        """The shortest step from `point` within the range that climbs by `gain`, shape (n,), were the slope the same.
+
+        As far as there is a way up where the range allows no such climb.
+        """
+        slope = self._in_game(self._free(grad))
+        step = self._climbing(slope, self._in_units(self._free(point)), gain)
+        return self._joined(torch.zeros_like(point), self._in_game(step))
+
+    def steepness(self, grad: Tensor) -> Tensor:
+        """What a step climbs at most by its length, to first order, shape (n,); comparable between gradients."""
+        return self._steepness(self._in_game(self._free(grad)))
+
+    def size(self, delta: Tensor) -> Tensor:
+        """The size of each row of perturbations, as `eps` is, shape (n,), float32."""
+        whole = self.radius_of(1.0, self.entries) * self._length(1.0)
+        return (self._size(self._in_units(self._free(delta))) / whole).float()
+
+    def only_free(self, values: Tensor) -> Tensor:
+        """The same with 0 in entries that may not change."""
+        return self._joined(torch.zeros_like(values), self._free(values))
+
     def _within(self, centre: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
         """Ends of what free entries may become around clean ones: the range, or what the game itself shows beyond."""
         if not self.loose:
@@ -145,72 +179,24 @@ class Ball(Reach):
         return low, high
 
     @cached_property
-    def _ends(self) -> tuple[Tensor, Tensor]:
+    def ends(self) -> tuple[Tensor, Tensor]:
         """Ends of the range of the free entries as the norms see them, each of shape (1, entries)."""
         return self._in_units(self._free(self.low)), self._in_units(self._free(self.high))
 
     def measure(self, received: Tensor, clean: Tensor) -> Sizes:
         """Sizes of each row in all norms, in units of the budget's space, compared in float32.
 
-        On the CPU in numpy, which is faster there than torch; long rows one at a time, which stay in the cache.
-
         Args:
             received: Shape (n, *observation), any dtype.
             clean: Same shape, any dtype: bytes of a game need not be copied to floats.
         """
-        if received.device.type == "cpu":
-            rows, centres = (tensor.numpy(force=True).reshape(len(tensor), -1) for tensor in (received, clean))
-            at_once = rows.shape[1] <= _SHORT or self.free is not None
-            values, legal = (self._measured if at_once else self._measured_by_row)(rows, centres)
-        else:
-            values, legal = self._measured_there(received.flatten(1), clean.flatten(1))
-        values[:, 1] = np.sqrt(values[:, 1])
-        if self._units is None:
-            values[:, :3] /= float(self.scale)
+        values, legal = self._gauge.measure(received, clean)
         inside = values[:, NORMS.index(self.kind)] <= self.radius * (1 + TOLERANCE) + TOLERANCE
         return Sizes(values, legal & inside, values[:, 3] > 0)
 
-    def _measured(self, rows: Array, centres: Array) -> tuple[FloatArray, BoolArray]:
-        """Largest entry, sum of squares, sum and number of changes of each row, and whether it is in the space."""
-        delta = np.abs(np.subtract(rows, centres, dtype=np.float32, casting="same_kind"))
-        delta = delta if self._units is None else delta / self._units
-        exact, other_value = delta.astype(self._ones.dtype, copy=False), delta != 0
-        sums = np.einsum("ij,ij->i", exact, exact), exact.sum(axis=1), other_value.sum(axis=1)
-        low, high = self._range
-        legal = np.asarray(((rows >= low) & (rows <= high)).all(axis=1), dtype=np.bool_)
-        if not legal.all():
-            legal |= self._no_further(rows, centres).all(axis=1)
-        if self._fixed is not None:
-            legal &= ~other_value[:, self._fixed].any(axis=1)
-        return np.stack([delta.max(axis=1), *sums], axis=1).astype(np.float64), legal
-
-    def _measured_there(self, rows: Tensor, centres: Tensor) -> tuple[FloatArray, BoolArray]:
-        """The same where the rows lie on another device, from which the few numbers of each come at once."""
-        centres = centres.float()
-        delta = (rows - centres).abs()
-        delta = delta if self._units is None else delta / self.scale.flatten(1)
-        exact, other_value = delta.to(torch.float64 if self.kind in ("l2", "l1") else torch.float32), delta != 0
-        low, high = (end.flatten(1) for end in (self.low, self.high))
-        legal = ((rows >= torch.minimum(low, centres)) & (rows <= torch.maximum(high, centres))).all(dim=1)
-        if self._fixed is not None:
-            legal &= ~other_value[:, torch.as_tensor(self._fixed)].any(dim=1)
-        sums = exact.square().sum(dim=1), exact.sum(dim=1), other_value.sum(dim=1), legal
-        found: FloatArray = torch.stack([delta.amax(dim=1), *sums], dim=1).double().numpy(force=True)
-        return found[:, :4].copy(), found[:, 4] > 0
-
-    def _measured_by_row(self, rows: Array, centres: Array) -> tuple[FloatArray, BoolArray]:
-        """The same of long rows, all of whose entries may change."""
-        values, legal = np.empty((len(rows), len(NORMS))), np.empty(len(rows), dtype=np.bool_)
-        delta, other_value = np.empty(rows.shape[1], dtype=np.float32), np.empty(rows.shape[1], dtype=np.bool_)
-        for row, (one, other) in enumerate(zip(rows, centres, strict=True)):
-            legal[row] = self._in_space(one) or self._no_further(one, other).all()
-            np.abs(np.subtract(one, other, out=delta, dtype=np.float32, casting="same_kind"), out=delta)
-            if self._units is not None:
-                np.divide(delta, self._units, out=delta)
-            exact = delta.astype(self._ones.dtype, copy=False)
-            entries = np.count_nonzero(np.not_equal(delta, 0, out=other_value))  # faster than counting floats
-            values[row] = delta.max(), exact.dot(exact), exact.dot(self._ones), entries
-        return values, legal
+    @cached_property
+    def _gauge(self) -> Gauge:
+        return Gauge(self.scale, self.low, self.high, self.free, exact=self.kind in ("l2", "l1"))
 
     def as_eps(self, sizes: Sizes) -> FloatArray:
         """What was measured, per entry, shape (n,)."""
@@ -221,50 +207,10 @@ class Ball(Reach):
         scale = self.scale if self.scale.numel() == 1 else self.scale[:, -1:]
         return replace(self, scale=scale, low=self.low[:, -1:], high=self.high[:, -1:])
 
-    def _in_space(self, row: Array) -> bool:
-        low, high = self._range
-        if low.size == high.size == 1:  # two passes less
-            if low[0] == 0 and row.dtype == np.float32 and row.view(np.uint32).max() <= high.view(np.uint32)[0]:
-                return True  # read as whole numbers, negative floats are larger than any other: one pass less
-            return bool(row.min() >= low[0] and row.max() <= high[0])
-        return bool(np.all((row >= low) & (row <= high)))
-
-    @cached_property
-    def _range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Ends of the range of every entry; each as one number where all entries share it."""
-        ends = (end.numpy(force=True).reshape(-1) for end in (self.low, self.high))
-        low, high = (end[:1] if (end == end[0]).all() else end for end in ends)
-        return low, high
-
-    def _no_further(self, received: Array, clean: Array) -> BoolArray:
-        """Which entries are outside the range by no more than the game itself shows them."""
-        low, high = self._range
-        shown = clean.astype(np.float32, copy=False)
-        return (received >= np.minimum(low, shown)) & (received <= np.maximum(high, shown))
-
     @property
     def block(self) -> int:
         """How many of the last entries may change at once, with those among them that stay: all, or a frame's."""
         return self.entries if self.free is None else self.low.numel()
-
-    @cached_property
-    def _fixed(self) -> BoolArray | None:
-        """Which entries stay, shape (entries of all,), where some of a frame do."""
-        if self.free is None:
-            return None
-        fixed = np.ones(self.low.numel(), dtype=np.bool_)
-        fixed[self.free.numpy(force=True)] = False
-        return fixed
-
-    @cached_property
-    def _units(self) -> npt.NDArray[np.float32] | None:
-        """The unit of every entry, where each has its own."""
-        return None if self.scale.numel() == 1 else self.scale.numpy(force=True).reshape(-1)
-
-    @cached_property
-    def _ones(self) -> Array:
-        """What adds entries up: with more digits where a sum is held to the budget."""
-        return np.ones(self.low.numel(), dtype=np.float64 if self.kind in ("l2", "l1") else np.float32)
 
     def _rounds_finely(self) -> bool:
         """Whether float32 cannot leave the ball by more than the judge allows."""

@@ -151,18 +151,17 @@ class Budget:
     def _check_size(self, space: Box, entries: int, scale: Tensor, free: slice | list[int]) -> None:
         if self.grid and space.dtype != np.uint8:
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")
-        if self.eps is None:
-            return
         low, high = (end[free].astype(np.float64) for end in (space.low, space.high))
-        scale = scale if scale.numel() == 1 else scale[:, free]
         if self.norm == "l0":
-            if self.eps > entries:
+            if self.eps is not None and self.eps > entries:
                 raise BudgetError(f"--eps: {self.eps:g} pixels asked for, there are {entries}")
             if max(abs(low).max(), abs(high).max()) > _UNBOUNDED:
                 raise BudgetError(
                     "--norm l0 sets entries to an end of their range, which not all have here; use fgsm or pgd"
                 )
+        if self.norm == "l0" or self.eps is None:
             return
+        scale = scale if scale.numel() == 1 else scale[:, free]
         smallest, largest = float(scale.min()), float(scale.max())
         most = min((high - low).max() / smallest, _UNBOUNDED / largest)
         if self.eps > most * (1 + 1e-9):

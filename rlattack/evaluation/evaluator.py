@@ -154,7 +154,7 @@ class _Book:
             return
         kept, before = self._read(cell.key), self._read(clean)
         self._built[cell.key] = summarise(
-            cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds
+            cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds, self._plan.notes[cell.key]
         )
         if (said := self._built[cell.key].published) is not None and said.note:
             self._say(said.note)

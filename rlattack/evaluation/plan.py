@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlattack.device import check_device
-from rlattack.evaluation.cell import Cell, digest, game_identity
+from rlattack.evaluation.cell import AttackRef, Cell, digest, game_identity
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
 from rlattack.games import rom_sha256
@@ -24,6 +24,8 @@ class Plan:
     cells: tuple[Cell, ...]
     radii: Mapping[str, tuple[float, ...]]
     """Cell key to what the budget of each of its attacks allows, in its norm; infinite without a size."""
+    notes: Mapping[str, tuple[str, ...]]
+    """Cell key to what each of its attacks says of its parameters in the game; empty where there is nothing to say."""
     name: str
     """Of the run folder under `runs/` where none is named."""
     configuration: dict[str, Any]
@@ -31,7 +33,7 @@ class Plan:
     circumstances: dict[str, Any]
     """Versions, hashes and names, kept beside the results."""
     note: str = ""
-    """What was asked for and is not played, since it would be the same as what is."""
+    """What was asked for and is not played as such: what is the same as others, and what attacks do instead."""
 
 
 def plan(study: Study) -> Plan:
@@ -46,18 +48,22 @@ def plan(study: Study) -> Plan:
     studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
     tables = [Table.lay(one) for one in (studies if alone else [study])]
     cells: dict[str, Cell] = {}
-    radii: dict[str, tuple[float, ...]] = {}
+    checked: dict[str, list[tuple[float, str]]] = {}
     for table in tables:
         found = table.cells
         cells |= {cell.key: cell for cell in found}
-        radii |= table.radii(found)
+        checked |= table.checked(found)
     configuration = _configuration(study, tables)
     circumstances = _circumstances(study, tables) | {"cells": list(cells)}
     changes_no_episode = ("trust", "episodes")
     named = {name: value for name, value in dataclasses.asdict(study).items() if name not in changes_no_episode}
     game = re.sub(r"[^\w.-]", "-", tables[0].card.id)
     name = f"{game}-{digest([named, configuration])[:8]}"
-    return Plan(tuple(cells.values()), radii, name, configuration, circumstances, _note(tables))
+    radii = {key: tuple(radius for radius, _ in of) for key, of in checked.items()}
+    notes = {key: tuple(note for _, note in of) for key, of in checked.items()}
+    said = [f"attack {ref.spec.name}: {note}" for cell in cells.values() for ref, note in _noted(cell, notes)]
+    note = "; ".join([*filter(None, [_note(tables)]), *dict.fromkeys(said)])
+    return Plan(tuple(cells.values()), radii, notes, name, configuration, circumstances, note)
 
 
 def _configuration(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
@@ -86,6 +92,11 @@ def _circumstances(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
         "action_names": table.action_names,
         "versions": {"python": platform.python_version()} | versions(*packages) | table.code,
     }
+
+
+def _noted(cell: Cell, notes: Mapping[str, tuple[str, ...]]) -> list[tuple[AttackRef, str]]:
+    """The attacks of a cell that say something, and what."""
+    return [(ref, note) for ref, note in zip(cell.attacks, notes[cell.key], strict=True) if note]
 
 
 def _note(tables: Sequence[Table]) -> str:

@@ -114,6 +114,8 @@ class AttackResult:
     """The agent that the attack was crafted on, in place of the victim."""
     fit: str | None = None
     """Digest of what was fitted on tuning episodes."""
+    note: str = ""
+    """What it did otherwise than was asked for, since the game allows nothing else; empty for most."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,12 @@ def outcome(cell: Cell, seat: SeatEpisode) -> Outcome | None:
 
 
 def summarise(
-    cell: Cell, episodes: Sequence[Episode], clean: Sequence[Episode], radii: Sequence[float], seconds: float
+    cell: Cell,
+    episodes: Sequence[Episode],
+    clean: Sequence[Episode],
+    radii: Sequence[float],
+    seconds: float,
+    notes: Sequence[str] = (),
 ) -> Result:
     """Builds the result of a cell.
 
@@ -43,6 +48,7 @@ def summarise(
         clean: The same episodes without an attack, in order.
         radii: What the budget of each attack allows, in its norm; infinite without a size.
         seconds: Spent by all workers together.
+        notes: What each attack says of its parameters there.
     """
     steps = sum(episode.length for episode in episodes)
     endings = Counter(episode.ending for episode in episodes)
@@ -53,7 +59,10 @@ def summarise(
         game=cell.game.card.id,
         victim=cell.victim,
         seats=tuple(_seat(cell, number, episodes, clean) for number in range(len(cell.seats))),
-        attacks=tuple(_attack(cell, ref, radius) for ref, radius in zip(cell.attacks, radii, strict=True)),
+        attacks=tuple(
+            _attack(cell, ref, radius, note)
+            for ref, radius, note in zip(cell.attacks, radii, notes or [""] * len(radii), strict=True)
+        ),
         mask=None if hidden is None else MaskResult(cell.seats[hidden[0]], hidden[1]),
         win_rule=_win_rule(cell, episodes),
         actions=cell.actions[cell.victim],
@@ -167,7 +176,7 @@ def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode
     return Drop(returns, Rate(float(first.mean() - second.mean()), paired_rates(first, second)))
 
 
-def _attack(cell: Cell, ref: AttackRef, radius: float) -> AttackResult:
+def _attack(cell: Cell, ref: AttackRef, radius: float, note: str) -> AttackResult:
     kind, budget = ATTACKS.get(ref.spec.name), ref.budget
     return AttackResult(
         name=ref.spec.name,
@@ -187,6 +196,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float) -> AttackResult:
         schedule=ref.schedule,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
         fit=ref.fit,
+        note=note,
     )
 
 

@@ -149,10 +149,10 @@ class Table:
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
 
-    def radii(self, cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
-        """What the budgets of cells allow in the game, so that what cannot work is said before anything is played."""
+    def checked(self, cells: Sequence[Cell]) -> dict[str, list[tuple[float, str]]]:
+        """What the budgets of cells allow in the game and what their attacks say of it; what cannot work is refused."""
         attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
-        return {cell.key: tuple(self._radius(cell, ref) for ref in cell.attacks) for cell in attacks_first}
+        return {cell.key: [self._check(cell, ref) for ref in cell.attacks] for cell in attacks_first}
 
     def _reach(self, spec: AttackSpec) -> str:
         """What an attack and its control may change: a ball of the norm that was asked for, or a change of its own."""
@@ -178,7 +178,7 @@ class Table:
         timing = timing_key(base, ref) if make_schedule(when).learns else None
         return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
 
-    def _radius(self, cell: Cell, ref: AttackRef) -> float:
+    def _check(self, cell: Cell, ref: AttackRef) -> tuple[float, str]:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
         if not agent.looks:
             raise InvalidInput(
@@ -190,7 +190,7 @@ class Table:
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         if made.attack.knowledge == "white":
             _check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
-        return made.reach.radius
+        return made.reach.radius, made.note
 
     def _mode(self, agent: Agent) -> ActionMode:
         if agent.policy.acts == "sampled":  # chance

@@ -150,7 +150,7 @@ def _with_options(card: GameCard, options: Mapping[str, object]) -> GameCard:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(card.task).items() if value is not None
         }  # fmt: skip
-        table = numbers | cast(Mapping[str, object], options["args"])
+        table = {**numbers, **cast(Mapping[str, object], options["args"])}
         return dataclasses.replace(card, task=parse_table(Task, table, where))
     if card.family not in ("atari", "gymnasium"):
         of = ", --env-args for control tasks too" if card.family == "mujoco" else ""

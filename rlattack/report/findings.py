@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rlattack.attacks import title_of
-from rlattack.budget.words import counted
+from rlattack.budget.words import counted, size_words
 from rlattack.evaluation.results import Rate, Result, SeatResult
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
@@ -154,15 +154,17 @@ def _sizes(attack: Result, control: Result | None) -> str:
     """Says how small a change was found to be enough, beside what it takes without wits."""
     share = 100 * attack.attacked.observed[_FOUND].mean
     found = f"{title(attack)} turns the action in {share:.0f} % of the steps by a change of {_median(attack)}"
-    found += " (median size an entry)"
+    found += " (median)" if counted(attack.spaces[0]) else " (median size an entry)"
     if control is not None and _SMALLEST in control.attacked.observed:
         found += f"; {_control(control)} needs {_median(control)}"
     return f"{found}."
 
 
 def _median(cell: Result) -> str:
-    """`0.0235 grey levels`, or the bare size where it has none."""
-    observed = cell.attacked.observed
+    """`0.0235 grey levels`, `2 pixels`, or the bare size where it has neither."""
+    observed, (reach, space) = cell.attacked.observed, cell.spaces
+    if counted(reach):
+        return size_words(observed[_SMALLEST].mean, reach, space)
     levels = observed.get(f"{_SMALLEST}, grey levels")
     return f"{observed[_SMALLEST].mean:.3g}" if levels is None else f"{levels.mean:.3g} grey levels"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from rlattack.attacks import title_of
 from rlattack.budget.words import grey_levels
 from rlattack.defences import FRONTS
 from rlattack.evaluation.episode import CUT
@@ -29,6 +30,8 @@ def _cells(setting: Setting) -> Iterator[str]:
     for cell in setting.good:
         if cell.published is not None and cell.published.note:
             yield f"{cell.published.note}."
+    noted = {f"{title_of(one.name)}: {one.note}." for cell in setting.good for one in cell.attacks if one.note}
+    yield from sorted(noted)
     if failed := [cell for cell in setting.results if not cell.ok]:
         yield f"{_count(failed)} failed: see the status in the table. Failed cells are in no curve and no finding."
     good = ((cell, pairing) for pairing in setting.pairings for cell in pairing.good)

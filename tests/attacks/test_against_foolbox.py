@@ -85,3 +85,71 @@ def test_pgd_l2_is_foolbox_s(policy, obs, model, eps):
     mine, radius = ours(policy, obs, "pgd", "l2", eps, random_start=False)
     attack = foolbox.attacks.L2PGD(steps=10, abs_stepsize=2.5 * radius / 10, random_start=False)
     assert (mine - theirs(attack, model, policy, obs, radius)).abs().max() / 255 < 1e-5
+
+
+def unit(policy):
+    """The same as foolbox wants it of attacks whose parameters are those of pixels from 0 to 1."""
+    return foolbox.PyTorchModel(nn.Sequential(Scaled(), Scores(policy)).eval(), bounds=(0, 1), device="cpu")
+
+
+class Scaled(nn.Module):
+    """Pixels from 0 to 1 as those of the game."""
+
+    def forward(self, obs):
+        return 255 * obs
+
+
+def sizes(found, obs, order):
+    return (found - obs).flatten(1).norm(p=order, dim=1)
+
+
+def smallest(attack, policy, obs):
+    """What foolbox finds, in the game's own range."""
+    return 255 * attack(unit(policy), obs / 255, policy(obs).actions.greedy, epsilons=None)[1]
+
+
+def turned(policy, found, obs):
+    return (policy(found).actions.greedy != policy(obs).actions.greedy).all()
+
+
+def test_cw_is_foolbox_s(policy, obs):
+    about = {"steps": 12, "searches": 4, "step": 0.002, "weight": 0.01, "halvings": 0}
+    attack = foolbox.attacks.L2CarliniWagnerAttack(
+        binary_search_steps=4, steps=12, stepsize=0.002, initial_const=0.01, abort_early=False
+    )
+    mine, reference = ours(policy, obs, "cw", "l2", None, **about)[0], smallest(attack, policy, obs)
+    assert turned(policy, mine, obs)
+    assert (mine - reference).abs().max() / 255 < 1e-5
+
+
+def test_ead_needs_no_more_than_foolbox_s(policy, obs):
+    attack = foolbox.attacks.EADAttack(
+        binary_search_steps=5, steps=12, initial_stepsize=0.01, initial_const=0.1, regularization=1e-3,
+        decision_rule="L1", abort_early=False,
+    )  # fmt: skip
+    about = {"steps": 12, "searches": 5, "step": 0.01, "weight": 0.1, "shrink": 1e-3}
+    mine, reference = ours(policy, obs, "ead", "l1", None, **about)[0], smallest(attack, policy, obs)
+    assert turned(policy, mine, obs)
+    assert sizes(mine, obs, 1).median() <= sizes(reference, obs, 1).median()
+
+
+@pytest.mark.parametrize(("norm", "order", "kind"), [("l2", 2, "L2"), ("linf", torch.inf, "Linf")])
+def test_deepfool_and_fab_need_no_more_than_foolbox_s_deepfool(policy, obs, norm, order, kind):
+    attack = getattr(foolbox.attacks, f"{kind}DeepFoolAttack")(steps=50, candidates=10, overshoot=0.02)
+    reference = sizes(smallest(attack, policy, obs), obs, order).median()
+    for name in ("deepfool", "fab"):
+        mine, _ = ours(policy, obs, name, norm, None)
+        assert turned(policy, mine, obs)
+        assert sizes(mine, obs, order).median() <= 1.001 * reference
+
+
+@pytest.mark.parametrize("eps", SIZES)
+def test_mim_raises_the_loss_no_less_than_foolbox_s_whose_gradients_are_not_normalised(policy, obs, eps):
+    from foolbox.attacks.mi_fgsm import LinfMomentumIterativeFastGradientMethod  # nowhere else in foolbox 3.3.4
+
+    attack = LinfMomentumIterativeFastGradientMethod(steps=10, rel_stepsize=0.1)
+    labels = policy(obs).actions.greedy
+    reference = 255 * attack(unit(policy), obs / 255, labels, epsilons=eps)[1]
+    mine, _ = ours(policy, obs, "mim", "linf", eps)
+    losses = (nn.functional.cross_entropy(policy(seen).actions.scores, labels) for seen in (mine, reference))
+    assert next(losses) >= next(losses) * (1 - 1e-3)

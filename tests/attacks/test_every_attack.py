@@ -11,6 +11,10 @@ from tests.attacks.conftest import FEW_QUERIES
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
     "universal": {"states": 16}, "patch": {"states": 16}, "random-patch": {"states": 16}, **FEW_QUERIES,
+    "mim": {"steps": 2}, "ni-fgsm": {"steps": 2}, "apgd": {"steps": 5, "restarts": 2},
+    "fab": {"steps": 2, "restarts": 2}, "cw": {"steps": 3, "searches": 2, "step": 0.05},
+    "ead": {"steps": 5, "searches": 3, "step": 0.5}, "jsma": {"pixels": 1},
+    "lbfgs": {"steps": 3, "searches": 2, "weight": 0.1},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]

@@ -13,7 +13,7 @@ from rlattack.attacks.objective import Climb, Objective
 from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Budget
 from rlattack.draws import SharedDraws
-from rlattack.errors import InvalidInput, RlattackError
+from rlattack.errors import RlattackError
 from rlattack.policies import ModulePolicy
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.load import load_agent
@@ -144,10 +144,6 @@ def test_every_draw_is_a_question(scores):
     [
         ({"eot": 0}, "eot: expected at least 1 draw, got 0"),
         ({"target": "nearest"}, "target: expected an action, least, worst or agent:NAME, got 'nearest'"),
-        (
-            {"loss": "dlr", "target": 0},
-            "loss=dlr compares with the third score and the fourth, .* 3 actions",
-        ),
         ({"target": "agent:no such"}, "no agent and no file 'no such'"),
         ({"target": "agent:gymnasium/CartPole-v1/dqn"}, r"expected an agent that sees \(6,\) and does what the victim"),
         ({"loss": "value", "target": 1}, "loss=value has no target"),
@@ -160,10 +156,43 @@ def test_an_objective_that_does_not_fit_is_refused(parameters, message):
         check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), **parameters), Setting.of(policy, space))
 
 
-def test_dlr_needs_three_actions():
-    policy = ModulePolicy(nn.Linear(4, 2), (4,), 2)
-    with pytest.raises(InvalidInput, match="loss=dlr compares with the third score, this game has 2 actions"):
-        check_attack(make_attack("pgd", Budget(eps=0.1, space="raw"), loss="dlr"), Setting.of(policy, SPACE))
+@pytest.mark.parametrize(
+    ("actions", "target", "note"),
+    [
+        (2, None, "the third score, this game has 2 actions: loss=margin is climbed"),
+        (
+            3,
+            0,
+            "the third score and the fourth, this game has 3 actions: loss=margin is climbed",
+        ),
+        (3, None, ""),
+        (4, 0, ""),
+    ],
+)
+def test_with_too_few_actions_for_dlr_the_margin_is_climbed_and_that_is_said(actions, target, note):
+    policy = ModulePolicy(nn.Linear(4, actions), (4,), actions)
+    attack = make_attack("pgd", Budget(eps=0.1, space="raw"), loss="dlr", target=target)
+    said = attack.note(Setting.of(policy, SPACE))
+    assert said == Attacker(attack, policy, SPACE, 1).note == (note and f"loss=dlr compares with {note}")
+    obs = torch.randn(SLOTS, 4, generator=torch.Generator().manual_seed(1))
+    dlr, margin = (climb(policy, obs, loss=loss, target=target).rows(obs) for loss in ("dlr", "margin"))
+    assert torch.equal(dlr, margin) == bool(note)
+
+
+def test_actions_that_are_not_legal_are_no_third_score(scores):
+    oracle = Oracle(ModulePolicy(Scores(), (4,), 4), SLOTS, "white")
+    legal = torch.tensor([[True, True, False, False], [True] * 4, [False, False, True, True]])
+    oracle.begin(scores, np.ones(SLOTS, dtype=np.bool_), legal)
+    found = Climb(Objective(loss="dlr"), Target(oracle), scores, SharedDraws(SLOTS, 0)).rows(scores)
+    torch.testing.assert_close(found, torch.tensor([1 - 4.0, (2.5 - 3) / (3 - 1), -2 - 5.0]))
+
+
+@pytest.mark.parametrize("about", [{"loss": "dlr"}, {"target": 1}, {"eot": 3, "loss": "margin"}])
+def test_gradient_and_loss_of_one_pass_are_those_of_two(scores, about):
+    policy = ModulePolicy(Scores(), (4,), 4)
+    grad, rows = climb(policy, scores, **about).both(scores)
+    torch.testing.assert_close(grad, climb(policy, scores, **about).gradient(scores))
+    torch.testing.assert_close(rows, climb(policy, scores, **about).rows(scores))
 
 
 def test_a_victim_is_led_to_do_what_another_agent_does():

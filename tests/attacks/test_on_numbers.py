@@ -19,7 +19,8 @@ SPACE = Box(-50, 50, (ENTRIES,), np.float64)
 FREE = (1, 3, 4)
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "fgsm": {"random_start": True}, "universal": {"states": 16},
-    "pixel": {"loss": "value"}, **FEW_QUERIES,
+    "pixel": {"loss": "value"}, "mim": {"random_start": True, "steps": 2}, "apgd": {"steps": 3, "restarts": 2},
+    "ni-fgsm": {"random_start": True, "steps": 2}, **FEW_QUERIES,
 }  # fmt: skip
 MORE = {"pgd value": {"loss": "value", "steps": 2}, "fgsm value": {"loss": "value"}}
 """Further parameters of attacks, for victims with a critic that can be asked."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
+from scipy.optimize import linprog, minimize
 
 from rlattack.budget import Budget
 from rlattack.draws import Streams
@@ -87,3 +88,72 @@ def test_random_pixels_are_anywhere_and_always_change():
     assert changed[:, -1].float().mean(dim=0).numpy() == pytest.approx(np.full((5, 5), 0.2), abs=0.08)
     halfway = ball.settle(ball.random(clean, rng), clean)[:, -1, :, 2]
     assert 0.4 < float((halfway[halfway != 100] == 255).float().mean()) < 0.6
+
+
+def space_of(count, low=-np.inf, high=np.inf):
+    return Box(low, high, (count,), np.float32)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@pytest.mark.parametrize("gain", [0.05, 0.5, 5.0])
+def test_the_shortest_step_that_climbs_by_so_much_is_that_of_convex_programming(norm, gain):
+    rng = np.random.default_rng(3)
+    slope, point = rng.normal(size=(3, 6)).astype(np.float32), rng.uniform(-0.9, 0.9, (3, 6)).astype(np.float32)
+    ball = Budget(norm=norm, eps=None, space="raw").ball(space_of(6, -1, 1))
+    way = np.where(slope > 0, 1 - point, 1 + point)
+    most = (np.abs(slope) * way).sum(axis=1)
+    wanted = np.minimum(gain, 0.97 * most).astype(np.float32)
+    step = ball.reaching(*map(torch.as_tensor, (point, slope, wanted)))
+    climbed = (step.numpy() * slope).sum(axis=1)
+    assert climbed == pytest.approx(wanted, rel=1e-4)
+    assert (np.abs(point + step.numpy()) <= 1 + 1e-6).all()
+    order = {"linf": np.inf, "l2": 2, "l1": 1}[norm]
+    for row in range(3):
+        least = shortest(norm, np.abs(slope[row]), way[row], wanted[row])
+        assert np.linalg.norm(step[row].numpy(), order) == pytest.approx(least, rel=1e-3)
+
+
+def shortest(norm, steep, way, gain):
+    """Length of the shortest step in that norm, each entry at most `way`, that gains so much."""
+    bounds = [(0, end) for end in way]
+    if norm == "l1":
+        return linprog(np.ones(len(way)), A_ub=[-steep], b_ub=[-gain], bounds=bounds).fun
+    if norm == "linf":
+        below = np.c_[np.eye(len(way)), -np.ones(len(way))]
+        rows = np.vstack([below, np.r_[-steep, 0]])
+        ends = np.r_[np.zeros(len(way)), -gain]
+        return linprog(np.r_[np.zeros(len(way)), 1], A_ub=rows, b_ub=ends, bounds=[*bounds, (0, None)]).fun
+    enough = {"type": "ineq", "fun": lambda x: steep @ x - gain}
+    return minimize(lambda x: x @ x, way / 2, bounds=bounds, constraints=[enough], tol=1e-12).fun ** 0.5
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_where_the_range_allows_no_such_climb_the_step_goes_to_its_ends(norm):
+    ball = Budget(norm=norm, eps=None, space="raw").ball(space_of(3, -1, 1))
+    step = ball.reaching(torch.tensor([[0.5, 0.0, 1.0]]), torch.tensor([[1.0, -2.0, 4.0]]), torch.tensor([100.0]))
+    assert step[0].tolist() == pytest.approx([0.5, -1.0, 0.0])
+    flat = ball.reaching(torch.zeros(1, 3), torch.zeros(1, 3), torch.tensor([1.0]))
+    assert not flat.any()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1", "l0"])
+def test_a_ray_is_as_long_as_the_size_says_and_goes_on_in_its_direction(norm):
+    ball = Budget(norm=norm, eps=None, space="unit").ball(Box(0, 255, (3, 6, 6), np.uint8))
+    clean = torch.full((2, 3, 6, 6), 128.0)
+    ray = ball.ray(clean, torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0)))
+    sizes = torch.tensor([3.0, 7.0]) if norm == "l0" else torch.tensor([0.01, 0.1])
+    assert ball.size(ray(sizes) - clean).tolist() == pytest.approx(sizes.tolist(), rel=1e-5)
+    nearer, further = ray(sizes) - clean, ray(2 * sizes) - clean
+    assert (nearer * further >= 0).all()
+    assert (further.abs() >= nearer.abs() - 1e-5).all()
+    if norm in ("l1", "l0"):
+        ends = nearer[0].flatten()[nearer[0].flatten() != 0].abs()
+        assert (ends >= 127).sum() >= len(ends) - 1  # all but the last one are at an end
+    if norm == "l0":
+        assert not nearer[:, :-1].any()  # the newest frame alone
+
+
+def test_a_ray_of_means_spends_the_rest_where_there_is_no_end():
+    ball = Budget(norm="l1", eps=None, space="raw").ball(space_of(4))
+    drawn = torch.tensor([[0.1, -3.0, 2.0, 1.0]])
+    assert (ball.ray(torch.zeros(1, 4), drawn)(torch.tensor([0.5])))[0].tolist() == [0.0, -2.0, 0.0, 0.0]

@@ -72,14 +72,18 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert {**attacks["pgd"], "about": ""} == {
         "id": "pgd", "access": "observation", "knowledge": "white", "reaches": ["linf", "l2", "l1"], "sized": True,
         "fitted": False, "control": "noise", "about": "", "parameters": {
-            "loss": None, "target": None, "eot": 1, "steps": 10, "step": None, "random_start": True, "restarts": 1,
+            "target": None, "loss": None, "eot": 1, "steps": 10, "random_start": True, "restarts": 1, "step": None,
         },
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == ["action-noise", "mas"]
     assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
-    assert [name for name, row in attacks.items() if not row["sized"]] == ["deepfool", "direction"]
-    assert [name for name, row in attacks.items() if row["fitted"]] == ["universal"]
-    assert [name for name, row in attacks.items() if row["control"] is None] == ["noise", "action-noise", "direction"]
+    assert [name for name, row in attacks.items() if not row["sized"]] == [
+        "deepfool", "fab", "cw", "ead", "lbfgs", "jsma", "direction", "boundary", "hop-skip-jump",
+    ]  # fmt: skip
+    assert [name for name, row in attacks.items() if row["fitted"]] == ["universal", "patch", "random-patch"]
+    assert [name for name, row in attacks.items() if row["control"] is None] == [
+        "noise", "action-noise", "direction", "redraws", "random-patch",
+    ]  # fmt: skip
 
 
 def test_the_table_of_attacks_fits_80_columns_and_the_rest_stands_below(capsys):

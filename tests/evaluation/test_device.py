@@ -61,6 +61,13 @@ def without_rounding(episode):
     [
         *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
         *({**CARTPOLE, "attack": "pgd:steps=2,restarts=2", "norm": norm} for norm in ("linf", "l2", "l1")),
+        {**CARTPOLE, "attack": ("mim:steps=2", "ni-fgsm:steps=2", "apgd:steps=3,restarts=2")},
+        {
+            **CARTPOLE,
+            "norm": "l2",
+            "attack": ("cw:steps=2,searches=1", "lbfgs:steps=3,searches=1", "deepfool:target=0"),
+        },
+        {**CARTPOLE, "norm": "l1", "attack": ("ead:steps=2,searches=1", "fab:steps=1,restarts=2,target=0")},
         {**CARTPOLE, "attack": "fgsm", "free": "0,2", "observe": "margins", "actions": "sampled"},
         {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5", "entropy:below=0.5")},
         {
@@ -75,7 +82,7 @@ def without_rounding(episode):
         {**RUNNER, "attack": "fgsm:random_start=true"},
         {**FILM, "attack": ("rotate", "noise", "fgsm"), "eps": 0.2},
         {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
-        {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2"), "norm": "l0", "eps": 1},
+        {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2", "jsma:share=0.2"), "norm": "l0", "eps": 1},
         {**FILM, "attack": "fgsm", "defence": "jpeg"},
         {**FILM, "attack": ("nes:queries=6,directions=2", "spsa:queries=6,directions=2", "square:queries=4")},
         {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},

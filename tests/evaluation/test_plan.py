@@ -29,6 +29,14 @@ def test_the_clean_game_the_control_and_the_attacks_run_at_every_size_each_once(
     assert {cell.clean.key for cell in planned.cells} == {planned.cells[0].key}
 
 
+def test_what_an_attack_does_otherwise_than_asked_is_said_before_anything_is_played():
+    planned = cartpole(attack=("apgd:loss=dlr", "fgsm"))
+    said = "loss=dlr compares with the third score, this game has 2 actions: loss=margin is climbed"
+    assert planned.note == f"attack apgd: {said}"
+    notes = {cell.label: planned.notes[cell.key] for cell in planned.cells}
+    assert notes == {"clean": (), "noise 0.2": ("",), "apgd:loss=dlr 0.2": (said,), "fgsm 0.2": ("",)}
+
+
 def test_every_pair_under_every_mask_is_attacked_at_every_size(agent):
     planned = rope(
         players=(("zero", "random"), agent), mask=("none", "right"), attack=("pgd:steps=2", "none"), eps=(0.1, 0.2)

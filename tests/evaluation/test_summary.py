@@ -7,6 +7,7 @@ import pytest
 
 from rlattack.evaluation.cell import AgentRef
 from rlattack.evaluation.episode import Episode, Judgement, SeatEpisode
+from rlattack.evaluation.results import from_json, to_json
 from rlattack.evaluation.statistics import paired_rates, wilson
 from rlattack.evaluation.summary import outcome, summarise
 from rlattack.games.card import Protocol, Variant, Win
@@ -103,6 +104,14 @@ def test_a_result_of_an_attack_says_what_was_done_and_measured():
 def test_counts_are_shares_of_the_steps_in_which_the_seat_acted():
     result = summed(ATTACKED, episodes(judged=judgement(steps=40, attacked=10)), episodes(), (0.5,))
     assert (result.attacked.attacked, result.attacked.action_change, result.attacked.queries) == (0.25, 0.1, 0.5)
+
+
+def test_what_an_attack_did_otherwise_than_asked_stands_in_the_result():
+    result = summarise(ATTACKED, episodes(), episodes(), (0.5,), 1.0, ("loss=margin is climbed",))
+    assert result.attack.note == "loss=margin is climbed"
+    (read,) = from_json(to_json([result]))
+    assert read == result
+    assert summed(ATTACKED, episodes(), episodes(), (0.5,)).attack.note == ""
 
 
 def test_the_drop_is_that_of_the_attacked_seat_over_the_same_episodes():

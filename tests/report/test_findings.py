@@ -177,3 +177,17 @@ def test_an_attack_that_looks_for_the_smallest_change_is_told_by_the_size_that_i
         "DeepFool turns the action in 98 % of the steps by a change of 0.0235 grey levels (median size an entry); "
         "a random direction needs 6.33 grey levels."
     )
+
+
+def test_a_smallest_number_of_pixels_is_told_as_one():
+    def pixels(name, median, **about):
+        cell = pong_cell(name[0], name, None, -20.0, 0.0, about={"radius": None, "reach": "l0", **about})
+        observed = {"found": mean(1.0), "size found, median": mean(median)}
+        return replace(cell, seats=(replace(cell.seats[0], observed=observed),))
+
+    clean = pong_cell("c", "clean", None, 21.0, 1.0)
+    told = found([clean, pixels("jsma", 2.0), pixels("direction", 43.0, control=True)])
+    assert told.sentence == (
+        "JSMA turns the action in 100 % of the steps by a change of 2 pixels (median); a random direction needs 43 "
+        "pixels."
+    )

@@ -87,3 +87,10 @@ def test_a_black_box_that_beats_every_white_box_is_said():
     (line,) = masked(0.001, -20.0)
     assert line.startswith("square 0.001 has no gradients and does more harm than all that have them")
     assert masked(0.001, 14.9) == masked(0.002, -20.0) == []
+
+
+def test_what_an_attack_did_otherwise_than_asked_is_said_once():
+    cells = pong()
+    noted = replace(cells[1].attacks[0], name="apgd", note="loss=margin is climbed")
+    cells[1:3] = [replace(cell, attacks=(noted,)) for cell in cells[1:3]]
+    assert said(cells).count("APGD: loss=margin is climbed.") == 1

@@ -1,0 +1,55 @@
+"""The nearest boundary of what a victim does, as if its scores were linear: where DeepFool and FAB go."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from rlattack.attacks.aim import Aim, scores_of
+from rlattack.attacks.minimal import Turn
+from rlattack.errors import InvalidInput
+from rlattack.policies.policy import Output
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundaryConfig(Aim):
+    """Parameters of attacks that go to boundaries."""
+
+    steps: int = 50
+    """Steps at most, each to where the victim would choose otherwise if it were linear."""
+    candidates: int = 10
+    """How many other actions are tried in each step, the best scored ones: one gradient each. A target is one."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.candidates < 1:
+            raise InvalidInput(f"steps and candidates are at least 1, got {self.steps} and {self.candidates}")
+
+
+def boundaries(
+    turn: Turn, point: Tensor, out: Output, candidates: int, only: Tensor
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """How far the scores of other actions are above the present one's, shape (slots,), and the slope of that.
+
+    Args:
+        turn: What is asked for: any other action, or one.
+        point: Shape (slots, *observation).
+        out: The output there.
+        candidates: How many other actions at most, the best scored ones.
+        only: The slots that are asked about.
+    """
+    scores, own = scores_of(out), turn.leaves(out)[:, None]
+    gaps = scores - scores.gather(1, own)
+    if turn.targeted:
+        others = turn.goal[:, None]
+    else:
+        others = gaps.scatter(1, own, -torch.inf).topk(min(candidates, scores.shape[1] - 1), dim=1).indices
+    for other in others.T:
+        gap_to = partial(_gap, other=other[:, None], own=own)
+        yield gaps.gather(1, other[:, None]).squeeze(1), turn.victim.gradient(point, gap_to, only=only)
+
+
+def _gap(out: Output, other: Tensor, own: Tensor) -> Tensor:
+    """How far the scores of other actions are above those of the present ones, summed over the batch."""
+    return (scores_of(out).gather(1, other) - scores_of(out).gather(1, own)).sum()
