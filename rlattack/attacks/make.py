@@ -26,6 +26,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "deepfool": "rlattack.attacks.deepfool:DeepFool",
         "direction": "rlattack.attacks.direction:Direction",
         "universal": "rlattack.attacks.universal:Universal",
+        "search": "rlattack.attacks.search:Search",
         "perturber": "rlattack.attacks.perturber:Perturber",
     },
     "rlattack.attacks",

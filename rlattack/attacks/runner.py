@@ -52,7 +52,8 @@ class Runner(ABC):
         self.schedule.check(setting)
         self.attack, self.slots = attack, slots
         # of the class, and once: what an attack makes of its own later is no declaration
-        self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge
+        self._knowledge = type(attack).knows(attack.config)
+        self._schedule_knowledge = type(self.schedule).knowledge
         foreign = any(not type(one).__module__.startswith("rlattack.") for one in (attack, self.schedule))
         self.oracle = Oracle(policy, slots, self._knowledge, foreign=foreign)
         self.target = Target(self.oracle)
