@@ -79,20 +79,21 @@ class Tuned:
 
     def rehearse(self, attack: ObservationAttack[Any, Any] | None, slots: int) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
-        ref, cell = self._ref, dataclasses.replace(self._cell, envs=slots)
-        play = open_play(cell, lambda slot: None)
-        policies = list(play.policies)
-        policies[ref.seat] = self._surrogate or self._victim
-        rehearsing = Rehearsing(cell, play.game, policies, ref.seat)
+        ref, plays = self._ref, self._surrogate or self._victim
+        actions = list(self._cell.actions)
+        actions[ref.seat] = plays.acts or actions[ref.seat]
+        cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
+        opened = open_play(cell, lambda slot: None)
+        policies = list(opened.policies)
+        policies[ref.seat] = plays
+        rehearsing = Rehearsing(cell, opened.game, policies, ref.seat)
         if attack is not None:
             with on(cell.device):
-                space = play.game.seats[ref.seat].observation
-                rehearsing.arm(
-                    Attacker(
-                        attack, policies[ref.seat], space, slots, model=ref.model, victim=self._victim,
-                        budget=ref.budget,
-                    )
-                )  # fmt: skip
+                space = opened.game.seats[ref.seat].observation
+                attacker = Attacker(
+                    attack, plays, space, slots, model=ref.model, victim=self._victim, budget=ref.budget
+                )
+                rehearsing.arm(attacker)
         return rehearsing
 
 

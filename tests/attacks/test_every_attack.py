@@ -9,7 +9,7 @@ from rlattack.budget import NORMS
 
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
-    "universal": {"states": 16},
+    "universal": {"states": 16}, "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
@@ -97,6 +97,8 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
         ("deepfool", "l2", {"steps": 1, "candidates": 1}, 2, 1),
         ("direction", "l2", {"doublings": 0, "halvings": 9}, 2, 0),
         ("universal", "linf", {"states": 8}, 0, 0),
+        ("search", "linf", {"population": 4, "steps": 1}, 0, 1),
+        ("search", "linf", {"population": 4, "steps": 1, "kind": "linear"}, 0, 0),
     ],
 )
 def test_queries_and_gradients_are_counted(policy, attack_with, obs, name, norm, parameters, queries, gradients):

@@ -19,7 +19,7 @@ SPACE = Box(-50, 50, (ENTRIES,), np.float64)
 FREE = (1, 3, 4)
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "fgsm": {"random_start": True}, "universal": {"states": 16},
-    "pixel": {"loss": "value"},
+    "pixel": {"loss": "value"}, "search": {"population": 4, "episodes": 1, "steps": 60},
 }  # fmt: skip
 MORE = {"pgd value": {"loss": "value", "steps": 2}, "fgsm value": {"loss": "value"}}
 """Further parameters of attacks, for victims with a critic that can be asked."""

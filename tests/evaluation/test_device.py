@@ -8,6 +8,7 @@ import torch
 
 from rlattack.errors import InvalidInput
 from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.evaluator import processes
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.play import open_play, play_episodes
@@ -32,6 +33,11 @@ MEMORY = {**CARTPOLE, "players": "tests.kit.players:memory"}
 
 def cells(options):
     return plan(Study(**{"episodes": 2, "envs": 2, "max_steps": 4, **options})).cells
+
+
+def episodes(cell, fits):
+    """What is played of a cell, without word of how long it takes."""
+    return (one for one in play_episodes(cell, take(cell), fits=fits) if isinstance(one, Episode))
 
 
 def without_rounding(episode):
@@ -84,15 +90,27 @@ def test_play_computes_there_what_it_computes_here(options):
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
 
 
-def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path):
-    options = {**FILM, "attack": "universal:states=2,epochs=1"}
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**FILM, "attack": "universal:states=2,epochs=1"},
+        {
+            **FILM,
+            "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
+            "envs": 50,
+        },
+        {**HOPPER, "attack": "search:steps=9,population=4,horizon=2"},
+    ],
+    ids=str,
+)
+def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path, options):
     for cell in cells(options):
         prepare([cell], tmp_path / "here", lambda line: None)
-        here = list(play_episodes(cell, take(cell), fits=tmp_path / "here"))
+        here = list(episodes(cell, tmp_path / "here"))
         with second_device():
             away = dataclasses.replace(cell, device=SECOND)
             prepare([away], tmp_path / "there", lambda line: None)
-            there = list(play_episodes(away, take(away), fits=tmp_path / "there"))
+            there = list(episodes(away, tmp_path / "there"))
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
     assert [one.name for one in (tmp_path / "there").iterdir()] == [one.name for one in (tmp_path / "here").iterdir()]
 
