@@ -130,6 +130,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         with contextlib.closing(tuning.rehearse(self, slots)) as rehearsal:
             race = Race(rehearsal, slots, load, self.config.horizon)
             means = self._search(race, math.prod(shape), tuning)
+            tuning.say(f"choosing among {min(len(means), _CHOICES)} rules, {race.steps:,} steps")
             found, earned = _chosen(race, means, slots)
         weights = torch.as_tensor(found.reshape(shape).astype(np.float32))
         facts = {"return": earned, "generations": len(means), "steps": race.steps}

@@ -78,7 +78,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert [name for name, row in attacks.items() if row["access"] == "action"] == ["action-noise", "mas"]
     assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
     assert [name for name, row in attacks.items() if not row["sized"]] == ["deepfool", "direction"]
-    assert [name for name, row in attacks.items() if row["fitted"]] == ["universal"]
+    assert [name for name, row in attacks.items() if row["fitted"]] == ["universal", "search"]
     assert [name for name, row in attacks.items() if row["control"] is None] == ["noise", "action-noise", "direction"]
 
 
