@@ -45,7 +45,7 @@ class Race:
         count, each = len(candidates), len(episodes)
         self._load(candidates[np.minimum(np.arange(self._slots) // each, count - 1)])
         left = dict(enumerate(np.tile(episodes, count).tolist()))
-        racing, most = self._earned > 0 and self._lost <= _COSTS * self._earned, bound * each
+        most = bound * each
         returns, lengths, going = np.zeros(self._slots), np.zeros(self._slots), np.arange(self._slots) < count * each
         dropped = np.zeros(count, dtype=np.bool_)
         for step in self._rehearsal.round(lambda slot: left.pop(slot, None)):
@@ -58,7 +58,7 @@ class Race:
             going &= ~step.ended
             if self._horizon is not None and (late := going & (lengths >= self._horizon)).any():
                 self._rehearsal.stop(late)
-            if not racing:
+            if self._lost > _COSTS * self._earned:
                 continue
             sums, unfinished = (row[: count * each].reshape(count, each) for row in (returns, going))
             whole, done = sums.sum(axis=1), ~unfinished.any(axis=1) & ~dropped

@@ -2,7 +2,7 @@
 
 Nothing of the victim is learned and nothing of the game: what is looked for is a rule that moves what is seen by all of
 the budget, in a direction that is linear in what is seen, s (Mania et al. 2018, "Simple random search", of policies).
-With a *director* (Sun et al. 2022, PA-AD, eq. 4) the rule says where the action should go, and the slope of the
+With a *director* (PA-AD, Sun et al. 2022, sec. 4) the rule says where the action should go, and the slope of the
 victim's action says how what is seen must be moved for that.
 """
 
@@ -187,8 +187,10 @@ class Search(ObservationAttack[SearchConfig, Ball]):
     def _moved(self, said: Tensor, obs: Tensor, reach: Ball) -> Tensor:
         """The way in which entries are to move, in units of the reach, as a slope in the game's own range."""
         way = said @ self._waves(reach) if self._pictures else said
-        fixed = torch.zeros(len(obs), obs[0].numel() - way.shape[1])
-        return torch.cat([fixed, way], dim=1).view_as(obs) / reach.scale
+        if fixed := obs[0].numel() - way.shape[1]:
+            way = torch.cat([torch.zeros(len(obs), fixed), way], dim=1)
+        way = way.view_as(obs)
+        return way if reach.scale.numel() == 1 else way / reach.scale
 
     def _parameters(self, reach: Ball) -> tuple[int, int]:
         """Shape of the weights, (outputs, inputs)."""

@@ -43,13 +43,13 @@ def raced(track, slots, pays=1.0, **about):
 
 def test_a_return_is_the_mean_over_the_episodes(track):
     race = Race(track, 6, track.load)
-    assert race.run(np.asarray([[1.0, 10], [2, 10], [3, 20]]), [1, 2], 1).tolist() == [15, 30, 90]
+    assert race.run(np.asarray([[1.0, 10], [2, 10], [3, 20]]), [1, 2], 3).tolist() == [15, 30, 90]
     assert track.played == [[1, 2, 1, 2, 1, 2]]
     assert race.steps == 120
 
 
 def test_fewer_candidates_leave_slots_idle(track):
-    assert Race(track, 3, track.load).run(np.asarray([[7.0, 4], [8, 4]]), [1], 1).tolist() == [28, 32]
+    assert Race(track, 3, track.load).run(np.asarray([[7.0, 4], [8, 4]]), [1], 2).tolist() == [28, 32]
     assert track.played == [[1, 1, None]]
 
 
@@ -68,15 +68,15 @@ def test_a_bound_from_before_stops_as_well(track):
     assert race.steps == 2 + 17 + 100
 
 
-def test_before_anything_was_paid_nobody_is_stopped(track):
-    assert Race(track, 2, track.load).run(np.asarray([[1.0, 10], [1, 50]]), [1], 1).tolist() == [10, 50]
+def test_a_game_that_has_taken_nothing_yet_is_raced(track):
+    assert Race(track, 2, track.load).run(np.asarray([[1.0, 10], [1, 50]]), [1], 1).tolist() == [10, 12]
 
 
 def test_where_what_was_paid_is_taken_again_nobody_is_stopped(track):
-    race = raced(track, 2, pays=-1.0)
+    race = raced(track, 2, pays=-100.0)
     assert race.run(np.asarray([[1.0, 10], [1, 50]]), [1], 1, bound=5).tolist() == [10, 50]
 
 
 def test_a_horizon_cuts_episodes(track):
     race = Race(track, 4, track.load, horizon=20)
-    assert race.run(np.asarray([[1.0, 5], [2, 50]]), [1, 2], 1).tolist() == [7.5, 42]  # and one step more
+    assert race.run(np.asarray([[1.0, 5], [2, 50]]), [1, 2], 2).tolist() == [7.5, 42]  # and one step more

@@ -16,7 +16,7 @@ from rlattack.evaluation.plan import plan
 from rlattack.evaluation.prepare import prepare
 from rlattack.policies.gaussian import GaussianPolicy
 from tests.attacks.conftest import SPACE, RandomTuning
-from tests.kit.agents import linear_gaussian_network, linear_policy
+from tests.kit.agents import gaussian_network, linear_gaussian_network, linear_policy
 from tests.kit.cells import Film  # noqa: F401  # registers the game
 from tests.kit.runs import COINS
 
@@ -63,6 +63,14 @@ def test_a_director_leads_the_action_by_its_slope(policy):
     seen = torch.cat([shown() / SCALE, torch.ones(4, 1)], dim=1)
     assert torch.allclose(moved, SCALE * EPS * (seen @ rule.T @ WEIGHTS).sign())
     assert attacker.oracle.gradients.tolist() == [1] * 4
+
+
+def test_of_several_choices_at_once_a_director_leads_all_scores():
+    network = gaussian_network(3, 5, hidden=(), head="categorical", choices=(2, 3))
+    rule = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    moved = armed(GaussianPolicy(network), rule)(shown()) - shown()
+    seen = torch.cat([shown(), torch.ones(4, 1)], dim=1)
+    assert torch.allclose(moved, EPS * (seen @ rule.T @ network.pi.out.weight).sign(), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["linear", "director"])
