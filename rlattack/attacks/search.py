@@ -36,7 +36,7 @@ _FAR, _STILL = 5.0, 1e-6
 """What is seen is clipped to so many deviations then; what hardly changes at all is left as it is."""
 _CHOOSING = 0.15
 """Share of the steps that is left for choosing among means."""
-_PATIENCE, _BETTER = 40, 0.01
+_PATIENCE, _BETTER = 20, 0.01
 """Generations without an improvement of that share, after which the search ends."""
 _CHOICES, _EPISODES = 12, 16
 """How many means are chosen among, and by how many episodes each."""
@@ -58,7 +58,7 @@ class SearchConfig:
     """Pictures of the basis, at most."""
     steps: int = 400_000
     """Steps of the victim in tuning episodes, in all, up to the end of what is being played then."""
-    population: int = 24
+    population: int = 16
     """Candidates a generation, an even number."""
     episodes: int = 2
     """Tuning episodes that each candidate of a generation plays, the same ones."""
@@ -154,7 +154,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
     def _search(self, race: Race, size: int, tuning: Tuning) -> list[tuple[float, FloatArray]]:
         """The mean of every generation, with what the victim earned under the elites that it was made of."""
         config, means = self.config, list[tuple[float, FloatArray]]()
-        search, best, last = CMAES(np.zeros(size), _SPREAD, config.population), math.inf, 0
+        search, best, last = CMAES(np.zeros(size), _SPREAD, config.population), 0.0, 0
         while race.steps < (1 - _CHOOSING) * config.steps and len(means) < last + _PATIENCE:
             noise = tuning.draws.normal(config.population // 2, size)[0].double().numpy(force=True)
             candidates, first = search.ask(noise), len(means) * config.episodes
@@ -162,7 +162,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
             search.tell(candidates, earned)
             elites = float(np.sort(earned)[: search.elites].mean())
             means.append((elites, search.mean))
-            if elites < best - _BETTER * abs(best):
+            if len(means) == 1 or elites < best - _BETTER * abs(best):
                 best, last = elites, len(means)
             tuning.say(f"generation {len(means)}, {elites:,.0f} of the victim, {race.steps:,} steps")
         return means

@@ -168,6 +168,14 @@ def test_what_it_says_of_how_far_it_is(policy):
     assert facts["steps"] > 600
 
 
+def test_a_search_ends_where_nothing_gets_better():
+    policy = GaussianPolicy(linear_gaussian_network(torch.zeros(2, 3)))
+    attack = make_attack("search", Budget(eps=EPS, space="sigma"), population=4)
+    learned = attack.fit(RandomTuning(Attacker(attack, policy, NUMBERS, 4), policy, [shown(1)]))
+    assert learned.facts["generations"] == 21
+    assert learned.facts["return"] == 0
+
+
 def test_a_director_needs_gradients_and_the_others_nothing():
     attack = make_attack("search", Budget(eps=EPS))
     assert attack.knows(attack.config) == "white"
