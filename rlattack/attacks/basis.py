@@ -16,6 +16,9 @@ Basis = Literal["dct", "tiles"]
 """`dct`: waves of the lowest frequencies (Guo et al. 2019, "Low Frequency Adversarial Perturbation"). `tiles`: squares
 of equal values, of every frame."""
 
+_MOST = 1024
+"""Pictures beyond which a description is none by a few numbers."""
+
 
 def tiles(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
     """In how many tiles each axis is cut: the two longest alike, the rest wholly; at most `count` in all.
@@ -43,10 +46,10 @@ def make_basis(name: Basis, shape: tuple[int, ...], count: int) -> Tensor:
         Shape (pictures, entries), float32.
 
     Raises:
-        InvalidInput: More pictures than entries, or tiles that are fewer than the frames.
+        InvalidInput: More pictures than entries or than 1,024, or tiles that are fewer than the frames.
     """
-    if not 1 <= count <= math.prod(shape):
-        raise InvalidInput(f"coefficients: expected 1 to {math.prod(shape)}, got {count}")
+    if not 1 <= count <= min(_MOST, math.prod(shape)):
+        raise InvalidInput(f"coefficients: expected 1 to {min(_MOST, math.prod(shape))}, got {count}")
     return torch.as_tensor(_pictures(name, shape, count))
 
 

@@ -34,6 +34,8 @@ _STATES = 1000
 """Observations by which what is seen is made comparable, where the victim has no statistics of it."""
 _FAR, _STILL = 5.0, 1e-6
 """What is seen is clipped to so many deviations then; what hardly changes at all is left as it is."""
+_MOST = 250_000
+"""Parameters beyond which nothing can be found by returns."""
 _CHOOSING = 0.15
 """Share of the steps that is left for choosing among means."""
 _PATIENCE, _BETTER = 20, 0.01
@@ -106,21 +108,29 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         """Notes what the victim sees, does and has statistics of.
 
         Raises:
-            InvalidInput: A basis of what is no picture, or one that does not fit it.
+            InvalidInput: A basis of what is no picture or that does not fit it, or more parameters than can be found.
         """
         self._shape, self._normaliser, self._basis = setting.observation, setting.normaliser, None
-        self._led = _led(setting.actions).shape[1]
+        self._led, waves = _led(setting.actions).shape[1], None
         if self._pictures:
-            make_basis(self._basis_name, self._shape, self.config.coefficients)
+            waves = make_basis(self._basis_name, self._shape, self.config.coefficients)
         elif self.config.basis is not None:
-            raise InvalidInput(f"basis={self.config.basis} is for pictures, this game shows {self._shape}")
+            raise InvalidInput(
+                f"search: basis={self.config.basis} is for pictures, this game shows {self._shape}: leave it out"
+            )
+        count = math.prod(self._parameters(waves))
+        if count > _MOST:
+            way_out = "fewer coefficients" if self._pictures else "kind=director, or kind=const"
+            raise InvalidInput(
+                f"search: kind={self.config.kind} has {count:,} parameters here, expected at most {_MOST:,}: {way_out}"
+            )
 
     def fit(self, tuning: Tuning) -> Fitted:
         """Searches, then chooses among the means of the search by episodes that none of them was found by."""
         assert isinstance(tuning.reach, Ball), "declared in `reaches`"
         known = self._statistics(tuning, tuning.reach)
         self.learned = Fitted(known)
-        shape = self._parameters(tuning.reach)
+        shape = self._parameters(self._waves(tuning.reach) if self._pictures else None)
         slots = self.config.population * self.config.episodes
 
         def load(rows: FloatArray) -> None:
@@ -192,9 +202,9 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         way = way.view_as(obs)
         return way if reach.scale.numel() == 1 else way / reach.scale
 
-    def _parameters(self, reach: Ball) -> tuple[int, int]:
-        """Shape of the weights, (outputs, inputs)."""
-        numbers = len(self._waves(reach)) if self._pictures else math.prod(self._shape)
+    def _parameters(self, waves: Tensor | None) -> tuple[int, int]:
+        """Shape of the weights, (outputs, inputs); of pictures by their basis."""
+        numbers = math.prod(self._shape) if waves is None else len(waves)
         outputs = self._led if self.config.kind == "director" else numbers
         return outputs, 1 if self.config.kind == "const" else numbers + 1
 

@@ -16,7 +16,7 @@ from rlattack.evaluation.plan import plan
 from rlattack.evaluation.prepare import prepare
 from rlattack.policies.gaussian import GaussianPolicy
 from tests.attacks.conftest import SPACE, RandomTuning
-from tests.kit.agents import gaussian_network, linear_gaussian_network, linear_policy
+from tests.kit.agents import gaussian_network, linear_gaussian_network, linear_policy, random_linear_policy
 from tests.kit.cells import Film  # noqa: F401  # registers the game
 from tests.kit.runs import COINS
 
@@ -210,10 +210,15 @@ def test_numbers_out_of_range_are_refused(parameters, message):
 
 
 def test_what_does_not_fit_what_is_shown_is_refused(policy, two):
-    with pytest.raises(InvalidInput, match=r"basis=dct is for pictures, this game shows \(3,\)"):
+    with pytest.raises(InvalidInput, match=r"basis=dct is for pictures, this game shows \(3,\): leave it out"):
         armed(policy, [[0.0]], basis="dct")
     with pytest.raises(InvalidInput, match="coefficients: expected at least 3, one a frame"):
         armed(two, [[0.0]], SPACE, unit="unit", basis="tiles", coefficients=2)
+    wide, big = Box(0, 255, (501,), np.uint8), Box(0, 255, (3, 20, 20), np.uint8)
+    with pytest.raises(InvalidInput, match=r"kind=linear has 251,502 parameters here, .* 250,000: kind=director"):
+        armed(random_linear_policy((501,)), [[0.0]], wide, unit="unit", kind="linear")
+    with pytest.raises(InvalidInput, match=r"kind=linear has 360,600 parameters here, .*: fewer coefficients"):
+        armed(random_linear_policy(big.shape), [[0.0]], big, unit="unit", kind="linear", coefficients=600)
     with pytest.raises(BudgetError, match="attack search has the norms linf, l2, l1, got l0"):
         make_attack("search", Budget(eps=2, norm="l0"))
 
