@@ -58,7 +58,7 @@ class SearchConfig:
     """Of pictures, in which s, w and W [s; 1] are told: `dct`, the default, or `tiles`. Numbers need none."""
     coefficients: int = 16
     """Pictures of the basis, at most."""
-    steps: int = 400_000
+    steps: int = 800_000
     """Steps of the victim in tuning episodes, in all, up to the end of what is being played then."""
     population: int = 16
     """Candidates a generation, an even number."""

@@ -201,7 +201,7 @@ def test_a_victim_without_gradients_has_the_black_box_kinds(tmp_path):
         ({"population": 3}, "population: expected an even number from 4 on, got 3"),
         ({"population": 2}, "population: expected an even number from 4 on, got 2"),
         ({"steps": 0}, "steps, episodes, coefficients and horizon are at least 1, got 0, 2, 16 and None"),
-        ({"horizon": 0}, "are at least 1, got 400000, 2, 16 and 0"),
+        ({"horizon": 0}, "are at least 1, got 800000, 2, 16 and 0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(parameters, message):
