@@ -40,6 +40,8 @@ _CHOOSING = 0.15
 """Share of the steps that is left for choosing among means."""
 _PATIENCE, _BETTER = 20, 0.01
 """Generations without an improvement of that share, after which the search ends."""
+_RECENT = 5
+"""Generations over which what the victim earned is averaged: each has other episodes, some of which are easier."""
 _CHOICES, _EPISODES = 12, 16
 """How many means are chosen among, and by how many episodes each."""
 _UNSEEN = 1_000_000
@@ -162,19 +164,20 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         return reach.ascend(obs, slope, reach.radius)
 
     def _search(self, race: Race, size: int, tuning: Tuning) -> list[tuple[float, FloatArray]]:
-        """The mean of every generation, with what the victim earned under the elites that it was made of."""
-        config, means = self.config, list[tuple[float, FloatArray]]()
+        """The mean of every generation, with what the victim earned under the elites of the last few."""
+        config, means, elites = self.config, list[tuple[float, FloatArray]](), list[float]()
         search, best, last = CMAES(np.zeros(size), _SPREAD, config.population), 0.0, 0
         while race.steps < (1 - _CHOOSING) * config.steps and len(means) < last + _PATIENCE:
             noise = tuning.draws.normal(config.population // 2, size)[0].double().numpy(force=True)
             candidates, first = search.ask(noise), len(means) * config.episodes
             earned = race.run(candidates, range(first, first + config.episodes), search.elites)
             search.tell(candidates, earned)
-            elites = float(np.sort(earned)[: search.elites].mean())
-            means.append((elites, search.mean))
-            if len(means) == 1 or elites < best - _BETTER * abs(best):
-                best, last = elites, len(means)
-            tuning.say(f"generation {len(means)}, {elites:,.0f} of the victim, {race.steps:,} steps")
+            elites.append(float(np.sort(earned)[: search.elites].mean()))
+            recent = float(np.mean(elites[-_RECENT:]))
+            means.append((recent, search.mean))
+            if len(means) == 1 or recent < best - _BETTER * abs(best):
+                best, last = recent, len(means)
+            tuning.say(f"generation {len(means)}, {elites[-1]:,.0f} of the victim, {race.steps:,} steps")
         return means
 
     def _seen(self, obs: Tensor, reach: Ball) -> Tensor:
