@@ -6,28 +6,30 @@ from rlattack.registry import lazily
 
 if TYPE_CHECKING:
     from rlattack.attacks.action import ActionAttack, ActionAttacker
-    from rlattack.attacks.attack import Access, Attack, AttackSpec, Fitted, ObservationAttack, Setting, Tuning
+    from rlattack.attacks.attack import Access, Attack, AttackSpec, Fitted, ObservationAttack, Setting
     from rlattack.attacks.attacker import Attacker
     from rlattack.attacks.make import ATTACKS, SCHEDULES, make_attack, make_schedule, parse_attack, title_of
     from rlattack.attacks.runner import Runner
     from rlattack.attacks.schedule import Every, Schedule
     from rlattack.attacks.target import Knowledge, Target
+    from rlattack.attacks.tuning import Rehearsal, Tuning, TuningStep
     from rlattack.attacks.wrap import AttackObservation
 
 __all__ = [
     "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
-    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Runner", "Schedule",
-    "Setting", "Target", "Tuning", "make_attack", "make_schedule", "parse_attack", "title_of",
+    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Rehearsal", "Runner",
+    "Schedule", "Setting", "Target", "Tuning", "TuningStep", "make_attack", "make_schedule", "parse_attack", "title_of",
 ]  # fmt: skip
 
 __getattr__ = lazily(
     __name__,
     action="ActionAttack ActionAttacker",
-    attack="Access Attack AttackSpec Fitted ObservationAttack Setting Tuning",
+    attack="Access Attack AttackSpec Fitted ObservationAttack Setting",
     attacker="Attacker",
     make="ATTACKS SCHEDULES make_attack make_schedule parse_attack title_of",
     runner="Runner",
     schedule="Every Schedule",
     target="Knowledge Target",
+    tuning="Rehearsal Tuning TuningStep",
     wrap="AttackObservation",
 )

@@ -2,9 +2,9 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import torch
 from gymnasium import Space
@@ -13,6 +13,7 @@ from torch import Tensor
 from rlattack.arrays import IntArray
 from rlattack.attacks.copies import copied
 from rlattack.attacks.target import Estimate, Knowledge, Target
+from rlattack.attacks.tuning import Tuning
 from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
@@ -73,20 +74,6 @@ class Fitted:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Tuning(Protocol):
-    """What a fit may use: episodes that nothing is measured by."""
-
-    victim: Target
-    reach: Reach
-    draws: Draws
-
-    def begin(self, obs: Tensor) -> None:
-        """Makes these the clean observations of `victim` from now on, shape (slots, *observation)."""
-
-    def observations(self, count: int) -> Iterator[Tensor]:
-        """Batches of what the game showed in tuning episodes, (slots, *observation) each, `count` of them."""
-
-
 class Attack(ABC, Generic[Config]):
     """A rule that changes something of a game within a budget.
 
@@ -98,7 +85,7 @@ class Attack(ABC, Generic[Config]):
         name: On the command line.
         title: In a sentence; the name with a capital letter where none is given.
         access: What it changes.
-        knowledge: What it may ask the policy for.
+        knowledge: The most that it may ask the policy for, whatever its parameters; see `knows`.
         reaches: The kinds of reach that it has.
         needs: Kinds of action distributions that it works on; empty for all.
         sized: Whether it must be given a size; one that looks for the smallest needs none.
@@ -144,6 +131,11 @@ class Attack(ABC, Generic[Config]):
     def works_on(cls, actions: Actions) -> bool:
         """Whether it works on distributions of that kind."""
         return not cls.needs or isinstance(actions, tuple(cls.needs))
+
+    @classmethod
+    def knows(cls, config: Any) -> Knowledge:
+        """What it may ask the policy for with these parameters."""
+        return cls.knowledge
 
     def check(self, setting: Setting) -> None:  # most attacks have nothing to check
         """Checks the parameters against where the attack is to work; `needs` is checked already.

@@ -44,6 +44,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "hop-skip-jump": "rlattack.attacks.decision:HopSkipJump",
         "patch": "rlattack.attacks.patch:PatchAttack",
         "random-patch": "rlattack.attacks.patch:RandomPatch",
+        "search": "rlattack.attacks.search:Search",
         "perturber": "rlattack.attacks.perturber:Perturber",
     },
     "rlattack.attacks",

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rlattack.attacks.attack import AttackSpec, Fitted, Setting, Tuning
+from rlattack.attacks.attack import AttackSpec, Fitted, Setting
 from rlattack.attacks.objective import LossAttack, Objective
 from rlattack.attacks.target import Target
+from rlattack.attacks.tuning import Tuning
 from rlattack.budget import Patch
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput

@@ -54,7 +54,8 @@ class Runner(ABC):
         self.note = attack.note(setting)
         self.attack, self.slots = attack, slots
         # of the class, and once: what an attack makes of its own later is no declaration
-        self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge
+        self._knowledge = type(attack).knows(attack.config)
+        self._schedule_knowledge = type(self.schedule).knowledge
         foreign = any(not type(one).__module__.startswith("rlattack.") for one in (attack, self.schedule))
         # a critic's memory costs a step of its own
         asked = judged(policy) if self._knowledge in ("white", "scores") and attack.asks_critic else policy

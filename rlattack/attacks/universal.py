@@ -10,9 +10,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlattack.attacks.attack import Fitted, Tuning
+from rlattack.attacks.attack import Fitted
 from rlattack.attacks.objective import GradientAttack, Objective
 from rlattack.attacks.target import Target
+from rlattack.attacks.tuning import Tuning
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput

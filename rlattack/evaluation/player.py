@@ -107,12 +107,16 @@ class Player:
             raise InvalidInput(
                 f"--attack: two attacks on what the {self._seat.name} sees, or on what it does; name one of each"
             )
+        self.arm(number, made, own=surrogate is None)
+        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers])
+
+    def arm(self, number: int, made: Attacker | ActionAttacker, *, own: bool) -> None:
+        """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays."""
         if isinstance(made, Attacker):
-            self._sight, self._own = made, surrogate is None
+            self._sight, self._own = made, own
         else:
             self._hand = made
         self._attackers.append((number, made))
-        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers])
 
     def begin(self, run: int, started: IntArray, episodes: IntArray) -> None:
         """Starts `episodes` of a run, by its seed, in the slots `started`: new draws, and a fresh memory."""

@@ -24,6 +24,7 @@ from rlattack.evaluation.results import (
 )
 from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
 from rlattack.games.card import Outcome
+from rlattack.specs import configured
 
 
 def outcome(cell: Cell, seat: SeatEpisode) -> Outcome | None:
@@ -177,12 +178,13 @@ def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode
 
 
 def _attack(cell: Cell, ref: AttackRef, radius: float, note: str) -> AttackResult:
-    kind, budget = ATTACKS.get(ref.spec.name), ref.budget
+    kind, budget, spec = ATTACKS.get(ref.spec.name), ref.budget, ref.spec
+    knows = kind.knows(configured("attack", spec.name, kind, spec.parameters))
     return AttackResult(
         name=ref.spec.name,
         seat=cell.seats[ref.seat],
         access=kind.access,
-        knowledge="none" if ref.surrogate else kind.knowledge,
+        knowledge="none" if ref.surrogate else knows,
         control=ref.control,
         parameters=dict(ref.spec.parameters),
         reach=budget.norm,

@@ -188,7 +188,7 @@ class Table:
         seat, surrogate = self.seats[ref.seat], self.surrogate if ref.surrogate else None
         victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
-        if made.attack.knowledge == "white":
+        if made.attack.knows(made.attack.config) == "white":
             _check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
         return made.reach.radius, made.note
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks import ATTACKS, Attacker, make_attack
+from rlattack.attacks import ATTACKS, Attacker, TuningStep, make_attack
 from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Budget
 from rlattack.draws import SharedDraws
@@ -59,7 +59,8 @@ class RandomTuning:
 
     def __init__(self, attacker, policy, shown=None):
         self.reach, self._shown = attacker.reach, shown
-        self._oracle = Oracle(policy, attacker.slots, attacker.attack.knowledge)
+        self._attacker, self._policy = attacker, policy
+        self._oracle = Oracle(policy, attacker.slots, attacker.attack.knows(attacker.attack.config))
         self.victim = Target(self._oracle)
         self.draws = SharedDraws(attacker.slots, 0)
 
@@ -75,6 +76,39 @@ class RandomTuning:
                 yield self._shown[number % len(self._shown)]
             else:
                 yield torch.randint(0, 256, (self.victim.slots, *SPACE.shape), generator=generator).float()
+
+    def rehearse(self, attack, slots):
+        """Opens episodes of three of these batches, in which what the victim does first is what it is paid."""
+        made = Attacker(attack, self._policy, self._attacker.space, slots, model=self._attacker.model)
+        return RandomRehearsal(made, self._policy, list(self.observations(3)))
+
+    def say(self, line):
+        """Tells nobody."""
+
+
+class RandomRehearsal:
+    """Three batches are shown, each as the first of an episode, cut to the number of slots or with rows repeated."""
+
+    def __init__(self, attacker, policy, shown):
+        self._attacker, self._policy = attacker, policy
+        self._shown = [np.resize(one.numpy(), (attacker.slots, *one.shape[1:])) for one in shown]
+
+    def round(self, take):
+        """Plays one episode a slot."""
+        active = np.asarray([take(slot) is not None for slot in range(self._attacker.slots)])
+        slots = np.arange(len(active))
+        for shown in self._shown:
+            self._attacker.restart(slots, [np.random.SeedSequence(int(slot)) for slot in slots])
+            received = self._attacker(torch.from_numpy(shown), active)
+            action = self._policy(received, self._policy.initial_state(len(active))).actions.greedy
+            reward = action.numpy().reshape(len(active), -1)[:, 0].astype(np.float64)
+            yield TuningStep(active, shown, received, action, reward, active & (shown is self._shown[-1]))
+
+    def stop(self, slots):
+        """Changes nothing: the episodes are short."""
+
+    def close(self):
+        """Holds nothing."""
 
 
 class Watched:

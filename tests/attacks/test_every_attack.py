@@ -15,6 +15,7 @@ SMALL = {
     "fab": {"steps": 2, "restarts": 2}, "cw": {"steps": 3, "searches": 2, "step": 0.05},
     "ead": {"steps": 5, "searches": 3, "step": 0.5}, "jsma": {"pixels": 1},
     "lbfgs": {"steps": 3, "searches": 2, "weight": 0.1},
+    "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
@@ -108,6 +109,8 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
         ("deepfool", "l2", {"steps": 1, "candidates": 1}, 2, 1),
         ("direction", "l2", {"doublings": 0, "halvings": 9}, 2, 0),
         ("universal", "linf", {"states": 8}, 0, 0),
+        ("search", "linf", {"population": 4, "steps": 1}, 0, 1),
+        ("search", "linf", {"population": 4, "steps": 1, "kind": "linear"}, 0, 0),
     ],
 )
 def test_queries_and_gradients_are_counted(policy, attack_with, obs, name, norm, parameters, queries, gradients):

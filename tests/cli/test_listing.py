@@ -80,7 +80,12 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert [name for name, row in attacks.items() if not row["sized"]] == [
         "deepfool", "fab", "cw", "ead", "lbfgs", "jsma", "direction", "boundary", "hop-skip-jump",
     ]  # fmt: skip
-    assert [name for name, row in attacks.items() if row["fitted"]] == ["universal", "patch", "random-patch"]
+    assert [name for name, row in attacks.items() if row["fitted"]] == [
+        "universal",
+        "patch",
+        "random-patch",
+        "search",
+    ]
     assert [name for name, row in attacks.items() if row["control"] is None] == [
         "noise", "action-noise", "direction", "redraws", "random-patch",
     ]  # fmt: skip

@@ -100,8 +100,20 @@ def test_play_computes_there_what_it_computes_here(options):
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
 
 
-def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path):
-    options = {**FILM, "attack": "universal:states=2,epochs=1"}
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**FILM, "attack": "universal:states=2,epochs=1"},
+        {
+            **FILM,
+            "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
+            "envs": 50,
+        },
+        {**HOPPER, "attack": "search:steps=9,population=4,horizon=2"},
+    ],
+    ids=str,
+)
+def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path, options):
     for cell in cells(options):
         prepare([cell], tmp_path / "here", lambda line: None)
         here = episodes(cell, fits=tmp_path / "here")

@@ -1,0 +1,79 @@
+"""What an attack may learn from before it plays: episodes that nothing is measured by."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch import Tensor
+
+from rlattack.arrays import Array, BoolArray, FloatArray
+from rlattack.attacks.target import Target
+from rlattack.budget import Reach
+from rlattack.draws import Draws
+
+if TYPE_CHECKING:
+    from rlattack.attacks.attack import ObservationAttack
+
+
+@dataclass(frozen=True)
+class TuningStep:
+    """One step of tuning episodes, a row a slot.
+
+    Attributes:
+        active: Slots that played an episode, shape (slots,); the other rows mean nothing.
+        shown: What the game showed, shape (slots, *observation), the game's own dtype.
+        received: What the victim received, float32, of that shape.
+        action: What it did, shape (slots,) or (slots, entries).
+        reward: What it was paid, the game's own, shape (slots,).
+        ended: Slots whose episode this step ended, shape (slots,).
+    """
+
+    active: BoolArray
+    shown: Array
+    received: Tensor
+    action: Tensor
+    reward: FloatArray
+    ended: BoolArray
+
+
+class Rehearsal(Protocol):
+    """Tuning episodes in many slots at once, round after round, each slot with draws and a memory of its own."""
+
+    def round(self, take: Callable[[int], int | None]) -> Iterator[TuningStep]:
+        """Plays a round step by step, from new episodes in all slots until no slot has one.
+
+        Args:
+            take: Gives a slot the number of its next episode, or None. A number is the same start, and the same draws
+                of the victim and the attack, whichever slot plays it.
+        """
+
+    def stop(self, slots: BoolArray) -> None:
+        """Lets the running episodes of some slots end with the step that comes."""
+
+    def close(self) -> None:
+        """Frees the game."""
+
+
+class Tuning(Protocol):
+    """What a fit may use: episodes that nothing is measured by."""
+
+    victim: Target
+    reach: Reach
+    draws: Draws
+
+    def begin(self, obs: Tensor) -> None:
+        """Makes these the clean observations of `victim` from now on, shape (slots, *observation)."""
+
+    def observations(self, count: int) -> Iterator[Tensor]:
+        """Batches of what the game showed in tuning episodes, (slots, *observation) each, `count` of them."""
+
+    def rehearse(self, attack: "ObservationAttack[Any, Any] | None", slots: int) -> Rehearsal:
+        """Opens the game in `slots` slots, for the victim under an attack, held to the reach, that nobody judges.
+
+        Args:
+            attack: As it is at each step: whoever fits it changes it meanwhile. None for clean play.
+            slots: How many episodes at once.
+        """
+
+    def say(self, line: str) -> None:
+        """Tells in a line how far the fit is; not every line is shown."""

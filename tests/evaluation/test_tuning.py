@@ -1,0 +1,109 @@
+"""Tuning episodes in many slots: they are those of the game, whoever plays them where."""
+
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from rlattack.attacks import ObservationAttack
+from rlattack.budget import Budget
+from rlattack.evaluation import Study
+from rlattack.evaluation.plan import plan
+from rlattack.evaluation.tuning import Tuned, tuning_of
+from rlattack.specs import NoParameters
+from tests.kit.cells import load_and_play
+from tests.kit.players import coin
+from tests.kit.runs import COINS, ROPE
+
+SLOTS = 6
+
+
+class Push(ObservationAttack):
+    """Moves what is seen by more than it may, each slot by a number of its own."""
+
+    name = "push"
+    knowledge = "none"
+    config_type = NoParameters
+
+    def perturb(self, victim, obs, reach, draws):
+        return obs + torch.linspace(-9, 9, len(obs))[:, None]
+
+
+def cell_of(options=COINS, attack="search", **changes):
+    return plan(Study(**options | {"attack": (attack,)} | changes)).cells[-1]
+
+
+@contextlib.contextmanager
+def rehearsal(cell, attack=None, slots=SLOTS):
+    """Tuning episodes of a cell, and whoever tells of them."""
+    opened = Tuned(cell, 0, lambda line: None).rehearse(attack, slots)
+    with contextlib.closing(opened):
+        yield opened
+
+
+def returns(opened, numbers, slots=SLOTS):
+    """What the seat was paid in each slot that plays a number."""
+    left = dict(enumerate(numbers))
+    paid = np.zeros(slots)
+    for step in opened.round(lambda slot: left.pop(slot, None)):
+        paid += np.where(step.active, step.reward, 0)
+    return paid[: len(numbers)].tolist()
+
+
+@pytest.mark.parametrize(("options", "seat"), [(COINS, 0), (ROPE, 1)], ids=["coins", "rope"])
+def test_a_clean_rehearsal_is_play_of_the_same_episodes(options, seat):
+    cell = cell_of(options)
+    played = load_and_play(dataclasses.replace(tuning_of(cell), episodes=SLOTS, envs=SLOTS))
+    with rehearsal(cell) as opened:
+        assert returns(opened, range(SLOTS)) == [one.seats[seat].score for one in played]
+
+
+def test_an_episode_is_the_same_in_every_slot_and_round():
+    with rehearsal(cell_of()) as opened:
+        first = returns(opened, range(SLOTS))
+        assert returns(opened, [5, 5, 0]) == [first[5], first[5], first[0]]
+        assert len(set(first)) > 1
+
+
+def test_slots_play_on_as_long_as_they_get_numbers():
+    left = list(range(20))
+    with rehearsal(cell_of()) as opened:
+        ended = sum(step.ended.sum() for step in opened.round(lambda slot: left.pop() if left else None))
+    assert (ended, left) == (20, [])
+
+
+def test_a_stopped_episode_ends_with_the_next_step():
+    with rehearsal(cell_of(), slots=3) as opened:
+        left, active = {0: 1, 1: 1, 2: 1}, []
+        for step in opened.round(lambda slot: left.pop(slot, None)):
+            active.append(step.active.tolist())
+            opened.stop(np.asarray([len(active) == 1, False, False]))
+        assert active[:3] == [[True] * 3, [True] * 3, [False, True, True]]
+        left = {0: 1}
+        assert len(list(opened.round(lambda slot: left.pop(slot, None)))) == len(
+            active
+        )  # none is stopped before it begins
+
+
+def test_an_attack_is_held_to_its_reach_and_everything_is_told():
+    cell = cell_of(eps=(0.5,))
+    with rehearsal(cell, Push(Budget(eps=0.5, space="raw"), NoParameters())) as opened:
+        left = dict.fromkeys(range(SLOTS), 3)
+        for step in opened.round(lambda slot: left.pop(slot, None)):
+            moved = step.received - torch.as_tensor(step.shown)
+            assert torch.allclose(moved, torch.tensor([-0.5, -0.5, -0.5, 0.5, 0.5, 0.5])[:, None].expand(6, 2))
+            assert (step.reward == (step.action.numpy() == (step.shown[:, 1] > 0)))[step.active].all()
+
+
+def contrary():
+    """Names the other side of the coin that it sees."""
+    layer = coin()
+    layer.weight.data.neg_()
+    return layer
+
+
+def test_a_surrogate_plays_in_place_of_the_victim():
+    with rehearsal(cell_of(surrogate="tests.evaluation.test_tuning:contrary", actions="greedy")) as opened:
+        assert returns(opened, range(SLOTS)) == [0] * SLOTS
