@@ -102,6 +102,7 @@ class Attack(ABC, Generic[Config]):
         reaches: The kinds of reach that it has.
         needs: Kinds of action distributions that it works on; empty for all.
         sized: Whether it must be given a size; one that looks for the smallest needs none.
+        standard: The sizes at which it plays where none is given.
         is_control: Whether others are read beside it.
         fitted: Whether it learns on tuning episodes before it plays.
         learned: What it learned there.
@@ -120,6 +121,7 @@ class Attack(ABC, Generic[Config]):
     reaches: ClassVar[tuple[str, ...]] = NORMS
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     sized: ClassVar[bool] = True
+    standard: ClassVar[tuple[float, ...]] = ()
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
@@ -134,6 +136,11 @@ class Attack(ABC, Generic[Config]):
         self.budget = budget
         self.config = config
         self.learned = Fitted()
+
+    @classmethod
+    def knowledge_of(cls, parameters: Mapping[str, Any]) -> Knowledge:
+        """What an attack of these parameters may ask the policy for; most ask for the same whatever they are."""
+        return cls.knowledge
 
     @property
     def asks_critic(self) -> bool:

@@ -44,7 +44,8 @@ class Injector:
 
     def check_around(self) -> None:
         """Refuses to be inside of what normalises; see `rlattack.attacks.pipeline`."""
-        check_around(type(self._attacker.attack).knowledge != "none", self._attacker.normalises)
+        attack = self._attacker.attack
+        check_around(type(attack).knowledge_of(attack.parameters) != "none", self._attacker.normalises)
 
     def seed(self, seed: int | Sequence[int | None] | None) -> None:
         """Starts the random streams anew; None, for all or one environment, asks for nothing."""

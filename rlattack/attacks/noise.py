@@ -14,6 +14,7 @@ from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import KINDS, Ball, Reach
 from rlattack.draws import Draws
+from rlattack.policies.distributions import Actions
 from rlattack.specs import NoParameters
 
 
@@ -22,7 +23,7 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
-    reaches: ClassVar[tuple[str, ...]] = KINDS
+    reaches: ClassVar[tuple[str, ...]] = tuple(kind for kind in KINDS if kind != "slip")
     is_control: ClassVar[bool] = True
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
@@ -31,11 +32,13 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
 
 class ActionNoise(ActionAttack[NoParameters]):
-    """A random direction from the chosen action, as far as the budget goes."""
+    """A random direction from the chosen action, as far as the budget goes; of a slip or a delay a random severity."""
 
     name = "action-noise"
     title = "Another action"
     knowledge: ClassVar[Knowledge] = "none"
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "slip", "delay")
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     is_control: ClassVar[bool] = True
 
     def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:

@@ -52,7 +52,8 @@ class Runner(ABC):
         self.schedule.check(setting)
         self.attack, self.slots = attack, slots
         # of the class, and once: what an attack makes of its own later is no declaration
-        self._knowledge, self._schedule_knowledge = type(attack).knowledge, type(self.schedule).knowledge
+        self._knowledge = type(attack).knowledge_of(attack.parameters)
+        self._schedule_knowledge = type(self.schedule).knowledge
         foreign = any(not type(one).__module__.startswith("rlattack.") for one in (attack, self.schedule))
         # a critic's memory costs a step of its own
         asked = judged(policy) if self._knowledge in ("white", "scores") and attack.asks_critic else policy
@@ -68,6 +69,9 @@ class Runner(ABC):
                 int(slot), np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0))
             )
         self.oracle.restart(slots)
+        if self.reach.remembers:
+            self.reach.restart(slots)
+            self._handed_reach.restart(slots)
         self.attack.restart(slots)
         self.schedule.restart(slots)
 
@@ -89,9 +93,15 @@ class Runner(ABC):
             active: Slots that play.
         """
         now = self._now(obs, active)
-        if not now.any():
-            return clean.clone()
-        settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean), clean)
+        done = self._settled(obs, clean, now) if now.any() else clean.clone()
+        if self.reach.remembers:
+            self.reach.see(clean, done, active)
+            self._handed_reach.see(clean.clone(), done.clone(), active.copy())
+        return done
+
+    def _settled(self, obs: Tensor, clean: Tensor, now: BoolArray) -> Tensor:
+        wanted = self._wanted(obs, clean).detach().to(clean.device, torch.float32)  # severities, of whole actions too
+        settled = self.reach.settle(wanted, clean)
         return settled if now.all() else torch.where(rowwise(torch.as_tensor(now), clean), settled, clean)
 
     def _now(self, obs: Tensor, active: BoolArray) -> BoolArray:

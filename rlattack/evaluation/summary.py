@@ -173,7 +173,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float) -> AttackResult:
         name=ref.spec.name,
         seat=cell.seats[ref.seat],
         access=kind.access,
-        knowledge="none" if ref.surrogate else kind.knowledge,
+        knowledge="none" if ref.surrogate else kind.knowledge_of(ref.spec.parameters),
         control=ref.control,
         parameters=dict(ref.spec.parameters),
         reach=budget.norm,
