@@ -71,9 +71,9 @@ class Natural(ObservationAttack[NaturalConfig, C]):
     def check(self, setting: Setting) -> None:
         """Checks the grid, and that there is another direction where it is asked for."""
         if self.config.grid < 2:
-            raise InvalidInput(f"grid: expected at least 2 severities, got {self.config.grid}")
+            raise InvalidInput(f"attack {self.name}: grid: expected at least 2 severities, got {self.config.grid}")
         if self.config.reverse and not CHANGES[self.reaches[0]].signed:
-            raise InvalidInput(f"reverse: {self.reaches[0]} has one direction")
+            raise InvalidInput(f"attack {self.name}: reverse: it has one direction alone")
 
     def restart(self, slots: IntArray) -> None:
         """Lets chance decide anew in these slots."""

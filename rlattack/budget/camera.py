@@ -28,8 +28,8 @@ class Blur(Change):
         """Images out of focus."""
         reach = math.ceil(3 * self.radius)
         away = torch.arange(-reach, reach + 1, device=shown.device)
-        weights = (-0.5 * (away / severities.clamp(min=1e-3)[:, None]).square()).exp()
-        weights = weights / weights.sum(dim=1, keepdim=True)
+        weights = (-0.5 * (away / severities.double().clamp(min=1e-3)[:, None]).square()).exp()
+        weights = (weights / weights.sum(dim=1, keepdim=True)).float()  # the same, whatever place a row has
         across = _weighted(functional.pad(shown, (reach, reach, 0, 0), mode="replicate"), weights, 3)
         return _weighted(functional.pad(across, (0, 0, reach, reach), mode="replicate"), weights, 2)
 
@@ -117,10 +117,11 @@ def _within(length: int, side: Tensor, place: Tensor) -> Tensor:
 
 def _weighted(padded: Tensor, weights: Tensor, axis: int) -> Tensor:
     """Sums along an axis of pixels that lie beside each other, by weights of each row, shape (n, taps)."""
-    length, taps = padded.shape[axis] - weights.shape[1] + 1, weights.unbind(dim=1)
-    return torch.stack(
-        [rowwise(weight, padded) * padded.narrow(axis, place, length) for place, weight in enumerate(taps)]
-    ).sum(dim=0)
+    length = padded.shape[axis] - weights.shape[1] + 1
+    total = torch.zeros_like(padded.narrow(axis, 0, length))
+    for place, weight in enumerate(weights.unbind(dim=1)):
+        total = total + rowwise(weight, padded) * padded.narrow(axis, place, length)
+    return total
 
 
 def _coded(picture: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:

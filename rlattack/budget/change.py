@@ -66,7 +66,7 @@ class Change(Reach):
             raise BudgetError(f"--eps: {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
         if self.whole and radius != int(radius):
             raise BudgetError(f"--eps: {self.kind} is a whole number of {self.unit}, got {radius:g}")
-        self.radius, self.grid = radius, grid
+        self.radius, self.grid = float(radius), grid
         self._newest, self._scale, self._free = newest, scale, None
         self._lay(space)
         if grid and space.dtype != np.uint8:

@@ -15,10 +15,20 @@ SMALL = {
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
 """Attacks on what a victim sees, of images too; those that come in files are in `test_on_numbers`."""
+
+
+def ways(name, norm):
+    """The models in which an attack is tried, on and off the grid: of natural changes, which share all that, a few."""
+    if norm in NORMS:
+        return [(model, grid) for model in ("stack", "frame") for grid in (False, True)]
+    if norm in CHANGES and (norm in ("bias", "gain") or (name == "noise" and norm not in ("rotation", "delay"))):
+        return []
+    return [("stack", False), ("frame", True)] if norm in CHANGES else [("stack", False), ("stack", True)]
+
+
 CASES = [
     pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")
-    for name in SIGHT for norm in ATTACKS.get(name).reaches for model in ("stack", "frame") for grid in (False, True)
-    if norm not in ("bias", "gain", "patch" * (model == "frame"))
+    for name in SIGHT for norm in ATTACKS.get(name).reaches for model, grid in ways(name, norm)
 ]  # fmt: skip
 
 
