@@ -186,7 +186,11 @@ def test_natural_changes_of_actions_are_kept_before_the_judge_and_forget_an_epis
     ("space", "chosen", "legal"),
     [
         (Discrete(6), torch.full((SLOTS,), 2), torch.tensor([[True, False, True, False, False, False]] * SLOTS)),
-        (MultiDiscrete([2, 3]), torch.tensor([[0, 2]] * SLOTS), torch.tensor([[True, False, True, True, True]] * SLOTS)),
+        (
+            MultiDiscrete([2, 3]),
+            torch.tensor([[0, 2]] * SLOTS),
+            torch.tensor([[True, False, True, True, True]] * SLOTS),
+        ),
     ],
 )
 def test_an_illegal_action_is_never_slipped_to(space, chosen, legal):
