@@ -1,11 +1,12 @@
 """Natural changes and their control at work, against changes made by hand; the worst of a grid; slips and delays."""
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from rlattack.attacks import ATTACKS, ActionAttacker, Attacker, ObservationAttack, make_attack
+from rlattack.attacks import ATTACKS, ActionAttacker, Attacker, AttackObservation, ObservationAttack, make_attack
 from rlattack.attacks.natural import NATURAL
 from rlattack.budget import Budget, Rotation
 from rlattack.draws import Streams
@@ -210,3 +211,15 @@ def test_a_late_action_is_the_one_that_was_chosen_before():
 def test_balls_around_actions_to_choose_from_are_refused():
     with pytest.raises(InvalidInput, match="attack action-noise: expected continuous actions"):
         ActionAttacker(make_attack("action-noise", Budget(eps=0.1, space="raw")), Certain(), Discrete(6), SLOTS)
+
+
+def test_an_environment_of_others_shows_what_was_there_a_step_before():
+    env, plain = (gymnasium.make("CartPole-v1") for _ in range(2))
+    attack = make_attack("delay", Budget(norm="delay", eps=1))
+    late = AttackObservation(env, Attacker(attack, ModulePolicy(torch.nn.Linear(4, 2), (4,), 2), env.observation_space))
+    for seed in (0, 1):
+        seen_late, shown = ([one.reset(seed=seed)[0]] for one in (late, plain))
+        for _ in range(3):
+            seen_late.append(late.step(1)[0])
+            shown.append(plain.step(1)[0])
+        assert np.array_equal(np.stack(seen_late), np.stack([shown[0], *shown[:-1]]))
