@@ -157,7 +157,7 @@ class Table:
                 found += [((spec,), ATTACKS.get(spec.name).standard) for spec in self.natural]
                 continue
             kinds = [ATTACKS.get(spec.name) for spec in specs]
-            sizes = self.study.sizes or kinds[0].standard
+            sizes = self.study.sizes or (kinds[0].standard if len(kinds) == 1 else ())
             if any(kind.sized and not kind.is_control for kind in kinds) and not sizes:
                 raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
             found.append((specs, sizes))
@@ -207,6 +207,7 @@ class Table:
     def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
         space = self._space(norm)
+        grid = study.grid and (norm in NORMS or kind.access == "observation")  # natural changes of actions have none
         seat = self.seats[self.attacked_seat]
         free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None
@@ -215,7 +216,7 @@ class Table:
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             entries=free_words(free, seat),
-            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),
+            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=grid, free=free),
         )  # fmt: skip
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")

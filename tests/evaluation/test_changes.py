@@ -96,11 +96,20 @@ def test_all_natural_changes_that_fit_are_played_at_their_standard_severities_an
     assert "bias" in names(plan(Study(game="mujoco/hopper", players="mujoco/hopper/ppo", attack="natural:all")))
 
 
+def test_the_grid_of_pictures_means_nothing_to_changes_of_actions():
+    planned = plan(Study(**SIDES | {"attack": ("natural:all",)}, grid=True))
+    found = {ref.spec.name: ref.budget.grid for cell in planned.cells for ref in cell.attacks}
+    assert found["rotate"]
+    assert not found["action-slip"]
+
+
 def test_a_natural_change_without_a_size_plays_at_its_standard_severities_and_other_attacks_need_one():
     planned = plan(Study(**SIDES))
     assert [cell.attacks[0].budget.eps for cell in planned.cells if cell.attacks] == [1.0, 3.0, 1.0, 3.0]
     with pytest.raises(InvalidInput, match="--eps: expected at least one size"):
         plan(Study(**SIDES | {"attack": ("rotate", "fgsm")}))
+    with pytest.raises(InvalidInput, match="--eps: expected at least one size"):
+        plan(Study(**SIDES | {"attack": ("rotate+action-delay",)}))
 
 
 @pytest.mark.parametrize(
