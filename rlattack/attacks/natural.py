@@ -16,6 +16,7 @@ from torch import Tensor
 from rlattack.arrays import IntArray, rowwise
 from rlattack.attacks.attack import ObservationAttack, Setting
 from rlattack.attacks.objective import Climb, Loss, Objective
+from rlattack.attacks.schedule import among
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import CHANGES, Budget, Change
 from rlattack.draws import Draws
@@ -99,7 +100,7 @@ class Natural(ObservationAttack[NaturalConfig, C]):
         if not reach.steady:
             return drawn
         kept = drawn if self._kept is None else self._kept
-        due = victim.active & torch.isin(torch.arange(len(drawn)), torch.as_tensor(sorted(self._fresh)))
+        due = victim.active & among(len(drawn), self._fresh)
         self._fresh -= set(due.nonzero()[:, 0].tolist())
         self._kept = torch.where(rowwise(due, drawn), drawn, kept)
         return self._kept
