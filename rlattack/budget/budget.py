@@ -14,6 +14,7 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.budget.ball import Ball
+from rlattack.budget.change import is_picture
 from rlattack.budget.changes import CHANGES
 from rlattack.budget.frames import is_stack
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
@@ -89,7 +90,7 @@ class Budget:
             return Patch(self.size, space, grid=self.grid, newest=newest)
         free = self._free(space) if self.free and isinstance(space, Box) else None
         scale = None
-        if change.in_space and isinstance(space, Box):
+        if change.in_space and isinstance(space, Box) and not is_picture(space):
             scale = self._scale(space, deviation, slice(None) if free is None else list(self.free))
         return change(self.size, space, grid=self.grid, newest=newest, free=free, scale=scale)
 

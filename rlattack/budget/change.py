@@ -78,14 +78,13 @@ class Change(Reach):
 
     def _lay(self, space: Space[Any]) -> None:
         """Holds the ends of the range, and how pictures lie."""
-        is_picture = isinstance(space, Box) and (channels_first(space) or is_colour(space))
-        if self.pictures and not is_picture:
+        if self.pictures and not is_picture(space):
             raise BudgetError(f"{self.kind} is for images, this game shows {space}")
         if not isinstance(space, Box | Discrete | MultiDiscrete):
             raise BudgetError(f"{self.kind} is for numbers and images, this game has {space}")
         self.low, self.high = ends(space)
         self._picture, self._stacked, self._colours, self._pixels = False, True, False, 0
-        if isinstance(space, Box) and is_picture:
+        if isinstance(space, Box) and is_picture(space):
             self._picture, self._stacked = True, channels_first(space)
             height, width, channels = space.shape if not self._stacked else (*space.shape[1:], space.shape[0])
             self._pixels = height * width
@@ -201,6 +200,11 @@ class Change(Reach):
 def is_colour(space: Box) -> bool:
     """Whether observations are one picture with its colours last, (height, width, colours)."""
     return len(space.shape) == 3 and space.shape[2] < min(space.shape[:2])
+
+
+def is_picture(space: Space[Any]) -> bool:
+    """Whether observations are stacked frames or one picture."""
+    return isinstance(space, Box) and (channels_first(space) or is_colour(space))
 
 
 def ends(space: Box | Discrete | MultiDiscrete) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,9 @@ CASES = [pytest.param(*case, id=f"{case[0]}-{'x'.join(map(str, case[1].shape))}"
 
 
 def change(eps=5.0, kind="rotation", shown=STACK, **about):
-    return Budget(norm=kind, eps=eps, space="raw" if kind == "bias" else "unit", grid=about.pop("grid", False)).reach(
-        shown, **about
-    )
+    return Budget(
+        norm=kind, eps=eps, space=about.pop("space", "raw" if kind == "bias" else "unit"), grid=about.pop("grid", False)
+    ).reach(shown, **about)
 
 
 def images(shown=STACK, rows=3, seed=1):
@@ -183,7 +183,7 @@ def test_entries_that_are_not_free_stay():
         ({"shown": Box(0, 255, (5, 5, 5), np.uint8)}, "for images"),
         ({"shown": Box(0, 1, (4, 8, 8), np.float32), "grid": True}, "--grid is for byte observations"),
         ({"kind": "delay", "eps": 1.5}, "--eps: delay is a whole number of steps, got 1.5"),
-        ({"kind": "bias"}, "bias is for numbers, this game shows images: use brightness"),
+        ({"kind": "bias", "space": "sigma"}, "bias is for numbers, this game shows images: use brightness"),
         ({"kind": "gain"}, "gain is for numbers, this game shows images: use contrast"),
         ({"kind": "slip", "shown": NUMBERS}, "slip draws an action from a range, and not all have one here"),
     ],
