@@ -100,8 +100,8 @@ class Runner(ABC):
         return done
 
     def _settled(self, obs: Tensor, clean: Tensor, now: BoolArray) -> Tensor:
-        wanted = self._wanted(obs, clean).detach().to(clean.device, torch.float32)  # severities, of whole actions too
-        settled = self.reach.settle(wanted, clean)
+        # what is wanted of whole actions are severities, no whole numbers
+        settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean.device, torch.float32), clean)
         return settled if now.all() else torch.where(rowwise(torch.as_tensor(now), clean), settled, clean)
 
     def _now(self, obs: Tensor, active: BoolArray) -> BoolArray:
