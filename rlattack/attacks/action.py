@@ -5,15 +5,16 @@ from typing import Any, ClassVar, Generic
 
 import torch
 from gymnasium import Space
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor
 
-from rlattack.arrays import BoolArray
+from rlattack.arrays import BoolArray, rowwise
 from rlattack.attacks.attack import Access, Attack, AttackSpec, Config
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.attacks.target import Target
-from rlattack.budget import Ball, Budget
+from rlattack.budget import NORMS, Ball, Budget
+from rlattack.budget.change import ends
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Normal, Point, SquashedNormal
@@ -68,20 +69,22 @@ class ActionAttacker(Runner):
         schedule: Schedule[Any] | None = None, budget: Budget | None = None,
     ) -> None:  # fmt: skip
         super().__init__(attack, policy, space, slots, schedule)
-        if not isinstance(space, Box):
+        budget = budget or attack.budget
+        if not isinstance(space, Box) and budget.norm in NORMS:
             raise InvalidInput(f"attack {attack.name}: expected actions in a Box, the game takes {space}")
-        self._hold((budget or attack.budget).ball(space))
+        self._hold(budget.reach(space))
         self._act = attack.act
-        self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (space.low, space.high))
+        assert isinstance(space, Box | Discrete | MultiDiscrete), "there are no other actions"
+        self._low, self._high = (end[0] for end in ends(space))
 
     def __call__(self, obs: Tensor, action: Tensor, active: BoolArray, legal: Tensor | None = None) -> Tensor:
         """Changes the actions of one step of the batch.
 
         Args:
             obs: What the victim received, shape (slots, *observation).
-            action: What it chose, shape (slots, entries).
+            action: What it chose, shape (slots, entries), or (slots,) where it chooses from a number.
             active: Slots in which it is to act; the others stay as they are.
-            legal: Legal actions, where the game tells: none of continuous ones is illegal.
+            legal: Legal actions, where the game tells: an illegal one is not done, but the chosen one.
 
         Returns:
             What the game is given, a new tensor of the shape of `action`: inside the budget and the range.
@@ -93,7 +96,12 @@ class ActionAttacker(Runner):
         self.oracle.begin(obs, active, legal, handed)
         done = self._attacked(handed, clean, active)
         self.oracle.advance(obs, active)
-        return done
+        return done if legal is None else torch.where(rowwise(self._may(done, legal), done), done, clean)
+
+    def _may(self, done: Tensor, legal: Tensor) -> Tensor:
+        """Whether actions to choose from are legal, bool, shape (slots,); of several at once, all of them."""
+        counts = self._high.reshape(-1) + 1
+        return legal.gather(1, done.view(len(done), -1) + counts.cumsum(0) - counts).all(dim=1)
 
     def _wanted(self, obs: Tensor, clean: Tensor) -> Tensor:
         return self._act(self.target, obs, clean.clone(), self._handed_reach, self._draws)

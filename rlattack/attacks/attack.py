@@ -89,6 +89,7 @@ class Attack(ABC, Generic[Config]):
         reaches: The kinds of reach that it has.
         needs: Kinds of action distributions that it works on; empty for all.
         sized: Whether it must be given a size; one that looks for the smallest needs none.
+        standard: The sizes at which it plays where none is given.
         is_control: Whether others are read beside it.
         fitted: Whether it learns on tuning episodes before it plays.
         learned: What it learned there.
@@ -107,6 +108,7 @@ class Attack(ABC, Generic[Config]):
     reaches: ClassVar[tuple[str, ...]] = NORMS
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     sized: ClassVar[bool] = True
+    standard: ClassVar[tuple[float, ...]] = ()
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()

@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any
 
 from rlattack.attacks.attack import Attack, Setting, Unfit
+from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, RlattackError, UnknownName, told_by
@@ -24,7 +25,27 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "apgd": "rlattack.attacks.apgd:APGD",
         "pixel": "rlattack.attacks.pixel:Pixel",
         "pixel-de": "rlattack.attacks.pixel_de:PixelDE",
-        "rotate": "rlattack.attacks.rotate:Rotate",
+        "rotate": "rlattack.attacks.viewpoint:Rotate",
+        "shift-x": "rlattack.attacks.viewpoint:ShiftX",
+        "shift-y": "rlattack.attacks.viewpoint:ShiftY",
+        "zoom": "rlattack.attacks.viewpoint:Zoom",
+        "brightness": "rlattack.attacks.light:Brightness",
+        "contrast": "rlattack.attacks.light:Contrast",
+        "tint": "rlattack.attacks.light:Tint",
+        "blur": "rlattack.attacks.camera:Blur",
+        "jpeg": "rlattack.attacks.camera:JpegLoss",
+        "salt-and-pepper": "rlattack.attacks.camera:SaltAndPepper",
+        "occlusion": "rlattack.attacks.camera:Occlusion",
+        "delay": "rlattack.attacks.timing:Delay",
+        "frozen": "rlattack.attacks.timing:Frozen",
+        "dropped": "rlattack.attacks.timing:Dropped",
+        "blank": "rlattack.attacks.timing:Blank",
+        "missing": "rlattack.attacks.sensors:Missing",
+        "stale": "rlattack.attacks.sensors:Stale",
+        "bias": "rlattack.attacks.sensors:Bias",
+        "gain": "rlattack.attacks.sensors:Gain",
+        "action-slip": "rlattack.attacks.natural_action:ActionSlip",
+        "action-delay": "rlattack.attacks.natural_action:ActionDelay",
         "mas": "rlattack.attacks.mas:MAS",
         "deepfool": "rlattack.attacks.deepfool:DeepFool",
         "fab": "rlattack.attacks.fab:FAB",
@@ -66,13 +87,17 @@ SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
 
 
 def parse_attack(text: str) -> Spec:
-    """Reads `NAME` or `NAME:key=value,...`.
+    """Reads `NAME` or `NAME:key=value,...`; `none` and `natural:all` stand for no attack and for many.
 
     Raises:
         UnknownName: No such attack or parameter.
         InvalidInput: A value of the wrong type or range.
     """
     name, _, rest = text.partition(":")
+    if name == "natural":
+        if text != ALL:
+            raise InvalidInput(f"attack {text}: expected {ALL}, or one of them: {', '.join(NATURAL)}")
+        return Spec(ALL)
     if name != "none":
         spec = parse_spec("attack", ATTACKS, text)
         if not issubclass(ATTACKS.get(spec.name), Attack):

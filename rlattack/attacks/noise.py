@@ -7,13 +7,16 @@ Of natural changes it is one of a random severity; of actions, a random directio
 
 from typing import ClassVar
 
+from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.attacks.action import ActionAttack
-from rlattack.attacks.attack import ObservationAttack
+from rlattack.attacks.attack import ObservationAttack, Setting
 from rlattack.attacks.target import Knowledge, Target
-from rlattack.budget import KINDS, Ball, Reach
+from rlattack.budget import KINDS, NORMS, Ball, Reach
 from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import Actions
 from rlattack.specs import NoParameters
 
 
@@ -22,7 +25,7 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
-    reaches: ClassVar[tuple[str, ...]] = KINDS
+    reaches: ClassVar[tuple[str, ...]] = tuple(kind for kind in KINDS if kind != "slip")
     is_control: ClassVar[bool] = True
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
@@ -31,12 +34,19 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
 
 class ActionNoise(ActionAttack[NoParameters]):
-    """A random direction from the chosen action, as far as the budget goes."""
+    """A random direction from the chosen action, as far as the budget goes; of a slip or a delay a random severity."""
 
     name = "action-noise"
     title = "Another action"
     knowledge: ClassVar[Knowledge] = "none"
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "slip", "delay")
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     is_control: ClassVar[bool] = True
+
+    def check(self, setting: Setting) -> None:
+        """Refuses a ball around actions to choose from."""
+        if self.budget.norm in NORMS and not isinstance(setting.space, Box):
+            raise InvalidInput(f"attack {self.name}: expected continuous actions")
 
     def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Goes as far as the reach, wherever."""

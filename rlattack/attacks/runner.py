@@ -71,6 +71,9 @@ class Runner(ABC):
                 int(slot), np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0))
             )
         self.oracle.restart(slots)
+        if self.reach.remembers:
+            self.reach.restart(slots)
+            self._handed_reach.restart(slots)
         self.attack.restart(slots)
         self.schedule.restart(slots)
 
@@ -92,9 +95,15 @@ class Runner(ABC):
             active: Slots that play.
         """
         now = self._now(obs, active)
-        if not now.any():
-            return clean.clone()
-        settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean), clean)
+        done = self._settled(obs, clean, now) if now.any() else clean.clone()
+        if self.reach.remembers:
+            self.reach.see(clean, done, active)
+            self._handed_reach.see(clean.clone(), done.clone(), active.copy())
+        return done
+
+    def _settled(self, obs: Tensor, clean: Tensor, now: BoolArray) -> Tensor:
+        # what is wanted of whole actions are severities, no whole numbers
+        settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean.device, torch.float32), clean)
         return settled if now.all() else torch.where(rowwise(torch.as_tensor(now), clean), settled, clean)
 
     def _now(self, obs: Tensor, active: BoolArray) -> BoolArray:

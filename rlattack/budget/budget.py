@@ -5,7 +5,6 @@ root mean square (l2), the mean (l1); for l0 it is the number of pixels.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,8 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.budget.ball import Ball
-from rlattack.budget.change import CHANGES
+from rlattack.budget.change import is_picture
+from rlattack.budget.changes import CHANGES
 from rlattack.budget.frames import is_stack
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
 from rlattack.budget.patch import Patch
@@ -23,8 +23,6 @@ from rlattack.budget.reach import Reach
 from rlattack.budget.words import KINDS, NORMS, SPACES, Unit, entries_words
 from rlattack.errors import BudgetError, nearest
 
-_OTHERS: dict[str, Callable[..., Reach]] = {**CHANGES, Patch.kind: Patch}
-"""What makes reaches that are no balls, by their kinds."""
 _BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
 _FINEST = float(np.spacing(np.float32(255))) / 255
 """Distance between two floats at the value of a white pixel, in unit space."""
@@ -83,12 +81,18 @@ class Budget:
         Raises:
             BudgetError: The space and the budget do not fit.
         """
-        change = _OTHERS.get(self.norm)
-        if change is None:
+        change = CHANGES.get(self.norm)
+        if change is None and self.norm != Patch.kind:
             return self.ball(space, newest=newest, deviation=deviation)
-        if self.free:
-            raise BudgetError(f"--free: a {self.norm} changes a picture, not single entries")
-        return change(self.size, space, grid=self.grid, newest=newest)
+        if self.free and (change is None or change.pictures):
+            raise BudgetError(f"--free: {self.norm} changes a picture, not single entries")
+        if change is None:
+            return Patch(self.size, space, grid=self.grid, newest=newest)
+        free = self._free(space) if self.free and isinstance(space, Box) else None
+        scale = None
+        if change.in_space and isinstance(space, Box) and not is_picture(space):
+            scale = self._scale(space, deviation, slice(None) if free is None else list(self.free))
+        return change(self.size, space, grid=self.grid, newest=newest, free=free, scale=scale)
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
         """Fits the budget to a space.

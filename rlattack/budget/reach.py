@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, FloatArray
+from rlattack.arrays import BoolArray, FloatArray, IntArray
 from rlattack.draws import Draws
 
 TOLERANCE = 1e-6
@@ -41,6 +41,8 @@ class Reach(ABC):
     kind: ClassVar[str]
     names: ClassVar[tuple[str, ...]]
     radius: float
+    remembers: ClassVar[bool] = False
+    """Whether what it allows depends on the steps before, which it is then told by `see`."""
 
     @abstractmethod
     def settle(self, wanted: Tensor, clean: Tensor) -> Tensor:
@@ -58,6 +60,17 @@ class Reach(ABC):
     @abstractmethod
     def random(self, clean: Tensor, draws: Draws) -> Tensor:
         """The control: as far as the reach goes, in a random direction."""
+
+    # most reaches remember nothing
+    def see(self, shown: Tensor, received: Tensor, acting: BoolArray) -> None:  # noqa: B027
+        """Keeps a step in which these slots acted, for a reach that remembers; shape (slots, *thing) both."""
+
+    def restart(self, slots: IntArray) -> None:  # noqa: B027
+        """Forgets the episodes that ended in these slots."""
+
+    def judged(self) -> Self:
+        """The same as the judge has it, with a memory of its own."""
+        return self
 
 
 def finite(wanted: Tensor, clean: Tensor) -> Tensor:

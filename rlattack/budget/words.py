@@ -43,6 +43,25 @@ _KINDS = {
     "l0": _Kind("L0: eps is the number of pixels", "L0: pixels", counts="pixel"),
     "patch": _Kind("patch: eps is its side in pixels", "patch: side in pixels", counts="pixel"),
     "rotation": _Kind("rotation: eps is the angle in degrees", "rotation: degrees", counts="degree"),
+    "shift-x": _Kind("shift-x: eps is pixels to the right", "shift-x: pixels", counts="pixel"),
+    "shift-y": _Kind("shift-y: eps is pixels down", "shift-y: pixels", counts="pixel"),
+    "zoom": _Kind("zoom: eps is per cent", "zoom: %", counts="%"),
+    "brightness": _Kind("brightness: eps is grey levels", "brightness: grey levels", counts="grey level"),
+    "contrast": _Kind("contrast: eps is per cent", "contrast: %", counts="%"),
+    "tint": _Kind("tint: eps is per cent", "tint: %", counts="%"),
+    "blur": _Kind("blur: eps is its standard deviation in pixels", "blur: pixels", counts="pixel"),
+    "jpeg": _Kind("jpeg: eps is 100 minus the quality", "jpeg: % of the quality", counts="%"),
+    "salt-and-pepper": _Kind("salt-and-pepper: eps is per cent of the pixels", "salt-and-pepper: %", counts="%"),
+    "occlusion": _Kind("occlusion: eps is its side in pixels", "occlusion: side in pixels", counts="pixel"),
+    "delay": _Kind("delay: eps is steps", "delay: steps", counts="step"),
+    "frozen": _Kind("frozen: eps is the steps that one is held", "frozen: steps", counts="step"),
+    "dropped": _Kind("dropped: eps is per cent of the steps; the last stays", "dropped: %", counts="%"),
+    "blank": _Kind("blank: eps is per cent of the steps; 0 stands in", "blank: %", counts="%"),
+    "missing": _Kind("missing: eps is per cent of the entries; 0 stands in", "missing: %", counts="%"),
+    "stale": _Kind("stale: eps is per cent of the entries; the last value stays", "stale: %", counts="%"),
+    "bias": _Kind("bias: eps is what is added to every entry", "bias", measure=", to every entry"),
+    "gain": _Kind("gain: eps is per cent", "gain: %", counts="%"),
+    "slip": _Kind("slip: eps is per cent of the steps", "slip: %", counts="%"),
 }
 """A reach of another kind adds a line."""
 KINDS = tuple(_KINDS)
@@ -89,14 +108,14 @@ def counted(reach: str) -> bool:
 def units(reach: str, space: str) -> str:
     """Says what sizes are counted in: `pixels`, `linf in units of a standard deviation`."""
     kind = _kind(reach)
-    return f"{kind.counts}s" if kind.counts else f"{reach} in units of {_space(space).unit}"
+    return _plural(kind.counts) if kind.counts else f"{reach} in units of {_space(space).unit}"
 
 
 def size_words(eps: float, reach: str, space: str) -> str:
     """Says a size: `eps 0.001 (a quarter of a grey level)`, `2 pixels`."""
     kind = _kind(reach)
     if kind.counts:
-        return f"{eps:g} {kind.counts}{'' if eps == 1 else 's'}"
+        return f"{eps:g} {kind.counts if eps == 1 else _plural(kind.counts)}"
     levels = grey_levels(eps, reach, space)
     if levels is None:
         return f"eps {eps:g}{_space(space).size}{kind.measure}"
@@ -122,6 +141,10 @@ def place(reach: str) -> int:
     """Where a reach stands among others: norms in the order of `NORMS`, what is unknown last."""
     kinds = list(_KINDS)
     return kinds.index(reach) if reach in kinds else len(kinds)
+
+
+def _plural(counts: str) -> str:
+    return counts if counts == "%" else f"{counts}s"
 
 
 def _kind(reach: str) -> _Kind:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray, FloatArray
 from rlattack.attacks import Runner
-from rlattack.budget import Ball, Sizes
+from rlattack.budget import Ball, Change, Sizes
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
 
@@ -34,24 +34,27 @@ class Judge(Observer):
         self._changed = np.zeros(slots)
         self._sizes = [np.zeros((slots, len(measure.names))) for measure in self._measures]
 
-    def look(self, received: Tensor, shown: Tensor) -> list[Sizes | None]:
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray | None = None) -> list[Sizes | None]:
         """Measures what a player is to receive before it does, since a user's policy may write to it.
 
         Args:
             received: What its attackers made of it, float32, shape (slots, *observation).
             shown: What the game showed: its own array, or a copy that nobody else has, of that shape.
+            acting: Slots in which the seat is to act; all by default.
 
         Returns:
             Sizes by attack; None of one on what the player does.
         """
-        return [measure.look(received, shown) for measure in self._measures]
+        acting = np.ones(len(received), dtype=np.bool_) if acting is None else acting
+        return [measure.look(received, shown, acting) for measure in self._measures]
 
     def see(self, moment: Moment) -> None:
         """Judges one step of the batch."""
         if moment.seat != self.seat:
             return
-        looked = self.look(moment.received, torch.as_tensor(moment.shown)) if moment.looked is None else moment.looked
-        acting, pairs = moment.acting, list(zip(self._measures, looked, strict=True))
+        acting, looked = moment.acting, moment.looked
+        looked = self.look(moment.received, torch.as_tensor(moment.shown), acting) if looked is None else looked
+        pairs = list(zip(self._measures, looked, strict=True))
         found = moment.sizes = [measure(moment) if one is None else one for measure, one in pairs]
         moment.eps = [measure.as_eps(one) for measure, one in zip(self._measures, found, strict=True)]
         legal = np.all([one.legal for one in found], axis=0)
@@ -91,12 +94,12 @@ class _Measure:
     """Measures one attack on what a seat sees."""
 
     def __init__(self, attacker: Runner) -> None:
-        self._reach = attacker.reach
+        self._reach = attacker.reach.judged()
         self.names: Sequence[str] = self._reach.names
 
-    def look(self, received: Tensor, shown: Tensor) -> Sizes | None:
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray) -> Sizes | None:
         """Sizes of one step; None where what the player does is measured, later."""
-        return self._reach.measure(received, shown)
+        return self._measured(received, shown, acting)
 
     def __call__(self, moment: Moment) -> Sizes:
         """Sizes of one step, of what the player did."""
@@ -108,6 +111,14 @@ class _Measure:
 
     def clear(self, slot: int) -> None:
         """Forgets the episode that ended in a slot."""
+        self._reach.restart(np.asarray([slot]))
+
+    def _measured(self, received: Tensor, clean: Tensor, acting: BoolArray) -> Sizes:
+        """Sizes of one step, which a reach that remembers then keeps."""
+        found = self._reach.measure(received, clean)
+        if self._reach.remembers:
+            self._reach.see(clean.to(received), received, acting)
+        return found
 
 
 class _HeldMeasure(_Measure):
@@ -115,18 +126,19 @@ class _HeldMeasure(_Measure):
 
     def __init__(self, attacker: Runner) -> None:
         super().__init__(attacker)
-        assert isinstance(self._reach, Ball), "the `frame` model takes no other reach"
+        assert isinstance(self._reach, Ball | Change), "the `frame` model takes no other reach"
         self._reach = self._reach.newest_only()
         self._frames = _HeldFrames(attacker.slots)
 
-    def look(self, received: Tensor, shown: Tensor) -> Sizes:
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray) -> Sizes:
         """Sizes of the newest frame; another older frame than before is out of reach."""
-        found = self._reach.measure(received[:, -1:], shown[:, -1:])
+        found = self._measured(received[:, -1:], shown[:, -1:], acting)
         changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy(force=True)
         return Sizes(found.values, found.legal & self._frames.kept(received, shown), changed)
 
     def clear(self, slot: int) -> None:
         """Expects a first observation in the slot."""
+        super().clear(slot)
         self._frames.fresh[slot] = True
 
 
@@ -135,16 +147,16 @@ class _ActionMeasure(_Measure):
 
     def __init__(self, attacker: Runner) -> None:
         super().__init__(attacker)
-        assert isinstance(self._reach, Ball), "actions have no other reach"
+        assert isinstance(self._reach, Ball | Change), "actions have no other reach"
         self._low, self._high = self._reach.low[0], self._reach.high[0]
         self.names = [f"action {name}" for name in self._reach.names]
 
-    def look(self, received: Tensor, shown: Tensor) -> None:
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray) -> None:
         """Nothing yet: what the player does comes later."""
 
     def __call__(self, moment: Moment) -> Sizes:
         """Sizes of one step."""
-        return self._reach.measure(moment.action, moment.chosen.clamp(self._low, self._high))
+        return self._measured(moment.action, moment.chosen.clamp(self._low, self._high), moment.acting)
 
 
 def _of(attacker: Runner) -> _Measure:

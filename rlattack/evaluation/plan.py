@@ -113,4 +113,6 @@ def _note(tables: Sequence[Table]) -> str:
     met = [one for _, pair in pairs for one in zip(pair.players, played[pair.key].players, strict=True)]
     copies = dict.fromkeys((own.name, first.name) for own, first in met if own.spec != first.spec)
     notes += [f"{name} plays as {first} does, and is not played again" for name, first in copies]
+    left_out = dict.fromkeys(name for table in tables for name in table.left_out)
+    notes += [f"natural:all leaves out what there is none of here: {', '.join(left_out)}"] if left_out else []
     return "; ".join(notes)

@@ -145,7 +145,7 @@ class Player:
         shown = torch.as_tensor(view.obs)  # on a GPU a copy, which the judge keeps to itself
         clean = shown.to(torch.float32, copy=True)
         received = clean if self._sight is None else self._sight(clean, acting, legal)
-        looked = None if self.judge is None else self.judge.look(received, shown)
+        looked = None if self.judge is None else self.judge.look(received, shown, acting)
         out = self.policy(received, before, self._draws).among(legal)
         self._state = renewed(torch.as_tensor(acting), out.state, before)
         chosen = choose(out.actions, self._mode, self._draws)

@@ -55,7 +55,7 @@ class Options(Plugins):
     value that holds a comma or a plus stands in double quotes."""
     eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
     """Sizes per entry in units of --space; the number of pixels for --norm l0. Attacks that look for the smallest
-    size, as deepfool, take none."""
+    size, as deepfool, take none; natural changes, as rotate, play at standard severities where none is given."""
     norm: Norm = "linf"
     """Largest entry, root mean square, mean, or number of pixels."""
     space: Unit = "unit"
@@ -220,6 +220,7 @@ class Study(Options):
             InvalidInput: A value that does not fit, or the clean game at once with an attack.
         """
         from rlattack.attacks import parse_attack  # needs torch, which the options alone do not
+        from rlattack.attacks.natural import ALL
 
         read = []
         for one in map(_attack_name, _tuple(self.attack)):
@@ -233,6 +234,8 @@ class Study(Options):
             clean = [spec.name == "none" for spec in specs]
             if any(clean) and len(specs) > 1:
                 raise InvalidInput(f"--attack {one}: expected attacks joined by +, and `none` is the clean game")
+            if len(specs) > 1 and (several := [spec.name for spec in specs if spec.name == ALL]):
+                raise InvalidInput(f"--attack {one}: expected attacks joined by +, and {several[0]} is many")
             read += [] if any(clean) else [specs]
         return read
 

@@ -12,9 +12,10 @@ import torch
 
 from rlattack.attacks import ATTACKS, AttackSpec, make_schedule
 from rlattack.attacks.leader import is_agent, leader_name
-from rlattack.budget import NORMS, Budget, Unit
+from rlattack.attacks.natural import ALL, NATURAL
+from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import defend
-from rlattack.errors import InvalidInput, one_line
+from rlattack.errors import BudgetError, InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
@@ -130,38 +131,83 @@ class Table:
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
-        asked = self.study.attacks
-        made = [[ATTACKS.get(spec.name) for spec in specs] for specs in asked]
-        if any(kind.sized and not kind.is_control for kinds in made for kind in kinds) and not self.study.sizes:
-            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
-        for specs in asked:
+        asked = self.asked
+        for specs, _ in asked:
             _check_together(specs, self.names[self.attacked_seat])
-        pairs = [zip(kinds, specs, strict=True) for kinds, specs in zip(made, asked, strict=True)]
-        controls = [tuple(kind.control_of(spec.parameters) for kind, spec in pair) for pair in pairs]
+        controls = [tuple(ATTACKS.get(spec.name).control_of(spec.parameters) for spec in specs) for specs, _ in asked]
+        beside = list(zip(controls, asked, strict=True))
         noise = (AttackSpec("noise"),)
         cells: dict[str, Cell] = {}
-        for specs, like in [*zip(controls, asked, strict=True), *((one, one) for one in asked or [noise])]:
+        played = [*beside, *((one[0], one) for one in asked)] or [(noise, (noise, self.study.sizes))]
+        for specs, (like, given) in played:
+            sizes = given if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             reaches = [self._reach(spec) for spec in like]
-            sizes = self.study.sizes if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             for eps, when in itertools.product(sizes, self.study.when):
                 armed = [self._armed(base, spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
                 cell = dataclasses.replace(base, attacks=tuple(armed))
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
 
+    @functools.cached_property
+    def asked(self) -> list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]]:
+        """The attacks that are compared with their sizes: those that were given, or standard ones of the attack."""
+        found: list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]] = []
+        for specs in self.study.attacks:
+            if specs[0].name == ALL:
+                found += [((spec,), ATTACKS.get(spec.name).standard) for spec in self.natural]
+                continue
+            kinds = [ATTACKS.get(spec.name) for spec in specs]
+            sizes = self.study.sizes or (kinds[0].standard if len(kinds) == 1 else ())
+            if any(kind.sized and not kind.is_control for kind in kinds) and not sizes:
+                raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+            found.append((specs, sizes))
+        return found
+
+    @functools.cached_property
+    def natural(self) -> list[AttackSpec]:
+        """The natural changes that there are of what the attacked seat sees and does."""
+        return [spec for spec in map(AttackSpec, NATURAL) if self._fits(spec)]
+
+    @property
+    def left_out(self) -> list[str]:
+        """The natural changes that `natural:all` asks for and that are none here."""
+        asked = any(specs[0].name == ALL for specs in self.study.attacks)
+        return [name for name in NATURAL if AttackSpec(name) not in self.natural] if asked else []
+
     def checked(self, cells: Sequence[Cell]) -> dict[str, list[tuple[float, str]]]:
         """What the budgets of cells allow in the game and what their attacks say of it; what cannot work is refused."""
         attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
         return {cell.key: [self._check(cell, ref) for ref in cell.attacks] for cell in attacks_first}
+
+    def _fits(self, spec: AttackSpec) -> bool:
+        """Whether a natural change is one of what the attacked seat sees or does, whoever sits there."""
+        kind, number = ATTACKS.get(spec.name), self.attacked_seat
+        seat, norm = self.seats[number], self._reach(spec)
+        budget = Budget(norm=norm, eps=max(kind.standard), space=self._space(norm))
+        ref = AttackRef(spec=spec, seat=number, budget=budget, model=self.study.model)
+        try:
+            for agent in self.agents[number].values():
+                make_attacker(ref, agent.policy, None, seat, 1)
+        except BudgetError:
+            return False
+        return True
 
     def _reach(self, spec: AttackSpec) -> str:
         """What an attack and its control may change: a ball of the norm that was asked for, or a change of its own."""
         kinds = ATTACKS.get(spec.name).reaches
         return self.study.norm if set(kinds) & set(NORMS) else kinds[0]
 
+    def _space(self, norm: str) -> Unit:
+        """What sizes are counted in: most natural changes in no space, those of numbers by default in deviations."""
+        if norm in NORMS:
+            return self.study.space
+        in_space = norm in CHANGES and CHANGES[norm].in_space
+        return "unit" if not in_space else "sigma" if self.study.space == "unit" else self.study.space
+
     def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
-        space: Unit = study.space if norm in NORMS else "unit"  # a natural change is counted in none
+        space = self._space(norm)
+        grid = study.grid and (norm in NORMS or kind.access == "observation")  # natural changes of actions have none
         seat = self.seats[self.attacked_seat]
         free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None
@@ -170,7 +216,7 @@ class Table:
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             entries=free_words(free, seat),
-            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=study.grid, free=free),
+            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=grid, free=free),
         )  # fmt: skip
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")

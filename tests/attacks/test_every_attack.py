@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rlattack.attacks import ATTACKS
-from rlattack.budget import NORMS
+from rlattack.budget import CHANGES, NORMS
 from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
@@ -20,15 +20,31 @@ SMALL = {
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
 """Attacks on what a victim sees, of images too; those that come in files are in `test_on_numbers`."""
+
+
+def ways(name, norm):
+    """The models in which an attack is tried, on and off the grid: of natural changes, which share all that, a few."""
+    if norm in NORMS:
+        return [(model, grid) for model in ("stack", "frame") for grid in (False, True)]
+    if norm in CHANGES and (norm in ("bias", "gain") or (name == "noise" and norm not in ("rotation", "delay"))):
+        return []
+    return [("stack", False), ("frame", True)] if norm in CHANGES else [("stack", False), ("stack", True)]
+
+
 CASES = [
     pytest.param(name, norm, model, grid, id=f"{name}-{norm}-{model}{'-grid' if grid else ''}")
-    for name in SIGHT for norm in ATTACKS.get(name).reaches for model in ("stack", "frame") for grid in (False, True)
-    if model == "stack" or norm in NORMS
+    for name in SIGHT for norm in ATTACKS.get(name).reaches for model, grid in ways(name, norm)
 ]  # fmt: skip
 
 
+BY_CHANCE = ("dropped", "blank", "missing", "stale", "salt-and-pepper", "jpeg", "tint")
+"""Natural changes that are seldom seen where they are small."""
 ON_THE_EDGE = ("boundary", "hop-skip-jump")
 """They search where the choice turns, which the rounding of a slot's own row decides: they keep to their slot."""
+
+
+def norm_of(name):
+    return ATTACKS.get(name).reaches[0]
 
 
 def play(show, slot_of, slots=4, steps=6, seed=0, company=0):
@@ -46,7 +62,7 @@ def alone(attacker):
 
 
 def make(attack_with, policy, name, norm, model, grid, slots=4):
-    eps = {"l0": 2, "rotation": 3, "patch": 2}.get(norm, 0.02)
+    eps = {"l0": 2, "patch": 2, **dict.fromkeys(CHANGES, 3), **dict.fromkeys(BY_CHANCE, 60)}.get(norm, 0.02)
     return attack_with(policy, name, norm, eps, slots=slots, model=model, grid=grid, **SMALL.get(name, {}))
 
 
@@ -86,9 +102,9 @@ def test_an_attack_forgets_an_episode_when_the_next_begins(policy, attack_with, 
     assert torch.equal(first, play(alone(attacker), 1))
 
 
-@pytest.mark.parametrize("name", SIGHT)
+@pytest.mark.parametrize("name", [name for name in SIGHT if norm_of(name) not in ("bias", "gain")])
 def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, name):
-    attacker = make(attack_with, policy, name, ATTACKS.get(name).reaches[0], "stack", False)
+    attacker = make(attack_with, policy, name, norm_of(name), "stack", False)
     active = np.asarray([True, False, True, False])
     received = attacker(obs, active)
     assert torch.equal(received[~active], obs[~active])

@@ -29,7 +29,7 @@ def test_free_entries_that_are_none_are_refused(free, space, message):
 
 
 def test_a_natural_change_leaves_no_entry_alone():
-    with pytest.raises(BudgetError, match="--free: a rotation changes a picture, not single entries"):
+    with pytest.raises(BudgetError, match="--free: rotation changes a picture, not single entries"):
         Budget(norm="rotation", eps=3, free=(1,)).reach(PIXELS)
 
 

@@ -19,6 +19,9 @@ from rlattack.budget.words import KINDS, NORMS, SPACES, axis, grey_levels, headi
         (2, "l0", "raw", "2 pixels"),
         (1, "rotation", "unit", "1 degree"),
         (3, "rotation", "raw", "3 degrees"),
+        (1, "zoom", "unit", "1 %"),
+        (30, "brightness", "unit", "30 grey levels"),
+        (0.1, "bias", "sigma", "eps 0.1 standard deviations, to every entry"),
         (3, "spin", "raw", "eps 3"),
     ],
 )
@@ -37,6 +40,7 @@ def test_a_size_is_said_in_words(eps, reach, space, words):
          "L1 eps: mean, standard deviations", "l1 in units of a standard deviation"),
         ("l0", "unit", "L0: eps is the number of pixels", "L0: pixels", "pixels"),
         ("rotation", "unit", "rotation: eps is the angle in degrees", "rotation: degrees", "degrees"),
+        ("missing", "unit", "missing: eps is per cent of the entries; 0 stands in", "missing: %", "%"),
         ("spin", "turns", "spin; turns", "spin", "spin in units of 1"),
     ],
 )  # fmt: skip

@@ -75,7 +75,9 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
             "target": None, "loss": None, "eot": 1, "steps": 10, "random_start": True, "restarts": 1, "step": None,
         },
     }  # fmt: skip
-    assert [name for name, row in attacks.items() if row["access"] == "action"] == ["action-noise", "mas"]
+    assert [name for name, row in attacks.items() if row["access"] == "action"] == [
+        "action-noise", "action-slip", "action-delay", "mas",
+    ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
     assert [name for name, row in attacks.items() if not row["sized"]] == [
         "deepfool", "fab", "cw", "ead", "lbfgs", "jsma", "direction", "boundary", "hop-skip-jump",

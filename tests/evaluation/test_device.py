@@ -81,6 +81,13 @@ def without_rounding(episode):
         {**HOPPER, "attack": "mas:steps=2", "space": "raw"},
         {**RUNNER, "attack": "fgsm:random_start=true"},
         {**FILM, "attack": ("rotate", "noise", "fgsm"), "eps": 0.2},
+        {
+            **FILM,
+            "attack": ("rotate:worst=true,grid=3", "shift-x", "blur", "jpeg", "salt-and-pepper", "occlusion"),
+            "eps": 3,
+        },
+        {**FILM, "attack": ("delay", "dropped"), "eps": 2, "model": "frame", "grid": True},
+        {**HOPPER, "attack": ("stale", "action-slip"), "eps": 20},
         {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
         {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2", "jsma:share=0.2"), "norm": "l0", "eps": 1},
         {**FILM, "attack": "fgsm", "defence": "jpeg"},

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import tests.kit.pictures  # noqa: F401  # registers `film` and `sides`
-from rlattack.errors import BudgetError, InvalidInput, UnknownName
+from rlattack.errors import InvalidInput, UnknownName
 from rlattack.evaluation import Study
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.observers import OBSERVERS
@@ -43,7 +43,7 @@ def test_actions_that_are_no_numbers_are_not_attacked():
         plan(Study(**COINS, attack=("mas",), eps=(0.25,)))
 
 
-# Attacks that look for the smallest change, and natural ones.
+# Attacks that look for the smallest change; natural ones are in `test_changes`.
 
 
 def test_an_attack_that_looks_for_the_smallest_change_needs_no_size_and_tells_what_it_found(tmp_path):
@@ -55,16 +55,6 @@ def test_an_attack_that_looks_for_the_smallest_change_needs_no_size_and_tells_wh
     assert found["size found, median"].mean == pytest.approx(1.02)  # the other side begins at 0, and a hair beyond
     assert deepfool.attacked.action_change == 1.0
     assert not clean.attacked.observed
-
-
-def test_a_natural_change_has_a_size_of_its_own_and_is_judged(tmp_path):
-    sides = FILM | {"game": "sides/any", "players": ("tests.kit.pictures:looker",)}  # where something is to be seen
-    clean, control, rotate = run(tmp_path / "run", **sides, attack=("rotate",), eps=(10.0,))
-    assert (rotate.attack.reach, rotate.status, control.control) == ("rotation", "ok", True)
-    assert rotate.attacked.sizes["rotation"] == pytest.approx(10.0, abs=0.1)
-    assert clean.ok
-    with pytest.raises(BudgetError, match="--eps"):
-        plan(Study(**FILM, attack=("rotate",), eps=(1000.0,)))
 
 
 # Schedules.
