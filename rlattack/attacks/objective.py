@@ -38,10 +38,11 @@ class Objective:
     that are certain (Zhang et al. 2020, sec. 3.3); it is flat at the clean observation. `value`: minus the victim's own
     value of what it sees (the critic attack of Zhang et al. 2020's code). `q`, for continuous actions: minus its own
     critic's value, at the clean observation, of the action that it would take (Pattanaik et al. 2018, sec. 3)."""
-    target: int | Literal["least", "worst"] | AgentName | None = None
+    target: int | Literal["least", "worst", "planned"] | AgentName | None = None
     """An action to push towards; `least`, the clean distribution's least likely one; `worst`, the one that the victim's
-    own Q values rate lowest (Pattanaik et al. 2018, alg. 3), its least likely one where it has none; or `agent:NAME`,
-    what another agent would do there. Untargeted by default."""
+    own Q values rate lowest (Pattanaik et al. 2018, alg. 3), its least likely one where it has none; `planned`, what a
+    schedule that looks ahead has planned (Sun et al. 2020; Lin et al. 2017); or `agent:NAME`, what another agent would
+    do there. Untargeted by default."""
     eot: int = 1
     """Gradients a step that are averaged, each with draws of its own, of a victim that is random in itself (expectation
     over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws."""
@@ -59,6 +60,11 @@ class Objective:
         """Whether another agent says what to do."""
         return is_agent(self.target)
 
+    @property
+    def follows(self) -> bool:
+        """Whether it leads towards actions that come from elsewhere, which may be continuous."""
+        return self.leads or self.target == "planned"
+
     def check(self, setting: Setting) -> None:
         """Checks the parameters against a policy.
 
@@ -68,13 +74,15 @@ class Objective:
         """
         if self.eot < 1:
             raise InvalidInput(f"eot: expected at least 1 draw, got {self.eot}")
-        if isinstance(self.target, str) and self.target not in ("least", "worst") and not self.leads:
-            raise InvalidInput(f"target: expected an action, least, worst or agent:NAME, got {self.target!r}")
+        if isinstance(self.target, str) and self.target not in ("least", "worst") and not self.follows:
+            raise InvalidInput(f"target: expected an action, least, worst, planned or agent:NAME, got {self.target!r}")
+        if self.target == "planned" and not setting.planned:
+            raise InvalidInput("target=planned is what a schedule plans: add --when critical or --when enchanting")
         if isinstance(setting.actions, Categorical):
             self._check_choice(setting.actions.scores.shape[1])
-        elif self.loss in _CHOICE or not (self.target is None or self.leads):
-            raise InvalidInput("continuous actions take loss=mad, value or q, and no target but agent:NAME")
-        elif self.leads and self.loss is not None:
+        elif self.loss in _CHOICE or not (self.target is None or self.follows):
+            raise InvalidInput("continuous actions take loss=mad, value or q, and no target but planned or agent:NAME")
+        elif self.follows and self.loss is not None:
             raise InvalidInput(f"target={self.target}: continuous actions have one loss, the distance; leave loss out")
         if self.judged_by is not None and self.judged_by not in setting.estimates:
             judged = "what it sees" if self.judged_by == "value" else "what it does"
@@ -141,6 +149,8 @@ class Climb:
         target = self._objective.target
         if target is None:
             return self._victim.labels
+        if target == "planned":
+            return self._victim.planned
         if isinstance(target, int):
             return torch.full((self._victim.slots,), target)
         if self._leader is not None:
@@ -157,7 +167,7 @@ class Climb:
 
     def _rows(self, out: Output) -> Tensor:
         actions, objective = out.actions, self._objective
-        if objective.leads and not isinstance(actions, Categorical):
+        if objective.follows and not isinstance(actions, Categorical):
             return -(actions.greedy - self.goal).square().sum(dim=1)
         if objective.loss == "mad" or not isinstance(actions, Categorical):
             return actions.divergence(self._victim.clean_output.actions)
@@ -218,6 +228,8 @@ class LossAttack(ObservationAttack[Config, R], Generic[Config, R]):
             RlattackError: A parameter that does not fit, or an agent that cannot be loaded or plays another game.
         """
         self.config.check(setting)
+        if self.fitted and self.config.target == "planned":
+            raise InvalidInput(f"attack {self.name} learns before anything is planned; pgd takes target=planned")
         if self.config.leads:
             self._leader = load_leader(str(self.config.target), setting)
         if self.starts_clean and self.config.diverges(setting.actions):

@@ -133,7 +133,8 @@ class Emulator:
 
         The brighter one stays where the last screen was, and counts as it where a step ends early.
         """
-        shown = np.maximum(*self._screens, out=self._screens[1])
+        before, last = self._screens
+        shown: Any = np.maximum(before, last, out=last)
         height, width = self._options.resize
         if height != _SCREEN[0] and width != _SCREEN[1]:
             cv2 = _cv2()

@@ -143,7 +143,7 @@ def test_every_draw_is_a_question(scores):
     ("parameters", "message"),
     [
         ({"eot": 0}, "eot: expected at least 1 draw, got 0"),
-        ({"target": "nearest"}, "target: expected an action, least, worst or agent:NAME, got 'nearest'"),
+        ({"target": "nearest"}, "target: expected an action, least, worst, planned or agent:NAME, got 'nearest'"),
         (
             {"loss": "dlr", "target": 0},
             "loss=dlr compares with the third score and the fourth, .* 3 actions",
