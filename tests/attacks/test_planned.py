@@ -111,7 +111,7 @@ def test_enchanting_leads_to_a_state_that_is_named():
     assert places == [[3], [2], [1]]
 
 
-@pytest.mark.parametrize("when", [f"{WHEN},plans=16", "enchanting:n=2,horizon=2"])
+@pytest.mark.parametrize("when", [f"{WHEN},plans=50", "enchanting:n=2,horizon=2"])
 def test_continuous_actions_are_planned_too(when):
     attacker, game = looking(when, [1, 2], continuous=True)
     attacker(torch.as_tensor(game.views()[0].obs))
