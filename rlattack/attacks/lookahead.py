@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
-from rlattack.games.game import Forkable, View
+from rlattack.games.game import Forkable, SlotFault, View
 from rlattack.policies.policy import Policy, State
 
 FORKS = 32
@@ -42,7 +42,8 @@ class Here:
 class Lookahead:
     """Plays on in a spare game from where slots of the running one stand.
 
-    Forks have the luck of the running game, as sticky actions; the victim plays greedily, and sees what is true.
+    Forks have the luck of the running game, as sticky actions, and go on where `--max-steps` or a stall cut it; the
+    victim plays greedily, and sees what is true.
 
     Args:
         game: The running one, of one seat.
@@ -60,14 +61,20 @@ class Lookahead:
             slots: The slot that each plan starts from, shape (plans,).
             plans: Actions, shape (plans, steps, *action); in place of an illegal one the victim's own is played.
             horizon: Steps to be played in all.
+
+        Raises:
+            SlotFault: The game fails, or cannot be copied.
         """
         places = np.unique(slots)
         saved = dict(zip(places.tolist(), self._game.save(places), strict=True))
         parts = []
         for start in range(0, len(slots), FORKS):
             own = slots[start : start + FORKS]
-            self._spare.restore(np.arange(len(own)), [saved[slot] for slot in own.tolist()])
-            parts.append(self._forks(here, own, plans[start : start + FORKS], horizon))
+            try:
+                self._spare.restore(np.arange(len(own)), [saved[slot] for slot in own.tolist()])
+                parts.append(self._forks(here, own, plans[start : start + FORKS], horizon))
+            except SlotFault as fault:
+                raise SlotFault(int(own[fault.slot]), f"{fault}, as one looks ahead") from fault
         return Ahead(
             np.concatenate([part.returns for part in parts]), torch.cat([part.last for part in parts]),
             np.concatenate([part.asked for part in parts]),

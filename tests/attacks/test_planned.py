@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rlattack.attacks import Attacker, make_attack, make_schedule
 from rlattack.attacks.lookahead import FORKS, Here, Lookahead
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
+from rlattack.games.game import SlotFault
+from rlattack.policies import ModulePolicy
 from rlattack.policies.gaussian import GaussianPolicy
 from tests.kit.agents import gaussian_policy, linear_gaussian_network, scores_as_seen
 from tests.kit.ledge import FALL, LENGTH, Ledge, careful
@@ -60,6 +63,36 @@ def test_more_plans_than_forks_bring_the_same():
     look, slots = Lookahead(game, Ledge(FORKS)), np.arange(3 * FORKS - 5) % 2
     found = look.play(here, slots, np.zeros((len(slots), 1), dtype=np.int64), 3)
     assert found.returns.tolist() == np.where(slots, 3.0, -FALL).tolist()
+
+
+class Turning(nn.Module):
+    """Walks away twice, then to the ledge: by its memory."""
+
+    def forward(self, obs, state):
+        return torch.cat([state.ge(2), state.lt(2)], dim=1) * (1 + 0 * obs), None, state + 1
+
+
+def test_a_victim_with_a_memory_plays_on_with_it():
+    game = Ledge(2)
+    game.reset(np.ones(2, dtype=bool), np.array([0, 0]))
+    seen, state = torch.as_tensor(game.views()[0].obs), torch.tensor([[0.0], [2.0]])
+    here = Here(ModulePolicy(Turning(), (2,), 2, state_shape=(1,)), seen, None, state)
+    ahead = Lookahead(game, Ledge(FORKS)).play(here, np.array([0, 1]), np.zeros((2, 0)), 6)
+    assert ahead.returns.tolist() == [4 - FALL, -FALL]
+    assert ahead.asked.tolist() == [5, 1]
+
+
+class Broken(Ledge):
+    def step(self, actions):
+        raise SlotFault(1, "fails in step: ValueError: no")
+
+
+def test_what_fails_in_a_fork_names_the_slot_that_it_is_of():
+    game = Ledge(3)
+    here = Here(careful(), torch.as_tensor(game.views()[0].obs), None, None)
+    with pytest.raises(SlotFault, match="fails in step: ValueError: no, as one looks ahead") as caught:
+        Lookahead(game, Broken(FORKS)).play(here, np.array([0, 2]), np.zeros((2, 0)), 6)
+    assert caught.value.slot == 2
 
 
 def test_critical_steps_are_those_from_which_the_plan_leads_over_the_ledge():
