@@ -1,9 +1,11 @@
 """Emulators in Python play what ale-py's C++ environment plays, to the bit."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.games import Variant, find_game, with_variant
 from rlattack.games.atari import AtariGame, vector_env
 from rlattack.games.emulators import Emulators, noops
@@ -70,6 +72,14 @@ def test_what_is_restored_plays_on_alike_in_another_game_with_the_last_action_an
         assert np.array_equal(one.views[0].obs[0], other.views[0].obs[1])
         assert one.rewards[0, 0] == other.rewards[0, 1]
     assert game.action_names == ["NOOP", "FIRE", "RIGHT", "LEFT"]
+
+
+def test_without_opencv_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(
+        MissingExtra, match="looking ahead in Atari games needs OpenCV: pip install opencv-python-headl"
+    ):
+        Emulators(find_game("atari/pong"), 1)
 
 
 def test_a_picture_that_the_vector_environment_cannot_make_is_refused():
