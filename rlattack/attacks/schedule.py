@@ -43,9 +43,9 @@ class Schedule(ABC, Generic[Config]):
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     config_type: ClassVar[type[Any]] = NoParameters
     looks_ahead: ClassVar[bool] = False
+    planned: Tensor | None = None
 
     def __init__(self, config: Config | None = None) -> None:
-        self.planned: Tensor | None = None
         self.config: Config = self.config_type() if config is None else config
         self.learned = Fitted()
 
