@@ -19,15 +19,21 @@ from rlattack.policies.policy import Output, Policy
 class Aim:
     """The parameter that every attack by gradients has."""
 
-    target: int | Literal["least", "worst"] | AgentName | None = None
+    target: int | Literal["least", "worst", "planned"] | AgentName | None = None
     """An action to push towards; `least`, the clean distribution's least likely one; `worst`, the one that the victim's
-    own Q values rate lowest (Pattanaik et al. 2018, alg. 3), its least likely one where it has none; or `agent:NAME`,
-    what another agent would do there. Untargeted by default."""
+    own Q values rate lowest (Pattanaik et al. 2018, alg. 3), its least likely one where it has none; `planned`, what a
+    schedule that looks ahead has planned (Sun et al. 2020; Lin et al. 2017); or `agent:NAME`, what another agent would
+    do there. Untargeted by default."""
 
     @property
     def leads(self) -> bool:
         """Whether another agent says what to do."""
         return is_agent(self.target)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it leads towards actions that come from elsewhere, which may be continuous."""
+        return self.leads or self.target == "planned"
 
     def check(self, setting: Setting) -> None:
         """Checks the target against a policy.
@@ -35,8 +41,10 @@ class Aim:
         Raises:
             InvalidInput: No such action, or no other action than one.
         """
-        if isinstance(self.target, str) and self.target not in ("least", "worst") and not self.leads:
-            raise InvalidInput(f"target: expected an action, least, worst or agent:NAME, got {self.target!r}")
+        if isinstance(self.target, str) and self.target not in ("least", "worst") and not self.follows:
+            raise InvalidInput(f"target: expected an action, least, worst, planned or agent:NAME, got {self.target!r}")
+        if self.target == "planned" and not setting.planned:
+            raise InvalidInput("target=planned is what a schedule plans: add --when critical or --when enchanting")
         if isinstance(setting.actions, Categorical):
             count = setting.actions.scores.shape[1]
             if count < 2:
@@ -54,6 +62,8 @@ class Aim:
         """
         if self.target is None:
             return victim.labels
+        if self.target == "planned":
+            return victim.planned
         if isinstance(self.target, int):
             return torch.full((victim.slots,), self.target)
         if leader is not None:

@@ -45,6 +45,7 @@ class Setting:
         normaliser: Statistics of what the policy saw in training.
         estimates: What the policy's own critic can be asked, with a slope.
         rated: Whether it says Q values of actions to choose from.
+        planned: Whether the schedule plans what the policy is to do.
     """
 
     actions: Actions
@@ -54,6 +55,7 @@ class Setting:
     normaliser: Normaliser | None
     estimates: frozenset[Estimate]
     rated: bool = False
+    planned: bool = False
 
     @classmethod
     def of(cls, policy: Policy, space: Space[Any]) -> "Setting":

@@ -81,6 +81,8 @@ SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
         "importance": "rlattack.attacks.scored:Importance",
         "value": "rlattack.attacks.scored:Value",
         "entropy": "rlattack.attacks.scored:Entropy",
+        "critical": "rlattack.attacks.planned:Critical",
+        "enchanting": "rlattack.attacks.planned:Enchanting",
     },
     "rlattack.schedules",
 )

@@ -63,9 +63,9 @@ class Objective(Aim):
         super().check(setting)
         if isinstance(setting.actions, Categorical):
             self._check_choice()
-        elif self.loss in _CHOICE or not (self.target is None or self.leads):
-            raise InvalidInput("continuous actions take loss=mad, value or q, and no target but agent:NAME")
-        elif self.leads and self.loss is not None:
+        elif self.loss in _CHOICE or not (self.target is None or self.follows):
+            raise InvalidInput("continuous actions take loss=mad, value or q, and no target but planned or agent:NAME")
+        elif self.follows and self.loss is not None:
             raise InvalidInput(f"target={self.target}: continuous actions have one loss, the distance; leave loss out")
         if self.judged_by is not None and self.judged_by not in setting.estimates:
             judged = "what it sees" if self.judged_by == "value" else "what it does"
@@ -154,7 +154,7 @@ class Climb:
 
     def _rows(self, out: Output) -> Tensor:
         actions, objective = out.actions, self._objective
-        if objective.leads and not isinstance(actions, Categorical):
+        if objective.follows and not isinstance(actions, Categorical):
             return -(actions.greedy - self.goal).square().sum(dim=1)
         if objective.loss == "mad" or not isinstance(actions, Categorical):
             return actions.divergence(self._victim.clean_output.actions)
@@ -211,6 +211,8 @@ class LossAttack(Aimed[Config, R], Generic[Config, R]):
             RlattackError: A parameter that does not fit, or an agent that cannot be loaded or plays another game.
         """
         super().check(setting)
+        if self.fitted and self.config.target == "planned":
+            raise InvalidInput(f"attack {self.name} learns before anything is planned; pgd takes target=planned")
         if self.starts_clean and self.config.diverges(setting.actions):
             start = "; random_start=true starts elsewhere" if hasattr(self.config, "random_start") else ""
             raise Unfit(

@@ -5,6 +5,7 @@ for slots that it never held.
 """
 
 import copy
+import dataclasses
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -48,7 +49,7 @@ class Runner(ABC):
         self, attack: Attack[Any], policy: Policy, space: Space[Any], slots: int, schedule: Schedule[Any] | None
     ) -> None:
         self.schedule: Schedule[Any] = schedule or Every()
-        setting = Setting.of(policy, space)
+        setting = dataclasses.replace(Setting.of(policy, space), planned=self.schedule.looks_ahead)
         check_attack(attack, setting)
         self.schedule.check(setting)
         self.note = attack.note(setting)
@@ -112,5 +113,6 @@ class Runner(ABC):
         self._schedule_draws.active = active.copy()
         now: BoolArray = active & self.schedule.now(self.target, obs, self._schedule_draws).numpy(force=True)
         self.oracle.count(now, self._knowledge)
+        self.oracle.planned = self.schedule.planned
         self._draws.active = now.copy()
         return now

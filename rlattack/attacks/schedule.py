@@ -35,12 +35,16 @@ class Schedule(ABC, Generic[Config]):
         knowledge: What it may ask the policy for.
         needs: Kinds of action distributions that it works on; empty for all.
         config_type: The dataclass of its parameters.
+        looks_ahead: Whether it plays forks of the game, and so knows the game and its luck; it plans then.
+        planned: What the victim is to do in this step, where it plans, shape (slots, *action).
         learned: What it learned on tuning episodes.
     """
 
     knowledge: ClassVar[Knowledge] = "none"
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     config_type: ClassVar[type[Any]] = NoParameters
+    looks_ahead: ClassVar[bool] = False
+    planned: Tensor | None = None
 
     def __init__(self, config: Config | None = None) -> None:
         self.config: Config = self.config_type() if config is None else config

@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, IntArray, renewed, rowwise, same
+from rlattack.arrays import Array, BoolArray, IntArray, renewed, rowwise, same
 from rlattack.attacks.copies import copied, copied_policy
+from rlattack.attacks.lookahead import Ahead, Here, Lookahead
 from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Loss, Output, Policy, State
 
 Knowledge = Literal["white", "scores", "decision", "none"]
@@ -51,6 +53,8 @@ class Oracle:
         self._shared: Output | None = None
         self._legal: Tensor | None = None
         self._values_actions = True
+        self.planned: Tensor | None = None
+        self.lookahead: Lookahead | None = None
 
     def begin(
         self, clean: Tensor, active: BoolArray, legal: Tensor | None = None, handed: Tensor | None = None
@@ -147,6 +151,17 @@ class Oracle:
             done = self._policy(obs, self._state).actions.greedy
             found = self._policy.value(self._clean, done, self._state)
         assert found is not None, "who has no critic is refused before play"
+        return found
+
+    def ahead(self, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+        """What would come of plans, as `Lookahead.play` finds it."""
+        self._allow("decision")
+        if self.lookahead is None:
+            raise InvalidInput(
+                "--when: who looks ahead plays the game itself: `rlattack attack` has it, a wrapper has not"
+            )
+        found = self.lookahead.play(Here(self._policy, self._clean, self._legal, self._state), slots, plans, horizon)
+        np.add.at(self.queries, slots, found.asked)
         return found
 
     def advance(self, received: Tensor, active: BoolArray) -> None:
@@ -253,6 +268,17 @@ class Target:
         """
         return self.__oracle.gradient(obs, loss, only, draws)
 
+    @property
+    def planned(self) -> Tensor:
+        """What the schedule planned for this step, shape (slots, *action); a copy."""
+        planned = self.__oracle.planned
+        assert planned is not None, "who follows a plan without one is refused before play"
+        return planned.clone()
+
+    def ahead(self, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+        """Plays plans in forks of the game, as `Lookahead.play` does: a query a step of the policy's own play there."""
+        return self.__oracle.ahead(slots, plans, horizon)
+
     def estimate(self, of: Estimate, obs: Tensor) -> Tensor:
         """What the policy's own critic says of each row of the batch, shape (slots,): one query a slot.
 
@@ -270,9 +296,5 @@ class Target:
         """Gradient of the policy's own value of continuous actions, shape (slots, entries): one backward pass a slot.
 
         None, and free, where it has no critic that looks at actions.
-
-        Args:
-            obs: Shape (slots, *observation).
-            action: Shape (slots, entries).
         """
         return self.__oracle.value_gradient(obs, action)

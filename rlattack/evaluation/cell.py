@@ -17,7 +17,7 @@ from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.load import Agent
 from rlattack.policies.published import Published
-from rlattack.specs import canonical, full_parameters
+from rlattack.specs import canonical, full_parameters, split_spec
 
 
 def digest(identity: object) -> str:
@@ -80,6 +80,11 @@ class AttackRef:
     def control(self) -> bool:
         """Whether it is one that others of the same size are read beside."""
         return ATTACKS.get(self.spec.name).is_control
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether its schedule plays forks of the game."""
+        return SCHEDULES.get(split_spec(self.schedule, SCHEDULES)[0]).looks_ahead
 
     @property
     def label(self) -> str:
@@ -150,6 +155,11 @@ class Cell:
     def control(self) -> bool:
         """Whether it stands beside attacks of the same size without their wits."""
         return bool(self.attacks) and all(attack.control for attack in self.attacks)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether forks of the game are played."""
+        return any(attack.looks_ahead for attack in self.attacks)
 
     @property
     def label(self) -> str:

@@ -22,7 +22,7 @@ from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Observer
-from rlattack.evaluation.player import Learned, Player
+from rlattack.evaluation.player import Learned, Player, foreseen
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.card import Outcome
 from rlattack.games.find import FAMILIES, make_game
@@ -60,6 +60,7 @@ class Play(Slots):
         self.cell, self.game, self.policies = cell, game, tuple(policies)
         with on(cell.device):
             self._players = self._seated(surrogates, learned)
+        self._lookahead = foreseen(cell, game, self._players)
         judges = [player.judge for player in self._players if player.judge is not None]
         self._observers: list[Observer] = [*judges, *observers]
         self._seen_by = observers
@@ -179,6 +180,8 @@ class Play(Slots):
 
     def _close(self) -> None:
         self.game.close()
+        if self._lookahead is not None:
+            self._lookahead.close()
 
 
 def open_play(
@@ -199,7 +202,7 @@ def open_play(
     """
     check_code(cell)
     threads = 1 if cell.device == CPU else cores()  # elsewhere there is one process, which has them all
-    game = make_game(cell.game, cell.envs, threads=threads, camera=camera)
+    game = make_game(cell.game, cell.envs, threads=threads, camera=camera, forks=cell.looks_ahead)
     policies = [_load(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]

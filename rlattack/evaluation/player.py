@@ -1,6 +1,7 @@
 """Who holds a seat at play, in all slots at once: the policy, its attackers, and what both carry from step to step."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,13 +18,15 @@ from rlattack.attacks import (
     make_attack,
     make_schedule,
 )
+from rlattack.attacks.lookahead import FORKS, Lookahead
 from rlattack.draws import Streams, attack_seed, seat_seed
 from rlattack.errors import InvalidInput
-from rlattack.evaluation.cell import AttackRef
+from rlattack.evaluation.cell import AttackRef, Cell
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from rlattack.games.card import ActionMode
-from rlattack.games.game import Seat, View
+from rlattack.games.forks import make_forkable
+from rlattack.games.game import Forkable, Game, Seat, View
 from rlattack.policies.policy import Output, Policy, State, choose
 
 Learned = tuple[Fitted | None, Fitted | None]
@@ -70,6 +73,18 @@ def _here(learned: Fitted | None) -> Fitted:
     return Fitted({name: torch.as_tensor(tensor) for name, tensor in learned.tensors.items()}, learned.facts)
 
 
+def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead | None:
+    """Lets the attacks of a cell whose schedules look ahead do so in a spare game; nothing where there are none."""
+    if not cell.looks_ahead:
+        return None
+    assert isinstance(game, Forkable), "the plan has tried that"
+    lookahead = Lookahead(game, make_forkable(cell.game, FORKS))
+    for _, attacker in (one for player in players for one in player.attackers):
+        if attacker.schedule.looks_ahead:
+            attacker.oracle.lookahead = lookahead
+    return lookahead
+
+
 class Player:
     """A policy in a seat.
 
@@ -88,7 +103,7 @@ class Player:
         self._sight: Attacker | None = None
         self._hand: ActionAttacker | None = None
         self._own = False  # whether the attack on what it sees is crafted on the policy itself
-        self._attackers: list[tuple[int, Runner]] = []
+        self.attackers: list[tuple[int, Runner]] = []
 
     def attack(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Learned) -> None:
         """Puts an attack on the seat, which a judge watches from then on.
@@ -108,7 +123,7 @@ class Player:
                 f"--attack: two attacks on what the {self._seat.name} sees, or on what it does; name one of each"
             )
         self.arm(number, made, own=surrogate is None)
-        self.judge = Judge(self.number, [attacker for _, attacker in self._attackers])
+        self.judge = Judge(self.number, [attacker for _, attacker in self.attackers])
 
     def arm(self, number: int, made: Attacker | ActionAttacker, *, own: bool) -> None:
         """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays."""
@@ -116,7 +131,7 @@ class Player:
             self._sight, self._own = made, own
         else:
             self._hand = made
-        self._attackers.append((number, made))
+        self.attackers.append((number, made))
 
     def begin(self, run: int, started: IntArray, episodes: IntArray) -> None:
         """Starts `episodes` of a run, by its seed, in the slots `started`: new draws, and a fresh memory."""
@@ -125,7 +140,7 @@ class Player:
         for slot, episode in zip(started, episodes, strict=True):
             self._draws.restart(int(slot), seat_seed(run, int(episode), self.number))
         self._state = renewed(fresh, self.policy.initial_state(self._slots), self._state)
-        for number, attacker in self._attackers:
+        for number, attacker in self.attackers:
             attacker.restart(started, [attack_seed(run, int(episode), number) for episode in episodes])
 
     def act(self, view: View, active: BoolArray, episode: IntArray) -> Moment:

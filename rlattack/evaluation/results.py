@@ -110,6 +110,8 @@ class AttackResult:
     entries: str = ""
     """The same in words, where the game has words for them: `picture,body.speed`."""
     schedule: str = "every"
+    looks_ahead: bool = False
+    """Whether the schedule plays forks of the game: it knows what no attacker outside of it knows."""
     surrogate: str | None = None
     """The agent that the attack was crafted on, in place of the victim."""
     fit: str | None = None

@@ -196,6 +196,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float, note: str) -> AttackResul
         free=budget.free,
         entries=ref.entries,
         schedule=ref.schedule,
+        looks_ahead=ref.looks_ahead,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
         fit=ref.fit,
         note=note,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from rlattack.attacks import ATTACKS, AttackSpec, make_schedule
+from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
@@ -25,9 +25,11 @@ from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_
 from rlattack.evaluation.study import NO_MASK, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
+from rlattack.games.forks import check_forks
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.policy import Policy
+from rlattack.specs import split_spec
 
 _COPY, _TIMES = 2**20, 16
 """The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
@@ -131,6 +133,7 @@ class Table:
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
+        self._check_ahead(base)
         asked = self.asked
         for specs, _ in asked:
             _check_together(specs, self.names[self.attacked_seat])
@@ -147,6 +150,15 @@ class Table:
                 cell = dataclasses.replace(base, attacks=tuple(armed))
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
+
+    def _check_ahead(self, base: Cell) -> None:
+        """Refuses schedules that look ahead in a game that cannot be played on from where it stands."""
+        for when in self.study.when:
+            if SCHEDULES.get(split_spec(when, SCHEDULES)[0]).looks_ahead:
+                try:
+                    check_forks(base.game)
+                except InvalidInput as error:
+                    raise InvalidInput(f"--when {when}: {error}; use timed or random") from error
 
     @functools.cached_property
     def asked(self) -> list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]]:

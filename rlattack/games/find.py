@@ -85,7 +85,9 @@ def find_game(name: str) -> GameCard:
     return card
 
 
-def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera: bool = False) -> Game:
+def make_game(
+    game: Variant | GameCard, slots: int, *, threads: int = 1, camera: bool = False, forks: bool = False
+) -> Game:
     """Builds a game in `slots` copies.
 
     Args:
@@ -93,6 +95,7 @@ def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera:
         slots: Number of copies.
         threads: That step them, where the game can; changes no result.
         camera: Whether it is to be filmed (`rlattack.games.camera`).
+        forks: Whether it is to be saved and restored, where the game must know that (`rlattack.games.forks`).
 
     Raises:
         InvalidInput: Fewer than one slot or thread, or a game that cannot be played, hidden or filmed as it is.
@@ -113,11 +116,11 @@ def make_game(game: Variant | GameCard, slots: int, *, threads: int = 1, camera:
         family = FAMILIES.get(variant.card.family)
     except MissingExtra as error:
         raise MissingExtra(f"game {name}: {error}") from error
-    if not camera:
-        return family(variant, slots, threads)
-    if "camera" not in inspect.signature(family).parameters:
+    takes = inspect.signature(family).parameters
+    if camera and "camera" not in takes:
         raise InvalidInput(f"{name} cannot be filmed, {FILMED}")
-    return family(variant, slots, threads, camera=True)
+    asked = {"camera": camera, "forks": forks and "forks" in takes}
+    return family(variant, slots, threads, **{option: True for option, wanted in asked.items() if wanted})
 
 
 def with_variant(

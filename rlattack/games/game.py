@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from gymnasium import Space
@@ -143,6 +143,17 @@ class Game(Protocol):
 
     def close(self) -> None:
         """Frees what the game holds."""
+
+
+@runtime_checkable
+class Forkable(Game, Protocol):
+    """A game that can be played on from where another one of the same variant stands: what looking ahead takes."""
+
+    def save(self, slots: IntArray) -> list[object]:
+        """The whole state of each of these slots, whose games go on; it stays as it is."""
+
+    def restore(self, slots: IntArray, states: Sequence[object]) -> None:
+        """Goes on in these slots from what was saved in any; what they show is what was shown there."""
 
 
 def always(slots: int) -> BoolArray:

@@ -1,6 +1,7 @@
 """Any Gymnasium environment, in copies that are stepped one by one; what goes wrong in one names its slot."""
 
 import contextlib
+import copy
 import importlib.util
 import os
 import re
@@ -111,6 +112,27 @@ class GymnasiumGame:
                 self._look(slot)
         self._idle |= terminated | truncated
         return one_seat_step(self._view(), rewards, terminated, truncated)
+
+    def save(self, slots: IntArray) -> list[object]:
+        """Copies of the environments of these slots.
+
+        Raises:
+            SlotFault: One cannot be copied.
+        """
+        return [self._copied(slot) for slot in slots.tolist()]
+
+    def restore(self, slots: IntArray, states: Sequence[Any]) -> None:
+        """Puts copies of what was saved into these slots."""
+        for slot, (env, legal) in zip(slots.tolist(), states, strict=True):
+            with faults("being copied", partial(SlotFault, slot)):
+                self._envs[slot] = copy.deepcopy(env)
+            self._idle[slot] = False
+            if self._legal is not None:
+                self._legal[slot] = legal
+
+    def _copied(self, slot: int) -> tuple[OneArray, BoolArray | None]:
+        with faults("being copied", partial(SlotFault, slot)):
+            return copy.deepcopy(self._envs[slot]), None if self._legal is None else self._legal[slot].copy()
 
     def camera(self, size: tuple[int, int]) -> Camera:
         """Shows what the environment draws, enlarged by the largest whole number that `size` (width, height) holds."""

@@ -1,8 +1,10 @@
 """PettingZoo's games of any number of agents (Terry et al. 2021), in turns or at once, in copies stepped one by one."""
 
+import copy
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from gymnasium.spaces import Box, Dict, Discrete
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput, MissingExtra, UnknownName, nearest, one_line
 from rlattack.games.card import GameCard, Variant
-from rlattack.games.game import NOBODY, OVER, UNDECIDED, WAIT, Seat, Step, View, check_seeds
+from rlattack.games.game import NOBODY, OVER, UNDECIDED, WAIT, Seat, SlotFault, Step, View, check_seeds
+from rlattack.games.gymnasium_games import faults
 from rlattack.games.pettingzoo_envs import Look, copy_of
 
 _EXTRAS = ("atari", "butterfly", "classic", "sisl")
@@ -129,10 +132,34 @@ class PettingZooGame:
             winner=np.where(terminated | truncated, self._ahead(), NOBODY), ending=terminated + 2 * truncated,
         )  # fmt: skip
 
+    def save(self, slots: IntArray) -> list[object]:
+        """Copies of the environments of these slots, with what stands there.
+
+        Raises:
+            SlotFault: One cannot be copied.
+        """
+        return [self._copied(slot) for slot in slots.tolist()]
+
+    def restore(self, slots: IntArray, states: Sequence[Any]) -> None:
+        """Puts copies of what was saved into these slots."""
+        for slot, (env, rows) in zip(slots.tolist(), states, strict=True):
+            with faults("being copied", partial(SlotFault, slot)):
+                self._copies[slot] = copy.deepcopy(env)
+            for own, row in zip(self._rows(slot), rows, strict=True):
+                own[...] = row
+
+    def _copied(self, slot: int) -> tuple[object, list[Array]]:
+        with faults("being copied", partial(SlotFault, slot)):
+            return copy.deepcopy((self._copies[slot], self._rows(slot)))
+
+    def _rows(self, slot: int) -> list[Array]:
+        """All that is kept of a slot, as views."""
+        return [self._turn[:, slot], self._totals[:, slot], *(one[slot, ...] for one in (*self._obs, *self._legal))]
+
     def close(self) -> None:
         """Closes the copies."""
-        for copy in self._copies:
-            copy.env.close()
+        for one in self._copies:
+            one.env.close()
 
     def _ahead(self) -> IntArray:
         """The seat with the highest sum of rewards, shape (slots,); NOBODY where there are several."""

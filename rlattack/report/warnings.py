@@ -39,6 +39,9 @@ def _cells(setting: Setting) -> Iterator[str]:
         words = [attack_label(c) + ("" if c.eps is None else f" {c.spaces[0]} {c.eps:g}") for c in lonely]
         yield f"{_count(lonely)} without a control of the same size beside: {some(words, _MOST)}."
     yield from _masked(setting)
+    foresight = sorted({one.schedule for cell in setting.good for one in cell.attacks if one.looks_ahead})
+    if foresight:
+        yield f"{some(foresight, _MOST)} plays ahead in the game itself: no attacker outside of it knows as much."
     if idle := [cell for cell in setting.good if cell.attack and not cell.control and cell.attacked.attacked == 0]:
         when = sorted({attack.schedule for cell in idle for attack in cell.attacks} - {"every"})
         yield f"In {_count(idle)} nothing was changed{f': {some(when, _MOST)} never fired' if when else ''}."

@@ -50,7 +50,7 @@ def test_parameters_are_read_by_their_types():
         (
             "fgsm:target=most",
             InvalidInput,
-            "a whole number or 'least' or 'worst' or agent:NAME or none, got 'most'",
+            "or 'least' or 'worst' or 'planned' or agent:NAME or none, got 'most'",
         ),
         ("pixel-de:generations=-1", InvalidInput, "generations 0, got 16, -1"),
         ("pixel-de:weight=1.5", InvalidInput, r"weight and crossover in \(0, 1\]"),

@@ -6,6 +6,7 @@ import torch
 from gymnasium.spaces import Box
 
 from rlattack.attacks import SCHEDULES, Attacker, make_attack, make_schedule
+from rlattack.attacks.schedule import Limited
 from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
@@ -13,7 +14,7 @@ from tests.kit.agents import gaussian_policy, scores_as_seen
 
 VECTOR = Box(-50, 50, (2,), np.float32)
 COUNTED = ("every", "period", "first")
-LIMITED = [name for name in SCHEDULES if name not in (*COUNTED, *SCHEDULES.added)]
+LIMITED = [name for name in SCHEDULES if name not in SCHEDULES.added and issubclass(SCHEDULES.get(name), Limited)]
 
 
 def attacker_of(when, slots=1, seeds=None, attack="noise"):

@@ -75,6 +75,7 @@ def without_rounding(episode):
             "attack": "fgsm",
             "when": ("importance:threshold=1", "value:above=10", "period:n=2", "first:steps=2"),
         },
+        {**CARTPOLE, "attack": "pgd:steps=2,target=planned", "when": ("critical:n=1,horizon=2", "enchanting:plans=2")},
         {**CARTPOLE, "attack": "fgsm", "surrogate": "tests.kit.players:balance"},
         {**MEMORY, "attack": "pgd:steps=2"},
         {**HOPPER, "attack": ("pgd:steps=2", "fgsm:loss=value")},

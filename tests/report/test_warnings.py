@@ -33,6 +33,13 @@ def test_episodes_that_all_have_one_length_are_not_said_to_be_cut():
     ]
 
 
+def test_that_an_attack_plays_the_game_ahead_is_said():
+    cells = [cell for cell in pong() if cell.cell != "x2"]
+    ahead = [replace(one, schedule="critical:n=1", looks_ahead=True) for one in cells[-1].attacks]
+    told = said([*cells[:-1], replace(cells[-1], attacks=tuple(ahead))])
+    assert "critical:n=1 plays ahead in the game itself: no attacker outside of it knows as much." in told
+
+
 def test_a_sound_run_has_no_warnings():
     assert said(cell for cell in pong() if cell.cell != "x2") == []
     assert said(assault()) == []

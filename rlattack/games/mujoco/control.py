@@ -48,6 +48,7 @@ class ControlGame(MujocoGame):
         width = observe(task, self._now).shape[1]
         self._box = Box(low, high)
         seen = features(task, [model.joint(number).name for number in range(model.njnt)])
+        self._before = self._place_now()
         self.seats = (Seat(PLAYER, Box(-np.inf, np.inf, (width,), np.float64), self._box, seen),)
 
     def step(self, actions: Sequence[Array]) -> Step:
@@ -59,8 +60,9 @@ class ControlGame(MujocoGame):
         (raw,), task = self._checked(actions), self._task
         clipped = raw.astype(np.float32).clip(self._box.low, self._box.high)
         self._ctrl[:] = clipped
-        before = distance(self._now) if task.body == "reacher" else place(task, self._now)
+        before = self._before.copy()
         broken = self._advance()
+        self._before[:] = self._place_now()
         if task.feels:
             self._feel()
         fine, late = upright(task, self._now), self.elapsed >= task.max_steps
@@ -106,6 +108,9 @@ class ControlGame(MujocoGame):
         self.qpos[slot], self.qvel[slot] = qpos, qvel
         if task.feels:
             self._forces[slot] = 0.0
+
+    def _place_now(self) -> FloatArray:
+        return distance(self._now) if self._task.body == "reacher" else place(self._task, self._now)
 
     def _feel(self) -> None:
         """Finds the contact forces, which the engine leaves out of a step."""

@@ -45,8 +45,10 @@ class DuelGame(MujocoGame):
         self.state = bind(self.model, self.scenes)
         self._touch = self.scenes.bind("sensordata")
         self._ctrl = self.scenes.bind("ctrl").reshape(slots, 2, -1).swapaxes(0, 1)
+        self._arenas: list[FloatArray] = []
         if isinstance(card.rules, Sumo):
             self._arena = self.scenes.expand("geom_size")[:, self.model.geom("arena").id]
+            self._arenas = [self._arena]
         self._radius = np.full(slots, card.rules.radius[1] if isinstance(card.rules, Sumo) else np.inf)
         self._touched = np.zeros(slots, dtype=np.bool_)
         self._hidden = dict(variant.hidden)
@@ -55,6 +57,7 @@ class DuelGame(MujocoGame):
         steps = card.scene.max_steps + 1 if "noise" in self._hidden.values() else 0
         self._noise = np.zeros((slots, 2, steps, entries), dtype=np.float32)
         self.scenes.forward()
+        self._before = self._place_now()
         seen = self._views()[0].obs[0].shape
         low, high = self.model.actuator_ctrlrange[: self.model.nu // 2].T.astype(np.float32)
         self._low, self._high = low.astype(np.float64), high.astype(np.float64)
@@ -69,8 +72,9 @@ class DuelGame(MujocoGame):
         raw = self._checked(actions)
         clipped = raw.clip(self._low, self._high)
         self._ctrl[:] = clipped
-        before = self.state.com.copy()
+        before = self._before.T.copy()
         broken = self._advance()
+        self._before[:] = self._place_now()
         verdict = judge(self.card.rules, self.card.reward, self._seen(raw, clipped, before))
         if broken.any():
             verdict = void(verdict, broken)
@@ -119,6 +123,15 @@ class DuelGame(MujocoGame):
         self._touched[slot] = isinstance(rules, Sumo) and rules.auto_contact
         if self._noise.size:
             np.random.default_rng((seed, 1)).standard_normal(dtype=np.float32, out=self._noise[slot])
+
+    @property
+    def _kept(self) -> list[Array]:
+        """The same, with the arena's radius, whether the players have touched, and what hides the other one."""
+        return [*super()._kept, self._radius, self._touched, self._noise, *self._arenas]
+
+    def _place_now(self) -> FloatArray:
+        """Centres of mass of both players along x, shape (slots, 2)."""
+        return self.state.com.T.copy()
 
     def _seen(self, raw: FloatArray, clipped: FloatArray, before: FloatArray) -> Seen:
         state = self.state

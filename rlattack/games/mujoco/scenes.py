@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,10 @@ TALL = np.asarray([[-0.9, 0.0, -1.0], [0.9, 0.0, -1.0], [0.0, 0.0, 0.8]])
 _LATE = 1e6
 """Seconds to which clocks are set: the engine starts a diverged scene anew, at 0, and says nothing. Forbidding it that
 would cost seconds, since a state of NaN touches itself everywhere."""
+
+
+_STATE = ("qpos", "qvel", "act", "qacc_warmstart")
+"""What the engine goes on from; actions and the clock are written before each step."""
 
 
 class MujocoGame(ABC):
@@ -43,6 +48,8 @@ class MujocoGame(ABC):
 
     seats: tuple[Seat, ...]
     endings: tuple[str, ...]
+    _before: FloatArray
+    """`_place_now` before the next step: numbers of the engine alone do not bring it back."""
 
     def __init__(
         self, model: mujoco.MjModel, slots: int, threads: int, frame_skip: int, *, whole: bool = False
@@ -54,6 +61,7 @@ class MujocoGame(ABC):
         except (MemoryError, ValueError) as error:
             raise InvalidInput(f"no memory for {slots:,} games at once ({error}); choose fewer --envs") from None
         self.qpos, self.qvel, self._time = (self.scenes.bind(name) for name in ("qpos", "qvel", "time"))
+        self._held = [self.scenes.bind(name) for name in _STATE]
         self.elapsed = np.zeros(slots, dtype=np.int64)
         self._turn = always(slots)
 
@@ -66,6 +74,7 @@ class MujocoGame(ABC):
                 self._place(slot, seed)
             self.scenes.forward(ids)
             self.elapsed[ids] = 0
+            self._before[ids] = self._place_now()[ids]
         return self._views()
 
     @abstractmethod
@@ -75,6 +84,21 @@ class MujocoGame(ABC):
     @abstractmethod
     def must_see(self, model: mujoco.MjModel, data: mujoco.MjData) -> FloatArray:
         """Places that a picture of a scene must show, shape (places, 3)."""
+
+    def save(self, slots: IntArray) -> list[object]:
+        """The state of each of these slots."""
+        return [[row[slot].copy() for row in self._kept] for slot in slots.tolist()]
+
+    def restore(self, slots: IntArray, states: Sequence[Any]) -> None:
+        """Goes on in these slots from what was saved."""
+        for slot, state in zip(slots.tolist(), states, strict=True):
+            for row, saved in zip(self._kept, state, strict=True):
+                row[slot] = saved
+
+    @property
+    def _kept(self) -> list[Array]:
+        """All that an episode goes on from, live, each (slots, ...)."""
+        return [*self._held, self.elapsed, self._before]
 
     def show(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         """Writes where everything of a slot stands into a copy of `model` and its data, to draw it.
@@ -102,6 +126,10 @@ class MujocoGame(ABC):
     @abstractmethod
     def _place(self, slot: int, seed: int) -> None:
         """Writes the start of an episode into `qpos` and `qvel` of a slot."""
+
+    @abstractmethod
+    def _place_now(self) -> FloatArray:
+        """What rewards compare with a step later, shape (slots, ...)."""
 
     @abstractmethod
     def _views(self) -> tuple[View, ...]: ...

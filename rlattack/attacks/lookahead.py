@@ -1,0 +1,128 @@
+"""What would come of it: plans, and the victim's own play after them, in forks of the running game."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.games.game import Forkable, SlotFault, View
+from rlattack.policies.policy import Policy, State
+
+FORKS = 32
+"""Forks that are played at once."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What would come of plans.
+
+    Attributes:
+        returns: What each brings, until its end or the horizon, shape (plans,).
+        last: What is seen there before it ends, float32, shape (plans, *observation).
+        asked: How often the victim was asked in each, shape (plans,).
+    """
+
+    returns: FloatArray
+    last: Tensor
+    asked: IntArray
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where the running game stands, a row a slot, and who plays on."""
+
+    policy: Policy
+    obs: Tensor
+    legal: Tensor | None
+    state: State
+
+
+class Lookahead:
+    """Plays on in a spare game from where slots of the running one stand.
+
+    Forks have the luck of the running game, as sticky actions, and go on where `--max-steps` or a stall cut it; the
+    victim plays greedily, and sees what is true.
+
+    Args:
+        game: The running one, of one seat.
+        spare: Another one of the same variant, in `FORKS` slots.
+    """
+
+    def __init__(self, game: Forkable, spare: Forkable) -> None:
+        self._game, self._spare = game, spare
+
+    def play(self, here: Here, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+        """Plays plans, which the victim follows with its own actions.
+
+        Args:
+            here: Where the game stands.
+            slots: The slot that each plan starts from, shape (plans,).
+            plans: Actions, shape (plans, steps, *action); in place of an illegal one the victim's own is played.
+            horizon: Steps to be played in all.
+
+        Raises:
+            SlotFault: The game fails, or cannot be copied.
+        """
+        places = np.unique(slots)
+        saved = dict(zip(places.tolist(), self._game.save(places), strict=True))
+        parts = []
+        for start in range(0, len(slots), FORKS):
+            own = slots[start : start + FORKS]
+            try:
+                self._spare.restore(np.arange(len(own)), [saved[slot] for slot in own.tolist()])
+                parts.append(self._forks(here, own, plans[start : start + FORKS], horizon))
+            except SlotFault as fault:
+                raise SlotFault(int(own[fault.slot]), f"{fault}, as one looks ahead") from fault
+        return Ahead(
+            np.concatenate([part.returns for part in parts]), torch.cat([part.last for part in parts]),
+            np.concatenate([part.asked for part in parts]),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Closes the spare game."""
+        self._spare.close()
+
+    def _forks(self, here: Here, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+        count, spread = len(slots), torch.as_tensor(np.resize(slots, FORKS))  # rows that are over repeat others
+        plans = np.resize(plans, (FORKS, *plans.shape[1:])) if plans.size else np.zeros((FORKS, *plans.shape[1:]))
+        obs, legal, state = (None if one is None else one[spread] for one in (here.obs, here.legal, here.state))
+        assert obs is not None
+        alive: BoolArray = np.arange(FORKS) < count
+        returns, asked, last = np.zeros(FORKS), np.zeros(FORKS, dtype=np.int64), obs
+        for step in range(horizon):
+            if not alive.any():
+                break
+            last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
+            planned = plans[:, step] if step < plans.shape[1] else None
+            action, state, questions = _chosen(here.policy, obs, legal, state, planned)
+            played = self._spare.step([action])
+            returns += np.where(alive, played.rewards[0], 0.0)
+            asked += alive * questions
+            alive &= ~(played.terminated | played.truncated)
+            obs, legal = _seen(played.views[0])
+        last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
+        return Ahead(returns[:count], last[:count], asked[:count])
+
+
+def _chosen(
+    policy: Policy, obs: Tensor, legal: Tensor | None, state: State, planned: Array | None
+) -> tuple[Array, State, int]:
+    """What is done: what was planned, as far as it is legal, or what the victim does; and how often it was asked."""
+    if planned is not None and state is None and legal is None:
+        return planned, None, 0
+    with torch.no_grad():
+        out = policy(obs, state).among(legal)
+    own: Array = out.actions.greedy.numpy(force=True)
+    if planned is None:
+        return own, out.state, 1
+    if legal is None:
+        return planned, out.state, 1
+    may = legal.numpy(force=True)[np.arange(len(own)), planned.astype(np.int64)]
+    return np.where(may, planned, own), out.state, 1
+
+
+def _seen(view: View) -> tuple[Tensor, Tensor | None]:
+    legal = None if view.legal is None else torch.as_tensor(view.legal | ~view.legal.any(axis=1, keepdims=True))
+    return torch.as_tensor(view.obs).to(torch.float32), legal
