@@ -93,7 +93,7 @@ def test_of_slots_that_are_not_asked_about_nothing_is_told_and_nothing_counted()
 
 def test_an_attack_sees_nothing_of_who_counts_and_has_no_place_to_write_to():
     target = Target(oracle_of("none"))
-    estimates = {"estimate", "estimate_gradient", "value_gradient"}
+    estimates = {"estimate", "estimate_gradient", "value_gradient", "ahead", "planned"}
     public = {"active", "choices", "clean_output", "gradient", "labels", "slots"} | estimates
     assert {name for name in dir(target) if not name.startswith("_")} == public
     with pytest.raises(AttributeError):
