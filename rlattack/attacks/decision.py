@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.aim import Aim
-from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
 from rlattack.attacks.direction import DirectionConfig, random_crossing
-from rlattack.attacks.target import Knowledge, Target
+from rlattack.attacks.minimal import Turning
+from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Actions, Categorical
 
 _PROBES, _TRIES = 10, 6
 """Probes of HopSkipJump's first jump, and lengths of a jump that are tried."""
@@ -61,8 +59,8 @@ class Search:
 
     @property
     def distance(self) -> Tensor:
-        """How far the points are away, in the budget's units, shape (slots,)."""
-        return self.reach.distance(self.point, self.obs)
+        """How far the points are away, as `eps` is, shape (slots,)."""
+        return self.reach.size(self.point - self.obs)
 
     def offer(self, point: Tensor) -> Tensor:
         """Asks about points, and keeps those at which the victim still chooses otherwise; returns which."""
@@ -75,7 +73,7 @@ class Search:
         """Halves the way between what is shown and the points, on the side where the victim chooses otherwise."""
         low, high = torch.zeros(len(self.obs)), torch.ones(len(self.obs))
         way = self.point - self.obs
-        for _ in range(halvings):
+        for _ in range(halvings):  # even where nothing was found: what is left to ask must not depend on the others
             middle = (low + high) / 2
             crossed = self.crosses(self.reach.settle(self.obs + rowwise(middle, way) * way, self.obs))
             low, high = torch.where(crossed, low, middle), torch.where(crossed, middle, high)
@@ -83,27 +81,11 @@ class Search:
         self.point = torch.where(rowwise(self.found & (high < 1), way), shorter, self.point)
 
 
-class DecisionAttack(ObservationAttack[DecisionConfig, Ball]):
+class DecisionAttack(Turning[DecisionConfig]):
     """Looks for the smallest perturbation by what the victim chooses; where it finds none, it does nothing."""
 
-    knowledge: ClassVar[Knowledge] = "decision"
     reaches: ClassVar[tuple[str, ...]] = ("l2", "linf")
-    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
-    sized = False
     config_type = DecisionConfig
-
-    @classmethod
-    def control(cls) -> AttackSpec:
-        """A random direction, as far as it takes."""
-        return AttackSpec("direction")
-
-    def check(self, setting: Setting) -> None:
-        """Refuses a game in which nothing else can be done.
-
-        Raises:
-            InvalidInput: It has one action.
-        """
-        Aim().check(setting)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Finds a start, and comes nearer until all questions are asked."""
@@ -161,7 +143,8 @@ class HopSkipJump(DecisionAttack):
 
     def _direction(self, search: Search, probes: int, draws: Draws) -> Tensor:
         """The mean of random ways, each signed by what the victim chooses there, less their common part (eq. 16)."""
-        reach, radius = search.reach, search.distance / search.reach.entries
+        reach = search.reach
+        radius = search.distance * reach.radius_of(1.0, reach.entries) / reach.entries
         ways, signs = [], []
         for _ in range(probes):
             drawn = draws.normal(reach.entries)
@@ -179,7 +162,8 @@ class HopSkipJump(DecisionAttack):
     def _jump(self, search: Search, direction: Tensor, length: Tensor) -> None:
         """Goes along a direction as far as the victim still chooses otherwise, by halves of a length."""
         start, jumped = search.point, ~search.found
-        unit = search.reach.ascend(torch.zeros_like(start), direction, 1.0)
+        whole = search.reach.radius_of(1.0, search.reach.entries)
+        unit = search.reach.ascend(torch.zeros_like(start), direction, whole)
         for _ in range(_TRIES):
             tried = search.reach.settle(start + rowwise(length, start) * unit, search.obs)
             crossed = search.crosses(tried) & ~jumped

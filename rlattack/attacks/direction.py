@@ -7,14 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlattack.attacks.aim import Aim
-from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
-from rlattack.attacks.minimal import halved
-from rlattack.attacks.target import Knowledge, Target
+from rlattack.attacks.minimal import Turning, halved
+from rlattack.attacks.target import Target
 from rlattack.budget import NORMS, Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Actions, Categorical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,30 +33,14 @@ class DirectionConfig:
             )
 
 
-class Direction(ObservationAttack[DirectionConfig, Ball]):
+class Direction(Turning[DirectionConfig]):
     """Goes along one random direction until the victim chooses otherwise; where it never does, nothing is changed."""
 
     name = "direction"
     title = "A random direction"
-    knowledge: ClassVar[Knowledge] = "decision"
     reaches: ClassVar[tuple[str, ...]] = NORMS
-    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
-    sized = False
     is_control = True
     config_type = DirectionConfig
-
-    @classmethod
-    def control(cls) -> AttackSpec:
-        """Itself."""
-        return AttackSpec("direction")
-
-    def check(self, setting: Setting) -> None:
-        """Refuses a game in which nothing else can be done.
-
-        Raises:
-            InvalidInput: It has one action.
-        """
-        Aim().check(setting)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Doubles the size until the choice changes, then halves the interval in which it did."""

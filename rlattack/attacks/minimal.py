@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rlattack.arrays import rowwise
 from rlattack.attacks.aim import Aim, Aimed, margin, scores_of
-from rlattack.attacks.attack import AttackSpec
-from rlattack.attacks.target import Target
+from rlattack.attacks.attack import AttackSpec, ObservationAttack, Setting
+from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.policies.distributions import Actions, Categorical
 from rlattack.policies.policy import Output
@@ -112,6 +112,28 @@ class Smallest:
 
 
 Config = TypeVar("Config", bound=Aim)
+Own = TypeVar("Own")
+
+
+class Turning(ObservationAttack[Own, Ball]):
+    """Looks for a small perturbation that changes the victim's choice, whichever way, by what it chooses alone."""
+
+    knowledge: ClassVar[Knowledge] = "decision"
+    needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
+    sized = False
+
+    @classmethod
+    def control(cls) -> AttackSpec:
+        """A random direction, as far as it takes."""
+        return AttackSpec("direction")
+
+    def check(self, setting: Setting) -> None:
+        """Refuses a game in which nothing else can be done.
+
+        Raises:
+            InvalidInput: It has one action.
+        """
+        Aim().check(setting)
 
 
 class Minimal(Aimed[Config, Ball]):

@@ -115,10 +115,6 @@ class Ball(Reach):
         slope = self._in_game(self._free(grad))  # by the chain rule
         return self._moved(point, *self._step(slope, self._in_units(start), self._length(step)))
 
-    def distance(self, point: Tensor, clean: Tensor) -> Tensor:
-        """How far points are from observations in this norm, in units of the budget's space, shape (n,)."""
-        return self._size(self._in_units(self._free(point) - self._free(clean))).float() / self._length(1.0)
-
     def spread(self, free: Tensor) -> Tensor:
         """Perturbations of free entries, shape (n, entries) in units, as changes of what is seen; 0 elsewhere."""
         scale = self.scale if self.scale.numel() == 1 else self._free(self.scale)
