@@ -18,7 +18,6 @@ class Blur(Change):
     """Blurs images by a Gaussian, whose standard deviation is the severity, in pixels."""
 
     kind = "blur"
-    names = ("blur",)
     unit = "pixels"
     most = 20.0
     signed = False
@@ -38,7 +37,6 @@ class JpegLoss(Change):
     """Encodes and decodes each frame, or the picture in its colours, at a quality of 100 minus the severity."""
 
     kind = "jpeg"
-    names = ("jpeg",)
     unit = "per cent of the quality"
     most = 99.0
     signed = False
@@ -62,7 +60,6 @@ class SaltAndPepper(Change):
     """Makes pixels black or white, as many of either, in all frames and colours: a share in per cent, at random."""
 
     kind = "salt-and-pepper"
-    names = ("salt-and-pepper",)
     unit = "per cent"
     most = 100.0
     signed = False
@@ -85,7 +82,6 @@ class Occlusion(Change):
     """Puts a black square of so many pixels a side before all frames, at one random place an episode."""
 
     kind = "occlusion"
-    names = ("occlusion",)
     unit = "pixels"
     most = 1000.0
     signed = False

@@ -58,6 +58,11 @@ class Change(Reach):
     in_space: ClassVar[bool] = False
     """Whether severities are in units of the budget's space."""
 
+    def __init_subclass__(cls) -> None:
+        """A change measures one size: its severity, under its own name."""
+        if "kind" in vars(cls):
+            cls.names = (cls.kind,)
+
     def __init__(
         self, radius: float, space: Space[Any], *, grid: bool = False, newest: bool = False,
         free: Tensor | None = None, scale: Tensor | None = None,

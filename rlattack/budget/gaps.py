@@ -45,7 +45,6 @@ class Missing(_Gaps):
     """Entries, or pixels, are missing by chance, and are 0 then."""
 
     kind = "missing"
-    names = ("missing",)
     entries, last = True, False
 
 
@@ -53,7 +52,6 @@ class Stale(_Gaps):
     """Entries, or pixels, are missing by chance, and keep the value that was received last."""
 
     kind = "stale"
-    names = ("stale",)
     entries, last = True, True
 
 
@@ -61,7 +59,6 @@ class Blank(_Gaps):
     """Observations are missing by chance, and are all 0 then: a black screen."""
 
     kind = "blank"
-    names = ("blank",)
     entries, last = False, False
 
 
@@ -69,5 +66,4 @@ class Dropped(_Gaps):
     """Observations, or frames, are dropped by chance, and the one that was received last stays."""
 
     kind = "dropped"
-    names = ("dropped",)
     entries, last = False, True

@@ -14,7 +14,6 @@ class Brightness(Change):
     """Adds grey levels to all pixels, of 255 from black to white."""
 
     kind = "brightness"
-    names = ("brightness",)
     unit = "grey levels"
     most = 255.0
     pictures = True
@@ -29,7 +28,6 @@ class Contrast(Change):
     """Moves all pixels away from the mean of their picture, by per cents of what they are away (Hendrycks 2019)."""
 
     kind = "contrast"
-    names = ("contrast",)
     unit = "per cent"
     most = 100.0
     pictures = True
@@ -47,7 +45,6 @@ class Tint(Change):
     """
 
     kind = "tint"
-    names = ("tint",)
     unit = "per cent"
     most = 100.0
     pictures = True

@@ -24,7 +24,6 @@ class Bias(_Numbers):
     """Adds the same to every entry, in units of the space: standard deviations, or the game's own."""
 
     kind = "bias"
-    names = ("bias",)
     unit = "units of the space"
     most = 1e6
     in_space = True
@@ -40,7 +39,6 @@ class Gain(_Numbers):
     """Makes every entry larger by per cents of itself."""
 
     kind = "gain"
-    names = ("gain",)
     unit = "per cent"
     most = 100.0
     instead = "contrast"

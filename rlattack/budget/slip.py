@@ -17,7 +17,6 @@ class Slip(Change):
     """Does an action drawn uniformly from all in place of the chosen one, so often in per cent of the steps."""
 
     kind = "slip"
-    names = ("slip",)
     unit = "per cent"
     most = 100.0
     signed = False

@@ -17,7 +17,6 @@ class Delay(_Late):
     """Gives what was there so many steps ago; the first one until there are as many."""
 
     kind = "delay"
-    names = ("delay",)
 
     def apply(self, shown: Tensor, severities: Tensor, details: Tensor) -> Tensor:
         """What was there then."""
@@ -28,7 +27,6 @@ class Frozen(_Late):
     """Gives what is there in the first step, holds it for so many more, gives what is there then, and so on."""
 
     kind = "frozen"
-    names = ("frozen",)
 
     def apply(self, shown: Tensor, severities: Tensor, details: Tensor) -> Tensor:
         """What was there when it was looked at last."""

@@ -13,7 +13,6 @@ class Rotation(Change):
     """Turns images counter-clockwise about their centre, in degrees; bilinear, and beyond an edge its pixels go on."""
 
     kind = "rotation"
-    names = ("rotation",)
     unit = "degrees"
     most = 180.0
     pictures = True
@@ -30,7 +29,6 @@ class Zoom(Change):
     """Enlarges images about their centre by per cents, or makes them smaller; bilinear."""
 
     kind = "zoom"
-    names = ("zoom",)
     unit = "per cent"
     most = 90.0
     pictures = True
@@ -66,7 +64,6 @@ class ShiftX(_Shift):
     """Shifts images to the right, in pixels."""
 
     kind = "shift-x"
-    names = ("shift-x",)
     axis = 3
 
 
@@ -74,7 +71,6 @@ class ShiftY(_Shift):
     """Shifts images down, in pixels."""
 
     kind = "shift-y"
-    names = ("shift-y",)
     axis = 2
 
 
