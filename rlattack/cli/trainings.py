@@ -44,6 +44,14 @@ class Screen(Watch):
         if len(shipped.tried) > 1:
             Console().print(_seeds(shipped))
         score, folder = shipped.score, escape(str(shipped.folder))
+        if "clean" in score.more and score.returns is not None:
+            low, high = score.returns.ci
+            beside = ", ".join(f"{name} {score.more[name]['mean']:.1f}" for name in ("clean", "noise"))
+            say(
+                f"the victim earns {score.returns.mean:.1f} [{low:.1f}, {high:.1f}] ({beside}), {score.episodes} episodes"
+            )
+            say(f"[bold]{folder}[/bold] can now attack: {escape(score.command)}")
+            return
         if score.returns is not None:
             low, high = score.returns.ci
             say(f"mean return {score.returns.mean:.1f} [{low:.1f}, {high:.1f}] over {score.episodes} episodes")

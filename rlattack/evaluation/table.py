@@ -8,14 +8,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
 from rlattack.attacks.leader import is_agent, leader_name
+from rlattack.attacks.learned import Learned
+from rlattack.attacks.make import check_gradient
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import defend
-from rlattack.errors import BudgetError, InvalidInput, one_line
+from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.observers import check_observers
@@ -28,7 +28,6 @@ from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.forks import check_forks
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
-from rlattack.policies.policy import Policy
 from rlattack.specs import split_spec
 
 _COPY, _TIMES = 2**20, 16
@@ -119,7 +118,7 @@ class Table:
 
     def clean(self, hidden: Hidden, players: tuple[AgentRef, ...]) -> Cell:
         """The cell in which these players meet and nothing is attacked."""
-        modes = tuple(self._mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
+        modes = tuple(self.mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
         return Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
@@ -232,6 +231,8 @@ class Table:
         )  # fmt: skip
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
+        for name in filter(None, map(spec.parameters.get, kind.adversaries)):
+            load_agent(str(name), game=self.card.id)
         ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
         timing = timing_key(base, ref) if make_schedule(when).learns else None
         return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
@@ -246,11 +247,14 @@ class Table:
         seat, surrogate = self.seats[ref.seat], self.surrogate if ref.surrogate else None
         victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
+        if isinstance(made.attack, Learned):
+            made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":
-            _check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
+            check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
         return made.reach.radius, made.note
 
-    def _mode(self, agent: Agent) -> ActionMode:
+    def mode(self, agent: Agent) -> ActionMode:
+        """How an agent chooses, as the command, the agent or the game's card says."""
         if agent.policy.acts == "sampled":  # chance
             return "sampled"
         asked = self.study.actions
@@ -274,18 +278,6 @@ def _check_memory(envs: int, seats: Sequence[Seat]) -> None:
             f"--envs: {envs:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
             f"GiB; expected at most {most:,}"
         )
-
-
-def _check_gradient(policy: Policy, agent: str, attack: str) -> None:
-    """Asks for one gradient, so that a module without any is told before hours of play."""
-    shown = torch.zeros(1, *policy.observation)
-    try:
-        policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
-    except Exception as error:  # the user's code: anything
-        others = [name for name, kind in ATTACKS.working() if kind.knowledge != "white"]
-        raise InvalidInput(
-            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
-        ) from error
 
 
 def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
