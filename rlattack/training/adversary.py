@@ -59,7 +59,7 @@ def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> 
 
 
 def choose(run: Path, trained: Sequence[Trained]) -> Trained:
-    """Makes the seed that did most harm in tuning games, of equal ones the first, the run's agent; writes how all did."""
+    """Makes the seed that did most in tuning games, of equal ones the first, the run's agent; writes how all did."""
     best = max(trained, key=lambda one: one.harm)
     rows = [_row(one) for one in trained]
     write_whole(run / "seeds.json", json.dumps(rows, indent=1).encode())

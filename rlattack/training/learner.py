@@ -124,6 +124,8 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
     def say(steps: int) -> None:
         won = progress.rate(1)
         watch.steps(steps, recipe.steps, learner.note + ("" if won is None else f", win rate {won:.2f}"))
+        if watch.stops:
+            progress.stop()
 
     progress = Progress(recipe, save, say, learner.cut)
     callbacks: list[BaseCallback] = [progress]

@@ -1,17 +1,20 @@
 """Trains perturbers of what a frozen victim sees, one a seed, and ships the best of them (SA-RL, PA-AD)."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
-from typing import Any
 
 from rlattack.attacks import make_attack
+from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
 from rlattack.budget import Budget
 from rlattack.defences import defend
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
+from rlattack.evaluation.spawned import held_back
 from rlattack.evaluation.table import Table
 from rlattack.games import make_game
+from rlattack.policies.load import Agent
 from rlattack.policies.placed import placed
 from rlattack.specs import Spec
 from rlattack.training.adversary import choose
@@ -22,6 +25,7 @@ from rlattack.training.ppo import make_perturber
 from rlattack.training.recipes import TrainPerturber
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
+from rlattack.training.seeds import learn_at_once
 from rlattack.training.vecenv import SoloVecEnv
 from rlattack.training.watch import Shipped, Trained, Watch
 
@@ -29,8 +33,8 @@ from rlattack.training.watch import Shipped, Trained, Watch
 def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Iterator[Shipped]:
     """Trains a perturber a seed, or goes on with them, and scores the one under which the victim earns least."""
     room = _Room(recipe, command)
-    begin(room.learners, (recipe.id, recipe.folder))
-    trained = [_learn(learner, watch) for learner in room.learners]
+    begin([room.learner(seed) for seed in recipe.seeds], (recipe.id, recipe.folder))
+    trained = _train(room, watch, command)
     tuned = trained if len(trained) > 1 else []
     # the clean game, noise and the attack
     scorer = Scorer(recipe.folder, 3 * (len(tuned) * recipe.tuning + recipe.episodes), watch.episodes)
@@ -47,50 +51,19 @@ def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Itera
     yield ship(recipe.folder, recipe.id, score, tried=tuple(trained))
 
 
-class _Room:
-    """The victim in its game, and who learns to perturb it.
+def _train(room: "_Room", watch: Watch, command: str) -> list[Trained]:
+    """Trains all seeds: at once in processes of their own, or one after the other in this one."""
+    recipe = room.recipe
+    workers = min(recipe.workers or cores(), len(recipe.seeds))
+    if workers == 1 or held_back(room.table.pairs):
+        return [_learn(room.learner(seed), watch) for seed in recipe.seeds]
+    threads = recipe.threads or max(1, cores() // workers)
+    learn_seed = functools.partial(_learn_seed, dataclasses.replace(recipe, threads=threads), command)
+    return learn_at_once(learn_seed, recipe.seeds, recipe.steps, workers, watch)
 
-    Args:
-        recipe: What is trained.
-        command: Trains it anew.
 
-    Raises:
-        RlattackError: A game of several seats, or a victim, an attack and a budget that do not fit.
-    """
-
-    def __init__(self, recipe: TrainPerturber, command: str) -> None:
-        self.spec, table = recipe.spec, Table.lay(recipe.study())
-        if len(table.seats) != 1:
-            raise InvalidInput(
-                f"game {table.card.id} has {len(table.seats)} seats, and a perturber learns in games of one: "
-                "`rlattack train adversary` trains an opponent"
-            )
-        (victim,) = table.agents[0].values()
-        if not victim.looks:
-            raise InvalidInput(f"--victim: expected an agent, got {victim.name!r}, which looks at nothing")
-        game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
-        policy = placed(defend(victim.policy, recipe.defence, game.seats[0]), recipe.device)
-        budget = Budget(norm=recipe.norm, eps=recipe.eps, space=recipe.space)
-        attack: Any = make_attack(self.spec.name, budget, **self.spec.parameters)
-        if attack.knowledge == "white":
-            check_gradient(policy, victim.name, attack.name)
-        self._env = Perturbing(game, attack, policy, table.mode(victim), recipe.device)
-        sha256 = "" if victim.foreign else victim.sha256
-        run = TrainingRun(recipe=recipe, card=table.card, command=command, agents={"victim_identity": victim.identity})
-        perturbs = {
-            "attack": attack.name, "victim": victim.name, "victim_identity": victim.identity, "eps": recipe.eps,
-            "norm": recipe.norm, "space": recipe.space, **self.spec.parameters,
-        }  # fmt: skip
-        about = {
-            "victim": {"id": victim.name, "sha256": sha256}, "perturbs": perturbs, "seeds": list(recipe.seeds),
-        }  # fmt: skip
-        self.learners = [
-            Learner(
-                run=run, folder=recipe.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}", about=about,
-                make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed),
-            )
-            for seed in recipe.seeds
-        ]  # fmt: skip
+def _learn_seed(recipe: TrainPerturber, command: str, seed: int, watch: Watch) -> Trained:
+    return _learn(_Room(recipe, command).learner(seed), watch)
 
 
 def _learn(learner: Learner, watch: Watch) -> Trained:
@@ -104,3 +77,64 @@ def _learn(learner: Learner, watch: Watch) -> Trained:
         done = trained.steps
         if done >= recipe.steps:
             return trained
+
+
+class _Room:
+    """The victim in its game, and who learns to perturb it.
+
+    Args:
+        recipe: What is trained.
+        command: Trains it anew.
+
+    Raises:
+        RlattackError: A game of several seats, or a victim, an attack and a budget that do not fit.
+    """
+
+    def __init__(self, recipe: TrainPerturber, command: str) -> None:
+        self.recipe, self.spec, self.table = recipe, recipe.spec, Table.lay(recipe.study())
+        self._victim = self._checked()
+        self._env = self._opened()
+        self._run = TrainingRun(
+            recipe=recipe, card=self.table.card, command=command, agents={"victim_identity": self._victim.identity}
+        )
+
+    def learner(self, seed: int) -> Learner:
+        """Who learns with a seed; only one at a time, since all learn in the same games."""
+        victim, recipe = self._victim, self.recipe
+        perturbs = {
+            "attack": self.spec.name, **self.spec.parameters, "victim": victim.name,
+            "victim_identity": victim.identity, "eps": recipe.eps, "norm": recipe.norm, "space": recipe.space,
+        }  # fmt: skip
+        return Learner(
+            run=self._run, folder=recipe.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}",
+            make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed),
+            about={
+                "victim": {"id": victim.name, "sha256": "" if victim.foreign else victim.sha256},
+                "perturbs": perturbs, "seeds": list(recipe.seeds),
+            },
+        )  # fmt: skip
+
+    def _checked(self) -> Agent:
+        """The victim, where it has a game of its own and looks at it."""
+        table = self.table
+        if len(table.seats) != 1:
+            raise InvalidInput(
+                f"game {table.card.id} has {len(table.seats)} seats, and a perturber learns in games of one: "
+                "`rlattack train adversary` trains an opponent"
+            )
+        (victim,) = table.agents[0].values()
+        if not victim.looks:
+            raise InvalidInput(f"--victim: expected an agent, got {victim.name!r}, which looks at nothing")
+        return victim
+
+    def _opened(self) -> Perturbing:
+        """The game of who perturbs."""
+        recipe, table = self.recipe, self.table
+        game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
+        policy = placed(defend(self._victim.policy, recipe.defence, game.seats[0]), recipe.device)
+        budget = Budget(norm=recipe.norm, eps=recipe.eps, space=recipe.space)
+        attack = make_attack(self.spec.name, budget, **self.spec.parameters)
+        assert isinstance(attack, Learned), "as `recipe.spec` says"
+        if attack.knowledge == "white":
+            check_gradient(policy, self._victim.name, attack.name)
+        return Perturbing(game, attack, policy, table.mode(self._victim), recipe.device)

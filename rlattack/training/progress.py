@@ -55,6 +55,10 @@ class Progress(BaseCallback):
         """Share of the last games that were won (1), tied (0), lost (-1); None before the first one."""
         return self._outcomes.count(outcome) / len(self._outcomes) if self._outcomes else None
 
+    def stop(self) -> None:
+        """Stops the training between two updates, after a checkpoint."""
+        self._stop = True
+
     def _on_training_start(self) -> None:
         self._next_save = self.num_timesteps + self._every
         self._next_dump = self.num_timesteps + self._dump_every
@@ -111,7 +115,7 @@ class Progress(BaseCallback):
 
         def stop(number: int, frame: object) -> None:
             signal.signal(signal.SIGINT, before)
-            self._stop = True
+            self.stop()
 
         signal.signal(signal.SIGINT, stop)
         try:
@@ -145,6 +149,10 @@ class Refill(BaseCallback):
         super().__init__()
         self._steps = steps
         self._until = self._updates = 0
+
+    def stop(self) -> None:
+        """Stops the training between two updates, after a checkpoint."""
+        self._stop = True
 
     def _on_training_start(self) -> None:
         assert isinstance(self.model, OffPolicyAlgorithm)
