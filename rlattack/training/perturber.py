@@ -14,7 +14,6 @@ from rlattack.evaluation.executor import cores
 from rlattack.evaluation.spawned import held_back
 from rlattack.evaluation.table import Table
 from rlattack.games import make_game
-from rlattack.policies.load import Agent
 from rlattack.policies.placed import placed
 from rlattack.specs import Spec
 from rlattack.training.adversary import choose
@@ -22,7 +21,7 @@ from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.learner import Learner, begin, learn
 from rlattack.training.perturbing import Perturbing
 from rlattack.training.ppo import make_perturber
-from rlattack.training.recipes import TrainPerturber
+from rlattack.training.recipes import TrainPerturber, count_seats
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
 from rlattack.training.seeds import learn_at_once
@@ -58,11 +57,12 @@ def _train(room: "_Room", watch: Watch, command: str) -> list[Trained]:
     if workers == 1 or held_back(room.table.pairs):
         return [_learn(room.learner(seed), watch) for seed in recipe.seeds]
     threads = recipe.threads or max(1, cores() // workers)
-    learn_seed = functools.partial(_learn_seed, dataclasses.replace(recipe, threads=threads), command)
-    return learn_at_once(learn_seed, recipe.seeds, recipe.steps, workers, watch)
+    learns = functools.partial(learn_seed, dataclasses.replace(recipe, threads=threads), command)
+    return learn_at_once(learns, recipe.seeds, recipe.steps, workers, watch)
 
 
-def _learn_seed(recipe: TrainPerturber, command: str, seed: int, watch: Watch) -> Trained:
+def learn_seed(recipe: TrainPerturber, command: str, seed: int, watch: Watch) -> Trained:
+    """Lets one seed of a recipe learn, or go on."""
     return _learn(_Room(recipe, command).learner(seed), watch)
 
 
@@ -91,8 +91,16 @@ class _Room:
     """
 
     def __init__(self, recipe: TrainPerturber, command: str) -> None:
-        self.recipe, self.spec, self.table = recipe, recipe.spec, Table.lay(recipe.study())
-        self._victim = self._checked()
+        self.recipe, self.spec = recipe, recipe.spec
+        if (count := count_seats(recipe.game)) != 1:
+            raise InvalidInput(
+                f"game {recipe.game} has {count} seats, and a perturber learns in games of one: `rlattack train "
+                "adversary` trains an opponent"
+            )
+        self.table = Table.lay(recipe.study())
+        (self._victim,) = self.table.agents[0].values()
+        if not self._victim.looks:
+            raise InvalidInput(f"--victim: expected an agent, got {self._victim.name!r}, which looks at nothing")
         self._env = self._opened()
         self._run = TrainingRun(
             recipe=recipe, card=self.table.card, command=command, agents={"victim_identity": self._victim.identity}
@@ -113,19 +121,6 @@ class _Room:
                 "perturbs": perturbs, "seeds": list(recipe.seeds),
             },
         )  # fmt: skip
-
-    def _checked(self) -> Agent:
-        """The victim, where it has a game of its own and looks at it."""
-        table = self.table
-        if len(table.seats) != 1:
-            raise InvalidInput(
-                f"game {table.card.id} has {len(table.seats)} seats, and a perturber learns in games of one: "
-                "`rlattack train adversary` trains an opponent"
-            )
-        (victim,) = table.agents[0].values()
-        if not victim.looks:
-            raise InvalidInput(f"--victim: expected an agent, got {victim.name!r}, which looks at nothing")
-        return victim
 
     def _opened(self) -> Perturbing:
         """The game of who perturbs."""

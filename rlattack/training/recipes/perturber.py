@@ -74,7 +74,7 @@ class TrainPerturber(Recipe):
     verb: ClassVar[str] = "perturber"
     role: ClassVar[str] = "adversary"
     beside: ClassVar[tuple[str, ...]] = (*Recipe.beside, "workers")
-    free: ClassVar[tuple[str, ...]] = ("seeds",)
+    free: ClassVar[tuple[str, ...]] = ("steps", "seeds")
 
     def __post_init__(self) -> None:
         super().__post_init__()
