@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rlattack.evaluation.study import Study
     from rlattack.specs import Spec
 
-_EPOCHS = 10
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPerturber(Recipe):
@@ -57,7 +55,7 @@ class TrainPerturber(Recipe):
     envs: int = 16
     """Games played at once."""
     batch: int = 2048
-    """Steps between two updates, of 10 epochs."""
+    """Steps between two updates, of 10 epochs, or of 4 where pictures are seen."""
     minibatch: int = 64
     """Steps of a part of an epoch."""
     learning_rate: float = 3e-4
