@@ -6,8 +6,9 @@ import json
 import pytest
 import torch
 
-from rlattack.errors import RefusedFile, RlattackError, RunConflict
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, RunConflict
 from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.plan import plan
 from rlattack.evaluation.results import Mean
 from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.policies.network import Network, NetworkSpec
@@ -67,6 +68,28 @@ def test_the_perturber_learns_to_turn_every_coin_and_plays_what_its_card_says(tm
     clean, noise, attacked = (one.victim_seat.returns.mean for one in evaluate(study, run=tmp_path / "again").cells)
     assert (clean, noise, attacked) == (card.score["clean"]["mean"], card.score["noise"]["mean"], card.score["mean"])
     assert curve(tmp_path / "run", "evaluation/return_mean") == {4096: pytest.approx(attacked)}
+
+
+def test_an_adversary_is_played_against_its_own_victim_in_its_own_game_and_another_size_is_said(tmp_path, victim):
+    game, agent = "coins/any", run(tmp_path / "run", victim).id
+    planned = plan(Study(game=game, players=victim, attack=f"pa-ad:agent={agent}", eps=(1.5, 0.5), space="raw"))
+    assert planned.note == f"attack pa-ad: {agent} learned at linf 1.5 raw and plays at linf 0.5 raw"
+    other = save_network(tmp_path / "other", game, Network(SPEC))
+    of_another = {"game": game, "players": other, "eps": 1.5, "space": "raw"}
+    with pytest.raises(InvalidInput, match=f"{agent} learned to perturb another victim, {victim}, than {other}; trans"):
+        plan(Study(**of_another, attack=f"pa-ad:agent={agent}"))
+    assert plan(Study(**of_another, attack=f"pa-ad:agent={agent},transfer=true")).note == ""
+    crafted = Study(**of_another, attack=f"pa-ad:agent={agent}", surrogate=victim)  # on whom it learned
+    assert len(plan(crafted).cells) == 3
+    with pytest.raises(InvalidInput, match=f"{agent} is an adversary of pa-ad; play it as pa-ad:agent={agent}"):
+        plan(Study(**{**of_another, "players": victim}, attack=f"sa-rl:agent={agent}"))
+    with pytest.raises(InvalidInput, match=f"agent {agent} was trained for coins/any, not for gymnasium/CartPole-v1"):
+        plan(Study(**CARTPOLE, players="tests.kit.players:balance", attack=f"pa-ad:agent={agent}", space="raw"))
+    first, again = (plan(Study(**{**of_another, "players": victim}, attack=f"pa-ad:agent={agent}")) for _ in range(2))
+    assert first.cells == again.cells
+    save_network(tmp_path / "agents" / agent, game, read_agent(tmp_path / "agents" / agent)[1])  # without its card
+    with pytest.raises(InvalidInput, match=f"expected an adversary that .* trained, got {agent}"):
+        plan(Study(**{**of_another, "players": victim}, attack=f"pa-ad:agent={agent}"))
 
 
 def test_every_seed_learns_and_the_victim_earns_least_under_the_one_that_ships(tmp_path, victim):
