@@ -45,6 +45,12 @@ class TrainPerturber(Recipe):
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
     """Arguments of a Gymnasium environment, or of a control task, as rules=v4."""
+    frame_stack: int | None = None
+    """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked; the card's by default."""
+    channels: Literal["as-shown", "first"] | None = None
+    """first: pictures of a Gymnasium environment are turned to (channels, height, width); the card's by default."""
+    normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
+    """Statistics of what the victim saw in training; by default those beside its file."""
     seeds: tuple[int, ...] = (0,)
     """Each trains a perturber from the start; that under which the victim earns least in tuning episodes becomes the
     agent."""
@@ -115,8 +121,12 @@ class TrainPerturber(Recipe):
         from rlattack.evaluation.study import Study
 
         more: dict[str, Any] = {} if not attack else {"attack": (attack,), "eps": (self.eps,)}
-        same = ("game", "norm", "space", "actions", "defence", "sticky", "env_args", "trust", "plugin")
-        return Study(
-            **{name: getattr(self, name) for name in same}, players=(self.victim,), episodes=episodes, seed=seed,
-            envs=self.envs, **more,
-        )  # fmt: skip
+        same = {name: getattr(self, name) for name in _OF_A_STUDY}
+        return Study(**same, players=(self.victim,), episodes=episodes, seed=seed, **more)
+
+
+_OF_A_STUDY = (
+    "game", "norm", "space", "actions", "defence", "sticky", "env_args", "frame_stack", "channels", "normaliser",
+    "trust", "plugin",
+)  # fmt: skip
+"""Options that say what is played, as those of `rlattack attack` do."""
