@@ -76,7 +76,9 @@ class Learned(ObservationAttack[Config, Ball]):
             InvalidInput: It sees or says something else than this victim takes, or there is none.
         """
         if self.tell is None:
-            raise InvalidInput(f"expected agent=ID, an adversary: `{TRAINED_BY} {self.name}` trains one")
+            raise InvalidInput(
+                f"attack {self.name}: expected agent=ID, an adversary: `{TRAINED_BY} {self.name}` trains one"
+            )
         if self._agent is None:
             return
         sees = tuple(self._agent.policy.observation)

@@ -96,9 +96,7 @@ def test_a_perturber_of_pictures_says_in_its_scores_what_it_means(monkeypatch):
 def test_what_a_perturber_cannot_look_at_is_refused(space):
     recipe = TrainPerturber(game="any", victim="any", attack="pa-ad", eps=0.1, batch=32, minibatch=16, envs=2)
     env = GymnasiumVecEnv(noise(space, 2, Box(-1, 1, (3,), np.float32)))
-    with pytest.raises(
-        InvalidInput, match=r"expected numbers in a row, or pictures \(channels, height, width\)"
-    ):
+    with pytest.raises(InvalidInput, match=r"expected numbers in a row, or pictures \(channels, height, width\)"):
         make_perturber(recipe, env, 0)
 
 

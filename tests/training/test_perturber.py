@@ -17,9 +17,11 @@ from rlattack.training.adversary import choose
 from rlattack.training.perturber import learn_seed
 from rlattack.training.seeds import learn_at_once
 from tests.kit.agents import save_network
+from tests.kit.cells import FAMILIES as FAMILIES  # registers the family `film`
 from tests.kit.learning import Crash, Diary, curve
 
 CARTPOLE = {"game": "gymnasium/CartPole-v1", "eps": 0.1}
+FILM = {"game": "film/any", "victim": "tests.kit.players:bright", "space": "unit", "eps": 0.1}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0)
 
 
@@ -85,6 +87,8 @@ def test_an_adversary_is_played_against_its_own_victim_in_its_own_game_and_anoth
         plan(Study(**{**of_another, "players": victim}, attack=f"sa-rl:agent={agent}"))
     with pytest.raises(InvalidInput, match=f"agent {agent} was trained for coins/any, not for gymnasium/CartPole-v1"):
         plan(Study(**CARTPOLE, players="tests.kit.players:balance", attack=f"pa-ad:agent={agent}", space="raw"))
+    with pytest.raises(InvalidInput, match=f"agent {agent} was trained for the seat 'perturber', not for 'player'"):
+        plan(Study(game=game, players=agent))
     first, again = (plan(Study(**{**of_another, "players": victim}, attack=f"pa-ad:agent={agent}")) for _ in range(2))
     assert first.cells == again.cells
     save_network(tmp_path / "agents" / agent, game, read_agent(tmp_path / "agents" / agent)[1])  # without its card
@@ -169,6 +173,8 @@ def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, 
         ({"space": "sigma"}, "--space sigma needs an agent that ships observation statistics"),
         ({"victim": "random"}, "--victim: expected an agent, got 'random', which looks at nothing"),
         ({"victim": "atari/pong/ppo"}, "atari/pong/ppo was trained for atari/pong, not for coins/any"),
+        ({**FILM, "attack": "sa-rl"}, r"attack sa-rl: .* this game shows \(4, 6, 6\), .*; use pa-ad"),
+        ({**FILM, "attack": "pa-ad"}, r"does not fit observations of \(4, 6, 6\)"),
         ({"victim": "nobody"}, "no agent and no file 'nobody'"),
         ({**CARTPOLE, "victim": "tests.kit.players:opaque"}, r"opaque gives no gradient \(.*\); pa-ad needs one, "),
         ({"game": "tug/any"}, "game tug/any has 2 seats, and a perturber learns in games of one: `rlattack train adv"),
