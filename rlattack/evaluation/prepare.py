@@ -60,7 +60,7 @@ def _fit(cell: Cell, ref: AttackRef, say: Callable[[str], None], *, timing: bool
     """What an attack, or its schedule, learns in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
-    tuning = Tuned(cell, cell.attacks.index(ref), say)
+    tuning = Tuned(cell, cell.attacks.index(ref), say, timing=timing)
     try:
         with on(cell.device):
             return (tuning.schedule if timing else tuning.attack).fit(tuning)

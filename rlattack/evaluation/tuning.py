@@ -41,12 +41,13 @@ class Tuned:
         cell: The cell.
         number: Of the attack.
         say: Told in a line how far the fit is.
+        timing: Its schedule learns, by what the schedule may know, whatever the attack may.
 
     Raises:
         RlattackError: The attack or a player does not fit.
     """
 
-    def __init__(self, cell: Cell, number: int, say: Callable[[str], None]) -> None:
+    def __init__(self, cell: Cell, number: int, say: Callable[[str], None], *, timing: bool = False) -> None:
         self._cell, self._ref, self.say = tuning_of(cell), cell.attacks[number], say
         play = open_play(self._cell, lambda slot: None)
         self._surrogate = surrogates_of(cell, play.game)[number]
@@ -60,6 +61,8 @@ class Tuned:
         self.reach: Reach = attacker.reach
         self.victim = attacker.target
         self._oracle = attacker.oracle
+        if timing:
+            self._oracle.count(np.ones(cell.envs, dtype=np.bool_), type(attacker.schedule).knowledge)
         self.draws: Draws = SharedDraws(cell.envs, self._cell.seed % 2**63)
 
     def begin(self, obs: Tensor) -> None:
