@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +16,7 @@ from rlattack.defences import defend
 from rlattack.errors import BudgetError, InvalidInput, one_line
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
+from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import fit_key, timing_key
@@ -30,9 +29,6 @@ from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.policies.policy import Policy
 from rlattack.specs import split_spec
-
-_COPY, _TIMES = 2**20, 16
-"""The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class Table:
             seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
-        _check_memory(study.envs, seats)
+        check_memory(study.envs, seats)
         names = tuple(seat.name for seat in seats)
         check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
@@ -145,11 +141,18 @@ class Table:
         for specs, (like, given) in played:
             sizes = given if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             reaches = [self._reach(spec) for spec in like]
-            for eps, when in itertools.product(sizes, self.study.when):
+            whens = self.study.when if all(ATTACKS.get(spec.name).is_control for spec in specs) else self._whens
+            for eps, when in itertools.product(sizes, whens):
                 armed = [self._armed(base, spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
                 cell = dataclasses.replace(base, attacks=tuple(armed))
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
+
+    @functools.cached_property
+    def _whens(self) -> list[str]:
+        """The schedules that were asked for, each with the one that it is read beside."""
+        pairs = ((when, make_schedule(when).control) for when in self.study.when)
+        return list(dict.fromkeys(when for pair in pairs for when in pair if when is not None))
 
     def _check_ahead(self, base: Cell) -> None:
         """Refuses schedules that look ahead in a game that cannot be played on from where it stands."""
@@ -255,25 +258,6 @@ class Table:
             return "sampled"
         asked = self.study.actions
         return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
-
-
-def _check_memory(envs: int, seats: Sequence[Seat]) -> None:
-    """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
-
-    Raises:
-        InvalidInput: They need more memory than there is.
-    """
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
-        return
-    needed = envs * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
-    if needed > there:
-        most = there * envs // needed
-        raise InvalidInput(
-            f"--envs: {envs:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
-            f"GiB; expected at most {most:,}"
-        )
 
 
 def _check_gradient(policy: Policy, agent: str, attack: str) -> None:

@@ -46,6 +46,14 @@ def test_a_cell_is_another_by_another_schedule():
     assert len(set(keys)) == len(keys) == 1 + 2 * 4
 
 
+def test_random_timing_of_the_same_share_stands_beside_an_attack():
+    cells = plan(Study(**BALANCE, when=("timed:share=0.1", "timed:threshold=0.5", "period:n=9"))).cells
+    found = [(ref.spec.name, ref.schedule) for cell in cells for ref in cell.attacks]
+    asked = ["timed:share=0.1", "timed:threshold=0.5", "period:n=9"]
+    beside = ["timed:share=0.1", "random:share=0.1", "timed:threshold=0.5", "period:n=9"]
+    assert found == [*(("noise", when) for when in asked), *(("fgsm", when) for when in beside)]
+
+
 def test_a_schedule_that_needs_discrete_actions_is_refused_before_play():
     rope = BALANCE | {"game": "pull/any", "players": ("zero", "tests.kit.players:puller"), "attack": ("pgd",)}
     with pytest.raises(InvalidInput, match="--when: this schedule needs discrete actions; use random:share="):
