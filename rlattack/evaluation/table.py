@@ -231,7 +231,10 @@ class Table:
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             entries=free_words(free, seat),
-            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=grid, free=free),
+            budget=Budget(
+                norm=norm, eps=eps if kind.sized else None, space=space, grid=grid, free=free,
+                stand_in=self.card.stand_in if norm in CHANGES else 0.0,
+            ),
         )  # fmt: skip
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
