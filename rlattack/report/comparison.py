@@ -1,7 +1,7 @@
 """What is compared with what: settings, and the same players in them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rlattack.budget.words import entries_words, size_words
@@ -53,6 +53,15 @@ class Pairing:
             return sum(getattr(one.attack, name) == getattr(cell.attack, name) for name in alike)
 
         return max(same, key=likeness, default=None)
+
+    def untimed(self, cell: Result) -> Result | None:
+        """Returns the same attack at random steps, as many as the schedule of a cell takes."""
+        schedule, _, parameters = "" if cell.attack is None else cell.attack.schedule.partition(":")
+        share = next((text for text in parameters.split(",") if text.startswith("share=")), None)
+        if schedule == "random" or share is None:
+            return None
+        attacks = tuple(replace(one, schedule=f"random:{share}") for one in cell.attacks)
+        return next((one for one in self.good if one.attacks == attacks), None)
 
 
 @dataclass(frozen=True)
