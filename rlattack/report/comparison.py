@@ -56,7 +56,7 @@ class Pairing:
 
     def untimed(self, cell: Result) -> Result | None:
         """Returns the same attack at random steps, as many as the schedule of a cell takes."""
-        schedule, _, parameters = "" if cell.attack is None else cell.attack.schedule.partition(":")
+        schedule, _, parameters = ("every" if cell.attack is None else cell.attack.schedule).partition(":")
         share = next((text for text in parameters.split(",") if text.startswith("share=")), None)
         if schedule == "random" or share is None:
             return None
