@@ -66,6 +66,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "patch": "rlattack.attacks.patch:PatchAttack",
         "random-patch": "rlattack.attacks.patch:RandomPatch",
         "search": "rlattack.attacks.search:Search",
+        "sarsa": "rlattack.attacks.sarsa:Sarsa",
         "perturber": "rlattack.attacks.perturber:Perturber",
     },
     "rlattack.attacks",

@@ -82,9 +82,7 @@ class Universal(GradientAttack[UniversalConfig]):
         Raises:
             InvalidInput: Nothing was learned yet.
         """
-        if "delta" not in self.learned.tensors:
-            raise InvalidInput("attack universal learns on tuning episodes first: play it by `rlattack.evaluate`")
-        return obs + self.learned.tensors["delta"]
+        return obs + self.known("delta")
 
 
 def _frames(perturbation: Tensor, reach: Ball) -> Tensor:

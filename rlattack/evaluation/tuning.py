@@ -80,11 +80,13 @@ class Tuned:
                     next(steps)
                 yield torch.as_tensor(seen.shown.astype(np.float32))
 
-    def rehearse(self, attack: ObservationAttack[Any, Any] | None, slots: int) -> "Rehearsing":
+    def rehearse(
+        self, attack: ObservationAttack[Any, Any] | None, slots: int, *, sampled: bool = False
+    ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
         actions = list(self._cell.actions)
-        actions[ref.seat] = plays.acts or actions[ref.seat]
+        actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
         opened = open_play(cell, lambda slot: None)
         policies = list(opened.policies)
@@ -137,7 +139,8 @@ class Rehearsing(Play):
     def _step(self, active: BoolArray) -> BoolArray:
         over: BoolArray = super()._step(active) | self._stopped
         seen = self._looking
-        self._now = TuningStep(active, seen.shown, seen.received, seen.action, seen.reward, over & active)
+        ended, terminated = over & active, self._last.terminated & active
+        self._now = TuningStep(active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated)
         return over
 
     def _close(self) -> None:

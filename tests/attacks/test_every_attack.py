@@ -6,6 +6,7 @@ import torch
 
 from rlattack.attacks import ATTACKS
 from rlattack.budget import CHANGES, NORMS
+from rlattack.policies.distributions import Categorical
 from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
@@ -18,8 +19,8 @@ SMALL = {
     "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
-SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files]
-"""Attacks on what a victim sees, of images too; those that come in files are in `test_on_numbers`."""
+SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files and ATTACKS.get(name).works_on(Categorical(None))]
+"""Attacks on what a victim sees, of images too; those in files or of continuous actions are in `test_on_numbers`."""
 
 
 def ways(name, norm):
