@@ -26,6 +26,7 @@ class TuningStep:
         action: What it did, shape (slots,) or (slots, entries).
         reward: What it was paid, the game's own, shape (slots,).
         ended: Slots whose episode this step ended, shape (slots,).
+        acting: Those of `active` in which it was its turn; all of them where none are named.
     """
 
     active: BoolArray
@@ -34,6 +35,7 @@ class TuningStep:
     action: Tensor
     reward: FloatArray
     ended: BoolArray
+    acting: BoolArray | None = None
 
 
 class Rehearsal(Protocol):
