@@ -98,7 +98,8 @@ class AttackRef:
         size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
         when = "" if self.schedule == EVERY else f" {self.schedule}"
         free = f" free {self.entries or entries_words(self.budget.free)}" if self.budget.free else ""
-        return f"{self.spec}{size}{free}{when}"
+        crafted_on = "" if self.surrogate is None else f" from {self.surrogate.name}"
+        return f"{self.spec}{size}{free}{when}{crafted_on}"
 
     @property
     def identity(self) -> dict[str, Any]:

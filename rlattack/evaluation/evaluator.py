@@ -168,14 +168,12 @@ class _Book:
         """What each attack says of its parameters, and how well what it is crafted on imitates the victim."""
         notes = []
         for ref, note in zip(cell.attacks, self._plan.notes[cell.key], strict=True):
-            with contextlib.suppress(ValueError):  # damaged: it is learned again before anything is played
-                if (
-                    ref.surrogate
-                    and ref.surrogate.learns
-                    and (fit := read_fit(self._store.fits, ref.surrogate.identity))
-                ):
-                    note = "; ".join(filter(None, [note, f"{ref.surrogate.name} {agreement_words(fit)}"]))
-            notes.append(note)
+            said = [note] if note else []
+            if ref.surrogate is not None and ref.surrogate.learns:
+                with contextlib.suppress(ValueError):  # damaged: it is learned again before anything is played
+                    if (learned := read_fit(self._store.fits, ref.surrogate.identity)) is not None:
+                        said.append(f"{ref.surrogate.name} {agreement_words(learned)}")
+            notes.append("; ".join(said))
         return notes
 
     def _kept(self, cell: Cell) -> Kept:
