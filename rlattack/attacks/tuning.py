@@ -27,6 +27,7 @@ class TuningStep:
         reward: What it was paid, the game's own, shape (slots,).
         ended: Slots whose episode this step ended, shape (slots,).
         terminated: Those of them whose episode the game's own rules ended: nothing can be earned after it.
+        acting: Those of `active` in which it was its turn; all of them where none are named.
     """
 
     active: BoolArray
@@ -36,6 +37,7 @@ class TuningStep:
     reward: FloatArray
     ended: BoolArray
     terminated: BoolArray
+    acting: BoolArray | None = None
 
 
 class Rehearsal(Protocol):

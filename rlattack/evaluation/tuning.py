@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from rlattack.budget import Reach
 from rlattack.device import on
 from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.loading import surrogates_of
 from rlattack.evaluation.observer import Moment, Observer
-from rlattack.evaluation.play import Play, open_play, surrogates_of
+from rlattack.evaluation.play import Play, open_play
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Step
@@ -41,16 +43,19 @@ class Tuned:
         cell: The cell.
         number: Of the attack.
         say: Told in a line how far the fit is.
+        fits: Folder of what a surrogate learned before; needed where there is one that learned.
         timing: Its schedule learns, by what the schedule may know, whatever the attack may.
 
     Raises:
         RlattackError: The attack or a player does not fit.
     """
 
-    def __init__(self, cell: Cell, number: int, say: Callable[[str], None], *, timing: bool = False) -> None:
+    def __init__(
+        self, cell: Cell, number: int, say: Callable[[str], None], fits: Path | None = None, *, timing: bool = False
+    ) -> None:
         self._cell, self._ref, self.say = tuning_of(cell), cell.attacks[number], say
         play = open_play(self._cell, lambda slot: None)
-        self._surrogate = surrogates_of(cell, play.game)[number]
+        self._surrogate = surrogates_of(cell, play.game, fits)[number]
         self._victim = play.policies[self._ref.seat]
         with on(cell.device):
             seat = play.game.seats[self._ref.seat]
@@ -102,6 +107,13 @@ class Tuned:
         return rehearsing
 
 
+def watched(cell: Cell, seat: int) -> "Rehearsing":
+    """Tuning episodes of the players of a cell, of whom nobody is attacked, to look at one seat."""
+    tuning = tuning_of(cell)
+    opened = open_play(tuning, lambda slot: None)
+    return Rehearsing(tuning, opened.game, opened.policies, seat)
+
+
 class Rehearsing(Play):
     """Tuning episodes round after round in one game, see `Rehearsal`; whoever opened it closes it.
 
@@ -140,7 +152,9 @@ class Rehearsing(Play):
         over: BoolArray = super()._step(active) | self._stopped
         seen = self._looking
         ended, terminated = over & active, self._last.terminated & active
-        self._now = TuningStep(active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated)
+        self._now = TuningStep(
+            active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting
+        )
         return over
 
     def _close(self) -> None:
@@ -153,12 +167,14 @@ class _Looking(Observer):
     shown: Array = np.empty(0)
     received: Tensor
     action: Tensor
+    acting: BoolArray
     reward: FloatArray
 
     def see(self, moment: Moment) -> None:
         """Keeps the game's own array, and the tensors of play."""
         if moment.seat == self.seat:
             self.shown, self.received, self.action = moment.shown, moment.received, moment.action
+            self.acting = moment.acting
 
     def after(self, step: Step) -> None:
         """Keeps what the step paid."""
