@@ -97,6 +97,7 @@ class Attack(ABC, Generic[Config]):
         learned: What it learned there.
         files: Parameters that name files, which count by what is in them.
         agents: Parameters that may name an agent as `agent:NAME`, which counts by its identity.
+        adversaries: Parameters that name an agent of the game that plays the attack, which counts by its identity.
         config_type: The dataclass of its parameters.
 
     Raises:
@@ -115,6 +116,7 @@ class Attack(ABC, Generic[Config]):
     fitted: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
     agents: ClassVar[tuple[str, ...]] = ()
+    adversaries: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, budget: Budget, config: Config) -> None:

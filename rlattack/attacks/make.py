@@ -4,12 +4,15 @@ import contextlib
 import dataclasses
 from typing import Any
 
+import torch
+
 from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput, RlattackError, UnknownName, told_by
+from rlattack.errors import InvalidInput, RlattackError, UnknownName, one_line, told_by
 from rlattack.policies.distributions import kinds
+from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
 from rlattack.specs import Spec, check_name, configured, make, parse_spec
 
@@ -68,6 +71,8 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "search": "rlattack.attacks.search:Search",
         "sarsa": "rlattack.attacks.sarsa:Sarsa",
         "perturber": "rlattack.attacks.perturber:Perturber",
+        "sa-rl": "rlattack.attacks.sa_rl:SARL",
+        "pa-ad": "rlattack.attacks.pa_ad:PAAD",
     },
     "rlattack.attacks",
 )
@@ -187,6 +192,22 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
     except Unfit as error:
         others = [name for name, _ in ATTACKS.working() if name != attack.name and _replaces(name, attack, setting)]
         raise InvalidInput(f"{error}; use {' or '.join(others)}" if others else str(error)) from None
+
+
+def check_gradient(policy: Policy, agent: str, attack: str) -> None:
+    """Asks for one gradient, so that a module without any is told before hours of play.
+
+    Raises:
+        InvalidInput: It gives none.
+    """
+    shown = torch.zeros(1, *policy.observation)
+    try:
+        policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
+    except Exception as error:  # the user's code: anything
+        others = [name for name, kind in ATTACKS.working() if kind.knowledge != "white"]
+        raise InvalidInput(
+            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
+        ) from error
 
 
 def _check(attack: Attack[Any], setting: Setting) -> None:

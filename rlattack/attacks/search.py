@@ -19,13 +19,13 @@ from rlattack.arrays import FloatArray
 from rlattack.attacks.attack import Fitted, ObservationAttack, Setting
 from rlattack.attacks.basis import Basis, make_basis
 from rlattack.attacks.cmaes import CMAES
+from rlattack.attacks.director import lead, led
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.attacks.tuning import Tuning
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Actions, Categorical, Choices, Normal
 from rlattack.policies.policy import Normaliser
 
 _SPREAD = 0.5
@@ -113,7 +113,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
             InvalidInput: A basis of what is no picture or that does not fit it, or more parameters than can be found.
         """
         self._shape, self._normaliser, self._basis = setting.observation, setting.normaliser, None
-        self._led, waves = _led(setting.actions).shape[1], None
+        self._led, waves = led(setting.actions).shape[1], None
         if self._pictures:
             waves = make_basis(self._basis_name, self._shape, self.config.coefficients)
         elif self.config.basis is not None:
@@ -156,10 +156,8 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         """
         said = (self.known("weights") * self._seen(obs, reach)[:, None]).sum(dim=-1)
         if self.config.kind == "director":
-            slope = victim.gradient(obs, lambda out: (_led(out.actions) * said).sum())
-        else:
-            slope = self._moved(said, obs, reach)
-        return reach.ascend(obs, slope, reach.radius)
+            return lead(victim, obs, said, reach)
+        return reach.ascend(obs, self._moved(said, obs, reach), reach.radius)
 
     def _search(self, race: Race, size: int, tuning: Tuning) -> list[tuple[float, FloatArray]]:
         """The mean of every generation, with what the victim earned under the elites of the last few."""
@@ -245,10 +243,3 @@ def _chosen(race: Race, means: list[tuple[float, FloatArray]], slots: int) -> tu
         if (least := float(earned.min())) < bound:
             bound, best = least, tried[int(earned.argmin())]
     return best, bound
-
-
-def _led(actions: Actions) -> Tensor:
-    """What a director leads, shape (n, outputs): scores, or the means of continuous actions before they are bounded."""
-    if isinstance(actions, Categorical | Choices):
-        return actions.scores
-    return actions.mean if isinstance(actions, Normal) else actions.greedy

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import tyro
 
 from rlattack.report.progress import say
-from rlattack.training.recipes import TrainAdversary, TrainRounds, TrainVictim
+from rlattack.training.recipes import TrainAdversary, TrainPerturber, TrainRounds, TrainVictim
 
 _INTERRUPTED = 130
 
@@ -54,6 +54,11 @@ class _Adversary(_Verb, TrainAdversary):
     recipe = TrainAdversary
 
 
+class _Perturber(_Verb, TrainPerturber):
+    __doc__ = TrainPerturber.__doc__
+    recipe = TrainPerturber
+
+
 class _Rounds(_Verb, TrainRounds):
     __doc__ = TrainRounds.__doc__
     recipe = TrainRounds
@@ -66,6 +71,7 @@ class Train:
     verb: (
         Annotated[_Victim, tyro.conf.subcommand("victim", prefix_name=False)]
         | Annotated[_Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
+        | Annotated[_Perturber, tyro.conf.subcommand("perturber", prefix_name=False)]
         | Annotated[_Rounds, tyro.conf.subcommand("rounds", prefix_name=False)]
     )
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rlattack.evaluation.results import Mean
 from rlattack.report import print_results, write_run
 from rlattack.report.progress import StepBar, say
 from rlattack.report.staircase import write_staircase
@@ -44,6 +45,13 @@ class Screen(Watch):
         if len(shipped.tried) > 1:
             Console().print(_seeds(shipped))
         score, folder = shipped.score, escape(str(shipped.folder))
+        if "clean" in score.more and score.returns is not None:
+            low, high = score.returns.ci
+            beside = ", ".join(f"{name} {score.more[name]['mean']:.1f}" for name in ("clean", "noise"))
+            earned = f"{score.returns.mean:.1f} [{low:.1f}, {high:.1f}]"
+            say(f"the victim earns {earned} over {score.episodes} episodes ({beside})")
+            say(f"[bold]{folder}[/bold] can now attack: {escape(score.command)}")
+            return
         if score.returns is not None:
             low, high = score.returns.ci
             say(f"mean return {score.returns.mean:.1f} [{low:.1f}, {high:.1f}] over {score.episodes} episodes")
@@ -82,12 +90,14 @@ class Screen(Watch):
 
 def _seeds(shipped: Shipped) -> Table:
     """How all seeds of a run did."""
-    table = Table(title="seeds, by what they won of tuning games")
+    earned = any(isinstance(one.tuning, Mean) for one in shipped.tried)
+    table = Table(title="seeds, by what the victim earned" if earned else "seeds, by what they won of tuning games")
     for name in ("seed", "steps", "training", "tuning"):
         table.add_column(name, justify="right")
     for one in shipped.tried:
         table.add_row(
             str(one.seed), f"{one.steps:,}" + (" (cut)" if one.cut else ""),
-            "" if one.win is None else f"{100 * one.win:.1f} %", str(percent(one.tuning, 1)),
+            "" if one.win is None else f"{100 * one.win:.1f} %",
+            f"{one.tuning.mean:.1f}" if isinstance(one.tuning, Mean) else str(percent(one.tuning, 1)),
         )  # fmt: skip
     return table

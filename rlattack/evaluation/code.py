@@ -63,6 +63,7 @@ def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
     kind, given = ATTACKS.get(ref.spec.name), ref.spec.parameters
     files = [(name, read_file(Path(given[name]).expanduser())) for name in kind.files if given.get(name)]
     agents = [(name, load_agent(leader_name(given[name]))) for name in kind.agents if is_agent(given.get(name))]
+    agents += [(name, load_agent(given[name])) for name in kind.adversaries if given.get(name)]
     digests = [(name, hashlib.sha256(raw).hexdigest()) for name, raw in files]
     return (*digests, *((name, agent.identity) for name, agent in agents))
 

@@ -111,7 +111,7 @@ class Local:
             for number in range(workers)
         ]
         try:
-            _start(processes)
+            start(processes)
             yield from _collect(results, processes, tickets)
         finally:
             begun = [process for process in processes if process.pid is not None]
@@ -174,7 +174,7 @@ class _Tickets:
         return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
 
 
-def _start(processes: list[Any]) -> None:
+def start(processes: list[Any]) -> None:
     """Starts them deaf to Ctrl-C, which reaches all processes of a terminal; this one hears it when all have begun.
 
     Children inherit the signal mask of this thread. It does not keep the signal from other threads of this process,

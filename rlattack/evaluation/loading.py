@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import torch
-
-from rlattack.attacks import ATTACKS
 from rlattack.attacks.imitation import learns_by_watching, make_imitation
 from rlattack.defences import defend
-from rlattack.errors import InvalidInput, RefusedFile, one_line
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.fits import read_fit
 from rlattack.games.game import Game, Seat
@@ -75,19 +72,3 @@ def _imitated(ref: AgentRef, seat: Seat, cell: Cell, fits: Path | None) -> Polic
     if learned is None and fits is not None:
         raise RefusedFile(f"--surrogate {ref.spec}: what it learned is not there; run the command again")
     return placed(make_imitation(ref.spec).policy(seat, learned), cell.device)
-
-
-def check_gradient(policy: Policy, agent: str, attack: str) -> None:
-    """Asks for one gradient, so that a module without any is told before hours of play.
-
-    Raises:
-        InvalidInput: It has none; the message names attacks that do without.
-    """
-    shown = torch.zeros(1, *policy.observation)
-    try:
-        policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
-    except Exception as error:  # the user's code: anything
-        others = [name for name, kind in ATTACKS.working() if kind.knowledge != "white"]
-        raise InvalidInput(
-            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
-        ) from error

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
 from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
+from rlattack.attacks.learned import Learned
+from rlattack.attacks.make import check_gradient
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import defend
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
-from rlattack.evaluation.loading import check_gradient, load_surrogate
+from rlattack.evaluation.loading import load_surrogate
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
@@ -113,7 +115,7 @@ class Table:
 
     def clean(self, hidden: Hidden, players: tuple[AgentRef, ...]) -> Cell:
         """The cell in which these players meet and nothing is attacked."""
-        modes = tuple(self._mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
+        modes = tuple(self.mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
         return Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
@@ -236,6 +238,8 @@ class Table:
         )  # fmt: skip
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
+        for name in filter(None, map(spec.parameters.get, kind.adversaries)):
+            load_agent(str(name), game=self.card.id)
         ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
         timing = timing_key(base, ref) if make_schedule(when).learns else None
         return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
@@ -259,11 +263,14 @@ class Table:
         seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
         victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
+        if isinstance(made.attack, Learned):
+            made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":
             check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
         return made.reach.radius, made.note
 
-    def _mode(self, agent: Agent) -> ActionMode:
+    def mode(self, agent: Agent) -> ActionMode:
+        """How an agent chooses, as the command, the agent or the game's card says."""
         if agent.policy.acts == "sampled":  # chance
             return "sampled"
         asked = self.study.actions

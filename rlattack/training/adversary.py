@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rlattack.evaluation.results import Rate
 from rlattack.files import write_whole
 from rlattack.games.solo import EmbedOpponent
 from rlattack.policies.folder import read_agent, save_agent
@@ -58,8 +59,8 @@ def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> 
 
 
 def choose(run: Path, trained: Sequence[Trained]) -> Trained:
-    """Makes the seed that won most tuning games, of equal ones the first, the run's agent; writes how all did."""
-    best = max(trained, key=lambda one: 0.0 if one.tuning is None else one.tuning.rate)
+    """Makes the seed that did most in tuning games, of equal ones the first, the run's agent; writes how all did."""
+    best = max(trained, key=lambda one: one.harm)
     rows = [_row(one) for one in trained]
     write_whole(run / "seeds.json", json.dumps(rows, indent=1).encode())
     card, network = read_agent(best.folder)
@@ -69,6 +70,7 @@ def choose(run: Path, trained: Sequence[Trained]) -> Trained:
 
 def _row(one: Trained) -> dict[str, object]:
     """What a card tells of a seed; a card holds no None."""
-    rates = {"training_win_rate": one.win, "tuning_win_rate": None if one.tuning is None else one.tuning.rate}
+    tuning = "tuning_win_rate" if isinstance(one.tuning, Rate) else "tuning_return"
+    rates = {"training_win_rate": one.win, tuning: None if one.tuning is None else one.tuning.value}
     known = {name: rate for name, rate in rates.items() if rate is not None}
     return {"seed": one.seed, "steps": one.steps, "cut": one.cut, **known}

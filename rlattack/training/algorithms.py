@@ -25,6 +25,8 @@ _TRUNKS: dict[str, dict[str, Any]] = {
     "small": {"convolutions": SMALL, "hidden": (256,)},
     "nature": {"convolutions": NATURE, "hidden": (512,)},
 }
+SMALL_TRUNK = {"features_extractor_class": ConvolutionalExtractor, "features_extractor_kwargs": _TRUNKS["small"]}
+"""What turns pictures into features, as Stable-Baselines3 takes it."""
 _LINEAR = ("learning_rate", "clip_range")
 """Settings that fall to 0 over the whole run where actions are discrete, but for DQN and QRDQN on images, whose
 learning rate was published so. Where they are continuous, only PPO's learning rate falls."""

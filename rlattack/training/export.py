@@ -30,10 +30,12 @@ _NAMES = {
 def export(learner: BaseAlgorithm) -> AnyNetwork:
     """Returns the learner's policy as it is now, its observation statistics frozen."""
     state = {name: tensor.detach().cpu() for name, tensor in learner.policy.state_dict().items()}
-    if isinstance(learner.action_space, Box):
-        return _gaussian(learner, state)
     space = learner.observation_space
     assert isinstance(space, Box)
+    if isinstance(learner.action_space, Box):
+        if len(space.shape) == 1:
+            return _gaussian(learner, state)
+        del state["log_std"]  # of who perturbs pictures: its numbers stand where others have scores
     arch = Sb3Architecture(
         observation=space.shape,
         scale=255.0 if is_image_space(space) else 1.0,  # where SB3 divides

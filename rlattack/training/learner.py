@@ -17,7 +17,7 @@ from rlattack.training.checkpoint import FILE, PROGRESS, Checkpoint, load_checkp
 from rlattack.training.coach import Coach
 from rlattack.training.export import export
 from rlattack.training.progress import Progress, Refill, Weak, curves
-from rlattack.training.recipes import SeatRecipe, TrainSingle
+from rlattack.training.recipes import SeatRecipe, TrainPerturber, TrainSingle
 from rlattack.training.run import TrainingRun
 from rlattack.training.watch import Trained, Watch
 
@@ -40,7 +40,7 @@ class Learner:
         coach: Chooses opponents and rewards while it learns.
     """
 
-    run: TrainingRun[TrainSingle | SeatRecipe]
+    run: TrainingRun[TrainSingle | SeatRecipe | TrainPerturber]
     folder: Path
     seed: int
     make: Callable[[int], BaseAlgorithm]
@@ -124,6 +124,8 @@ def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> 
     def say(steps: int) -> None:
         won = progress.rate(1)
         watch.steps(steps, recipe.steps, learner.note + ("" if won is None else f", win rate {won:.2f}"))
+        if watch.stops:
+            progress.stop()
 
     progress = Progress(recipe, save, say, learner.cut)
     callbacks: list[BaseCallback] = [progress]

@@ -1,4 +1,4 @@
-"""PPO in a seat of a game whose other seats others hold, as Gleave et al. 2019 set it."""
+"""PPO in a seat of a game whose other seats others hold, as Gleave et al. 2019 set it, and of who perturbs."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 
 from rlattack.errors import InvalidInput
 from rlattack.policies.gaussian import GaussianNetwork
-from rlattack.training.algorithms import build
+from rlattack.training.algorithms import SMALL_TRUNK, build
 from rlattack.training.export import sb3_state
-from rlattack.training.recipes import MINIBATCHES, SeatRecipe
+from rlattack.training.recipes import MINIBATCHES, SeatRecipe, TrainPerturber
 
 _HIDDEN = (64, 64)
 
@@ -57,6 +57,41 @@ def make_ppo(recipe: SeatRecipe, env: VecEnv, seed: int, init: GaussianNetwork |
     if init is not None:
         _fill(learner, normal, init)
     return learner
+
+
+def make_perturber(recipe: TrainPerturber, env: VecEnv, seed: int) -> OnPolicyAlgorithm:
+    """Builds PPO for who perturbs: on numbers as on control tasks (Schulman et al. 2017), on pictures a CNN's.
+
+    Rewards are normalised, and so are numbers that are seen. The learning rate falls over the whole run, whose parts
+    are learned one by one.
+
+    Args:
+        recipe: What to train.
+        env: The game of the perturber, `recipe.envs` copies.
+        seed: Of weights, games and exploration.
+
+    Raises:
+        InvalidInput: What is seen is neither a row of numbers nor pictures with their channels first.
+    """
+    from stable_baselines3 import PPO
+
+    seen = env.observation_space
+    pictures = isinstance(seen, Box) and is_image_space(seen) and is_image_space_channels_first(seen)
+    if not (pictures or (isinstance(seen, Box) and len(seen.shape) == 1)):
+        raise InvalidInput(
+            f"game {recipe.game}: expected numbers in a row, or pictures (channels, height, width), got {seen}"
+        )
+    normal = VecNormalize(VecMonitor(env), norm_obs=not pictures, gamma=0.99)
+    network: dict[str, Any] = SMALL_TRUNK if pictures else {"activation_fn": torch.nn.Tanh}
+    made: OnPolicyAlgorithm = build(
+        PPO, "CnnPolicy" if pictures else "MlpPolicy", normal, seed=seed, device=recipe.device,
+        n_steps=recipe.batch // recipe.envs, batch_size=recipe.minibatch, n_epochs=10,
+        learning_rate=recipe.learning_rate, ent_coef=recipe.entropy, gamma=0.99, gae_lambda=0.95, clip_range=0.2,
+        vf_coef=0.5, max_grad_norm=0.5, policy_kwargs={"net_arch": list(_HIDDEN), **network},
+    )  # fmt: skip
+    # not SB3's own, which falls over what is learned in one go
+    made.lr_schedule = lambda _: recipe.learning_rate * max(0.0, 1 - made.num_timesteps / recipe.steps)
+    return made
 
 
 class _Frozen(RunningMeanStd):

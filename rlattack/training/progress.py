@@ -16,7 +16,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch.utils.tensorboard import SummaryWriter
 
 from rlattack.files import writing_events
-from rlattack.training.recipes import SeatRecipe, TrainSingle
+from rlattack.training.recipes import SeatRecipe, TrainPerturber, TrainSingle
 
 _POINTS = 1000
 """A curve over a whole run has about so many."""
@@ -39,7 +39,7 @@ class Progress(BaseCallback):
     """
 
     def __init__(
-        self, recipe: TrainSingle | SeatRecipe, save: Callable[[], None], tell: Callable[[int], None],
+        self, recipe: TrainSingle | SeatRecipe | TrainPerturber, save: Callable[[], None], tell: Callable[[int], None],
         cut: tuple[int, float] | None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -54,6 +54,10 @@ class Progress(BaseCallback):
     def rate(self, outcome: int) -> float | None:
         """Share of the last games that were won (1), tied (0), lost (-1); None before the first one."""
         return self._outcomes.count(outcome) / len(self._outcomes) if self._outcomes else None
+
+    def stop(self) -> None:
+        """Stops the training between two updates, after a checkpoint."""
+        self._stop = True
 
     def _on_training_start(self) -> None:
         self._next_save = self.num_timesteps + self._every
@@ -111,7 +115,7 @@ class Progress(BaseCallback):
 
         def stop(number: int, frame: object) -> None:
             signal.signal(signal.SIGINT, before)
-            self._stop = True
+            self.stop()
 
         signal.signal(signal.SIGINT, stop)
         try:
@@ -145,6 +149,10 @@ class Refill(BaseCallback):
         super().__init__()
         self._steps = steps
         self._until = self._updates = 0
+
+    def stop(self) -> None:
+        """Stops the training between two updates, after a checkpoint."""
+        self._stop = True
 
     def _on_training_start(self) -> None:
         assert isinstance(self.model, OffPolicyAlgorithm)

@@ -101,7 +101,7 @@ class Scorer:
         """Plays a study.
 
         Args:
-            study: Asks for one pair of players, or one agent.
+            study: Asks for one pair of players, or one agent; under an attack, beside which clean play and noise stand.
             note: What it is played for.
             names: Ids by which agents of the run will be known, by their folders, for the command.
         """
@@ -111,15 +111,35 @@ class Scorer:
             self._watch(self._played, self._total, note, kept)
 
         planned = plan(study)
-        (result,) = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
-        return Score.of(result, _command(study, [names.get(player, player) for (player,) in study.candidates]))
+        *beside, result = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
+        score = Score.of(result, _command(study, names))
+        others = {one.attack.name if one.attack else "clean": one.attacked.returns for one in beside}
+        told = {name: {"mean": one.mean, "ci": list(one.ci)} for name, one in others.items()}
+        return dataclasses.replace(score, more={**score.more, **told})
 
 
-def _command(study: Study, players: Sequence[str]) -> str:
-    """The command line that plays the clean cell of a study."""
+def _command(study: Study, names: Mapping[str, str]) -> str:
+    """The command line that plays a study, its agents by the names that they will have."""
+    players = [names.get(player, player) for (player,) in study.candidates]
     who = ["attack", study.game, "--victim"] if len(players) == 1 else ["duel", study.game, "--players"]
     words = ["rlattack", *who, *players, "--episodes", str(study.episodes), "--seed", str(study.seed)]
-    return shlex.join(words if study.sticky is None else [*words, "--sticky", f"{study.sticky:g}"])
+    for option in _OPTIONS:
+        value = getattr(study, option)
+        if value != getattr(Study, option):
+            words.append(f"--{option.replace('_', '-')}")
+            words += [_word(one, names) for one in (value if isinstance(value, tuple) else [value])]
+    return shlex.join(words)
+
+
+_OPTIONS = ("attack", "eps", "norm", "space", "actions", "defence", "sticky", "env_args", "trust")
+"""Options of a study for a score, beside those that always stand in its command."""
+
+
+def _word(value: object, names: Mapping[str, str]) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    for folder, name in names.items():
+        text = text.replace(f"agent={folder}", f"agent={name}")
+    return text
 
 
 def _share(rates: Sequence[Rate], total: int) -> Rate:

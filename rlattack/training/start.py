@@ -3,13 +3,16 @@
 import torch
 
 from rlattack.training.adversary import train_adversary
-from rlattack.training.recipes import TrainAdversary, TrainSelfPlay, TrainVictim
+from rlattack.training.perturber import train_perturber
+from rlattack.training.recipes import TrainAdversary, TrainPerturber, TrainSelfPlay, TrainVictim
 from rlattack.training.selfplay import train_self_play
 from rlattack.training.single import train_single
 from rlattack.training.watch import Shipped, Watch
 
 
-def train(recipe: TrainVictim | TrainAdversary, watch: Watch | None = None, command: str = "") -> list[Shipped]:
+def train(
+    recipe: TrainVictim | TrainAdversary | TrainPerturber, watch: Watch | None = None, command: str = ""
+) -> list[Shipped]:
     """Trains the agents of a recipe, or goes on with them, plays fresh episodes, and writes agents with their scores.
 
     Args:
@@ -31,6 +34,8 @@ def train(recipe: TrainVictim | TrainAdversary, watch: Watch | None = None, comm
     watch, command, found = watch or Watch(), command or recipe.command, []
     if isinstance(recipe, TrainAdversary):
         trained = train_adversary(recipe, watch, command)
+    elif isinstance(recipe, TrainPerturber):
+        trained = train_perturber(recipe, watch, command)
     elif isinstance(settled := recipe.settled(), TrainSelfPlay):
         trained = train_self_play(settled, watch, command)
     else:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlattack.evaluation.results import Rate
+from rlattack.evaluation.results import Mean, Rate
 from rlattack.training.score import Score
 
 
@@ -17,7 +17,8 @@ class Trained:
         folder: Its agent folder in the run.
         win: Share of its last 500 training games that it won; None where games have no winner, or none was over.
         cut: Whether it was given up for winning too little.
-        tuning: Share that it won of the games by which the best seed was chosen; None of a seed without others.
+        tuning: Share that it won of the games by which the best seed was chosen, or what the victim earned in them;
+            None of a seed without others.
     """
 
     seed: int
@@ -25,7 +26,14 @@ class Trained:
     folder: Path
     win: float | None = None
     cut: bool = False
-    tuning: Rate | None = None
+    tuning: Rate | Mean | None = None
+
+    @property
+    def harm(self) -> float:
+        """By which the best of several is chosen: what it won, or minus what the victim earned."""
+        if self.tuning is None:
+            return 0.0
+        return self.tuning.value if isinstance(self.tuning, Rate) else -self.tuning.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +59,11 @@ class Shipped:
 
 class Watch:
     """Hears how a training comes along; whoever inherits overrides what it shows."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether the training is to stop after its next update, as by Ctrl-C."""
+        return False
 
     def begin(self, name: str, turn: int, turns: int) -> None:
         """Hears that one training of several begins: its name, and which round of how many it belongs to."""

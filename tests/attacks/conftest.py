@@ -11,7 +11,8 @@ from rlattack.budget import Budget
 from rlattack.draws import SharedDraws
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
-from tests.kit.agents import random_linear_policy
+from rlattack.policies.network import Network, NetworkSpec
+from tests.kit.agents import perturber_agent, random_linear_policy
 
 SPACE = Box(0, 255, (3, 6, 6), np.uint8)
 FEW_QUERIES = {
@@ -38,11 +39,20 @@ def obs():
     return torch.randint(0, 256, (4, *SPACE.shape), generator=torch.Generator().manual_seed(3)).float()
 
 
+@pytest.fixture(scope="session")
+def adversary(tmp_path_factory):
+    """A director of three actions that sees the small space, by its folder."""
+    spec = NetworkSpec(observation=SPACE.shape, actions=2, head="actor-critic", hidden=(8,))
+    torch.manual_seed(0)
+    return perturber_agent(tmp_path_factory.mktemp("adversary"), "any/game", Network(spec), "pa-ad")
+
+
 @pytest.fixture
-def attack_with():
+def attack_with(adversary):
     """Makes an attacker of a policy on the small space; fitted where it must be, without a size where it needs none."""
 
     def make(policy, name, norm, eps, slots=4, model="stack", grid=False, schedule=None, **parameters):
+        parameters |= dict.fromkeys(ATTACKS.get(name).adversaries, adversary)
         eps = eps if ATTACKS.get(name).sized else None
         attack = make_attack(name, Budget(norm=norm, eps=eps, grid=grid), **parameters)
         attacker = Attacker(attack, policy, SPACE, slots, model=model, schedule=schedule)

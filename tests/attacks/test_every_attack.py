@@ -20,7 +20,8 @@ SMALL = {
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files and ATTACKS.get(name).works_on(Categorical(None))]
-"""Attacks on what a victim sees, of images too; those in files or of continuous actions are in `test_on_numbers`."""
+SIGHT.remove("sa-rl")
+"""Attacks on what a victim sees, of images too; those that are none of images are in `test_on_numbers`."""
 
 
 def ways(name, norm):
@@ -127,6 +128,8 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
         ("direction", "l2", {"doublings": 0, "halvings": 9}, 2, 0),
         ("universal", "linf", {"states": 8}, 0, 0),
         ("search", "linf", {"population": 4, "steps": 1}, 0, 1),
+        ("pa-ad", "linf", {}, 0, 1),
+        ("pa-ad", "l2", {"steps": 3}, 0, 3),
         ("search", "linf", {"population": 4, "steps": 1, "kind": "linear"}, 0, 0),
     ],
 )

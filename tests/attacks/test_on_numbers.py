@@ -12,6 +12,7 @@ from rlattack.policies.distributions import Normal
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.sa_ppo import load_sa_ppo
 from tests.attacks.conftest import FEW_QUERIES, RandomTuning, Watched
+from tests.kit.agents import gaussian_network, perturber_agent
 from tests.kit.model_files import write_model
 
 ENTRIES, SLOTS = 5, 4
@@ -49,8 +50,11 @@ CASES = [
 
 def make(tmp_path, name, norm, memory, free, schedule=None):
     path, policy = victim_of(tmp_path, memory)
-    parameters = MORE.get(name) or SMALL.get(name, {}) | dict.fromkeys(ATTACKS.get(name).files, path)
     kind = ATTACKS.get(name.split()[0])
+    parameters = MORE.get(name) or SMALL.get(name, {}) | dict.fromkeys(kind.files, path)
+    if kind.adversaries:
+        says = gaussian_network(ENTRIES, ENTRIES if name == "sa-rl" else 2)
+        parameters["agent"] = perturber_agent(tmp_path / "adversary", "any/game", says, name)
     budget = Budget(norm=norm, eps=(2 if norm == "l0" else 0.1) if kind.sized else None, space="sigma", free=free)
     attack = make_attack(kind.name, budget, **parameters)
     attacker = Attacker(attack, policy, SPACE, SLOTS, schedule=schedule)

@@ -156,3 +156,9 @@ def network_agent(folder: Path | str, game: str, spec: NetworkSpec = VECTOR, *, 
     """Saves an agent of discrete actions that knows nothing, and returns its folder; `card` as in `save_network`."""
     torch.manual_seed(seed)
     return save_network(folder, game, Network(spec), **card)
+
+
+def perturber_agent(folder: Path | str, game: str, network: AnyNetwork, attack: str, **about: Any) -> str:
+    """Saves an adversary of `sa-rl` or `pa-ad`, and returns its folder; `about` is what its card tells beside that."""
+    told = {"attack": attack, "victim": "v", "eps": 0.1, "norm": "linf", "space": "raw"} | about
+    return save_network(folder, game, network, role="adversary", provenance={"perturbs": told})

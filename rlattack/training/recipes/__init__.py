@@ -1,11 +1,20 @@
 """Who learns what, from whom and for how long: frozen dataclasses that are the options of `rlattack train`."""
 
 from rlattack.training.recipes.adversary import TrainAdversary
+from rlattack.training.recipes.perturber import TrainPerturber
 from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, SeatRecipe, names
 from rlattack.training.recipes.rounds import TrainRounds
-from rlattack.training.recipes.victim import BOTH, EACH, Algorithm, TrainSelfPlay, TrainSingle, TrainVictim
+from rlattack.training.recipes.victim import (
+    BOTH,
+    EACH,
+    Algorithm,
+    TrainSelfPlay,
+    TrainSingle,
+    TrainVictim,
+    count_seats,
+)
 
 __all__ = [
-    "BOTH", "EACH", "MINIBATCHES", "Algorithm", "Recipe", "SeatRecipe", "TrainAdversary", "TrainRounds",
-    "TrainSelfPlay", "TrainSingle", "TrainVictim", "names",
+    "BOTH", "EACH", "MINIBATCHES", "Algorithm", "Recipe", "SeatRecipe", "TrainAdversary",
+    "TrainPerturber", "TrainRounds", "TrainSelfPlay", "TrainSingle", "TrainVictim", "count_seats", "names",
 ]  # fmt: skip

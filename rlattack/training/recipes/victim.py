@@ -92,7 +92,7 @@ class TrainVictim(Recipe):
         if isinstance(self, TrainSingle | TrainSelfPlay):
             return self
         given = {name: value for name, value in vars(self).items() if value is not None}
-        if _count_seats(self.game) > 1:
+        if count_seats(self.game) > 1:
             if self.algo != "ppo" or self.network != "small" or self.sticky is not None:
                 raise InvalidInput(f"--algo, --network and --sticky: are for games of one seat, {self.game} has two")
             return TrainSelfPlay(**({"anneal": 0.0} if self.init is not None else {}) | given)
@@ -157,7 +157,12 @@ class TrainSelfPlay(SeatRecipe, TrainVictim):
         return (1 - alpha) * self.sparse, alpha * self.dense
 
 
-def _count_seats(game: str) -> int:
+def count_seats(game: str) -> int:
+    """How many seats a game has; opens it where its card does not say.
+
+    Raises:
+        RlattackError: There is no such game, or it cannot be opened.
+    """
     from rlattack.games import find_game, make_game
 
     card = find_game(game)

@@ -1,0 +1,70 @@
+"""The game of a perturber: its action is what happens to what a frozen victim sees, its reward minus the victim's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from gymnasium.vector.utils import batch_space
+
+from rlattack.arrays import Array, BoolArray
+from rlattack.attacks import Attacker
+from rlattack.attacks.attack import Setting
+from rlattack.attacks.learned import Learned
+from rlattack.device import on
+from rlattack.evaluation.player import Player
+from rlattack.games.card import ActionMode
+from rlattack.games.game import Game
+from rlattack.games.solo import Solo
+from rlattack.policies.policy import Policy
+
+
+class Perturbing(Solo):
+    """A game of one seat for who perturbs what its player sees (Zhang et al. 2020, lemma 1; Sun et al. 2022, sec. 4.1).
+
+    The perturber sees what the game shows and says numbers in [-1, 1]. The attack makes of them what the victim
+    receives, within its budget and as in an evaluation: the victim has its memory, its draws and its own way to choose.
+
+    Args:
+        game: Of one seat.
+        attack: What is made of what the perturber says.
+        victim: Who plays, on the device where it computes.
+        mode: How it chooses.
+        device: Where victim and attack compute.
+
+    Raises:
+        RlattackError: Attack, budget and victim do not fit.
+    """
+
+    def __init__(self, game: Game, attack: Learned[Any], victim: Policy, mode: ActionMode, device: str = "cpu") -> None:
+        self._device, seat = device, game.seats[0]
+        attack.tell = lambda obs: self._said
+        with on(device):
+            self._player = Player(0, seat, victim, mode, game.slots)
+            self._player.arm(0, Attacker(attack, victim, seat.observation, game.slots), own=True)
+            says = attack.outputs(Setting.of(victim, seat.observation))
+        super().__init__(game, 0, {}, sparse=-1.0, dense=-1.0)
+        self.single_action_space = Box(-1.0, 1.0, (says,), np.float32)
+        self.action_space = batch_space(self.single_action_space, game.slots)
+
+    def _seed(self, seed: int | Sequence[int] | None) -> None:
+        super()._seed(seed)
+        self._run = int(self._games.integers(2**31))
+        self._episodes = np.zeros(self.num_envs, dtype=np.int64)
+        self._begun = 0
+
+    def _begin(self, mask: BoolArray) -> None:
+        """Starts games, each an episode of the victim with draws of its own."""
+        started = np.flatnonzero(mask)
+        self._episodes[started] = self._begun + np.arange(len(started))
+        self._begun += len(started)
+        with on(self._device):
+            self._player.begin(self._run, started, self._episodes[started])
+        super()._begin(mask)
+
+    def _play(self, actions: Array) -> Any:  # what came of a turn, which is Solo's own
+        with on(self._device), torch.no_grad():
+            self._said = torch.as_tensor(actions, dtype=torch.float32)
+            done = self._player.act(self._view, self._all, self._episodes).action
+        return super()._play(done.numpy(force=True).copy())

@@ -1,0 +1,124 @@
+"""The recipe of perturbers: policies that make a frozen victim fail by what it sees (Zhang et al. 2021)."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import tyro
+
+from rlattack.budget import Norm, Unit
+from rlattack.errors import InvalidInput
+from rlattack.training.recipes.recipe import AGENT, SEEDS, Recipe
+
+if TYPE_CHECKING:
+    from rlattack.evaluation.study import Study
+    from rlattack.specs import Spec
+
+_EPOCHS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPerturber(Recipe):
+    """Train who perturbs what a frozen victim sees, within a budget, by PPO on minus the victim's reward.
+
+    With sa-rl (Zhang et al. 2021) it says how far every number moves; with pa-ad (Sun et al. 2022), for pictures too,
+    where the victim's decision should go, and gradients through the victim do the rest. If killed, the same command
+    with --resume goes on and ends with the same agent.
+
+    Raises:
+        InvalidInput: A value outside its range.
+    """
+
+    victim: Annotated[str, AGENT]
+    """Who is to fail: an agent's id, folder or file."""
+    attack: Annotated[str, tyro.conf.arg(metavar="sa-rl|pa-ad[:steps=N]")]
+    """What the perturber says; steps of pa-ad are gradients through the victim at each of its own."""
+    eps: float
+    """Size per entry in units of --space, as `rlattack attack` has it."""
+    norm: Norm = "linf"
+    """Largest entry, root mean square, or mean; sa-rl has linf."""
+    space: Unit = "unit"
+    """Pixels over 255, the game's own range, or standard deviations of what the victim saw in training."""
+    actions: Literal["card", "sampled", "greedy"] = "card"
+    """How the victim chooses; `card`: as the game's card says."""
+    defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
+    """What stands before the victim, as in `rlattack attack`."""
+    sticky: float | None = None
+    """Probability that the emulator repeats the last action; the card's by default."""
+    env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
+    """Arguments of a Gymnasium environment, or of a control task, as rules=v4."""
+    seeds: tuple[int, ...] = (0,)
+    """Each trains a perturber from the start; that under which the victim earns least in tuning episodes becomes the
+    agent."""
+    workers: int | None = None
+    """Seeds that learn at once, a process each; one a core by default. Changes no result."""
+    steps: int = 1_000_000
+    """Steps of the victim to learn from, of each seed."""
+    envs: int = 16
+    """Games played at once."""
+    batch: int = 2048
+    """Steps between two updates, of 10 epochs."""
+    minibatch: int = 64
+    """Steps of a part of an epoch."""
+    learning_rate: float = 3e-4
+    """At the start; it falls linearly to 0."""
+    entropy: float = 0.0
+    """Weight of the entropy bonus."""
+    checkpoint_every: int = 100_000
+    """Steps between checkpoints; at each, games begin anew, so that a killed run goes on as one that was not."""
+    tuning: int = 20
+    """Episodes by which the best of several seeds is chosen."""
+    episodes: int = 50
+    """Fresh episodes whose score goes on the agent's card, beside clean ones and noise."""
+
+    verb: ClassVar[str] = "perturber"
+    role: ClassVar[str] = "adversary"
+    beside: ClassVar[tuple[str, ...]] = (*Recipe.beside, "workers")
+    free: ClassVar[tuple[str, ...]] = ("steps", "seeds")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        different = 0 < len(self.seeds) == len(set(self.seeds))
+        self.expect("seeds", f"different numbers of 0 to {SEEDS - 1}", different and min(self.seeds) >= 0)
+        self.expect("seeds", f"different numbers of 0 to {SEEDS - 1}", max(self.seeds) < SEEDS)
+        self.expect("batch", f"a multiple of --envs {self.envs}", self.batch % self.envs == 0)
+        self.expect("minibatch", f"a divisor of --batch {self.batch}, 2 or more", self.minibatch > 1)
+        self.expect("minibatch", f"a divisor of --batch {self.batch}, 2 or more", self.batch % self.minibatch == 0)
+        self.expect("steps", f"at least {self.batch}, one --batch", self.steps >= self.batch)
+        self.expect("learning_rate", "a number above 0", 0 < self.learning_rate < math.inf)
+        self.expect("entropy", "a weight of 0 or more", 0 <= self.entropy < math.inf)
+        if self.workers is not None:
+            self.expect("workers", "at least 1", self.workers >= 1)
+
+    @property
+    def name(self) -> str:
+        """Last part of the default id of the agent: the attack's."""
+        return self.attack.partition(":")[0]
+
+    @property
+    def spec(self) -> "Spec":
+        """The attack.
+
+        Raises:
+            InvalidInput: Another one than those that are trained, or a parameter that does not fit.
+        """
+        from rlattack.attacks import ATTACKS, parse_attack  # which need torch
+
+        trained = [name for name, kind in ATTACKS.working() if kind.adversaries]
+        if self.name not in trained:
+            raise InvalidInput(f"--attack: expected {' or '.join(sorted(trained))}, got {self.attack!r}")
+        spec = parse_attack(self.attack)
+        if given := sorted({"agent", "transfer"} & spec.parameters.keys()):
+            raise InvalidInput(f"--attack {self.attack}: {given[0]} is for `rlattack attack`: here one is trained")
+        return spec
+
+    def study(self, attack: str = "", *, episodes: int = 1, seed: int = 0) -> "Study":
+        """The victim's game, under an attack or clean."""
+        from rlattack.evaluation.study import Study
+
+        more: dict[str, Any] = {} if not attack else {"attack": (attack,), "eps": (self.eps,)}
+        same = ("game", "norm", "space", "actions", "defence", "sticky", "env_args", "trust", "plugin")
+        return Study(
+            **{name: getattr(self, name) for name in same}, players=(self.victim,), episodes=episodes, seed=seed,
+            envs=self.envs, **more,
+        )  # fmt: skip

@@ -1,0 +1,166 @@
+"""Perturbers of one victim, from a recipe to the best of them."""
+
+import functools
+import json
+
+import pytest
+import torch
+
+from rlattack.errors import RefusedFile, RlattackError, RunConflict
+from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.results import Mean
+from rlattack.policies.folder import read_agent, read_agent_card
+from rlattack.policies.network import Network, NetworkSpec
+from rlattack.training import Trained, TrainPerturber, train
+from rlattack.training.adversary import choose
+from rlattack.training.perturber import learn_seed
+from rlattack.training.seeds import learn_at_once
+from tests.kit.agents import save_network
+from tests.kit.learning import Crash, Diary, curve
+
+CARTPOLE = {"game": "gymnasium/CartPole-v1", "eps": 0.1}
+SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0)
+
+
+@pytest.fixture
+def victim(working_folder):
+    """Names every coin, and is sure of it."""
+    network = Network(SPEC)
+    with torch.no_grad():
+        network.actor[0].weight.copy_(torch.tensor([[0.0, -20.0], [0.0, 20.0]]))
+        network.actor[0].bias.zero_()
+    return save_network(working_folder / "victim", "coins/any", network)
+
+
+def recipe(folder, victim, **values):
+    default = {
+        "game": "coins/any", "attack": "pa-ad", "eps": 1.5, "space": "raw", "steps": 256, "envs": 8, "batch": 64,
+        "minibatch": 32, "checkpoint_every": 128, "episodes": 3, "tuning": 2, "agent": "my/perturber",
+    }  # fmt: skip
+    return TrainPerturber(**default | values, victim=victim, run=folder)
+
+
+def run(folder, victim, watch=None, **values):
+    (shipped,) = train(recipe(folder, victim, **values), watch or Diary(), "rlattack ...")
+    return shipped
+
+
+@pytest.mark.parametrize("attack", ["pa-ad", "sa-rl"])
+def test_the_perturber_learns_to_turn_every_coin_and_plays_what_its_card_says(tmp_path, victim, attack):
+    values = {"attack": attack, "steps": 4096, "batch": 512, "learning_rate": 3e-3, "episodes": 20}
+    shipped = run(tmp_path / "run", victim, **values, checkpoint_every=4096)
+    card = read_agent_card(shipped.folder)
+    assert (card.role, card.algorithm, card.game, card.score) == ("adversary", "ppo", "coins/any", shipped.score.table)
+    assert card.score["mean"] < 0.2 < 3 < card.score["clean"]["mean"] <= 5
+    told = card.provenance["perturbs"]
+    assert {name: told[name] for name in ("attack", "eps", "norm", "space")} == {
+        "attack": attack, "eps": 1.5, "norm": "linf", "space": "raw",
+    }  # fmt: skip
+    assert card.provenance["victim"] == {"id": victim, "sha256": read_agent_card(tmp_path / "victim").sha256}
+    assert card.score["command"] == (
+        f"rlattack attack coins/any --victim {victim} --episodes 20 --seed 1000 --attack {attack}:agent=my/perturber "
+        "--eps 1.5 --space raw"
+    )
+    study = Study(
+        game="coins/any", players=victim, attack=f"{attack}:agent=my/perturber", eps=1.5, space="raw", seed=1000
+    )
+    clean, noise, attacked = (one.victim_seat.returns.mean for one in evaluate(study, run=tmp_path / "again").cells)
+    assert (clean, noise, attacked) == (card.score["clean"]["mean"], card.score["noise"]["mean"], card.score["mean"])
+    assert curve(tmp_path / "run", "evaluation/return_mean") == {4096: pytest.approx(attacked)}
+
+
+def test_every_seed_learns_and_the_victim_earns_least_under_the_one_that_ships(tmp_path, victim):
+    watch = Diary()
+    shipped = run(tmp_path / "run", victim, watch, seeds=(4, 7))
+    card = read_agent_card(shipped.folder)
+    tried = {one.seed: one.tuning.mean for one in shipped.tried}
+    assert tried[card.provenance["seed"]] == min(tried.values())
+    assert [row["tuning_return"] for row in card.provenance["tried"]] == list(tried.values())
+    assert json.loads((tmp_path / "run" / "seeds.json").read_text()) == card.provenance["tried"]
+    assert card.sha256 == read_agent_card(tmp_path / f"run/seed-{card.provenance['seed']}/agent").sha256
+    notes = [note for *_, note, _ in watch.played]
+    assert notes == ["choosing, seed 4"] * 6 + ["choosing, seed 7"] * 6 + ["evaluating"] * 9
+    trained = [
+        Trained(seed=seed, steps=256, folder=tmp_path / f"run/seed-{seed}/agent", tuning=Mean(mean, (0, 9)))
+        for seed, mean in ((4, 2.0), (7, -1.0))
+    ]
+    assert choose(tmp_path / "run", trained).seed == 7
+
+
+@pytest.mark.parametrize("attack", ["pa-ad", "sa-rl"])
+def test_a_killed_run_ends_with_the_agent_of_one_that_was_not(tmp_path, victim, attack):
+    values = {"attack": attack, "agent": "my/other"}
+    with pytest.raises(Crash):
+        run(tmp_path / "killed", victim, Diary(crash_at=192), **values)
+    assert json.loads((tmp_path / "killed/seed-0/progress.json").read_text())["steps"] == 128
+    run(tmp_path / "killed", victim, resume=True, **values)
+    run(tmp_path / "whole", victim, attack=attack)
+    (one, first), (other, second) = (read_agent(tmp_path / name / "agent") for name in ("killed", "whole"))
+    assert one.sha256 == other.sha256
+    assert all(torch.equal(first.state_dict()[name], tensor) for name, tensor in second.state_dict().items())
+    assert one.provenance["steps"] == 256
+
+
+def test_a_run_goes_on_longer_with_more_seeds_and_under_nothing_else(tmp_path, victim):
+    run(tmp_path / "run", victim)
+    with pytest.raises(RunConflict, match="holds a training run; add --resume to go on"):
+        run(tmp_path / "run", victim)
+    with pytest.raises(RunConflict, match=r"trained with eps 1\.5, now 0\.5; choose another --run"):
+        run(tmp_path / "run", victim, resume=True, eps=0.5)
+    with pytest.raises(RunConflict, match=r"trained with attack pa-ad, now pa-ad:steps=2; choose another --run"):
+        run(tmp_path / "run", victim, resume=True, attack="pa-ad:steps=2")
+    shipped = run(tmp_path / "run", victim, resume=True, steps=320, seeds=(0, 1))
+    assert [(one.seed, one.steps) for one in shipped.tried] == [(0, 320), (1, 320)]
+    save_network(tmp_path / "victim", "coins/any", Network(SPEC))
+    with pytest.raises(RunConflict, match=r"trained with victim_identity \w+, now \w+; choose another --run"):
+        run(tmp_path / "run", victim, resume=True, steps=320, seeds=(0, 1))
+
+
+def test_seeds_learn_at_once_what_they_learn_one_after_the_other(tmp_path, victim):
+    shipped = run(tmp_path / "apart", victim, seeds=(0, 1), workers=2)
+    alone = run(tmp_path / "alone", victim, seeds=(0, 1), workers=1, agent="my/other")
+    assert [one.tuning for one in shipped.tried] == [one.tuning for one in alone.tried]
+    for seed in (0, 1):
+        one, other = (read_agent_card(tmp_path / name / f"seed-{seed}" / "agent") for name in ("apart", "alone"))
+        assert one.sha256 == other.sha256
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, victim):
+    run(tmp_path / "run", victim, seeds=(0, 1), workers=1)
+    (tmp_path / "run/seed-1/checkpoint.pt").write_bytes(b"none")
+    learn = functools.partial(learn_seed, recipe(tmp_path / "run", victim, resume=True), "")
+    with pytest.raises(RefusedFile, match="not a zip, or a truncated one"):
+        learn_at_once(learn, (0, 1), 256, 2, Diary())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"attack": "fgsm"}, "--attack: expected pa-ad or sa-rl, got 'fgsm'"),
+        ({"attack": "perturber"}, "--attack: expected pa-ad or sa-rl, got 'perturber'"),
+        ({"attack": "pa-ad:agent=x"}, "--attack pa-ad:agent=x: agent is for `rlattack attack`: here one is trained"),
+        ({"attack": "pa-ad:steps=0"}, "pa-ad: steps: expected at least 1, got 0"),
+        ({"attack": "sa-rl", "norm": "l2"}, "attack sa-rl has the norms linf, got l2"),
+        ({"eps": 0.0}, "--eps: expected a finite number above 0, got 0"),
+        ({"space": "sigma"}, "--space sigma needs an agent that ships observation statistics"),
+        ({"victim": "random"}, "--victim: expected an agent, got 'random', which looks at nothing"),
+        ({"victim": "atari/pong/ppo"}, "atari/pong/ppo was trained for atari/pong, not for coins/any"),
+        ({"victim": "nobody"}, "no agent and no file 'nobody'"),
+        ({**CARTPOLE, "victim": "tests.kit.players:opaque"}, r"opaque gives no gradient \(.*\); pa-ad needs one, "),
+        ({"game": "tug/any"}, "game tug/any has 2 seats, and a perturber learns in games of one: `rlattack train adv"),
+        ({"steps": 32}, "--steps: expected at least 64, one --batch, got 32"),
+        ({"batch": 60}, "--batch: expected a multiple of --envs 8, got 60"),
+        ({"minibatch": 30}, "--minibatch: expected a divisor of --batch 64, 2 or more, got 30"),
+        ({"seeds": (1, 1)}, "--seeds: expected different numbers of 0 to 2147483647"),
+        ({"seeds": ()}, "--seeds: expected different numbers of 0 to 2147483647"),
+        ({"workers": 0}, "--workers: expected at least 1, got 0"),
+        ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),
+        ({"entropy": -1.0}, "--entropy: expected a weight of 0 or more"),
+        ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(tmp_path, victim, values, message):
+    with pytest.raises(RlattackError, match=message):
+        run(tmp_path / "run", **{"victim": victim} | values)
+    assert not (tmp_path / "run").exists()
