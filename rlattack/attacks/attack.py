@@ -162,6 +162,16 @@ class Attack(ABC, Generic[Config]):
         """Learns on tuning episodes; most attacks learn nothing."""
         return Fitted()
 
+    def known(self, name: str) -> Tensor:
+        """What it learned, by name.
+
+        Raises:
+            InvalidInput: It learned nothing yet.
+        """
+        if name not in self.learned.tensors:
+            raise InvalidInput(f"attack {self.name} learns on tuning episodes first: play it by `rlattack.evaluate`")
+        return self.learned.tensors[name]
+
     @classmethod
     @abstractmethod
     def control(cls) -> AttackSpec:

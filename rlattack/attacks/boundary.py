@@ -1,15 +1,18 @@
 """The nearest boundary of what a victim does, as if its scores were linear: where DeepFool and FAB go."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from rlattack.arrays import rowwise
 from rlattack.attacks.aim import Aim, scores_of
 from rlattack.attacks.minimal import Turn
+from rlattack.budget import Ball
 from rlattack.errors import InvalidInput
+from rlattack.policies.distributions import ILLEGAL
 from rlattack.policies.policy import Output
 
 
@@ -48,6 +51,40 @@ def boundaries(
     for other in others.T:
         gap_to = partial(_gap, other=other[:, None], own=own)
         yield gaps.gather(1, other[:, None]).squeeze(1), turn.victim.gradient(point, gap_to, only=only)
+
+
+def to_boundary(
+    turn: Turn, point: Tensor, out: Output, candidates: int, only: Tensor, reach: Ball,
+    shared: Callable[[Tensor], Tensor] = lambda slope: slope,
+) -> Tensor:  # fmt: skip
+    """The shortest step to where another action scores as high, if scores were linear; zeros where there is no way.
+
+    Moosavi-Dezfooli et al. 2016, eq. 8, 9 and 11; entries at an end of their range are moved no further.
+
+    Args:
+        turn: What is asked for.
+        point: Shape (slots, *observation).
+        out: The output there.
+        candidates: How many other actions at most.
+        only: The slots that are asked about.
+        reach: In which steps are measured.
+        shared: What slopes are where entries move together; by default each for itself.
+    """
+    nearest, shortest = torch.full((len(point),), torch.inf), torch.zeros_like(point)
+    for gap, grad in boundaries(turn, point, out, candidates, only):
+        slope = shared(_inwards(grad, point, reach))
+        direction = reach.ascend(torch.zeros_like(point), slope, 1.0)
+        gain = (slope * direction).flatten(1).sum(dim=1)  # of a step of length 1: the dual norm of the slope
+        distance = torch.where((gain > 0) & (gap > ILLEGAL / 2), gap.abs() / gain, torch.inf)
+        shortest = torch.where(rowwise(distance < nearest, point), rowwise(distance, point) * direction, shortest)
+        nearest = torch.minimum(nearest, distance)
+    return shortest
+
+
+def _inwards(slope: Tensor, point: Tensor, reach: Ball) -> Tensor:
+    """The slope without entries that it would move beyond an end of their range, where they are already."""
+    outwards = ((slope > 0) & (point >= reach.high)) | ((slope < 0) & (point <= reach.low))
+    return slope.masked_fill(outwards, 0)
 
 
 def _gap(out: Output, other: Tensor, own: Tensor) -> Tensor:

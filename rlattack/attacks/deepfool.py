@@ -12,14 +12,12 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.boundary import BoundaryConfig, boundaries
-from rlattack.attacks.minimal import Minimal, Turn
+from rlattack.attacks.boundary import BoundaryConfig, to_boundary
+from rlattack.attacks.minimal import Minimal
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import ILLEGAL
-from rlattack.policies.policy import Output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,26 +50,8 @@ class DeepFool(Minimal[DeepFoolConfig]):
             searching = searching & ~turn.done(out)
             if not searching.any():
                 return adv
-            total = total + self._to_boundary(turn, adv, out, searching, reach)
+            total = total + to_boundary(turn, adv, out, self.config.candidates, searching, reach)
             moved = reach.settle(obs + (1 + self.config.overshoot) * total, obs)
             adv = torch.where(rowwise(searching, obs), moved, adv)
             out = victim(adv, only=searching)
         return torch.where(rowwise(searching & ~turn.done(out), obs), obs, adv)
-
-    def _to_boundary(self, turn: Turn, point: Tensor, out: Output, searching: Tensor, reach: Ball) -> Tensor:
-        """The shortest step to where another action scores as high, if scores were linear (eq. 8, 9 and 11)."""
-        nearest, shortest = torch.full((len(point),), torch.inf), torch.zeros_like(point)
-        for gap, grad in boundaries(turn, point, out, self.config.candidates, searching):
-            slope = _inwards(grad, point, reach)
-            direction = reach.ascend(torch.zeros_like(point), slope, 1.0)
-            gain = (slope * direction).flatten(1).sum(dim=1)  # of a step of length 1: the dual norm of the slope
-            distance = torch.where((gain > 0) & (gap > ILLEGAL / 2), gap.abs() / gain, torch.inf)
-            shortest = torch.where(rowwise(distance < nearest, point), rowwise(distance, point) * direction, shortest)
-            nearest = torch.minimum(nearest, distance)
-        return shortest
-
-
-def _inwards(slope: Tensor, point: Tensor, reach: Ball) -> Tensor:
-    """The slope without entries that it would move beyond an end of their range, where they are already."""
-    outwards = ((slope > 0) & (point >= reach.high)) | ((slope < 0) & (point <= reach.low))
-    return slope.masked_fill(outwards, 0)

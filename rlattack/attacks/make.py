@@ -69,6 +69,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "patch": "rlattack.attacks.patch:PatchAttack",
         "random-patch": "rlattack.attacks.patch:RandomPatch",
         "search": "rlattack.attacks.search:Search",
+        "sarsa": "rlattack.attacks.sarsa:Sarsa",
         "perturber": "rlattack.attacks.perturber:Perturber",
         "sa-rl": "rlattack.attacks.sa_rl:SARL",
         "pa-ad": "rlattack.attacks.pa_ad:PAAD",

@@ -91,9 +91,7 @@ class PatchAttack(LossAttack[PatchConfig, Patch]):
         Raises:
             InvalidInput: Nothing was learned yet.
         """
-        if "values" not in self.learned.tensors:
-            raise InvalidInput(f"attack {self.name} learns on tuning episodes first: play it by `rlattack.evaluate`")
-        return _covered(obs, self.learned.tensors["values"], self.learned.tensors["place"].tolist(), reach)
+        return _covered(obs, self.known("values"), self.learned.tensors["place"].tolist(), reach)
 
     def _learn(self, reach: Patch, tuning: Tuning, batches: Sequence[Tensor], place: tuple[int, int]) -> Tensor:
         """What the square holds, shape (1, side, side) over all frames, or (side, side, colours)."""

@@ -1,13 +1,17 @@
 """Projected gradient descent on observations (Madry et al. 2018, sec. 2.1)."""
 
+from typing import Generic, TypeVar
+
 from torch import Tensor
 
 from rlattack.attacks.ascent import Ascent, SteppedConfig
 from rlattack.attacks.objective import Climb
 from rlattack.budget import Ball
 
+Config = TypeVar("Config", bound=SteppedConfig)
 
-class PGD(Ascent[SteppedConfig]):
+
+class PGD(Ascent[Config], Generic[Config]):
     """Ascends the victim's loss inside the budget, `steps` times."""
 
     name = "pgd"

@@ -68,6 +68,11 @@ class Schedule(ABC, Generic[Config]):
         """Learns on tuning episodes; most schedules learn nothing."""
         return Fitted()
 
+    @property
+    def control(self) -> str | None:
+        """The schedule that it is read beside, which acts as often without its wits, as text; None where none does."""
+        return None
+
     @abstractmethod
     def now(self, victim: Target, obs: Tensor, draws: Draws) -> Tensor:
         """Which slots are attacked in this step, bool, shape (slots,).

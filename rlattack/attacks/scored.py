@@ -107,6 +107,11 @@ class Scored(Limited[Config]):
         return 1.0 if self.config.share is None else self.config.share
 
     @property
+    def control(self) -> str | None:
+        """Random timing of the same share; a threshold's share is known only afterwards."""
+        return None if self.config.share is None else f"random:share={self.config.share:g}"
+
+    @property
     def learns(self) -> bool:
         """Whether a threshold is to be found."""
         return self.config.share is not None

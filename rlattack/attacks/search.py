@@ -154,9 +154,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         Raises:
             InvalidInput: Nothing was searched for yet.
         """
-        if "weights" not in self.learned.tensors:
-            raise InvalidInput("attack search learns on tuning episodes first: play it by `rlattack.evaluate`")
-        said = (self.learned.tensors["weights"] * self._seen(obs, reach)[:, None]).sum(dim=-1)
+        said = (self.known("weights") * self._seen(obs, reach)[:, None]).sum(dim=-1)
         if self.config.kind == "director":
             return lead(victim, obs, said, reach)
         return reach.ascend(obs, self._moved(said, obs, reach), reach.radius)

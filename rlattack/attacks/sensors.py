@@ -1,6 +1,7 @@
 """Sensors that are set wrongly or silent: an offset, another gain, entries that are missing.
 
-What is silent gives NaN, which no agent was made for: the victim gets 0 (`missing`) or the last value (`stale`).
+What is silent gives NaN, which no agent was made for: the victim gets what the card of the game says, 0 by default
+(`missing`), or the last value (`stale`).
 """
 
 from typing import ClassVar
@@ -26,7 +27,7 @@ class Gain(Natural[Change]):
 
 
 class Missing(Natural[Change]):
-    """Loses eps per cent of the numbers, or pixels, others in each step; 0 stands in for them."""
+    """Loses eps per cent of the numbers, or pixels, others in each step; the stand-in of the card is seen."""
 
     name = "missing"
     title = "Missing entries"

@@ -26,6 +26,8 @@ class TuningStep:
         action: What it did, shape (slots,) or (slots, entries).
         reward: What it was paid, the game's own, shape (slots,).
         ended: Slots whose episode this step ended, shape (slots,).
+        terminated: Those of them whose episode the game's own rules ended: nothing can be earned after it.
+        acting: Those of `active` in which it was its turn; all of them where none are named.
     """
 
     active: BoolArray
@@ -34,6 +36,8 @@ class TuningStep:
     action: Tensor
     reward: FloatArray
     ended: BoolArray
+    terminated: BoolArray
+    acting: BoolArray | None = None
 
 
 class Rehearsal(Protocol):
@@ -67,12 +71,13 @@ class Tuning(Protocol):
     def observations(self, count: int) -> Iterator[Tensor]:
         """Batches of what the game showed in tuning episodes, (slots, *observation) each, `count` of them."""
 
-    def rehearse(self, attack: "ObservationAttack[Any, Any] | None", slots: int) -> Rehearsal:
+    def rehearse(self, attack: "ObservationAttack[Any, Any] | None", slots: int, *, sampled: bool = False) -> Rehearsal:
         """Opens the game in `slots` slots, for the victim under an attack, held to the reach, that nobody judges.
 
         Args:
             attack: As it is at each step: whoever fits it changes it meanwhile. None for clean play.
             slots: How many episodes at once.
+            sampled: Lets the victim draw its actions, as in its training, whatever it does in the game that is studied.
         """
 
     def say(self, line: str) -> None:

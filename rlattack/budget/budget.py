@@ -5,7 +5,7 @@ root mean square (l2), the mean (l1); for l0 it is the number of pixels.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ class Budget:
     """Perturbed pixels are whole bytes, rounded towards the clean value."""
     free: tuple[int, ...] = ()
     """Numbers of the entries that may change, which alone are counted; all where none are given."""
+    stand_in: float = field(default=0.0, repr=False)
+    """What stands in for a value that a natural change loses, in the game's own units."""
 
     def __post_init__(self) -> None:
         """Checks the budget for itself; `ball` checks it against the observations."""
@@ -92,7 +94,7 @@ class Budget:
         scale = None
         if change.in_space and isinstance(space, Box) and not is_picture(space):
             scale = self._scale(space, deviation, slice(None) if free is None else list(self.free))
-        return change(self.size, space, grid=self.grid, newest=newest, free=free, scale=scale)
+        return change(self.size, space, grid=self.grid, newest=newest, free=free, scale=scale, stand_in=self.stand_in)
 
     def ball(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Ball:
         """Fits the budget to a space.

@@ -36,6 +36,7 @@ class Change(Reach):
         newest: Whether the newest of stacked frames alone changes.
         free: Numbers of the entries that may change; None for all.
         scale: What severities are counted in, as it broadcasts over things, of a change that is `in_space`.
+        stand_in: What is in place of a value that is missing.
 
     Raises:
         BudgetError: A severity out of range, or things that cannot be changed so.
@@ -65,14 +66,14 @@ class Change(Reach):
 
     def __init__(
         self, radius: float, space: Space[Any], *, grid: bool = False, newest: bool = False,
-        free: Tensor | None = None, scale: Tensor | None = None,
+        free: Tensor | None = None, scale: Tensor | None = None, stand_in: float = 0.0,
     ) -> None:  # fmt: skip
         if not 0 < radius <= self.most:
             raise BudgetError(f"--eps: {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
         if self.whole and radius != int(radius):
             raise BudgetError(f"--eps: {self.kind} is a whole number of {self.unit}, got {radius:g}")
         self.radius, self.grid = float(radius), grid
-        self._newest, self._scale, self._free = newest, scale, None
+        self._newest, self._scale, self._free, self._stand_in = newest, scale, None, stand_in
         self._lay(space)
         if grid and space.dtype != np.uint8:
             raise BudgetError(f"--grid is for byte observations, this game shows {space.dtype}")

@@ -1,6 +1,7 @@
 """What does not arrive, by chance: single entries or whole observations, and what stands in their place.
 
-A sensor that is silent gives NaN, which no agent was made for: the victim gets 0, or the value that came last.
+A sensor that is silent gives NaN, which no agent was made for: the victim gets what the card of the game says, 0 by
+default, or the value that came last.
 """
 
 import math
@@ -21,7 +22,7 @@ class _Gaps(Change):
     entries: ClassVar[bool]
     """Whether each entry, or pixel in all frames and colours, is missing by itself; else all or nothing is."""
     last: ClassVar[bool]
-    """Whether the value that was received last stands in, else 0."""
+    """Whether the value that was received last stands in, else that of the card."""
 
     def _lay(self, space: Space[Any]) -> None:
         super()._lay(space)
@@ -38,11 +39,12 @@ class _Gaps(Change):
     def apply(self, shown: Tensor, severities: Tensor, details: Tensor) -> Tensor:
         """What is there, and what stands in where nothing is."""
         gone = (details < severities[:, None] / 100).view(-1, *self._places[1:])
-        return torch.where(gone, self._past.received(shown) if self.last else torch.zeros_like(shown), shown)
+        there = self._past.received(shown) if self.last else torch.full_like(shown, self._stand_in)
+        return torch.where(gone, there, shown)
 
 
 class Missing(_Gaps):
-    """Entries, or pixels, are missing by chance, and are 0 then."""
+    """Entries, or pixels, are missing by chance, and are what stands in then."""
 
     kind = "missing"
     entries, last = True, False
@@ -56,7 +58,7 @@ class Stale(_Gaps):
 
 
 class Blank(_Gaps):
-    """Observations are missing by chance, and are all 0 then: a black screen."""
+    """Observations are missing by chance, and are all what stands in then, of 0 a black screen."""
 
     kind = "blank"
     entries, last = False, False

@@ -47,8 +47,8 @@ class _Command(Options):
 class Attack(_Command):
     """Attack a victim and measure how far its win rate and return fall, beside noise of the same size."""
 
-    victim: Annotated[str, tyro.conf.arg(metavar="AGENT")]
-    """Agent id, agent folder, Stable-Baselines3 .zip, hf:owner/name, or module:function."""
+    victim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT ...")]
+    """Agent id, agent folder, Stable-Baselines3 .zip, hf:owner/name, or module:function; several are compared."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
+from rlattack.attacks.imitation import learns_by_watching
 from rlattack.budget import Budget, Model
 from rlattack.budget.words import entries_words
 from rlattack.defences import FRONTS
@@ -47,6 +48,11 @@ class AgentRef:
     def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = (), normaliser: str = "") -> "AgentRef":
         """Names an agent that was loaded."""
         return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts, normaliser, agent.published)
+
+    @property
+    def learns(self) -> bool:
+        """Whether it is a surrogate that learns on tuning episodes: `identity` is then the key of what it learns."""
+        return learns_by_watching(self.spec)
 
     @property
     def played(self) -> list[object]:
@@ -92,7 +98,8 @@ class AttackRef:
         size = "" if self.budget.eps is None else f" {self.budget.eps:g}"
         when = "" if self.schedule == EVERY else f" {self.schedule}"
         free = f" free {self.entries or entries_words(self.budget.free)}" if self.budget.free else ""
-        return f"{self.spec}{size}{free}{when}"
+        crafted_on = "" if self.surrogate is None else f" from {self.surrogate.name}"
+        return f"{self.spec}{size}{free}{when}{crafted_on}"
 
     @property
     def identity(self) -> dict[str, Any]:

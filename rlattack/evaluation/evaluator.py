@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlattack.attacks.imitation import agreement_words
 from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.executor import Beat, Effort, Executor, Local, Task, cores
+from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observers import make_observers
 from rlattack.evaluation.plan import Plan, plan
 from rlattack.evaluation.play import play_episodes
@@ -154,13 +156,25 @@ class _Book:
             return
         kept, before = self._read(cell.key), self._read(clean)
         self._built[cell.key] = summarise(
-            cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds, self._plan.notes[cell.key]
+            cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds, self._notes(cell)
         )
         if (said := self._built[cell.key].published) is not None and said.note:
             self._say(said.note)
         self._run.show(self._store.clips / f"{cell.key}.npz")
         for other in self._waiting.pop(cell.key, []):
             self._build(other)
+
+    def _notes(self, cell: Cell) -> list[str]:
+        """What each attack says of its parameters, and how well what it is crafted on imitates the victim."""
+        notes = []
+        for ref, note in zip(cell.attacks, self._plan.notes[cell.key], strict=True):
+            said = [note] if note else []
+            if ref.surrogate is not None and ref.surrogate.learns:
+                with contextlib.suppress(ValueError):  # damaged: it is learned again before anything is played
+                    if (learned := read_fit(self._store.fits, ref.surrogate.identity)) is not None:
+                        said.append(f"{ref.surrogate.name} {agreement_words(learned)}")
+            notes.append("; ".join(said))
+        return notes
 
     def _kept(self, cell: Cell) -> Kept:
         """The episodes of a cell that was kept, as many as the study asks for."""

@@ -87,7 +87,7 @@ def _circumstances(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
     return {
         "seed": study.seed,
         "players_sha256": players,
-        "surrogate_sha256": table.surrogate and table.surrogate.sha256,
+        "surrogate_sha256": {name: agent.sha256 or None for name, agent in table.surrogates.items()},
         "rom_sha256": rom_sha256(table.card),
         "action_names": table.action_names,
         "versions": {"python": platform.python_version()} | versions(*packages) | table.code,

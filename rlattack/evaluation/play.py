@@ -12,23 +12,21 @@ import torch
 
 from rlattack.arrays import Array, BoolArray, IntArray, finite
 from rlattack.attacks import ATTACKS, Fitted
-from rlattack.defences import defend
 from rlattack.device import CPU, on
 from rlattack.draws import game_seed
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, said_by
-from rlattack.evaluation.cell import AgentRef, Cell
+from rlattack.errors import InvalidInput, RlattackError, said_by
+from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
+from rlattack.evaluation.loading import load_player, surrogates_of
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.player import Learned, Player, foreseen
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.games.card import Outcome
 from rlattack.games.find import FAMILIES, make_game
-from rlattack.games.game import NOBODY, UNDECIDED, Game, Seat, SlotFault, Step, View
-from rlattack.policies.load import load_agent
-from rlattack.policies.placed import placed
+from rlattack.games.game import NOBODY, UNDECIDED, Game, SlotFault, Step, View
 from rlattack.policies.policy import Policy
 
 _WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -203,19 +201,14 @@ def open_play(
     check_code(cell)
     threads = 1 if cell.device == CPU else cores()  # elsewhere there is one process, which has them all
     game = make_game(cell.game, cell.envs, threads=threads, camera=camera, forks=cell.looks_ahead)
-    policies = [_load(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
+    policies = [load_player(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]
-    return Play(cell, game, policies, take, observers, surrogates_of(cell, game), learned)
+    return Play(cell, game, policies, take, observers, surrogates_of(cell, game, fits), learned)
 
 
 def _read(fits: Path | None, key: str | None) -> Fitted | None:
     return None if fits is None or key is None else read_fit(fits, key)
-
-
-def surrogates_of(cell: Cell, game: Game) -> list[Policy | None]:
-    """Loads what each attack of a cell is crafted on; None for the victim itself."""
-    return [None if ref.surrogate is None else _load(ref.surrogate, game.seats[ref.seat], cell) for ref in cell.attacks]
 
 
 def play_episodes(
@@ -256,31 +249,6 @@ def _at_fault(error: Exception, others: Mapping[str, str]) -> list[str]:
     packages = [name.partition(".")[0] for name in frames]
     found = [name for name, package in others.items() if package in packages]
     return found or ([] if packages[-1] == "rlattack" else list(others))
-
-
-_loaded: dict[tuple[AgentRef, str, str, str], Policy] = {}
-"""The agents of this process that were loaded last."""
-_MOST_LOADED = 8
-
-
-def _load(ref: AgentRef, seat: Seat, cell: Cell) -> Policy:
-    """Loads an agent with its fronts, once a process, onto the cell's device."""
-    game = cell.game.card.id
-    place = ref, seat.name, game, cell.device
-    if place not in _loaded:
-        agent = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
-        if agent.identity != ref.identity:
-            again = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
-            if again.identity != agent.identity:
-                raise RefusedFile(
-                    f"{ref.spec}: has other weights each time it is made, as a network that was never trained: "
-                    "load them from a file in it, or seed them"
-                )
-            raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run it again")
-        if len(_loaded) >= _MOST_LOADED:
-            _loaded.clear()
-        _loaded[place] = placed(defend(agent.policy, ref.fronts, seat), cell.device)
-    return _loaded[place]
 
 
 def _outcome(winner: int, seat: int) -> Outcome | None:

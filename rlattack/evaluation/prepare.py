@@ -3,18 +3,21 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from rlattack.attacks import SCHEDULES, Fitted
+from rlattack.attacks.imitation import agreement_words, make_imitation
 from rlattack.device import on
+from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput, RlattackError, said_by
 from rlattack.evaluation.cell import AttackRef, Cell, digest
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.study import EVERY
-from rlattack.evaluation.tuning import Tuned, tuning_of
+from rlattack.evaluation.tuning import TUNING, Tuned, tuning_of, watched
 from rlattack.specs import canonical
 
 _PATIENCE = 5.0
@@ -34,33 +37,69 @@ def timing_key(cell: Cell, ref: AttackRef) -> str:
     return digest({"tuning": tuning_of(cell).key, "schedule": when, "seat": ref.seat, "surrogate": surrogate})
 
 
+def imitation_key(cell: Cell, surrogate: str, seat: int) -> str:
+    """Names what a surrogate, by its one spelling, learns of whoever plays in that seat."""
+    return digest({"tuning": tuning_of(cell).key, "surrogate": surrogate, "seat": seat})
+
+
+Learn = Callable[[Callable[[str], None]], Fitted]
+"""Learns on tuning episodes, and tells in lines how far it is."""
+
+
 def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
-    """Lets attacks learn what cells need and a folder of fits does not have, or has damaged; says in a line what.
+    """Lets what cells need learn where a folder of fits does not have it, or has it damaged; says in a line what.
+
+    Surrogates are first, since attacks and schedules learn by them.
 
     Raises:
-        RlattackError: An attack or a player does not fit.
+        RlattackError: An attack or a player does not fit, or there is too little to learn from.
         Unwritable: The folder cannot be written.
     """
-    pairs = [(cell, ref) for cell in cells for ref in cell.attacks]
-    fits = {ref.fit: (cell, ref) for cell, ref in pairs if ref.fit is not None}
-    timings = {ref.timing: (cell, ref) for cell, ref in pairs if ref.timing is not None}
-    for key, (tried, ref) in (timings | fits).items():
-        # what an attack learns is the same whenever it acts
-        label = f"when {ref.schedule}" if key in timings else dataclasses.replace(ref, schedule=EVERY).label
+    for key, (label, learn) in _lessons(cells, folder, say).items():
         try:
             if read_fit(folder, key) is not None:
                 continue
             say(f"fitting {label} on tuning episodes")
         except ValueError as error:
             say(f"fitting {label} again: {error}")
-        keep_fit(folder, key, _fit(tried, ref, _seldom(say, f"fitting {label}"), timing=key in timings))
+        keep_fit(folder, key, learn(_seldom(say, f"fitting {label}")))
 
 
-def _fit(cell: Cell, ref: AttackRef, say: Callable[[str], None], *, timing: bool) -> Fitted:
+def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
+    """What is to be learned, in order, by key: what it is called, and how."""
+    surrogates: dict[str, tuple[str, Learn]] = {}
+    timings: dict[str, tuple[str, Learn]] = {}
+    fits: dict[str, tuple[str, Learn]] = {}
+    for cell in cells:
+        for ref in cell.attacks:
+            if ref.surrogate is not None and ref.surrogate.learns:
+                surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, say))
+            if ref.timing is not None:
+                timings[ref.timing] = (f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
+            if ref.fit is not None:  # what an attack learns is the same whenever it acts
+                label = dataclasses.replace(ref, schedule=EVERY).label
+                fits[ref.fit] = (label, partial(_fit, cell, ref, folder, False))
+    return surrogates | timings | fits
+
+
+def _imitate(cell: Cell, ref: AttackRef, say: Callable[[str], None], far: Callable[[str], None]) -> Fitted:
+    """What a surrogate learns of the player of a seat, which is told only what that one did."""
+    torch.set_num_threads(1)
+    check_code(cell)
+    assert ref.surrogate is not None, "it is what learns"
+    victim = watched(cell, ref.seat)
+    seat, draws = victim.game.seats[ref.seat], SharedDraws(1, (cell.seed + TUNING) % 2**63)
+    with on(cell.device):
+        learned = make_imitation(ref.surrogate.spec).fit(victim, cell.envs, seat, draws, far)
+    say(f"{ref.surrogate.spec} {agreement_words(learned)}")
+    return learned
+
+
+def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, far: Callable[[str], None]) -> Fitted:
     """What an attack, or its schedule, learns in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
-    tuning = Tuned(cell, cell.attacks.index(ref), say)
+    tuning = Tuned(cell, cell.attacks.index(ref), far, folder, timing=timing)
     try:
         with on(cell.device):
             return (tuning.schedule if timing else tuning.attack).fit(tuning)

@@ -93,7 +93,8 @@ class AttackResult:
     seat: str
     access: Access
     knowledge: Knowledge
-    """As the attack declares it; `none` of the victim itself where it was crafted on a surrogate."""
+    """As the attack declares it; of the victim itself `none` where it was crafted on another agent, and `decision`
+    where that learned from what the victim did."""
     control: bool
     """Whether it stands beside an attack of the same size, without its wits."""
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +118,8 @@ class AttackResult:
     fit: str | None = None
     """Digest of what was fitted on tuning episodes."""
     note: str = ""
-    """What it did otherwise than was asked for, since the game allows nothing else; empty for most."""
+    """What it did otherwise than was asked for, since the game allows nothing else, and how well a surrogate imitates
+    the victim; empty for most."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ _MOST = {"episodes": 1_000_000, "envs": 10_000}
 """Beyond which a number is a slip: more episodes than ever were evaluated, more copies than a process steps at once."""
 NO_MASK = "none"
 """The mask that hides nothing."""
+SELF = "self"
+"""In place of a surrogate: the victim itself."""
 EVERY = "every"
 """The schedule of an attack that acts in every step."""
 
@@ -72,8 +74,9 @@ class Options(Plugins):
     """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
     grid: bool = False
     """Keep perturbed pixels whole bytes."""
-    surrogate: Annotated[str | None, tyro.conf.arg(metavar="AGENT")] = None
-    """Craft on this agent instead of the victim (transfer)."""
+    surrogate: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|self|imitate[:key=value,...] ...")] = ()
+    """Craft on these agents instead of the victim (transfer), each in turn: `self` is the victim itself, `imitate` a
+    network that learns from what the victim does in tuning episodes, as imitate:episodes=20."""
     mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SEAT[:initial|zero|noise] ...")] = (NO_MASK,)
     """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
     actions: Literal["card", "sampled", "greedy"] = "card"
@@ -129,7 +132,7 @@ class Study(Options):
     # A program may name by what it holds, so these take more than what is typed.
     attack: "Attacking | Sequence[Attacking]" = ()  # type: ignore[assignment]
     eps: float | Sequence[float] = ()  # type: ignore[assignment]
-    surrogate: "Player | None" = None  # type: ignore[assignment]
+    surrogate: "Player | Sequence[Player] | None" = ()  # type: ignore[assignment]
     players: "Player | Sequence[Player | Sequence[Player]]"
     """Who takes each seat, in order: one, or several candidates, each of whom meets each of the others'."""
     victim: str = ""
@@ -142,8 +145,7 @@ class Study(Options):
         for name in _SEVERAL:
             object.__setattr__(self, name, _tuple(getattr(self, name)))
         object.__setattr__(self, "attack", tuple(map(_attack_name, _tuple(self.attack))))
-        if self.surrogate is not None:
-            object.__setattr__(self, "surrogate", _agent_name(self.surrogate))
+        object.__setattr__(self, "surrogate", self.crafted_on)
         self._check_kinds()
         for name, most in _MOST.items():
             if getattr(self, name) < 1:
@@ -207,9 +209,9 @@ class Study(Options):
         return _tuple(self.eps)
 
     @property
-    def crafted_on(self) -> str | None:
-        """The name of the agent that attacks are crafted on; None for the victim."""
-        return None if self.surrogate is None else _agent_name(self.surrogate)
+    def crafted_on(self) -> tuple[str, ...]:
+        """The names of the agents that attacks are crafted on; none for the victim alone."""
+        return () if self.surrogate is None else tuple(map(_agent_name, _tuple(self.surrogate)))
 
     @property
     def attacks(self) -> list[tuple[Spec, ...]]:

@@ -184,7 +184,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float, note: str) -> AttackResul
         name=ref.spec.name,
         seat=cell.seats[ref.seat],
         access=kind.access,
-        knowledge="none" if ref.surrogate else knows,
+        knowledge=knows if ref.surrogate is None else "decision" if ref.surrogate.learns else "none",
         control=ref.control,
         parameters=dict(ref.spec.parameters),
         reach=budget.norm,

@@ -3,12 +3,11 @@
 import dataclasses
 import functools
 import itertools
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
+from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
@@ -18,20 +17,19 @@ from rlattack.defences import defend
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
+from rlattack.evaluation.loading import load_surrogate
+from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import fit_key, timing_key
+from rlattack.evaluation.prepare import fit_key, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
-from rlattack.evaluation.study import NO_MASK, Study
+from rlattack.evaluation.study import NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.forks import check_forks
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
 from rlattack.specs import split_spec
-
-_COPY, _TIMES = 2**20, 16
-"""The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,8 @@ class Table:
     seats: tuple[Seat, ...]
     agents: tuple[dict[str, Agent], ...]
     """Who may take each seat, by what was typed."""
-    surrogate: Agent | None
+    surrogates: dict[str, Agent]
+    """What attacks are crafted on beside the victim, by what was typed; those that learn have learned nothing yet."""
     victim: int
     attacked_seat: int
     action_names: list[str] | None
@@ -61,7 +60,7 @@ class Table:
             seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
-        _check_memory(study.envs, seats)
+        check_memory(study.envs, seats)
         names = tuple(seat.name for seat in seats)
         check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
@@ -72,15 +71,13 @@ class Table:
         )
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
-        surrogate = None
-        if study.crafted_on is not None:
-            surrogate = load_agent(study.crafted_on, seats[attacked], game=card.id, trust=study.trust)
-            if not surrogate.looks:
-                raise InvalidInput(
-                    f"--surrogate: expected an agent to craft attacks on, and {surrogate.name} looks at nothing"
-                )
+        surrogates = {
+            name: load_surrogate(name, card.id, seats[attacked], study.trust)
+            for name in map(surrogate_name, study.crafted_on)
+            if name != SELF
+        }
         code = playing_code(card, study.defence, study.plugin, study.device)
-        return cls(study, card, seats, agents, surrogate, victim, attacked, action_names, code)
+        return cls(study, card, seats, agents, surrogates, victim, attacked, action_names, code)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,8 +96,8 @@ class Table:
 
     @property
     def everybody(self) -> list[Agent]:
-        """All agents, the surrogate included."""
-        return [agent for of in self.agents for agent in of.values()] + ([self.surrogate] if self.surrogate else [])
+        """All agents, surrogates included."""
+        return [*(agent for of in self.agents for agent in of.values()), *self.surrogates.values()]
 
     @functools.cached_property
     def pairs(self) -> list[Cell]:
@@ -140,15 +137,24 @@ class Table:
         beside = list(zip(controls, asked, strict=True))
         noise = (AttackSpec("noise"),)
         cells: dict[str, Cell] = {}
+        crafted_on = list(map(surrogate_name, self.study.crafted_on or (SELF,)))
         played = [*beside, *((one[0], one) for one in asked)] or [(noise, (noise, self.study.sizes))]
         for specs, (like, given) in played:
             sizes = given if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
             reaches = [self._reach(spec) for spec in like]
-            for eps, when in itertools.product(sizes, self.study.when):
-                armed = [self._armed(base, spec, norm, eps, when) for spec, norm in zip(specs, reaches, strict=True)]
+            whens = self.study.when if all(ATTACKS.get(spec.name).is_control for spec in specs) else self._whens
+            for eps, when, on in itertools.product(sizes, whens, crafted_on):
+                about = zip(specs, reaches, strict=True)
+                armed = [self._armed(base, spec, norm, eps, when, on) for spec, norm in about]
                 cell = dataclasses.replace(base, attacks=tuple(armed))
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
+
+    @functools.cached_property
+    def _whens(self) -> list[str]:
+        """The schedules that were asked for, each with the one that it is read beside."""
+        pairs = ((when, make_schedule(when).control) for when in self.study.when)
+        return list(dict.fromkeys(when for pair in pairs for when in pair if when is not None))
 
     def _check_ahead(self, base: Cell) -> None:
         """Refuses schedules that look ahead in a game that cannot be played on from where it stands."""
@@ -215,19 +221,20 @@ class Table:
         in_space = norm in CHANGES and CHANGES[norm].in_space
         return "unit" if not in_space else "sigma" if self.study.space == "unit" else self.study.space
 
-    def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str) -> AttackRef:
+    def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str, on: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
         space = self._space(norm)
         grid = study.grid and (norm in NORMS or kind.access == "observation")  # natural changes of actions have none
         seat = self.seats[self.attacked_seat]
         free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
-        surrogate = None
-        if self.surrogate is not None and study.crafted_on is not None and not kind.is_control:
-            surrogate = AgentRef.of(study.crafted_on, self.surrogate, study.trust)
+        surrogate = None if kind.is_control else self._crafted_on(base, on)
         ref = AttackRef(
             spec=spec, seat=self.attacked_seat, model=study.model, schedule=when, surrogate=surrogate,
             entries=free_words(free, seat),
-            budget=Budget(norm=norm, eps=eps if kind.sized else None, space=space, grid=grid, free=free),
+            budget=Budget(
+                norm=norm, eps=eps if kind.sized else None, space=space, grid=grid, free=free,
+                stand_in=self.card.stand_in if norm in CHANGES else 0.0,
+            ),
         )  # fmt: skip
         for name in filter(is_agent, map(spec.parameters.get, kind.agents)):  # of this game, and not another
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
@@ -237,6 +244,15 @@ class Table:
         timing = timing_key(base, ref) if make_schedule(when).learns else None
         return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
 
+    def _crafted_on(self, base: Cell, name: str) -> AgentRef | None:
+        """What an attack is crafted on; None for the victim itself, by whichever name."""
+        if name == SELF:
+            return None
+        if learns_by_watching(name):
+            return AgentRef(name, imitation_key(base, name, self.attacked_seat), name)
+        ref = AgentRef.of(name, self.surrogates[name], self.study.trust)
+        return None if ref.played == base.players[self.attacked_seat].played else ref
+
     def _check(self, cell: Cell, ref: AttackRef) -> tuple[float, str]:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
         if not agent.looks:
@@ -244,7 +260,7 @@ class Table:
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
                 + ("; name the other seat by --attacked" if len(self.seats) > 1 else "")
             )
-        seat, surrogate = self.seats[ref.seat], self.surrogate if ref.surrogate else None
+        seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
         victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         if isinstance(made.attack, Learned):
@@ -259,25 +275,6 @@ class Table:
             return "sampled"
         asked = self.study.actions
         return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
-
-
-def _check_memory(envs: int, seats: Sequence[Seat]) -> None:
-    """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
-
-    Raises:
-        InvalidInput: They need more memory than there is.
-    """
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
-        return
-    needed = envs * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
-    if needed > there:
-        most = there * envs // needed
-        raise InvalidInput(
-            f"--envs: {envs:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
-            f"GiB; expected at most {most:,}"
-        )
 
 
 def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:

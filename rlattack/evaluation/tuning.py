@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from rlattack.budget import Reach
 from rlattack.device import on
 from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.loading import surrogates_of
 from rlattack.evaluation.observer import Moment, Observer
-from rlattack.evaluation.play import Play, open_play, surrogates_of
+from rlattack.evaluation.play import Play, open_play
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Step
@@ -41,15 +43,19 @@ class Tuned:
         cell: The cell.
         number: Of the attack.
         say: Told in a line how far the fit is.
+        fits: Folder of what a surrogate learned before; needed where there is one that learned.
+        timing: Its schedule learns, by what the schedule may know, whatever the attack may.
 
     Raises:
         RlattackError: The attack or a player does not fit.
     """
 
-    def __init__(self, cell: Cell, number: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cell: Cell, number: int, say: Callable[[str], None], fits: Path | None = None, *, timing: bool = False
+    ) -> None:
         self._cell, self._ref, self.say = tuning_of(cell), cell.attacks[number], say
         play = open_play(self._cell, lambda slot: None)
-        self._surrogate = surrogates_of(cell, play.game)[number]
+        self._surrogate = surrogates_of(cell, play.game, fits)[number]
         self._victim = play.policies[self._ref.seat]
         with on(cell.device):
             seat = play.game.seats[self._ref.seat]
@@ -60,6 +66,8 @@ class Tuned:
         self.reach: Reach = attacker.reach
         self.victim = attacker.target
         self._oracle = attacker.oracle
+        if timing:
+            self._oracle.count(np.ones(cell.envs, dtype=np.bool_), type(attacker.schedule).knowledge)
         self.draws: Draws = SharedDraws(cell.envs, self._cell.seed % 2**63)
 
     def begin(self, obs: Tensor) -> None:
@@ -77,11 +85,13 @@ class Tuned:
                     next(steps)
                 yield torch.as_tensor(seen.shown.astype(np.float32))
 
-    def rehearse(self, attack: ObservationAttack[Any, Any] | None, slots: int) -> "Rehearsing":
+    def rehearse(
+        self, attack: ObservationAttack[Any, Any] | None, slots: int, *, sampled: bool = False
+    ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
         actions = list(self._cell.actions)
-        actions[ref.seat] = plays.acts or actions[ref.seat]
+        actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
         opened = open_play(cell, lambda slot: None)
         policies = list(opened.policies)
@@ -95,6 +105,13 @@ class Tuned:
                 )
                 rehearsing.arm(attacker)
         return rehearsing
+
+
+def watched(cell: Cell, seat: int) -> "Rehearsing":
+    """Tuning episodes of the players of a cell, of whom nobody is attacked, to look at one seat."""
+    tuning = tuning_of(cell)
+    opened = open_play(tuning, lambda slot: None)
+    return Rehearsing(tuning, opened.game, opened.policies, seat)
 
 
 class Rehearsing(Play):
@@ -134,7 +151,10 @@ class Rehearsing(Play):
     def _step(self, active: BoolArray) -> BoolArray:
         over: BoolArray = super()._step(active) | self._stopped
         seen = self._looking
-        self._now = TuningStep(active, seen.shown, seen.received, seen.action, seen.reward, over & active)
+        ended, terminated = over & active, self._last.terminated & active
+        self._now = TuningStep(
+            active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting
+        )
         return over
 
     def _close(self) -> None:
@@ -147,12 +167,14 @@ class _Looking(Observer):
     shown: Array = np.empty(0)
     received: Tensor
     action: Tensor
+    acting: BoolArray
     reward: FloatArray
 
     def see(self, moment: Moment) -> None:
         """Keeps the game's own array, and the tensors of play."""
         if moment.seat == self.seat:
             self.shown, self.received, self.action = moment.shown, moment.received, moment.action
+            self.acting = moment.acting
 
     def after(self, step: Step) -> None:
         """Keeps what the step paid."""

@@ -1,5 +1,6 @@
 """The card of a game: what is seen, what can be done, how it is won, and how it is evaluated."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -156,6 +157,8 @@ class GameCard:
     gymnasium: GymnasiumOptions = field(default_factory=GymnasiumOptions)
     max_steps: int | None = None
     """Steps after which an episode is cut, whatever limit the game has of its own."""
+    stand_in: float = 0.0
+    """What a victim gets in place of a value that is missing, in the game's own units: of a picture 0 is black."""
     win: Win | None = None
     stall: Stall | None = None
     reference: Reference | None = None
@@ -175,6 +178,8 @@ class GameCard:
             raise ContentError(f"game {self.id}: a rom, [atari] options and sticky actions are for Atari games only")
         if self.family != "gymnasium" and self.gymnasium != GymnasiumOptions():
             raise ContentError(f"game {self.id}: [gymnasium] options are for gymnasium/ games only")
+        if not math.isfinite(self.stand_in):
+            raise ContentError(f"game {self.id}: stand_in: expected a finite number, got {self.stand_in:g}")
         if self.max_steps is not None and not 0 < self.max_steps < 2**31:
             raise ContentError(f"max_steps: expected a whole number from 1 to 2^31, got {self.max_steps}")
 
@@ -239,10 +244,10 @@ def parse_card(name: str, card: Card) -> GameCard:
             values[key] = parse_table(tables[key], value, f"game {name}: [{key}]")
         elif key in ("title", "rom"):
             values[key] = str(value)
-        elif key == "max_steps" and type(value) is int:
+        elif (key == "max_steps" and type(value) is int) or (key == "stand_in" and type(value) in (int, float)):
             values[key] = value
         else:
-            known = [*tables, "title", "rom", "max_steps"]
+            known = [*tables, "title", "rom", "max_steps", "stand_in"]
             raise ContentError(f"game {name}: unknown key {key!r}{nearest(key, known)}")
     if "title" not in values:
         raise ContentError(f"game {name}: the card has no title")

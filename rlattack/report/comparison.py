@@ -1,10 +1,10 @@
-"""What is compared with what: settings, the same players in them, lines of attacks against the budget."""
+"""What is compared with what: settings, and the same players in them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from rlattack.budget.words import entries_words, place, size_words
+from rlattack.budget.words import entries_words, size_words
 from rlattack.evaluation.results import AttackResult, Result, SeatResult
 
 _AIMS = {
@@ -15,23 +15,6 @@ _AIMS = {
     "dynamics": "how the world of the {} behaves",
     "opponent": "whom the {} meets",
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """Cells that differ in nothing but the size of the budget.
-
-    Attributes:
-        label: The attack with its parameters.
-        control: Whether attacks are read beside it.
-        cells: From the smallest budget to the largest.
-    """
-
-    label: str
-    reach: str
-    space: str
-    control: bool
-    cells: tuple[Result, ...]
 
 
 @dataclass(frozen=True)
@@ -61,19 +44,6 @@ class Pairing:
         """The attacks and controls that kept their budget, without the clean cell."""
         return [cell for cell in self.attacked if cell.ok]
 
-    @cached_property
-    def lines(self) -> list[Line]:
-        """Lines against the budget, by what is counted, attacks before controls; cells without a size are on none."""
-        found: dict[tuple[str, str, str], list[Result]] = {}
-        for cell in self.good:
-            if cell.eps is not None:
-                found.setdefault((attack_label(cell), *cell.spaces), []).append(cell)
-        lines = [
-            Line(*about, cells[0].control, tuple(sorted(cells, key=lambda cell: cell.eps or 0.0)))
-            for about, cells in found.items()
-        ]
-        return sorted(lines, key=lambda line: (place(line.reach), line.reach, line.space, line.control))
-
     def control(self, cell: Result) -> Result | None:
         """Returns the control of a cell: of its reach and size; of several, one of its model, grid and schedule."""
         same = [one for one in self.good if one.control and (one.spaces, one.eps) == (cell.spaces, cell.eps)]
@@ -83,6 +53,15 @@ class Pairing:
             return sum(getattr(one.attack, name) == getattr(cell.attack, name) for name in alike)
 
         return max(same, key=likeness, default=None)
+
+    def untimed(self, cell: Result) -> Result | None:
+        """Returns the same attack at random steps, as many as the schedule of a cell takes."""
+        schedule, _, parameters = ("every" if cell.attack is None else cell.attack.schedule).partition(":")
+        share = next((text for text in parameters.split(",") if text.startswith("share=")), None)
+        if schedule == "random" or share is None:
+            return None
+        attacks = tuple(replace(one, schedule=f"random:{share}") for one in cell.attacks)
+        return next((one for one in self.good if one.attacks == attacks), None)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Win rate and return against the budget, as an inline SVG that takes its colours from the page."""
+"""Win rate and return against a number, as an inline SVG that takes its colours from the page."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 
 from rlattack.budget.words import axis, tick
 from rlattack.evaluation.results import Mean, Rate, SeatResult
-from rlattack.report.comparison import Line
+from rlattack.report.lines import BUDGET, Line
 
 COLOURS = 7
 """Colours of attacks; the page defines them as `--line-0` and so on."""
@@ -70,7 +70,7 @@ def styles(lines: Iterable[Line]) -> dict[str, Style]:
 
 
 def draw(lines: Sequence[Line], clean: SeatResult | None, looks: dict[str, Style], name: str) -> str:
-    """Draws the lines of one reach and space: what the attacked seat won and earned.
+    """Draws the lines of one axis, reach and space: what the attacked seat won and earned.
 
     Args:
         lines: One an attack, at least one.
@@ -120,10 +120,10 @@ def png(figure: Callable[[], Figure]) -> bytes:
 
 
 def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: dict[str, Style], title: str) -> None:
-    read, sizes = _PANELS[title], sorted({cell.eps or 0.0 for line in lines for cell in line.cells})
+    read, sizes = _PANELS[title], sorted({line.at(cell) for line in lines for cell in line.cells})
     for line, factor in zip(lines, _factors(len(lines), sizes), strict=True):
-        points = [(cell.eps or 0.0, read(cell.attacked)) for cell in line.cells]
-        found = [(factor * eps, point) for eps, point in points if point is not None]
+        points = [(line.at(cell), read(cell.attacked)) for cell in line.cells]
+        found = [(factor * x, point) for x, point in points if point is not None]
         _line(axes, found, looks[line.label], line.label)
     if clean is not None and (level := read(clean)) is not None:
         axes.axhline(level.value, color=INK, linewidth=1, linestyle=":", label="clean")
@@ -134,16 +134,16 @@ def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: d
     if title == "Win rate":
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    _budget_axis(axes, lines[0], sizes)
+    _axis(axes, lines[0], sizes)
 
 
 def _factors(lines: int, sizes: Sequence[float]) -> list[float]:
-    """By what each line is moved along the budget: lines of one size alone stand side by side around it."""
+    """By what each line is moved along the axis: lines of one size alone stand side by side around it."""
     return [1 + 0.8 * ((place + 0.5) / lines - 0.5) if len(sizes) == 1 else 1.0 for place in range(lines)]
 
 
 def _line(axes: Axes, found: Sequence[tuple[float, Rate | Mean]], look: Style, label: str) -> None:
-    x, y = [eps for eps, _ in found], [point.value for _, point in found]
+    x, y = [x for x, _ in found], [point.value for _, point in found]
     low, high = [point.ci[0] for _, point in found], [point.ci[1] for _, point in found]
     dash = (0, (4, 2)) if look.dashed else "-"
     axes.plot(x, y, color=look.colour, marker=look.marker, markersize=5, linewidth=1.8, linestyle=dash, label=label)
@@ -151,13 +151,16 @@ def _line(axes: Axes, found: Sequence[tuple[float, Rate | Mean]], look: Style, l
     axes.vlines(x, low, high, color=look.colour, linewidth=1)
 
 
-def _budget_axis(axes: Axes, line: Line, sizes: list[float]) -> None:
+def _axis(axes: Axes, line: Line, sizes: list[float]) -> None:
     """Ticks stand at the sizes that were played."""
-    axes.set_xlabel(axis(line.reach, line.space))
+    axes.set_xlabel(line.axis.label or axis(line.reach, line.space))
     if sizes[-1] > 5 * sizes[0] > 0:
         axes.set_xscale("log")
     if sizes[-1] == sizes[0]:
         axes.set_xlim(sizes[0] * 0.5, sizes[0] * 1.5)
     axes.xaxis.set_minor_locator(NullLocator())
-    if len(sizes) <= _MOST_TICKS:
-        axes.set_xticks(sizes, [tick(eps, line.reach, line.space) for eps in sizes])
+    marked = sizes if line.axis is BUDGET else [line.at(cell) for cell in line.cells]
+    if len(marked) <= _MOST_TICKS:
+        axes.set_xticks(
+            marked, [tick(x, line.reach, line.space) if line.axis is BUDGET else f"{x:.2g}" for x in marked]
+        )

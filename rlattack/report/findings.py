@@ -140,6 +140,8 @@ def _harm(setting: Setting) -> Finding:
         noise = f"; {_control(control)} of the same size leaves {_shown(control.attacked)}" if control else ""
         if control and not _below(attack.attacked, control.attacked):
             noise += ", not measurably more (their intervals overlap)"
+        if untimed := pairing.untimed(attack):
+            noise += f"; at random steps of the same share it leaves {_shown(untimed.attacked)}"
         sentence = f"{who} takes the {_measure(attack)} from {before} to {after}{noise}."
     return Finding(sentence, clean=pairing.clean, attack=attack, control=control)
 

@@ -22,6 +22,7 @@ from rlattack.report.curves import Style, draw, styles, svg
 from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
+from rlattack.report.lines import AXES, lines
 from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
@@ -59,7 +60,7 @@ class Section:
     warnings: list[str]
     heat_map: Markup
     staircase: Markup
-    curves: list[tuple[str, Markup]]
+    curves: dict[str, list[tuple[str, Markup]]]
     looks: dict[str, Style]
     tables: list[Table]
     rule: str
@@ -109,7 +110,7 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
     activations = read_activations(run.folder)
     if activations is not None and activations.seat not in [seat.name for seat in setting.first.seats]:
         activations = None  # of another game of the run
-    looks = styles(line for pairing in setting.pairings for line in pairing.lines)
+    looks = styles(line for axis in AXES for pairing in setting.pairings for line in lines(axis, pairing.good))
     stairs = [] if setting.alone else read_staircase(run.folder)
     care = [] if activations is None or activations.warning is None else [activations.warning]
     return Section(
@@ -152,12 +153,15 @@ def _tiles(setting: Setting, found: Finding) -> list[list[Tile]]:
     return [row for row in (met, harm) if row]
 
 
-def _curves(setting: Setting, told: Finding, looks: dict[str, Style], anchor: str) -> list[tuple[str, Markup]]:
-    """Win rate and return against each budget, below whose they are; those whom the finding tells of first."""
-    found = []
+def _curves(
+    setting: Setting, told: Finding, looks: dict[str, Style], anchor: str
+) -> dict[str, list[tuple[str, Markup]]]:
+    """Win rate and return against each number, by its title, below whose they are; those of the finding first."""
+    found: dict[str, list[tuple[str, Markup]]] = {}
     for number, pairing in enumerate(sorted(setting.pairings, key=lambda one: told.attack not in one.attacked)):
-        charts = groupby(pairing.lines, key=lambda line: (line.reach, line.space))
-        for place, (_, members) in enumerate(charts):
+        every = [line for axis in AXES for line in lines(axis, pairing.good)]
+        charts = groupby(every, key=lambda line: (line.axis.title, line.reach, line.space))
+        for place, ((heading, *_), members) in enumerate(charts):
             drawing = draw(list(members), pairing.before, looks, f"{anchor}-{number}-{place}")
-            found.append((setting.about(pairing), Markup(drawing)))
+            found.setdefault(heading, []).append((setting.about(pairing), Markup(drawing)))
     return found

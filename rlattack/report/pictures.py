@@ -8,6 +8,7 @@ from rlattack.report.clip import read_frames, render, still
 from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
 from rlattack.report.encoding import Film, data_url, find_film
 from rlattack.report.findings import strongest, title
+from rlattack.report.lines import BUDGET, lines
 from rlattack.report.runs import RunRecord
 
 _MOST_STILLS = 8
@@ -40,7 +41,11 @@ def clips(setting: Setting, run: RunRecord) -> list[Clip]:
     """The film of the strongest attack that has a clip, and one still a line of the others, strongest first."""
     actions = run.action_names(setting.first.game)
     noise = [
-        cell for pairing in setting.pairings for line in pairing.lines if line.control for cell in line.cells[::-1]
+        cell
+        for pairing in setting.pairings
+        for line in lines(BUDGET, pairing.good)
+        if line.control
+        for cell in line.cells[::-1]
     ]
     shown: dict[tuple[object, ...], Clip] = {}
     for cell in [*strongest(setting), *noise]:

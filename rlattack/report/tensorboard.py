@@ -1,4 +1,4 @@
-"""Results for TensorBoard: one line an attack against the budget, one row a cell in HParams, pictures."""
+"""Results for TensorBoard: a line an attack against the budget and the like, a row a cell in HParams, pictures."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,10 +10,11 @@ from rlattack.budget.words import heading
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
 from rlattack.report.activations import PICTURE, read_activations
 from rlattack.report.clip import read_frames, still
-from rlattack.report.comparison import Line, Pairing, Setting, attack_label, distinctions, names, player, settings
+from rlattack.report.comparison import Pairing, Setting, attack_label, distinctions, names, player, settings
 from rlattack.report.curves import png
 from rlattack.report.events import Point, bands, file_name, free_name, picture, scalar, session, write_events
 from rlattack.report.heatmap import grid, heat_map
+from rlattack.report.lines import AXES, BUDGET, Line, lines
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
 
@@ -41,7 +42,7 @@ def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:
     for pairing in setting.pairings:
         by_label: dict[str, str] = {}
         who = "" if setting.alone else f"{_players(pairing.attacked[0])} - {pairing.seat} attacked - "
-        for line in pairing.lines:
+        for line in (line for axis in AXES for line in lines(axis, pairing.good)):
             name = by_label.setdefault(line.label, free_name(file_name(who + line.label), runs))
             runs.setdefault(name, []).extend(_line(line, pairing, run))
     for cell in setting.results:
@@ -54,14 +55,11 @@ def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:
 
 def _line(line: Line, pairing: Pairing, run: RunRecord) -> Iterator[Point]:
     """A line with the clean value at step 0, and a picture a cell at the same steps."""
-    pixels = line.reach == "l0"
-    chart = line.reach if pixels or line.space == "unit" else f"{line.reach}-{line.space}"
-    unit = "eps" if pixels else "eps in millionths"
-    about = f"The step is the budget, {unit}; {heading(line.reach, line.space)}. Step 0 is the clean game."
-    points = [(_step(cell), _curves(cell.attacked), cell.attacked.action_change) for cell in line.cells]
+    chart, about = _chart(line)
+    points = [(_step(line, cell), _curves(cell.attacked), cell.attacked.action_change) for cell in line.cells]
     tags = dict.fromkeys(tag for _, found, _ in points for tag in found)
     charts = {f"{tag.replace('_', ' ')} ({chart})": (f"{tag}/{chart}", *_ends(f"{tag}/{chart}")) for tag in tags}
-    yield 0, bands("Against the budget, with 95 % intervals", charts)
+    yield 0, bands(f"{line.axis.title}, with 95 % intervals", charts)
     if (before := pairing.before) is not None:
         earned = _curves(before)
         falls = {f"{tag.removesuffix('_rate')}_drop": Mean(0.0, (0.0, 0.0)) for tag in earned}
@@ -73,11 +71,11 @@ def _line(line: Line, pairing: Pairing, run: RunRecord) -> Iterator[Point]:
                 yield step, scalar(end, value, f"95 % interval. {about}")
         if change is not None:
             yield step, scalar(f"action_change/{chart}", change, about)
-    for cell in line.cells:
+    for cell in line.cells if line.axis is BUDGET else ():
         clip = run.folder / "clips" / f"{cell.cell}.npz"
         if clip.is_file():
             drawn = still(read_frames(clip), run.action_names(cell.game))
-            yield _step(cell), picture(f"frames/{chart}", drawn)
+            yield _step(line, cell), picture(f"frames/{chart}", drawn)
 
 
 def _curves(seat: SeatResult) -> dict[str, Rate | Mean]:
@@ -147,6 +145,17 @@ def _players(cell: Result) -> str:
     return words if cell.mask is None else f"{words}, {cell.mask.seat} blind, mask {cell.mask.mode}"
 
 
-def _step(cell: Result) -> int:
-    size = cell.eps or 0.0
-    return int(size) if cell.spaces[0] == "l0" else max(1, round(size * 1_000_000))
+def _chart(line: Line) -> tuple[str, str]:
+    """What a line's charts are called, and what their steps are."""
+    if line.axis is not BUDGET:
+        return line.axis.tag, f"The step is {line.axis.label}, in {line.axis.unit[0]}. Step 0 is the clean game."
+    pixels = line.reach == "l0"
+    unit = "eps" if pixels else "eps in millionths"
+    about = f"The step is the budget, {unit}; {heading(line.reach, line.space)}. Step 0 is the clean game."
+    return line.reach if pixels or line.space == "unit" else f"{line.reach}-{line.space}", about
+
+
+def _step(line: Line, cell: Result) -> int:
+    if line.axis is BUDGET and line.reach == "l0":
+        return int(line.at(cell))
+    return max(1, round(line.at(cell) * (1_000_000 if line.axis is BUDGET else line.axis.unit[1])))

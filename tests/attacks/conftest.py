@@ -87,10 +87,10 @@ class RandomTuning:
             else:
                 yield torch.randint(0, 256, (self.victim.slots, *SPACE.shape), generator=generator).float()
 
-    def rehearse(self, attack, slots):
+    def rehearse(self, attack, slots, *, sampled=False):
         """Opens episodes of three of these batches, in which what the victim does first is what it is paid."""
-        made = Attacker(attack, self._policy, self._attacker.space, slots, model=self._attacker.model)
-        return RandomRehearsal(made, self._policy, list(self.observations(3)))
+        made = attack and Attacker(attack, self._policy, self._attacker.space, slots, model=self._attacker.model)
+        return RandomRehearsal(made, self._policy, list(self.observations(3)), slots, sampled)
 
     def say(self, line):
         """Tells nobody."""
@@ -99,20 +99,25 @@ class RandomTuning:
 class RandomRehearsal:
     """Three batches are shown, each as the first of an episode, cut to the number of slots or with rows repeated."""
 
-    def __init__(self, attacker, policy, shown):
+    def __init__(self, attacker, policy, shown, slots, sampled):
         self._attacker, self._policy = attacker, policy
-        self._shown = [np.resize(one.numpy(), (attacker.slots, *one.shape[1:])) for one in shown]
+        self._shown = [np.resize(one.numpy(), (slots, *one.shape[1:])) for one in shown]
+        self._draws = SharedDraws(slots, 7) if sampled else None
 
     def round(self, take):
         """Plays one episode a slot."""
-        active = np.asarray([take(slot) is not None for slot in range(self._attacker.slots)])
-        slots = np.arange(len(active))
+        slots = np.arange(len(self._shown[0]))
+        active = np.asarray([take(slot) is not None for slot in slots])
         for shown in self._shown:
-            self._attacker.restart(slots, [np.random.SeedSequence(int(slot)) for slot in slots])
-            received = self._attacker(torch.from_numpy(shown), active)
-            action = self._policy(received, self._policy.initial_state(len(active))).actions.greedy
+            received = torch.from_numpy(shown)
+            if self._attacker is not None:
+                self._attacker.restart(slots, [np.random.SeedSequence(int(slot)) for slot in slots])
+                received = self._attacker(received, active)
+            actions = self._policy(received, self._policy.initial_state(len(active))).actions
+            action = actions.greedy if self._draws is None else actions.sample(self._draws)
             reward = action.numpy().reshape(len(active), -1)[:, 0].astype(np.float64)
-            yield TuningStep(active, shown, received, action, reward, active & (shown is self._shown[-1]))
+            ended = active & (shown is self._shown[-1])
+            yield TuningStep(active, shown, received, action, reward, ended, ended)
 
     def stop(self, slots):
         """Changes nothing: the episodes are short."""

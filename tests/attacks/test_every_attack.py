@@ -6,6 +6,7 @@ import torch
 
 from rlattack.attacks import ATTACKS
 from rlattack.budget import CHANGES, NORMS
+from rlattack.policies.distributions import Categorical
 from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
@@ -18,7 +19,8 @@ SMALL = {
     "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
-SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files and name != "sa-rl"]
+SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files and ATTACKS.get(name).works_on(Categorical(None))]
+SIGHT.remove("sa-rl")
 """Attacks on what a victim sees, of images too; those that are none of images are in `test_on_numbers`."""
 
 

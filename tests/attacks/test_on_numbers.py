@@ -23,6 +23,7 @@ SMALL = {
     "pixel": {"loss": "value"}, "mim": {"random_start": True, "steps": 2}, "apgd": {"steps": 3, "restarts": 2},
     "ni-fgsm": {"random_start": True, "steps": 2}, **FEW_QUERIES,
     "search": {"population": 4, "episodes": 1, "steps": 60},
+    "sarsa": {"rollout": 200, "updates": 2, "box": 0.1, "regulariser": 1.0, "steps": 2, "restarts": 2},
 }  # fmt: skip
 MORE = {"pgd value": {"loss": "value", "steps": 2}, "fgsm value": {"loss": "value"}}
 """Further parameters of attacks, for victims with a critic that can be asked."""

@@ -23,7 +23,7 @@ class Track:
         self.stopped = np.zeros(len(numbers), dtype=bool)
         while (active := left > 0).any():
             left = np.where(self.stopped, np.minimum(left, 1), left) - active
-            yield TuningStep(active, None, None, None, self.rows[:, 0], active & (left == 0))
+            yield TuningStep(active, None, None, None, self.rows[:, 0], *[active & (left == 0)] * 2)
 
     def stop(self, slots):
         self.stopped |= slots

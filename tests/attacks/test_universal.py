@@ -77,6 +77,69 @@ def test_of_frames_that_are_attacked_once_all_get_the_same(slope):
     assert torch.allclose(received - frames[:, 5:8], delta.expand(4, *SPACE.shape), atol=1e-4)
 
 
+@pytest.mark.parametrize("rule", [{"loss": "margin"}, {"rule": "deepfool", "loss": None}])
+@pytest.mark.parametrize("target", [0, 1, "least", "agent:tests.attacks.test_universal:always_1"])
+def test_a_target_is_where_all_are_led(slope, rule, target):
+    grey = torch.full((4, *SPACE.shape), 128.0)
+    wants_0 = certain(slope, 128 * float(slope.sum()) + 1e-3)
+    attacker, learned = fit(wants_0, [grey], target=target, **rule)
+    led = 0 if target == 0 else 1
+    assert wants_0(attacker(grey)).actions.greedy.tolist() == [led] * 4
+    if rule.get("loss"):
+        assert torch.allclose(learned.tensors["delta"], (2 * led - 1) * 255 * EPS * slope.sign())
+
+
+def always_1():
+    """A player that does action 1 whatever it sees."""
+    return certain(torch.zeros(SPACE.shape), -1.0)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("model", ["stack", "frame"])
+def test_the_rule_of_deepfool_goes_as_far_as_all_states_take_and_no_further(slope, norm, model):
+    gap, grey = 30.0, torch.full((4, *SPACE.shape), 128.0)
+    _, learned = fit(certain(slope, 128 * float(slope.sum()) + gap), [grey], norm, model, rule="deepfool", loss=None)
+    way = slope if model == "stack" else slope.sum(dim=0).expand(SPACE.shape)
+    expected = way.sign() if norm == "linf" else way
+    expected = 1.02 * gap * expected / float((expected * slope).sum())
+    assert torch.allclose(learned.tensors["delta"], expected, rtol=1e-3, atol=1e-5)
+    assert learned.facts["action_change"] == 1.0
+
+
+def test_the_rule_of_deepfool_ends_at_the_edge_of_the_reach(slope, obs):
+    _, learned = fit(certain(slope), [obs.clamp(50, 200)], rule="deepfool", loss=None)
+    assert torch.allclose(learned.tensors["delta"], 255 * EPS * slope.sign())
+
+
+def test_states_that_are_turned_ask_for_nothing_more(slope):
+    near, far = (torch.full((4, *SPACE.shape), 128.0) - way * slope.sign() for way in (0.0, 1.0))
+    policy = certain(slope, 128 * float(slope.sum()) + 10.0)
+    _, both = fit(policy, [near, far], rule="deepfool", loss=None)
+    _, alone = fit(policy, [far], rule="deepfool", loss=None)
+    assert both.facts["action_change"] == alone.facts["action_change"] == 1.0
+    assert torch.allclose(both.tensors["delta"], alone.tensors["delta"], rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"rule": "deepfool"}, "rule=deepfool goes to boundaries: loss= and eot= are for rule=ascent"),
+        ({"rule": "deepfool", "loss": None, "eot": 2}, "loss= and eot= are for rule=ascent"),
+        ({"target": 2}, "target: expected an action 0 to 1 or 'least', got 2"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(slope, obs, parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        fit(certain(slope), [obs], **parameters)
+
+
+def test_continuous_actions_have_no_boundaries():
+    policy = GaussianPolicy(linear_gaussian_network(torch.ones(1, 3)))
+    attack = make_attack("universal", Budget(eps=0.5, space="raw"), rule="deepfool")
+    with pytest.raises(InvalidInput, match="rule=deepfool: expected discrete actions; rule=ascent takes others"):
+        Attacker(attack, policy, Box(-9, 9, (3,), float), 4)
+
+
 def test_it_asks_nothing_at_play_and_adds_the_same_to_everything(slope, obs):
     attacker, learned = fit(certain(slope), [obs])
     received = attacker(obs)

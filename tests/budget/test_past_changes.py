@@ -16,9 +16,9 @@ def numbered(step):
     return torch.tensor([[step, 10.0 * step, 0.5], [100 + step, 0.25, step]], dtype=torch.float32)
 
 
-def played(kind, eps, steps=8, severity=None, details=None, acting=lambda step: EVERY, ended=()):
+def played(kind, eps, steps=8, severity=None, details=None, acting=lambda step: EVERY, ended=(), **more):
     """What a seat receives step by step, each beside a judge that has a memory of its own."""
-    reach = Budget(norm=kind, eps=eps).reach(NUMBERS)
+    reach = Budget(norm=kind, eps=eps, **more).reach(NUMBERS)
     judge, received = reach.judged(), []
     for step in range(steps):
         if step in ended:
@@ -66,6 +66,7 @@ def lost(*steps):
 def test_what_is_dropped_stays_as_it_was_received_last_and_a_blank_is_nothing():
     assert played("dropped", 30, details=lost(0, 2, 3, 6))[:, 0, 0].tolist() == [0, 1, 1, 1, 4, 5, 5, 7]
     assert played("blank", 30, details=lost(1, 2))[:, 0, 0].tolist() == [0, 0, 0, 3, 4, 5, 6, 7]
+    assert played("blank", 30, details=lost(1, 2), stand_in=9)[:, 0, 0].tolist() == [0, 9, 9, 3, 4, 5, 6, 7]
     assert played("blank", 30, details=lost(1, 2))[:, 1, 0].tolist() == [100 + step for step in range(8)]
 
 
@@ -75,6 +76,8 @@ def test_entries_are_missing_by_themselves_and_have_a_stand_in():
 
     missing, stale = (played(kind, 10, steps=4, details=gone) for kind in ("missing", "stale"))
     assert missing[:, 0].tolist() == [[0, 0, 0.5], [0, 10, 0.5], [0, 0, 0.5], [3, 30, 0.5]]
+    instead = played("missing", 10, steps=4, details=gone, stand_in=-7)
+    assert instead[:, 0].tolist() == [[0, 0, 0.5], [-7, 10, 0.5], [-7, -7, 0.5], [3, 30, 0.5]]
     assert stale[:, 0].tolist() == [[0, 0, 0.5], [0, 10, 0.5], [0, 10, 0.5], [3, 30, 0.5]]
 
 

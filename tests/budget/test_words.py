@@ -40,7 +40,7 @@ def test_a_size_is_said_in_words(eps, reach, space, words):
          "L1 eps: mean, standard deviations", "l1 in units of a standard deviation"),
         ("l0", "unit", "L0: eps is the number of pixels", "L0: pixels", "pixels"),
         ("rotation", "unit", "rotation: eps is the angle in degrees", "rotation: degrees", "degrees"),
-        ("missing", "unit", "missing: eps is per cent of the entries; 0 stands in", "missing: %", "%"),
+        ("missing", "unit", "missing: eps is per cent of the entries; a value stands in", "missing: %", "%"),
         ("spin", "turns", "spin; turns", "spin", "spin in units of 1"),
     ],
 )  # fmt: skip

@@ -30,6 +30,57 @@ RUNNER = {
 }  # fmt: skip
 FILM = {"game": "film/any", "players": "tests.kit.players:bright", "actions": "greedy", "eps": 0.2}
 MEMORY = {**CARTPOLE, "players": "tests.kit.players:memory"}
+PLAYED = [
+    *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
+    *({**CARTPOLE, "attack": "pgd:steps=2,restarts=2", "norm": norm} for norm in ("linf", "l2", "l1")),
+    {**CARTPOLE, "attack": ("mim:steps=2", "ni-fgsm:steps=2", "apgd:steps=3,restarts=2")},
+    {
+        **CARTPOLE,
+        "norm": "l2",
+        "attack": ("cw:steps=2,searches=1", "lbfgs:steps=3,searches=1", "deepfool:target=0"),
+    },
+    {**CARTPOLE, "norm": "l1", "attack": ("ead:steps=2,searches=1", "fab:steps=1,restarts=2,target=0")},
+    {**CARTPOLE, "attack": "fgsm", "free": "0,2", "observe": "margins", "actions": "sampled"},
+    {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5", "entropy:below=0.5")},
+    {
+        **CARTPOLE,
+        "attack": "fgsm",
+        "when": ("importance:threshold=1", "value:above=10", "period:n=2", "first:steps=2"),
+    },
+    {**CARTPOLE, "attack": "pgd:steps=2,target=planned", "when": ("critical:n=1,horizon=2", "enchanting:plans=2")},
+    {**CARTPOLE, "attack": "fgsm", "surrogate": "tests.kit.players:balance"},
+    {**MEMORY, "attack": "pgd:steps=2"},
+    {**HOPPER, "attack": ("pgd:steps=2", "fgsm:loss=value")},
+    {**HOPPER, "attack": "mas:steps=2", "space": "raw"},
+    {**RUNNER, "attack": "fgsm:random_start=true"},
+    {**FILM, "attack": ("rotate", "noise", "fgsm"), "eps": 0.2},
+    {
+        **FILM,
+        "attack": ("rotate:worst=true,grid=3", "shift-x", "blur", "jpeg", "salt-and-pepper", "occlusion"),
+        "eps": 3,
+    },
+    {**FILM, "attack": ("delay", "dropped"), "eps": 2, "model": "frame", "grid": True},
+    {**HOPPER, "attack": ("stale", "action-slip"), "eps": 20},
+    {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
+    {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2", "jsma:share=0.2"), "norm": "l0", "eps": 1},
+    {**FILM, "attack": "fgsm", "defence": "jpeg"},
+    {**FILM, "attack": ("nes:queries=6,directions=2", "spsa:queries=6,directions=2", "square:queries=4")},
+    {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
+    {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
+    {**PONG, "attack": "fgsm"},
+]
+"""What plays on every device: each access, norm, schedule, memory and picture."""
+LEARNED = [
+    {**FILM, "attack": "universal:states=2,epochs=1"},
+    {
+        **FILM,
+        "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
+        "envs": 50,
+    },
+    {**HOPPER, "attack": "search:steps=9,population=4,horizon=2"},
+    {**HOPPER, "attack": "sarsa:rollout=80,updates=2,box=0.1,steps=2,mad=0.1"},
+]
+"""What learns on every device before it plays."""
 
 
 def cells(options):
@@ -57,49 +108,7 @@ def without_rounding(episode):
     return dataclasses.replace(episode, cell="", seats=tuple(seats))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
-        *({**CARTPOLE, "attack": "pgd:steps=2,restarts=2", "norm": norm} for norm in ("linf", "l2", "l1")),
-        {**CARTPOLE, "attack": ("mim:steps=2", "ni-fgsm:steps=2", "apgd:steps=3,restarts=2")},
-        {
-            **CARTPOLE,
-            "norm": "l2",
-            "attack": ("cw:steps=2,searches=1", "lbfgs:steps=3,searches=1", "deepfool:target=0"),
-        },
-        {**CARTPOLE, "norm": "l1", "attack": ("ead:steps=2,searches=1", "fab:steps=1,restarts=2,target=0")},
-        {**CARTPOLE, "attack": "fgsm", "free": "0,2", "observe": "margins", "actions": "sampled"},
-        {**CARTPOLE, "attack": "fgsm", "when": ("timed:share=0.5", "random:share=0.5", "entropy:below=0.5")},
-        {
-            **CARTPOLE,
-            "attack": "fgsm",
-            "when": ("importance:threshold=1", "value:above=10", "period:n=2", "first:steps=2"),
-        },
-        {**CARTPOLE, "attack": "pgd:steps=2,target=planned", "when": ("critical:n=1,horizon=2", "enchanting:plans=2")},
-        {**CARTPOLE, "attack": "fgsm", "surrogate": "tests.kit.players:balance"},
-        {**MEMORY, "attack": "pgd:steps=2"},
-        {**HOPPER, "attack": ("pgd:steps=2", "fgsm:loss=value")},
-        {**HOPPER, "attack": "mas:steps=2", "space": "raw"},
-        {**RUNNER, "attack": "fgsm:random_start=true"},
-        {**FILM, "attack": ("rotate", "noise", "fgsm"), "eps": 0.2},
-        {
-            **FILM,
-            "attack": ("rotate:worst=true,grid=3", "shift-x", "blur", "jpeg", "salt-and-pepper", "occlusion"),
-            "eps": 3,
-        },
-        {**FILM, "attack": ("delay", "dropped"), "eps": 2, "model": "frame", "grid": True},
-        {**HOPPER, "attack": ("stale", "action-slip"), "eps": 20},
-        {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
-        {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2", "jsma:share=0.2"), "norm": "l0", "eps": 1},
-        {**FILM, "attack": "fgsm", "defence": "jpeg"},
-        {**FILM, "attack": ("nes:queries=6,directions=2", "spsa:queries=6,directions=2", "square:queries=4")},
-        {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
-        {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
-        {**PONG, "attack": "fgsm"},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("options", PLAYED, ids=str)
 def test_play_computes_there_what_it_computes_here(options):
     for cell in cells(options):
         here = episodes(cell)
@@ -109,19 +118,7 @@ def test_play_computes_there_what_it_computes_here(options):
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {**FILM, "attack": "universal:states=2,epochs=1"},
-        {
-            **FILM,
-            "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
-            "envs": 50,
-        },
-        {**HOPPER, "attack": "search:steps=9,population=4,horizon=2"},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("options", LEARNED, ids=str)
 def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path, options):
     for cell in cells(options):
         prepare([cell], tmp_path / "here", lambda line: None)
@@ -191,6 +188,20 @@ def test_a_gpu_plays_alike_each_time_and_as_the_cpu_does_but_for_rounding(tmp_pa
     assert [one.cell for one in first] != [one.cell for one in on_cpu]
     assert first[0].device.startswith("cuda (")
     assert np.isclose(first[0].victim_seat.returns.mean, on_cpu[0].victim_seat.returns.mean, rtol=0.1)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("options", [*PLAYED, *LEARNED], ids=str)
+def test_a_gpu_plays_all_attacks_alike_each_time_and_inside_their_reach(tmp_path, options):
+    for cell in cells({**options, "device": "cuda"}):
+        first, again = (played_on_a_gpu(cell, tmp_path / name) for name in ("first", "again"))
+        assert first == again
+        assert not any(seat.judged.broken for one in first for seat in one.seats if seat.judged)
+
+
+def played_on_a_gpu(cell, fits):
+    prepare([cell], fits, lambda line: None)
+    return episodes(cell, fits=fits)
 
 
 def on_a_gpu(cell):

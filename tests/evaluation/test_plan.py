@@ -29,6 +29,21 @@ def test_the_clean_game_the_control_and_the_attacks_run_at_every_size_each_once(
     assert {cell.clean.key for cell in planned.cells} == {planned.cells[0].key}
 
 
+def test_what_a_victim_gets_in_place_of_what_is_missing_stands_on_the_card(tmp_path, monkeypatch):
+    place = tmp_path / "envs/gymnasium"
+    place.mkdir(parents=True)
+    card = 'schema = "rlattack/game/1"\ntitle = "X"\nstand_in = -5\n[gymnasium]\nenv = "CartPole-v1"\n'
+    (place / "pole.toml").write_text(card)
+    monkeypatch.chdir(tmp_path)
+    planned = plan(
+        Study(
+            game="gymnasium/pole", players="tests.kit.players:balance", attack=("missing", "fgsm"), eps=1, space="raw"
+        )
+    )
+    found = {cell.attacks[0].spec.name: cell.attacks[0].budget.stand_in for cell in planned.cells if cell.attacks}
+    assert found == {"missing": -5, "noise": 0.0, "fgsm": 0.0}
+
+
 def test_what_an_attack_does_otherwise_than_asked_is_said_before_anything_is_played():
     planned = cartpole(attack=("apgd:loss=dlr", "fgsm"))
     said = "loss=dlr compares with the third score, this game has 2 actions: loss=margin is climbed"

@@ -36,9 +36,22 @@ def test_thresholds_are_found_once_for_an_attack_and_its_control_and_kept(tmp_pa
     assert [path.stem for path in results.fits.iterdir()] == [key for key in timings if key is not None]
 
 
+def test_a_threshold_is_found_by_what_the_schedule_may_know_whatever_the_attack_may(tmp_path):
+    (_, noise) = evaluate(Study(**BALANCE | {"attack": "noise", "when": WHEN[0]}), run=tmp_path, workers=1).cells
+    assert 0.05 < noise.attacked.attacked <= 0.1
+
+
 def test_a_cell_is_another_by_another_schedule():
     keys = [cell.key for cell in plan(Study(**BALANCE, when=("every", *WHEN, "random:share=0.2"))).cells]
     assert len(set(keys)) == len(keys) == 1 + 2 * 4
+
+
+def test_random_timing_of_the_same_share_stands_beside_an_attack():
+    cells = plan(Study(**BALANCE, when=("timed:share=0.1", "timed:threshold=0.5", "period:n=9"))).cells
+    found = [(ref.spec.name, ref.schedule) for cell in cells for ref in cell.attacks]
+    asked = ["timed:share=0.1", "timed:threshold=0.5", "period:n=9"]
+    beside = ["timed:share=0.1", "random:share=0.1", "timed:threshold=0.5", "period:n=9"]
+    assert found == [*(("noise", when) for when in asked), *(("fgsm", when) for when in beside)]
 
 
 def test_a_schedule_that_needs_discrete_actions_is_refused_before_play():

@@ -14,10 +14,12 @@ from rlattack.evaluation.plan import plan
 from rlattack.evaluation.tuning import Tuned, tuning_of
 from rlattack.specs import NoParameters
 from tests.kit.cells import load_and_play
+from tests.kit.ledge import FALL
 from tests.kit.players import coin
 from tests.kit.runs import COINS, ROPE
 
 SLOTS = 6
+LEDGE = {**COINS, "game": "ledge/any", "players": ("tests.kit.ledge:careful",)}
 
 
 class Push(ObservationAttack):
@@ -36,9 +38,9 @@ def cell_of(options=COINS, attack="search", **changes):
 
 
 @contextlib.contextmanager
-def rehearsal(cell, attack=None, slots=SLOTS):
+def rehearsal(cell, attack=None, slots=SLOTS, **about):
     """Tuning episodes of a cell, and whoever tells of them."""
-    opened = Tuned(cell, 0, lambda line: None).rehearse(attack, slots)
+    opened = Tuned(cell, 0, lambda line: None).rehearse(attack, slots, **about)
     with contextlib.closing(opened):
         yield opened
 
@@ -58,6 +60,25 @@ def test_a_clean_rehearsal_is_play_of_the_same_episodes(options, seat):
     played = load_and_play(dataclasses.replace(tuning_of(cell), episodes=SLOTS, envs=SLOTS))
     with rehearsal(cell) as opened:
         assert returns(opened, range(SLOTS)) == [one.seats[seat].score for one in played]
+
+
+def test_a_victim_may_draw_its_actions_in_tuning_episodes_of_a_game_that_it_plays_greedily():
+    cell = cell_of(ROPE, actions="greedy")
+    drawn = dataclasses.replace(tuning_of(cell), episodes=SLOTS, envs=SLOTS, actions=("sampled", "sampled"))
+    played = [one.seats[1].score for one in load_and_play(drawn)]
+    with rehearsal(cell, sampled=True) as opened:
+        assert returns(opened, range(SLOTS)) == played
+    with rehearsal(cell) as opened:
+        assert returns(opened, range(SLOTS)) != played
+
+
+def test_what_the_rules_end_is_told_from_what_is_cut():
+    with rehearsal(cell_of(LEDGE), sampled=True) as opened:  # who draws walks over the ledge now and then
+        left = list(range(40))
+        ends = [step for step in opened.round(lambda slot: left.pop() if left else None) if step.ended.any()]
+    for step in ends:
+        assert step.terminated[step.ended].tolist() == (step.reward[step.ended] == -FALL).tolist()
+    assert 0 < sum(step.terminated.sum() for step in ends) < 40
 
 
 def test_an_episode_is_the_same_in_every_slot_and_round():

@@ -29,6 +29,7 @@ def test_the_family_is_the_first_part_of_the_id():
     [
         ({}, "the card has no title"),
         ({"title": "X", "protocl": {}}, "unknown key 'protocl'; did you mean 'protocol'"),
+        ({"title": "X", "stand_in": float("nan")}, "stand_in: expected a finite number, got nan"),
         ({"title": "X", "win": 3}, r"\[win\]: expected a table, got 3"),
         ({"title": "X", "win": {"rules": "score"}}, r"\[win\]: unknown key 'rules'; did you mean 'rule'"),
         ({"title": "X", "win": {}}, r"\[win\]: rule is missing"),

@@ -39,26 +39,6 @@ def test_several_attacks_of_one_cell_are_joined_and_the_other_seat_is_named():
     assert cell.attacked.name == "east"
 
 
-def test_lines_run_from_small_to_large_budgets_with_controls_last():
-    (pairing,) = Setting(tuple(reversed(pong()))).pairings
-    linf = [line for line in pairing.lines if line.reach == "linf"]
-    assert {line.label for line in linf} == {"fgsm", "fgsm from atari/pong/a2c", "pgd steps=10", "noise"}
-    assert [line.label for line in pairing.lines if line.control] == ["noise", "noise"]
-    fgsm = next(line for line in linf if line.label == "fgsm")
-    assert [cell.cell for cell in fgsm.cells] == ["f1", "f2"]
-    by_norm = [line.control for line in linf]
-    assert by_norm == sorted(by_norm)
-
-
-def test_cells_that_failed_or_have_no_size_are_on_no_line():
-    cells = pong()
-    cells[3] = replace(cells[3], status="failed: the attack left its budget in 1 of 9 steps")
-    cells.append(pong_cell("z", "sleep", None, 3.0, 0.5, about={"reach": None, "space": None}))
-    (pairing,) = Setting(tuple(cells)).pairings
-    assert [cell.cell for line in pairing.lines if line.label == "fgsm" for cell in line.cells] == ["f2"]
-    assert "sleep" not in {line.label for line in pairing.lines}
-
-
 def test_cells_of_another_protocol_are_another_setting():
     groups = settings([*pong(), pong_cell("z", "fgsm", 0.001, -3.0, 0.4, sticky=0.25)])
     assert [len(group.results) for group in groups] == [10, 1]

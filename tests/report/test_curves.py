@@ -4,6 +4,7 @@ import pytest
 
 from rlattack.report.comparison import Setting
 from rlattack.report.curves import COLOURS, draw, styles
+from rlattack.report.lines import BUDGET, SHARE, lines
 from tests.kit.results import assault, pong, pong_cell
 
 
@@ -14,7 +15,8 @@ def pairing(cells):
 
 def drawn(cells, reach="linf", name="a"):
     found = pairing(cells)
-    return draw([line for line in found.lines if line.reach == reach], found.before, styles(found.lines), name)
+    every = lines(BUDGET, found.good)
+    return draw([line for line in every if line.reach == reach], found.before, styles(every), name)
 
 
 def words(svg):
@@ -68,20 +70,20 @@ def test_the_same_cells_give_the_same_drawing():
 
 
 def test_an_attack_keeps_its_look_in_every_norm_and_controls_are_dashed():
-    looks = styles(pairing(pong()).lines)
+    looks = styles(lines(BUDGET, pong()[1:]))
     assert looks["noise"].dashed
     assert len({look.variable for look in looks.values()}) == len(looks)
 
 
 def test_more_attacks_than_colours_are_still_told_apart():
     cells = [pong_cell(str(i), "pgd", 0.1, 1.0, 0.5, about={"parameters": {"steps": i}}) for i in range(COLOURS)]
-    looks = styles(pairing(cells).lines)
+    looks = styles(lines(BUDGET, cells))
     assert len({(look.colour, look.marker) for look in looks.values()}) == COLOURS
 
 
 def test_a_colour_that_comes_again_has_another_marker():
     cells = [pong_cell(str(i), "pgd", 0.1, 1.0, 0.5, about={"parameters": {"steps": i}}) for i in range(3 * COLOURS)]
-    looks = styles(pairing(cells).lines)
+    looks = styles(lines(BUDGET, cells))
     assert len({(look.colour, look.marker) for look in looks.values()}) == 3 * COLOURS
 
 
@@ -103,3 +105,13 @@ def test_attacks_of_one_size_alone_stand_side_by_side(sizes):
 def test_sizes_of_any_spread_are_drawn(sizes):
     cells = [pong_cell(str(eps), "pgd", float(eps), 1.0, 0.5, about={"space": "raw"}) for eps in sizes]
     assert "pgd" in words(drawn(cells))
+
+
+def test_lines_of_other_numbers_have_their_own_axis():
+    shares = {f"timed:share={share}": share for share in (0.1, 0.2)}
+    cells = [
+        pong_cell(when, "fgsm", 0.001, 0.0, 0.5, about={"schedule": when}, seat={"attacked": share})
+        for when, share in shares.items()
+    ]
+    found = words(draw(lines(SHARE, cells), None, styles(lines(SHARE, cells)), "a"))
+    assert {"share of steps attacked", "fgsm when timed", "0.1", "0.2"} <= set(found)

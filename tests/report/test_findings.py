@@ -39,6 +39,21 @@ def test_an_attack_that_does_no_more_than_its_control_is_told_so():
     assert found(apart).sentence.endswith("noise of the same size leaves 90.")
 
 
+def test_what_well_chosen_steps_do_is_read_beside_random_ones():
+    timed, random, other = (
+        pong_cell(when, "fgsm", 0.001, score, win, about={"schedule": when})
+        for when, score, win in (
+            ("timed:share=0.1", -20.0, 0.0), ("random:share=0.1", 12.0, 0.9), ("random:share=0.2", 3.0, 0.6),
+        )
+    )  # fmt: skip
+    told = found([pong_cell("c", "clean", None, 21.0, 1.0), timed, other, random])
+    assert told.sentence == (
+        "FGSM when timed:share=0.1 at eps 0.001 (a quarter of a grey level) takes the win rate from 100 % to 0 %; "
+        "at random steps of the same share it leaves 90 %."
+    )
+    assert "at random steps" not in found([pong_cell("c", "clean", None, 21.0, 1.0), timed, other]).sentence
+
+
 def test_without_a_win_rule_the_finding_speaks_of_the_return():
     cells = [
         pong_cell("c", "clean", None, 482.0, None),

@@ -1,0 +1,233 @@
+"""Surrogates by imitation: networks that learned from what a victim was seen to do, and from nothing else of it.
+
+Behavioural cloning of the victim, whose attacks then transfer to it (Papernot et al. 2017, sec. 4; of players of games,
+Behzadan and Munir 2017, sec. 4; Inkawhich et al. 2020, sec. 4).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box, MultiDiscrete
+from torch import Tensor, nn
+
+from rlattack.arrays import Array
+from rlattack.attacks.attack import Fitted
+from rlattack.attacks.student import Student, numbers
+from rlattack.attacks.tuning import Rehearsal, TuningStep
+from rlattack.draws import Draws
+from rlattack.errors import InvalidInput
+from rlattack.games.game import Seat
+from rlattack.policies.distributions import Choices
+from rlattack.policies.module import ContinuousPolicy, ModulePolicy
+from rlattack.policies.policy import Output, Policy, State
+from rlattack.registry import Registry
+from rlattack.specs import canonical, make
+
+SURROGATES: Registry[type["Imitation"]] = Registry("surrogate", {"imitate": "rlattack.attacks.imitation:Imitation"})
+"""Surrogates that are no agents, but learned on tuning episodes."""
+_FEWEST = 50
+"""States without which nothing is learned, and a tenth of it without which nobody knows how much."""
+_APART = 5
+"""Of so many episodes one is kept apart."""
+_BATCH, _STEP = 64, 1e-3
+"""States a gradient step, and the length of the first one (Adam); it falls to 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImitateConfig:
+    """Parameters of `imitate`."""
+
+    episodes: int = 20
+    """Tuning episodes of the victim that are watched; every fifth is kept apart, to tell how well it is imitated."""
+    states: int = 10_000
+    """What is kept of them at most, spread evenly over their steps."""
+    epochs: int = 10
+    """How often it goes through them."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 2:
+            raise InvalidInput(
+                f"imitate: expected at least 2 episodes, one of them to be tried on, got {self.episodes}"
+            )
+        if self.states < _FEWEST or self.epochs < 1:
+            raise InvalidInput(
+                f"imitate: states is at least {_FEWEST} and epochs at least 1, got {self.states} and {self.epochs}"
+            )
+
+
+class Imitation:
+    """Watches a victim play, and learns to do the same: by cross-entropy or, of continuous actions, by least squares.
+
+    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory.
+
+    Args:
+        config: Its parameters.
+    """
+
+    config_type: ClassVar[type[Any]] = ImitateConfig
+
+    def __init__(self, config: ImitateConfig) -> None:
+        self.config = config
+
+    def fit(self, victim: Rehearsal, slots: int, seat: Seat, draws: Draws, say: Callable[[str], None]) -> Fitted:
+        """Learns from tuning episodes.
+
+        Args:
+            victim: Plays them in `slots` slots.
+            slots: How many.
+            seat: What the victim sees and does.
+            draws: For the first weights and the order of states.
+            say: Told in a line how far it is.
+
+        Raises:
+            InvalidInput: The episodes had too few states.
+        """
+        seen = self._watch(victim, slots)
+        learns, tried = (self._within(seat, *seen.of(apart)) for apart in (False, True))
+        if len(learns[0]) < _FEWEST or len(tried[0]) * 10 < _FEWEST:
+            raise InvalidInput(
+                f"surrogate imitate: expected at least {_FEWEST} states to learn from and {_FEWEST // 10} to be tried "
+                f"on, {self.config.episodes} tuning episodes had {len(learns[0])} and {len(tried[0])}; episodes=N "
+                "watches more"
+            )
+        student, seed = Student(seat), int(draws.integers(2**31, 1)[0, 0])
+        student.begin(learns[0], seed)
+        self._learn(student, *learns, seed, say)
+        agreement, alone = student.agreement(*tried, among=learns[1])
+        facts = {"episodes": self.config.episodes, "states": len(learns[0]), "held_out": len(tried[0])}
+        tensors = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
+        return Fitted(tensors, {**facts, "agreement": agreement, "agreement_alone": alone})
+
+    def policy(self, seat: Seat, learned: Fitted | None = None) -> Policy:
+        """The surrogate; one that has learned nothing yet, where nothing is given, does what nobody should rely on.
+
+        Raises:
+            InvalidInput: A seat whose actions are neither discrete nor a Box.
+        """
+        student = Student(seat)
+        if learned is not None:
+            student.load_state_dict(dict(learned.tensors))
+        shape, action = tuple(seat.observation.shape or ()), seat.action
+        if isinstance(action, Box):
+            return ContinuousPolicy(student, shape, action)
+        if isinstance(action, MultiDiscrete):
+            return _Chooser(student, shape, tuple(map(int, action.nvec)))
+        return ModulePolicy(student, shape, student.outputs)
+
+    def _watch(self, victim: Rehearsal, slots: int) -> "_Seen":
+        """Plays the episodes, the i-th in slot i modulo their number, and keeps what the victim saw and did."""
+        waiting = [deque(range(slot, self.config.episodes, slots)) for slot in range(slots)]
+        taken: list[deque[int]] = [deque() for _ in range(slots)]
+        """The episode that plays in each slot and, once it has ended, the next one."""
+
+        def take(slot: int) -> int | None:
+            if not waiting[slot]:
+                return None
+            taken[slot].append(waiting[slot].popleft())
+            return taken[slot][-1]
+
+        seen = _Seen(self.config.states, min(_APART, self.config.episodes))
+        try:
+            for step in victim.round(take):
+                seen.add(step, [one[0] if one else -1 for one in taken])
+                for slot in np.flatnonzero(step.ended):
+                    taken[slot].popleft()
+        finally:
+            victim.close()
+        return seen
+
+    def _within(self, seat: Seat, shown: Array, done: Array) -> tuple[Array, Array]:
+        """What was done as the game takes it, which clips what is beyond its range."""
+        return (shown, done.clip(seat.action.low, seat.action.high)) if isinstance(seat.action, Box) else (shown, done)
+
+    def _learn(self, student: Student, shown: Array, done: Array, seed: int, say: Callable[[str], None]) -> None:
+        """Fits the network by Adam (Kingma and Ba 2015), whose steps become shorter."""
+        count = -(-len(shown) // _BATCH)
+        optimiser = torch.optim.Adam(student.parameters(), lr=_STEP)
+        order = np.random.default_rng(seed)
+        loss_of = student.loss(done)
+        for epoch in range(self.config.epochs):
+            mixed = order.permutation(len(shown))
+            for number in range(count):
+                optimiser.param_groups[0]["lr"] = _STEP * (1 - (epoch + number / count) / self.config.epochs)
+                rows = mixed[number * _BATCH : (number + 1) * _BATCH]
+                with torch.enable_grad():
+                    loss = loss_of(student(numbers(shown[rows])), torch.as_tensor(done[rows]))
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+                optimiser.step()
+            say(f"epoch {epoch + 1} of {self.config.epochs}, loss {float(loss.detach()):.3g}")
+
+
+def learns_by_watching(surrogate: str) -> bool:
+    """Whether a text names a surrogate that learns, and no agent."""
+    return surrogate.partition(":")[0] in SURROGATES
+
+
+def make_imitation(surrogate: str) -> Imitation:
+    """Makes what `imitate` or `imitate:episodes=20,...` names.
+
+    Raises:
+        UnknownName: No such parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    made: Imitation = make("surrogate", SURROGATES, surrogate)
+    return made
+
+
+def surrogate_name(surrogate: str) -> str:
+    """The one spelling of a surrogate that learns, errors as in `make_imitation`; an agent's as it is."""
+    return canonical("surrogate", SURROGATES, surrogate) if learns_by_watching(surrogate) else surrogate
+
+
+def agreement_words(learned: Fitted) -> str:
+    """Says how well a surrogate does what the victim did, in a line."""
+    facts = learned.facts
+    return (
+        f"agrees with the victim in {100 * facts['agreement']:.0f} % of {facts['held_out']} states that it was not "
+        f"shown ({100 * facts['agreement_alone']:.0f} % without looking)"
+    )
+
+
+@dataclass
+class _Seen:
+    """What a victim saw and did: at first every step and, once that is too much, every second of those, and so on."""
+
+    most: int
+    apart: int
+    rows: list[tuple[int, int, Array, Array]] = field(default_factory=list)
+    """Step, episode, what was shown and what was done."""
+    steps: int = 0
+    every: int = 1
+
+    def add(self, step: TuningStep, playing: list[int]) -> None:
+        """Takes a step in whose slots these episodes play."""
+        if self.steps % self.every == 0:
+            done = step.action.numpy(force=True)
+            for slot in np.flatnonzero(step.active if step.acting is None else step.acting):
+                self.rows.append((self.steps, playing[slot], step.shown[slot].copy(), done[slot].copy()))
+        self.steps += 1
+        while len(self.rows) > self.most:
+            self.every *= 2
+            self.rows = [row for row in self.rows if row[0] % self.every == 0]
+
+    def of(self, apart: bool) -> tuple[Array, Array]:
+        """What was shown, (n, *observation), and done, (n, ...), in episodes to learn from, or in those kept apart."""
+        rows = [row for row in self.rows if (row[1] % self.apart == self.apart - 1) == apart]
+        return np.asarray([row[2] for row in rows]), np.asarray([row[3] for row in rows])
+
+
+class _Chooser(ModulePolicy):
+    """A network as a policy of several choices at once."""
+
+    def __init__(self, student: nn.Module, observation: tuple[int, ...], counts: tuple[int, ...]) -> None:
+        super().__init__(student, observation, sum(counts))
+        self.action, self._counts = MultiDiscrete(list(counts)), counts
+
+    def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
+        """Asks the module."""
+        return Output(Choices(self.module(obs), self._counts))
