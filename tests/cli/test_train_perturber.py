@@ -28,10 +28,9 @@ def test_a_perturber_is_trained_and_its_attack_is_a_command(tmp_path, capsys):
     said = capsys.readouterr()
     shown = " ".join(said.out.split())
     assert "seeds, by what the victim earned" in shown
-    low, high = card.score["ci"]
-    clean, noise = (card.score[name]["mean"] for name in ("clean", "noise"))
-    earned = f"the victim earns {card.score['mean']:.1f} [{low:.1f}, {high:.1f}] over 2 episodes"
-    assert f"{earned} (clean {clean:.1f}, noise {noise:.1f})" in shown
+    told = [card.score, card.score["clean"], card.score["noise"]]
+    means = ["{:.1f} [{:.1f}, {:.1f}]".format(one["mean"], *one["ci"]) for one in told]
+    assert "the victim earns {} over 2 episodes (clean {}, noise {})".format(*means) in shown
     assert f"agents/my/perturber can now attack: {card.score['command']}" in shown
     assert "64 of 64 steps, seed 1" in said.err
     line = refused(capsys, *arguments)
