@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 class TrainPerturber(Recipe):
     """Train who perturbs what a frozen victim sees, within a budget, by PPO on minus the victim's reward.
 
-    rollout/ep_rew_mean in TensorBoard is minus the victim's return.
-
     With sa-rl (Zhang et al. 2021) it says how far every number moves; with pa-ad (Sun et al. 2022), for pictures too,
     where the victim's decision should go, and gradients through the victim do the rest. If killed, the same command
-    with --resume goes on and ends with the same agent.
+    with --resume goes on and ends with the same agent. In TensorBoard rollout/ep_rew_mean is minus the victim's return.
 
     Raises:
         InvalidInput: A value outside its range.
@@ -40,6 +38,8 @@ class TrainPerturber(Recipe):
     """Largest entry, root mean square, or mean; sa-rl has linf."""
     space: Unit = "unit"
     """Pixels over 255, the game's own range, or standard deviations of what the victim saw in training."""
+    device: str = "cpu"
+    """cpu, or cuda for the perturber, the victim and gradients through it on a GPU; games stay on the CPU."""
     seat: str | None = None
     """The victim's, by its name on the card of a game of several; by default the one that it was trained for, or the
     last."""
