@@ -17,8 +17,8 @@ from rlattack.report.curves import INK
 _COLOURS = LinearSegmentedColormap.from_list("wins", colormaps["YlOrRd"]([0.02, 0.25, 0.45, 0.65, 0.82, 0.95]))
 _CROWDED = 7
 """Columns from which on a square has room for the largest number alone."""
-_LABEL = 22
-"""Characters of a name a line."""
+_LABEL, _LINES = 22, 4
+"""Characters of a name a line, and lines of it at most."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,7 @@ def _write(axes: Axes, place: tuple[int, int], square: Square, ink: str, crowded
 
 
 def _label(axes: Axes, rows: list[str], columns: list[str], names: tuple[str, str, str], crowded: bool) -> None:
-    down, across = (
-        ["\n".join(textwrap.wrap(name, _LABEL, break_on_hyphens=False) or [name]) for name in of]
-        for of in (rows, columns)
-    )
+    down, across = ([_wrapped(name) for name in of] for of in (rows, columns))
     turn, side = (40, "right") if crowded else (0, "center")
     axes.set_xticks(range(len(across)), across, rotation=turn, ha=side)
     axes.set_yticks(range(len(down)), down)
@@ -140,3 +137,9 @@ def _label(axes: Axes, rows: list[str], columns: list[str], names: tuple[str, st
     for gaps, line in ((range(1, len(across)), axes.axvline), (range(1, len(down)), axes.axhline)):
         for gap in gaps:
             line(gap - 0.5, color=INK, linewidth=0.6, alpha=0.35)
+
+
+def _wrapped(name: str) -> str:
+    """A name in a few short lines; of a longer one the beginning and the end."""
+    lines = textwrap.wrap(name, _LABEL, break_on_hyphens=False) or [name]
+    return "\n".join(lines if len(lines) <= _LINES else [*lines[: _LINES - 2], "...", lines[-1]])

@@ -8,32 +8,9 @@ import pytest
 from rlattack.report.comparison import settings
 from rlattack.report.curves import svg
 from rlattack.report.transfer import transfer_map, transfers, written
-from tests.kit.results import assault, attack, duel, pong, pong_cell
+from tests.kit.results import assault, attack, crossed, duel, pong, transferred
 
-
-def of(victim, cells):
-    """The same cells with another victim."""
-    return [
-        dataclasses.replace(
-            cell, cell=f"{victim} {cell.cell}", seats=(dataclasses.replace(cell.seats[0], player=victim),)
-        )
-        for cell in cells
-    ]
-
-
-def row(victim, scores, eps=0.004, **changes):
-    """The clean game, noise, and FGSM from each surrogate, by what is left."""
-    cells = [pong_cell("c", "clean", None, 21.0, 1.0, **changes), pong_cell("n", "noise", eps, 15.0, 1.0, **changes)]
-    for surrogate, score in scores.items():
-        about = {"surrogate": surrogate} if surrogate else {}
-        cells.append(pong_cell(f"f{surrogate}", "fgsm", eps, score, 0.0, about=about, **changes))
-    return of(victim, cells)
-
-
-MATRIX = [
-    *row("atari/pong/ppo", {None: -21.0, "atari/pong/a2c": 3.0, "imitate": -12.5}),
-    *row("atari/pong/a2c", {None: -20.0, "atari/pong/ppo": 18.0, "imitate": -8.0}, actions="sampled"),
-]
+MATRIX = crossed()
 
 
 def matrix(cells=MATRIX):
@@ -53,15 +30,16 @@ def test_rows_are_victims_columns_what_was_attacked_in_their_place_and_the_contr
 
 
 def test_an_attack_on_the_victim_itself_from_which_no_other_is_attacked_has_a_column_of_its_own():
-    found = matrix(row("atari/pong/ppo", {None: -21.0, "imitate": -12.5, "imitate:episodes=4": 3.0}))
+    found = matrix(transferred("atari/pong/ppo", {None: -21.0, "imitate": -12.5, "imitate:episodes=4": 3.0}))
     assert found.columns == ["the victim itself", "imitate", "imitate:episodes=4", "control: noise"]
 
 
 def test_sizes_attacks_and_protocols_are_matrices_of_their_own():
-    other = row("atari/pong/ppo", {None: -21.0, "imitate": 1.0, "a2c": 2.0}, eps=0.008)
-    longer = row("atari/pong/ppo", {None: -21.0, "imitate": 1.0, "a2c": 2.0}, episodes=40)
+    other = transferred("atari/pong/ppo", {None: -21.0, "imitate": 1.0, "a2c": 2.0}, eps=0.008)
+    longer = transferred("atari/pong/ppo", {None: -21.0, "imitate": 1.0, "a2c": 2.0}, episodes=40)
     assert [one.title for one in transfers(settings([*MATRIX, *other, *longer]))] == [
-        "fgsm at eps 0.004 (one grey level)", "fgsm at eps 0.008 (two grey levels)", "fgsm at eps 0.004 (one grey level)",
+        "fgsm at eps 0.004 (one grey level)", "fgsm at eps 0.008 (two grey levels)",
+        "fgsm at eps 0.004 (one grey level)",
     ]  # fmt: skip
 
 
