@@ -112,6 +112,7 @@ def test_play_computes_there_what_it_computes_here(options):
     "options",
     [
         {**FILM, "attack": "universal:states=2,epochs=1"},
+        {**FILM, "attack": "sticker:states=2,epochs=1", "eps": 3},
         {**FILM, "attack": "universal:states=2,epochs=1,rule=deepfool"},
         {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
         {**HOPPER, "attack": "pgd:steps=2", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
