@@ -85,6 +85,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert [name for name, row in attacks.items() if row["fitted"]] == [
         "universal",
         "patch",
+        "sticker",
         "random-patch",
         "search",
     ]
