@@ -85,8 +85,10 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert [name for name, row in attacks.items() if row["fitted"]] == [
         "universal",
         "patch",
+        "sticker",
         "random-patch",
         "search",
+        "sarsa",
     ]
     assert [name for name, row in attacks.items() if row["control"] is None] == [
         "noise", "action-noise", "direction", "redraws", "random-patch",

@@ -72,6 +72,10 @@ PLAYED = [
 """What plays on every device: each access, norm, schedule, memory and picture."""
 LEARNED = [
     {**FILM, "attack": "universal:states=2,epochs=1"},
+    {**FILM, "attack": "universal:states=2,epochs=1,rule=deepfool"},
+    {**FILM, "attack": "sticker:states=2,epochs=1", "eps": 3},
+    {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
+    {**HOPPER, "attack": "pgd:steps=2", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
     {
         **FILM,
         "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
