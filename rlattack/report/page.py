@@ -23,6 +23,7 @@ from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, lines
+from rlattack.report.members import members
 from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
@@ -64,6 +65,7 @@ class Section:
     curves: dict[str, list[tuple[str, Markup]]]
     looks: dict[str, Style]
     tables: list[Table]
+    members: Table | None
     rule: str
     clips: list[Clip]
     films: list[tuple[str, Film]]
@@ -131,6 +133,7 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         curves=_curves(setting, found, looks, anchor),
         looks=looks,
         tables=[table(setting, columns(setting)) for columns in (numbers, details)],
+        members=members(setting),
         rule=win_rule(setting.first),
         clips=clips(setting, run),
         films=films(setting, run),
@@ -167,7 +170,7 @@ def _curves(
     for number, pairing in enumerate(sorted(setting.pairings, key=lambda one: told.attack not in one.attacked)):
         every = [line for axis in AXES for line in lines(axis, pairing.good)]
         charts = groupby(every, key=lambda line: (line.axis.title, line.reach, line.space))
-        for place, ((heading, *_), members) in enumerate(charts):
-            drawing = draw(list(members), pairing.before, looks, f"{anchor}-{number}-{place}")
+        for place, ((heading, *_), drawn) in enumerate(charts):
+            drawing = draw(list(drawn), pairing.before, looks, f"{anchor}-{number}-{place}")
             found.setdefault(heading, []).append((setting.about(pairing), Markup(drawing)))
     return found

@@ -13,6 +13,7 @@ from rlattack.report.columns import BUDGET, DISTINCT, numbers
 from rlattack.report.comparison import Setting, full_name, settings
 from rlattack.report.findings import finding, win_rule
 from rlattack.report.heatmap import Grid, grid
+from rlattack.report.members import member_lines
 from rlattack.report.tables import Row, table
 from rlattack.report.tables import Table as Laid
 from rlattack.report.transfer import Transfer, transfers, written
@@ -60,6 +61,8 @@ def _print(setting: Setting, console: Console) -> None:
     if len(square) > 1:
         _print_square(_grid(square), "grid of all players", console)
     _say(console, finding(setting).sentence)
+    for line in member_lines(setting):
+        _say(console, line)
     explained = bool(equal_returns(setting))  # by a warning
     notes = ["* all values are equal, so the interval is only their point"] if laid.starred and not explained else []
     notes += [f"no room for {', '.join(left_out)}: a wider terminal, or the report, shows all"] if left_out else []

@@ -18,7 +18,7 @@ SMALL = {
     "fab": {"steps": 2, "restarts": 2}, "cw": {"steps": 3, "searches": 2, "step": 0.05},
     "ead": {"steps": 5, "searches": 3, "step": 0.5}, "jsma": {"pixels": 1},
     "lbfgs": {"steps": 3, "searches": 2, "weight": 0.1},
-    "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6},
+    "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6}, "autoattack": {"effort": 0.001},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
 SIGHT = [name for name in SIGHT if REQUIRED not in parameters_of(ATTACKS.get(name)).values()]
@@ -28,6 +28,8 @@ SIGHT = [name for name in SIGHT if ATTACKS.get(name).works_on(Categorical(None))
 
 def ways(name, norm):
     """The models in which an attack is tried, on and off the grid: of natural changes, which share all that, a few."""
+    if name == "autoattack":  # which plays one of the others
+        return [("stack", False)] if norm == "l2" else [("frame", True)]
     if norm in NORMS:
         return [(model, grid) for model in ("stack", "frame") for grid in (False, True)]
     if norm in CHANGES and (norm in ("bias", "gain") or (name == "noise" and norm not in ("rotation", "delay"))):

@@ -82,6 +82,7 @@ LEARNED = [
         "envs": 50,
     },
     {**HOPPER, "attack": "search:steps=9,population=4,horizon=2"},
+    {**HOPPER, "attack": "autoattack:effort=0.0001,also=pgd"},
     {**HOPPER, "attack": "sarsa:rollout=80,updates=2,box=0.1,steps=2,mad=0.1"},
 ]
 """What learns on every device before it plays."""
