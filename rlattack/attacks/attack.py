@@ -4,7 +4,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import torch
 from gymnasium import Space
@@ -15,11 +15,14 @@ from rlattack.attacks.copies import copied
 from rlattack.attacks.target import Estimate, Knowledge, Target
 from rlattack.attacks.tuning import Tuning
 from rlattack.budget import NORMS, Budget, Reach
-from rlattack.draws import Draws
+from rlattack.draws import Draws, SharedDraws
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Normaliser, Policy, judged
 from rlattack.specs import NoParameters, Spec, parameters_of
+
+if TYPE_CHECKING:
+    from rlattack.policies.load import Agent
 
 Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
 """What an attack changes."""
@@ -46,6 +49,7 @@ class Setting:
         estimates: What the policy's own critic can be asked, with a slope.
         rated: Whether it says Q values of actions to choose from.
         planned: Whether the schedule plans what the policy is to do.
+        random: Whether the policy is random in itself, before it draws its actions.
     """
 
     actions: Actions
@@ -56,16 +60,18 @@ class Setting:
     estimates: frozenset[Estimate]
     rated: bool = False
     planned: bool = False
+    random: bool = False
 
     @classmethod
     def of(cls, policy: Policy, space: Space[Any]) -> "Setting":
-        """Asks a policy once and uncounted, before anything is played."""
+        """Asks a policy a few times and uncounted, before anything is played."""
         with torch.no_grad():
             out = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
         action, changed, seen = copy.deepcopy((policy.action, space, policy.normaliser))
         shape = tuple(policy.observation)
         asked = frozenset(of for of in get_args(Estimate) if _estimates(policy, of))
-        return cls(copied(out.actions), shape, action, changed, seen, asked, out.q is not None)
+        rated, random = out.q is not None, _random(policy)
+        return cls(copied(out.actions), shape, action, changed, seen, asked, rated, random=random)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,7 @@ class Attack(ABC, Generic[Config]):
         files: Parameters that name files, which count by what is in them.
         agents: Parameters that may name an agent as `agent:NAME`, which counts by its identity.
         adversaries: Parameters that name an agent of the game that plays the attack, which counts by its identity.
+        members: Parameters that name another attack, as on the command line.
         config_type: The dataclass of its parameters.
 
     Raises:
@@ -117,6 +124,7 @@ class Attack(ABC, Generic[Config]):
     files: ClassVar[tuple[str, ...]] = ()
     agents: ClassVar[tuple[str, ...]] = ()
     adversaries: ClassVar[tuple[str, ...]] = ()
+    members: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, budget: Budget, config: Config) -> None:
@@ -149,6 +157,13 @@ class Attack(ABC, Generic[Config]):
         Raises:
             Unfit: Another attack is needed.
             InvalidInput: Other parameters are needed.
+        """
+
+    def check_victim(self, victim: "Agent") -> None:  # most attacks play against anybody
+        """Refuses a victim that what the attack was trained on is not.
+
+        Raises:
+            InvalidInput: It was trained on another one.
         """
 
     def note(self, setting: Setting) -> str:
@@ -209,6 +224,16 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
     def control(cls) -> AttackSpec:
         """Noise of the same size."""
         return AttackSpec("noise")
+
+
+def _random(policy: Policy) -> bool:
+    """Whether a policy answers otherwise with other draws, where it sees noise as of numbers and as of pictures."""
+    drawn = SharedDraws(2, 0)
+    small, large = drawn.normal(*policy.observation), 255 * drawn.uniform(*policy.observation)
+    shown, state = torch.stack([small[0], large[1]]), policy.initial_state(2)
+    with torch.no_grad():
+        one, other = (policy(shown, state, SharedDraws(2, seed)).actions for seed in (1, 2))
+        return bool(one.divergence(other).abs().max() > 0)
 
 
 def _estimates(policy: Policy, of: Estimate) -> bool:

@@ -67,7 +67,9 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "boundary": "rlattack.attacks.decision:Boundary",
         "hop-skip-jump": "rlattack.attacks.decision:HopSkipJump",
         "patch": "rlattack.attacks.patch:PatchAttack",
+        "sticker": "rlattack.attacks.sticker:Sticker",
         "random-patch": "rlattack.attacks.patch:RandomPatch",
+        "autoattack": "rlattack.attacks.autoattack:AutoAttack",
         "search": "rlattack.attacks.search:Search",
         "sarsa": "rlattack.attacks.sarsa:Sarsa",
         "perturber": "rlattack.attacks.perturber:Perturber",
@@ -114,6 +116,17 @@ def parse_attack(text: str) -> Spec:
     if rest:
         raise InvalidInput(f"attack none takes no parameters, got {rest!r}")
     return Spec("none")
+
+
+def with_members(spec: Spec) -> dict[str, Spec]:
+    """An attack, as "", and those that its parameters name, by parameter.
+
+    Raises:
+        UnknownName: No such attack or parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    named = {name: spec.parameters.get(name) for name in ATTACKS.get(spec.name).members}
+    return {"": spec} | {name: parse_attack(str(text)) for name, text in named.items() if text}
 
 
 def lend_attack(attack: Attack[Any] | type[Attack[Any]]) -> str:

@@ -81,7 +81,12 @@ class Objective(Aim):
             raise InvalidInput("loss=q is for continuous actions; use loss=margin, whose scores may be Q values")
 
     def note(self, setting: Setting) -> str:
-        """Says where it climbs something else than was asked for."""
+        """Says where it climbs something else than was asked for, or one draw of a victim that is random in itself."""
+        alone = setting.random and self.eot == 1 and self.judged_by is None
+        said = ["the victim is random in itself: take the mean of several draws by eot=8"] if alone else []
+        return "; ".join([*said, *filter(None, [self._note_of_dlr(setting)])])
+
+    def _note_of_dlr(self, setting: Setting) -> str:
         if self.loss != "dlr" or not isinstance(setting.actions, Categorical):
             return ""
         count, targeted = setting.actions.scores.shape[1], self.target is not None

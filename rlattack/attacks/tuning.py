@@ -43,6 +43,10 @@ class TuningStep:
 class Rehearsal(Protocol):
     """Tuning episodes in many slots at once, round after round, each slot with draws and a memory of its own."""
 
+    @property
+    def asked(self) -> tuple[int, int]:
+        """Outputs and backward passes of the victim that the attack has asked for, in all slots together."""
+
     def round(self, take: Callable[[int], int | None]) -> Iterator[TuningStep]:
         """Plays a round step by step, from new episodes in all slots until no slot has one.
 

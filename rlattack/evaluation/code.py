@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from gymnasium.envs.registration import EnvSpec
 
-from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
 from rlattack.attacks.leader import is_agent, leader_name
+from rlattack.attacks.make import with_members
 from rlattack.defences import FRONTS
 from rlattack.device import CPU, device_name
 from rlattack.errors import RefusedFile
@@ -51,7 +52,8 @@ def playing_code(
 
 def attack_code(ref: AttackRef) -> str:
     """Digests of the source of an attack and its schedule that are not the project's own; else empty."""
-    return foreign_code(ATTACKS.get(ref.spec.name), _kind(SCHEDULES, ref.schedule))
+    kinds = [ATTACKS.get(spec.name) for spec in with_members(ref.spec).values()]
+    return foreign_code(*kinds, _kind(SCHEDULES, ref.schedule))
 
 
 def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
@@ -60,12 +62,18 @@ def attack_files(ref: AttackRef) -> tuple[tuple[str, str], ...]:
     Raises:
         RlattackError: One that cannot be read.
     """
-    kind, given = ATTACKS.get(ref.spec.name), ref.spec.parameters
+    named = with_members(ref.spec)
+    found = [(f"{member} {name}".strip(), said) for member, spec in named.items() for name, said in _files(spec)]
+    return tuple(found)
+
+
+def _files(spec: AttackSpec) -> list[tuple[str, str]]:
+    kind, given = ATTACKS.get(spec.name), spec.parameters
     files = [(name, read_file(Path(given[name]).expanduser())) for name in kind.files if given.get(name)]
     agents = [(name, load_agent(leader_name(given[name]))) for name in kind.agents if is_agent(given.get(name))]
     agents += [(name, load_agent(given[name])) for name in kind.adversaries if given.get(name)]
     digests = [(name, hashlib.sha256(raw).hexdigest()) for name, raw in files]
-    return (*digests, *((name, agent.identity) for name, agent in agents))
+    return [*digests, *((name, agent.identity) for name, agent in agents)]
 
 
 def check_code(cell: Cell) -> None:

@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rlattack.attacks.imitation import agreement_words
 from rlattack.device import CPU
@@ -156,7 +157,13 @@ class _Book:
             return
         kept, before = self._read(cell.key), self._read(clean)
         self._built[cell.key] = summarise(
-            cell, kept.episodes, before.episodes, self._plan.radii[cell.key], kept.seconds, self._notes(cell)
+            cell,
+            kept.episodes,
+            before.episodes,
+            self._plan.radii[cell.key],
+            kept.seconds,
+            self._notes(cell),
+            self._facts(cell),
         )
         if (said := self._built[cell.key].published) is not None and said.note:
             self._say(said.note)
@@ -175,6 +182,17 @@ class _Book:
                         said.append(f"{ref.surrogate.name} {agreement_words(learned)}")
             notes.append("; ".join(said))
         return notes
+
+    def _facts(self, cell: Cell) -> list[Mapping[str, Any]]:
+        """What each attack learned, as far as it is facts; none of what is learned again before anything is played."""
+        found: list[Mapping[str, Any]] = []
+        for ref in cell.attacks:
+            learned = None
+            if ref.fit is not None:
+                with contextlib.suppress(ValueError):
+                    learned = read_fit(self._store.fits, ref.fit)
+            found.append({} if learned is None else learned.facts)
+        return found
 
     def _kept(self, cell: Cell) -> Kept:
         """The episodes of a cell that was kept, as many as the study asks for."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from rlattack.attacks import Access, Knowledge
+from rlattack.attacks.ensemble import Ensemble
 from rlattack.budget import Model
 
 SCHEMA = "rlattack/results/2"
@@ -120,6 +121,8 @@ class AttackResult:
     note: str = ""
     """What it did otherwise than was asked for, since the game allows nothing else, and how well a surrogate imitates
     the victim; empty for most."""
+    ensemble: Ensemble | None = None
+    """Of an ensemble: its members on tuning episodes, which of them plays, and what gradients are worth."""
 
 
 @dataclass(frozen=True)

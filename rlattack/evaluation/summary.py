@@ -1,13 +1,17 @@
 """From the episodes of a cell to its result: rates, returns, drops, sizes and effort, a seat at a time."""
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from rlattack.arrays import FloatArray
 from rlattack.attacks import ATTACKS
+from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
 from rlattack.evaluation.episode import Episode, Judgement, SeatEpisode
 from rlattack.evaluation.results import (
@@ -40,6 +44,7 @@ def summarise(
     radii: Sequence[float],
     seconds: float,
     notes: Sequence[str] = (),
+    facts: Sequence[Mapping[str, Any]] = (),
 ) -> Result:
     """Builds the result of a cell.
 
@@ -50,6 +55,7 @@ def summarise(
         radii: What the budget of each attack allows, in its norm; infinite without a size.
         seconds: Spent by all workers together.
         notes: What each attack says of its parameters there.
+        facts: What each attack learned on tuning episodes, as far as it is facts.
     """
     steps = sum(episode.length for episode in episodes)
     endings = Counter(episode.ending for episode in episodes)
@@ -61,8 +67,10 @@ def summarise(
         victim=cell.victim,
         seats=tuple(_seat(cell, number, episodes, clean) for number in range(len(cell.seats))),
         attacks=tuple(
-            _attack(cell, ref, radius, note)
-            for ref, radius, note in zip(cell.attacks, radii, notes or [""] * len(radii), strict=True)
+            _attack(cell, ref, radius, note, fit)
+            for ref, radius, note, fit in zip(
+                cell.attacks, radii, notes or [""] * len(radii), facts or [{}] * len(radii), strict=True
+            )
         ),
         mask=None if hidden is None else MaskResult(cell.seats[hidden[0]], hidden[1]),
         win_rule=_win_rule(cell, episodes),
@@ -177,7 +185,7 @@ def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode
     return Drop(returns, Rate(float(first.mean() - second.mean()), paired_rates(first, second)))
 
 
-def _attack(cell: Cell, ref: AttackRef, radius: float, note: str) -> AttackResult:
+def _attack(cell: Cell, ref: AttackRef, radius: float, note: str, facts: Mapping[str, Any]) -> AttackResult:
     kind, budget, spec = ATTACKS.get(ref.spec.name), ref.budget, ref.spec
     knows = kind.knows(configured("attack", spec.name, kind, spec.parameters))
     return AttackResult(
@@ -200,7 +208,13 @@ def _attack(cell: Cell, ref: AttackRef, radius: float, note: str) -> AttackResul
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
         fit=ref.fit,
         note=note,
+        ensemble=_ensembles().validate_python(facts["ensemble"]) if "ensemble" in facts else None,
     )
+
+
+@functools.cache
+def _ensembles() -> TypeAdapter[Ensemble]:
+    return TypeAdapter(Ensemble)
 
 
 def _scores(seats: Sequence[SeatEpisode]) -> FloatArray:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
 from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
-from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
@@ -263,8 +262,7 @@ class Table:
         seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
         victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
-        if isinstance(made.attack, Learned):
-            made.attack.check_victim(surrogate or agent)
+        made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":
             check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
         return made.reach.radius, made.note

@@ -129,6 +129,12 @@ class Rehearsing(Play):
         """Lets an attack work on the seat."""
         self._players[self._looking.seat].arm(0, attacker, own=True)
 
+    @property
+    def asked(self) -> tuple[int, int]:
+        """Outputs and backward passes that the attack has asked for."""
+        oracles = [attacker.oracle for _, attacker in self._players[self._looking.seat].attackers]
+        return sum(int(one.queries.sum()) for one in oracles), sum(int(one.gradients.sum()) for one in oracles)
+
     def round(self, take: Take) -> Iterator[TuningStep]:
         """Plays a round, from new episodes in all slots until no slot has one."""
         self._take = take

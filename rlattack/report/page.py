@@ -23,10 +23,12 @@ from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, lines
+from rlattack.report.members import members
 from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
 from rlattack.report.tables import Table, table
+from rlattack.report.transfer import transfer_map, transfers
 from rlattack.report.values import Value, decimals, mean, percent, some
 from rlattack.report.warnings import warnings
 
@@ -63,6 +65,7 @@ class Section:
     curves: dict[str, list[tuple[str, Markup]]]
     looks: dict[str, Style]
     tables: list[Table]
+    members: Table | None
     rule: str
     clips: list[Clip]
     films: list[tuple[str, Film]]
@@ -88,8 +91,13 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
     pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
     every = [section for of_run in sections for section in of_run]
+    matrices = [
+        (laid.title, Markup(svg(f"transfer-{number}-{place}", partial(transfer_map, laid))))
+        for number, run in enumerate(runs)
+        for place, laid in enumerate(transfers(settings(run.results)))
+    ]
     page = pages.get_template("page.html.jinja").render(
-        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every)
+        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every), matrices=matrices
     )
     write_whole(out, page.encode())
 
@@ -125,6 +133,7 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         curves=_curves(setting, found, looks, anchor),
         looks=looks,
         tables=[table(setting, columns(setting)) for columns in (numbers, details)],
+        members=members(setting),
         rule=win_rule(setting.first),
         clips=clips(setting, run),
         films=films(setting, run),
@@ -161,7 +170,7 @@ def _curves(
     for number, pairing in enumerate(sorted(setting.pairings, key=lambda one: told.attack not in one.attacked)):
         every = [line for axis in AXES for line in lines(axis, pairing.good)]
         charts = groupby(every, key=lambda line: (line.axis.title, line.reach, line.space))
-        for place, ((heading, *_), members) in enumerate(charts):
-            drawing = draw(list(members), pairing.before, looks, f"{anchor}-{number}-{place}")
+        for place, ((heading, *_), drawn) in enumerate(charts):
+            drawing = draw(list(drawn), pairing.before, looks, f"{anchor}-{number}-{place}")
             found.setdefault(heading, []).append((setting.about(pairing), Markup(drawing)))
     return found

@@ -8,6 +8,7 @@ from rlattack.defences import FRONTS
 from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Setting, attack_label
+from rlattack.report.masking import doubts
 from rlattack.report.values import some
 
 _MOST = 4
@@ -38,7 +39,7 @@ def _cells(setting: Setting) -> Iterator[str]:
     if lonely := [cell for cell, pairing in good if not cell.control and pairing.control(cell) is None]:
         words = [attack_label(c) + ("" if c.eps is None else f" {c.spaces[0]} {c.eps:g}") for c in lonely]
         yield f"{_count(lonely)} without a control of the same size beside: {some(words, _MOST)}."
-    yield from _masked(setting)
+    yield from doubts(setting)
     foresight = sorted({one.schedule for cell in setting.good for one in cell.attacks if one.looks_ahead})
     if foresight:
         yield f"{some(foresight, _MOST)} plays ahead in the game itself: no attacker outside of it knows as much."
@@ -55,24 +56,6 @@ def _cells(setting: Setting) -> Iterator[str]:
         )
     if few := [cell for cell in setting.good if 0 < cell.distinct < cell.episodes]:
         yield _repeats(few)
-
-
-def _masked(setting: Setting) -> Iterator[str]:
-    """Says where an attack that asks for outputs alone beats every one that has gradients, of the same size."""
-    sized = [cell for cell in setting.good if cell.attack is not None and cell.eps is not None and not cell.control]
-    by_size: dict[object, list[Result]] = {}
-    for cell in sized:
-        assert cell.attack is not None
-        by_size.setdefault((cell.spaces, cell.eps, cell.attack.schedule, cell.mask, cell.defence), []).append(cell)
-    for cells in by_size.values():
-        white = [cell for cell in cells if cell.attack and cell.attack.knowledge == "white"]
-        for cell in cells if white else []:
-            blind = cell.attack is not None and cell.attack.knowledge in ("scores", "decision")
-            if blind and cell.attacked.returns.ci[1] < min(one.attacked.returns.ci[0] for one in white):
-                yield (
-                    f"{attack_label(cell)} {cell.eps:g} has no gradients and does more harm than all that have them: "
-                    "the victim's gradients may be masked. Try loss=margin, more steps, or transfer."
-                )
 
 
 def _is_lost(cell: Result) -> bool:

@@ -104,6 +104,13 @@ class RandomRehearsal:
         self._shown = [np.resize(one.numpy(), (slots, *one.shape[1:])) for one in shown]
         self._draws = SharedDraws(slots, 7) if sampled else None
 
+    @property
+    def asked(self):
+        """What the attack asked for."""
+        if self._attacker is None:
+            return 0, 0
+        return self._attacker.oracle.queries.sum(), self._attacker.oracle.gradients.sum()
+
     def round(self, take):
         """Plays one episode a slot."""
         slots = np.arange(len(self._shown[0]))

@@ -23,6 +23,7 @@ SMALL = {
     "pixel": {"loss": "value"}, "mim": {"random_start": True, "steps": 2}, "apgd": {"steps": 3, "restarts": 2},
     "ni-fgsm": {"random_start": True, "steps": 2}, **FEW_QUERIES,
     "search": {"population": 4, "episodes": 1, "steps": 60},
+    "autoattack": {"effort": 0.001},
     "sarsa": {"rollout": 200, "updates": 2, "box": 0.1, "regulariser": 1.0, "steps": 2, "restarts": 2},
 }  # fmt: skip
 MORE = {"pgd value": {"loss": "value", "steps": 2}, "fgsm value": {"loss": "value"}}
@@ -44,8 +45,9 @@ CASES = [
     pytest.param(name, norm, memory, free, id=f"{name}-{norm}-{memory}-{len(free)}")
     for name in (*filter(fits, ATTACKS), *MORE) for norm in ATTACKS.get(name.split()[0]).reaches
     for memory in ((0,) if name in (*MORE, "pixel") else (0, 6)) for free in ((), FREE) if norm in NORMS
+    if name != "autoattack" or (memory > 0) == bool(free) == (norm == "linf")
 ]  # fmt: skip
-"""Attacks by name, their norms, victims without and with a memory, all entries free and some."""
+"""Attacks by name, their norms, victims without and with a memory, all entries free and some; of ensembles a few."""
 
 
 def make(tmp_path, name, norm, memory, free, schedule=None):
