@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 from rlattack.attacks import make_attack
 from rlattack.attacks.learned import Learned
@@ -100,6 +101,7 @@ class _Room:
         self._victim = self._agents[self._seat]
         if not self._victim.looks:
             raise InvalidInput(f"--victim: expected an agent, got {self._victim.name!r}, which looks at nothing")
+        self._attack = self._made()
         self._env = self._opened()
         players = [agent.identity for agent in self._agents]
         self._run = TrainingRun(recipe=recipe, card=table.card, command=command, agents={"players_identity": players})
@@ -114,8 +116,8 @@ class _Room:
         """Who learns with a seed; only one at a time, since all learn in the same games."""
         victim, recipe = self._victim, self.recipe
         perturbs = {
-            "attack": self.spec.name, **self.spec.parameters, "victim": victim.name,
-            "victim_identity": victim.identity, "eps": recipe.eps, "norm": recipe.norm, "space": recipe.space,
+            "attack": self.spec.name, "victim": victim.name, "victim_identity": victim.identity,
+            **self._attack.circumstances,
         }  # fmt: skip
         about = {"victim": _named(victim), "perturbs": perturbs, "seeds": list(recipe.seeds)}
         others = [_named(agent) for agent in self._agents if agent is not victim]
@@ -124,19 +126,23 @@ class _Room:
             make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed), about=about | {"others": others},
         )  # fmt: skip
 
+    def _made(self) -> Learned[Any]:
+        """The attack that waits for who learns."""
+        budget = Budget(norm=self.recipe.norm, eps=self.recipe.eps, space=self.recipe.space)
+        made = make_attack(self.spec.name, budget, **self.spec.parameters)
+        assert isinstance(made, Learned), "as `recipe.spec` says"
+        return made
+
     def _opened(self) -> Perturbing:
         """The game of who perturbs."""
         recipe, table = self.recipe, self.table
         game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
         policy = placed(defend(self._victim.policy, recipe.defence, game.seats[self._seat]), recipe.device)
-        budget = Budget(norm=recipe.norm, eps=recipe.eps, space=recipe.space)
-        attack = make_attack(self.spec.name, budget, **self.spec.parameters)
-        assert isinstance(attack, Learned), "as `recipe.spec` says"
-        if attack.knowledge == "white":
-            check_gradient(policy, self._victim.name, attack.name)
+        if self._attack.knowledge == "white":
+            check_gradient(policy, self._victim.name, self._attack.name)
         others = {number: agent for number, agent in enumerate(self._agents) if number != self._seat}
         return Perturbing(
-            game, attack, policy, table.mode(self._victim), recipe.device, seat=self._seat,
+            game, self._attack, policy, table.mode(self._victim), recipe.device, seat=self._seat,
             opponents={number: agent.policy for number, agent in others.items()},
             greedy="greedy" in map(table.mode, others.values()),
         )  # fmt: skip

@@ -75,7 +75,7 @@ def test_the_perturber_learns_to_turn_every_coin_and_plays_what_its_card_says(tm
 def test_an_adversary_is_played_against_its_own_victim_in_its_own_game_and_another_size_is_said(tmp_path, victim):
     game, agent = "coins/any", run(tmp_path / "run", victim).id
     planned = plan(Study(game=game, players=victim, attack=f"pa-ad:agent={agent}", eps=(1.5, 0.5), space="raw"))
-    assert planned.note == f"attack pa-ad: {agent} learned at linf 1.5 raw and plays at linf 0.5 raw"
+    assert planned.note == f"attack pa-ad: {agent} learned at linf 1.5 raw, steps=1 and plays at linf 0.5 raw, steps=1"
     other = save_network(tmp_path / "other", game, Network(SPEC))
     of_another = {"game": game, "players": other, "eps": 1.5, "space": "raw"}
     with pytest.raises(InvalidInput, match=f"{agent} learned to perturb another victim, {victim}, than {other}; trans"):

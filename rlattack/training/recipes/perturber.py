@@ -116,7 +116,7 @@ class TrainPerturber(Recipe):
         """
         from rlattack.attacks import ATTACKS, parse_attack  # which need torch
 
-        trained = [name for name, kind in ATTACKS.working() if kind.adversaries]
+        trained = [name for name, kind in ATTACKS.working() if getattr(kind, "adversaries", ())]
         if self.name not in trained:
             raise InvalidInput(f"--attack: expected {' or '.join(sorted(trained))}, got {self.attack!r}")
         spec = parse_attack(self.attack)
