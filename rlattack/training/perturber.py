@@ -10,6 +10,7 @@ from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
 from rlattack.budget import Budget
 from rlattack.defences import defend
+from rlattack.device import check_device
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
 from rlattack.evaluation.seats import seat_number
@@ -38,7 +39,8 @@ SEAT = "perturber"
 
 def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Iterator[Shipped]:
     """Trains a perturber a seed, or goes on with them, and scores the one under which the victim earns least."""
-    room = _Room(recipe, command)
+    check_device(recipe.device)
+    room = Room(recipe, command)
     begin([room.learner(seed) for seed in recipe.seeds], (recipe.id, recipe.folder))
     trained = _train(room, watch, command)
     tuned = trained if len(trained) > 1 else []
@@ -53,7 +55,7 @@ def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Itera
     yield ship(recipe.folder, recipe.id, score, tried=tuple(trained))
 
 
-def _train(room: "_Room", watch: Watch, command: str) -> list[Trained]:
+def _train(room: "Room", watch: Watch, command: str) -> list[Trained]:
     """Trains all seeds: at once in processes of their own, or one after the other in this one."""
     recipe = room.recipe
     workers = min(recipe.workers or cores(), len(recipe.seeds))
@@ -66,7 +68,7 @@ def _train(room: "_Room", watch: Watch, command: str) -> list[Trained]:
 
 def learn_seed(recipe: TrainPerturber, command: str, seed: int, watch: Watch) -> Trained:
     """Lets one seed of a recipe learn, or go on."""
-    return _learn(_Room(recipe, command).learner(seed), watch)
+    return _learn(Room(recipe, command).learner(seed), watch)
 
 
 def _learn(learner: Learner, watch: Watch) -> Trained:
@@ -82,7 +84,7 @@ def _learn(learner: Learner, watch: Watch) -> Trained:
             return trained
 
 
-class _Room:
+class Room:
     """The victim in its game, and who learns to perturb it.
 
     Args:
@@ -137,12 +139,12 @@ class _Room:
         """The game of who perturbs."""
         recipe, table = self.recipe, self.table
         game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
-        policy = placed(defend(self._victim.policy, recipe.defence, game.seats[self._seat]), recipe.device)
+        policy = defend(self._victim.policy, recipe.defence, game.seats[self._seat])
         if self._attack.knowledge == "white":
             check_gradient(policy, self._victim.name, self._attack.name)
         others = {number: agent for number, agent in enumerate(self._agents) if number != self._seat}
         return Perturbing(
-            game, self._attack, policy, table.mode(self._victim), recipe.device, seat=self._seat,
+            game, self._attack, placed(policy, recipe.device), table.mode(self._victim), recipe.device, seat=self._seat,
             opponents={number: agent.policy for number, agent in others.items()},
             greedy="greedy" in map(table.mode, others.values()),
         )  # fmt: skip

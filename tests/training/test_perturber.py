@@ -209,6 +209,7 @@ def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, 
         ({"workers": 0}, "--workers: expected at least 1, got 0"),
         ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),
         ({"entropy": -1.0}, "--entropy: expected a weight of 0 or more"),
+        ({"device": "cuda:99"}, "--device cuda:99: "),
         ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),
     ],
 )
