@@ -7,7 +7,7 @@ Behzadan and Munir 2017, sec. 4; Inkawhich et al. 2020, sec. 4).
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from rlattack.policies.distributions import Choices
 from rlattack.policies.module import ContinuousPolicy, ModulePolicy
 from rlattack.policies.policy import Output, Policy, State
 from rlattack.registry import Registry
-from rlattack.specs import canonical, make
+from rlattack.specs import Count, Range, canonical, make
 
 SURROGATES: Registry[type["Imitation"]] = Registry("surrogate", {"imitate": "rlattack.attacks.imitation:Imitation"})
 """Surrogates that are no agents, but learned on tuning episodes."""
@@ -43,22 +43,12 @@ _BATCH, _STEP = 64, 1e-3
 class ImitateConfig:
     """Parameters of `imitate`."""
 
-    episodes: int = 20
+    episodes: Annotated[int, Range(least=2)] = 20
     """Tuning episodes of the victim that are watched; every fifth is kept apart, to tell how well it is imitated."""
-    states: int = 10_000
+    states: Annotated[int, Range(least=_LEAST)] = 10_000
     """What is kept of them at most, spread evenly over their steps."""
-    epochs: int = 10
+    epochs: Count = 10
     """How often it goes through them."""
-
-    def __post_init__(self) -> None:
-        if self.episodes < 2:
-            raise InvalidInput(
-                f"imitate: expected at least 2 episodes, one of them to be tried on, got {self.episodes}"
-            )
-        if self.states < _LEAST or self.epochs < 1:
-            raise InvalidInput(
-                f"imitate: states is at least {_LEAST} and epochs at least 1, got {self.states} and {self.epochs}"
-            )
 
 
 class Imitation:

@@ -48,7 +48,7 @@ class Watched:
                     episode[slot], step[slot] = take(slot), 0
             seen = torch.as_tensor(shown.astype(np.float32))
             acting = None if self._acting is None else active & self._acting
-            yield TuningStep(active, shown, seen, self._does(seen), np.zeros(SLOTS), ended, acting)
+            yield TuningStep(active, shown, seen, self._does(seen), np.zeros(SLOTS), ended, ended, acting)
 
     def _shown(self, episode, step):
         drawn = np.random.default_rng([0 if episode is None else episode, step])
@@ -172,14 +172,6 @@ def test_too_few_states_are_refused(parameters, length, message):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        (
-            "imitate:episodes=0",
-            InvalidInput,
-            "imitate: expected at least 2 episodes, one of them to be tried on, got 0",
-        ),
-        ("imitate:episodes=1", InvalidInput, "expected at least 2 episodes"),
-        ("imitate:states=10", InvalidInput, "imitate: states is at least 200 and epochs at least 1, got 10 and 10"),
-        ("imitate:epochs=0", InvalidInput, "states is at least 200 and epochs at least 1, got 10000 and 0"),
         ("imitate:episode=3", UnknownName, "surrogate imitate has no parameter 'episode'; did you mean 'episodes'"),
         ("imitate:episodes=many", InvalidInput, "surrogate imitate: episodes"),
     ],

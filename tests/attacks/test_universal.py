@@ -165,12 +165,6 @@ def test_before_it_has_learned_anything_it_does_not_play(policy, obs):
         attacker(obs)
 
 
-@pytest.mark.parametrize("parameters", [{"states": 0}, {"epochs": 0}])
-def test_nothing_to_learn_from_is_refused(parameters):
-    with pytest.raises(InvalidInput, match="states and epochs are at least 1"):
-        make_attack("universal", Budget(eps=EPS), **parameters)
-
-
 def run(folder, workers=1, **changes):
     """What came of a study, what was told, and the files of its fits."""
     told = []
