@@ -64,7 +64,8 @@ class ImitateConfig:
 class Imitation:
     """Watches a victim play, and learns to do the same: by cross-entropy or, of continuous actions, by least squares.
 
-    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory.
+    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory. Of a
+    victim that draws its actions it can tell the likeliest one, and agrees with it no more often than that is drawn.
 
     Args:
         config: Its parameters.
