@@ -54,7 +54,8 @@ class ImitateConfig:
 class Imitation:
     """Watches a victim play, and learns to do the same: by cross-entropy or, of continuous actions, by least squares.
 
-    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory.
+    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory. Of a
+    victim that draws its actions it can tell the likeliest one, and agrees with it no more often than that is drawn.
 
     Args:
         config: Its parameters.
@@ -90,16 +91,13 @@ class Imitation:
         student.begin(*learns, seed)
         self._learn(student, *learns, seed, say)
         agreement, alone = student.agreement(*tried, among=learns[1])
-        facts = {"episodes": self.config.episodes, "states": len(learns[0]), "held_out": len(tried[0])}
+        facts: dict[str, Any] = {"episodes": self.config.episodes, "states": len(learns[0]), "held_out": len(tried[0])}
         tensors = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
-        return Fitted(tensors, {**facts, "agreement": agreement, "agreement_alone": alone})
+        facts |= {"agreement": agreement, "agreement_alone": alone, "continuous": isinstance(seat.action, Box)}
+        return Fitted(tensors, facts)
 
     def policy(self, seat: Seat, learned: Fitted | None = None) -> Policy:
-        """The surrogate; one that has learned nothing yet, where nothing is given, does what nobody should rely on.
-
-        Raises:
-            InvalidInput: A seat whose actions are neither discrete nor a Box.
-        """
+        """The surrogate; one that has learned nothing yet, where nothing is given, does what nobody should rely on."""
         student = Student(seat)
         if learned is not None:
             student.load_state_dict(dict(learned.tensors))
@@ -178,6 +176,9 @@ def surrogate_name(surrogate: str) -> str:
 def agreement_words(learned: Fitted) -> str:
     """Says how well a surrogate does what the victim did, in a line."""
     facts = learned.facts
+    if facts["continuous"]:
+        share = f"tells {100 * facts['agreement']:.0f} % of the variance of the victim's actions"
+        return f"{share} in {facts['held_out']} states that it was not shown"
     return (
         f"agrees with the victim in {100 * facts['agreement']:.0f} % of {facts['held_out']} states that it was not "
         f"shown ({100 * facts['agreement_alone']:.0f} % without looking)"

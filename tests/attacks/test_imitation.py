@@ -94,6 +94,9 @@ def test_actions_that_are_numbers_are_imitated_by_least_squares_within_their_ran
     )
     assert fit.facts["agreement"] > 0.9
     assert fit.facts["agreement_alone"] == 0
+    assert agreement_words(fit).endswith(
+        " % of the variance of the victim's actions in 80 states that it was not shown"
+    )
     done = policy(torch.tensor([[2.0, 0.0, 0.0], [-0.3, 0.0, 0.0]])).actions
     assert isinstance(done, Point)
     assert done.greedy[0].tolist() == pytest.approx([0.6, 50], rel=0.3)
