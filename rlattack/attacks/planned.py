@@ -186,6 +186,7 @@ class Enchanting(Planned[EnchantingConfig]):
     """
 
     config_type = EnchantingConfig
+    leads = True
 
     def check(self, setting: Setting) -> None:
         """Refuses an entry that no observation has."""

@@ -21,6 +21,7 @@ from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Oracle, Target
 from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
+from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy, judged
 
 
@@ -52,6 +53,11 @@ class Runner(ABC):
         setting = dataclasses.replace(Setting.of(policy, space), planned=self.schedule.looks_ahead)
         check_attack(attack, setting)
         self.schedule.check(setting)
+        if self.schedule.leads and not (attack.is_control or getattr(attack.config, "target", None) == "planned"):
+            raise InvalidInput(
+                f"attack {attack.name}: the schedule leads the victim along a plan, which this attack does not follow: "
+                "expected one with target=planned, as pgd:target=planned"
+            )
         self.note = attack.note(setting)
         self.attack, self.slots = attack, slots
         # of the class, and once: what an attack makes of its own later is no declaration

@@ -36,6 +36,7 @@ class Schedule(ABC, Generic[Config]):
         needs: Kinds of action distributions that it works on; empty for all.
         config_type: The dataclass of its parameters.
         looks_ahead: Whether it plays forks of the game, and so knows the game and its luck; it plans then.
+        leads: Whether it does nothing but plan, so that an attack that does not follow the plan makes nothing of it.
         planned: What the victim is to do in this step, where it plans, shape (slots, *action).
         learned: What it learned on tuning episodes.
     """
@@ -44,6 +45,7 @@ class Schedule(ABC, Generic[Config]):
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     config_type: ClassVar[type[Any]] = NoParameters
     looks_ahead: ClassVar[bool] = False
+    leads: ClassVar[bool] = False
     planned: Tensor | None = None
 
     def __init__(self, config: Config | None = None) -> None:

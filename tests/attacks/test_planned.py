@@ -144,6 +144,14 @@ def test_enchanting_leads_to_a_state_that_is_named():
     assert places == [[3], [2], [1]]
 
 
+def test_enchanting_needs_an_attack_that_follows_where_it_leads():
+    said = "attack pgd: the schedule leads the victim along a plan, .* expected one with target=planned"
+    space, pgd = looking(WHEN, [1])[1].seats[0].observation, make_attack("pgd", Budget(eps=2, space="raw"))
+    with pytest.raises(InvalidInput, match=said):
+        Attacker(pgd, careful(), space, 1, schedule=make_schedule("enchanting"))
+    Attacker(pgd, careful(), space, 1, schedule=make_schedule("critical"))  # which chooses the steps too
+
+
 @pytest.mark.parametrize("when", [f"{WHEN},plans=50", "enchanting:n=2,horizon=2"])
 def test_continuous_actions_are_planned_too(when):
     attacker, game = looking(when, [1, 2], continuous=True)
