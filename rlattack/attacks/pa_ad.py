@@ -1,7 +1,8 @@
 """PA-AD: a director learned in the space of the victim's decisions, and an actor by gradients (Sun et al. 2022).
 
 The director is a player of another game: its action is a direction in what the victim decides by, and it is paid minus
-what the victim is. A direction of n scores to choose by sums to 0, so n - 1 numbers say it (sec. 4.1).
+what the victim is. Theirs is one of probabilities to choose by; here it is one of the scores behind them, whose slope
+does not vanish where the victim is sure. Both sum to 0, so n - 1 numbers say a direction of n (sec. 4.1).
 """
 
 from dataclasses import dataclass

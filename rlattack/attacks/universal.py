@@ -1,7 +1,8 @@
 """One perturbation for all that a victim sees (Moosavi-Dezfooli et al. 2017, eq. 1), learned before it plays.
 
 It is found over tuning episodes by stochastic gradient ascent (Shafahi et al. 2020, alg. 2), or by adding up the
-smallest steps that turn the victim in one state after another (`rule=deepfool`; Moosavi-Dezfooli et al. 2017, alg. 1).
+smallest steps that turn the victim (`rule=deepfool`; Moosavi-Dezfooli et al. 2017, alg. 1: they take one state after
+another, here it is the mean of the steps of a batch, one state in each of the slots).
 It is added to the whole stack of frames (UAP-S of Tekgul et al. 2022) or, in the `frame` model, is the same
 in every frame (UAP-O): at play it asks nothing.
 """
