@@ -31,7 +31,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Here:
-    """Where the running game stands, a row a slot, and who plays on."""
+    """Where a seat of the running game stands, a row a slot, and who plays on in it."""
 
     policy: Policy
     obs: Tensor
@@ -42,16 +42,23 @@ class Here:
 class Lookahead:
     """Plays on in a spare game from where slots of the running one stand.
 
-    Forks have the luck of the running game, as sticky actions, and go on where `--max-steps` or a stall cut it; the
-    victim plays greedily, and sees what is true.
+    Forks have the luck of the running game, as sticky actions, and go on where `--max-steps` or a stall cut it; who
+    holds the seats plays greedily, and sees what is true.
 
     Args:
-        game: The running one, of one seat.
+        game: The running one; in every step all seats act.
         spare: Another one of the same variant, in `FORKS` slots.
+        seat: The one for which plans are.
+        stands: Where each seat stands before anybody acts in a step; whoever plays puts it here.
     """
 
-    def __init__(self, game: Forkable, spare: Forkable) -> None:
-        self._game, self._spare = game, spare
+    def __init__(self, game: Forkable, spare: Forkable, seat: int = 0, stands: list[Here] | None = None) -> None:
+        self._game, self._spare, self._seat = game, spare, seat
+        self.stands: list[Here] = [] if stands is None else stands
+
+    def of(self, seat: int) -> "Lookahead":
+        """The same for another seat."""
+        return Lookahead(self._game, self._spare, seat, self.stands)
 
     def play(self, here: Here, slots: IntArray, plans: Array, horizon: int) -> Ahead:
         """Plays plans, which the victim follows with its own actions.
@@ -85,10 +92,11 @@ class Lookahead:
         self._spare.close()
 
     def _forks(self, here: Here, slots: IntArray, plans: Array, horizon: int) -> Ahead:
-        count, spread = len(slots), torch.as_tensor(np.resize(slots, FORKS))  # rows that are over repeat others
+        count, rows = len(slots), torch.as_tensor(np.resize(slots, FORKS))  # rows that are over repeat others
         plans = np.resize(plans, (FORKS, *plans.shape[1:])) if plans.size else np.zeros((FORKS, *plans.shape[1:]))
-        obs, legal, state = (None if one is None else one[spread] for one in (here.obs, here.legal, here.state))
-        assert obs is not None
+        stands = [_spread(one, rows) for one in self.stands] or [here]
+        stands[self._seat] = _spread(here, rows)
+        obs = stands[self._seat].obs
         alive: BoolArray = np.arange(FORKS) < count
         returns, asked, last = np.zeros(FORKS), np.zeros(FORKS, dtype=np.int64), obs
         for step in range(horizon):
@@ -96,24 +104,34 @@ class Lookahead:
                 break
             last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
             planned = plans[:, step] if step < plans.shape[1] else None
-            action, state, questions = _chosen(here.policy, obs, legal, state, planned)
-            played = self._spare.step([action])
-            returns += np.where(alive, played.rewards[0], 0.0)
-            asked += alive * questions
+            acts = [_chosen(one, planned if seat == self._seat else None) for seat, one in enumerate(stands)]
+            played = self._spare.step([action for action, _, _ in acts])
+            returns += np.where(alive, played.rewards[self._seat], 0.0)
+            asked += alive * acts[self._seat][2]
             alive &= ~(played.terminated | played.truncated)
-            obs, legal = _seen(played.views[0])
+            stands = [
+                Here(one.policy, *_seen(view), state)
+                for one, view, (_, state, _) in zip(stands, played.views, acts, strict=True)
+            ]
+            obs = stands[self._seat].obs
         last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
         return Ahead(returns[:count], last[:count], asked[:count])
 
 
-def _chosen(
-    policy: Policy, obs: Tensor, legal: Tensor | None, state: State, planned: Array | None
-) -> tuple[Array, State, int]:
-    """What is done: what was planned, as far as it is legal, or what the victim does; and how often it was asked."""
-    if planned is not None and state is None and legal is None:
+def _spread(here: Here, rows: Tensor) -> Here:
+    """The same with these rows."""
+    obs, legal, state = (None if one is None else one[rows] for one in (here.obs, here.legal, here.state))
+    assert obs is not None
+    return Here(here.policy, obs, legal, state)
+
+
+def _chosen(here: Here, planned: Array | None) -> tuple[Array, State, int]:
+    """What is done: what was planned, as far as it is legal, or what the policy does; and how often it was asked."""
+    legal = here.legal
+    if planned is not None and here.state is None and legal is None:
         return planned, None, 0
     with torch.no_grad():
-        out = policy(obs, state).among(legal)
+        out = here.policy(here.obs, here.state).among(legal)
     own: Array = out.actions.greedy.numpy(force=True)
     if planned is None:
         return own, out.state, 1
@@ -124,5 +142,6 @@ def _chosen(
 
 
 def _seen(view: View) -> tuple[Tensor, Tensor | None]:
+    """What is shown, float32, and what is legal."""
     legal = None if view.legal is None else torch.as_tensor(view.legal | ~view.legal.any(axis=1, keepdims=True))
     return torch.as_tensor(view.obs).to(torch.float32), legal

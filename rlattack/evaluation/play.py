@@ -113,6 +113,10 @@ class Play(Slots):
     def _step(self, active: BoolArray) -> BoolArray:
         actions = []
         with on(self.cell.device), torch.no_grad():
+            if self._lookahead is not None:
+                self._lookahead.stands[:] = [
+                    one.here(view) for one, view in zip(self._players, self._views, strict=True)
+                ]
             for player, view in zip(self._players, self._views, strict=True):
                 if view.obs.dtype.kind == "f":
                     self._check_finite(view.obs, active & view.turn, "shows")

@@ -18,7 +18,7 @@ from rlattack.attacks import (
     make_attack,
     make_schedule,
 )
-from rlattack.attacks.lookahead import FORKS, Lookahead
+from rlattack.attacks.lookahead import FORKS, Here, Lookahead
 from rlattack.draws import Streams, attack_seed, seat_seed
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AttackRef, Cell
@@ -79,9 +79,10 @@ def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead |
         return None
     assert isinstance(game, Forkable), "the plan has tried that"
     lookahead = Lookahead(game, make_forkable(cell.game, FORKS))
-    for _, attacker in (one for player in players for one in player.attackers):
-        if attacker.schedule.looks_ahead:
-            attacker.oracle.lookahead = lookahead
+    for player in players:
+        for _, attacker in player.attackers:
+            if attacker.schedule.looks_ahead:
+                attacker.oracle.lookahead = lookahead.of(player.number)
     return lookahead
 
 
@@ -142,6 +143,10 @@ class Player:
         self._state = renewed(fresh, self.policy.initial_state(self._slots), self._state)
         for number, attacker in self.attackers:
             attacker.restart(started, [attack_seed(run, int(episode), number) for episode in episodes])
+
+    def here(self, view: View) -> Here:
+        """Where it stands before it acts."""
+        return Here(self.policy, torch.as_tensor(view.obs).to(torch.float32), _legal(view), self._state)
 
     def act(self, view: View, active: BoolArray, episode: IntArray) -> Moment:
         """Acts for the whole batch; memory and draws go on only where the seat is to act.

@@ -9,6 +9,9 @@ from rlattack.attacks import Attacker, make_attack, make_schedule
 from rlattack.attacks.lookahead import FORKS, Here, Lookahead
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
+from rlattack.games import find_game
+from rlattack.games.card import Variant
+from rlattack.games.forks import make_forkable
 from rlattack.games.game import SlotFault
 from rlattack.policies import ModulePolicy
 from rlattack.policies.gaussian import GaussianPolicy
@@ -55,6 +58,31 @@ def test_what_comes_of_plans_is_what_the_game_brings_and_leaves_the_game_alone()
     assert ahead.asked.tolist() == [0, 0, 2, 2, 2]
     assert ahead.last[:, 0].mul(100).round().tolist() == [1, 1, 6, 4, 6]  # before the fall, or at the horizon
     assert np.array_equal(game.rows, before)
+
+
+def test_forks_of_a_duel_have_the_other_player_in_them():
+    variant, slots, rng = Variant(find_game("mujoco/sumo-ants")), 2, np.random.default_rng(0)
+    game, spare = (make_forkable(variant, count) for count in (slots, FORKS))
+    views = game.reset(np.ones(slots, dtype=bool), np.asarray([1, 2]))
+    weights = [rng.normal(size=(seat.action.shape[0], seat.observation.shape[0])) / 100 for seat in game.seats]
+    players = [GaussianPolicy(linear_gaussian_network(one)) for one in weights]
+    look = Lookahead(game, spare).of(1)
+    look.stands[:] = [
+        Here(player, torch.as_tensor(view.obs).float(), None, None) for player, view in zip(players, views, strict=True)
+    ]
+    plan = rng.uniform(-1, 1, (1, 2, *game.seats[1].action.shape))
+    ahead = look.play(look.stands[1], np.array([0]), plan, 4)
+    earned = 0.0
+    for number in range(4):
+        acts = [
+            player(torch.as_tensor(view.obs).float()).actions.greedy.detach().numpy()
+            for player, view in zip(players, views, strict=True)
+        ]
+        if number < 2:
+            acts[1][0] = plan[0, number]
+        step = game.step(acts)
+        views, earned = step.views, earned + step.rewards[1, 0]
+    assert ahead.returns.tolist() == pytest.approx([earned], rel=1e-4)
 
 
 def test_more_plans_than_forks_bring_the_same():

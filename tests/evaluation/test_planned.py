@@ -34,11 +34,26 @@ def episodes(results, cell):
     return Store(results.fits.parent, print).read(planned).episodes
 
 
+def test_a_player_of_a_duel_is_led_along_a_plan(tmp_path):
+    study = Study(
+        game="mujoco/you-shall-not-pass", players=("mujoco/you-shall-not-pass/adversary-runner-v1", "random"),
+        victim="0", attack="pgd:target=planned", when="enchanting:n=2,horizon=3,plans=4,rounds=1", eps=0.1,
+        space="sigma", episodes=1, envs=1, max_steps=3,
+    )  # fmt: skip
+    clean, noise, led = evaluate(study, run=tmp_path, workers=1).cells
+    assert led.ok
+    assert led.attacked.name == "blocker"
+    assert (clean.attacked.queries, noise.attacked.attacked, led.attacked.attacked) == (0.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"game": "coins/any", "players": ("random",)}, "--when critical: game coins/any cannot be played ahead from "),
-        ({"game": "mujoco/sumo-ants", "players": ("zero", "zero")}, "looks ahead in games of one seat, this one has "),
+        (
+            {"game": "pettingzoo/connect_four_v3", "players": ("random", "random")},
+            "--when critical: game pettingzoo/connect_four_v3 cannot be played ahead .* its seats take turns",
+        ),
         ({"attack": ("universal:target=planned",)}, "attack universal learns before anything is planned"),
     ],
 )

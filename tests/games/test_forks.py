@@ -101,8 +101,8 @@ def test_pettingzoo_goes_on_with_whose_turn_it_is():
         pettingzoo.aec_registry.pop("tests/Sticks-v0", None)
 
 
-@pytest.mark.parametrize("name", ["mujoco/hopper", "gymnasium/CartPole-v1"])
-def test_games_of_one_seat_that_can_be_saved_pass(name):
+@pytest.mark.parametrize("name", ["mujoco/hopper", "gymnasium/CartPole-v1", "mujoco/sumo-ants"])
+def test_games_that_can_be_saved_pass(name):
     check_forks(Variant(find_game(name)))
 
 
@@ -112,7 +112,7 @@ def test_games_of_one_seat_that_can_be_saved_pass(name):
         ("gymnasium/Shared-v0", {}, "a copy of it plays otherwise than the game that was copied"),
         ("gymnasium/Shared-v0", {"generator": True}, "fails in being copied: TypeError: cannot pickle 'generator'"),
         ("coins/any", None, "game coins/any cannot be played ahead from where it stands: its family of games has no"),
-        ("mujoco/sumo-ants", None, "one looks ahead in games of one seat, this one has first, second"),
+        ("pettingzoo/connect_four_v3", None, "its seats take turns, and one looks ahead where all act at once"),
     ],
 )
 def test_others_are_refused_in_one_line(name, options, message):
