@@ -72,6 +72,8 @@ class Natural(ObservationAttack[NaturalConfig, C]):
         """Checks that there is another direction where it is asked for."""
         if self.config.reverse and not CHANGES[self.reaches[0]].signed:
             raise InvalidInput(f"attack {self.name}: reverse: it has one direction alone")
+        if self.config.reverse and self.config.worst:
+            raise InvalidInput(f"attack {self.name}: worst=true looks in both directions: leave reverse out")
 
     def restart(self, slots: IntArray) -> None:
         """Lets chance decide anew in these slots."""

@@ -147,9 +147,16 @@ def test_an_occlusion_stays_where_it_is_until_its_episode_ends(policy, attack_wi
     pytest.fail("it never moved")
 
 
-def test_a_change_of_one_direction_has_no_other(policy):
-    with pytest.raises(InvalidInput, match="attack blur: reverse: it has one direction alone"):
-        searching(policy, "blur", 3, reverse=True)
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("blur", {"reverse": True}, "attack blur: reverse: it has one direction alone"),
+        ("rotate", {"reverse": True}, "worst=true looks in both directions: leave reverse out"),
+    ],
+)
+def test_a_direction_that_there_is_not_is_refused(policy, name, parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        searching(policy, name, 3, **parameters)
 
 
 def hand(name, eps, space=ACTION, policy=None, slots=SLOTS):
