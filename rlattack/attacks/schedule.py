@@ -35,6 +35,7 @@ class Schedule(ABC, Generic[Config]):
         knowledge: What it may ask the policy for.
         needs: Kinds of action distributions that it works on; empty for all.
         config_type: The dataclass of its parameters.
+        unlearned: Parameters that what it learns is the same for.
         looks_ahead: Whether it plays forks of the game, and so knows the game and its luck; it plans then.
         planned: What the victim is to do in this step, where it plans, shape (slots, *action).
         learned: What it learned on tuning episodes.
@@ -43,6 +44,7 @@ class Schedule(ABC, Generic[Config]):
     knowledge: ClassVar[Knowledge] = "none"
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     config_type: ClassVar[type[Any]] = NoParameters
+    unlearned: ClassVar[tuple[str, ...]] = ()
     looks_ahead: ClassVar[bool] = False
     planned: Tensor | None = None
 
