@@ -46,7 +46,7 @@ class Range:
     def words(self) -> str:
         """What a number of it is, for messages."""
         ends = {"above": self.above, "at least": self.least, "below": self.below, "at most": self.most}
-        return " and ".join(f"{word} {end:g}" for word, end in ends.items() if math.isfinite(end))
+        return " and ".join(f"{word} {end:,.15g}" for word, end in ends.items() if math.isfinite(end))
 
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, int | float) or not math.isfinite(value):

@@ -7,6 +7,7 @@ import pytest
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.attacks.imitation import SURROGATES
+from rlattack.attacks.tuning import FEWEST
 from rlattack.defences import FRONTS
 from rlattack.errors import InvalidInput
 from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
@@ -47,6 +48,15 @@ def test_defaults_are_within_their_ranges(registry):
         defaults = parameters_of(kind)
         for parameter, numbers in ranges_of(kind).items():
             assert defaults[parameter] in (None, REQUIRED) or defaults[parameter] in numbers
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS.get(name).fitted and name not in ATTACKS.added])
+def test_a_fit_is_of_no_fewer_states_than_anything_is_learned_from_and_of_no_more_than_are_held(name):
+    ranges = ranges_of(ATTACKS.get(name))
+    sizes = [ranges[size] for size in ("states", "rollout", "effort", "population") if size in ranges]
+    assert sizes
+    assert all(math.isfinite(size.most) for size in sizes)
+    assert all(ranges[size].least >= FEWEST for size in ("states", "rollout") if size in ranges)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ the ensemble is that member, which others score on fresh episodes.
 import contextlib
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -21,14 +21,15 @@ from rlattack.attacks.ensemble import Ensemble, Member
 from rlattack.attacks.make import make_attack, parse_attack
 from rlattack.attacks.probes import look
 from rlattack.attacks.race import Race
+from rlattack.attacks.search import SearchConfig
 from rlattack.attacks.target import Target
-from rlattack.attacks.tuning import Tuning
+from rlattack.attacks.tuning import FEWEST, Tuning
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.load import Agent
-from rlattack.specs import Positive, Spec
+from rlattack.specs import Range, Spec
 
 _SEARCH, _SEARCH_PICTURES = 800_000, 200_000
 """Steps of the victim in which rules are searched for; where pictures are seen a step takes long."""
@@ -46,7 +47,7 @@ _STATES = 256
 class AutoAttackConfig:
     """Parameters of `autoattack`, which needs none."""
 
-    effort: Positive = 1.0
+    effort: Annotated[float, Range(above=0, most=10)] = 1.0
     """How much work members are given: their steps, queries and roll-outs, times this."""
     also: str = ""
     """One more member, as `--attack` takes it, in double quotes where it has a comma: a trained adversary, as in
@@ -81,6 +82,8 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             RlattackError: The further member does not fit.
         """
         self._setting, self._played = setting, None
+        if self.config.also and parse_attack(self.config.also).name == self.name:
+            raise InvalidInput(f"attack {self.name}: also: expected one more attack, got {self.config.also}")
         self._also = self._made(parse_attack(self.config.also)) if self.config.also else None
 
     def check_victim(self, victim: Agent) -> None:
@@ -132,9 +135,9 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
     def _learners(self) -> list[Spec]:
         """Members that learn, and the one that was asked for beside."""
         numbers = len(self._known_setting.observation) == 1
-        steps = self._worth(_SEARCH if numbers else _SEARCH_PICTURES)
+        steps = self._worth(_SEARCH if numbers else _SEARCH_PICTURES, SearchConfig().shortest)
         rules = [Spec("search", {"steps": steps}), *[Spec("search", {"kind": "linear", "steps": steps})] * numbers]
-        sarsa = Spec("sarsa", {"rollout": self._worth(_ROLLOUT), "updates": self._worth(_UPDATES)})
+        sarsa = Spec("sarsa", {"rollout": self._worth(_ROLLOUT, FEWEST), "updates": self._worth(_UPDATES)})
         also = [parse_attack(self.config.also)] if self.config.also else []
         return [*filter(self._fits, (*rules, sarsa)), *also]
 
@@ -188,8 +191,8 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             return False
         return True
 
-    def _worth(self, count: int) -> int:
-        return max(1, round(count * self.config.effort))
+    def _worth(self, count: int, least: int = 1) -> int:
+        return max(least, round(count * self.config.effort))
 
     @property
     def _episodes(self) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rlattack.arrays import Array
 from rlattack.attacks.attack import Fitted
 from rlattack.attacks.student import Student, numbers
-from rlattack.attacks.tuning import Rehearsal, TuningStep
+from rlattack.attacks.tuning import FEWEST, Rehearsal, TuningStep
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
@@ -29,9 +29,7 @@ from rlattack.specs import Count, Range, canonical, make
 
 SURROGATES: Registry[type["Imitation"]] = Registry("surrogate", {"imitate": "rlattack.attacks.imitation:Imitation"})
 """Surrogates that are no agents, but learned on tuning episodes."""
-_FEWEST = 50
-"""States without which nothing is learned, and a tenth of it without which nobody knows how much."""
-_LEAST = 4 * _FEWEST
+_LEAST = 4 * FEWEST
 """Of what is kept half may be dropped to be spread evenly, and a part is kept apart."""
 _APART = 5
 """Of so many episodes one is kept apart."""
@@ -43,9 +41,9 @@ _BATCH, _STEP = 64, 1e-3
 class ImitateConfig:
     """Parameters of `imitate`."""
 
-    episodes: Annotated[int, Range(least=2)] = 20
+    episodes: Annotated[int, Range(least=2, most=10_000)] = 20
     """Tuning episodes of the victim that are watched; every fifth is kept apart, to tell how well it is imitated."""
-    states: Annotated[int, Range(least=_LEAST)] = 10_000
+    states: Annotated[int, Range(least=_LEAST, most=100_000)] = 10_000
     """What is kept of them at most, spread evenly over their steps."""
     epochs: Count = 10
     """How often it goes through them."""
@@ -81,9 +79,9 @@ class Imitation:
         """
         seen = self._watch(victim, slots)
         learns, tried = (self._within(seat, *seen.of(apart)) for apart in (False, True))
-        if len(learns[0]) < _FEWEST or len(tried[0]) * 10 < _FEWEST:
+        if len(learns[0]) < FEWEST or len(tried[0]) * 10 < FEWEST:
             raise InvalidInput(
-                f"surrogate imitate: expected at least {_FEWEST} states to learn from and {_FEWEST // 10} to be tried "
+                f"surrogate imitate: expected at least {FEWEST} states to learn from and {FEWEST // 10} to be tried "
                 f"on, {self.config.episodes} tuning episodes had {len(learns[0])} and {len(tried[0])}; episodes=N "
                 "watches more"
             )

@@ -18,7 +18,7 @@ from rlattack.attacks.kept import Kept
 from rlattack.attacks.mask import Shape, file_mask, read_mask, shape_mask
 from rlattack.attacks.objective import LossAttack, Objective
 from rlattack.attacks.target import Target
-from rlattack.attacks.tuning import Tuning
+from rlattack.attacks.tuning import States, Tuning
 from rlattack.budget import Budget, Patch
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -26,6 +26,8 @@ from rlattack.specs import Count, Range
 
 _LOOKS = 8
 """Batches of states by which a place is searched for."""
+_NOISE = 0.1
+"""Share of the range of a pixel by which all are moved where a loss has no slope in what is shown."""
 _STEP = 0.25
 """Length of the first step, as a share of the range of a pixel; it falls to 0."""
 
@@ -48,7 +50,7 @@ class PatchConfig(Objective):
     mask: str = ""
     """A file that says what it covers, in place of `shape`: a picture (what is not transparent or, without that, not
     dark) or a .npy array, stretched to the square."""
-    states: Count = 1500
+    states: States = 1500
     """Observations of tuning episodes that it learns from."""
     epochs: Count = 3
     """How often it goes through them."""
@@ -83,6 +85,25 @@ class PatchAttack(LossAttack[PatchConfig, Patch]):
     def __init__(self, budget: Budget, config: PatchConfig) -> None:
         super().__init__(budget, config)
         self._kept = Kept()
+        self._flat = False
+
+    def check(self, setting: Setting) -> None:
+        """Checks what it climbs, and that it is inside of the picture where its place is given.
+
+        Raises:
+            RlattackError: A parameter that does not fit.
+        """
+        super().check(setting)
+        self._flat = self.config.diverges(setting.actions)
+        row, column = self.config.row, self.config.column
+        if row is None or column is None:
+            return
+        last = _last(reach := Patch(self.budget.size, setting.space)).tolist()
+        if not (0 <= row <= last[0] and 0 <= column <= last[1]):
+            raise InvalidInput(
+                f"attack {self.name}: row and column of a patch of {reach.side} pixels are 0 to {last[0]} and 0 to "
+                f"{last[1]}, got {row} and {column}"
+            )
 
     @classmethod
     def control(cls) -> AttackSpec:
@@ -147,11 +168,6 @@ class PatchAttack(LossAttack[PatchConfig, Patch]):
     def _place(self, reach: Patch, tuning: Tuning, batches: Sequence[Tensor], mask: Tensor) -> tuple[int, int]:
         config, side = self.config, reach.side
         if config.row is not None and config.column is not None:
-            if not (0 <= config.row <= reach.height - side and 0 <= config.column <= reach.width - side):
-                raise InvalidInput(
-                    f"patch: row and column of a patch of {side} pixels are 0 to {reach.height - side} and 0 to "
-                    f"{reach.width - side}, got {config.row} and {config.column}"
-                )
             return config.row, config.column
         if config.place in ("corner", "anywhere"):
             return 0, 0
@@ -160,7 +176,8 @@ class PatchAttack(LossAttack[PatchConfig, Patch]):
         total = torch.zeros(reach.height, reach.width)
         for shown in batches[:_LOOKS]:
             tuning.begin(shown)
-            slope = self.climb(tuning.victim, shown, tuning.draws).gradient(shown).abs()
+            point = _noisy(shown, reach, tuning.draws) if self._flat else shown
+            slope = self.climb(tuning.victim, shown, tuning.draws).gradient(point).abs()
             total = total + slope.sum(dim=(0, 1) if reach.stacked else (0, 3))
         sums = functional.conv2d(total[None, None], mask.float()[None, None])[0, 0]
         best = int(sums.argmax())
@@ -195,6 +212,12 @@ class RandomPatch(PatchAttack):
 def _patch(tuning: Tuning) -> Patch:
     assert isinstance(tuning.reach, Patch), "declared in `reaches`"
     return tuning.reach
+
+
+def _noisy(obs: Tensor, reach: Patch, draws: Draws) -> Tensor:
+    """Pictures near those that are shown."""
+    way = _NOISE * (2 * draws.uniform(*obs.shape[1:]) - 1) * (reach.high - reach.low)
+    return (obs + way).clamp(reach.low, reach.high)
 
 
 def _shape(reach: Patch, obs: Tensor) -> tuple[int, int, int]:

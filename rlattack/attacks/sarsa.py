@@ -29,7 +29,7 @@ from rlattack.attacks.objective import Climb
 from rlattack.attacks.pgd import PGD
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Target
-from rlattack.attacks.tuning import Tuning, TuningStep
+from rlattack.attacks.tuning import FEWEST, Tuning, TuningStep
 from rlattack.budget import Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -55,7 +55,7 @@ _TRYING, _CHOOSING = 1_000_000, 1_100_000
 class SarsaConfig(SteppedConfig):
     """Parameters of `sarsa`."""
 
-    rollout: Count = 40_000
+    rollout: Annotated[int, Range(least=FEWEST, most=1_000_000)] = 40_000
     """Steps of the victim that critics learn from."""
     updates: Count = 800
     """Batches of steps that a critic learns from; half, a quarter and an eighth as many are tried too."""

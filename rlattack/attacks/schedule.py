@@ -35,6 +35,7 @@ class Schedule(ABC, Generic[Config]):
         knowledge: What it may ask the policy for.
         needs: Kinds of action distributions that it works on; empty for all.
         config_type: The dataclass of its parameters.
+        unlearned: Parameters that what it learns is the same for.
         looks_ahead: Whether it plays forks of the game, and so knows the game and its luck; it plans then.
         leads: Whether it does nothing but plan, so that an attack that does not follow the plan makes nothing of it.
         planned: What the victim is to do in this step, where it plans, shape (slots, *action).
@@ -44,6 +45,7 @@ class Schedule(ABC, Generic[Config]):
     knowledge: ClassVar[Knowledge] = "none"
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     config_type: ClassVar[type[Any]] = NoParameters
+    unlearned: ClassVar[tuple[str, ...]] = ()
     looks_ahead: ClassVar[bool] = False
     leads: ClassVar[bool] = False
     planned: Tensor | None = None

@@ -91,6 +91,7 @@ class Scored(Limited[Config]):
     """
 
     knowledge = "scores"
+    unlearned = ("share",)
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
@@ -116,17 +117,12 @@ class Scored(Limited[Config]):
         return self.config.share is not None
 
     def fit(self, tuning: Tuning) -> Fitted:
-        """Finds the threshold that a share of the scores are above, and how many that are equal to it belong to it."""
+        """Keeps the scores of states, in which every share finds its threshold."""
         found = []
         for shown in tuning.observations(-(-_STATES // tuning.victim.slots)):
             tuning.begin(shown)
             found.append(self.score(tuning.victim, shown).detach().cpu())
-        scores = torch.cat(found).double()
-        threshold = scores.quantile(1 - self.share, interpolation="higher")
-        equal, above = (scores == threshold).double().mean(), (scores > threshold).double().mean()
-        ties = ((self.share - above) / equal).clamp(0, 1)
-        facts = {"threshold": float(threshold), "ties": float(ties), "states": len(scores)}
-        return Fitted({"threshold": threshold[None], "ties": ties[None]}, facts)
+        return Fitted({"scores": torch.cat(found).double()})
 
     def wanted(self, victim: Target, obs: Tensor, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
         """Slots whose score is high enough."""
@@ -134,7 +130,7 @@ class Scored(Limited[Config]):
         if self.config.bound is not None:
             return _chosen(scores > self.config.bound, allowed)
         if self.learned.tensors:
-            threshold, ties = (self.learned.tensors[name].to(scores.device) for name in ("threshold", "ties"))
+            threshold, ties = _cut(self.learned.tensors["scores"].to(scores.device), self.share)
             drawn = draws.uniform(1)[:, 0] < ties
             return _chosen((scores > threshold) | ((scores == threshold) & drawn), allowed)
         told = scores.tolist()
@@ -207,6 +203,18 @@ class Entropy(Scored[EntropyConfig]):
         """Minus the entropy in nats."""
         scores = _choice(victim).scores
         return (scores.softmax(dim=1) * scores.log_softmax(dim=1)).sum(dim=1)
+
+
+def _cut(scores: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """The threshold that a share of the scores are above, and how many that are equal to it belong to it, as a share.
+
+    Args:
+        scores: In states of tuning episodes, shape (states,).
+        share: That share.
+    """
+    threshold = scores.quantile(1 - share, interpolation="higher")
+    equal, above = (scores == threshold).double().mean(), (scores > threshold).double().mean()
+    return threshold, ((share - above) / equal).clamp(0, 1)
 
 
 def _choice(victim: Target) -> Categorical:

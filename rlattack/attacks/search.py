@@ -37,6 +37,10 @@ _FAR, _STILL = 5.0, 1e-6
 """What is seen is clipped to so many deviations then; what hardly changes at all is left as it is."""
 _MOST = 250_000
 """Parameters beyond which nothing can be found by returns."""
+_SHORT = 10
+"""Steps as which an episode counts before it is played, where no horizon cuts it before."""
+_SLOTS = 10_000
+"""Episodes at once, at most."""
 _CHOOSING = 0.15
 """Share of the steps that is left for choosing among means."""
 _PATIENCE, _BETTER = 20, 0.01
@@ -62,10 +66,11 @@ class SearchConfig:
     coefficients: Count = 16
     """Pictures of the basis, at most."""
     steps: Count = 800_000
-    """Steps of the victim in tuning episodes, in all, up to the end of what is being played then."""
-    population: Annotated[int, Range(least=4)] = 16
+    """Steps of the victim in tuning episodes, in all, up to the end of what is being played then; some 4,000 more where
+    it has no statistics by which what is seen is made comparable."""
+    population: Annotated[int, Range(least=4, most=1000)] = 16
     """Candidates a generation, an even number."""
-    episodes: Count = 2
+    episodes: Annotated[int, Range(least=1, most=1000)] = 2
     """Tuning episodes that each candidate of a generation plays, the same ones."""
     horizon: Count | None = None
     """Steps after which a tuning episode is cut; none by default."""
@@ -73,6 +78,18 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.population % 2:
             raise InvalidInput(f"search: population: expected an even number, got {self.population}")
+        if (slots := self.population * self.episodes) > _SLOTS:
+            raise InvalidInput(f"search: population x episodes: expected at most {_SLOTS:,} at once, got {slots:,}")
+        if self.steps < self.shortest:
+            raise InvalidInput(
+                f"search: steps: expected at least {self.shortest:,}, in which each of population x episodes plays "
+                f"once, got {self.steps:,}"
+            )
+
+    @property
+    def shortest(self) -> int:
+        """Steps of a generation whose episodes are short."""
+        return self.population * self.episodes * min(self.horizon or _SHORT, _SHORT)
 
 
 class Search(ObservationAttack[SearchConfig, Ball]):
@@ -121,6 +138,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
     def fit(self, tuning: Tuning) -> Fitted:
         """Searches, then chooses among the means of the search by episodes that none of them was found by."""
         assert isinstance(tuning.reach, Ball), "declared in `reaches`"
+        before = tuning.steps
         known = self._statistics(tuning, tuning.reach)
         self.learned = Fitted(known)
         shape = self._parameters(self._waves(tuning.reach) if self._pictures else None)
@@ -136,7 +154,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
             tuning.say(f"choosing among {min(len(means), _CHOICES)} rules, {race.steps:,} steps")
             found, earned = _chosen(race, means, slots)
         weights = torch.as_tensor(found.reshape(shape).astype(np.float32))
-        facts = {"return": earned, "generations": len(means), "steps": race.steps}
+        facts = {"return": earned, "generations": len(means), "steps": race.steps + tuning.steps - before}
         return Fitted({"weights": weights, **known}, facts)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:

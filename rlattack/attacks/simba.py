@@ -4,6 +4,7 @@ Where the paper stops at an l2 distance that it does not choose, here a point is
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -12,13 +13,15 @@ from rlattack.attacks.objective import Climb
 from rlattack.attacks.query import Best, QueryAttack, QueryConfig
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.specs import Count, Positive
+from rlattack.specs import Count, Positive, Range
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimBAConfig(QueryConfig):
     """Parameters of `simba`."""
 
+    queries: Annotated[int, Range(least=2)] = 200
+    """Outputs of the victim that it asks for in a step, in each slot; the first one is of what is shown."""
     step: Positive = 1.0
     """How far an entry is moved, as a part of the largest way that the budget allows one entry."""
     group: Count = 1

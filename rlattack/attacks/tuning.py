@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from torch import Tensor
 
@@ -10,9 +10,15 @@ from rlattack.arrays import Array, BoolArray, FloatArray
 from rlattack.attacks.target import Target
 from rlattack.budget import Reach
 from rlattack.draws import Draws
+from rlattack.specs import Range
 
 if TYPE_CHECKING:
     from rlattack.attacks.attack import ObservationAttack
+
+FEWEST = 50
+"""States, or steps, without which nothing is learned."""
+States = Annotated[int, Range(least=FEWEST, most=20_000)]
+"""How many observations somebody learns from, who holds all of them at once."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Tuning(Protocol):
     victim: Target
     reach: Reach
     draws: Draws
+    steps: int
+    """Steps of the victim that `observations` has played so far, in all slots together."""
 
     def begin(self, obs: Tensor) -> None:
         """Makes these the clean observations of `victim` from now on, shape (slots, *observation)."""

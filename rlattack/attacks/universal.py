@@ -20,7 +20,7 @@ from rlattack.attacks.boundary import to_boundary
 from rlattack.attacks.minimal import Turn
 from rlattack.attacks.objective import GradientAttack, Objective
 from rlattack.attacks.target import Target
-from rlattack.attacks.tuning import Tuning
+from rlattack.attacks.tuning import States, Tuning
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -41,7 +41,7 @@ class UniversalConfig(Objective):
     rule: Literal["ascent", "deepfool"] = "ascent"
     """How it is found: up the loss, or by the smallest steps to where the victim would choose otherwise, of victims
     with actions to choose from, for which there is no loss to name."""
-    states: Count = 1500
+    states: States = 1500
     """Observations of tuning episodes that it learns from."""
     epochs: Count = 3
     """How often it goes through them."""

@@ -2,16 +2,19 @@
 
 import io
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from gymnasium import Space
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from rlattack.arrays import rowwise
 from rlattack.budget.change import Change
+from rlattack.errors import BudgetError
 
 
 class Blur(Change):
@@ -89,6 +92,14 @@ class Occlusion(Change):
     steady = True
     pictures = True
 
+    def _lay(self, space: Space[Any]) -> None:
+        """Refuses a square that is larger than the picture."""
+        super()._lay(space)
+        if self.radius > self._side:
+            raise BudgetError(
+                f"--eps: {self.kind} is above 0 and at most {self._side} {self.unit} here, got {self.radius:g}"
+            )
+
     @property
     def numbers(self) -> int:
         """Where it begins, from the top and from the left."""
@@ -105,7 +116,6 @@ class Occlusion(Change):
 
 def _within(length: int, side: Tensor, place: Tensor) -> Tensor:
     """Which of so many pixels a side covers that begins at a place from 0 to 1, bool, shape (n, length)."""
-    side = side.clamp(max=length)
     first = (place * (length - side + 1)).floor().minimum(length - side)[:, None]
     pixels = torch.arange(length, device=side.device)
     return (pixels >= first) & (pixels < first + side[:, None])

@@ -89,11 +89,11 @@ class Change(Reach):
         if not isinstance(space, Box | Discrete | MultiDiscrete):
             raise BudgetError(f"{self.kind} is for numbers and images, this game has {space}")
         self.low, self.high = ends(space)
-        self._picture, self._stacked, self._colours, self._pixels = False, True, False, 0
+        self._picture, self._stacked, self._colours, self._pixels, self._side = False, True, False, 0, 0
         if isinstance(space, Box) and is_picture(space):
             self._picture, self._stacked = True, channels_first(space)
             height, width, channels = space.shape if not self._stacked else (*space.shape[1:], space.shape[0])
-            self._pixels = height * width
+            self._pixels, self._side = height * width, min(height, width)
             self._colours = channels == _COLOURS and not is_stack(space)
         if self._newest:
             self.low, self.high = self.low[:, -1:], self.high[:, -1:]

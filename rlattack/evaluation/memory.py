@@ -11,7 +11,7 @@ _COPY, _TIMES = 2**20, 16
 """The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
-def check_memory(envs: int, seats: Sequence[Seat]) -> None:
+def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs") -> None:
     """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
 
     Raises:
@@ -21,10 +21,10 @@ def check_memory(envs: int, seats: Sequence[Seat]) -> None:
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
         return
-    needed = envs * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
+    needed = slots * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
     if needed > there:
-        most = there * envs // needed
+        most = there * slots // needed
         raise InvalidInput(
-            f"--envs: {envs:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
+            f"{what}: {slots:,} copies need at least {needed / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} "
             f"GiB; expected at most {most:,}"
         )

@@ -115,4 +115,6 @@ def _note(tables: Sequence[Table]) -> str:
     notes += [f"{name} plays as {first} does, and is not played again" for name, first in copies]
     left_out = dict.fromkeys(name for table in tables for name in table.left_out)
     notes += [f"natural:all leaves out what there is none of here: {', '.join(left_out)}"] if left_out else []
+    if any(table.asks_all and table.study.sizes for table in tables):
+        notes.append("natural:all plays at standard severities, whatever --eps; one that is named, as rotate, takes it")
     return "; ".join(notes)

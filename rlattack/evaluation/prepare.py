@@ -18,7 +18,7 @@ from rlattack.evaluation.code import check_code
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.study import EVERY
 from rlattack.evaluation.tuning import TUNING, Tuned, tuning_of, watched
-from rlattack.specs import canonical
+from rlattack.specs import Spec, canonical, parse_spec
 
 _PATIENCE = 5.0
 """Seconds between two lines that say how far a fit is."""
@@ -31,10 +31,15 @@ def fit_key(cell: Cell, ref: AttackRef) -> str:
 
 
 def timing_key(cell: Cell, ref: AttackRef) -> str:
-    """Names what the schedule of an attack learns: the same for all attacks on that seat, crafted on one agent."""
+    """Names what the schedule of an attack learns: the same for all attacks on that seat, crafted on one agent.
+
+    It is the same for all shares of steps too, which are found in the same scores.
+    """
     surrogate = ref.surrogate and ref.surrogate.played
-    when = canonical("schedule", SCHEDULES, ref.schedule)
-    return digest({"tuning": tuning_of(cell).key, "schedule": when, "seat": ref.seat, "surrogate": surrogate})
+    when = parse_spec("schedule", SCHEDULES, canonical("schedule", SCHEDULES, ref.schedule))
+    same = SCHEDULES.get(when.name).unlearned
+    learns = Spec(when.name, {name: value for name, value in when.parameters.items() if name not in same})
+    return digest({"tuning": tuning_of(cell).key, "schedule": str(learns), "seat": ref.seat, "surrogate": surrogate})
 
 
 def imitation_key(cell: Cell, surrogate: str, seat: int) -> str:

@@ -187,8 +187,12 @@ class Table:
     @property
     def left_out(self) -> list[str]:
         """The natural changes that `natural:all` asks for and that are none here."""
-        asked = any(specs[0].name == ALL for specs in self.study.attacks)
-        return [name for name in NATURAL if AttackSpec(name) not in self.natural] if asked else []
+        return [name for name in NATURAL if AttackSpec(name) not in self.natural] if self.asks_all else []
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether `natural:all` was asked for."""
+        return any(specs[0].name == ALL for specs in self.study.attacks)
 
     def checked(self, cells: Sequence[Cell]) -> dict[str, list[tuple[float, str]]]:
         """What the budgets of cells allow in the game and what their attacks say of it; what cannot work is refused."""

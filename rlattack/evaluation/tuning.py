@@ -19,6 +19,7 @@ from rlattack.device import on
 from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.loading import surrogates_of
+from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import Play, open_play
 from rlattack.evaluation.player import make_attacker
@@ -54,6 +55,7 @@ class Tuned:
         self, cell: Cell, number: int, say: Callable[[str], None], fits: Path | None = None, *, timing: bool = False
     ) -> None:
         self._cell, self._ref, self.say = tuning_of(cell), cell.attacks[number], say
+        self.steps = 0
         play = open_play(self._cell, lambda slot: None)
         self._surrogate = surrogates_of(cell, play.game, fits)[number]
         self._victim = play.policies[self._ref.seat]
@@ -61,6 +63,7 @@ class Tuned:
             seat = play.game.seats[self._ref.seat]
             attacker = make_attacker(self._ref, self._victim, self._surrogate, seat, cell.envs)
         play.game.close()
+        self._seats = play.game.seats
         self.attack: Attack[object] = attacker.attack
         self.schedule: Schedule[object] = attacker.schedule
         self.reach: Reach = attacker.reach
@@ -83,6 +86,7 @@ class Tuned:
             for _ in range(count):
                 for _ in range(_EVERY):
                     next(steps)
+                    self.steps += self._cell.envs
                 yield torch.as_tensor(seen.shown.astype(np.float32))
 
     def rehearse(
@@ -90,6 +94,7 @@ class Tuned:
     ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
+        check_memory(slots, self._seats, f"attack {ref.spec.name}")
         actions = list(self._cell.actions)
         actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
@@ -183,5 +188,6 @@ class _Looking(Observer):
             self.acting = moment.acting
 
     def after(self, step: Step) -> None:
-        """Keeps what the step paid."""
-        self.reward = step.rewards[self.seat]
+        """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""
+        paid = step.rewards if step.sparse is None or len(step.rewards) == 1 else step.sparse
+        self.reward = paid[self.seat]

@@ -78,9 +78,9 @@ def _shrinking(pairing: Pairing) -> Iterator[str]:
 
 
 def _no_better(pairing: Pairing) -> Iterator[str]:
-    """Says where noise does harm, and an attack of its size and schedule no more."""
+    """Says where noise does harm, and an attack of its size and schedule no more; one without a size is left out."""
     for cell in pairing.good:
-        control = None if cell.control else pairing.control(cell)
+        control = None if cell.control or cell.eps is None else pairing.control(cell)
         fall = None if control is None else control.attacked.drop
         if control is None or fall is None or below(cell.attacked, control.attacked):
             continue

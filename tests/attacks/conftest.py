@@ -73,13 +73,19 @@ class RandomTuning:
         self._oracle = Oracle(policy, attacker.slots, attacker.attack.knows(attacker.attack.config))
         self.victim = Target(self._oracle)
         self.draws = SharedDraws(attacker.slots, 0)
+        self.steps = 0
 
     def begin(self, obs):
         """Makes these the clean observations."""
         self._oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
 
     def observations(self, count):
-        """Yields that many batches."""
+        """Yields that many batches, as of a step each."""
+        for batch in self._batches(count):
+            self.steps += self.victim.slots
+            yield batch
+
+    def _batches(self, count):
         generator = torch.Generator().manual_seed(5)
         for number in range(count):
             if self._shown is not None:
@@ -90,7 +96,7 @@ class RandomTuning:
     def rehearse(self, attack, slots, *, sampled=False):
         """Opens episodes of three of these batches, in which what the victim does first is what it is paid."""
         made = attack and Attacker(attack, self._policy, self._attacker.space, slots, model=self._attacker.model)
-        return RandomRehearsal(made, self._policy, list(self.observations(3)), slots, sampled)
+        return RandomRehearsal(made, self._policy, list(self._batches(3)), slots, sampled)
 
     def say(self, line):
         """Tells nobody."""

@@ -68,7 +68,7 @@ def names(found):
 def test_members_are_those_of_what_the_victim_sees_and_does(two):
     _, found = fitted(two, SPACE, budget=Budget(eps=0.02))
     assert names(found) == [
-        "search:steps=200", "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2",
+        "search:steps=320", "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2",
         "square:queries=1",
     ]  # fmt: skip
     shown = [torch.randn(4, 3, generator=torch.Generator().manual_seed(1))]
@@ -166,6 +166,7 @@ def test_the_further_member_plays_with_the_others(two):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        ({"also": "autoattack:effort=2"}, "attack autoattack: also: expected one more attack, got autoattack:effort=2"),
         ({"also": "mas"}, "mas: expected an attack on what this victim sees"),
         ({"also": "sarsa"}, "sarsa: expected an attack on what this victim sees"),
         ({"also": "pgd:loss=mad,random_start=false"}, "attack pgd: the divergence .* has no slope"),

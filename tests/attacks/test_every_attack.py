@@ -12,8 +12,8 @@ from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
-    "universal": {"states": 16}, "patch": {"states": 16}, "random-patch": {"states": 16},
-    "sticker": {"states": 16}, **FEW_QUERIES,
+    "universal": {"states": 50}, "patch": {"states": 50}, "random-patch": {"states": 50},
+    "sticker": {"states": 50}, **FEW_QUERIES,
     "mim": {"steps": 2}, "ni-fgsm": {"steps": 2}, "apgd": {"steps": 5, "restarts": 2},
     "fab": {"steps": 2, "restarts": 2}, "cw": {"steps": 3, "searches": 2, "step": 0.05},
     "ead": {"steps": 5, "searches": 3, "step": 0.5}, "jsma": {"pixels": 1},
@@ -130,11 +130,11 @@ def test_idle_slots_are_neither_attacked_nor_counted(policy, attack_with, obs, n
         ("deepfool", "l2", {"steps": 1}, 2, 2),
         ("deepfool", "l2", {"steps": 1, "candidates": 1}, 2, 1),
         ("direction", "l2", {"doublings": 0, "halvings": 9}, 2, 0),
-        ("universal", "linf", {"states": 8}, 0, 0),
-        ("search", "linf", {"population": 4, "steps": 1}, 0, 1),
+        ("universal", "linf", {"states": 50}, 0, 0),
+        ("search", "linf", {"population": 4, "steps": 80}, 0, 1),
         ("pa-ad", "linf", {}, 0, 1),
         ("pa-ad", "l2", {"steps": 3}, 0, 3),
-        ("search", "linf", {"population": 4, "steps": 1, "kind": "linear"}, 0, 0),
+        ("search", "linf", {"population": 4, "steps": 80, "kind": "linear"}, 0, 0),
     ],
 )
 def test_queries_and_gradients_are_counted(policy, attack_with, obs, name, norm, parameters, queries, gradients):

@@ -19,7 +19,7 @@ ENTRIES, SLOTS = 5, 4
 SPACE = Box(-50, 50, (ENTRIES,), np.float64)
 FREE = (1, 3, 4)
 SMALL = {
-    "pgd": {"steps": 2, "restarts": 2}, "fgsm": {"random_start": True}, "universal": {"states": 16},
+    "pgd": {"steps": 2, "restarts": 2}, "fgsm": {"random_start": True}, "universal": {"states": 50},
     "pixel": {"loss": "value"}, "mim": {"random_start": True, "steps": 2}, "apgd": {"steps": 3, "restarts": 2},
     "ni-fgsm": {"random_start": True, "steps": 2}, **FEW_QUERIES,
     "search": {"population": 4, "episodes": 1, "steps": 60},

@@ -189,7 +189,7 @@ def test_a_victim_without_gradients_has_the_black_box_kinds(tmp_path):
     with pytest.raises(InvalidInput, match=r"gives no gradient .*; search needs one"):
         plan(Study(**about, attack=("search",), eps=(0.1,)))
     results = evaluate(
-        Study(**about, attack=("search:kind=linear,steps=9,population=4",), eps=(0.1,), episodes=1, envs=1),
+        Study(**about, attack=("search:kind=linear,steps=9,population=4,horizon=1",), eps=(0.1,), episodes=1, envs=1),
         run=tmp_path, workers=1,
     )  # fmt: skip
     assert results.cells[2].attack.knowledge == "none"
@@ -198,6 +198,31 @@ def test_a_victim_without_gradients_has_the_black_box_kinds(tmp_path):
 def test_a_population_is_of_pairs():
     with pytest.raises(InvalidInput, match="search: population: expected an even number, got 5"):
         make_attack("search", Budget(eps=EPS), population=5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"steps": 319}, "search: steps: expected at least 320, in which each of population x episodes plays once, "),
+        ({"steps": 31, "horizon": 1}, "search: steps: expected at least 32, "),
+        ({"population": 1000, "episodes": 11}, "search: population x episodes: expected at most 10,000 at once, got 1"),
+    ],
+)
+def test_fewer_steps_than_a_generation_and_more_games_than_can_be_open_are_refused(parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        make_attack("search", Budget(eps=EPS), **parameters)
+
+
+def test_steps_by_which_what_is_seen_is_made_comparable_count(policy, two):
+    played = []
+    for victim, space, unit, seen in (policy, NUMBERS, "sigma", [shown(1)]), (two, SPACE, "unit", None):
+        attack = make_attack("search", Budget(eps=EPS, space=unit), kind="linear", **SMALL)
+        tuning = RandomTuning(Attacker(attack, victim, space, 4), victim, seen)
+        tuning.steps = 7  # of somebody before
+        played.append((attack.fit(tuning).facts["steps"], tuning.steps - 7))
+    (numbers, none), (pictures, some) = played
+    assert (none, some) == (0, 1000)
+    assert 600 < numbers < 1000 + 600 < pictures
 
 
 def test_what_does_not_fit_what_is_shown_is_refused(policy, two):

@@ -17,7 +17,7 @@ from tests.kit.cells import Film  # noqa: F401  # registers the game
 from tests.kit.runs import numbers, rows
 
 EPS = 0.02
-NAME = "universal:states=40,loss=margin"
+NAME = "universal:states=50,loss=margin"
 FILM = {
     "game": "film/any", "players": ("tests.kit.players:bright",), "attack": (NAME,),
     "eps": (0.1,), "episodes": 6, "envs": 4,
@@ -152,7 +152,7 @@ def test_it_asks_nothing_at_play_and_adds_the_same_to_everything(slope, obs):
 def test_continuous_victims_are_led_away_from_their_means():
     weights = torch.tensor([[1.0, -2.0, 0.5]])
     policy = GaussianPolicy(linear_gaussian_network(weights))
-    attack = make_attack("universal", Budget(eps=0.5, space="raw"), states=8)
+    attack = make_attack("universal", Budget(eps=0.5, space="raw"), states=50)
     attacker = Attacker(attack, policy, Box(-9, 9, (3,), float), 4)
     shown = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     delta = attack.fit(RandomTuning(attacker, policy, [shown])).tensors["delta"]

@@ -10,6 +10,7 @@ from gymnasium.spaces import Box
 from PIL import Image
 
 from rlattack.budget import Picture
+from rlattack.errors import BudgetError
 from tests.budget.test_change import COLOUR, FIRST, STACK, change, images, wanting
 
 SQUARE = Box(0, 255, (2, 21, 21), np.uint8)
@@ -137,4 +138,6 @@ def test_an_occlusion_is_a_black_square_within_the_picture():
     assert (rows.sum(dim=1) == 6).all()
     assert (columns.sum(dim=1) == 6).all()
     assert len(set(rows.argmax(dim=1).tolist())) > 10
-    assert (changed("occlusion", 900, clean) == 0).all()
+    assert (changed("occlusion", 24, clean) == 0).any(dim=1).sum(dim=(1, 2)).tolist() == [24 * 24] * 50
+    with pytest.raises(BudgetError, match="--eps: occlusion is above 0 and at most 24 pixels here, got 25"):
+        changed("occlusion", 25, clean)

@@ -81,7 +81,7 @@ def test_mas_stands_beside_noise_on_actions_and_workers_change_nothing(tmp_path)
         ({"norm": "l0", "eps": (1.0,)}, BudgetError, "attack mas has the norms linf, l2, l1, got l0"),
         ({"eps": (2.5,)}, BudgetError, "2.5 is more than the whole range of an entry, 2 in"),
         ({"space": "unit"}, BudgetError, "use --space raw"),
-        ({"attack": ("mas:steps=0",)}, InvalidInput, "mas: steps are at least 1"),
+        ({"attack": ("mas:steps=0",)}, InvalidInput, "attack mas: steps: expected a number at least 1, got 0"),
         ({"attack": ("mas+action-noise",)}, InvalidInput, "both change the action of right"),
         ({"game": "turns/any", "players": ("zero", "tests.kit.players:namer")}, InvalidInput, "continuous actions$"),
     ],

@@ -82,8 +82,11 @@ def names(planned):
 
 def test_all_natural_changes_that_fit_are_played_at_their_standard_severities_and_the_others_are_named():
     pictures = plan(Study(**SIDES | {"attack": ("natural:all", "fgsm")}, eps=(0.5,)))
-    assert names(pictures) == [*(name for name in NATURAL if name not in ("bias", "gain")), "fgsm"]
-    assert pictures.note == "natural:all leaves out what there is none of here: bias, gain"
+    assert names(pictures) == [*(name for name in NATURAL if name not in ("bias", "gain", "occlusion")), "fgsm"]
+    assert pictures.note == (
+        "natural:all leaves out what there is none of here: occlusion, bias, gain; natural:all plays at standard "
+        "severities, whatever --eps; one that is named, as rotate, takes it"
+    )
     sizes = [(ref.spec.name, ref.budget.eps) for cell in pictures.cells for ref in cell.attacks]
     assert {("rotate", 1.0), ("rotate", 3.0), ("fgsm", 0.5)} <= set(sizes)
     assert ("rotate", 0.5) not in sizes
@@ -129,7 +132,7 @@ def test_other_lists_of_natural_changes_are_refused(attack, message):
 def test_all_of_them_keep_their_reach_before_the_judge(model):
     planned = plan(Study(**SIDES | {"attack": ("natural:all",)}, episodes=2, envs=2, model=model))
     largest = {cell.attacks[0].spec.name: cell for cell in planned.cells if cell.attacks and not cell.control}
-    assert len(largest) == 19
+    assert len(largest) == 18
     for name, cell in largest.items():
         found = judged(load_and_play(cell), 0)
         assert [one.broken for one in found] == [0, 0], name

@@ -71,17 +71,17 @@ PLAYED = [
 ]
 """What plays on every device: each access, norm, schedule, memory and picture."""
 LEARNED = [
-    {**FILM, "attack": "universal:states=2,epochs=1"},
-    {**FILM, "attack": "universal:states=2,epochs=1,rule=deepfool"},
-    {**FILM, "attack": "sticker:states=2,epochs=1", "eps": 3},
+    {**FILM, "attack": "universal:states=50,epochs=1"},
+    {**FILM, "attack": "universal:states=50,epochs=1,rule=deepfool"},
+    {**FILM, "attack": "sticker:states=50,epochs=1", "eps": 3},
     {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
     {**HOPPER, "attack": "pgd:steps=2", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
     {
         **FILM,
-        "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
+        "attack": "search:kind=linear,coefficients=4,steps=16,population=4,horizon=2",
         "envs": 50,
     },
-    {**HOPPER, "attack": "search:steps=9,population=4,horizon=2"},
+    {**HOPPER, "attack": "search:steps=16,population=4,horizon=2"},
     {**HOPPER, "attack": "autoattack:effort=0.0001,also=pgd"},
     {**HOPPER, "attack": "sarsa:rollout=80,updates=2,box=0.1,steps=2,mad=0.1"},
 ]

@@ -28,11 +28,14 @@ def test_no_more_than_the_share_is_attacked_with_each_control_at_the_steps_of_it
     assert (timed.gradients, random.gradients) == (timed.attacked, random.attacked)
 
 
-def test_thresholds_are_found_once_for_an_attack_and_its_control_and_kept(tmp_path):
+def test_scores_are_learned_once_for_all_shares_and_attacks_and_kept(tmp_path):
     said = []
-    results = evaluate(Study(**BALANCE, when=WHEN), run=tmp_path, workers=1, say=said.append)
+    shares = ("timed:share=0.1", "timed:share=0.3")
+    results = evaluate(Study(**BALANCE, when=(*shares, WHEN[1])), run=tmp_path, workers=1, say=said.append)
+    attacked = {cell.attack.schedule: cell.attacked.attacked for cell in results.cells[1:]}
+    assert 0.05 < attacked[shares[0]] <= 0.1 < 0.15 < attacked[shares[1]] <= 0.3
     timings = {ref.timing for cell in results.plan.cells for ref in cell.attacks}
-    assert said == ["fitting when timed:share=0.1 on tuning episodes"]
+    assert said == ["fitting when timed:share=0.3 on tuning episodes"]
     assert [path.stem for path in results.fits.iterdir()] == [key for key in timings if key is not None]
 
 

@@ -72,13 +72,13 @@ def test_a_surrogate_learns_from_what_the_victim_does_and_attacks_it_with_any_nu
 def test_a_fitted_attack_learns_on_the_surrogate_that_learned_before_and_both_are_found_again(tmp_path):
     told = []
     bright = {"game": "film/any", "players": "tests.kit.players:bright", "eps": 0.1, "episodes": 2, "envs": 4}
-    study = Study(**bright, attack="universal:states=8", surrogate="imitate:episodes=40,epochs=1")
+    study = Study(**bright, attack="universal:states=50", surrogate="imitate:episodes=40,epochs=1")
     for _ in range(2):
         evaluate(study, run=tmp_path / "run", workers=1, say=told.append)
     said = [line for line in told if line.startswith("fitting")]
     assert said == [
         "fitting imitate:episodes=40,epochs=1 on tuning episodes",
-        "fitting universal:states=8 0.1 from imitate:episodes=40,epochs=1 on tuning episodes",
+        "fitting universal:states=50 0.1 from imitate:episodes=40,epochs=1 on tuning episodes",
     ]
     assert len(list((tmp_path / "run" / "store" / "fits").glob("*.safetensors"))) == 2
 
@@ -97,7 +97,7 @@ def test_a_victim_of_whom_no_gradient_is_to_be_had_is_attacked_by_an_imitation(t
 @pytest.mark.parametrize(
     ("surrogate", "message"),
     [
-        ("imitate:episodes=0", "imitate: expected at least 2 episodes, one of them to be tried on, got 0"),
+        ("imitate:episodes=0", "imitate: episodes: expected a number at least 2 and at most 10,000, got 0"),
         ("gymnasium/CartPole-v1/dqn", "was trained for gymnasium/CartPole-v1, not for coins/any"),
         (("self", "random"), "--surrogate: expected an agent to craft attacks on, and random looks at nothing"),
         ("", "expected an agent's name, got an empty one"),

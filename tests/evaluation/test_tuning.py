@@ -9,6 +9,7 @@ import torch
 
 from rlattack.attacks import ObservationAttack
 from rlattack.budget import Budget
+from rlattack.errors import InvalidInput
 from rlattack.evaluation import Study
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.tuning import Tuned, tuning_of
@@ -86,6 +87,30 @@ def test_an_episode_is_the_same_in_every_slot_and_round():
         first = returns(opened, range(SLOTS))
         assert returns(opened, [5, 5, 0]) == [first[5], first[5], first[0]]
         assert len(set(first)) > 1
+
+
+def test_where_several_play_the_end_of_a_game_is_what_is_paid():
+    """As a win is read from it, and as trained adversaries are paid; alone it is what the game pays."""
+    about = {"game": "tug/any", "players": ("zero", "tests.kit.learning:middling"), "space": "raw", "eps": (0.1,)}
+    cell = cell_of(about, attack="noise", envs=2, episodes=2)
+    with rehearsal(cell) as opened:
+        left = dict(enumerate(range(SLOTS)))
+        paid = [step.reward.tolist() for step in opened.round(lambda slot: left.pop(slot, None))]
+    assert paid == [*[[0.0] * SLOTS] * 3, [1000.0] * SLOTS]
+
+
+def test_more_games_than_the_machine_holds_are_refused_before_they_are_opened():
+    with (
+        pytest.raises(InvalidInput, match=r"attack search: 1,000,000,000 copies need at least .* GiB, this machine"),
+        rehearsal(cell_of(), slots=10**9),
+    ):
+        pass
+
+
+def test_steps_that_were_looked_at_are_counted():
+    tuned = Tuned(cell_of(envs=3), 0, lambda line: None)
+    assert len(list(tuned.observations(5))) == 5
+    assert tuned.steps == 5 * 4 * 3
 
 
 def test_slots_play_on_as_long_as_they_get_numbers():

@@ -68,12 +68,12 @@ def test_of_a_game_for_one_attack_and_control_are_less_likely_than_play_without_
 
 def test_what_an_attack_learned_is_played_again(tmp_path):
     study = Study(
-        game="coins/any", players=(TELLING,), attack=("universal:states=40",), eps=(0.5,), space="raw", episodes=24,
+        game="coins/any", players=(TELLING,), attack=("universal:states=50",), eps=(0.5,), space="raw", episodes=24,
         envs=4,
     )  # fmt: skip
     found = evaluate(study, run=tmp_path / "run", workers=1)
     write_activations(found)
-    name = "universal:states=40 0.5"
+    name = "universal:states=50 0.5"
     assert name in read_activations(found.folder).log_likelihood
     recorded = record(*conditions(found.plan.cells), 1, fits=found.folder / "store" / "fits")
     steps = np.concatenate([np.arange(length) for length in np.bincount(recorded[name].episode)])

@@ -105,7 +105,7 @@ class Pull(SmallGame):
         over = self.time >= self.length
         winner = np.where(over, ahead(self.pulled), NOBODY)
         ending = np.where(over, np.where(winner == NOBODY, 2, 1), 0)
-        return Step(self.views(), force, over, np.zeros_like(over), winner, ending, np.zeros_like(force))
+        return Step(self.views(), force, over, np.zeros_like(over), winner, ending)
 
     def views(self) -> tuple[View, ...]:
         return tuple(View(self.time[:, None].astype(np.float32), always(self.slots)) for _ in (0, 1))
