@@ -80,7 +80,8 @@ def _shrinking(pairing: Pairing) -> Iterator[str]:
 def _no_better(pairing: Pairing) -> Iterator[str]:
     """Says where noise does harm, and an attack of its size and schedule no more."""
     for cell in pairing.good:
-        control = None if cell.control else pairing.control(cell)
+        looks_for_size = cell.eps is None  # so what it needs is compared, and not what is left
+        control = None if cell.control or looks_for_size else pairing.control(cell)
         fall = None if control is None else control.attacked.drop
         if control is None or fall is None or below(cell.attacked, control.attacked):
             continue

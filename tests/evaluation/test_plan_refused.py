@@ -90,7 +90,8 @@ def test_what_an_attack_cannot_do_to_a_seat_is_refused(agent):
     ],
 )
 def test_a_module_without_gradients_is_refused_for_attacks_that_need_them(game, players, who):
-    with pytest.raises(InvalidInput, match=rf"{who} gives no gradient .*; fgsm needs one, noise and .* do not"):
+    ways = "nes or spsa or finite-differences or simba"  # of what it sees, a row of numbers; and no control
+    with pytest.raises(InvalidInput, match=rf"{who} gives no gradient .*, and fgsm needs one; use {ways}$"):
         cartpole(game=game, players=players)
     assert len(cartpole(game=game, players=players, attack=()).cells) == 2
 
