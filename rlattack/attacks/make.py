@@ -220,7 +220,7 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
 
 
 def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) -> list[str]:
-    """Names a few attacks that would do in place of another one, of its size; those that ask for as much come first.
+    """Names a few attacks that would do in place of another one; those of its norm that ask for as much come first.
 
     Args:
         attack: The one that does not fit.
@@ -229,11 +229,10 @@ def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) 
     """
     kinds = {name: kind for name, kind in ATTACKS.working() if name != attack.name}
     wanted = [name for name, kind in kinds.items() if not (blind and kind.knowledge == "white")]
-    wanted.sort(key=lambda name: kinds[name].knowledge != attack.knowledge)
-    fit = [name for name in wanted if _replaces(name, attack, setting)][:_MOST]
     norm = attack.budget.norm
-    has_it = [norm not in NORMS or norm in kinds[name].reaches for name in fit]
-    return [name if has else f"{name} --norm {kinds[name].reaches[0]}" for name, has in zip(fit, has_it, strict=True)]
+    other = {name: f" --norm {kinds[name].reaches[0]}" for name in wanted if norm in {*NORMS} - {*kinds[name].reaches}}
+    wanted.sort(key=lambda name: (name in other, kinds[name].knowledge != attack.knowledge))
+    return [f"{name}{other.get(name, '')}" for name in wanted if _replaces(name, attack, setting)][:_MOST]
 
 
 def check_gradient(policy: Policy, agent: str, attack: str, ways: Callable[[], Sequence[str]]) -> None:

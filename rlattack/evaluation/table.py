@@ -168,6 +168,11 @@ class Table:
     @functools.cached_property
     def asked(self) -> list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]]:
         """The attacks that are compared with their sizes: those that were given, or standard ones of the attack."""
+        if self.study.sizes and self.study.attacks and all(specs[0].name == ALL for specs in self.study.attacks):
+            one = "".join(f", as {spec.name} --eps {ATTACKS.get(spec.name).standard[0]:g}" for spec in self.natural[:1])
+            raise InvalidInput(
+                f"--eps: {ALL} plays standard severities, each in a unit of its own: leave --eps out, or name one{one}"
+            )
         found: list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]] = []
         for specs in self.study.attacks:
             if specs[0].name == ALL:

@@ -20,7 +20,7 @@ from tests.kit.games import made
         ({"model": "frame"}, InvalidInput, "--model frame is for stacked images"),
         ({"grid": True}, BudgetError, "byte observations"),
         ({"attack": ("fgms",)}, UnknownName, "did you mean 'fgsm'"),
-        ({"attack": ("pixel",)}, BudgetError, "has the norms l0, got linf"),
+        ({"attack": ("pixel",)}, BudgetError, "has the norms l0, got linf; use --norm l0"),
         ({"attack": ("fgsm:target=7",)}, InvalidInput, "expected an action 0 to 1"),
         ({"game": "gymnasium/CartPol-v1"}, UnknownName, "CartPole-v1"),
         ({"players": ("tests.kit.players:nobody",)}, InvalidInput, "nobody"),
