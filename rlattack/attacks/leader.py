@@ -9,6 +9,7 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
 from rlattack.policies.load import load_agent
 from rlattack.policies.placed import placed
+from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Policy
 from rlattack.specs import Begins
 
@@ -31,10 +32,15 @@ def load_leader(value: str, setting: Setting) -> Policy:
     """Loads the agent that a parameter names.
 
     Raises:
-        InvalidInput: It sees or does something else than the policy under attack, or has a memory.
+        InvalidInput: It looks at nothing, sees or does something else than the policy under attack, or has a memory.
         RlattackError: It cannot be loaded.
     """
     name = leader_name(value)
+    if name in PLACEHOLDERS:
+        raise InvalidInput(
+            f"target={value}: expected an agent that looks at the game, and {name} does not; `rlattack list agents` "
+            "shows some"
+        )
     policy = load_agent(name).policy
     with torch.no_grad():
         does = policy(torch.zeros(1, *policy.observation, device="cpu"), policy.initial_state(1)).actions

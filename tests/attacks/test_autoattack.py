@@ -167,7 +167,7 @@ def test_the_further_member_plays_with_the_others(two):
     ("parameters", "message"),
     [
         ({"also": "mas"}, "mas: expected an attack on what this victim sees"),
-        ({"also": "sarsa"}, "sarsa: expected an attack on what this victim sees"),
+        ({"also": "sarsa"}, "attack sarsa: expected continuous actions"),
         ({"also": "pgd:loss=mad,random_start=false"}, "attack pgd: the divergence .* has no slope"),
     ],
 )

@@ -131,6 +131,12 @@ def test_nothing_measured_is_said():
     assert found([failed]).sentence == "No game without an attack was measured yet."
 
 
+def test_of_games_that_were_all_cut_nobody_is_said_to_have_won():
+    cell = duel("a", "b", 0.5, endings={"--max-steps": 100})
+    cut = replace(cell, seats=tuple(replace(seat, win=None, tie=None, loss=None) for seat in cell.seats))
+    assert found([cut]).sentence == "No game without an attack ended, so nobody won one: --max-steps cut them all."
+
+
 def test_the_strongest_attack_of_a_duel_is_told_beside_noise_of_its_size():
     told = found(assault())
     assert told.sentence.startswith("adversary (blocker) wins 86 % of its games against runner (runner)")
