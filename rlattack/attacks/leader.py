@@ -24,23 +24,28 @@ def is_agent(value: object) -> bool:
 
 
 def leader_name(value: str) -> str:
-    """The name of the agent in the value of a parameter."""
-    return value.removeprefix(_PREFIX)
+    """The name of the agent in the value of a parameter.
+
+    Raises:
+        InvalidInput: It is of none that looks at the game.
+    """
+    name = value.removeprefix(_PREFIX)
+    if name in PLACEHOLDERS:
+        raise InvalidInput(
+            f"target={value}: expected an agent that looks at the game, and {name} does not; `rlattack list agents` "
+            "shows some"
+        )
+    return name
 
 
 def load_leader(value: str, setting: Setting) -> Policy:
     """Loads the agent that a parameter names.
 
     Raises:
-        InvalidInput: It looks at nothing, sees or does something else than the policy under attack, or has a memory.
+        InvalidInput: It sees or does something else than the policy under attack, or has a memory.
         RlattackError: It cannot be loaded.
     """
     name = leader_name(value)
-    if name in PLACEHOLDERS:
-        raise InvalidInput(
-            f"target={value}: expected an agent that looks at the game, and {name} does not; `rlattack list agents` "
-            "shows some"
-        )
     policy = load_agent(name).policy
     with torch.no_grad():
         does = policy(torch.zeros(1, *policy.observation, device="cpu"), policy.initial_state(1)).actions

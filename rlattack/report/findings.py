@@ -134,9 +134,9 @@ def _harm(setting: Setting) -> Finding:
     control, before, after = pairing.control(attack), _shown(pairing.before), _shown(attack.attacked)
     who = f"{title(attack)}{at(attack)}"
     if not harmful:
-        sentence = (
-            f"No attack lowered the {_measure(attack)} measurably: {who}, the strongest, leaves {after} of {before}."
-        )
+        alike = len(falls) > 1 and len({(_shown(its.before), _shown(cell.attacked)) for _, cell, its in falls}) == 1
+        leaves = "all leave" if alike else f"{who}, the strongest, leaves"
+        sentence = f"No attack lowered the {_measure(attack)} measurably: {leaves} {after} of {before}."
     elif attack.eps is None and _SMALLEST in attack.attacked.observed:
         sentence = _sizes(attack, control)
     else:

@@ -13,6 +13,8 @@ from rlattack.report.values import some
 
 _MOST = 4
 """Cells that are named."""
+_ENOUGH = 8
+"""Episodes below which a bootstrap has hardly anything to draw from; of two it gives the two themselves."""
 _APART = 0.1
 """By what part of how often an attack acts its control may act more or less often."""
 
@@ -102,6 +104,9 @@ def _repeats(few: Sequence[Result]) -> str:
 
 
 def _episodes(good: Sequence[Result]) -> Iterator[str]:
+    if (fewest := min((cell.episodes for cell in good), default=_ENOUGH)) < _ENOUGH:
+        few = "1 episode has" if fewest == 1 else f"{fewest} episodes have"
+        yield f"{few} too little spread for an interval to mean much: --episodes 20 is the default."
     if unstable := sum(cell.unstable for cell in good):
         episodes = "episode" if unstable == 1 else "episodes"
         yield f"In {unstable} {episodes} the simulation broke down. They ended there, and count as ties."

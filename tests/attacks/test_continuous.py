@@ -115,7 +115,9 @@ def test_what_continuous_actions_do_not_have_is_refused(name, parameters, messag
 
 
 def test_pixel_de_is_refused_for_continuous_actions():
-    with pytest.raises(InvalidInput, match=r"pixel-de: expected discrete actions; use nes --norm linf or .* or \S+ --norm linf$"):
+    with pytest.raises(
+        InvalidInput, match=r"pixel-de: expected discrete actions; use nes --norm linf or .* --norm linf$"
+    ):
         check_attack(make_attack("pixel-de", Budget(norm="l0", eps=1, space="raw")), Setting.of(gaussian(), SPACE))
 
 

@@ -115,7 +115,7 @@ def test_a_natural_change_without_a_size_plays_at_its_standard_severities_and_ot
 @pytest.mark.parametrize(
     ("attack", "message"),
     [
-        ("natural:all", "--eps: natural:all plays standard severities, .* leave --eps out, or name one, as rotate --eps 1$"),
+        ("natural:all", "--eps: natural:all plays standard severities, .* out, or name one, as rotate --eps 1$"),
         ("natural", "attack natural: expected natural:all, or one of them: rotate, shift-x"),
         ("natural:some", "attack natural:some: expected natural:all, or one of them"),
         ("natural:all+mas", "--attack natural:all[+]mas: expected attacks joined by [+], and natural:all is many"),

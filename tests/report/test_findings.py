@@ -73,6 +73,13 @@ def test_harm_that_may_be_chance_is_not_claimed():
     assert told.attack is attacked
 
 
+def test_of_attacks_that_leave_the_same_none_is_the_strongest():
+    none = mean(0.0), Rate(0.0, (0.0, 0.0))
+    cells = [fell(pong_cell(name, name, 0.001, 21.0, 1.0), *none) for name in ("fgsm", "pgd")]
+    told = found([pong_cell("c", "clean", None, 21.0, 1.0), *cells])
+    assert told.sentence == "No attack lowered the win rate measurably: all leave 100 % of 100 %."
+
+
 def test_an_unfinished_run_has_no_finding():
     assert "clean game was not measured" in found([pong_cell("f", "fgsm", 0.001, 0.0, 0.0)]).sentence
     assert found([pong_cell("c", "clean", None, 21.0, 1.0)]).sentence == "No attack was measured yet."
