@@ -129,7 +129,8 @@ class Attack(ABC, Generic[Config]):
 
     def __init__(self, budget: Budget, config: Config) -> None:
         if budget.norm not in self.reaches:
-            raise BudgetError(f"attack {self.name} has the norms {', '.join(self.reaches)}, got {budget.norm}")
+            use = f"; use --norm {self.reaches[0]}" if self.reaches[0] in NORMS else ""
+            raise BudgetError(f"attack {self.name} has the norms {', '.join(self.reaches)}, got {budget.norm}{use}")
         if self.sized and budget.eps is None:
             raise BudgetError(f"--eps: attack {self.name} needs at least one size, as in --eps 0.001 0.0025")
         self.budget = budget

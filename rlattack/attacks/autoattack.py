@@ -27,7 +27,7 @@ from rlattack.attacks.tuning import FEWEST, Tuning
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput, RlattackError
-from rlattack.policies.distributions import Categorical
+from rlattack.policies.distributions import Categorical, kinds
 from rlattack.policies.load import Agent
 from rlattack.specs import Range, Spec
 
@@ -178,8 +178,10 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             RlattackError: It does not fit.
         """
         attack, setting = make_attack(spec.name, self.budget, **spec.parameters), self._known_setting
-        if not (isinstance(attack, ObservationAttack) and attack.works_on(setting.actions)):
+        if not isinstance(attack, ObservationAttack):
             raise InvalidInput(f"{spec.name}: expected an attack on what this victim sees")
+        if not attack.works_on(setting.actions):
+            raise InvalidInput(f"attack {spec.name}: expected {kinds(attack.needs)} actions")
         attack.check(setting)
         return attack
 

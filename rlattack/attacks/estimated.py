@@ -101,7 +101,7 @@ class FiniteDifferences(Estimated):
     """
 
     name = "finite-differences"
-    title = "Finite differences"
+    title = "An estimate by finite differences"
 
     def directions(self, reach: Ball, draws: Draws) -> Iterator[Tensor]:
         """The groups, one after the other."""

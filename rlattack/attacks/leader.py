@@ -9,6 +9,7 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
 from rlattack.policies.load import load_agent
 from rlattack.policies.placed import placed
+from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.policies.policy import Policy
 from rlattack.specs import Begins
 
@@ -23,8 +24,18 @@ def is_agent(value: object) -> bool:
 
 
 def leader_name(value: str) -> str:
-    """The name of the agent in the value of a parameter."""
-    return value.removeprefix(_PREFIX)
+    """The name of the agent in the value of a parameter.
+
+    Raises:
+        InvalidInput: It is of none that looks at the game.
+    """
+    name = value.removeprefix(_PREFIX)
+    if name in PLACEHOLDERS:
+        raise InvalidInput(
+            f"target={value}: expected an agent that looks at the game, and {name} does not; `rlattack list agents` "
+            "shows some"
+        )
+    return name
 
 
 def load_leader(value: str, setting: Setting) -> Policy:

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,13 +10,15 @@ import torch
 from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.attacks.schedule import Schedule
-from rlattack.budget import Budget
+from rlattack.budget import NORMS, Budget
 from rlattack.errors import InvalidInput, RlattackError, UnknownName, one_line, told_by
 from rlattack.policies.distributions import kinds
 from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
 from rlattack.specs import Spec, check_name, configured, make, parse_spec
 
+_MOST, _SMALL = 4, 0.01
+"""Attacks that are named in place of one, and the size at which they are tried where it has none."""
 ATTACKS: Registry[type[Attack[Any]]] = Registry(
     "attack",
     {
@@ -214,12 +216,33 @@ def check_attack(attack: Attack[Any], setting: Setting) -> None:
     try:
         _check(attack, setting)
     except Unfit as error:
-        others = [name for name, _ in ATTACKS.working() if name != attack.name and _replaces(name, attack, setting)]
-        raise InvalidInput(f"{error}; use {' or '.join(others)}" if others else str(error)) from None
+        raise InvalidInput(f"{error}{_instead(replacements(attack, setting))}") from None
 
 
-def check_gradient(policy: Policy, agent: str, attack: str) -> None:
+def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) -> list[str]:
+    """Names a few attacks that would do in place of another one; those of its norm that ask for as much come first.
+
+    Args:
+        attack: The one that does not fit.
+        setting: Where it is to work.
+        blind: Only those that need no gradients.
+    """
+    kinds = {name: kind for name, kind in ATTACKS.working() if name != attack.name}
+    wanted = [name for name, kind in kinds.items() if not (blind and kind.knowledge == "white")]
+    norm = attack.budget.norm
+    other = {name: f" --norm {kinds[name].reaches[0]}" for name in wanted if norm in {*NORMS} - {*kinds[name].reaches}}
+    wanted.sort(key=lambda name: (name in other, kinds[name].knowledge != attack.knowledge))
+    return [f"{name}{other.get(name, '')}" for name in wanted if _replaces(name, attack, setting)][:_MOST]
+
+
+def check_gradient(policy: Policy, agent: str, attack: str, ways: Callable[[], Sequence[str]]) -> None:
     """Asks for one gradient, so that a module without any is told before hours of play.
+
+    Args:
+        policy: Who is asked.
+        agent: Its name.
+        attack: The name of who needs it.
+        ways: Gives the names of others that do not.
 
     Raises:
         InvalidInput: It gives none.
@@ -228,10 +251,13 @@ def check_gradient(policy: Policy, agent: str, attack: str) -> None:
     try:
         policy.gradient(shown, lambda out: out.actions.divergence(out.actions.detach()).sum(), policy.initial_state(1))
     except Exception as error:  # the user's code: anything
-        others = [name for name, kind in ATTACKS.working() if kind.knowledge != "white"]
         raise InvalidInput(
-            f"{agent} gives no gradient ({one_line(error)}); {attack} needs one, {' and '.join(others)} do not"
+            f"{agent} gives no gradient ({one_line(error)}), and {attack} needs one{_instead(ways())}"
         ) from error
+
+
+def _instead(names: Sequence[str]) -> str:
+    return f"; use {' or '.join(names)}" if names else ""
 
 
 def _check(attack: Attack[Any], setting: Setting) -> None:
@@ -242,14 +268,18 @@ def _check(attack: Attack[Any], setting: Setting) -> None:
 
 
 def _replaces(name: str, attack: Attack[Any], setting: Setting) -> bool:
-    """Whether another attack would do, with the parameters that were at fault; no control would."""
+    """Whether another attack would do, with the parameters and the size that were at fault; no control would."""
     kind, budget = ATTACKS.get(name), attack.budget
-    if kind.access != attack.access or kind.knowledge == "none":
+    if kind.access != attack.access or kind.knowledge == "none" or kind.is_control:
         return False
     norm = budget.norm if budget.norm in kind.reaches else kind.reaches[0]
+    given = budget.eps if norm == budget.norm else None
+    eps = (given or (1 if norm == "l0" else _SMALL)) if kind.sized else None
     parameters = attack.parameters if attack.works_on(setting.actions) else {}
     try:
-        _check(make_attack(name, dataclasses.replace(budget, norm=norm), **parameters), setting)
+        budget = dataclasses.replace(budget, norm=norm, eps=eps)
+        budget.reach(setting.space, deviation=torch.ones(setting.observation))
+        _check(make_attack(name, budget, **parameters), setting)
     except (InvalidInput, UnknownName):
         return False
     return True

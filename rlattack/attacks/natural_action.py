@@ -30,7 +30,7 @@ class ActionSlip(NaturalAction):
     """Does a random action in place of the chosen one in eps per cent of the steps."""
 
     name = "action-slip"
-    title = "Slipping actions"
+    title = "A slip of actions"
     reaches: ClassVar[tuple[str, ...]] = ("slip",)
     standard = (5.0, 20.0)
 
@@ -39,6 +39,6 @@ class ActionDelay(NaturalAction):
     """Does what the victim chose eps steps ago."""
 
     name = "action-delay"
-    title = "Late actions"
+    title = "A delay of actions"
     reaches: ClassVar[tuple[str, ...]] = ("delay",)
     standard = (1.0, 3.0)

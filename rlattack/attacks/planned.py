@@ -95,7 +95,9 @@ class Planned(Schedule[Config]):
         """Refuses actions that cannot be planned."""
         action = setting.action
         if not isinstance(action, Discrete | Box) or (not isinstance(action, Discrete) and not action.is_bounded()):
-            raise InvalidInput(f"--when: plans are made of Discrete actions or of a Box with bounds, got {action}")
+            raise InvalidInput(
+                f"--when {self.name}: plans are made of Discrete actions or of a Box with bounds, got {action}"
+            )
         self._action = action
 
     @abstractmethod

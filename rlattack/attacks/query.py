@@ -96,7 +96,7 @@ class Redraws(QueryAttack[QueryConfig]):
     """The best of as many random directions as questions: what a search must beat."""
 
     name = "redraws"
-    title = "Random redraws"
+    title = "Redrawn noise"
     is_control = True
     config_type = QueryConfig
 

@@ -54,6 +54,11 @@ class Schedule(ABC, Generic[Config]):
         self.config: Config = self.config_type() if config is None else config
         self.learned = Fitted()
 
+    @property
+    def name(self) -> str:
+        """What messages call it, as on the command line."""
+        return type(self).__name__.lower()
+
     def check(self, setting: Setting) -> None:
         """Refuses a victim who tells the schedule nothing.
 
@@ -61,7 +66,7 @@ class Schedule(ABC, Generic[Config]):
             InvalidInput: Actions of another kind than it needs, or a critic that the victim does not have.
         """
         if self.needs and not isinstance(setting.actions, tuple(self.needs)):
-            raise InvalidInput(f"--when: this schedule needs {kinds(self.needs)} actions; use random:share=")
+            raise InvalidInput(f"--when {self.name}: expected {kinds(self.needs)} actions; use random:share=")
 
     @property
     def learns(self) -> bool:

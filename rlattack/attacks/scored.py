@@ -170,7 +170,7 @@ class Importance(Scored[ThresholdConfig]):
 
     def check(self, setting: Setting) -> None:
         """Refuses a victim without Q values and without a critic."""
-        _check_critic(setting, "importance")
+        _check_critic(setting, self.name)
 
     def score(self, victim: Target, obs: Tensor) -> Tensor:
         """The range of the Q values."""
@@ -185,7 +185,7 @@ class Value(Scored[ValueConfig]):
 
     def check(self, setting: Setting) -> None:
         """Refuses a victim without a critic."""
-        _check_critic(setting, "value")
+        _check_critic(setting, self.name)
 
     def score(self, victim: Target, obs: Tensor) -> Tensor:
         """The value of what is seen."""

@@ -30,7 +30,7 @@ class Missing(Natural[Change]):
     """Loses eps per cent of the numbers, or pixels, others in each step; the stand-in of the card is seen."""
 
     name = "missing"
-    title = "Missing entries"
+    title = "A loss of entries"
     reaches: ClassVar[tuple[str, ...]] = ("missing",)
     standard = (1.0, 10.0)
 
@@ -39,6 +39,6 @@ class Stale(Natural[Change]):
     """Loses eps per cent of the numbers, or pixels, others in each step; their last value stands in for them."""
 
     name = "stale"
-    title = "Stale entries"
+    title = "A hold of entries"
     reaches: ClassVar[tuple[str, ...]] = ("stale",)
     standard = (1.0, 10.0)

@@ -28,7 +28,7 @@ class Dropped(Natural[Change]):
     """Loses eps per cent of the observations; the victim sees the last one once more."""
 
     name = "dropped"
-    title = "Dropped observations"
+    title = "A loss of observations"
     reaches: ClassVar[tuple[str, ...]] = ("dropped",)
     standard = (10.0, 30.0)
 
@@ -37,6 +37,6 @@ class Blank(Natural[Change]):
     """Loses eps per cent of the observations; the victim sees zeros instead."""
 
     name = "blank"
-    title = "Blank observations"
+    title = "A blanking of observations"
     reaches: ClassVar[tuple[str, ...]] = ("blank",)
     standard = (10.0, 30.0)

@@ -163,7 +163,7 @@ class Budget:
                 raise BudgetError(f"--eps: {self.eps:g} pixels asked for, there are {entries}")
             if max(abs(low).max(), abs(high).max()) > _UNBOUNDED:
                 raise BudgetError(
-                    "--norm l0 sets entries to an end of their range, which not all have here; use fgsm or pgd"
+                    "--norm l0 sets entries to an end of their range, which not all have here; use pgd --norm linf"
                 )
         if self.norm == "l0" or self.eps is None:
             return

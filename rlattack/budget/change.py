@@ -85,7 +85,7 @@ class Change(Reach):
     def _lay(self, space: Space[Any]) -> None:
         """Holds the ends of the range, and how pictures lie."""
         if self.pictures and not is_picture(space):
-            raise BudgetError(f"{self.kind} is for images, this game shows {space}")
+            raise BudgetError(f"{self.kind} is for images, this game shows {shape_words(space)}")
         if not isinstance(space, Box | Discrete | MultiDiscrete):
             raise BudgetError(f"{self.kind} is for numbers and images, this game has {space}")
         self.low, self.high = ends(space)
@@ -211,6 +211,11 @@ def is_colour(space: Box) -> bool:
 def is_picture(space: Space[Any]) -> bool:
     """Whether observations are stacked frames or one picture."""
     return isinstance(space, Box) and (channels_first(space) or is_colour(space))
+
+
+def shape_words(space: Space[Any]) -> str:
+    """What a space shows, for messages, without all its ends."""
+    return f"numbers of shape {space.shape}" if isinstance(space, Box) else str(space)
 
 
 def ends(space: Box | Discrete | MultiDiscrete) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from rlattack.budget.change import is_colour
+from rlattack.budget.change import is_colour, shape_words
 from rlattack.budget.frames import channels_first
 from rlattack.budget.reach import Reach, Sizes, finite
 from rlattack.draws import Draws
@@ -33,7 +33,7 @@ class Patch(Reach):
 
     def __init__(self, side: float, space: Space[Any], *, grid: bool = False, newest: bool = False) -> None:
         if not isinstance(space, Box) or not (channels_first(space) or is_colour(space)):
-            raise BudgetError(f"a patch is for pictures, this game shows {space}")
+            raise BudgetError(f"a patch is for pictures, this game shows {shape_words(space)}")
         self.stacked = channels_first(space)
         self.height, self.width = space.shape[1:] if self.stacked else space.shape[:2]
         if side != int(side) or not 1 <= side <= min(self.height, self.width):

@@ -150,7 +150,14 @@ def _with_reference(game: dict[str, Any]) -> dict[str, Any]:
     return game | {"reference": ", ".join(told), "note": game.get("note")}
 
 
-_BRIEF = {"agents": _brief, "games": _with_reference}
+def _with_few_reaches(attack: dict[str, Any]) -> dict[str, Any]:
+    """With a word in place of a long list, as noise has, which others are read beside."""
+    return attack | {"reaches": "all that attacks have" if len(attack["reaches"]) > _FEW else attack["reaches"]}
+
+
+_FEW = 6
+"""Reaches that a table lists."""
+_BRIEF = {"agents": _brief, "games": _with_reference, "attacks": _with_few_reaches}
 
 
 def _cell(value: object) -> str:

@@ -13,7 +13,7 @@ from rlattack.arrays import FloatArray
 from rlattack.attacks import ATTACKS
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
-from rlattack.evaluation.episode import Episode, Judgement, SeatEpisode
+from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
 from rlattack.evaluation.results import (
     UNSTABLE,
     AttackResult,
@@ -101,10 +101,10 @@ def _status(episodes: Sequence[Episode]) -> str:
 
 
 def _published(cell: Cell, episodes: Sequence[Episode]) -> ScoreResult | None:
-    """What is stated of the victim, where it plays alone and without fronts."""
+    """What is stated of the victim, where it plays alone, without fronts and to the end."""
     player = cell.players[cell.victim]
-    said = player.published
-    if said is None or len(cell.players) > 1 or player.fronts or said.sticky not in (None, _sticky(cell)):
+    said, cut = player.published, any(episode.ending == CUT for episode in episodes)
+    if said is None or len(cell.players) > 1 or player.fronts or cut or said.sticky not in (None, _sticky(cell)):
         return None
     returns = _mean(_scores([episode.seats[cell.victim] for episode in episodes]))
     if said.holds(*returns.ci):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
+from rlattack.attacks.attack import Setting
 from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
-from rlattack.attacks.make import check_gradient
+from rlattack.attacks.make import check_gradient, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import defend
@@ -162,11 +163,16 @@ class Table:
                 try:
                     check_forks(base.game)
                 except InvalidInput as error:
-                    raise InvalidInput(f"--when {when}: {error}; use timed or random") from error
+                    raise InvalidInput(f"--when {when}: {error}; use random:share=") from error
 
     @functools.cached_property
     def asked(self) -> list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]]:
         """The attacks that are compared with their sizes: those that were given, or standard ones of the attack."""
+        if self.study.sizes and self.study.attacks and all(specs[0].name == ALL for specs in self.study.attacks):
+            one = "".join(f", as {spec.name} --eps {ATTACKS.get(spec.name).standard[0]:g}" for spec in self.natural[:1])
+            raise InvalidInput(
+                f"--eps: {ALL} plays standard severities, each in a unit of its own: leave --eps out, or name one{one}"
+            )
         found: list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]] = []
         for specs in self.study.attacks:
             if specs[0].name == ALL:
@@ -268,7 +274,12 @@ class Table:
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":
-            check_gradient(surrogate.policy if surrogate else victim, (surrogate or agent).name, made.attack.name)
+            on = surrogate.policy if surrogate else victim
+
+            def ways() -> list[str]:
+                return replacements(made.attack, Setting.of(on, seat.observation), blind=True)
+
+            check_gradient(on, (surrogate or agent).name, made.attack.name, ways)
         return made.reach.radius, made.note
 
     def mode(self, agent: Agent) -> ActionMode:

@@ -111,6 +111,12 @@ def _return(seat: int) -> Callable[[Result], Mean | None]:
     return lambda cell: cell.seats[seat].returns
 
 
+def _moved(cell: Result) -> Value:
+    """A dash where actions themselves are attacked: what the player chose is then as it was."""
+    chose = not cell.attacks or any(attack.access != "action" for attack in cell.attacks)
+    return share(cell.attacked.action_change if chose else None)
+
+
 def _largest(cell: Result) -> Value:
     if (attack := cell.attack) is None:
         return Value()
@@ -136,7 +142,7 @@ _RETURN_DROP = means(
     "clean minus attacked, same episodes",
 )  # fmt: skip
 _ACTIONS_CHANGED = _each(
-    "actions changed", "how much its most likely action moved, a step", lambda cell: share(cell.attacked.action_change)
+    "actions changed", "how much its most likely action moved, a step, where what it sees is attacked", _moved
 )
 _IQM = Column("IQM", "interquartile mean of the returns", _iqm)
 _ATTACKED = _each(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter
@@ -18,6 +19,8 @@ from rlattack.report.lines import BUDGET, Line
 COLOURS = 7
 """Colours of attacks; the page defines them as `--line-0` and so on."""
 _MOST_TICKS = 8
+_FLAT = 1e-9
+"""Returns that differ by less are drawn as equal ones."""
 _MARKERS = "os^DvPX"
 _PANELS: dict[str, Callable[[SeatResult], Rate | Mean | None]] = {
     "Win rate": lambda seat: seat.win,
@@ -134,6 +137,8 @@ def _panel(axes: Axes, lines: Sequence[Line], clean: SeatResult | None, looks: d
     if title == "Win rate":
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
+    elif np.ptp(axes.get_ylim()) < _FLAT:  # all returns are equal
+        axes.set_ylim(axes.get_ylim()[0] - 1, axes.get_ylim()[1] + 1)
     _axis(axes, lines[0], sizes)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rlattack.attacks import title_of
 from rlattack.budget.words import counted, size_words
+from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Rate, Result, SeatResult
 from rlattack.policies.placeholders import PLACEHOLDERS
 from rlattack.report.comparison import Setting, at, attack_label, below, hidden, names, opponents, player
@@ -74,7 +75,9 @@ def _meetings(setting: Setting) -> tuple[str, tuple[Result, ...]]:
     """Says what the strongest opponent does to its victim, and others beside it to the same one."""
     measured = [cell for cell in setting.clean if cell.ok and cell.victim_seat.loss is not None]
     if not measured:
-        return "No game without an attack was measured yet.", ()
+        endings = {how for cell in setting.clean if cell.ok for how in cell.endings}
+        unfinished = f"No game without an attack ended, so nobody won one: {CUT} cut them all."
+        return unfinished if endings == {CUT} else "No game without an attack was measured yet.", ()
 
     def strength(cell: Result) -> tuple[bool, bool, float]:  # what is done to nobody and to chance is no finding
         return cell.victim_seat.player not in PLACEHOLDERS, cell.mask is None, _rate(cell.victim_seat.loss)
@@ -131,9 +134,9 @@ def _harm(setting: Setting) -> Finding:
     control, before, after = pairing.control(attack), _shown(pairing.before), _shown(attack.attacked)
     who = f"{title(attack)}{at(attack)}"
     if not harmful:
-        sentence = (
-            f"No attack lowered the {_measure(attack)} measurably: {who}, the strongest, leaves {after} of {before}."
-        )
+        alike = len(falls) > 1 and len({(_shown(its.before), _shown(cell.attacked)) for _, cell, its in falls}) == 1
+        leaves = "all leave" if alike else f"{who}, the strongest, leaves"
+        sentence = f"No attack lowered the {_measure(attack)} measurably: {leaves} {after} of {before}."
     elif attack.eps is None and _SMALLEST in attack.attacked.observed:
         sentence = _sizes(attack, control)
     else:

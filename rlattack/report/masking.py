@@ -70,7 +70,8 @@ def _probed(cell: Result) -> Iterator[str]:
 def _shrinking(pairing: Pairing) -> Iterator[str]:
     """Says where a larger budget does measurably less harm than the next smaller one."""
     for line in lines(BUDGET, pairing.good):
-        pairs = [] if line.control else itertools.pairwise(line.cells)
+        climbs = any(one.knowledge == "white" or one.surrogate for cell in line.cells for one in cell.attacks)
+        pairs = itertools.pairwise(line.cells) if climbs and not line.control else []
         weaker = [more for less, more in pairs if more.attacked.returns.ci[0] > less.attacked.returns.ci[1]]
         if weaker:
             at = some([size(cell) for cell in weaker], _MOST)

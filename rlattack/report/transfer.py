@@ -15,7 +15,7 @@ from rlattack.report.heatmap import Square, draw_squares
 
 _ITSELF, _CONTROL = "the victim itself", "control: "
 _FEWEST = 2
-"""Transferred cells that make a matrix."""
+"""Attacks that make a matrix, where one of them was crafted on somebody else."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,12 @@ def transfers(settings: Sequence[Setting]) -> list[Transfer]:
             for cell in pairing.good:
                 if not cell.control:
                     found.setdefault(_asked(setting, cell), []).extend(_met(setting, pairing, cell))
-    return [_laid(of) for of in found.values() if sum(_surrogate(one.cell) != "" for one in of) >= _FEWEST]
+    return [_laid(of) for of in found.values() if _compares([one.cell for one in of if not one.cell.control])]
+
+
+def _compares(attacks: Sequence[Result]) -> bool:
+    """Whether there is something to lay beside what was crafted on somebody else."""
+    return len(attacks) >= _FEWEST and any(map(_surrogate, attacks))
 
 
 def transfer_map(laid: Transfer) -> Figure:

@@ -7,12 +7,16 @@ from rlattack.budget.words import grey_levels
 from rlattack.defences import FRONTS
 from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Result
-from rlattack.report.comparison import Setting, attack_label
+from rlattack.report.comparison import Pairing, Setting, attack_label
 from rlattack.report.masking import doubts
 from rlattack.report.values import some
 
 _MOST = 4
 """Cells that are named."""
+_ENOUGH = 8
+"""Episodes below which a bootstrap has hardly anything to draw from; of two it gives the two themselves."""
+_APART = 0.1
+"""By what part of how often an attack acts its control may act more or less often."""
 
 
 def warnings(setting: Setting) -> list[str]:
@@ -35,10 +39,14 @@ def _cells(setting: Setting) -> Iterator[str]:
     yield from sorted(noted)
     if failed := [cell for cell in setting.results if not cell.ok]:
         yield f"{_count(failed)} failed: see the status in the table. Failed cells are in no curve and no finding."
-    good = ((cell, pairing) for pairing in setting.pairings for cell in pairing.good)
+    good = [(cell, pairing) for pairing in setting.pairings for cell in pairing.good]
     if lonely := [cell for cell, pairing in good if not cell.control and pairing.control(cell) is None]:
-        words = [attack_label(c) + ("" if c.eps is None else f" {c.spaces[0]} {c.eps:g}") for c in lonely]
-        yield f"{_count(lonely)} without a control of the same size beside: {some(words, _MOST)}."
+        yield f"{_count(lonely)} without a control of the same size beside: {some(list(map(_named, lonely)), _MOST)}."
+    if uneven := [pair for cell, pairing in good if not cell.control for pair in _uneven(cell, pairing)]:
+        yield (
+            "An attack changed another part of the steps than what it is read beside, so they are not of one size: "
+            f"{some(uneven, _MOST)}."
+        )
     yield from doubts(setting)
     foresight = sorted({one.schedule for cell in setting.good for one in cell.attacks if one.looks_ahead})
     if foresight:
@@ -56,6 +64,21 @@ def _cells(setting: Setting) -> Iterator[str]:
         )
     if few := [cell for cell in setting.good if 0 < cell.distinct < cell.episodes]:
         yield _repeats(few)
+
+
+def _uneven(cell: Result, pairing: Pairing) -> Iterator[str]:
+    """Names what a cell is read beside where it acted clearly more or less often, as it may in short play."""
+    often = cell.attacked.attacked
+    if often is None or all(attack.schedule == "every" for attack in cell.attacks):
+        return
+    for other in filter(None, (pairing.control(cell), pairing.untimed(cell))):
+        share = other.attacked.attacked
+        if share is not None and abs(share - often) > _APART * often:
+            yield f"{_named(cell)} {100 * often:.0f} % beside {_named(other)} {100 * share:.0f} %"
+
+
+def _named(cell: Result) -> str:
+    return attack_label(cell) + ("" if cell.eps is None else f" {cell.spaces[0]} {cell.eps:g}")
 
 
 def _is_lost(cell: Result) -> bool:
@@ -81,6 +104,9 @@ def _repeats(few: Sequence[Result]) -> str:
 
 
 def _episodes(good: Sequence[Result]) -> Iterator[str]:
+    if (fewest := min((cell.episodes for cell in good), default=_ENOUGH)) < _ENOUGH:
+        few = "1 episode has" if fewest == 1 else f"{fewest} episodes have"
+        yield f"{few} too little spread for an interval to mean much: --episodes 20 is the default."
     if unstable := sum(cell.unstable for cell in good):
         episodes = "episode" if unstable == 1 else "episodes"
         yield f"In {unstable} {episodes} the simulation broke down. They ended there, and count as ties."

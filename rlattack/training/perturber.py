@@ -141,7 +141,8 @@ class Room:
         game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
         policy = defend(self._victim.policy, recipe.defence, game.seats[self._seat])
         if self._attack.knowledge == "white":
-            check_gradient(policy, self._victim.name, self._attack.name)
+            ways = ["sa-rl"] * (len(policy.observation) == 1)
+            check_gradient(policy, self._victim.name, self._attack.name, lambda: ways)
         others = {number: agent for number, agent in enumerate(self._agents) if number != self._seat}
         return Perturbing(
             game, self._attack, placed(policy, recipe.device), table.mode(self._victim), recipe.device, seat=self._seat,

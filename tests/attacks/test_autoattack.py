@@ -168,7 +168,7 @@ def test_the_further_member_plays_with_the_others(two):
     [
         ({"also": "autoattack:effort=2"}, "attack autoattack: also: expected one more attack, got autoattack:effort=2"),
         ({"also": "mas"}, "mas: expected an attack on what this victim sees"),
-        ({"also": "sarsa"}, "sarsa: expected an attack on what this victim sees"),
+        ({"also": "sarsa"}, "attack sarsa: expected continuous actions"),
         ({"also": "pgd:loss=mad,random_start=false"}, "attack pgd: the divergence .* has no slope"),
     ],
 )

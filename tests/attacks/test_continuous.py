@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks import ATTACKS, Attacker, make_attack
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.fgsm import FGSM
 from rlattack.attacks.make import check_attack
@@ -115,8 +115,19 @@ def test_what_continuous_actions_do_not_have_is_refused(name, parameters, messag
 
 
 def test_pixel_de_is_refused_for_continuous_actions():
-    with pytest.raises(InvalidInput, match="pixel-de: expected discrete actions; use pgd"):
-        check_attack(make_attack("pixel-de", Budget(norm="l0", eps=1)), Setting.of(gaussian(), SPACE))
+    with pytest.raises(
+        InvalidInput, match=r"pixel-de: expected discrete actions; use nes --norm linf or .* --norm linf$"
+    ):
+        check_attack(make_attack("pixel-de", Budget(norm="l0", eps=1, space="raw")), Setting.of(gaussian(), SPACE))
+
+
+@pytest.mark.parametrize(("name", "norm"), [("deepfool", "linf"), ("boundary", "l2"), ("cw", "l2")])
+def test_an_attack_that_needs_no_size_is_replaced_by_a_few_that_fit_what_is_seen(name, norm):
+    with pytest.raises(InvalidInput, match=r"expected discrete actions; use (\S+ or ){3}\S+$") as refused:
+        check_attack(make_attack(name, Budget(norm=norm, eps=None, space="raw")), Setting.of(gaussian(), SPACE))
+    for other in str(refused.value).partition("; use ")[2].split(" or "):
+        assert not ATTACKS.get(other).is_control
+        check_attack(make_attack(other, Budget(norm=norm, eps=0.1, space="raw")), Setting.of(gaussian(), SPACE))
 
 
 def test_kl_takes_no_target():

@@ -144,6 +144,7 @@ def test_every_draw_is_a_question(scores):
     [
         ({"target": "nearest"}, "target: expected an action, least, worst, planned or agent:NAME, got 'nearest'"),
         ({"target": "agent:no such"}, "no agent and no file 'no such'"),
+        ({"target": "agent:random"}, "target=agent:random: expected an agent that looks at the game, and random does"),
         ({"target": "agent:gymnasium/CartPole-v1/dqn"}, r"expected an agent that sees \(6,\) and does what the victim"),
         ({"loss": "value", "target": 1}, "loss=value has no target"),
     ],

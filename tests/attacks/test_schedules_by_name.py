@@ -183,7 +183,7 @@ def test_of_equal_scores_as_many_are_taken_as_the_share_asks_for():
 def test_timed_needs_a_choice_between_actions():
     attack = make_attack("noise", Budget(eps=0.1, space="raw"))
     space = Box(-50, 50, (3,), np.float32)
-    with pytest.raises(InvalidInput, match=r"--when: this schedule needs discrete actions; use random:share="):
+    with pytest.raises(InvalidInput, match=r"--when timed: expected discrete actions; use random:share="):
         Attacker(attack, gaussian_policy(3), space, 1, schedule=make_schedule("timed:share=0.1"))
     Attacker(attack, gaussian_policy(3), space, 1, schedule=make_schedule("random:share=0.1"))
 

@@ -186,7 +186,7 @@ def test_a_director_needs_gradients_and_the_others_nothing():
 
 def test_a_victim_without_gradients_has_the_black_box_kinds(tmp_path):
     about = {"game": "turns/any", "players": ("tests.kit.players:blind_namer", "zero"), "victim": "0", "space": "raw"}
-    with pytest.raises(InvalidInput, match=r"gives no gradient .*; search needs one"):
+    with pytest.raises(InvalidInput, match=r"gives no gradient .*, and search needs one"):
         plan(Study(**about, attack=("search",), eps=(0.1,)))
     results = evaluate(
         Study(**about, attack=("search:kind=linear,steps=9,population=4,horizon=1",), eps=(0.1,), episodes=1, envs=1),

@@ -132,7 +132,7 @@ def test_a_budget_that_makes_no_sense_is_refused(values, message):
         ({"eps": 0.1}, Discrete(3), "expected observations in a Box"),
         ({"eps": 1.1}, PIXELS, "range.*1 in --space unit"),
         ({"eps": 26, "norm": "l0"}, PIXELS, "26 pixels asked for"),
-        ({"eps": 1, "norm": "l0", "space": "raw"}, UNBOUNDED, "which not all have here; use fgsm or pgd"),
+        ({"eps": 1, "norm": "l0", "space": "raw"}, UNBOUNDED, "which not all have here; use pgd --norm linf"),
         ({"eps": 0.001, "grid": True}, PIXELS, "below one grey level"),
         ({"eps": 0.1, "space": "raw", "grid": True}, VECTOR, "byte observations"),
         ({"eps": 0.1, "space": "sigma"}, VECTOR, "ships observation statistics"),

@@ -73,7 +73,7 @@ def test_the_control_covers_a_square_somewhere_with_noise():
     [
         (0.5, STACK, {}, "--eps: the side of a patch is a whole number of pixels, 1 to 10, got 0.5"),
         (11, STACK, {}, "--eps: the side of a patch is a whole number of pixels, 1 to 10, got 11"),
-        (2, Box(-1, 1, (4,), np.float32), {}, "a patch is for pictures, this game shows Box"),
+        (2, Box(-1, 1, (4,), np.float32), {}, r"a patch is for pictures, this game shows numbers of shape \(4,\)$"),
         (2, STACK, {"free": (1,)}, "--free: patch changes a picture, not single entries"),
     ],
 )

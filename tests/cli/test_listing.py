@@ -95,6 +95,7 @@ def test_the_table_of_attacks_fits_80_columns_and_the_rest_stands_below(capsys):
     shown = printed(capsys, "attacks")
     lines = [line for line in shown.splitlines() if line.startswith("│")]
     assert max(map(len, lines)) <= 80
+    assert not re.search(r"(│ {20,}│ .*\n){3}", shown)  # no attack takes half a screen
     assert re.search(r"│ mas +│ action +│ white +│", shown)
     assert "Read beside action-noise. Takes steps=10 (at least 1)." in shown
 

@@ -118,6 +118,7 @@ def test_a_natural_change_without_a_size_plays_at_its_standard_severities_and_ot
 @pytest.mark.parametrize(
     ("attack", "message"),
     [
+        ("natural:all", "--eps: natural:all plays standard severities, .* out, or name one, as rotate --eps 1$"),
         ("natural", "attack natural: expected natural:all, or one of them: rotate, shift-x"),
         ("natural:some", "attack natural:some: expected natural:all, or one of them"),
         ("natural:all+mas", "--attack natural:all[+]mas: expected attacks joined by [+], and natural:all is many"),
@@ -125,7 +126,7 @@ def test_a_natural_change_without_a_size_plays_at_its_standard_severities_and_ot
 )
 def test_other_lists_of_natural_changes_are_refused(attack, message):
     with pytest.raises(InvalidInput, match=message):
-        plan(Study(**SIDES | {"attack": (attack,)}))
+        plan(Study(**SIDES | {"attack": (attack,)}, eps=3.0))
 
 
 @pytest.mark.parametrize("model", ["stack", "frame"])

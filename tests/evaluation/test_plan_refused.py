@@ -20,7 +20,7 @@ from tests.kit.games import made
         ({"model": "frame"}, InvalidInput, "--model frame is for stacked images"),
         ({"grid": True}, BudgetError, "byte observations"),
         ({"attack": ("fgms",)}, UnknownName, "did you mean 'fgsm'"),
-        ({"attack": ("pixel",)}, BudgetError, "has the norms l0, got linf"),
+        ({"attack": ("pixel",)}, BudgetError, "has the norms l0, got linf; use --norm l0"),
         ({"attack": ("fgsm:target=7",)}, InvalidInput, "expected an action 0 to 1"),
         ({"game": "gymnasium/CartPol-v1"}, UnknownName, "CartPole-v1"),
         ({"players": ("tests.kit.players:nobody",)}, InvalidInput, "nobody"),
@@ -90,7 +90,8 @@ def test_what_an_attack_cannot_do_to_a_seat_is_refused(agent):
     ],
 )
 def test_a_module_without_gradients_is_refused_for_attacks_that_need_them(game, players, who):
-    with pytest.raises(InvalidInput, match=rf"{who} gives no gradient .*; fgsm needs one, noise and .* do not"):
+    ways = "nes or spsa or finite-differences or simba"  # of what it sees, a row of numbers; and no control
+    with pytest.raises(InvalidInput, match=rf"{who} gives no gradient .*, and fgsm needs one; use {ways}$"):
         cartpole(game=game, players=players)
     assert len(cartpole(game=game, players=players, attack=()).cells) == 2
 

@@ -59,6 +59,6 @@ def test_random_timing_of_the_same_share_stands_beside_an_attack():
 
 def test_a_schedule_that_needs_discrete_actions_is_refused_before_play():
     rope = BALANCE | {"game": "pull/any", "players": ("zero", "tests.kit.players:puller"), "attack": ("pgd",)}
-    with pytest.raises(InvalidInput, match="--when: this schedule needs discrete actions; use random:share="):
+    with pytest.raises(InvalidInput, match="--when timed: expected discrete actions; use random:share="):
         plan(Study(**rope, when=("timed:share=0.1",)))
     assert len(plan(Study(**rope, when=("random:share=0.1",))).cells) == 3

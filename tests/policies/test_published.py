@@ -119,6 +119,11 @@ class TestInPlay:
         assert told == []
         assert (cells[0].published.mean, cells[0].published.note) == (27.0, "")
 
+    def test_an_episode_that_the_command_cuts_is_compared_with_no_score(self, zipped, workplace):
+        evaluations(workplace, [[480.0, 500.0, 490.0]])
+        cells, told = self.played(zipped, actions="greedy", max_steps=5)
+        assert (told, cells[0].published) == ([], None)
+
     def test_an_agent_of_whom_nothing_is_stated_says_nothing(self, zipped):
         cells, told = self.played(zipped)
         assert (told, cells[0].published) == ([], None)

@@ -5,7 +5,7 @@ import pytest
 from rlattack.report.comparison import Setting
 from rlattack.report.curves import COLOURS, draw, styles
 from rlattack.report.lines import BUDGET, SHARE, lines
-from tests.kit.results import assault, pong, pong_cell
+from tests.kit.results import assault, mean, pong, pong_cell
 
 
 def pairing(cells):
@@ -35,6 +35,14 @@ def test_an_attacked_seat_of_a_duel_has_the_same_curves():
     found = words(drawn(assault()))
     assert {"pgd", "noise", "clean", "Win rate", "Mean return", "0.05", "0.2"} <= set(found)
     assert "L∞ eps: largest entry, standard deviations" in found
+
+
+def test_returns_that_are_all_zero_stand_on_a_plain_axis():
+    zero = mean(0.0, 0.0)
+    played = [("c", "clean", None), ("f", "fgsm", 0.1), ("n", "noise", 0.1)]
+    found = words(drawn([pong_cell(*one, 0.0, None, returns=zero) for one in played]))
+    assert not [word for word in found if "e" in word and word[0].isdigit()]
+    assert {"0.00", "0.75"} <= set(found)
 
 
 def test_colours_come_from_the_page():

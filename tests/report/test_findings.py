@@ -73,6 +73,13 @@ def test_harm_that_may_be_chance_is_not_claimed():
     assert told.attack is attacked
 
 
+def test_of_attacks_that_leave_the_same_none_is_the_strongest():
+    none = mean(0.0), Rate(0.0, (0.0, 0.0))
+    cells = [fell(pong_cell(name, name, 0.001, 21.0, 1.0), *none) for name in ("fgsm", "pgd")]
+    told = found([pong_cell("c", "clean", None, 21.0, 1.0), *cells])
+    assert told.sentence == "No attack lowered the win rate measurably: all leave 100 % of 100 %."
+
+
 def test_an_unfinished_run_has_no_finding():
     assert "clean game was not measured" in found([pong_cell("f", "fgsm", 0.001, 0.0, 0.0)]).sentence
     assert found([pong_cell("c", "clean", None, 21.0, 1.0)]).sentence == "No attack was measured yet."
@@ -129,6 +136,12 @@ def test_masked_cells_alone_have_a_finding():
 def test_nothing_measured_is_said():
     failed = duel("a", "b", 0.5, status="failed")
     assert found([failed]).sentence == "No game without an attack was measured yet."
+
+
+def test_of_games_that_were_all_cut_nobody_is_said_to_have_won():
+    cell = duel("a", "b", 0.5, endings={"--max-steps": 100})
+    cut = replace(cell, seats=tuple(replace(seat, win=None, tie=None, loss=None) for seat in cell.seats))
+    assert found([cut]).sentence == "No game without an attack ended, so nobody won one: --max-steps cut them all."
 
 
 def test_the_strongest_attack_of_a_duel_is_told_beside_noise_of_its_size():

@@ -66,6 +66,11 @@ def test_an_attack_that_does_no_more_than_noise_is_a_sign_where_noise_does_harm(
     assert said([clean, *smallest]) == []  # they are of no size in common
 
 
+def test_attacks_that_look_for_the_smallest_size_are_not_read_by_what_is_left():
+    control = pong_cell("r", "direction", None, 10.5, 0.5, about={"control": True})
+    assert said([pong_cell("c", "clean", None, 21.0, 1.0), control, pong_cell("d", "deepfool", None, 10.0, 0.5)]) == []
+
+
 def test_a_larger_size_that_does_less_harm_is_a_sign():
     def swept(larger):
         sizes = [pong_cell(f"n{eps}", "noise", eps, 21.0, 1.0) for eps in (0.001, 0.002)]

@@ -141,7 +141,7 @@ def test_names_and_configuration_are_text_and_never_markup(page):
 
 
 def test_curves_are_drawn_for_every_norm(page):
-    assert len(page(pong()).all("svg")) == 2
+    assert len(page(pong()).all("svg")) == 3  # and the matrix of transfer
 
 
 def test_a_failed_cell_is_shown_as_failed_without_numbers(page):

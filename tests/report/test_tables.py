@@ -54,6 +54,13 @@ def test_columns_in_which_nothing_was_measured_are_left_out():
     assert titles(made) == ["eps", "mean return", "fall of return", "actions changed"]
 
 
+def test_an_attack_on_actions_has_no_share_of_actions_that_what_is_seen_changed():
+    about = {"access": "action", "reach": "slip"}
+    slip = pong_cell("s", "action-slip", 5.0, 9.0, 0.5, about=about, seat={"action_change": 0.0})
+    found = column(laid([*pong()[:4], slip]), "actions changed")
+    assert (str(found["action-slip"]), str(found["fgsm"])) == ("–", "95.0 %")
+
+
 def test_counts_of_what_never_happened_are_left_out():
     assert not {"stalled", "truncated", "unstable"} & set(titles(laid(pong(), details)))
     made = laid([*pong()[:3], replace(pong()[3], stalled=2)], details)

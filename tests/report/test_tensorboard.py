@@ -52,6 +52,7 @@ def test_every_attack_is_one_line_from_the_clean_value_on(written):
     runs = written(pong())
     assert {name for name in runs if not name.startswith("cells/")} == {
         "fgsm", "fgsm from atari-pong-a2c", "noise", "pgd steps=10", "pixel",
+        "transfer/fgsm at eps 0.001 -a quarter of a grey level-",
     }  # fmt: skip
     assert points(runs["fgsm"], "return/linf") == [(0, 21.0), (1000, -18.2), (2500, -21.0)]
     assert points(runs["fgsm"], "win_rate/linf") == [(0, 1.0), (1000, 0.0), (2500, 0.0)]

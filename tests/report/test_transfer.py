@@ -8,7 +8,7 @@ import pytest
 from rlattack.report.comparison import settings
 from rlattack.report.curves import svg
 from rlattack.report.transfer import transfer_map, transfers, written
-from tests.kit.results import assault, attack, crossed, duel, pong, transferred
+from tests.kit.results import assault, attack, crossed, duel, transferred
 
 MATRIX = crossed()
 
@@ -48,8 +48,14 @@ def test_a_pair_that_was_not_played_is_a_dash_and_failed_cells_are_none():
     assert written(matrix(cells))[1][2] == "–"
 
 
-def test_one_surrogate_of_one_victim_is_no_matrix():
-    assert transfers(settings(pong())) == transfers(settings(assault())) == []
+def test_what_was_crafted_on_the_victim_and_on_one_other_is_a_matrix():
+    found = matrix(transferred("atari/pong/ppo", {None: -21.0, "imitate": -12.5}))
+    assert found.columns == ["the victim itself", "imitate", "control: noise"]
+
+
+def test_one_attack_alone_is_no_matrix():
+    transfer = transferred("atari/pong/ppo", {"imitate": -12.5})
+    assert transfers(settings(transfer)) == transfers(settings(assault())) == []
 
 
 def test_in_a_duel_the_win_rate_falls():

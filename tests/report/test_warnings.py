@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from rlattack.report.comparison import Setting
 from rlattack.report.warnings import warnings
 from tests.kit.results import assault, duel, mean, pong, pong_cell
@@ -38,6 +40,28 @@ def test_that_an_attack_plays_the_game_ahead_is_said():
     ahead = [replace(one, schedule="critical:n=1", looks_ahead=True) for one in cells[-1].attacks]
     told = said([*cells[:-1], replace(cells[-1], attacks=tuple(ahead))])
     assert "critical:n=1 plays ahead in the game itself: no attacker outside of it knows as much." in told
+
+
+@pytest.mark.parametrize(("control", "lines"), [(0.25, 1), (0.34, 0)])
+def test_a_control_that_acted_clearly_more_or_less_often_is_said(control, lines):
+    about = {"schedule": "timed:share=0.4"}
+    cells = [
+        pong_cell("c", "clean", None, 21.0, 1.0),
+        pong_cell("n", "noise", 0.001, 21.0, 1.0, about=about, seat={"attacked": control}),
+        pong_cell("f", "fgsm", 0.001, 3.0, 0.5, about=about, seat={"attacked": 0.35}),
+    ]
+    told = said(cells)
+    assert len(told) == lines
+    if told:
+        shares = "fgsm when timed:share=0.4 linf 0.001 35 % beside noise when timed:share=0.4 linf 0.001 25 %."
+        assert told[0].endswith(f"so they are not of one size: {shares}")
+
+
+@pytest.mark.parametrize(("episodes", "words"), [(1, "1 episode has"), (7, "7 episodes have"), (8, "")])
+def test_intervals_of_few_episodes_are_said_to_mean_little(episodes, words):
+    told = said([pong_cell("c", "clean", None, 21.0, 1.0, episodes=episodes, distinct=episodes)])
+    assert len(told) == bool(words)
+    assert all(line.startswith(f"{words} too little spread for an interval to mean much") for line in told)
 
 
 def test_a_sound_run_has_no_warnings():
