@@ -105,8 +105,8 @@ def _repeats(few: Sequence[Result]) -> str:
 
 def _episodes(good: Sequence[Result]) -> Iterator[str]:
     if (fewest := min((cell.episodes for cell in good), default=_ENOUGH)) < _ENOUGH:
-        few = "1 episode has" if fewest == 1 else f"{fewest} episodes have"
-        yield f"{few} too little spread for an interval to mean much: --episodes 20 is the default."
+        episodes = "1 episode" if fewest == 1 else f"{fewest} episodes"
+        yield f"Intervals of {episodes} mean little: play more by --episodes, which is 20 by default."
     if unstable := sum(cell.unstable for cell in good):
         episodes = "episode" if unstable == 1 else "episodes"
         yield f"In {unstable} {episodes} the simulation broke down. They ended there, and count as ties."
