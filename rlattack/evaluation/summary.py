@@ -129,7 +129,7 @@ def _sticky(cell: Cell) -> float:
 
 
 def _win_rule(cell: Cell, episodes: Sequence[Episode]) -> WinRule | None:
-    if episodes[0].seats[0].outcome is not None:
+    if any(seat.outcome is not None for episode in episodes for seat in episode.seats):
         return WinRule("game")
     win = cell.game.card.win
     return None if win is None else WinRule(win.rule, win.score)
@@ -137,8 +137,8 @@ def _win_rule(cell: Cell, episodes: Sequence[Episode]) -> WinRule | None:
 
 def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[Episode]) -> SeatResult:
     own, before = ([episode.seats[number] for episode in of] for of in (episodes, clean))
-    scores, outcomes = _scores(own), [outcome(cell, seat) for seat in own]
-    rates = {} if outcomes[0] is None else {kind: _rate(outcomes, kind) for kind in ("win", "tie", "loss")}
+    scores, outcomes = _scores(own), _outcomes(cell, own)
+    rates = {kind: _rate(outcomes, kind) for kind in ("win", "tie", "loss")} if outcomes else {}
     judged = [seat.judged for seat in own if seat.judged is not None]
     return SeatResult(
         name=cell.seats[number],
@@ -175,12 +175,18 @@ def _judged(judged: Sequence[Judgement]) -> dict[str, object]:
     }
 
 
+def _outcomes(cell: Cell, own: Sequence[SeatEpisode]) -> list[Outcome]:
+    """Who has won, an episode each; none where nothing says so. What was cut before the rules decided it is a tie."""
+    found = [outcome(cell, seat) for seat in own]
+    return [one or "tie" for one in found] if any(found) else []
+
+
 def _drop(cell: Cell, before: Sequence[SeatEpisode], after: Sequence[SeatEpisode]) -> Drop:
     returns = _mean(_scores(before) - _scores(after))
     first, second = (
         np.asarray([outcome(cell, seat) == "win" for seat in of], dtype=np.float64) for of in (before, after)
     )
-    if outcome(cell, before[0]) is None:
+    if not (_outcomes(cell, before) or _outcomes(cell, after)):
         return Drop(returns)
     return Drop(returns, Rate(float(first.mean() - second.mean()), paired_rates(first, second)))
 
@@ -221,7 +227,7 @@ def _scores(seats: Sequence[SeatEpisode]) -> FloatArray:
     return np.asarray([seat.score for seat in seats])
 
 
-def _rate(outcomes: Sequence[Outcome | None], kind: Outcome) -> Rate:
+def _rate(outcomes: Sequence[Outcome], kind: Outcome) -> Rate:
     count, total = outcomes.count(kind), len(outcomes)
     return Rate(count / total, wilson(count, total))
 

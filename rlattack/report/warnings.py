@@ -120,7 +120,8 @@ def _episodes(good: Sequence[Result]) -> Iterator[str]:
     ):
         if count:
             episodes = "episode was" if count == 1 else "episodes were"
-            yield f"{count} {episodes} {how}. Their returns count as they stood."
+            ties = any(cell.win_rule is not None and cell.win_rule.rule == "game" for cell in good) and CUT in how
+            yield f"{count} {episodes} {how}. Their returns count as they stood{', and they are ties' * ties}."
 
 
 def _timed_out(cell: Result) -> int:

@@ -74,6 +74,18 @@ def test_a_result_counts_and_averages_by_seat():
     assert (result.episodes, result.steps, result.steps_per_second) == (4, 40, 20.0)
 
 
+def test_a_game_that_was_cut_before_it_was_decided_is_a_tie_wherever_it_stands():
+    played = episodes(outcomes=("win", "win", "loss", "win"))
+    seats = tuple(dataclasses.replace(seat, outcome=None) for seat in played[0].seats)
+    for place in (0, 3):
+        cut = [*played[:place], dataclasses.replace(played[place], seats=seats), *played[place + 1 :]]
+        left = summed(CELL, cut).seats[0]
+        assert [rate.rate for rate in (left.win, left.tie, left.loss)] == [0.5, 0.25, 0.25]
+        assert summed(CELL, cut).win_rule.rule == "game"
+    nothing = [dataclasses.replace(one, seats=seats) for one in played]
+    assert (summed(CELL, nothing).win_rule, summed(CELL, nothing).seats[0].win) == (None, None)
+
+
 def test_a_result_says_who_sat_where_and_what_was_hidden():
     players = (AgentRef("./a", "x", "a"), AgentRef("zero", "zero", "zero"))
     hidden = dataclasses.replace(CELL, players=players, victim=1, game=Variant(CELL.game.card, ((1, "zero"),)))
