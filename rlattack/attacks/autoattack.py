@@ -110,7 +110,7 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
         looks = look(tuning, self.budget, setting, states, _QUERIES)
         chosen, learned = min(found, key=lambda one: one[0].returns)
         ensemble = Ensemble(
-            plays=chosen.attack, members=tuple(member for member, _ in found), episodes=self._episodes,
+            plays=chosen.attack, members=tuple(member for member, _ in found), episodes=_EPISODES,
             probes=looks.probes, states=looks.states, flat=looks.flat, random=setting.random,
         )  # fmt: skip
         return Fitted(learned.tensors, {"ensemble": dataclasses.asdict(ensemble)})
@@ -155,7 +155,7 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     def _tried(self, spec: Spec, tuning: Tuning) -> tuple[Member, Fitted]:
         """What a member leaves the victim in tuning episodes, and what it learned before."""
-        attack, count = self._made(spec), self._episodes
+        attack, count = self._made(spec), _EPISODES
         if attack.fitted:
             tuning.say(f"{spec} learns")
             attack.learned = attack.fit(tuning)
@@ -195,10 +195,6 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     def _worth(self, count: int) -> int:
         return max(1, round(count * self.config.effort))
-
-    @property
-    def _episodes(self) -> int:
-        return max(2, round(_EPISODES * min(1.0, self.config.effort)))
 
     @property
     def _known_setting(self) -> Setting:

@@ -91,7 +91,7 @@ def test_it_is_the_member_that_leaves_the_victim_least_on_fresh_episodes(tmp_pat
     clean, noise, auto, member = results.cells
     found = auto.attack.ensemble
     assert found.plays == min(found.members, key=lambda one: one.returns).attack
-    assert found.episodes == 2
+    assert found.episodes == 12
     assert (noise.attack.name, noise.control, noise.attack.ensemble) == ("noise", True, None)
     assert auto.attacked.returns.mean == 0 < clean.attacked.returns.mean
     by_name = {one.attack: one for one in found.members}
