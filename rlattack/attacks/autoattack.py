@@ -113,7 +113,7 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             plays=chosen.attack, members=tuple(member for member, _ in found), episodes=_EPISODES,
             probes=looks.probes, states=looks.states, flat=looks.flat, random=setting.random,
         )  # fmt: skip
-        return Fitted(learned.tensors, {"ensemble": dataclasses.asdict(ensemble)})
+        return Fitted(learned.tensors, {"ensemble": dataclasses.asdict(ensemble), "member": dict(learned.facts)})
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Does what the chosen member does.
@@ -130,7 +130,7 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             raise InvalidInput(f"attack {self.name} learns on tuning episodes first: play it by `rlattack.evaluate`")
         if self._played is None:
             self._played = self._made(parse_attack(self.learned.facts["ensemble"]["plays"]))
-            self._played.learned = Fitted(self.learned.tensors)
+            self._played.learned = Fitted(self.learned.tensors, self.learned.facts["member"])
         return self._played
 
     @property
@@ -155,23 +155,17 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     def _tried(self, spec: Spec, tuning: Tuning) -> tuple[Member, Fitted]:
         """What a member leaves the victim in tuning episodes, and what it learned before."""
-        attack, count = self._made(spec), _EPISODES
+        attack = self._made(spec)
         if attack.fitted:
             tuning.say(f"{spec} learns")
             attack.learned = attack.fit(tuning)
-        with contextlib.closing(tuning.rehearse(attack, count)) as rehearsal:
-            race = Race(rehearsal, count, lambda rows: None)
-            (earned,) = race.run(np.zeros((1, 1)), range(_FIRST, _FIRST + count), 1)
+        with contextlib.closing(tuning.rehearse(attack, _EPISODES)) as rehearsal:
+            race = Race(rehearsal, _EPISODES, lambda rows: None)
+            (earned,) = race.run(np.zeros((1, 1)), range(_FIRST, _FIRST + _EPISODES), 1)
             queries, gradients = (asked / max(race.steps, 1) for asked in rehearsal.asked)
         tuning.say(f"{spec} leaves the victim {earned:,.0f}")
-        member = Member(
-            str(Spec(spec.name, attack.parameters)),
-            float(earned),
-            queries,
-            gradients,
-            int(attack.learned.facts.get("steps", 0)),
-        )
-        return member, attack.learned
+        steps, name = int(attack.learned.facts.get("steps", 0)), str(Spec(spec.name, attack.parameters))
+        return Member(name, float(earned), queries, gradients, steps), attack.learned
 
     def _made(self, spec: Spec) -> ObservationAttack[Any, Any]:
         """A member, where it is to work.
