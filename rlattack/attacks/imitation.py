@@ -31,6 +31,8 @@ SURROGATES: Registry[type["Imitation"]] = Registry("surrogate", {"imitate": "rla
 """Surrogates that are no agents, but learned on tuning episodes."""
 _FEWEST = 50
 """States without which nothing is learned, and a tenth of it without which nobody knows how much."""
+_LEAST = 4 * _FEWEST
+"""Of what is kept half may be dropped to be spread evenly, and a part is kept apart."""
 _APART = 5
 """Of so many episodes one is kept apart."""
 _BATCH, _STEP = 64, 1e-3
@@ -53,9 +55,9 @@ class ImitateConfig:
             raise InvalidInput(
                 f"imitate: expected at least 2 episodes, one of them to be tried on, got {self.episodes}"
             )
-        if self.states < _FEWEST or self.epochs < 1:
+        if self.states < _LEAST or self.epochs < 1:
             raise InvalidInput(
-                f"imitate: states is at least {_FEWEST} and epochs at least 1, got {self.states} and {self.epochs}"
+                f"imitate: states is at least {_LEAST} and epochs at least 1, got {self.states} and {self.epochs}"
             )
 
 
@@ -95,7 +97,7 @@ class Imitation:
                 "watches more"
             )
         student, seed = Student(seat), int(draws.integers(2**31, 1)[0, 0])
-        student.begin(learns[0], seed)
+        student.begin(*learns, seed)
         self._learn(student, *learns, seed, say)
         agreement, alone = student.agreement(*tried, among=learns[1])
         facts = {"episodes": self.config.episodes, "states": len(learns[0]), "held_out": len(tried[0])}
@@ -149,14 +151,13 @@ class Imitation:
         count = -(-len(shown) // _BATCH)
         optimiser = torch.optim.Adam(student.parameters(), lr=_STEP)
         order = np.random.default_rng(seed)
-        loss_of = student.loss(done)
         for epoch in range(self.config.epochs):
             mixed = order.permutation(len(shown))
             for number in range(count):
                 optimiser.param_groups[0]["lr"] = _STEP * (1 - (epoch + number / count) / self.config.epochs)
                 rows = mixed[number * _BATCH : (number + 1) * _BATCH]
                 with torch.enable_grad():
-                    loss = loss_of(student(numbers(shown[rows])), torch.as_tensor(done[rows]))
+                    loss = student.loss(student(numbers(shown[rows])), torch.as_tensor(done[rows]))
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimiser.step()

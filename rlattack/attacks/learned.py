@@ -13,6 +13,7 @@ from rlattack.attacks.attack import ObservationAttack, Setting
 from rlattack.attacks.director import led
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball, Budget
+from rlattack.device import CPU
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.load import Agent, load_agent
@@ -52,11 +53,13 @@ class Learned(ObservationAttack[Config, Ball]):
         super().__init__(budget, config)
         self._agent: Agent | None = None
         self._about: dict[str, Any] = {}
-        if config.agent:
+        if not config.agent:
+            return
+        with torch.device(CPU):
             self._agent = load_agent(config.agent)
-            self._about = self._told_of(self._agent)
-            policy = placed(self._agent.policy, str(torch.get_default_device()))
-            self.tell = lambda obs: led(policy(obs).actions)
+        self._about = self._told_of(self._agent)
+        policy = placed(self._agent.policy, str(torch.get_default_device()))
+        self.tell = lambda obs: led(policy(obs).actions)
 
     @abstractmethod
     def outputs(self, setting: Setting) -> int:
@@ -73,13 +76,14 @@ class Learned(ObservationAttack[Config, Ball]):
             InvalidInput: It sees or says something else than this victim takes, or there is none.
         """
         if self.tell is None:
-            raise InvalidInput(f"expected agent=ID, an adversary: `{TRAINED_BY} {self.name}` trains one")
+            raise InvalidInput(
+                f"attack {self.name}: expected agent=ID, an adversary: `{TRAINED_BY} {self.name}` trains one"
+            )
         if self._agent is None:
             return
-        policy = self._agent.policy
+        sees = tuple(self._agent.policy.observation)
         with torch.no_grad():
-            out = policy(torch.zeros(1, *policy.observation, device="cpu"), policy.initial_state(1))
-        says, sees = math.prod(led(out.actions).shape[1:]), tuple(policy.observation)
+            says = math.prod(self.tell(torch.zeros(1, *sees)).shape[1:])
         if (sees, says) != (setting.observation, self.outputs(setting)):
             raise InvalidInput(
                 f"{self.config.agent}: expected an adversary that sees {setting.observation} and says "

@@ -67,6 +67,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "boundary": "rlattack.attacks.decision:Boundary",
         "hop-skip-jump": "rlattack.attacks.decision:HopSkipJump",
         "patch": "rlattack.attacks.patch:PatchAttack",
+        "sticker": "rlattack.attacks.sticker:Sticker",
         "random-patch": "rlattack.attacks.patch:RandomPatch",
         "autoattack": "rlattack.attacks.autoattack:AutoAttack",
         "search": "rlattack.attacks.search:Search",

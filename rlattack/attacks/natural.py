@@ -12,10 +12,10 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from rlattack.arrays import IntArray, rowwise
+from rlattack.arrays import IntArray
 from rlattack.attacks.attack import ObservationAttack, Setting
+from rlattack.attacks.kept import Kept
 from rlattack.attacks.objective import Climb, Loss, Objective
-from rlattack.attacks.schedule import among
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import CHANGES, Budget, Change
 from rlattack.draws import Draws
@@ -60,8 +60,7 @@ class Natural(ObservationAttack[NaturalConfig, C]):
 
     def __init__(self, budget: Budget, config: NaturalConfig) -> None:
         super().__init__(budget, config)
-        self._kept: Tensor | None = None
-        self._fresh: set[int] = set()
+        self._kept = Kept()
 
     @classmethod
     def knows(cls, config: NaturalConfig) -> Knowledge:
@@ -77,7 +76,7 @@ class Natural(ObservationAttack[NaturalConfig, C]):
 
     def restart(self, slots: IntArray) -> None:
         """Lets chance decide anew in these slots."""
-        self._fresh |= set(map(int, slots))
+        self._kept.restart(slots)
 
     def perturb(self, victim: Target, obs: Tensor, reach: C, draws: Draws) -> Tensor:
         """The largest severity, or the worst of the grid, as the reach takes it."""
@@ -96,10 +95,4 @@ class Natural(ObservationAttack[NaturalConfig, C]):
     def _details(self, victim: Target, reach: C, draws: Draws) -> Tensor:
         """What chance decides in this step, shape (slots, numbers): anew, or once an episode."""
         drawn = draws.uniform(reach.numbers)
-        if not reach.steady:
-            return drawn
-        kept = drawn if self._kept is None else self._kept
-        due = victim.active & among(len(drawn), self._fresh)
-        self._fresh -= set(due.nonzero()[:, 0].tolist())
-        self._kept = torch.where(rowwise(due, drawn), drawn, kept)
-        return self._kept
+        return self._kept(drawn, victim.active) if reach.steady else drawn

@@ -36,8 +36,8 @@ class SARL(Learned[LearnedConfig]):
         """
         if len(setting.observation) != 1:
             raise InvalidInput(
-                f"expected numbers in a row, this game shows {setting.observation}: too many to be an adversary's "
-                "actions; use pa-ad, which learns directions"
+                f"attack sa-rl: expected numbers in a row, this game shows {setting.observation}, too many to be an "
+                "adversary's actions; use pa-ad, which learns directions"
             )
         super().check(setting)
 

@@ -1,7 +1,6 @@
 """The network of a surrogate that learns by imitation: from what a seat shows to what may be done there."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,8 @@ class Student(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    usual: Tensor
+    spread: Tensor
 
     def __init__(self, seat: Seat) -> None:
         super().__init__()
@@ -51,20 +52,24 @@ class Student(nn.Module):
         pictures = len(shape) == 3 and min(shape[1:]) >= _SMALLEST
         about: dict[str, Any] = {"observation": shape, "actions": self.outputs, "head": "q", "scale": 1.0}
         layers: dict[str, Any] = {"convolutions": NATURE, "hidden": (512,)} if pictures else {"actor": (128, 128)}
-        self.layers = Network(NetworkSpec(**about, **layers))
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]):  # first weights are drawn in `begin`
+            made = Network(NetworkSpec(**about, **layers))
+        self.layers = made.to(torch.get_default_device())
         self.pictures = pictures
         size = (1,) if pictures else shape
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("deviation", torch.ones(size))
+        self.register_buffer("usual", torch.zeros(self.outputs))  # of what is done, where that is continuous
+        self.register_buffer("spread", torch.ones(self.outputs))
 
     def forward(self, obs: Tensor) -> Tensor:
         """Maps (n, *observation), in the game's own range, to scores or actions (n, outputs)."""
         obs = obs.permute(0, 3, 1, 2) if self.last else obs
         found: Tensor = self.layers((obs - self.mean) / self.deviation)[0]
-        return found
+        return self.usual + self.spread * found if isinstance(self.action, Box) else found
 
-    def begin(self, shown: Array, seed: int) -> None:
-        """Draws first weights (He et al. 2015), and takes the statistics of what it is to see, (n, *observation)."""
+    def begin(self, shown: Array, done: Array, seed: int) -> None:
+        """Draws first weights (He et al. 2015), and takes the statistics of what it is to see and do, a row a state."""
         generator = torch.Generator("cpu").manual_seed(seed)
         with torch.no_grad():
             for tensor in self.parameters():
@@ -75,15 +80,16 @@ class Student(nn.Module):
             mean, deviation = _statistics(shown, whole=self.pictures)
             for kept, found in ((self.mean, mean), (self.deviation, deviation)):
                 kept.copy_(torch.as_tensor(found if self.pictures or not self.last else np.moveaxis(found, 2, 0)))
+            if isinstance(self.action, Box):
+                for kept, found in zip((self.usual, self.spread), _statistics(done, whole=False), strict=True):
+                    kept.copy_(torch.as_tensor(found.reshape(-1)))
 
-    def loss(self, done: Array) -> Callable[[Tensor, Tensor], Tensor]:
+    def loss(self, out: Tensor, did: Tensor) -> Tensor:
         """How far outputs are from what was done, on the mean; continuous actions are counted in their deviations."""
-        if not isinstance(self.action, Box):
-            return lambda out, did: torch.stack(
-                [F.cross_entropy(one, of) for one, of in zip(self._apart(out), _columns(did), strict=True)]
-            ).mean()
-        scale = torch.as_tensor(_statistics(done, whole=False)[1])
-        return lambda out, did: ((out - did.view_as(out)) / scale).square().mean()
+        if isinstance(self.action, Box):
+            return ((out - did.view_as(out)) / self.spread).square().mean()
+        pairs = zip(self._apart(out), did.view(len(did), -1).unbind(dim=1), strict=True)
+        return torch.stack([F.cross_entropy(one, of) for one, of in pairs]).mean()
 
     def agreement(self, shown: Array, done: Array, among: Array) -> tuple[float, float]:
         """How well it does what was done, and how well who looks at nothing does it.
@@ -107,10 +113,6 @@ class Student(nn.Module):
         """The scores of each choice."""
         counts = self.action.nvec.tolist() if isinstance(self.action, MultiDiscrete) else [self.outputs]
         return torch.split(out, counts, dim=1)
-
-
-def _columns(did: Tensor) -> tuple[Tensor, ...]:
-    return did.view(len(did), -1).unbind(dim=1)
 
 
 def numbers(shown: Array) -> Tensor:

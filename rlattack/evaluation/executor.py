@@ -1,5 +1,6 @@
 """Runs tasks on several cores: one process a core, one torch thread each, episodes handed out one by one."""
 
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -110,15 +111,8 @@ class Local:
             context.Process(target=_worker, args=(tasks, play, tickets, number, results, added_names()), daemon=True)
             for number in range(workers)
         ]
-        try:
-            start(processes)
-            yield from _collect(results, processes, tickets)
-        finally:
-            begun = [process for process in processes if process.pid is not None]
-            for process in begun:
-                process.terminate()
-            for process in begun:
-                process.join()
+        with running(processes):
+            yield from collect(results, processes, lambda: _death(processes, tickets))
 
 
 def cores() -> int:
@@ -174,7 +168,21 @@ class _Tickets:
         return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
 
 
-def start(processes: list[Any]) -> None:
+@contextlib.contextmanager
+def running(processes: list[Any]) -> Iterator[None]:
+    """Starts processes, and ends them with whoever let them run."""
+    try:
+        _start(processes)
+        yield
+    finally:
+        begun = [process for process in processes if process.pid is not None]
+        for process in begun:
+            process.terminate()
+        for process in begun:
+            process.join()
+
+
+def _start(processes: list[Any]) -> None:
     """Starts them deaf to Ctrl-C, which reaches all processes of a terminal; this one hears it when all have begun.
 
     Children inherit the signal mask of this thread. It does not keep the signal from other threads of this process,
@@ -199,18 +207,28 @@ def start(processes: list[Any]) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def _collect(results: Any, processes: list[Any], tickets: _Tickets) -> Iterator[Any]:
-    running = len(processes)
-    while running:
+def collect(results: Any, processes: list[Any], died: Callable[[], str]) -> Iterator[Any]:
+    """What processes say, until each has said that it has nothing left to do, by None.
+
+    Args:
+        results: A queue, in which an error is one to raise.
+        processes: All that put something there.
+        died: Says what is to be said of one that ended without a word.
+
+    Raises:
+        WorkerDied: One was ended from outside.
+    """
+    left = len(processes)
+    while left:
         dead = sum(process.exitcode is not None for process in processes)
         try:
             item = results.get(timeout=1.0)
         except queue.Empty:
-            if dead > len(processes) - running:  # all that they said before was heard
-                raise WorkerDied(_death(processes, tickets)) from None
+            if dead > len(processes) - left:  # all that they said before was heard
+                raise WorkerDied(died()) from None
             continue
         if item is None:
-            running -= 1
+            left -= 1
         elif isinstance(item, BaseException):
             raise item
         else:

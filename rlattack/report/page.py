@@ -28,6 +28,7 @@ from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
 from rlattack.report.tables import Table, table
+from rlattack.report.transfer import transfer_map, transfers
 from rlattack.report.values import Value, decimals, mean, percent, some
 from rlattack.report.warnings import warnings
 
@@ -90,8 +91,13 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
     pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
     every = [section for of_run in sections for section in of_run]
+    matrices = [
+        (laid.title, Markup(svg(f"transfer-{number}-{place}", partial(transfer_map, laid))))
+        for number, run in enumerate(runs)
+        for place, laid in enumerate(transfers(settings(run.results)))
+    ]
     page = pages.get_template("page.html.jinja").render(
-        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every)
+        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every), matrices=matrices
     )
     write_whole(out, page.encode())
 

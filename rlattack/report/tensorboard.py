@@ -17,6 +17,7 @@ from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, BUDGET, Line, lines
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
+from rlattack.report.transfer import transfer_map, transfers
 
 
 def write_tensorboard(run: RunRecord) -> None:
@@ -29,6 +30,10 @@ def write_tensorboard(run: RunRecord) -> None:
     for words, setting in zip(distinctions(groups), groups, strict=True):
         for name, points in _runs(setting, run).items():
             runs[free_name(f"{file_name(words)}/{name}".strip("/"), runs)] = points
+    for laid in transfers(groups):
+        runs[free_name(f"transfer/{file_name(laid.title)}", runs)] = [
+            (0, picture("transfer", png(partial(transfer_map, laid))))
+        ]
     if read_activations(run.folder) is not None:
         runs["activations"] = [(0, picture("activations", (run.folder / PICTURE).read_bytes()))]
     if points := list(_staircase(run.folder)):

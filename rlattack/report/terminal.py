@@ -16,6 +16,7 @@ from rlattack.report.heatmap import Grid, grid
 from rlattack.report.members import member_lines
 from rlattack.report.tables import Row, table
 from rlattack.report.tables import Table as Laid
+from rlattack.report.transfer import Transfer, transfers, written
 from rlattack.report.values import mean
 from rlattack.report.warnings import equal_returns, warnings
 
@@ -36,8 +37,11 @@ def print_results(results: Sequence[Result], folder: Path, console: Console | No
         console: Where to; standard output by default.
     """
     console = console or (Console() if Console().is_terminal else Console(width=_WIDE))
-    for setting in settings(results):
+    groups = settings(results)
+    for setting in groups:
         _print(setting, console)
+    for laid in transfers(groups):
+        _print_square(_transfer(laid), "matrix of transfer", console)
     if (activations := read_activations(folder)) is not None:
         _likelihoods(activations, console)
     _say(console, f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}", markup=True)
@@ -55,11 +59,7 @@ def _print(setting: Setting, console: Console) -> None:
             _say(console, f"{' '.join([row.label, *words])}: {row.status}")
     square = grid(setting)
     if len(square) > 1:
-        drawn = _grid(square)
-        if _width(console, drawn) > console.width:
-            _say(console, "this terminal is too narrow for the grid of all players; the report has it")
-        else:
-            console.print(drawn)
+        _print_square(_grid(square), "grid of all players", console)
     _say(console, finding(setting).sentence)
     for line in member_lines(setting):
         _say(console, line)
@@ -129,6 +129,24 @@ def _grid(laid: Grid) -> Table:
     for row, name in enumerate(laid.rows):
         shown.add_row(name, *(_square(laid.cells.get((row, column))) for column in range(len(laid.columns))))
     return shown
+
+
+def _transfer(laid: Transfer) -> Table:
+    title = f"{laid.title}, what is left (and the fall): rows are victims, columns what it was crafted on"
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("", overflow="fold", min_width=_NAME)
+    for name in laid.columns:
+        shown.add_column(name, justify="right", overflow="fold", min_width=_NAME)
+    for name, squares in zip(laid.rows, written(laid), strict=True):
+        shown.add_row(name, *squares)
+    return shown
+
+
+def _print_square(drawn: Table, what: str, console: Console) -> None:
+    if _width(console, drawn) > console.width:
+        _say(console, f"this terminal is too narrow for the {what}; the report has it")
+    else:
+        console.print(drawn)
 
 
 def _square(cell: Result | None) -> str:

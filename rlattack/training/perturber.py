@@ -28,6 +28,9 @@ from rlattack.training.seeds import learn_at_once
 from rlattack.training.vecenv import SoloVecEnv
 from rlattack.training.watch import Shipped, Trained, Watch
 
+SEAT = "perturber"
+"""In place of a seat on a perturber's card: it plays an attack, and holds none of the game's."""
+
 
 def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Iterator[Shipped]:
     """Trains a perturber a seed, or goes on with them, and scores the one under which the victim earns least."""
@@ -114,7 +117,7 @@ class _Room:
             "victim_identity": victim.identity, "eps": recipe.eps, "norm": recipe.norm, "space": recipe.space,
         }  # fmt: skip
         return Learner(
-            run=self._run, folder=recipe.folder / f"seed-{seed}", seed=seed, note=f"seed {seed}",
+            run=self._run, folder=recipe.folder / f"seed-{seed}", seed=seed, seat=SEAT, note=f"seed {seed}",
             make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed),
             about={
                 "victim": {"id": victim.name, "sha256": "" if victim.foreign else victim.sha256},

@@ -85,7 +85,7 @@ def make_perturber(recipe: TrainPerturber, env: VecEnv, seed: int) -> OnPolicyAl
     network: dict[str, Any] = SMALL_TRUNK if pictures else {"activation_fn": torch.nn.Tanh}
     made: OnPolicyAlgorithm = build(
         PPO, "CnnPolicy" if pictures else "MlpPolicy", normal, seed=seed, device=recipe.device,
-        n_steps=recipe.batch // recipe.envs, batch_size=recipe.minibatch, n_epochs=10,
+        n_steps=recipe.batch // recipe.envs, batch_size=recipe.minibatch, n_epochs=4 if pictures else 10,
         learning_rate=recipe.learning_rate, ent_coef=recipe.entropy, gamma=0.99, gae_lambda=0.95, clip_range=0.2,
         vf_coef=0.5, max_grad_norm=0.5, policy_kwargs={"net_arch": list(_HIDDEN), **network},
     )  # fmt: skip

@@ -127,16 +127,19 @@ def _command(study: Study, names: Mapping[str, str]) -> str:
         value = getattr(study, option)
         if value != getattr(Study, option):
             words.append(f"--{option.replace('_', '-')}")
-            words += [_word(one, names) for one in (value if isinstance(value, tuple) else [value])]
+            words += [_word(one, names) for one in (value if isinstance(value, tuple) else [value]) if one is not True]
     return shlex.join(words)
 
 
-_OPTIONS = ("attack", "eps", "norm", "space", "actions", "defence", "sticky", "env_args", "trust")
+_OPTIONS = (
+    "attack", "eps", "norm", "space", "actions", "defence", "sticky", "env_args", "frame_stack", "channels",
+    "normaliser", "trust",
+)  # fmt: skip
 """Options of a study for a score, beside those that always stand in its command."""
 
 
 def _word(value: object, names: Mapping[str, str]) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
     for folder, name in names.items():
         text = text.replace(f"agent={folder}", f"agent={name}")
     return text

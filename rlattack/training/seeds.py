@@ -1,5 +1,6 @@
 """Seeds of one recipe that learn at once, a process each: what comes of a seed does not depend on the others."""
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -8,8 +9,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rlattack.errors import RlattackError, WorkerDied
-from rlattack.evaluation.executor import start
+from rlattack.errors import RlattackError
+from rlattack.evaluation.executor import collect, running
 from rlattack.evaluation.spawned import Names, added_names, set_up
 from rlattack.training.watch import Trained, Watch
 
@@ -33,67 +34,29 @@ def learn_at_once(learn: LearnSeed, seeds: Sequence[int], steps: int, workers: i
     Raises:
         RlattackError: What went wrong in one, and is the input's fault.
         WorkerDied: A process was ended from outside.
-        KeyboardInterrupt: Ctrl-C, after every seed wrote a checkpoint.
+        KeyboardInterrupt: Ctrl-C, after every seed that was learning wrote a checkpoint.
     """
     context = multiprocessing.get_context("spawn")
     said: Any = context.Queue()
     stopping: Any = context.Event()
-    begun: Any = context.Value("q", 0)
-    names = added_names()
-    processes = [
-        context.Process(target=_worker, args=(learn, tuple(seeds), begun, said, stopping, names), daemon=True)
-        for _ in range(min(workers, len(seeds)))
-    ]
-    try:
-        start(processes)
-        heard = _Heard(said, processes, seeds, steps, watch)
+    arguments = learn, tuple(seeds), context.Value("q", 0), said, stopping, added_names()
+    processes = [context.Process(target=_worker, args=arguments, daemon=True) for _ in range(min(workers, len(seeds)))]
+    done, trained = dict.fromkeys(seeds, 0), dict[int, Trained]()
+    with running(processes):
         try:
-            heard.listen()
+            for item in collect(said, processes, _died):
+                if isinstance(item, Trained):
+                    trained[item.seed] = item
+                else:
+                    done |= dict([item])
+                    watch.steps(sum(done.values()), steps * len(seeds), f"{len(seeds)} seeds at once")
         except KeyboardInterrupt:
             stopping.set()
-            heard.listen()
+            while any(process.is_alive() for process in processes):
+                with contextlib.suppress(queue.Empty):  # nobody ends before what it said is taken
+                    said.get(timeout=0.1)
             raise
-        return [heard.trained[seed] for seed in seeds]
-    finally:
-        alive = [process for process in processes if process.pid is not None]
-        for process in alive:
-            process.terminate()
-        for process in alive:
-            process.join()
-
-
-class _Heard:
-    """What processes tell: how far seeds are, and what became of them."""
-
-    def __init__(self, said: Any, processes: list[Any], seeds: Sequence[int], steps: int, watch: Watch) -> None:
-        self._said, self._processes, self._watch = said, processes, watch
-        self._done, self._total = dict.fromkeys(seeds, 0), steps * len(seeds)
-        self._running = len(processes)
-        self.trained: dict[int, Trained] = {}
-
-    def listen(self) -> None:
-        """Listens until every process has nothing left to do."""
-        while self._running:
-            dead = sum(process.exitcode is not None for process in self._processes)
-            try:
-                item = self._said.get(timeout=1.0)
-            except queue.Empty:
-                if dead > len(self._processes) - self._running:
-                    way_out = "what was learned is kept, the same command with --resume goes on"
-                    raise WorkerDied(f"a process that trained was ended from outside; {way_out}") from None
-                continue
-            if item is None:
-                self._running -= 1
-            elif isinstance(item, BaseException):
-                raise item
-            elif isinstance(item, Trained):
-                self.trained[item.seed] = item
-            else:
-                self._hear(*item)
-
-    def _hear(self, seed: int, done: int) -> None:
-        self._done[seed] = done
-        self._watch.steps(sum(self._done.values()), self._total, f"{len(self._done)} seeds at once")
+    return [trained[seed] for seed in seeds]
 
 
 class _Teller(Watch):
@@ -112,7 +75,9 @@ class _Teller(Watch):
         return bool(self._stopping.is_set()) or os.getppid() != self._parent
 
 
-def _worker(learn: LearnSeed, seeds: tuple[int, ...], begun: Any, said: Any, stopping: Any, names: Names) -> None:
+def _worker(
+    learn: LearnSeed, seeds: tuple[int, ...], begun: Any, said: Any, stopping: Any, names: Names
+) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     try:
         set_up(names)
@@ -133,3 +98,8 @@ def _next(seeds: tuple[int, ...], begun: Any) -> int | None:
         number = int(begun.value)
         begun.value += 1
     return seeds[number] if number < len(seeds) else None
+
+
+def _died() -> str:
+    way_out = "what was learned is kept: the same command with --resume goes on, with fewer --workers where memory is"
+    return f"a process that trained was ended from outside, mostly for want of memory; {way_out} short"

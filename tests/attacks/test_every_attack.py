@@ -7,11 +7,13 @@ import torch
 from rlattack.attacks import ATTACKS
 from rlattack.budget import CHANGES, NORMS
 from rlattack.policies.distributions import Categorical
+from rlattack.specs import REQUIRED, parameters_of
 from tests.attacks.conftest import FEW_QUERIES
 
 SMALL = {
     "pgd": {"steps": 2, "restarts": 2}, "pixel-de": {"population": 4, "generations": 2}, "deepfool": {"steps": 5},
-    "universal": {"states": 16}, "patch": {"states": 16}, "random-patch": {"states": 16}, **FEW_QUERIES,
+    "universal": {"states": 16}, "patch": {"states": 16}, "random-patch": {"states": 16},
+    "sticker": {"states": 16}, **FEW_QUERIES,
     "mim": {"steps": 2}, "ni-fgsm": {"steps": 2}, "apgd": {"steps": 5, "restarts": 2},
     "fab": {"steps": 2, "restarts": 2}, "cw": {"steps": 3, "searches": 2, "step": 0.05},
     "ead": {"steps": 5, "searches": 3, "step": 0.5}, "jsma": {"pixels": 1},
@@ -19,8 +21,8 @@ SMALL = {
     "search": {"population": 4, "episodes": 1, "steps": 60, "coefficients": 6}, "autoattack": {"effort": 0.001},
 }  # fmt: skip
 SIGHT = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "observation"]
-SIGHT = [name for name in SIGHT if not ATTACKS.get(name).files and ATTACKS.get(name).works_on(Categorical(None))]
-SIGHT.remove("sa-rl")
+SIGHT = [name for name in SIGHT if REQUIRED not in parameters_of(ATTACKS.get(name)).values()]
+SIGHT = [name for name in SIGHT if ATTACKS.get(name).works_on(Categorical(None)) and name != "sa-rl"]
 """Attacks on what a victim sees, of images too; those that are none of images are in `test_on_numbers`."""
 
 

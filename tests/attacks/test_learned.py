@@ -130,7 +130,7 @@ def test_another_victim_is_refused_unless_it_is_asked_for(tmp_path):
 def test_what_does_not_fit_is_refused_in_words(tmp_path):
     victim = linear_policy(WEIGHTS)
     for name in ("sa-rl", "pa-ad"):
-        with pytest.raises(InvalidInput, match=f"expected agent=ID, an adversary: .*--attack {name}` trains one"):
+        with pytest.raises(InvalidInput, match=f"attack {name}: expected agent=ID, .*--attack {name}` trains"):
             attacker(name, victim)
         with pytest.raises(UnknownName, match="no agent and no file 'nobody'"):
             attacker(name, victim, agent="nobody")
@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path):
         attacker("sa-rl", random_linear_policy((4,)), over=four, agent=director(tmp_path, WEIGHTS, "sa-rl"))
     with pytest.raises(BudgetError, match="attack sa-rl has the norms linf, got l2"):
         attacker("sa-rl", victim, norm="l2", agent=agent)
-    with pytest.raises(InvalidInput, match=r"this game shows \(3, 6, 6\): too many to be .*; use pa-ad"):
+    with pytest.raises(InvalidInput, match=r"attack sa-rl: .* shows \(3, 6, 6\), too many to be .*; use pa-ad"):
         attacker("sa-rl", random_linear_policy(pixels.shape), space="unit", over=pixels, agent=agent)
     with pytest.raises(InvalidInput, match="pa-ad: steps: expected at least 1, got 0"):
         attacker("pa-ad", victim, agent=agent, steps=0)

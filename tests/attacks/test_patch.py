@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
+from PIL import Image
 from torch import nn
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.budget import Budget
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, RlattackError
 from rlattack.policies import ModulePolicy
 from tests.attacks.conftest import RandomTuning
 
@@ -92,9 +93,102 @@ def test_a_patch_that_learned_to_be_shifted_works_beside_its_place():
     assert policy(obs).actions.greedy.tolist() == [1] * 4
 
 
+class Bright(nn.Module):
+    """Does action 1 where the picture is bright on the whole."""
+
+    def forward(self, obs):
+        bright = obs.flatten(1).mean(dim=1) - 128
+        return torch.stack([-bright, bright], dim=1)
+
+
+def sticker(name="sticker", space=SPACE, side=4, **parameters):
+    """One that has learned on a victim that looks at all places alike, in four episodes."""
+    policy = ModulePolicy(Bright(), space.shape, 2)
+    attack = make_attack(name, Budget(norm="patch", eps=side), states=40, epochs=10, **parameters)
+    attacker = Attacker(attack, policy, space, 4)
+    attack.learned = attack.fit(RandomTuning(attacker, policy, [shown(space, seed=seed) for seed in range(2)]))
+    attacker.restart(np.arange(4), [np.random.SeedSequence(seed) for seed in range(4)])
+    return attacker
+
+
+def places(attacker, obs):
+    """The rows and columns of what was covered in each slot, and where they begin."""
+    changed = attacker(obs) != obs
+    changed = changed.any(dim=3 if attacker.space is COLOURS else 1)
+    return [(int(one.any(dim=1).nonzero()[0]), int(one.any(dim=0).nonzero()[0]), int(one.sum())) for one in changed]
+
+
+@pytest.mark.parametrize("space", [SPACE, COLOURS])
+def test_a_sticker_is_a_disc_somewhere_else_in_every_episode_and_stays_there(space):
+    attacker = sticker(space=space)
+    obs = shown(space, seed=9)
+    first = places(attacker, obs)
+    assert first == places(attacker, shown(space, seed=3))
+    assert {count for _, _, count in first} == {12}  # four corners of the square are not covered
+    attacker.restart(np.asarray([1]), [np.random.SeedSequence(9)])
+    second = places(attacker, obs)
+    assert [one == other for one, other in zip(first, second, strict=True)] == [True, False, True, True]
+    assert len({(row, column) for row, column, _ in first}) > 1
+    assert attacker.oracle.queries.sum() == attacker.oracle.gradients.sum() == 0
+
+
+def test_a_sticker_learns_what_works_wherever_it_is():
+    learned = sticker().attack.learned
+    mask = learned.tensors["mask"]
+    assert learned.tensors["values"][0][mask].min() == 255
+    assert learned.facts == {"states": 40}
+    attacker = sticker(row=1, column=2)
+    assert attacker.attack.learned.facts == {"states": 40, "row": 1, "column": 2}
+    assert places(attacker, shown(seed=9)) == [(1, 2, 12)] * 4
+
+
+def test_the_control_of_a_sticker_is_noise_of_its_shape_at_its_places():
+    kind = type(sticker().attack)
+    assert str(kind.control_of({})) == "random-patch:place=anywhere,shape=disc"
+    assert str(kind.control_of({"shape": "square"})) == "random-patch:place=anywhere,shape=square"
+    attacker = sticker("random-patch", place="anywhere", shape="disc")
+    obs = shown(seed=9)
+    assert places(attacker, obs) == places(sticker(), obs)
+    assert len(attacker.attack.learned.tensors["values"].unique()) == 16
+
+
+def test_the_shape_may_come_from_a_file_and_is_stretched_without_its_margins(tmp_path):
+    cross = np.zeros((9, 7), np.uint8)
+    cross[3:6, 2:5] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    np.save(tmp_path / "cross.npy", cross)
+    transparent = np.zeros((*cross.shape, 4), np.uint8)
+    transparent[..., 3] = 255 * cross
+    Image.fromarray(transparent).save(tmp_path / "clear.png")
+    Image.fromarray(200 * cross).save(tmp_path / "dark.png")
+    expected = np.kron(cross[3:6, 2:5], np.ones((2, 2))) > 0
+    for name in ("cross.npy", "clear.png", "dark.png"):
+        attacker = sticker(side=6, mask=str(tmp_path / name))
+        assert np.array_equal(attacker.attack.learned.tensors["mask"].numpy(), expected)
+    obs = shown(seed=9)
+    assert attacker.reach.measure(attacker(obs), obs).values[:, 0].tolist() == [6.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((3, 3)), r"mask .*file.npy: expected a shape of two axes that covers something, got \(3, 3\)"),
+        (np.ones((3, 3, 3)), r"covers something, got \(3, 3, 3\)"),
+        (np.asarray([["a"]]), "mask .*file.npy: expected a picture or a .npy file of numbers, got neither"),
+        (None, "file.npy: expected a file, there is none"),
+    ],
+)
+def test_a_file_that_holds_no_shape_is_refused(tmp_path, values, message):
+    path = tmp_path / "file.npy"
+    if values is not None:
+        np.save(path, values)
+    with pytest.raises(RlattackError, match=message):
+        sticker(mask=str(path))
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        ({"place": "anywhere", "shift": 1}, "place=anywhere is every place; shift= is for a place of its own"),
         ({"row": 1}, "patch: row= and column= say together where it begins"),
         ({"row": 7, "column": 0}, "patch: row and column of a patch of 2 pixels are 0 to 6 and 0 to 6, got 7 and 0"),
         ({"shift": -1}, "states and epochs are at least 1, shift at least 0, got 8, 3 and -1"),

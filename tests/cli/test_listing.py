@@ -83,7 +83,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         "deepfool", "fab", "cw", "ead", "lbfgs", "jsma", "direction", "boundary", "hop-skip-jump",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["fitted"]] == [
-        "universal", "patch", "random-patch", "autoattack", "search", "sarsa",
+        "universal", "patch", "sticker", "random-patch", "autoattack", "search", "sarsa",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["control"] is None] == [
         "noise", "action-noise", "direction", "redraws", "random-patch",

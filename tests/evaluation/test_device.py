@@ -16,6 +16,7 @@ from rlattack.evaluation.prepare import prepare
 from rlattack.evaluation.summary import summarise
 from rlattack.report.comparison import settings
 from rlattack.report.warnings import warnings
+from tests.kit.agents import gaussian_network, perturber_agent
 from tests.kit.cells import FAMILIES as FAMILIES  # registers the family `film`
 from tests.kit.cells import take
 from tests.kit.second_device import SECOND, second_device
@@ -71,6 +72,10 @@ PLAYED = [
 """What plays on every device: each access, norm, schedule, memory and picture."""
 LEARNED = [
     {**FILM, "attack": "universal:states=2,epochs=1"},
+    {**FILM, "attack": "universal:states=2,epochs=1,rule=deepfool"},
+    {**FILM, "attack": "sticker:states=2,epochs=1", "eps": 3},
+    {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
+    {**HOPPER, "attack": "pgd:steps=2", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
     {
         **FILM,
         "attack": "search:kind=linear,coefficients=4,steps=9,population=4,horizon=2",
@@ -129,6 +134,18 @@ def test_what_an_attack_learns_there_is_what_it_learns_here(tmp_path, options):
             there = episodes(away, fits=tmp_path / "there")
         assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
     assert [one.name for one in (tmp_path / "there").iterdir()] == [one.name for one in (tmp_path / "here").iterdir()]
+
+
+@pytest.mark.parametrize("attack", ["sa-rl", "pa-ad:steps=2"])
+def test_a_trained_adversary_says_there_what_it_says_here(tmp_path, attack):
+    name, says = attack.partition(":")[0], 4 if attack == "sa-rl" else 1
+    agent = perturber_agent(tmp_path / "adversary", CARTPOLE["game"], gaussian_network(4, says), name)
+    spec = f"{attack}{',' if ':' in attack else ':'}transfer=true,agent={agent}"
+    for cell in cells({**CARTPOLE, "attack": spec}):
+        here = episodes(cell)
+        with second_device():
+            there = episodes(dataclasses.replace(cell, device=SECOND))
+        assert list(map(without_rounding, there)) == [dataclasses.replace(one, cell="") for one in here]
 
 
 def test_what_is_seen_crosses_once_a_step_and_only_what_is_done_comes_back():

@@ -122,6 +122,25 @@ def pong() -> list[Result]:
     ]
 
 
+def transferred(
+    victim: str, scores: Mapping[str | None, float], eps: float = 0.004, **changes: Any
+) -> list[Result]:  # fmt: skip
+    """The clean game of a victim, noise, and FGSM from each surrogate (None: from itself), by what is left of it."""
+    cells = [pong_cell("c", "clean", None, 21.0, 1.0, **changes), pong_cell("n", "noise", eps, 15.0, 1.0, **changes)]
+    for surrogate, score in scores.items():
+        about = {"surrogate": surrogate} if surrogate else {}
+        cells.append(pong_cell(f"f{surrogate}", "fgsm", eps, score, 0.0, about=about, **changes))
+    return [replace(one, cell=f"{victim} {one.cell}", seats=(replace(one.seats[0], player=victim),)) for one in cells]
+
+
+def crossed() -> list[Result]:
+    """Two victims, each attacked from itself, from the other and from an imitation."""
+    return [
+        *transferred("atari/pong/ppo", {None: -21.0, "atari/pong/a2c": 3.0, "imitate": -12.5}),
+        *transferred("atari/pong/a2c", {None: -20.0, "atari/pong/ppo": 18.0, "imitate": -8.0}, actions="sampled"),
+    ]
+
+
 def duel(
     first: str, second: str, win: float, tie: float = 0.0, *, mask: str = "", hidden_from: str = "runner",
     attacks: Sequence[AttackResult] = (), **changes: Any,

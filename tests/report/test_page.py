@@ -14,7 +14,20 @@ from rlattack.report import activations
 from rlattack.report.page import write_page
 from rlattack.report.runs import read_run
 from rlattack.report.staircase import write_staircase
-from tests.kit.results import CONFIG, PASS, assault, attack, duel, heat, mean, pong, pong_cell, three, write_folder
+from tests.kit.results import (
+    CONFIG,
+    PASS,
+    assault,
+    attack,
+    crossed,
+    duel,
+    heat,
+    mean,
+    pong,
+    pong_cell,
+    three,
+    write_folder,
+)
 from tests.report.pages import Page
 
 LOADS = ("src", "href", "xlink:href", "poster", "data", "srcset", "action")
@@ -78,6 +91,12 @@ def test_curves_of_many_players_are_folded_those_of_the_finding_first(page):
     captions = re.findall(r"<figcaption>(a\d) – b", made.raw)
     assert captions == ["a4", "a0", "a1", "a2", "a3"]
     assert made.text.index("Other players") > made.text.index("a1 – b: what")
+
+
+def test_several_victims_and_surrogates_are_a_picture_above_all_of_them(page):
+    made = page(crossed())
+    assert made.text.index("Transfer fgsm at eps 0.004 (one grey level)") < made.text.index("Against the budget")
+    assert len(made.all("svg")) == 3  # and the curves of each victim
 
 
 def test_one_meeting_alone_has_no_grid(page):

@@ -13,7 +13,7 @@ from rlattack.errors import Unwritable
 from rlattack.report.runs import RunRecord, read_run
 from rlattack.report.staircase import write_staircase
 from rlattack.report.tensorboard import write_tensorboard
-from tests.kit.results import assault, duel, heat, mean, pong, pong_cell, three, write_folder
+from tests.kit.results import assault, crossed, duel, heat, mean, pong, pong_cell, three, write_folder
 
 
 @pytest.fixture
@@ -154,6 +154,14 @@ def test_the_heat_map_is_an_image_where_several_players_meet(written):
     assert "grid" not in written(heat()[:1])
 
 
+def test_the_matrix_of_transfer_is_an_image(written):
+    runs = written(crossed())
+    (name,) = (name for name in runs if name.startswith("transfer/"))
+    (image,) = runs[name].Images("transfer")
+    assert name.startswith("transfer/fgsm at eps 0.004")
+    assert image.encoded_image_string[:4] == b"\x89PNG"
+
+
 def test_a_failed_cell_is_a_failed_row_and_on_no_line(written):
     cells = pong()
     cells[4] = replace(cells[4], status="failed: the attack left its budget in 1 of 10 steps")
@@ -229,7 +237,7 @@ def test_two_settings_of_one_run_are_told_apart(written):
 def test_labels_cannot_leave_the_folder_or_fall_together(written, tmp_path):
     names = ["../../escape", "a/b", "a-b", "x" * 400]
     cells = [pong_cell(str(i), "fgsm", 0.001, float(i), 0.5, about={"surrogate": name}) for i, name in enumerate(names)]
-    lines = [events for name, events in written(cells).items() if not name.startswith("cells/")]
+    lines = [events for name, events in written(cells).items() if not name.startswith(("cells/", "transfer/"))]
     assert sorted(points(events, "return/linf")[0][1].expected for events in lines) == [0.0, 1.0, 2.0, 3.0]
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

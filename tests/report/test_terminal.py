@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from rlattack.report import activations, print_results
-from tests.kit.results import assault, attack, duel, heat, mean, pong, pong_cell, three
+from tests.kit.results import assault, attack, crossed, duel, heat, mean, pong, pong_cell, three
 
 RUN = Path("run")
 
@@ -48,6 +48,13 @@ def test_an_attack_shows_a_row_a_cell_the_finding_and_where_the_rest_is(printed)
     assert text.count("noise (control)") == 3
     assert "1 cell without a control of the same size beside: pixel l0 2." in text
     assert text.splitlines()[-1] == "run/report.html shows it all; or: tensorboard --logdir run"
+
+
+def test_the_matrix_of_transfer_follows_the_tables_where_there_is_room(printed):
+    text = printed(crossed())
+    assert "fgsm at eps 0.004 (one grey level), what is left (and the fall): rows are victims" in text
+    assert "│ a2c │ 18 (fell 3) │ -20 (fell 41) │ -8 (fell 29) │ 15 (fell 6) │" in words(text)
+    assert "too narrow for the matrix of transfer" in printed(crossed(), width=50)
 
 
 def test_a_duel_shows_who_wins_the_grid_and_the_finding(printed):

@@ -3,11 +3,19 @@
 import pytest
 import torch
 
+from rlattack.attacks import make_attack
+from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
+from rlattack.policies.placed import placed
 from rlattack.training import train
 from rlattack.training.algorithms import make_learner
 from rlattack.training.export import export
-from rlattack.training.recipes import TrainRounds, TrainSingle, TrainVictim
+from rlattack.training.perturbing import Perturbing
+from rlattack.training.ppo import make_perturber
+from rlattack.training.recipes import TrainPerturber, TrainRounds, TrainSingle, TrainVictim
+from rlattack.training.vecenv import SoloVecEnv
+from tests.kit.agents import linear_policy
+from tests.kit.games import Coins
 from tests.kit.learning import vec
 from tests.kit.second_device import SECOND, second_device
 
@@ -34,6 +42,24 @@ def test_a_learner_learns_there_what_it_learns_here(algo, space):
     assert crossings.back
     for name, tensor in here.items():
         torch.testing.assert_close(there[name], tensor, rtol=1e-6, atol=1e-7, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+
+
+@pytest.mark.parametrize("attack", ["pa-ad", "sa-rl"])
+def test_a_perturber_learns_there_what_it_learns_here(attack):
+    def perturbs(device):
+        recipe = TrainPerturber(
+            game="coins/any", victim="some/one", attack=attack, eps=0.5, batch=32, minibatch=16, envs=2, device=device
+        )
+        attack_, victim = make_attack(attack, Budget(eps=0.5, space="raw")), linear_policy([[0.0, -1.0], [1.0, 1.0]])
+        env = Perturbing(Coins(2), attack_, placed(victim, device), "sampled", device)
+        return weights(make_perturber(recipe, SoloVecEnv(env), 0).learn(96))
+
+    here = perturbs("cpu")
+    with second_device() as crossings:
+        there = perturbs(SECOND)
+    assert crossings.back
+    for name, tensor in here.items():
+        torch.testing.assert_close(there[name], tensor, rtol=1e-5, atol=1e-6, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
 
 
 def test_no_gpu_is_said_before_anything_is_written(tmp_path, monkeypatch):

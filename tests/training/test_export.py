@@ -3,17 +3,21 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 
-from rlattack.policies import load_agent
+from rlattack.errors import InvalidInput
+from rlattack.policies import ModulePolicy, load_agent
 from rlattack.policies.folder import AgentCard, read_agent, save_agent
 from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.policies.sb3_live import from_sb3
 from rlattack.training import extractor
 from rlattack.training.algorithms import make_learner
 from rlattack.training.export import export
-from rlattack.training.recipes import TrainSingle
+from rlattack.training.ppo import make_perturber
+from rlattack.training.recipes import TrainPerturber, TrainSingle
 from rlattack.training.settings import CONTROL, VECTORS
-from tests.kit.learning import ARMS, CARD, SPACES, seated, tug, vec
+from rlattack.training.vecenv import GymnasiumVecEnv
+from tests.kit.learning import ARMS, CARD, SPACES, noise, seated, tug, vec
 
 
 def configure(algo):
@@ -75,6 +79,25 @@ def test_an_agent_of_continuous_actions_plays_as_its_learner_predicts(tmp_path, 
         least = told.mean(dim=2).amin(dim=1) if algo == "tqc" else torch.cat(told, dim=1).amin(dim=1)
         value = policy.value(torch.from_numpy(seen), torch.from_numpy(actions))
     torch.testing.assert_close(value, least, atol=1e-5, rtol=1e-5)
+
+
+def test_a_perturber_of_pictures_says_in_its_scores_what_it_means(monkeypatch):
+    monkeypatch.setattr(extractor, "_processor", lambda: "")  # no bfloat16 in the trunk
+    recipe = TrainPerturber(game="any", victim="any", attack="pa-ad", eps=0.1, batch=32, minibatch=16, envs=2)
+    env = noise("images", 2, Box(-1, 1, (3,), np.float32))
+    learner = make_perturber(recipe, GymnasiumVecEnv(env), 0).learn(64)
+    seen = np.stack([env.single_observation_space.sample() for _ in range(5)])
+    said = ModulePolicy.of(export(learner), 1.0)(torch.as_tensor(seen).float()).actions.scores
+    meant = learner.policy.get_distribution(torch.as_tensor(seen)).mode()
+    torch.testing.assert_close(said, meant.detach(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("space", [SPACES["floats"], SPACES["table"], Box(0, 255, (40, 36, 3), np.uint8)], ids=str)
+def test_what_a_perturber_cannot_look_at_is_refused(space):
+    recipe = TrainPerturber(game="any", victim="any", attack="pa-ad", eps=0.1, batch=32, minibatch=16, envs=2)
+    env = GymnasiumVecEnv(noise(space, 2, Box(-1, 1, (3,), np.float32)))
+    with pytest.raises(InvalidInput, match=r"expected numbers in a row, or pictures \(channels, height, width\)"):
+        make_perturber(recipe, env, 0)
 
 
 def test_a_trunk_in_bfloat16_is_the_same_agent_but_for_rounding(monkeypatch):

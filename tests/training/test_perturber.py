@@ -6,8 +6,9 @@ import json
 import pytest
 import torch
 
-from rlattack.errors import RefusedFile, RlattackError, RunConflict
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, RunConflict
 from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.plan import plan
 from rlattack.evaluation.results import Mean
 from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.policies.network import Network, NetworkSpec
@@ -16,9 +17,11 @@ from rlattack.training.adversary import choose
 from rlattack.training.perturber import learn_seed
 from rlattack.training.seeds import learn_at_once
 from tests.kit.agents import save_network
+from tests.kit.cells import FAMILIES as FAMILIES  # registers the family `film`
 from tests.kit.learning import Crash, Diary, curve
 
 CARTPOLE = {"game": "gymnasium/CartPole-v1", "eps": 0.1}
+FILM = {"game": "film/any", "victim": "tests.kit.players:bright", "space": "unit", "eps": 0.1}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0)
 
 
@@ -67,6 +70,30 @@ def test_the_perturber_learns_to_turn_every_coin_and_plays_what_its_card_says(tm
     clean, noise, attacked = (one.victim_seat.returns.mean for one in evaluate(study, run=tmp_path / "again").cells)
     assert (clean, noise, attacked) == (card.score["clean"]["mean"], card.score["noise"]["mean"], card.score["mean"])
     assert curve(tmp_path / "run", "evaluation/return_mean") == {4096: pytest.approx(attacked)}
+
+
+def test_an_adversary_is_played_against_its_own_victim_in_its_own_game_and_another_size_is_said(tmp_path, victim):
+    game, agent = "coins/any", run(tmp_path / "run", victim).id
+    planned = plan(Study(game=game, players=victim, attack=f"pa-ad:agent={agent}", eps=(1.5, 0.5), space="raw"))
+    assert planned.note == f"attack pa-ad: {agent} learned at linf 1.5 raw and plays at linf 0.5 raw"
+    other = save_network(tmp_path / "other", game, Network(SPEC))
+    of_another = {"game": game, "players": other, "eps": 1.5, "space": "raw"}
+    with pytest.raises(InvalidInput, match=f"{agent} learned to perturb another victim, {victim}, than {other}; trans"):
+        plan(Study(**of_another, attack=f"pa-ad:agent={agent}"))
+    assert plan(Study(**of_another, attack=f"pa-ad:agent={agent},transfer=true")).note == ""
+    crafted = Study(**of_another, attack=f"pa-ad:agent={agent}", surrogate=victim)  # on whom it learned
+    assert len(plan(crafted).cells) == 3
+    with pytest.raises(InvalidInput, match=f"{agent} is an adversary of pa-ad; play it as pa-ad:agent={agent}"):
+        plan(Study(**{**of_another, "players": victim}, attack=f"sa-rl:agent={agent}"))
+    with pytest.raises(InvalidInput, match=f"agent {agent} was trained for coins/any, not for gymnasium/CartPole-v1"):
+        plan(Study(**CARTPOLE, players="tests.kit.players:balance", attack=f"pa-ad:agent={agent}", space="raw"))
+    with pytest.raises(InvalidInput, match=f"agent {agent} was trained for the seat 'perturber', not for 'player'"):
+        plan(Study(game=game, players=agent))
+    first, again = (plan(Study(**{**of_another, "players": victim}, attack=f"pa-ad:agent={agent}")) for _ in range(2))
+    assert first.cells == again.cells
+    save_network(tmp_path / "agents" / agent, game, read_agent(tmp_path / "agents" / agent)[1])  # without its card
+    with pytest.raises(InvalidInput, match=f"expected an adversary that .* trained, got {agent}"):
+        plan(Study(**{**of_another, "players": victim}, attack=f"pa-ad:agent={agent}"))
 
 
 def test_every_seed_learns_and_the_victim_earns_least_under_the_one_that_ships(tmp_path, victim):
@@ -146,6 +173,8 @@ def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, 
         ({"space": "sigma"}, "--space sigma needs an agent that ships observation statistics"),
         ({"victim": "random"}, "--victim: expected an agent, got 'random', which looks at nothing"),
         ({"victim": "atari/pong/ppo"}, "atari/pong/ppo was trained for atari/pong, not for coins/any"),
+        ({**FILM, "attack": "sa-rl"}, r"attack sa-rl: .* this game shows \(4, 6, 6\), .*; use pa-ad"),
+        ({**FILM, "attack": "pa-ad"}, r"does not fit observations of \(4, 6, 6\)"),
         ({"victim": "nobody"}, "no agent and no file 'nobody'"),
         ({**CARTPOLE, "victim": "tests.kit.players:opaque"}, r"opaque gives no gradient \(.*\); pa-ad needs one, "),
         ({"game": "tug/any"}, "game tug/any has 2 seats, and a perturber learns in games of one: `rlattack train adv"),

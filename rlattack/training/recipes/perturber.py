@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rlattack.evaluation.study import Study
     from rlattack.specs import Spec
 
-_EPOCHS = 10
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPerturber(Recipe):
@@ -47,6 +45,12 @@ class TrainPerturber(Recipe):
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
     """Arguments of a Gymnasium environment, or of a control task, as rules=v4."""
+    frame_stack: int | None = None
+    """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked; the card's by default."""
+    channels: Literal["as-shown", "first"] | None = None
+    """first: pictures of a Gymnasium environment are turned to (channels, height, width); the card's by default."""
+    normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
+    """Statistics of what the victim saw in training; by default those beside its file."""
     seeds: tuple[int, ...] = (0,)
     """Each trains a perturber from the start; that under which the victim earns least in tuning episodes becomes the
     agent."""
@@ -57,7 +61,7 @@ class TrainPerturber(Recipe):
     envs: int = 16
     """Games played at once."""
     batch: int = 2048
-    """Steps between two updates, of 10 epochs."""
+    """Steps between two updates, of 10 epochs, or of 4 where pictures are seen."""
     minibatch: int = 64
     """Steps of a part of an epoch."""
     learning_rate: float = 3e-4
@@ -117,8 +121,12 @@ class TrainPerturber(Recipe):
         from rlattack.evaluation.study import Study
 
         more: dict[str, Any] = {} if not attack else {"attack": (attack,), "eps": (self.eps,)}
-        same = ("game", "norm", "space", "actions", "defence", "sticky", "env_args", "trust", "plugin")
-        return Study(
-            **{name: getattr(self, name) for name in same}, players=(self.victim,), episodes=episodes, seed=seed,
-            envs=self.envs, **more,
-        )  # fmt: skip
+        same = {name: getattr(self, name) for name in _OF_A_STUDY}
+        return Study(**same, players=(self.victim,), episodes=episodes, seed=seed, **more)
+
+
+_OF_A_STUDY = (
+    "game", "norm", "space", "actions", "defence", "sticky", "env_args", "frame_stack", "channels", "normaliser",
+    "trust", "plugin",
+)  # fmt: skip
+"""Options that say what is played, as those of `rlattack attack` do."""
