@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +18,7 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.load import Agent, load_agent
 from rlattack.policies.placed import placed
+from rlattack.specs import parameters_of
 
 TRAINED_BY = "rlattack train perturber GAME --victim AGENT --attack"
 
@@ -103,14 +104,19 @@ class Learned(ObservationAttack[Config, Ball]):
                 f"{self._about.get('victim')}, than {victim.name}; transfer=true plays it nevertheless"
             )
 
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """What an adversary learns for: the size, and the attack's other parameters; its card tells the same."""
+        own = {name: value for name, value in vars(self.config).items() if name not in ("agent", "transfer")}
+        return {name: getattr(self.budget, name) for name in ("norm", "eps", "space")} | own
+
     def note(self, setting: Setting) -> str:
-        """Says where it plays at another size than it learned at."""
-        plays = {name: getattr(self.budget, name) for name in ("norm", "eps", "space")}
-        learned = {name: self._about.get(name) for name in plays}
+        """Says where it plays at another size, or with other parameters, than it learned with."""
+        plays, defaults = self.circumstances, parameters_of(type(self))
+        learned = {name: self._about.get(name, defaults.get(name)) for name in plays}
         if self._agent is None or learned == plays:
             return ""
-        old, new = ("{norm} {eps:g} {space}".format(**one) for one in (learned, plays))
-        return f"{self.config.agent} learned at {old} and plays at {new}"
+        return f"{self.config.agent} learned at {_words(learned)} and plays at {_words(plays)}"
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Asks the adversary, and does what it says."""
@@ -138,3 +144,9 @@ class Learned(ObservationAttack[Config, Ball]):
         if not isinstance(about.get("eps"), int | float):
             raise InvalidInput(f"attack {self.name}: the card of {agent.name} tells no eps that it learned at")
         return about
+
+
+def _words(circumstances: Mapping[str, Any]) -> str:
+    size = "{norm} {eps:g} {space}".format(**circumstances)
+    own = [f"{name}={value}" for name, value in circumstances.items() if name not in ("norm", "eps", "space")]
+    return ", ".join([size, *own])

@@ -1,12 +1,14 @@
 """What a training shows: bars while it learns and plays, and what came of it."""
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlattack.evaluation.results import Mean
+from rlattack.evaluation.results import Mean, Rate
 from rlattack.report import print_results, write_run
 from rlattack.report.progress import StepBar, say
 from rlattack.report.staircase import write_staircase
@@ -45,11 +47,10 @@ class Screen(Watch):
         if len(shipped.tried) > 1:
             Console().print(_seeds(shipped))
         score, folder = shipped.score, escape(str(shipped.folder))
-        if "clean" in score.more and score.returns is not None:
-            low, high = score.returns.ci
-            beside = ", ".join(f"{name} {score.more[name]['mean']:.1f}" for name in ("clean", "noise"))
-            earned = f"{score.returns.mean:.1f} [{low:.1f}, {high:.1f}]"
-            say(f"the victim earns {earned} over {score.episodes} episodes ({beside})")
+        if "clean" in score.more:
+            beside = ", ".join(f"{name} {_reached(score.more[name])}" for name in ("clean", "noise"))
+            verb = "earns" if score.returns is not None else "wins"
+            say(escape(f"the victim {verb} {_reached(score.table)} over {score.episodes} episodes ({beside})"))
             say(f"[bold]{folder}[/bold] can now attack: {escape(score.command)}")
             return
         if score.returns is not None:
@@ -86,6 +87,13 @@ class Screen(Watch):
             self.close()
             self._bar = StepBar(total, unit)
         return self._bar
+
+
+def _reached(table: Mapping[str, Any]) -> str:
+    """A mean return or a share of wins with its interval, as a card has it."""
+    if "win" in table:
+        return str(percent(Rate(table["win"]["rate"], tuple(table["win"]["ci"])), 1))
+    return "{:.1f} [{:.1f}, {:.1f}]".format(table["mean"], *table["ci"])
 
 
 def _seeds(shipped: Shipped) -> Table:

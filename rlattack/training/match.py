@@ -97,7 +97,7 @@ def match_adversary(recipe: TrainAdversary) -> Match:
     seats = [seat.name for seat in game.seats]
     if recipe.seat is not None and recipe.seat not in seats:
         raise InvalidInput(f"--seat: expected {' or '.join(seats)}, got {recipe.seat!r}")
-    own = _own_seat(recipe.victim)
+    own = own_seat(recipe.victim)
     if recipe.seat is not None and recipe.seat == own:
         raise InvalidInput(f"--seat {recipe.seat}: that is the victim's; leave it out to take the other")
     seat = recipe.seat or next((name for name in seats if own in seats and name != own), seats[-1])
@@ -180,7 +180,7 @@ def _match(
     return Match(card=card, seat=seat, places=(place,), opponents=met, init=init)
 
 
-def _own_seat(name: str) -> str:
+def own_seat(name: str) -> str:
     """The seat that an agent was trained for; nothing where its card names none, or there is no card."""
     folder = agent_folder(name)
     return "" if folder is None else read_agent_card(folder).seat
@@ -188,7 +188,7 @@ def _own_seat(name: str) -> str:
 
 def _default_seat(recipe: TrainSelfPlay, card: GameCard, game: Game) -> str:
     seats = [seat.name for seat in game.seats]
-    own = "" if recipe.init is None else _own_seat(recipe.init)
+    own = "" if recipe.init is None else own_seat(recipe.init)
     if own in seats:
         return own
     if recipe.opponents is None and not _roles(card, game):

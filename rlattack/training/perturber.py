@@ -3,25 +3,30 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 from rlattack.attacks import make_attack
 from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
 from rlattack.budget import Budget
 from rlattack.defences import defend
+from rlattack.device import check_device
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
+from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.spawned import held_back
 from rlattack.evaluation.table import Table
 from rlattack.games import make_game
+from rlattack.policies.load import Agent
 from rlattack.policies.placed import placed
 from rlattack.specs import Spec
 from rlattack.training.adversary import choose
 from rlattack.training.checkpoint import load_checkpoint
 from rlattack.training.learner import Learner, begin, learn
+from rlattack.training.match import own_seat
 from rlattack.training.perturbing import Perturbing
 from rlattack.training.ppo import make_perturber
-from rlattack.training.recipes import TrainPerturber, count_seats
+from rlattack.training.recipes import TrainPerturber, seat_names
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
 from rlattack.training.seeds import learn_at_once
@@ -34,26 +39,23 @@ SEAT = "perturber"
 
 def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Iterator[Shipped]:
     """Trains a perturber a seed, or goes on with them, and scores the one under which the victim earns least."""
-    room = _Room(recipe, command)
+    check_device(recipe.device)
+    room = Room(recipe, command)
     begin([room.learner(seed) for seed in recipe.seeds], (recipe.id, recipe.folder))
     trained = _train(room, watch, command)
     tuned = trained if len(trained) > 1 else []
     # the clean game, noise and the attack
     scorer = Scorer(recipe.folder, 3 * (len(tuned) * recipe.tuning + recipe.episodes), watch.episodes)
-
-    def play(folder: str, episodes: int, seed: int, note: str) -> Score:
-        spec = Spec(room.spec.name, {**room.spec.parameters, "agent": folder})
-        return scorer(recipe.study(str(spec), episodes=episodes, seed=seed), note, {folder: recipe.id})
-
     for number, one in enumerate(tuned):
-        score = play(str(one.folder), recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}")
-        trained[number] = dataclasses.replace(one, tuning=score.returns)
+        score = room.play(scorer, str(one.folder), recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}")
+        trained[number] = dataclasses.replace(one, tuning=score.returns or score.rates["loss"])
     best = choose(recipe.folder, trained)
-    score = play(str(recipe.folder / "agent"), recipe.episodes, EVALUATION_SEED + best.seed, "evaluating")
+    own = str(recipe.folder / "agent")
+    score = room.play(scorer, own, recipe.episodes, EVALUATION_SEED + best.seed, "evaluating")
     yield ship(recipe.folder, recipe.id, score, tried=tuple(trained))
 
 
-def _train(room: "_Room", watch: Watch, command: str) -> list[Trained]:
+def _train(room: "Room", watch: Watch, command: str) -> list[Trained]:
     """Trains all seeds: at once in processes of their own, or one after the other in this one."""
     recipe = room.recipe
     workers = min(recipe.workers or cores(), len(recipe.seeds))
@@ -66,7 +68,7 @@ def _train(room: "_Room", watch: Watch, command: str) -> list[Trained]:
 
 def learn_seed(recipe: TrainPerturber, command: str, seed: int, watch: Watch) -> Trained:
     """Lets one seed of a recipe learn, or go on."""
-    return _learn(_Room(recipe, command).learner(seed), watch)
+    return _learn(Room(recipe, command).learner(seed), watch)
 
 
 def _learn(learner: Learner, watch: Watch) -> Trained:
@@ -82,7 +84,7 @@ def _learn(learner: Learner, watch: Watch) -> Trained:
             return trained
 
 
-class _Room:
+class Room:
     """The victim in its game, and who learns to perturb it.
 
     Args:
@@ -90,49 +92,82 @@ class _Room:
         command: Trains it anew.
 
     Raises:
-        RlattackError: A game of several seats, or a victim, an attack and a budget that do not fit.
+        RlattackError: A victim, others, an attack and a budget that do not fit the game or one another.
     """
 
     def __init__(self, recipe: TrainPerturber, command: str) -> None:
         self.recipe, self.spec = recipe, recipe.spec
-        if (count := count_seats(recipe.game)) != 1:
-            raise InvalidInput(
-                f"game {recipe.game} has {count} seats, and a perturber learns in games of one: `rlattack train "
-                "adversary` trains an opponent"
-            )
-        self.table = Table.lay(recipe.study())
-        (self._victim,) = self.table.agents[0].values()
+        self._seats, self._seat = _seats(recipe)
+        self.table = table = Table.lay(recipe.study(self._seats, self._seat))
+        self._agents = [agent for of in table.agents for agent in of.values()]
+        self._victim = self._agents[self._seat]
         if not self._victim.looks:
             raise InvalidInput(f"--victim: expected an agent, got {self._victim.name!r}, which looks at nothing")
+        self._attack = self._made()
         self._env = self._opened()
-        self._run = TrainingRun(
-            recipe=recipe, card=self.table.card, command=command, agents={"victim_identity": self._victim.identity}
-        )
+        players = [agent.identity for agent in self._agents]
+        self._run = TrainingRun(recipe=recipe, card=table.card, command=command, agents={"players_identity": players})
+
+    def play(self, scorer: Scorer, folder: str, episodes: int, seed: int, note: str) -> Score:
+        """What the victim reaches under a perturber of the run, beside clean play and noise."""
+        spec = Spec(self.spec.name, {**self.spec.parameters, "agent": folder})
+        study = self.recipe.study(self._seats, self._seat, str(spec), episodes=episodes, seed=seed)
+        return scorer(study, note, {folder: self.recipe.id})
 
     def learner(self, seed: int) -> Learner:
         """Who learns with a seed; only one at a time, since all learn in the same games."""
         victim, recipe = self._victim, self.recipe
         perturbs = {
-            "attack": self.spec.name, **self.spec.parameters, "victim": victim.name,
-            "victim_identity": victim.identity, "eps": recipe.eps, "norm": recipe.norm, "space": recipe.space,
+            "attack": self.spec.name, "victim": victim.name, "victim_identity": victim.identity,
+            **self._attack.circumstances,
         }  # fmt: skip
+        about = {"victim": _named(victim), "perturbs": perturbs, "seeds": list(recipe.seeds)}
+        others = [_named(agent) for agent in self._agents if agent is not victim]
         return Learner(
             run=self._run, folder=recipe.folder / f"seed-{seed}", seed=seed, seat=SEAT, note=f"seed {seed}",
-            make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed),
-            about={
-                "victim": {"id": victim.name, "sha256": "" if victim.foreign else victim.sha256},
-                "perturbs": perturbs, "seeds": list(recipe.seeds),
-            },
+            make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed), about=about | {"others": others},
         )  # fmt: skip
+
+    def _made(self) -> Learned[Any]:
+        """The attack that waits for who learns."""
+        budget = Budget(norm=self.recipe.norm, eps=self.recipe.eps, space=self.recipe.space)
+        made = make_attack(self.spec.name, budget, **self.spec.parameters)
+        assert isinstance(made, Learned), "as `recipe.spec` says"
+        return made
 
     def _opened(self) -> Perturbing:
         """The game of who perturbs."""
         recipe, table = self.recipe, self.table
         game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
-        policy = placed(defend(self._victim.policy, recipe.defence, game.seats[0]), recipe.device)
-        budget = Budget(norm=recipe.norm, eps=recipe.eps, space=recipe.space)
-        attack = make_attack(self.spec.name, budget, **self.spec.parameters)
-        assert isinstance(attack, Learned), "as `recipe.spec` says"
-        if attack.knowledge == "white":
-            check_gradient(policy, self._victim.name, attack.name)
-        return Perturbing(game, attack, policy, table.mode(self._victim), recipe.device)
+        policy = defend(self._victim.policy, recipe.defence, game.seats[self._seat])
+        if self._attack.knowledge == "white":
+            check_gradient(policy, self._victim.name, self._attack.name)
+        others = {number: agent for number, agent in enumerate(self._agents) if number != self._seat}
+        return Perturbing(
+            game, self._attack, placed(policy, recipe.device), table.mode(self._victim), recipe.device, seat=self._seat,
+            opponents={number: agent.policy for number, agent in others.items()},
+            greedy="greedy" in map(table.mode, others.values()),
+        )  # fmt: skip
+
+
+def _seats(recipe: TrainPerturber) -> tuple[tuple[str, ...], int]:
+    """Names of the game's seats, and the number of the victim's.
+
+    Raises:
+        InvalidInput: An opponent where there is one seat, or none where there are more.
+        UnknownName: No such seat.
+    """
+    seats = seat_names(recipe.game)
+    if len(seats) > 1 and recipe.opponent is None:
+        raise InvalidInput(f"--opponent: game {recipe.game} has {len(seats)} seats, so name who holds the other")
+    if len(seats) == 1 and recipe.opponent is not None:
+        raise InvalidInput(f"--opponent: game {recipe.game} has one seat, so leave it out")
+    if recipe.seat is not None:
+        return seats, seat_number("--seat", recipe.seat, seats)
+    own = own_seat(recipe.victim)
+    return seats, seats.index(own) if own in seats else len(seats) - 1
+
+
+def _named(agent: Agent) -> dict[str, str]:
+    """What a card says of somebody."""
+    return {"id": agent.name, "sha256": "" if agent.foreign else agent.sha256}

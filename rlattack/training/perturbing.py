@@ -1,6 +1,6 @@
 """The game of a perturber: its action is what happens to what a frozen victim sees, its reward minus the victim's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,30 +21,36 @@ from rlattack.policies.policy import Policy
 
 
 class Perturbing(Solo):
-    """A game of one seat for who perturbs what its player sees (Zhang et al. 2020, lemma 1; Sun et al. 2022, sec. 4.1).
+    """A game for who perturbs what a player of it sees (Zhang et al. 2020, lemma 1; Sun et al. 2022, sec. 4.1).
 
     The perturber sees what the game shows and says numbers in [-1, 1]. The attack makes of them what the victim
     receives, within its budget and as in an evaluation: the victim has its memory, its draws and its own way to choose.
 
     Args:
-        game: Of one seat.
+        game: The game.
         attack: What is made of what the perturber says.
-        victim: Who plays, on the device where it computes.
+        victim: Who is perturbed, on the device where it computes.
         mode: How it chooses.
         device: Where victim and attack compute.
+        seat: Number of the victim's.
+        opponents: Hold the other seats, on the CPU; then what is paid on the way does not count.
+        greedy: Whether they play their most likely actions.
 
     Raises:
         RlattackError: Attack, budget and victim do not fit.
     """
 
-    def __init__(self, game: Game, attack: Learned[Any], victim: Policy, mode: ActionMode, device: str = "cpu") -> None:
-        self._device, seat = device, game.seats[0]
+    def __init__(
+        self, game: Game, attack: Learned[Any], victim: Policy, mode: ActionMode, device: str = "cpu", *, seat: int = 0,
+        opponents: Mapping[int, Policy] | None = None, greedy: bool = False,
+    ) -> None:  # fmt: skip
+        self._device, place = device, game.seats[seat]
         attack.tell = lambda obs: self._said
         with on(device):
-            self._player = Player(0, seat, victim, mode, game.slots)
-            self._player.arm(0, Attacker(attack, victim, seat.observation, game.slots), own=True)
-            says = attack.outputs(Setting.of(victim, seat.observation))
-        super().__init__(game, 0, {}, sparse=-1.0, dense=-1.0)
+            self._player = Player(seat, place, victim, mode, game.slots)
+            self._player.arm(0, Attacker(attack, victim, place.observation, game.slots), own=True)
+            says = attack.outputs(Setting.of(victim, place.observation))
+        super().__init__(game, seat, opponents or {}, sparse=-1.0, dense=0.0 if opponents else -1.0, greedy=greedy)
         self.single_action_space = Box(-1.0, 1.0, (says,), np.float32)
         self.action_space = batch_space(self.single_action_space, game.slots)
 

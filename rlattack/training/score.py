@@ -113,16 +113,24 @@ class Scorer:
         planned = plan(study)
         *beside, result = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
         score = Score.of(result, _command(study, names))
-        others = {one.attack.name if one.attack else "clean": one.attacked.returns for one in beside}
-        told = {name: {"mean": one.mean, "ci": list(one.ci)} for name, one in others.items()}
+        told = {one.attack.name if one.attack else "clean": _beside(one, score) for one in beside}
         return dataclasses.replace(score, more={**score.more, **told})
+
+
+def _beside(result: Result, score: Score) -> dict[str, Any]:
+    """What the same seat reached in another cell, as it stands on a card beside a score."""
+    own = result.victim_seat
+    if score.returns is None and own.win is not None:
+        return {"win": {"rate": own.win.rate, "ci": list(own.win.ci)}}
+    return {"mean": own.returns.mean, "ci": list(own.returns.ci)}
 
 
 def _command(study: Study, names: Mapping[str, str]) -> str:
     """The command line that plays a study, its agents by the names that they will have."""
     players = [names.get(player, player) for (player,) in study.candidates]
     who = ["attack", study.game, "--victim"] if len(players) == 1 else ["duel", study.game, "--players"]
-    words = ["rlattack", *who, *players, "--episodes", str(study.episodes), "--seed", str(study.seed)]
+    whose = ["--victim", study.victim] if len(players) > 1 and study.attack else []
+    words = ["rlattack", *who, *players, *whose, "--episodes", str(study.episodes), "--seed", str(study.seed)]
     for option in _OPTIONS:
         value = getattr(study, option)
         if value != getattr(Study, option):

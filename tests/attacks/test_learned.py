@@ -115,6 +115,11 @@ def test_another_size_than_it_learned_at_is_said(tmp_path):
     assert attacker("sa-rl", victim, eps=0.2, agent=agent).note.endswith(
         "learned at linf 0.1 raw and plays at linf 0.2 raw"
     )
+    agent = director(tmp_path, WEIGHTS[:2], steps=3)
+    assert attacker("pa-ad", victim, agent=agent, steps=3).note == ""
+    assert attacker("pa-ad", victim, agent=agent).note.endswith(
+        "learned at linf 0.1 raw, steps=3 and plays at linf 0.1 raw, steps=1"
+    )
 
 
 def test_another_victim_is_refused_unless_it_is_asked_for(tmp_path):

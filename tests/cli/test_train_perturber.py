@@ -1,6 +1,10 @@
 """`rlattack train perturber` as a user meets it."""
 
+import json
+import os
 import shlex
+import signal
+import time
 
 import pytest
 from command_line import call, refused
@@ -28,10 +32,9 @@ def test_a_perturber_is_trained_and_its_attack_is_a_command(tmp_path, capsys):
     said = capsys.readouterr()
     shown = " ".join(said.out.split())
     assert "seeds, by what the victim earned" in shown
-    low, high = card.score["ci"]
-    clean, noise = (card.score[name]["mean"] for name in ("clean", "noise"))
-    earned = f"the victim earns {card.score['mean']:.1f} [{low:.1f}, {high:.1f}] over 2 episodes"
-    assert f"{earned} (clean {clean:.1f}, noise {noise:.1f})" in shown
+    told = [card.score, card.score["clean"], card.score["noise"]]
+    means = ["{:.1f} [{:.1f}, {:.1f}]".format(one["mean"], *one["ci"]) for one in told]
+    assert "the victim earns {} over 2 episodes (clean {}, noise {})".format(*means) in shown
     assert f"agents/my/perturber can now attack: {card.score['command']}" in shown
     assert "64 of 64 steps, seed 1" in said.err
     line = refused(capsys, *arguments)
@@ -61,3 +64,32 @@ def test_bad_input_is_refused_in_one_line(tmp_path, capsys, arguments, expected)
 def test_a_perturber_needs_a_size(capsys):
     without = [word for word in SMALL if word not in ("--eps", "0.1")]
     assert "--eps" in refused(capsys, *without, "--attack", "pa-ad")
+
+
+def alive(session):
+    """Whether a process of a session is left."""
+    try:
+        os.killpg(session, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_all_seeds_with_what_they_learned_and_no_children(begin, tmp_path):
+    arguments = (*SMALL, "--attack", "sa-rl", "--seeds", "0", "1", "--workers", "2", "--checkpoint-every", "32")
+    long = [*arguments, "--steps", "1000000", "--run", "run"]
+    kept = [tmp_path / "run" / f"seed-{seed}" / "progress.json" for seed in (0, 1)]
+    process = begin(*long, until=lambda: all(path.exists() for path in kept))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    said = [line for line in err.splitlines() if line and " of 2,000,000 steps" not in line]
+    assert said == ["interrupted; what was learned is kept, the same command with --resume goes on"]
+    deadline = time.monotonic() + 10
+    while alive(process.pid):  # Python's own tracker of semaphores is the last
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    steps = max(json.loads(path.read_text())["steps"] for path in kept)
+    assert call(*arguments, "--steps", str(steps + 32), "--run", "run", "--resume", "--workers", "1") == 0
+    assert {json.loads(path.read_text())["steps"] for path in kept} == {steps + 32}

@@ -160,5 +160,6 @@ def network_agent(folder: Path | str, game: str, spec: NetworkSpec = VECTOR, *, 
 
 def perturber_agent(folder: Path | str, game: str, network: AnyNetwork, attack: str, **about: Any) -> str:
     """Saves an adversary of `sa-rl` or `pa-ad`, and returns its folder; `about` is what its card tells beside that."""
-    told = {"attack": attack, "victim": "v", "eps": 0.1, "norm": "linf", "space": "raw"} | about
+    told = {"attack": attack, "victim": "v", "eps": 0.1, "norm": "linf", "space": "raw"}
+    told |= ({"steps": 1} if attack == "pa-ad" else {}) | about
     return save_network(folder, game, network, role="adversary", provenance={"perturbs": told})

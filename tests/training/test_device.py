@@ -3,19 +3,13 @@
 import pytest
 import torch
 
-from rlattack.attacks import make_attack
-from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
-from rlattack.policies.placed import placed
 from rlattack.training import train
 from rlattack.training.algorithms import make_learner
 from rlattack.training.export import export
-from rlattack.training.perturbing import Perturbing
-from rlattack.training.ppo import make_perturber
+from rlattack.training.perturber import Room
 from rlattack.training.recipes import TrainPerturber, TrainRounds, TrainSingle, TrainVictim
-from rlattack.training.vecenv import SoloVecEnv
-from tests.kit.agents import linear_policy
-from tests.kit.games import Coins
+from tests.kit.agents import gaussian_agent
 from tests.kit.learning import vec
 from tests.kit.second_device import SECOND, second_device
 
@@ -45,14 +39,15 @@ def test_a_learner_learns_there_what_it_learns_here(algo, space):
 
 
 @pytest.mark.parametrize("attack", ["pa-ad", "sa-rl"])
-def test_a_perturber_learns_there_what_it_learns_here(attack):
+def test_a_perturber_learns_there_what_it_learns_here(working_folder, attack):
+    victim = gaussian_agent(working_folder / "victim", "tug/any", 3, seat="right", clip=5.0)
+
     def perturbs(device):
         recipe = TrainPerturber(
-            game="coins/any", victim="some/one", attack=attack, eps=0.5, batch=32, minibatch=16, envs=2, device=device
-        )
-        attack_, victim = make_attack(attack, Budget(eps=0.5, space="raw")), linear_policy([[0.0, -1.0], [1.0, 1.0]])
-        env = Perturbing(Coins(2), attack_, placed(victim, device), "sampled", device)
-        return weights(make_perturber(recipe, SoloVecEnv(env), 0).learn(96))
+            game="tug/any", victim=victim, opponent="tests.kit.learning:weak", attack=attack, eps=0.5, space="sigma",
+            batch=32, minibatch=16, envs=2, device=device,
+        )  # fmt: skip
+        return weights(Room(recipe, "").learner(0).make(0).learn(96))
 
     here = perturbs("cpu")
     with second_device() as crossings:

@@ -16,7 +16,7 @@ from rlattack.training import Trained, TrainPerturber, train
 from rlattack.training.adversary import choose
 from rlattack.training.perturber import learn_seed
 from rlattack.training.seeds import learn_at_once
-from tests.kit.agents import save_network
+from tests.kit.agents import linear_gaussian_network, save_network
 from tests.kit.cells import FAMILIES as FAMILIES  # registers the family `film`
 from tests.kit.learning import Crash, Diary, curve
 
@@ -75,7 +75,7 @@ def test_the_perturber_learns_to_turn_every_coin_and_plays_what_its_card_says(tm
 def test_an_adversary_is_played_against_its_own_victim_in_its_own_game_and_another_size_is_said(tmp_path, victim):
     game, agent = "coins/any", run(tmp_path / "run", victim).id
     planned = plan(Study(game=game, players=victim, attack=f"pa-ad:agent={agent}", eps=(1.5, 0.5), space="raw"))
-    assert planned.note == f"attack pa-ad: {agent} learned at linf 1.5 raw and plays at linf 0.5 raw"
+    assert planned.note == f"attack pa-ad: {agent} learned at linf 1.5 raw, steps=1 and plays at linf 0.5 raw, steps=1"
     other = save_network(tmp_path / "other", game, Network(SPEC))
     of_another = {"game": game, "players": other, "eps": 1.5, "space": "raw"}
     with pytest.raises(InvalidInput, match=f"{agent} learned to perturb another victim, {victim}, than {other}; trans"):
@@ -94,6 +94,27 @@ def test_an_adversary_is_played_against_its_own_victim_in_its_own_game_and_anoth
     save_network(tmp_path / "agents" / agent, game, read_agent(tmp_path / "agents" / agent)[1])  # without its card
     with pytest.raises(InvalidInput, match=f"expected an adversary that .* trained, got {agent}"):
         plan(Study(**{**of_another, "players": victim}, attack=f"pa-ad:agent={agent}"))
+
+
+def test_a_victim_of_a_duel_is_perturbed_in_its_seat_against_who_holds_the_other(tmp_path):
+    victim = save_network(tmp_path / "pusher", "tug/any", linear_gaussian_network([[0.0, 9.0, 9.0]], deviation=0.01))
+    values = {
+        "game": "tug/any",
+        "opponent": "tests.kit.learning:middling",
+        "seat": "left",
+        "eps": 5.0,
+        "attack": "sa-rl",
+    }
+    shipped = run(
+        tmp_path / "run", victim, **values, steps=2048, batch=256, learning_rate=3e-3, checkpoint_every=2048,
+        seeds=(0, 1), tuning=4, episodes=8, actions="greedy",
+    )  # fmt: skip
+    score = read_agent_card(shipped.folder).score
+    assert score["win"]["rate"] < 0.3 < 0.9 < score["clean"]["win"]["rate"]
+    players = f"{victim} tests.kit.learning:middling"
+    assert score["command"].startswith(f"rlattack duel tug/any --players {players} --victim left --episodes 8 --seed 1")
+    assert "--attack sa-rl:agent=my/perturber --eps 5 --space raw --actions greedy" in score["command"]
+    assert all(one.tuning.rate > 0.7 for one in shipped.tried)  # that the victim loses
 
 
 def test_every_seed_learns_and_the_victim_earns_least_under_the_one_that_ships(tmp_path, victim):
@@ -139,7 +160,7 @@ def test_a_run_goes_on_longer_with_more_seeds_and_under_nothing_else(tmp_path, v
     shipped = run(tmp_path / "run", victim, resume=True, steps=320, seeds=(0, 1))
     assert [(one.seed, one.steps) for one in shipped.tried] == [(0, 320), (1, 320)]
     save_network(tmp_path / "victim", "coins/any", Network(SPEC))
-    with pytest.raises(RunConflict, match=r"trained with victim_identity \w+, now \w+; choose another --run"):
+    with pytest.raises(RunConflict, match=r"trained with players_identity \['\w+'\], now \['\w+'\]; choose"):
         run(tmp_path / "run", victim, resume=True, steps=320, seeds=(0, 1))
 
 
@@ -177,7 +198,9 @@ def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, 
         ({**FILM, "attack": "pa-ad"}, r"does not fit observations of \(4, 6, 6\)"),
         ({"victim": "nobody"}, "no agent and no file 'nobody'"),
         ({**CARTPOLE, "victim": "tests.kit.players:opaque"}, r"opaque gives no gradient \(.*\); pa-ad needs one, "),
-        ({"game": "tug/any"}, "game tug/any has 2 seats, and a perturber learns in games of one: `rlattack train adv"),
+        ({"game": "tug/any"}, "--opponent: game tug/any has 2 seats, so name who holds the other"),
+        ({"game": "tug/any", "opponent": "zero", "seat": "goal"}, "--seat: expected left .0. or right .1., got 'goal'"),
+        ({"opponent": "zero"}, "--opponent: game coins/any has one seat, so leave it out"),
         ({"steps": 32}, "--steps: expected at least 64, one --batch, got 32"),
         ({"batch": 60}, "--batch: expected a multiple of --envs 8, got 60"),
         ({"minibatch": 30}, "--minibatch: expected a divisor of --batch 64, 2 or more, got 30"),
@@ -186,6 +209,7 @@ def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, 
         ({"workers": 0}, "--workers: expected at least 1, got 0"),
         ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),
         ({"entropy": -1.0}, "--entropy: expected a weight of 0 or more"),
+        ({"device": "cuda:99"}, "--device cuda:99: "),
         ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),
     ],
 )

@@ -11,10 +11,22 @@ from rlattack.training.recipes.victim import (
     TrainSelfPlay,
     TrainSingle,
     TrainVictim,
-    count_seats,
+    seat_names,
 )
 
 __all__ = [
-    "BOTH", "EACH", "MINIBATCHES", "Algorithm", "Recipe", "SeatRecipe", "TrainAdversary",
-    "TrainPerturber", "TrainRounds", "TrainSelfPlay", "TrainSingle", "TrainVictim", "count_seats", "names",
+    "BOTH",
+    "EACH",
+    "MINIBATCHES",
+    "Algorithm",
+    "Recipe",
+    "SeatRecipe",
+    "TrainAdversary",
+    "TrainPerturber",
+    "TrainRounds",
+    "TrainSelfPlay",
+    "TrainSingle",
+    "TrainVictim",
+    "names",
+    "seat_names",
 ]  # fmt: skip

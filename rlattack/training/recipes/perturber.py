@@ -1,6 +1,7 @@
 """The recipe of perturbers: policies that make a frozen victim fail by what it sees (Zhang et al. 2021)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -21,7 +22,7 @@ class TrainPerturber(Recipe):
 
     With sa-rl (Zhang et al. 2021) it says how far every number moves; with pa-ad (Sun et al. 2022), for pictures too,
     where the victim's decision should go, and gradients through the victim do the rest. If killed, the same command
-    with --resume goes on and ends with the same agent.
+    with --resume goes on and ends with the same agent. In TensorBoard rollout/ep_rew_mean is minus the victim's return.
 
     Raises:
         InvalidInput: A value outside its range.
@@ -37,8 +38,15 @@ class TrainPerturber(Recipe):
     """Largest entry, root mean square, or mean; sa-rl has linf."""
     space: Unit = "unit"
     """Pixels over 255, the game's own range, or standard deviations of what the victim saw in training."""
+    device: str = "cpu"
+    """cpu, or cuda for the perturber, the victim and gradients through it on a GPU; games stay on the CPU."""
+    seat: str | None = None
+    """The victim's, by its name on the card of a game of several; by default the one that it was trained for, or the
+    last."""
+    opponent: Annotated[str | None, AGENT] = None
+    """Who holds the other seats of such a game; the perturber is then paid minus what comes for the end of a game."""
     actions: Literal["card", "sampled", "greedy"] = "card"
-    """How the victim chooses; `card`: as the game's card says."""
+    """How players choose; `card`: as the game's card says."""
     defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
     """What stands before the victim, as in `rlattack attack`."""
     sticky: float | None = None
@@ -108,7 +116,7 @@ class TrainPerturber(Recipe):
         """
         from rlattack.attacks import ATTACKS, parse_attack  # which need torch
 
-        trained = [name for name, kind in ATTACKS.working() if kind.adversaries]
+        trained = [name for name, kind in ATTACKS.working() if getattr(kind, "adversaries", ())]
         if self.name not in trained:
             raise InvalidInput(f"--attack: expected {' or '.join(sorted(trained))}, got {self.attack!r}")
         spec = parse_attack(self.attack)
@@ -116,13 +124,24 @@ class TrainPerturber(Recipe):
             raise InvalidInput(f"--attack {self.attack}: {given[0]} is for `rlattack attack`: here one is trained")
         return spec
 
-    def study(self, attack: str = "", *, episodes: int = 1, seed: int = 0) -> "Study":
-        """The victim's game, under an attack or clean."""
+    def study(
+        self, seats: Sequence[str], victim: int, attack: str = "", *, episodes: int = 1, seed: int = 0
+    ) -> "Study":
+        """The victim's game, under an attack or clean.
+
+        Args:
+            seats: Names of the game's seats.
+            victim: Number of the victim's.
+            attack: The attack, as typed.
+            episodes: How many.
+            seed: Of the run.
+        """
         from rlattack.evaluation.study import Study
 
         more: dict[str, Any] = {} if not attack else {"attack": (attack,), "eps": (self.eps,)}
         same = {name: getattr(self, name) for name in _OF_A_STUDY}
-        return Study(**same, players=(self.victim,), episodes=episodes, seed=seed, **more)
+        players = tuple(self.victim if number == victim else str(self.opponent) for number in range(len(seats)))
+        return Study(**same, players=players, victim=seats[victim], episodes=episodes, seed=seed, **more)
 
 
 _OF_A_STUDY = (

@@ -92,7 +92,7 @@ class TrainVictim(Recipe):
         if isinstance(self, TrainSingle | TrainSelfPlay):
             return self
         given = {name: value for name, value in vars(self).items() if value is not None}
-        if count_seats(self.game) > 1:
+        if len(seat_names(self.game)) > 1:
             if self.algo != "ppo" or self.network != "small" or self.sticky is not None:
                 raise InvalidInput(f"--algo, --network and --sticky: are for games of one seat, {self.game} has two")
             return TrainSelfPlay(**({"anneal": 0.0} if self.init is not None else {}) | given)
@@ -157,8 +157,8 @@ class TrainSelfPlay(SeatRecipe, TrainVictim):
         return (1 - alpha) * self.sparse, alpha * self.dense
 
 
-def count_seats(game: str) -> int:
-    """How many seats a game has; opens it where its card does not say.
+def seat_names(game: str) -> tuple[str, ...]:
+    """The seats of a game; opens it where its card does not say.
 
     Raises:
         RlattackError: There is no such game, or it cannot be opened.
@@ -167,7 +167,7 @@ def count_seats(game: str) -> int:
 
     card = find_game(game)
     if card.seats is not None:
-        return len(card.seats)
+        return card.seats
     opened = make_game(card, 1)
     opened.close()
-    return len(opened.seats)
+    return tuple(seat.name for seat in opened.seats)
