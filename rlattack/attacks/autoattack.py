@@ -31,8 +31,8 @@ from rlattack.policies.distributions import Categorical
 from rlattack.policies.load import Agent
 from rlattack.specs import Spec
 
-_SEARCH, _SEARCH_PICTURES = 800_000, 200_000
-"""Steps of the victim in which rules are searched for; where pictures are seen a step takes long."""
+_STARTS, _SEARCH, _SEARCH_PICTURES = 6, 800_000, 200_000
+"""Searches that are begun, and steps of the victim in which rules are searched for: fewer where pictures take long."""
 _ROLLOUT, _UPDATES = 40_000, 800
 _STEPS, _RESTARTS, _QUERIES = 20, 2, 100
 _EOT = 8
@@ -138,7 +138,10 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
         """Members that learn, and the one that was asked for beside."""
         numbers = len(self._known_setting.observation) == 1
         steps = self._worth(_SEARCH if numbers else _SEARCH_PICTURES)
-        rules = [Spec("search", {"steps": steps}), *[Spec("search", {"kind": "linear", "steps": steps})] * numbers]
+        rules = [
+            Spec("search", {"starts": _STARTS, "steps": steps}),
+            *[Spec("search", {"kind": "linear", "steps": steps})] * numbers,
+        ]
         sarsa = Spec("sarsa", {"rollout": self._worth(_ROLLOUT), "updates": self._worth(_UPDATES)})
         also = [parse_attack(self.config.also)] if self.config.also else []
         return [*filter(self._fits, (*rules, sarsa)), *also]

@@ -68,7 +68,7 @@ def names(found):
 def test_members_are_those_of_what_the_victim_sees_and_does(two):
     _, found = fitted(two, SPACE, budget=Budget(eps=0.02))
     assert names(found) == [
-        "search:steps=200", "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2",
+        "search:steps=200,starts=6", "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2",
         "square:queries=1",
     ]  # fmt: skip
     shown = [torch.randn(4, 3, generator=torch.Generator().manual_seed(1))]
@@ -95,7 +95,7 @@ def test_it_is_the_member_that_leaves_the_victim_least_on_fresh_episodes(tmp_pat
     by_name = {one.attack: one for one in found.members}
     assert by_name["apgd:loss=margin,steps=1,restarts=2"].returns == member.attacked.returns.mean == 0
     assert by_name["apgd:loss=margin,steps=1,restarts=2"].gradients == member.attacked.gradients == 2
-    assert by_name["search:steps=800"].learned_in >= 800
+    assert by_name["search:steps=800,starts=6"].learned_in >= 800
     again = evaluate(study, run=tmp_path, workers=1)  # what was kept tells the same
     assert again.cells == results.cells
 
