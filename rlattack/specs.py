@@ -1,6 +1,7 @@
 """Names with parameters, as typed: `pgd:steps=50,restarts=2`, `jpeg:quality=75`, `timed:share=0.1`."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,39 @@ class Begins:
     prefix: str
     words: str
     """The whole, for messages."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a parameter takes, in an `Annotated` type: from `least` to `most`, `above` and `below` others.
+
+    >>> Range(above=0, most=1).words
+    'above 0 and at most 1'
+    """
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    @property
+    def words(self) -> str:
+        """What a number of it is, for messages."""
+        ends = {"above": self.above, "at least": self.least, "below": self.below, "at most": self.most}
+        return " and ".join(f"{word} {end:g}" for word, end in ends.items() if math.isfinite(end))
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        return self.least <= value <= self.most and self.above < value < self.below
+
+
+Count = Annotated[int, Range(least=1)]
+"""How many, at least one."""
+Positive = Annotated[float, Range(above=0)]
+NotNegative = Annotated[float, Range(least=0)]
+Fraction = Annotated[float, Range(above=0, most=1)]
+"""Part of a whole, and not nothing."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +165,18 @@ def parameters_of(kind: type[Any]) -> dict[str, Any]:
     return found
 
 
+def ranges_of(kind: type[Any]) -> dict[str, Range]:
+    """The numbers that parameters of a registered class take, of those that say so; another default keeps them."""
+    return {
+        name: mark
+        for owner in reversed(kind.config_type.__mro__)
+        for name, hint in get_type_hints(owner, include_extras=True).items()
+        for choice in (hint, *get_args(hint))
+        for mark in getattr(choice, "__metadata__", ())
+        if isinstance(mark, Range)
+    }
+
+
 def full_parameters(kind: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a registered class, those that are not given by their defaults, as JSON tells them apart."""
     hints = get_type_hints(kind.config_type)
@@ -146,6 +192,10 @@ def configured(what: str, name: str, kind: type[Any], parameters: Mapping[str, A
     missing = [key for key, default in parameters_of(kind).items() if default is REQUIRED and key not in parameters]
     if missing:
         raise InvalidInput(f"{what} {name}: expected {missing[0]}=value, which has no default")
+    for key, numbers in ranges_of(kind).items():
+        value = parameters.get(key)
+        if value is not None and value not in numbers:
+            raise InvalidInput(f"{what} {name}: {key}: expected a number {numbers.words}, got {_written(value)}")
     try:
         return kind.config_type(**parameters)
     except InvalidInput as error:  # of a configuration that several share, and that has no name
@@ -173,6 +223,7 @@ def _read(what: str, text: str, kind: Any) -> Any:
             return text
         if get_origin(choice) is Literal and text in get_args(choice):
             return text
+        choice = choice if begins else _plain(choice)
         if choice is bool and text in ("true", "false"):
             return text == "true"
         if choice is type(None) and text == "none":
@@ -192,6 +243,11 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) not in (None, Literal, Annotated) else (kind,)
 
 
+def _plain(kind: Any) -> Any:
+    """A type without what is said about it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
 def _begins(kind: Any) -> Begins | None:
     """How a text of that type begins, where that is said."""
     return next((one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Begins)), None)
@@ -208,6 +264,7 @@ def _words(kind: Any) -> str:
         return " or ".join(repr(value) for value in get_args(kind))
     if (begins := _begins(kind)) is not None:
         return begins.words
+    kind = _plain(kind)
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
     return names.get(kind) or " or ".join(_words(choice) for choice in get_args(kind))
 

@@ -24,7 +24,7 @@ class APGDConfig(AscentConfig):
     """Parameters of `apgd`, by default those of the paper; it has none of a step."""
 
     steps: int = 100
-    """Gradient steps an observation and restart, at least 1."""
+    """Gradient steps an observation and restart."""
 
 
 class APGD(Ascent[APGDConfig]):

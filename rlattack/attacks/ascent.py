@@ -1,6 +1,5 @@
 """Ascent of a loss within a reach, several times: what attacks by many gradient steps share."""
 
-import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -14,22 +13,21 @@ from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.specs import Count, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
 class AscentConfig(Objective):
     """The parameters of attacks by many gradient steps."""
 
-    steps: int = 10
-    """Gradient steps an observation and restart, at least 1."""
+    steps: Count = 10
+    """Gradient steps an observation and restart."""
     random_start: bool = True
     """Starts from a random point of the budget instead of the clean observation."""
-    restarts: int = 1
+    restarts: Count = 1
     """Runs; the point of highest loss is kept."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1:
-            raise InvalidInput(f"steps and restarts are at least 1, got {self.steps} and {self.restarts}")
         if self.restarts > 1 and not self.random_start:
             raise InvalidInput("restarts need random_start=true, else all start alike")
 
@@ -38,13 +36,8 @@ class AscentConfig(Objective):
 class SteppedConfig(AscentConfig):
     """Parameters of attacks whose steps have one length."""
 
-    step: float | None = None
+    step: Positive | None = None
     """Length of a step, per entry as eps is; by default 2.5 * eps / steps."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.step is not None and not 0 < self.step < math.inf:
-            raise InvalidInput(f"step is a number above 0, got {self.step}")
 
 
 Config = TypeVar("Config", bound=AscentConfig)

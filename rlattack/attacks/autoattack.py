@@ -9,7 +9,6 @@ the ensemble is that member, which others score on fresh episodes.
 
 import contextlib
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,7 +28,7 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.policies.distributions import Categorical
 from rlattack.policies.load import Agent
-from rlattack.specs import Spec
+from rlattack.specs import Positive, Spec
 
 _STARTS, _SEARCH, _SEARCH_PICTURES = 6, 800_000, 200_000
 """Searches that are begun, and steps of the victim in which rules are searched for: fewer where pictures take long."""
@@ -47,15 +46,11 @@ _STATES = 256
 class AutoAttackConfig:
     """Parameters of `autoattack`, which needs none."""
 
-    effort: float = 1.0
+    effort: Positive = 1.0
     """How much work members are given: their steps, queries and roll-outs, times this."""
     also: str = ""
     """One more member, as `--attack` takes it, in double quotes where it has a comma: a trained adversary, as in
     `also=pa-ad:agent=my/adversary`."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.effort < math.inf:
-            raise InvalidInput(f"autoattack: effort is a number above 0, got {self.effort:g}")
 
 
 class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):

@@ -11,23 +11,19 @@ from rlattack.arrays import rowwise
 from rlattack.attacks.aim import Aim, scores_of
 from rlattack.attacks.minimal import Turn
 from rlattack.budget import Ball
-from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL
 from rlattack.policies.policy import Output
+from rlattack.specs import Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoundaryConfig(Aim):
     """Parameters of attacks that go to boundaries."""
 
-    steps: int = 50
+    steps: Count = 50
     """Steps at most, each to where the victim would choose otherwise if it were linear."""
-    candidates: int = 10
+    candidates: Count = 10
     """How many other actions are tried in each step, the best scored ones: one gradient each. A target is one."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.candidates < 1:
-            raise InvalidInput(f"steps and candidates are at least 1, got {self.steps} and {self.candidates}")
 
 
 def boundaries(

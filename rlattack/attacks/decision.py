@@ -7,7 +7,7 @@ import itertools
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from rlattack.attacks.minimal import Turning
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.specs import Range
 
 _PROBES, _TRIES = 10, 6
 """Probes of HopSkipJump's first jump, and lengths of a jump that are tried."""
@@ -29,12 +29,8 @@ _TINY = 1e-30
 class DecisionConfig:
     """Parameters of `boundary` and `hop-skip-jump`."""
 
-    queries: int = 500
+    queries: Annotated[int, Range(least=50)] = 500
     """Choices of the victim that it asks for in a step, in each slot, after those by which it finds a start."""
-
-    def __post_init__(self) -> None:
-        if self.queries < 50:
-            raise InvalidInput(f"queries: expected at least 50, got {self.queries}")
 
 
 class Search:

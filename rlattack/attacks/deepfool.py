@@ -4,7 +4,6 @@ Beyond the paper, what the victim sees stays in the range of the game: entries a
 towards a target each step goes to the boundary between it and what the victim does at that point.
 """
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,20 +16,15 @@ from rlattack.attacks.minimal import Minimal
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.specs import NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepFoolConfig(BoundaryConfig):
     """Parameters of `deepfool`, by default those of the paper and its authors' code."""
 
-    overshoot: float = 0.02
+    overshoot: NotNegative = 0.02
     """By how much of its length a perturbation goes beyond the boundary."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.overshoot < math.inf:
-            raise InvalidInput(f"deepfool: overshoot is a number of at least 0, got {self.overshoot}")
 
 
 class DeepFool(Minimal[DeepFoolConfig]):

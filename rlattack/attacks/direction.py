@@ -1,8 +1,7 @@
 """A random direction, as far as it takes to change what the victim does: the control of minimal perturbations."""
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,26 +10,19 @@ from rlattack.attacks.minimal import Turning, halved
 from rlattack.attacks.target import Target
 from rlattack.budget import NORMS, Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.specs import Positive, Range
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectionConfig:
     """Parameters of `direction`."""
 
-    first: float = 1e-4
+    first: Positive = 1e-4
     """First size that is tried, per entry and in units of the space, as eps is; of pixels at least one."""
-    doublings: int = 20
+    doublings: Annotated[int, Range(least=0)] = 20
     """How often it is doubled, while the victim does the same."""
-    halvings: int = 8
+    halvings: Annotated[int, Range(least=0)] = 8
     """How often the way between the last two sizes is halved then."""
-
-    def __post_init__(self) -> None:
-        if not (0 < self.first < math.inf and self.doublings >= 0 and self.halvings >= 0):
-            raise InvalidInput(
-                "direction: first is a number above 0, doublings and halvings are at least 0, got "
-                f"{self.first:g}, {self.doublings} and {self.halvings}"
-            )
 
 
 class Direction(Turning[DirectionConfig]):

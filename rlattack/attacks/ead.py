@@ -1,6 +1,5 @@
 """EAD, the elastic-net attack (Chen et al. 2018, alg. 1): a change of few entries that changes what a victim does."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,20 +7,15 @@ import torch
 from torch import Tensor
 
 from rlattack.attacks.weighted import HingedConfig, Trade, Weighted
-from rlattack.errors import InvalidInput
+from rlattack.specs import NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
 class EADConfig(HingedConfig):
     """Parameters of `ead`; its authors take 1,000 steps for each of 9 weights, and shrink by 0.001 too."""
 
-    shrink: float = 1e-3
+    shrink: NotNegative = 1e-3
     """What every entry of a perturbation loses in a step, in units of the space; beta in the paper."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.shrink < math.inf:
-            raise InvalidInput(f"shrink is a number of at least 0, got {self.shrink:g}")
 
 
 class EAD(Weighted[EADConfig]):

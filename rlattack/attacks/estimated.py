@@ -1,6 +1,5 @@
 """Gradients that are estimated from outputs alone, and climbed as PGD climbs them: NES, SPSA, finite differences."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,17 +15,18 @@ from rlattack.attacks.query import Best, QueryAttack, QueryConfig
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.specs import Count, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
 class EstimatedConfig(QueryConfig):
     """Parameters of `nes`, `spsa` and `finite-differences`."""
 
-    directions: int = 10
+    directions: Count = 10
     """Directions an estimate, each asked about on both sides."""
-    probe: float = 0.5
+    probe: Positive = 0.5
     """How far on each side, as a part of eps an entry."""
-    step: float | None = None
+    step: Positive | None = None
     """Length of a step, as a part of the budget; by default 2.5 / steps, of which there are as many as questions
     allow."""
 
@@ -38,13 +38,11 @@ class EstimatedConfig(QueryConfig):
     def check(self, setting: Setting) -> None:
         """Checks the objective, and that the questions are enough for one step."""
         super().check(setting)
-        if self.directions < 1 or self.steps < 1:
+        if self.steps < 1:
             raise InvalidInput(
-                f"queries: expected at least {2 * max(self.directions, 1) + 2} for an estimate of {self.directions} "
+                f"queries: expected at least {2 * self.directions + 2} for an estimate of {self.directions} "
                 f"directions, got {self.queries}; raise queries or lower directions"
             )
-        if not 0 < self.probe < math.inf or not (self.step is None or 0 < self.step < math.inf):
-            raise InvalidInput(f"probe and step: expected numbers above 0, got {self.probe:g} and {self.step}")
 
 
 class Estimated(QueryAttack[EstimatedConfig]):

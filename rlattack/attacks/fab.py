@@ -5,7 +5,7 @@ what the victim does at that point.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ from rlattack.attacks.minimal import Minimal, Smallest, Turn
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL
 from rlattack.policies.policy import Output
+from rlattack.specs import Count, Range
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -29,28 +29,16 @@ class FABConfig(BoundaryConfig):
 
     steps: int = 20
     """Steps a run, each to the boundary if the victim were linear."""
-    restarts: int = 1
+    restarts: Count = 1
     """Runs; all but the first start from a random point half as far away as what was found."""
-    pull: float = 0.1
+    pull: Annotated[float, Range(least=0, most=1)] = 0.1
     """Most that the clean observation draws a step to itself, as a share; alpha_max in the paper."""
-    overshoot: float = 1.05
+    overshoot: Annotated[float, Range(least=1, below=2)] = 1.05
     """Length of a step over that to the boundary; eta in the paper."""
-    backward: float = 0.9
+    backward: Annotated[float, Range(above=0, below=1)] = 0.9
     """Share of the way from the clean observation at which it goes on when the choice is changed; beta in the paper."""
-    halvings: int = 3
+    halvings: Annotated[int, Range(least=0)] = 3
     """How often the way to what was found is halved in the end."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.restarts < 1 or self.halvings < 0:
-            raise InvalidInput(
-                f"restarts are at least 1 and halvings at least 0, got {self.restarts} and {self.halvings}"
-            )
-        if not (0 <= self.pull <= 1 and 1 <= self.overshoot < 2 and 0 < self.backward < 1):
-            raise InvalidInput(
-                "pull is in [0, 1], overshoot in [1, 2) and backward in (0, 1), got "
-                f"{self.pull:g}, {self.overshoot:g} and {self.backward:g}"
-            )
 
 
 class FAB(Minimal[FABConfig]):

@@ -7,7 +7,7 @@ Behzadan and Munir 2017, sec. 4; Inkawhich et al. 2020, sec. 4).
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from rlattack.policies.distributions import Choices
 from rlattack.policies.module import ContinuousPolicy, ModulePolicy
 from rlattack.policies.policy import Output, Policy, State
 from rlattack.registry import Registry
-from rlattack.specs import canonical, make
+from rlattack.specs import Count, Range, canonical, make
 
 SURROGATES: Registry[type["Imitation"]] = Registry("surrogate", {"imitate": "rlattack.attacks.imitation:Imitation"})
 """Surrogates that are no agents, but learned on tuning episodes."""
@@ -43,28 +43,19 @@ _BATCH, _STEP = 64, 1e-3
 class ImitateConfig:
     """Parameters of `imitate`."""
 
-    episodes: int = 20
+    episodes: Annotated[int, Range(least=2)] = 20
     """Tuning episodes of the victim that are watched; every fifth is kept apart, to tell how well it is imitated."""
-    states: int = 10_000
+    states: Annotated[int, Range(least=_LEAST)] = 10_000
     """What is kept of them at most, spread evenly over their steps."""
-    epochs: int = 10
+    epochs: Count = 10
     """How often it goes through them."""
-
-    def __post_init__(self) -> None:
-        if self.episodes < 2:
-            raise InvalidInput(
-                f"imitate: expected at least 2 episodes, one of them to be tried on, got {self.episodes}"
-            )
-        if self.states < _LEAST or self.epochs < 1:
-            raise InvalidInput(
-                f"imitate: states is at least {_LEAST} and epochs at least 1, got {self.states} and {self.epochs}"
-            )
 
 
 class Imitation:
     """Watches a victim play, and learns to do the same: by cross-entropy or, of continuous actions, by least squares.
 
-    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory.
+    The network is chosen by what the seat shows: convolutions for pictures, else layers alone. It knows no memory. Of a
+    victim that draws its actions it can tell the likeliest one, and agrees with it no more often than that is drawn.
 
     Args:
         config: Its parameters.
@@ -100,16 +91,13 @@ class Imitation:
         student.begin(*learns, seed)
         self._learn(student, *learns, seed, say)
         agreement, alone = student.agreement(*tried, among=learns[1])
-        facts = {"episodes": self.config.episodes, "states": len(learns[0]), "held_out": len(tried[0])}
+        facts: dict[str, Any] = {"episodes": self.config.episodes, "states": len(learns[0]), "held_out": len(tried[0])}
         tensors = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
-        return Fitted(tensors, {**facts, "agreement": agreement, "agreement_alone": alone})
+        facts |= {"agreement": agreement, "agreement_alone": alone, "continuous": isinstance(seat.action, Box)}
+        return Fitted(tensors, facts)
 
     def policy(self, seat: Seat, learned: Fitted | None = None) -> Policy:
-        """The surrogate; one that has learned nothing yet, where nothing is given, does what nobody should rely on.
-
-        Raises:
-            InvalidInput: A seat whose actions are neither discrete nor a Box.
-        """
+        """The surrogate; one that has learned nothing yet, where nothing is given, does what nobody should rely on."""
         student = Student(seat)
         if learned is not None:
             student.load_state_dict(dict(learned.tensors))
@@ -188,6 +176,9 @@ def surrogate_name(surrogate: str) -> str:
 def agreement_words(learned: Fitted) -> str:
     """Says how well a surrogate does what the victim did, in a line."""
     facts = learned.facts
+    if facts["continuous"]:
+        share = f"tells {100 * facts['agreement']:.0f} % of the variance of the victim's actions"
+        return f"{share} in {facts['held_out']} states that it was not shown"
     return (
         f"agrees with the victim in {100 * facts['agreement']:.0f} % of {facts['held_out']} states that it was not "
         f"shown ({100 * facts['agreement_alone']:.0f} % without looking)"

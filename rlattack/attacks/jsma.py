@@ -18,24 +18,18 @@ from rlattack.attacks.minimal import Minimal
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Output
+from rlattack.specs import Count, Fraction
 
 
 @dataclass(frozen=True, kw_only=True)
 class JSMAConfig(Aim):
     """Parameters of `jsma`, by default those of the paper."""
 
-    pixels: int = 2
+    pixels: Count = 2
     """Pixels that are set in a step: one gradient."""
-    share: float = 0.145
+    share: Fraction = 0.145
     """Share of the pixels that are set at most; Upsilon in the paper."""
-
-    def __post_init__(self) -> None:
-        if self.pixels < 1 or not 0 < self.share <= 1:
-            raise InvalidInput(
-                f"pixels is at least 1 and share above 0 and at most 1, got {self.pixels} and {self.share:g}"
-            )
 
 
 class JSMA(Minimal[JSMAConfig]):

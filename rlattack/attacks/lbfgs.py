@@ -16,8 +16,8 @@ from torch import Tensor
 from rlattack.arrays import rowwise
 from rlattack.attacks.aim import scores_of
 from rlattack.attacks.weighted import Trade, Weighted, WeightedConfig
-from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Output
+from rlattack.specs import Count
 
 _ENOUGH = 1e-4
 """Share of the descent that the slope promises which a step must make (Armijo's rule)."""
@@ -33,13 +33,8 @@ class LBFGSConfig(WeightedConfig):
 
     steps: int = 10
     """Gradients for each weight."""
-    memory: int = 5
+    memory: Count = 5
     """Steps that the curvature is known from."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.memory < 1:
-            raise InvalidInput(f"memory is at least 1, got {self.memory}")
 
 
 class LBFGS(Weighted[LBFGSConfig]):

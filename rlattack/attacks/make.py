@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -192,6 +193,16 @@ def title_of(name: str) -> str:
             title = ATTACKS.get(name).title
     name = name.rpartition(":")[2]  # of an attack that has no other name than its place
     return title or name[:1].upper() + name[1:]
+
+
+def control_of(name: str, parameters: Mapping[str, Any]) -> Spec | None:
+    """What runs beside an attack of these parameters; None of one that is not installed."""
+    if name not in ATTACKS:
+        return None
+    try:
+        return ATTACKS.get(name).control_of(parameters)
+    except RlattackError:
+        return None
 
 
 def check_attack(attack: Attack[Any], setting: Setting) -> None:

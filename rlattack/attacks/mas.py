@@ -13,8 +13,8 @@ from rlattack.attacks.action import ActionAttack
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Normal, Point, SquashedNormal
+from rlattack.specs import Count
 
 _NEAR = 1e-3
 """Part of the budget at which it starts from the chosen action: who acts greedily has no slope at that action."""
@@ -24,12 +24,8 @@ _NEAR = 1e-3
 class MASConfig:
     """Parameters of `mas`."""
 
-    steps: int = 10
+    steps: Count = 10
     """Gradient steps an action, at least 1; each of 2.5 / steps of the budget."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InvalidInput(f"mas: steps are at least 1, got {self.steps}")
 
 
 class MAS(ActionAttack[MASConfig]):

@@ -4,7 +4,6 @@ Gradients count by their mean absolute entry, as in the authors' code; the paper
 times the number of entries and changes nothing but how far `ni-fgsm` looks ahead.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from rlattack.attacks.ascent import Ascent, SteppedConfig
 from rlattack.attacks.objective import Climb
 from rlattack.budget import Ball
-from rlattack.errors import InvalidInput
+from rlattack.specs import NotNegative
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -25,13 +24,8 @@ class MIMConfig(SteppedConfig):
     random_start: bool = False
     step: float | None = None
     """Length of a step, per entry as eps is; by default eps / steps."""
-    decay: float = 1.0
+    decay: NotNegative = 1.0
     """Share of the gradients before that counts in a step, mu in the paper; 0 forgets them."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.decay < math.inf:
-            raise InvalidInput(f"decay is a number of at least 0, got {self.decay}")
 
 
 class MIM(Ascent[MIMConfig]):

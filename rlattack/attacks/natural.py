@@ -7,7 +7,7 @@ change can do that is not constant, and is read beside attacks without gradients
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import CHANGES, Budget, Change
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.specs import Range
 
 ALL = "natural:all"
 """In place of an attack: all natural changes that fit a game, each at its standard severities."""
@@ -39,8 +40,8 @@ class NaturalConfig:
     """The other direction: clockwise, to the left, up, smaller, darker, flatter, weaker."""
     worst: bool = False
     """The severity of a grid that lowers the victim's margin most, in each step; asks the victim for each."""
-    grid: int = 9
-    """Severities of that grid, at least 2, from one end of the range to the other."""
+    grid: Annotated[int, Range(least=2)] = 9
+    """Severities of that grid, from one end of the range to the other."""
 
 
 C = TypeVar("C", bound=Change)
@@ -68,9 +69,7 @@ class Natural(ObservationAttack[NaturalConfig, C]):
         return "scores" if config.worst else cls.knowledge
 
     def check(self, setting: Setting) -> None:
-        """Checks the grid, and that there is another direction where it is asked for."""
-        if self.config.grid < 2:
-            raise InvalidInput(f"attack {self.name}: grid: expected at least 2 severities, got {self.config.grid}")
+        """Checks that there is another direction where it is asked for."""
         if self.config.reverse and not CHANGES[self.reaches[0]].signed:
             raise InvalidInput(f"attack {self.name}: reverse: it has one direction alone")
 

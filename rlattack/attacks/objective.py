@@ -16,6 +16,7 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
 from rlattack.policies.policy import Output, Policy
+from rlattack.specs import Count
 
 Loss = Literal["ce", "margin", "dlr", "mad", "value", "q"]
 _CHOICE: tuple[Loss, ...] = ("ce", "margin", "dlr")
@@ -39,7 +40,7 @@ class Objective(Aim):
     that are certain (Zhang et al. 2020, sec. 3.3); it is flat at the clean observation. `value`: minus the victim's own
     value of what it sees (the critic attack of Zhang et al. 2020's code). `q`, for continuous actions: minus its own
     critic's value, at the clean observation, of the action that it would take (Pattanaik et al. 2018, sec. 3)."""
-    eot: int = 1
+    eot: Count = 1
     """Gradients a step that are averaged, each with draws of its own, of a victim that is random in itself (expectation
     over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws."""
 
@@ -58,8 +59,6 @@ class Objective(Aim):
             InvalidInput: No such action, no other action than one, a loss that its actions do not have, a critic that
                 it does not have, or no draw.
         """
-        if self.eot < 1:
-            raise InvalidInput(f"eot: expected at least 1 draw, got {self.eot}")
         super().check(setting)
         if isinstance(setting.actions, Categorical):
             self._check_choice()

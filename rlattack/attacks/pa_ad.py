@@ -15,24 +15,15 @@ from rlattack.attacks.director import lead, led, outputs
 from rlattack.attacks.learned import Learned, LearnedConfig
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
-from rlattack.errors import InvalidInput
+from rlattack.specs import Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class PAADConfig(LearnedConfig):
     """Parameters of `pa-ad`."""
 
-    steps: int = 1
+    steps: Count = 1
     """Gradient steps of the actor: FGSM of one, PGD of several."""
-
-    def __post_init__(self) -> None:
-        """Checks the range.
-
-        Raises:
-            InvalidInput: No step.
-        """
-        if self.steps < 1:
-            raise InvalidInput(f"pa-ad: steps: expected at least 1, got {self.steps}")
 
 
 class PAAD(Learned[PAADConfig]):

@@ -6,7 +6,7 @@ places; at play it is the same in every step of an episode, in all frames, and a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from rlattack.attacks.tuning import Tuning
 from rlattack.budget import Budget, Patch
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.specs import Count, Range
 
 _LOOKS = 8
 """Batches of states by which a place is searched for."""
@@ -40,16 +41,16 @@ class PatchConfig(Objective):
     """Its first row, in place of `place`; with `column`."""
     column: int | None = None
     """Its first column."""
-    shift: int = 0
+    shift: Annotated[int, Range(least=0)] = 0
     """Pixels by which it may be shifted each way as it learns, so that it works a little off its place too."""
     shape: Shape = "square"
     """What of the square it covers."""
     mask: str = ""
     """A file that says what it covers, in place of `shape`: a picture (what is not transparent or, without that, not
     dark) or a .npy array, stretched to the square."""
-    states: int = 1500
+    states: Count = 1500
     """Observations of tuning episodes that it learns from."""
-    epochs: int = 3
+    epochs: Count = 3
     """How often it goes through them."""
 
     @property
@@ -60,11 +61,6 @@ class PatchConfig(Objective):
     def check(self, setting: Setting) -> None:
         """Checks the objective, the numbers and the file."""
         super().check(setting)
-        if self.states < 1 or self.epochs < 1 or self.shift < 0:
-            raise InvalidInput(
-                "patch: states and epochs are at least 1, shift at least 0, got "
-                f"{self.states}, {self.epochs} and {self.shift}"
-            )
         if (self.row is None) != (self.column is None):
             raise InvalidInput("patch: row= and column= say together where it begins")
         if self.roams and self.shift:

@@ -5,7 +5,7 @@ choice changes. Su et al. evolve the colour too; here a pixel is black or white,
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -14,32 +14,22 @@ from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
+from rlattack.specs import Fraction, Range
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelDEConfig:
     """Parameters of `pixel-de`; at most population * (generations + 1) queries a step, and the clean one."""
 
-    population: int = 16
+    population: Annotated[int, Range(least=4)] = 16
     """Candidates a generation, at least 4."""
-    generations: int = 11
+    generations: Annotated[int, Range(least=0)] = 11
     """Generations after the first population."""
-    weight: float = 0.5
+    weight: Fraction = 0.5
     """Differential weight F (Su et al.: 0.5)."""
-    crossover: float = 0.7
+    crossover: Fraction = 0.7
     """Probability that a coordinate comes from the mutant."""
-
-    def __post_init__(self) -> None:
-        if self.population < 4 or self.generations < 0:
-            raise InvalidInput(
-                f"pixel-de: population is at least 4 and generations 0, got {self.population}, {self.generations}"
-            )
-        if not 0 < self.weight <= 1 or not 0 < self.crossover <= 1:
-            raise InvalidInput(
-                f"pixel-de: weight and crossover in (0, 1] expected, got {self.weight} and {self.crossover}"
-            )
 
 
 class PixelDE(ObservationAttack[PixelDEConfig, Ball]):

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from rlattack.attacks.schedule import Schedule, among
 from rlattack.attacks.target import Target
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
+from rlattack.specs import Count, Fraction, NotNegative, Range
 
 _SEEDS = 2**31
 
@@ -27,18 +28,16 @@ _SEEDS = 2**31
 class PlanConfig:
     """Parameters of all schedules that plan."""
 
-    n: int
+    n: Count
     """Actions of a plan."""
     horizon: int
     """Steps that are looked ahead, the plan and the victim's own play after it; at least n."""
-    plans: int
+    plans: Annotated[int, Range(least=2)]
     """The most plans that are tried at once."""
 
     def __post_init__(self) -> None:
-        if self.n < 1 or self.plans < 2:
-            raise InvalidInput(f"schedule: n is at least 1 and plans at least 2, got {self.n} and {self.plans}")
         if self.horizon < self.n:
-            raise InvalidInput(f"schedule: horizon is at least n, got {self.horizon} and {self.n}")
+            raise InvalidInput(f"horizon: expected at least n, {self.n}, got {self.horizon}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +50,10 @@ class CriticalConfig(PlanConfig):
     """Steps that are looked ahead, the plan and the victim's own play after it; at least n."""
     plans: int = 64
     """The most plans that are tried: all where there are no more, else so many that are drawn."""
-    delta: float = 0.5
-    """What a plan must take from the return over the horizon, at least 0, in the game's own reward."""
-    every: int = 1
-    """Steps from one look ahead to the next, at least 1."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.delta >= 0 or self.every < 1:
-            raise InvalidInput(
-                f"schedule critical: delta is at least 0 and every at least 1, got {self.delta:g} and {self.every}"
-            )
+    delta: NotNegative = 0.5
+    """What a plan must take from the return over the horizon, in the game's own reward."""
+    every: Count = 1
+    """Steps from one look ahead to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +66,14 @@ class EnchantingConfig(PlanConfig):
     """Steps that are looked ahead, the plan and the victim's own play after it; at least n."""
     plans: int = 32
     """Plans that are drawn a round."""
-    rounds: int = 4
-    """Rounds of drawing plans like the best ones, at least 1."""
-    best: float = 0.25
-    """Part of the plans that the next round is like, above 0 and at most 1."""
+    rounds: Count = 4
+    """Rounds of drawing plans like the best ones."""
+    best: Fraction = 0.25
+    """Part of the plans that the next round is like."""
     entry: int | None = None
     """Entry of an observation that is to come close to `value` at the horizon; the return is to be low by default."""
     value: float = 0.0
     """What that entry is to be."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rounds < 1 or not 0 < self.best <= 1:
-            raise InvalidInput(
-                "schedule enchanting: rounds are at least 1 and best is above 0 and at most 1, got "
-                f"{self.rounds} and {self.best:g}"
-            )
 
 
 Config = TypeVar("Config", bound=PlanConfig)

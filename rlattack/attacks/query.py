@@ -9,28 +9,22 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.attack import AttackSpec, Setting
+from rlattack.attacks.attack import AttackSpec
 from rlattack.attacks.objective import Climb, GradientAttack, Loss, Objective
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.specs import Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryConfig(Objective):
     """What every attack of this kind takes beside its objective."""
 
-    queries: int = 200
+    queries: Count = 200
     """Outputs of the victim that it asks for in a step, in each slot."""
 
     by_default: ClassVar[Loss] = "margin"
-
-    def check(self, setting: Setting) -> None:
-        """Checks the objective, and that there is something to ask."""
-        super().check(setting)
-        if self.queries < 1:
-            raise InvalidInput(f"queries: expected at least 1, got {self.queries}")
 
 
 Config = TypeVar("Config", bound=QueryConfig)

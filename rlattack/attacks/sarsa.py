@@ -13,7 +13,7 @@ import contextlib
 import itertools
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Normal, Point, SquashedNormal
 from rlattack.policies.policy import Output
-from rlattack.specs import NoParameters
+from rlattack.specs import Count, NoParameters, NotNegative, Range
 
 _BOXES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 _REGULARISERS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -55,29 +55,22 @@ _TRYING, _CHOOSING = 1_000_000, 1_100_000
 class SarsaConfig(SteppedConfig):
     """Parameters of `sarsa`."""
 
-    rollout: int = 40_000
+    rollout: Count = 40_000
     """Steps of the victim that critics learn from."""
-    updates: int = 800
+    updates: Count = 800
     """Batches of steps that a critic learns from; half, a quarter and an eighth as many are tried too."""
-    box: float | None = None
+    box: NotNegative | None = None
     """How far around an action a critic is kept flat, where the range of actions is 2 wide; by default the best of
     those that were published."""
-    regulariser: float | None = None
+    regulariser: NotNegative | None = None
     """What a change there costs; by default the best of those that were published."""
-    mad: float = 0.0
+    mad: Annotated[float, Range(least=0, below=1)] = 0.0
     """Weight of the divergence from the clean actions (MAD) beside the critic, which has the rest of 1."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.loss is not None or self.target is not None:
             raise InvalidInput("sarsa: climbs down a critic of its own: leave loss and target out")
-        if self.rollout < 1 or self.updates < 1:
-            raise InvalidInput(f"sarsa: rollout and updates are at least 1, got {self.rollout} and {self.updates}")
-        for name, value in (("box", self.box), ("regulariser", self.regulariser)):
-            if value is not None and not 0 <= value < math.inf:
-                raise InvalidInput(f"sarsa: {name} is a number of at least 0, got {value:g}")
-        if not 0 <= self.mad < 1:
-            raise InvalidInput(f"sarsa: mad is at least 0 and below 1, got {self.mad:g}")
 
 
 class Sarsa(PGD[SarsaConfig]):

@@ -17,7 +17,7 @@ from rlattack.attacks.tuning import Tuning
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, kinds
-from rlattack.specs import NoParameters
+from rlattack.specs import Count, Fraction, NoParameters
 
 Config = TypeVar("Config")
 
@@ -104,12 +104,8 @@ class Every(Schedule[NoParameters]):
 class Share:
     """How often an attack may act."""
 
-    share: float
-    """Part of the steps, above 0 and at most 1."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise InvalidInput(f"schedule: share is above 0 and at most 1, got {self.share:g}")
+    share: Fraction
+    """Part of the steps."""
 
 
 class Limited(Schedule[Config]):
@@ -123,7 +119,7 @@ class Limited(Schedule[Config]):
     @property
     @abstractmethod
     def share(self) -> float:
-        """That part, above 0 and at most 1."""
+        """That part."""
 
     @abstractmethod
     def wanted(self, victim: Target, obs: Tensor, draws: Draws, allowed: Mapping[int, int]) -> Collection[int]:
@@ -171,24 +167,16 @@ class RandomSteps(Limited[Share]):
 class PeriodConfig:
     """Parameters of `period`."""
 
-    n: int
-    """Steps from one that is attacked to the next, at least 1."""
-
-    def __post_init__(self) -> None:
-        if self.n < 1:
-            raise InvalidInput(f"schedule period: n is at least 1, got {self.n}")
+    n: Count
+    """Steps from one that is attacked to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FirstConfig:
     """Parameters of `first`."""
 
-    steps: int
-    """How many, at least 1."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InvalidInput(f"schedule first: steps are at least 1, got {self.steps}")
+    steps: Count
+    """How many."""
 
 
 class _Counted(Schedule[Config]):

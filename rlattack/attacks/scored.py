@@ -18,6 +18,7 @@ from rlattack.attacks.tuning import Tuning
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical
+from rlattack.specs import Fraction
 
 _STATES = 2000
 """Observations of tuning episodes by which the threshold for a share is found."""
@@ -27,7 +28,7 @@ _STATES = 2000
 class ScoreConfig:
     """Either how often, or from what on."""
 
-    share: float | None = None
+    share: Fraction | None = None
     """Part of the steps, above 0 and at most 1: then the threshold is found on tuning episodes."""
 
     limit: ClassVar[str]
@@ -41,9 +42,7 @@ class ScoreConfig:
 
     def __post_init__(self) -> None:
         if (self.share is None) == (self.bound is None):
-            raise InvalidInput(f"schedule: expected one of share= and {self.limit}=")
-        if self.share is not None and not 0 < self.share <= 1:
-            raise InvalidInput(f"schedule: share is above 0 and at most 1, got {self.share:g}")
+            raise InvalidInput(f"expected one of share= and {self.limit}=")
 
 
 @dataclass(frozen=True, kw_only=True)

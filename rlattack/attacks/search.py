@@ -9,7 +9,7 @@ victim's action says how what is seen must be moved for that.
 import contextlib
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Normaliser
+from rlattack.specs import Count, Range
 
 _SPREAD = 0.5
 """Standard deviation of all parameters at first."""
@@ -60,33 +61,22 @@ class SearchConfig:
     leads. The first two ask nothing of the victim."""
     basis: Basis | None = None
     """Of pictures, in which s, w and W [s; 1] are told: `dct`, the default, or `tiles`. Numbers need none."""
-    coefficients: int = 16
+    coefficients: Count = 16
     """Pictures of the basis, at most."""
-    steps: int = 800_000
+    steps: Count = 800_000
     """Steps of the victim in tuning episodes, in all, up to the end of what is being played then."""
-    population: int = 16
+    population: Annotated[int, Range(least=4)] = 16
     """Candidates a generation, an even number."""
-    episodes: int = 2
+    episodes: Count = 2
     """Tuning episodes that each candidate of a generation plays, the same ones."""
-    starts: int = 1
+    starts: Count = 1
     """Searches that are begun; after a few generations the one that leaves the victim least goes on alone."""
-    horizon: int | None = None
+    horizon: Count | None = None
     """Steps after which a tuning episode is cut; none by default."""
 
     def __post_init__(self) -> None:
-        """Checks the ranges.
-
-        Raises:
-            InvalidInput: A number outside its range.
-        """
-        if self.population < 4 or self.population % 2:
-            raise InvalidInput(f"search: population: expected an even number from 4 on, got {self.population}")
-        least = min(self.steps, self.episodes, self.coefficients, self.starts, self.horizon or self.steps)
-        if least < 1 or self.horizon == 0:
-            raise InvalidInput(
-                "search: steps, episodes, coefficients, starts and horizon are at least 1, got "
-                f"{self.steps}, {self.episodes}, {self.coefficients}, {self.starts} and {self.horizon}"
-            )
+        if self.population % 2:
+            raise InvalidInput(f"search: population: expected an even number, got {self.population}")
 
 
 class Search(ObservationAttack[SearchConfig, Ball]):

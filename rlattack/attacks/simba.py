@@ -3,34 +3,26 @@
 Where the paper stops at an l2 distance that it does not choose, here a point is projected onto the budget.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from rlattack.attacks.attack import Setting
 from rlattack.attacks.objective import Climb
 from rlattack.attacks.query import Best, QueryAttack, QueryConfig
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.specs import Count, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimBAConfig(QueryConfig):
     """Parameters of `simba`."""
 
-    step: float = 1.0
+    step: Positive = 1.0
     """How far an entry is moved, as a part of the largest way that the budget allows one entry."""
-    group: int = 1
+    group: Count = 1
     """Neighbouring entries that move together, which moves more of what is seen with as many questions."""
-
-    def check(self, setting: Setting) -> None:
-        """Checks the objective, the step and the group."""
-        super().check(setting)
-        if not 0 < self.step < math.inf or self.group < 1:
-            raise InvalidInput(f"simba: step is above 0 and group at least 1, got {self.step:g} and {self.group}")
 
 
 class SimBA(QueryAttack[SimBAConfig]):

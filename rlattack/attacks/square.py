@@ -10,12 +10,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlattack.attacks.attack import Setting
 from rlattack.attacks.objective import Climb
 from rlattack.attacks.query import Best, QueryAttack, QueryConfig
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
+from rlattack.specs import Fraction
 
 _HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
 """Questions of 10,000 after which the part of entries that a square changes is halved (sec. 4.1 and app. B)."""
@@ -25,14 +24,8 @@ _HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
 class SquareConfig(QueryConfig):
     """Parameters of `square`."""
 
-    part: float = 0.8
-    """Part of the entries that the first square changes, above 0 and at most 1."""
-
-    def check(self, setting: Setting) -> None:
-        """Checks the objective, and the part."""
-        super().check(setting)
-        if not 0 < self.part <= 1:
-            raise InvalidInput(f"square: part is above 0 and at most 1, got {self.part:g}")
+    part: Fraction = 0.8
+    """Part of the entries that the first square changes."""
 
 
 class Square(QueryAttack[SquareConfig]):

@@ -26,9 +26,6 @@ class Student(nn.Module):
 
     Args:
         seat: What it sees and does.
-
-    Raises:
-        InvalidInput: Actions that it does not have.
     """
 
     mean: Tensor
@@ -69,7 +66,7 @@ class Student(nn.Module):
         return self.usual + self.spread * found if isinstance(self.action, Box) else found
 
     def begin(self, shown: Array, done: Array, seed: int) -> None:
-        """Draws first weights (He et al. 2015), and takes the statistics of what it is to see and do, a row a state."""
+        """Draws first weights as torch does, and takes the statistics of what it is to see and do, a row a state."""
         generator = torch.Generator("cpu").manual_seed(seed)
         with torch.no_grad():
             for tensor in self.parameters():

@@ -24,6 +24,7 @@ from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Categorical, kinds
+from rlattack.specs import Count
 
 _STEP, _WAY = 0.1, 4.0
 """Length of the first step of an ascent, as a share of the reach, and at least of all steps together."""
@@ -39,14 +40,10 @@ class UniversalConfig(Objective):
     rule: Literal["ascent", "deepfool"] = "ascent"
     """How it is found: up the loss, or by the smallest steps to where the victim would choose otherwise, of victims
     with actions to choose from, for which there is no loss to name."""
-    states: int = 1500
+    states: Count = 1500
     """Observations of tuning episodes that it learns from."""
-    epochs: int = 3
+    epochs: Count = 3
     """How often it goes through them."""
-
-    def __post_init__(self) -> None:
-        if self.states < 1 or self.epochs < 1:
-            raise InvalidInput(f"universal: states and epochs are at least 1, got {self.states} and {self.epochs}")
 
     def check(self, setting: Setting) -> None:
         """Checks the objective, and that there are boundaries where it goes to them.

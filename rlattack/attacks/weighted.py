@@ -4,10 +4,9 @@ The smallest weight at which the choice changes is looked for in each slot by te
 Wagner 2017, sec. V; the line search of Szegedy et al. 2014, sec. 4.1).
 """
 
-import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,47 +16,32 @@ from rlattack.attacks.minimal import Minimal, Rows, Smallest, Turn
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Output
+from rlattack.specs import Count, NotNegative, Positive, Range
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedConfig(Aim):
     """The parameters of attacks that trade size for another choice."""
 
-    steps: int = 50
+    steps: Count = 50
     """Gradients for each weight."""
-    searches: int = 6
+    searches: Count = 6
     """Weights that are tried."""
-    weight: float = 1e-3
+    weight: Positive = 1e-3
     """The first of them, in units of the space squared by score."""
-    halvings: int = 5
+    halvings: Annotated[int, Range(least=0)] = 5
     """How often, beyond the papers, the way to what was found is halved in the end."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.searches < 1:
-            raise InvalidInput(f"steps and searches are at least 1, got {self.steps} and {self.searches}")
-        if self.halvings < 0:
-            raise InvalidInput(f"halvings is at least 0, got {self.halvings}")
-        if not 0 < self.weight < math.inf:
-            raise InvalidInput(f"weight is a number above 0, got {self.weight:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HingedConfig(WeightedConfig):
     """Those of attacks that need scores to be apart, and have steps of a length."""
 
-    step: float = 0.01
+    step: Positive = 0.01
     """Length of the first steps, where the range of what is seen is 1."""
-    confidence: float = 0.0
+    confidence: NotNegative = 0.0
     """By how much the score of another action must be above; kappa in the papers."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.step < math.inf:
-            raise InvalidInput(f"step is a number above 0, got {self.step:g}")
-        if not 0 <= self.confidence < math.inf:
-            raise InvalidInput(f"confidence is a number of at least 0, got {self.confidence:g}")
 
 
 @dataclass(frozen=True)

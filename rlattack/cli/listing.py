@@ -70,7 +70,7 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     from rlattack.attacks import ATTACKS, SCHEDULES
     from rlattack.defences import FRONTS
     from rlattack.evaluation.observers import OBSERVERS
-    from rlattack.specs import parameters_of
+    from rlattack.specs import parameters_of, ranges_of
 
     registries: dict[str, Registry[Any]] = {
         "attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS,
@@ -84,13 +84,14 @@ def _registered(kind: str) -> list[dict[str, Any]]:
             row["control"] = None if one.is_control else one.control().name
         if hasattr(one, "config_type"):
             row["parameters"] = parameters_of(one)
+            row["ranges"] = {key: numbers.words for key, numbers in ranges_of(one).items()}
         rows.append(row | {"about": (one.__doc__ or "").partition("\n")[0]})
     return rows
 
 
 _DECLARED = ("access", "knowledge", "looks_ahead", "reaches", "sized", "fitted")
 """Attributes of registered classes that are columns."""
-_BELOW = ("parameters", "about", "control")
+_BELOW = ("parameters", "ranges", "about", "control")
 """What a line below the table tells."""
 _LEFT_OUT = (
     "sha256", "title", "win_score", "card", "algorithm", "defence", "win_rate", "random", "human", "agent", "eps",
@@ -128,7 +129,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
         console.print("a score in percent is games won, against whom the agent's card names; others are mean returns")
     for row in rows:
         if "about" in row:
-            settings = ", ".join(f"{key}={value}" for key, value in row.get("parameters", {}).items())
+            ranges = {key: f" ({words})" for key, words in row.get("ranges", {}).items()}
+            settings = ", ".join(f"{key}={v}{ranges.get(key, '')}" for key, v in row.get("parameters", {}).items())
             beside = f" Read beside {row['control']}." if row.get("control") else ""
             takes = f" Takes {settings}." if settings else ""
             console.print(f"{row['id']}: {row['about']}{beside}{takes}", highlight=False, soft_wrap=True, markup=False)

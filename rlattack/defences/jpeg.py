@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from rlattack.defences.front import Front
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
+from rlattack.specs import Range
 
 Frames = npt.NDArray[np.uint8]
 _BLOCK = 8
@@ -27,17 +28,8 @@ _HIGHEST = 65_500
 class JpegConfig:
     """Parameters of `jpeg`."""
 
-    quality: int = 75
+    quality: Annotated[int, Range(least=1, most=100)] = 75
     """Of the encoder, 1 to 100."""
-
-    def __post_init__(self) -> None:
-        """Checks the range.
-
-        Raises:
-            InvalidInput: Outside 1 to 100.
-        """
-        if not 1 <= self.quality <= 100:
-            raise InvalidInput(f"defence jpeg: quality is 1 to 100, got {self.quality}")
 
 
 class Jpeg(Front[JpegConfig]):

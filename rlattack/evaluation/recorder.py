@@ -39,7 +39,7 @@ class Recorder(Observer):
         slot = self._slot
         if slot is None or moment.seat != self.seat or not moment.acting[slot]:
             return
-        if len(self._steps) >= LENGTH or not _is_image(moment.shown[slot]):
+        if len(self._steps) >= LENGTH or not is_image(moment.shown[slot]):
             self._slot = None
             return
         out, clean = moment.out.actions, moment.clean.actions
@@ -50,8 +50,8 @@ class Recorder(Observer):
         told = {**chances, "actions": moment.action, "greedy": clean.greedy}
         self._steps.append(
             {
-                "clean": _newest(moment.shown[slot]).astype(np.uint8),
-                "attacked": _newest(moment.received[slot].numpy(force=True)).astype(np.float32),
+                "clean": newest(moment.shown[slot]).astype(np.uint8),
+                "attacked": newest(moment.received[slot].numpy(force=True)).astype(np.float32),
                 **{name: value[slot].numpy(force=True).copy() for name, value in told.items()},
                 "rewards": np.zeros(()),
             }
@@ -79,17 +79,17 @@ class Recorder(Observer):
         write_whole(path, buffer.getvalue())
 
 
-def _is_image(obs: Array) -> bool:
+def is_image(obs: Array) -> bool:
     """Whether an observation is an image of bytes, or several: (height, width), with frames first or colours last."""
-    return obs.dtype == np.uint8 and obs.ndim in (2, 3) and min(_newest(obs).shape) >= _SMALLEST
+    return obs.dtype == np.uint8 and obs.ndim in (2, 3) and min(newest(obs).shape) >= _SMALLEST
 
 
-def _newest(obs: Array) -> Array:
+def newest(obs: Array) -> Array:
     """The newest frame of an observation in grey, shape (height, width)."""
     if obs.ndim == 2:
         return obs
     if obs.shape[-1] in _COLOURS:
         grey: Array = obs[..., -1] if obs.shape[-1] != 3 else obs @ np.asarray([0.299, 0.587, 0.114])
         return grey
-    newest: Array = obs[-1]
-    return newest
+    last: Array = obs[-1]
+    return last

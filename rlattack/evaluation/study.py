@@ -157,7 +157,7 @@ class Study(Options):
         if self.seed < 0:
             raise InvalidInput(f"--seed: expected 0 or more, got {self.seed}")
         object.__setattr__(self, "players", self.candidates)
-        if self.candidates == (("",),):
+        if len(self.candidates) == 1 and not any(self.candidates[0]):
             raise InvalidInput("--victim: expected an agent, got an empty name; `rlattack list agents` shows all")
         if not self.candidates or not all(of and all(of) for of in self.candidates):
             got = " ".join(map(",".join, self.candidates)) or "nothing"

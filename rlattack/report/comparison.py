@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from rlattack.attacks.make import control_of
 from rlattack.budget.words import entries_words, size_words
 from rlattack.evaluation.results import AttackResult, Result, SeatResult
+from rlattack.specs import Spec
 
 _AIMS = {
     "observation": "what the {} sees",
@@ -45,12 +47,14 @@ class Pairing:
         return [cell for cell in self.attacked if cell.ok]
 
     def control(self, cell: Result) -> Result | None:
-        """Returns the control of a cell: of its reach and size; of several, one of its model, grid and schedule."""
+        """Returns the control of a cell: of its reach and size; of several its own, of its model and schedule."""
+        own = [str(control_of(attack.name, attack.parameters)) for attack in cell.attacks]
         same = [one for one in self.good if one.control and (one.spaces, one.eps) == (cell.spaces, cell.eps)]
 
         def likeness(one: Result) -> int:
             alike = ("model", "grid", "free", "schedule")
-            return sum(getattr(one.attack, name) == getattr(cell.attack, name) for name in alike)
+            shared = sum(bool(getattr(one.attack, name) == getattr(cell.attack, name)) for name in alike)
+            return shared + len(alike) * (own == [str(Spec(of.name, of.parameters)) for of in one.attacks])
 
         return max(same, key=likeness, default=None)
 

@@ -1,4 +1,7 @@
-"""Films of games: episode 0 of a cell, played once more before a camera, so that filming changes no result."""
+"""Films of games: episode 0 of a cell, played once more before a camera, so that filming changes no result.
+
+What an attacked seat receives stands to the right of the game, where that is a picture.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -7,12 +10,17 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
+from rlattack.arrays import Array
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.executor import Beat, Effort, Local, Task
+from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play
+from rlattack.evaluation.recorder import is_image, newest
 from rlattack.evaluation.slots import Take
 from rlattack.files import write_whole
-from rlattack.games.camera import Picture, camera
+from rlattack.games.camera import Picture, camera, enlarge
 from rlattack.games.find import make_game
 from rlattack.report.encoding import encode, find_film
 
@@ -77,13 +85,37 @@ def _film(reel: Task, take: Take, *, folder: Path, fits: Path | None) -> Iterato
 
 def _shoot(cell: Cell, fits: Path | None) -> tuple[list[Picture], int]:
     """Plays episode 0 in as many slots as always, the others idle; returns pictures and how many make a second."""
-    episodes = iter([0])
-    play = open_play(cell, lambda slot: next(episodes, None) if slot == 0 else None, camera=True, fits=fits)
+    episodes, sights = iter([0]), [_Sight(ref.seat, cell.envs) for ref in cell.attacks[:1]]
+    play = open_play(cell, lambda slot: next(episodes, None) if slot == 0 else None, sights, camera=True, fits=fits)
     steps, filming = play.play(), camera(play.game)
     every = max(1, round(filming.fps / _MOST_FPS))
     fps = max(1, round(filming.fps / every))
     try:
-        shown = [filming.frame(0) for number, _ in enumerate(islice(steps, _LENGTH * every)) if number % every == 0]
+        shown = [
+            _beside(filming.frame(0), sights)
+            for number, _ in enumerate(islice(steps, _LENGTH * every))
+            if number % every == 0
+        ]
     finally:
         filming.close()
     return shown + shown[-1:] * fps, fps  # the end stays for a second
+
+
+class _Sight(Observer):
+    """Keeps the newest frame that a seat received last in slot 0, in grey, where it sees pictures."""
+
+    received: Array | None = None
+
+    def see(self, moment: Moment) -> None:
+        """Looks at the seat."""
+        if moment.seat == self.seat and moment.acting[0] and is_image(moment.shown[0]):
+            self.received = newest(moment.received[0].numpy(force=True))
+
+
+def _beside(game: Picture, sights: Sequence[_Sight]) -> Picture:
+    """A frame of the game and, to its right, what was received there: as high at most, black below."""
+    shown = [one.received.round().clip(0, 255).astype(np.uint8) for one in sights if one.received is not None]
+    for picture in shown:
+        own = enlarge(picture, (len(game) * picture.shape[1] // len(picture), len(game)))[: len(game)]
+        game = np.concatenate([game, np.pad(own, ((0, len(game) - len(own)), (0, 0), (0, 0)))], axis=1)
+    return game

@@ -126,7 +126,7 @@ def _write(axes: Axes, place: tuple[int, int], square: Square, ink: str, crowded
 
 
 def _label(axes: Axes, rows: list[str], columns: list[str], names: tuple[str, str, str], crowded: bool) -> None:
-    down, across = ([_wrapped(name) for name in of] for of in (rows, columns))
+    down, across = ([wrapped(name) for name in of] for of in (rows, columns))
     turn, side = (40, "right") if crowded else (0, "center")
     axes.set_xticks(range(len(across)), across, rotation=turn, ha=side)
     axes.set_yticks(range(len(down)), down)
@@ -139,7 +139,7 @@ def _label(axes: Axes, rows: list[str], columns: list[str], names: tuple[str, st
             line(gap - 0.5, color=INK, linewidth=0.6, alpha=0.35)
 
 
-def _wrapped(name: str) -> str:
+def wrapped(name: str) -> str:
     """A name in a few short lines; of a longer one the beginning and the end."""
     lines = textwrap.wrap(name, _LABEL, break_on_hyphens=False) or [name]
     return "\n".join(lines if len(lines) <= _LINES else [*lines[: _LINES - 2], "...", lines[-1]])

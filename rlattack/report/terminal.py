@@ -12,7 +12,7 @@ from rlattack.report.activations import Activations, read_activations
 from rlattack.report.columns import BUDGET, DISTINCT, numbers
 from rlattack.report.comparison import Setting, full_name, settings
 from rlattack.report.findings import finding, win_rule
-from rlattack.report.heatmap import Grid, grid
+from rlattack.report.heatmap import Grid, grid, wrapped
 from rlattack.report.members import member_lines
 from rlattack.report.tables import Row, table
 from rlattack.report.tables import Table as Laid
@@ -136,9 +136,9 @@ def _transfer(laid: Transfer) -> Table:
     shown = Table(title=title, title_justify="left")
     shown.add_column("", overflow="fold", min_width=_NAME)
     for name in laid.columns:
-        shown.add_column(name, justify="right", overflow="fold", min_width=_NAME)
+        shown.add_column(wrapped(name), justify="right", overflow="fold", min_width=_NAME)
     for name, squares in zip(laid.rows, written(laid), strict=True):
-        shown.add_row(name, *squares)
+        shown.add_row(wrapped(name), *squares)
     return shown
 
 

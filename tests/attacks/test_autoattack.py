@@ -175,9 +175,7 @@ def test_a_further_member_that_does_not_fit_is_refused(parameters, message):
         Attacker(make_attack("autoattack", Budget(eps=0.1, space="raw"), **parameters), policy, NUMBERS, 1)
 
 
-def test_parameters_out_of_range_and_norms_that_members_lack_are_refused(two):
-    with pytest.raises(InvalidInput, match="effort is a number above 0, got 0"):
-        make_attack("autoattack", Budget(eps=0.1), effort=0.0)
+def test_norms_that_members_lack_are_refused(two):
     with pytest.raises(BudgetError, match="attack autoattack has the norms linf, l2, got l1"):
         make_attack("autoattack", Budget(norm="l1", eps=0.1))
     attacker = Attacker(make_attack("autoattack", Budget(eps=0.1)), two, SPACE, 1)

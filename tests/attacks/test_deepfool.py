@@ -187,19 +187,3 @@ def test_victims_without_a_choice_of_discrete_actions_are_refused(name, attack_w
         Attacker(attack, gaussian_policy(3), Box(-1, 1, (3,), np.float32), 2)
     with pytest.raises(InvalidInput, match="expected a game with a choice of actions, got 1"):
         attack_with(random_linear_policy(SPACE.shape, actions=1), name, "l2", None)
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "message"),
-    [
-        ("deepfool", {"steps": 0}, "steps and candidates are at least 1, got 0 and 10"),
-        ("deepfool", {"candidates": 0}, "at least 1, got 50 and 0"),
-        ("deepfool", {"overshoot": -0.1}, "overshoot is a number of at least 0, got -0.1"),
-        ("direction", {"first": 0.0}, "first is a number above 0"),
-        ("direction", {"first": torch.inf}, "first is a number above 0.*got inf, 20 and 8"),
-        ("direction", {"halvings": -1}, "got 0.0001, 20 and -1"),
-    ],
-)
-def test_parameters_that_make_no_sense_are_refused(name, parameters, message):
-    with pytest.raises(InvalidInput, match=message):
-        make_attack(name, Budget(norm="l2", eps=None), **parameters)

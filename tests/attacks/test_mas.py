@@ -5,7 +5,6 @@ import itertools
 import pytest
 import torch
 
-from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Normal, Point, SquashedNormal
 from rlattack.policies.gaussian import GaussianPolicy
 from tests.attacks.hands import SLOTS, Certain, Stateful, Valued, attacker_of, every, seen
@@ -84,8 +83,3 @@ def test_what_mas_asks_is_counted_and_a_critic_that_looks_at_no_action_is_none(p
     attacker(*seen(), every())
     assert attacker.oracle.queries.tolist() == [queries] * SLOTS
     assert attacker.oracle.gradients.tolist() == [gradients] * SLOTS
-
-
-def test_mas_without_steps_is_refused():
-    with pytest.raises(InvalidInput, match="mas: steps are at least 1, got 0"):
-        attacker_of(Certain(), steps=0)

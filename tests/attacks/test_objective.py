@@ -142,7 +142,6 @@ def test_every_draw_is_a_question(scores):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"eot": 0}, "eot: expected at least 1 draw, got 0"),
         ({"target": "nearest"}, "target: expected an action, least, worst, planned or agent:NAME, got 'nearest'"),
         ({"target": "agent:no such"}, "no agent and no file 'no such'"),
         ({"target": "agent:gymnasium/CartPole-v1/dqn"}, r"expected an agent that sees \(6,\) and does what the victim"),

@@ -191,7 +191,6 @@ def test_a_file_that_holds_no_shape_is_refused(tmp_path, values, message):
         ({"place": "anywhere", "shift": 1}, "place=anywhere is every place; shift= is for a place of its own"),
         ({"row": 1}, "patch: row= and column= say together where it begins"),
         ({"row": 7, "column": 0}, "patch: row and column of a patch of 2 pixels are 0 to 6 and 0 to 6, got 7 and 0"),
-        ({"shift": -1}, "states and epochs are at least 1, shift at least 0, got 8, 3 and -1"),
     ],
 )
 def test_a_place_that_is_none_is_refused(parameters, message):

@@ -1,10 +1,12 @@
 """One perturbation for everything, against what is best for linear policies; its fit on tuning episodes."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from gymnasium.spaces import Box
 
-from rlattack.attacks import Attacker, make_attack
+from rlattack.attacks import Attacker, ObservationAttack, make_attack
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.evaluation import Study, evaluate
@@ -165,12 +167,6 @@ def test_before_it_has_learned_anything_it_does_not_play(policy, obs):
         attacker(obs)
 
 
-@pytest.mark.parametrize("parameters", [{"states": 0}, {"epochs": 0}])
-def test_nothing_to_learn_from_is_refused(parameters):
-    with pytest.raises(InvalidInput, match="states and epochs are at least 1"):
-        make_attack("universal", Budget(eps=EPS), **parameters)
-
-
 def run(folder, workers=1, **changes):
     """What came of a study, what was told, and the files of its fits."""
     told = []
@@ -214,3 +210,37 @@ def test_every_size_is_learned_for_itself(tmp_path):
     assert len(fits) == 2
     assert told == [f"fitting {NAME} {eps} on tuning episodes" for eps in (0.05, 0.1)]
     assert len({cell.attack.fit for cell in results.cells if cell.attack and not cell.control}) == 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleasedConfig:
+    """Whose mask."""
+
+    file: str
+
+
+class Released(ObservationAttack):
+    """Adds a mask that the authors of Tekgul et al. 2022 released for their agents."""
+
+    name = "released"
+    knowledge = "none"
+    config_type = ReleasedConfig
+    files = ("file",)
+
+    def perturb(self, victim, obs, reach, draws):
+        return obs + torch.load(self.config.file, weights_only=True, map_location="cpu")["advmask"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "mask"), [("stack", "uaps"), ("frame", "uapo")])
+def test_what_is_found_is_not_weaker_than_the_released_masks_on_their_own_agents(tmp_path, zoo, model, mask):
+    files = zoo.parent / "ad3" / "Pong"
+    released = Released(Budget(eps=0.01004), ReleasedConfig(file=str(files / f"mask-victim_ppo_{mask}.pt")))
+    study = Study(
+        game="atari/pong", players=str(files / "ppo" / "model.pt"), attack=(released, "universal"), eps=0.01004,
+        model=model, episodes=3, envs=3, seed=7200,
+    )  # fmt: skip
+    clean, noise, theirs, ours = (cell.attacked.returns.mean for cell in evaluate(study, run=tmp_path, workers=1).cells)
+    assert clean > 15
+    assert noise > 10
+    assert ours <= theirs + 1 < -18

@@ -74,6 +74,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         "fitted": False, "control": "noise", "about": "", "parameters": {
             "target": None, "loss": None, "eot": 1, "steps": 10, "random_start": True, "restarts": 1, "step": None,
         },
+        "ranges": {"eot": "at least 1", "steps": "at least 1", "restarts": "at least 1", "step": "above 0"},
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
         "action-noise", "action-slip", "action-delay", "mas",
@@ -95,13 +96,13 @@ def test_the_table_of_attacks_fits_80_columns_and_the_rest_stands_below(capsys):
     lines = [line for line in shown.splitlines() if line.startswith("│")]
     assert max(map(len, lines)) <= 80
     assert re.search(r"│ mas +│ action +│ white +│", shown)
-    assert "Read beside action-noise. Takes steps=10." in shown
+    assert "Read beside action-noise. Takes steps=10 (at least 1)." in shown
 
 
 def test_parameters_are_listed_and_those_without_a_default_are_required(capsys):
     assert listed(capsys, "schedules")["random"]["parameters"] == {"share": "required"}
     assert listed(capsys, "defences")["jpeg"]["parameters"] == {"quality": 75}
-    assert "Takes share=required." in printed(capsys, "schedules")
+    assert "Takes share=required (above 0 and at most 1)." in printed(capsys, "schedules")
 
 
 def test_everything_is_listed_at_once(capsys):

@@ -229,6 +229,7 @@ ZERO = ("attack", "gymnasium/CartPole-v1", "--victim", "zero")
     ("arguments", "said"),
     [
         (("attack", "gymnasium/CartPole-v1", "--victim", ""), "--victim: expected an agent, got an empty name"),
+        (("attack", "gymnasium/CartPole-v1", "--victim"), "--victim: expected an agent, got an empty name"),
         ((*ZERO, "--eps", "0.1,0.2"), "with spaces between them, got"),
         ((*ZERO, "--envs", "1000000000"), "--envs: expected at most 10,000, got 1,000,000,000"),
         ((*ZERO, "--episodes", "9" * 20), "expected at most 1,000,000, got"),

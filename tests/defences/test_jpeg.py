@@ -70,12 +70,6 @@ def test_a_frame_of_one_grey_becomes_the_next_that_is_a_multiple_of_the_quantum(
     assert torch.equal(found, torch.full((1, *FRAMES.shape), float(back)))
 
 
-@pytest.mark.parametrize("quality", [0, 101])
-def test_a_quality_that_is_none_is_refused(quality):
-    with pytest.raises(InvalidInput, match=f"defence jpeg: quality is 1 to 100, got {quality}"):
-        jpeg(quality)
-
-
 @pytest.mark.parametrize(
     "space", [Box(-1, 1, (4,), np.float32), Box(0, 1, (4, 8, 8), np.float32), Box(0, 255, (8,), np.uint8), Discrete(4)]
 )

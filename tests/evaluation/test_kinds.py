@@ -83,7 +83,6 @@ def test_a_schedule_s_questions_count_as_the_attack_s(tmp_path):
     ("when", "error", "message"),
     [
         ("evry", UnknownName, "did you mean 'every'"),
-        ("random:share=2", InvalidInput, "share is above 0 and at most 1, got 2"),
         ("random", InvalidInput, "share"),
     ],
 )

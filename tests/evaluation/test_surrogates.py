@@ -52,7 +52,9 @@ def test_a_surrogate_learns_from_what_the_victim_does_and_attacks_it_with_any_nu
         study = Study(**options | {"surrogate": ("self", IMITATE), "attack": "pgd:steps=3"})
         results = evaluate(study, run=tmp_path / str(workers), workers=workers, say=told.append)
     assert told[0] == "fitting imitate:episodes=40,epochs=5 on tuning episodes"
-    assert "imitate:episodes=40,epochs=5 agrees with the victim in " in told[1]
+    words = "agrees with the victim in " if options is COINS else "of the variance of the victim's actions"
+    assert told[1].startswith("imitate:episodes=40,epochs=5 ")
+    assert words in told[1]
     first, last = (tmp_path / str(workers) for workers in (counts[0], counts[-1]))
     assert (numbers(first), rows(first)) == (numbers(last), rows(last))
     _, noise, own, imitated = results.cells

@@ -54,6 +54,22 @@ def test_another_victim_of_a_game_of_one_seat_is_another_setting_and_of_a_duel_i
     assert len(settings(heat())) == 1
 
 
+def test_the_control_of_a_cell_is_its_own_where_several_have_its_size():
+    square = {"reach": "patch", "control": True, "knowledge": "none"}
+    centre, corner = {"place": "centre"}, {"place": "corner"}
+    anywhere = {"place": "anywhere", "shape": "disc"}
+    cells = [
+        pong_cell("c", "clean", None, 21.0, 1.0),
+        *(pong_cell(str(n), "random-patch", 8.0, 10.0, 1.0, about=square | {"parameters": of}) for n, of in
+          enumerate((anywhere, centre, corner))),
+        pong_cell("p", "patch", 8.0, -20.0, 0.0, about={"reach": "patch", "parameters": corner}),
+        pong_cell("s", "sticker", 8.0, -21.0, 0.0, about={"reach": "patch"}),
+    ]  # fmt: skip
+    (pairing,) = Setting(tuple(cells)).pairings
+    assert pairing.control(cells[-2]) is cells[3]
+    assert pairing.control(cells[-1]) is cells[1]
+
+
 def test_the_control_of_a_cell_prefers_its_own_model():
     cell = pong_cell("f", "fgsm", 0.001, 0.0, 0.0, about={"model": "frame"})
     stack = pong_cell("a", "noise", 0.001, 21.0, 1.0)

@@ -1,12 +1,16 @@
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.games import find_game, with_variant
+from rlattack.games.card import Variant
 from rlattack.report.encoding import find_film
 from rlattack.report.film import check_camera, film_cells
-from tests.kit.cells import load_and_play, make_cell
+from tests.kit.cells import attack_on, load_and_play, make_cell
 from tests.kit.filmed import cameras
 from tests.kit.games import made
 
@@ -94,11 +98,29 @@ def test_a_game_without_a_camera_is_told_before_it_is_played(tmp_path):
     assert len(made) == before
 
 
-def test_an_atari_game_is_filmed_in_its_own_time(tmp_path):
+def test_an_atari_game_is_filmed_in_its_own_time_and_beside_it_what_an_attacked_victim_receives(tmp_path, monkeypatch):
     pytest.importorskip("ale_py")
-    cell = make_cell("atari/pong", episodes=1, envs=1)
-    film_cells([cell], tmp_path, 1)
-    assert find_film(tmp_path, cell.key).stat().st_size > 1000
+    monkeypatch.setitem(sys.modules, "av", None)
+    short = Variant(with_variant(find_game("atari/pong"), max_steps=3))
+    cells = [
+        replace(make_cell("atari/pong", ("atari/pong/ppo",), episodes=1, envs=1), game=short, attacks=attacks)
+        for attacks in ((), attack_on(0, "noise", eps=0.5, space="unit"))
+    ]
+    film_cells(cells, tmp_path, 1)
+    with (
+        Image.open(tmp_path / f"{cells[0].key}.gif") as clean,
+        Image.open(tmp_path / f"{cells[1].key}.gif") as attacked,
+    ):
+        (width, height), both = clean.size, attacked.size
+        assert both == (2 * width, height)
+        game, seen = (np.asarray(attacked.convert("L").crop((left, 0, left + width, height))) for left in (0, width))
+    assert np.abs(game.astype(int) - clean_frame(tmp_path, cells[0])).mean() < 2
+    assert np.abs(seen.astype(int) - game).mean() > 60  # signs of half the range, clipped
+
+
+def clean_frame(folder, cell):
+    with Image.open(folder / f"{cell.key}.gif") as image:
+        return np.asarray(image.convert("L")).astype(int)
 
 
 def test_a_mujoco_game_is_filmed(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from rlattack.report import activations, print_results
-from tests.kit.results import assault, attack, crossed, duel, heat, mean, pong, pong_cell, three
+from tests.kit.results import assault, attack, crossed, duel, heat, mean, pong, pong_cell, three, transferred
 
 RUN = Path("run")
 
@@ -55,6 +55,9 @@ def test_the_matrix_of_transfer_follows_the_tables_where_there_is_room(printed):
     assert "fgsm at eps 0.004 (one grey level), what is left (and the fall): rows are victims" in text
     assert "│ a2c │ 18 (fell 3) │ -20 (fell 41) │ -8 (fell 29) │ 15 (fell 6) │" in words(text)
     assert "too narrow for the matrix of transfer" in printed(crossed(), width=50)
+    path = "/home/somebody/projects/agents/pong/model-of-the-third-seed.zip"
+    far = transferred("atari/pong/ppo", {path: 3.0, f"{path}.2": 1.0, None: -21.0})
+    assert "too narrow for the matrix" not in printed(far, width=120)
 
 
 def test_a_duel_shows_who_wins_the_grid_and_the_finding(printed):

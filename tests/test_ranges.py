@@ -1,0 +1,61 @@
+"""Numbers that parameters take: what is outside is refused in one line, of everything that is named with parameters."""
+
+import math
+import re
+
+import pytest
+
+from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.attacks.imitation import SURROGATES
+from rlattack.defences import FRONTS
+from rlattack.errors import InvalidInput
+from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
+
+REGISTRIES = {"attack": ATTACKS, "schedule": SCHEDULES, "defence": FRONTS, "surrogate": SURROGATES}
+RANGED = [
+    (what, name, parameter)
+    for what, registry in REGISTRIES.items()
+    for name in registry
+    if name not in registry.added
+    for parameter in ranges_of(registry.get(name))
+]
+
+
+def outside(numbers):
+    """Numbers just beyond each end, and what is no number at all."""
+    found = [math.nan, math.inf]
+    found += [numbers.least - 1, numbers.above] if min(numbers.least, numbers.above) > -math.inf else []
+    found += [end for end in (numbers.least - 1, numbers.above, numbers.most + 1, numbers.below) if math.isfinite(end)]
+    return found
+
+
+@pytest.mark.parametrize(("what", "name", "parameter"), RANGED)
+def test_a_number_outside_its_range_is_refused(what, name, parameter):
+    kind = REGISTRIES[what].get(name)
+    numbers = ranges_of(kind)[parameter]
+    others = {key: 1 for key, default in parameters_of(kind).items() if default is REQUIRED}
+    for value in outside(numbers):
+        said = f"{what} {name}: {parameter}: expected a number {numbers.words}, got "
+        with pytest.raises(InvalidInput, match=re.escape(said)):
+            configured(what, name, kind, {**others, parameter: value})
+
+
+@pytest.mark.parametrize("registry", REGISTRIES.values(), ids=REGISTRIES)
+def test_defaults_are_within_their_ranges(registry):
+    for name in registry:
+        kind = registry.get(name)
+        defaults = parameters_of(kind)
+        for parameter, numbers in ranges_of(kind).items():
+            assert defaults[parameter] in (None, REQUIRED) or defaults[parameter] in numbers
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (Range(least=1), "at least 1"),
+        (Range(above=0, most=1), "above 0 and at most 1"),
+        (Range(least=0, below=1), "at least 0 and below 1"),
+    ],
+)
+def test_a_range_says_what_is_in_it(numbers, words):
+    assert numbers.words == words
