@@ -134,7 +134,7 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
         numbers = len(self._known_setting.observation) == 1
         steps = self._worth(_SEARCH if numbers else _SEARCH_PICTURES)
         rules = [
-            Spec("search", {"starts": _STARTS, "steps": steps}),
+            Spec("search", {"starts": _STARTS if numbers else 1, "steps": steps}),
             *[Spec("search", {"kind": "linear", "steps": steps})] * numbers,
         ]
         sarsa = Spec("sarsa", {"rollout": self._worth(_ROLLOUT), "updates": self._worth(_UPDATES)})

@@ -68,7 +68,7 @@ def names(found):
 def test_members_are_those_of_what_the_victim_sees_and_does(two):
     _, found = fitted(two, SPACE, budget=Budget(eps=0.02))
     assert names(found) == [
-        "search:steps=200,starts=6", "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2",
+        "search:steps=200", "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2",
         "square:queries=1",
     ]  # fmt: skip
     shown = [torch.randn(4, 3, generator=torch.Generator().manual_seed(1))]
