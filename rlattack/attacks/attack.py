@@ -32,6 +32,10 @@ Config = TypeVar("Config")
 R = TypeVar("R", bound=Reach)
 
 
+_ROUNDING = 1e-6
+"""Divergence up to which two answers are the same."""
+
+
 class Unfit(InvalidInput):
     """The attack does not fit the policy, whatever its parameters; another attack may."""
 
@@ -234,7 +238,7 @@ def _random(policy: Policy) -> bool:
     shown, state = torch.stack([small[0], large[1]]), policy.initial_state(2)
     with torch.no_grad():
         one, other = (policy(shown, state, SharedDraws(2, seed)).actions for seed in (1, 2))
-        return bool(one.divergence(other).abs().max() > 0)
+        return bool(one.divergence(other).abs().max() > _ROUNDING)
 
 
 def _estimates(policy: Policy, of: Estimate) -> bool:

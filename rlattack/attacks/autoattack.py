@@ -31,8 +31,8 @@ from rlattack.policies.distributions import Categorical, kinds
 from rlattack.policies.load import Agent
 from rlattack.specs import Range, Spec
 
-_SEARCH, _SEARCH_PICTURES = 800_000, 200_000
-"""Steps of the victim in which rules are searched for; where pictures are seen a step takes long."""
+_STARTS, _SEARCH, _SEARCH_PICTURES = 6, 800_000, 200_000
+"""Searches that are begun, and steps of the victim in which rules are searched for: fewer where pictures take long."""
 _ROLLOUT, _UPDATES = 40_000, 800
 _STEPS, _RESTARTS, _QUERIES = 20, 2, 100
 _EOT = 8
@@ -108,10 +108,10 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
         looks = look(tuning, self.budget, setting, states, _QUERIES)
         chosen, learned = min(found, key=lambda one: one[0].returns)
         ensemble = Ensemble(
-            plays=chosen.attack, members=tuple(member for member, _ in found), episodes=self._episodes,
+            plays=chosen.attack, members=tuple(member for member, _ in found), episodes=_EPISODES,
             probes=looks.probes, states=looks.states, flat=looks.flat, random=setting.random,
         )  # fmt: skip
-        return Fitted(learned.tensors, {"ensemble": dataclasses.asdict(ensemble)})
+        return Fitted(learned.tensors, {"ensemble": dataclasses.asdict(ensemble), "member": dict(learned.facts)})
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Does what the chosen member does.
@@ -128,7 +128,7 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             raise InvalidInput(f"attack {self.name} learns on tuning episodes first: play it by `rlattack.evaluate`")
         if self._played is None:
             self._played = self._made(parse_attack(self.learned.facts["ensemble"]["plays"]))
-            self._played.learned = Fitted(self.learned.tensors)
+            self._played.learned = Fitted(self.learned.tensors, self.learned.facts["member"])
         return self._played
 
     @property
@@ -136,7 +136,10 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
         """Members that learn, and the one that was asked for beside."""
         numbers = len(self._known_setting.observation) == 1
         steps = self._worth(_SEARCH if numbers else _SEARCH_PICTURES, SearchConfig().shortest)
-        rules = [Spec("search", {"steps": steps}), *[Spec("search", {"kind": "linear", "steps": steps})] * numbers]
+        rules = [
+            Spec("search", {"starts": _STARTS if numbers else 1, "steps": steps}),
+            *[Spec("search", {"kind": "linear", "steps": steps})] * numbers,
+        ]
         sarsa = Spec("sarsa", {"rollout": self._worth(_ROLLOUT, FEWEST), "updates": self._worth(_UPDATES)})
         also = [parse_attack(self.config.also)] if self.config.also else []
         return [*filter(self._fits, (*rules, sarsa)), *also]
@@ -153,23 +156,17 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     def _tried(self, spec: Spec, tuning: Tuning) -> tuple[Member, Fitted]:
         """What a member leaves the victim in tuning episodes, and what it learned before."""
-        attack, count = self._made(spec), self._episodes
+        attack = self._made(spec)
         if attack.fitted:
             tuning.say(f"{spec} learns")
             attack.learned = attack.fit(tuning)
-        with contextlib.closing(tuning.rehearse(attack, count)) as rehearsal:
-            race = Race(rehearsal, count, lambda rows: None)
-            (earned,) = race.run(np.zeros((1, 1)), range(_FIRST, _FIRST + count), 1)
+        with contextlib.closing(tuning.rehearse(attack, _EPISODES)) as rehearsal:
+            race = Race(rehearsal, _EPISODES, lambda rows: None)
+            (earned,) = race.run(np.zeros((1, 1)), range(_FIRST, _FIRST + _EPISODES), 1)
             queries, gradients = (asked / max(race.steps, 1) for asked in rehearsal.asked)
         tuning.say(f"{spec} leaves the victim {earned:,.0f}")
-        member = Member(
-            str(Spec(spec.name, attack.parameters)),
-            float(earned),
-            queries,
-            gradients,
-            int(attack.learned.facts.get("steps", 0)),
-        )
-        return member, attack.learned
+        steps, name = int(attack.learned.facts.get("steps", 0)), str(Spec(spec.name, attack.parameters))
+        return Member(name, float(earned), queries, gradients, steps), attack.learned
 
     def _made(self, spec: Spec) -> ObservationAttack[Any, Any]:
         """A member, where it is to work.
@@ -195,10 +192,6 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     def _worth(self, count: int, least: int = 1) -> int:
         return max(least, round(count * self.config.effort))
-
-    @property
-    def _episodes(self) -> int:
-        return max(2, round(_EPISODES * min(1.0, self.config.effort)))
 
     @property
     def _known_setting(self) -> Setting:

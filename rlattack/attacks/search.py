@@ -8,7 +8,7 @@ victim's action says how what is seen must be moved for that.
 
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -47,6 +47,8 @@ _PATIENCE, _BETTER = 20, 0.01
 """Generations without an improvement of that share, after which the search ends."""
 _RECENT = 5
 """Generations over which what the victim earned is averaged: each has other episodes, some of which are easier."""
+_BEGUN = 4
+"""Generations after which one of several searches goes on."""
 _CHOICES, _EPISODES = 12, 16
 """How many means are chosen among, and by how many episodes each."""
 _UNSEEN = 1_000_000
@@ -72,6 +74,8 @@ class SearchConfig:
     """Candidates a generation, an even number."""
     episodes: Annotated[int, Range(least=1, most=1000)] = 2
     """Tuning episodes that each candidate of a generation plays, the same ones."""
+    starts: Count = 1
+    """Searches that are begun; after a few generations the one that leaves the victim least goes on alone."""
     horizon: Count | None = None
     """Steps after which a tuning episode is cut; none by default."""
 
@@ -150,11 +154,12 @@ class Search(ObservationAttack[SearchConfig, Ball]):
 
         with contextlib.closing(tuning.rehearse(self, slots)) as rehearsal:
             race = Race(rehearsal, slots, load, self.config.horizon)
-            means = self._search(race, math.prod(shape), tuning)
+            start, means = self._search(race, math.prod(shape), tuning)
             tuning.say(f"choosing among {min(len(means), _CHOICES)} rules, {race.steps:,} steps")
             found, earned = _chosen(race, means, slots)
         weights = torch.as_tensor(found.reshape(shape).astype(np.float32))
-        facts = {"return": earned, "generations": len(means), "steps": race.steps + tuning.steps - before}
+        steps = race.steps + tuning.steps - before
+        facts = {"return": earned, "start": start, "generations": len(means), "steps": steps}
         return Fitted({"weights": weights, **known}, facts)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
@@ -168,22 +173,27 @@ class Search(ObservationAttack[SearchConfig, Ball]):
             return lead(victim, obs, said, reach)
         return reach.ascend(obs, self._moved(said, obs, reach), reach.radius)
 
-    def _search(self, race: Race, size: int, tuning: Tuning) -> list[tuple[float, FloatArray]]:
-        """The mean of every generation, with what the victim earned under the elites of the last few."""
-        config, means, elites = self.config, list[tuple[float, FloatArray]](), list[float]()
-        search, best, last = CMAES(np.zeros(size), _SPREAD, config.population), 0.0, 0
-        while race.steps < (1 - _CHOOSING) * config.steps and len(means) < last + _PATIENCE:
-            noise = tuning.draws.normal(config.population // 2, size)[0].double().numpy(force=True)
-            candidates, first = search.ask(noise), len(means) * config.episodes
-            earned = race.run(candidates, range(first, first + config.episodes), search.elites)
-            search.tell(candidates, earned)
-            elites.append(float(np.sort(earned)[: search.elites].mean()))
-            recent = float(np.mean(elites[-_RECENT:]))
-            means.append((recent, search.mean))
-            if len(means) == 1 or recent < best - _BETTER * abs(best):
-                best, last = recent, len(means)
-            tuning.say(f"generation {len(means)}, {elites[-1]:,.0f} of the victim, {race.steps:,} steps")
-        return means
+    def _search(self, race: Race, size: int, tuning: Tuning) -> tuple[int, list[tuple[float, FloatArray]]]:
+        """Which start went on; the mean of every generation, with what the victim earned under the last few elites."""
+        config = self.config
+        begun = [_Course(CMAES(np.zeros(size), _SPREAD, config.population)) for _ in range(config.starts)]
+        while len(begun[-1].means) < _BEGUN * (config.starts > 1) and race.steps < (1 - _CHOOSING) * config.steps:
+            for course in begun:
+                self._advance(course, race, tuning)
+        course = min(begun, key=lambda one: one.recent)
+        while race.steps < (1 - _CHOOSING) * config.steps and len(course.means) < course.last + _PATIENCE:
+            self._advance(course, race, tuning)
+        return begun.index(course), course.means
+
+    def _advance(self, course: "_Course", race: Race, tuning: Tuning) -> None:
+        """Plays one more generation."""
+        config, search, first = self.config, course.search, len(course.means) * self.config.episodes
+        noise = tuning.draws.normal(config.population // 2, search.mean.size)[0].double().numpy(force=True)
+        candidates = search.ask(noise)
+        earned = race.run(candidates, range(first, first + config.episodes), search.elites)
+        search.tell(candidates, earned)
+        course.keep(float(np.sort(earned)[: search.elites].mean()))
+        tuning.say(f"generation {len(course.means)}, {course.earned[-1]:,.0f} of the victim, {race.steps:,} steps")
 
     def _seen(self, obs: Tensor, reach: Ball) -> Tensor:
         """What the rule looks at, and 1: shape (slots, inputs)."""
@@ -239,6 +249,37 @@ class Search(ObservationAttack[SearchConfig, Ball]):
             frames = self._shape[0] * reach.block // math.prod(self._shape)
             self._basis = make_basis(self._basis_name, (frames, *self._shape[1:]), self.config.coefficients)
         return self._basis
+
+
+@dataclass(eq=False)
+class _Course:
+    """A search under way.
+
+    Attributes:
+        search: Where it is.
+        earned: What the victim earned under the elites of each generation.
+        means: The mean of each, with what the victim earned in the last few.
+        best: The least of that.
+        last: The generation in which it last got better.
+    """
+
+    search: CMAES
+    earned: list[float] = field(default_factory=list)
+    means: list[tuple[float, FloatArray]] = field(default_factory=list)
+    best: float = math.inf
+    last: int = 0
+
+    @property
+    def recent(self) -> float:
+        """What the victim earned in the last few generations; infinite before the first."""
+        return self.means[-1][0] if self.means else math.inf
+
+    def keep(self, earned: float) -> None:
+        """Keeps a generation."""
+        self.earned.append(earned)
+        self.means.append((float(np.mean(self.earned[-_RECENT:])), self.search.mean))
+        if len(self.means) == 1 or self.recent < self.best - _BETTER * abs(self.best):
+            self.best, self.last = self.recent, len(self.means)
 
 
 def _chosen(race: Race, means: list[tuple[float, FloatArray]], slots: int) -> tuple[FloatArray, float]:

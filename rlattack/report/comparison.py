@@ -161,12 +161,6 @@ def distinctions(groups: Sequence[Setting]) -> list[str]:
     return [" ".join(f"{name}={key.get(name)}" for name in apart) for key in keys]
 
 
-def below(attacked: SeatResult, control: SeatResult) -> bool:
-    """Whether an attack leaves less than its control does, by intervals that do not touch."""
-    one, other = attacked.win or attacked.returns, control.win or control.returns
-    return one.ci[1] < other.ci[0]
-
-
 def attack_label(result: Result) -> str:
     """Names what is done in a cell, apart from its size: `pgd steps=10 frame grid from atari/pong/a2c`."""
     first = result.attacked.name

@@ -7,7 +7,7 @@ from rlattack.budget.words import counted, size_words
 from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Rate, Result, SeatResult
 from rlattack.policies.placeholders import PLACEHOLDERS
-from rlattack.report.comparison import Setting, at, attack_label, below, hidden, names, opponents, player
+from rlattack.report.comparison import Setting, at, attack_label, hidden, names, opponents, player
 from rlattack.report.values import some
 
 _NEARLY = 0.9
@@ -141,12 +141,18 @@ def _harm(setting: Setting) -> Finding:
         sentence = _sizes(attack, control)
     else:
         noise = f"; {_control(control)} of the same size leaves {_shown(control.attacked)}" if control else ""
-        if control and not below(attack.attacked, control.attacked):
+        if control and not _below(attack.attacked, control.attacked):
             noise += ", not measurably more (their intervals overlap)"
         if untimed := pairing.untimed(attack):
             noise += f"; at random steps of the same share it leaves {_shown(untimed.attacked)}"
         sentence = f"{who} takes the {_measure(attack)} from {before} to {after}{noise}."
     return Finding(sentence, clean=pairing.clean, attack=attack, control=control)
+
+
+def _below(attacked: SeatResult, control: SeatResult) -> bool:
+    """Whether an attack leaves less than its control does, by intervals that do not touch."""
+    one, other = attacked.win or attacked.returns, control.win or control.returns
+    return one.ci[1] < other.ci[0]
 
 
 def _sizes(attack: Result, control: Result | None) -> str:

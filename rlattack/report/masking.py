@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from rlattack.attacks import title_of
 from rlattack.attacks.ensemble import Kind
-from rlattack.evaluation.results import Result
-from rlattack.report.comparison import Pairing, Setting, attack_label, below, size
+from rlattack.evaluation.results import Mean, Rate, Result
+from rlattack.report.comparison import Pairing, Setting, attack_label, size
 from rlattack.report.lines import BUDGET, lines
 from rlattack.report.values import some
 
@@ -82,12 +82,17 @@ def _no_better(pairing: Pairing) -> Iterator[str]:
     """Says where noise does harm, and an attack of its size and schedule no more; one without a size is left out."""
     for cell in pairing.good:
         control = None if cell.control or cell.eps is None else pairing.control(cell)
-        fall = None if control is None else control.attacked.drop
-        if control is None or fall is None or below(cell.attacked, control.attacked):
+        if control is None or (fall := _fall(cell)) is None or (other := _fall(control)) is None:
             continue
-        if (fall.win or fall.returns).ci[0] > 0:
+        if other.ci[0] > 0 and fall.ci[0] <= other.ci[1]:
             yield (
                 f"{attack_label(cell)} at {size(cell)} does not measurably more harm than "
                 f"{title_of(control.attacks[0].name).lower()}, which does some: the attack is weak, which says nothing "
                 "for the victim."
             )
+
+
+def _fall(cell: Result) -> Rate | Mean | None:
+    """How far the attacked seat fell, on the same episodes."""
+    drop = cell.attacked.drop
+    return None if drop is None else drop.win or drop.returns

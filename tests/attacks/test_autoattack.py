@@ -77,9 +77,7 @@ def test_members_are_those_of_what_the_victim_sees_and_does(two):
     assert [name for name in names(found) if "loss" in name] == [
         "apgd:loss=mad,steps=1,restarts=2", "apgd:loss=value,steps=1,restarts=2",
     ]  # fmt: skip
-    _, found = fitted(
-        GaussianPolicy(linear_gaussian_network(WEIGHTS)), shown=shown, budget=Budget(norm="l2", eps=0.1, space="raw")
-    )
+    _, found = fitted(two, SPACE, budget=Budget(norm="l2", eps=0.02))
     assert "square:queries=1" not in names(found)
 
 
@@ -91,13 +89,13 @@ def test_it_is_the_member_that_leaves_the_victim_least_on_fresh_episodes(tmp_pat
     clean, noise, auto, member = results.cells
     found = auto.attack.ensemble
     assert found.plays == min(found.members, key=lambda one: one.returns).attack
-    assert found.episodes == 2
+    assert found.episodes == 12
     assert (noise.attack.name, noise.control, noise.attack.ensemble) == ("noise", True, None)
     assert auto.attacked.returns.mean == 0 < clean.attacked.returns.mean
     by_name = {one.attack: one for one in found.members}
     assert by_name["apgd:loss=margin,steps=1,restarts=2"].returns == member.attacked.returns.mean == 0
     assert by_name["apgd:loss=margin,steps=1,restarts=2"].gradients == member.attacked.gradients == 2
-    assert by_name["search:steps=800"].learned_in >= 800
+    assert by_name["search:steps=800,starts=6"].learned_in >= 800
     again = evaluate(study, run=tmp_path, workers=1)  # what was kept tells the same
     assert again.cells == results.cells
 
@@ -186,12 +184,20 @@ def test_norms_that_members_lack_are_refused(two):
         attacker(torch.zeros(1, *SPACE.shape))
 
 
+def test_an_ensemble_may_be_a_member(two):
+    budget, shown = Budget(eps=0.02), torch.full((4, *SPACE.shape), 128.0)
+    attacker = Attacker(make_attack("autoattack", budget, also="autoattack"), two, SPACE, 4)
+    plays = {"ensemble": {"plays": "fgsm"}, "member": {}}
+    attacker.attack.learned = Fitted({}, {"ensemble": {"plays": "autoattack"}, "member": plays})
+    assert torch.equal(attacker(shown), Attacker(make_attack("fgsm", budget), two, SPACE, 4)(shown))
+
+
 def test_a_member_forgets_episodes_that_ended(tmp_path):
     agent = write_model(tmp_path / "lstm.model", 3, 3, adversary=True, memory=4)
     policy = GaussianPolicy(linear_gaussian_network(WEIGHTS))
     attack = make_attack("autoattack", Budget(eps=0.1, space="sigma"), also=f"perturber:agent={agent},transfer=true")
     attacker = Attacker(attack, policy, NUMBERS, 4)
-    attack.learned = Fitted({}, {"ensemble": {"plays": f"perturber:agent={agent},transfer=true"}})
+    attack.learned = Fitted({}, {"ensemble": {"plays": f"perturber:agent={agent},transfer=true"}, "member": {}})
     shown = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     first = attacker(shown)
     assert not torch.equal(attacker(shown), first)  # it remembers

@@ -1,5 +1,7 @@
 """Perturbation policies of few parameters: their rules by hand, and the best of them in a game that is known."""
 
+import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -166,6 +168,32 @@ def test_what_it_says_of_how_far_it_is(policy):
     assert told[-1].startswith("choosing among 6 rules, ")
     assert facts["generations"] == len(told) - 1 == 6
     assert facts["steps"] > 600
+
+
+class Wavering(RandomTuning):
+    """Every other round of its episodes pays 100 more a step."""
+
+    def rehearse(self, attack, slots, *, sampled=False):
+        opened, rounds = super().rehearse(attack, slots, sampled=sampled), itertools.count()
+        play = opened.round
+
+        def waver(take):
+            more = 100 * (next(rounds) % 2 == 0)
+            for step in play(take):
+                yield dataclasses.replace(step, reward=step.reward + more)
+
+        opened.round = waver
+        return opened
+
+
+def test_of_several_searches_that_are_begun_the_best_one_goes_on(policy):
+    told, attack = [], make_attack("search", Budget(eps=EPS, space="sigma"), **SMALL | {"starts": 2, "steps": 2000})
+    tuning = Wavering(Attacker(attack, policy, NUMBERS, 4), policy, [shown(1)])
+    tuning.say = told.append
+    facts = attack.fit(tuning).facts
+    numbers = [int(line.split(",")[0].removeprefix("generation ")) for line in told[:-1]]
+    assert numbers == [1, 1, 2, 2, 3, 3, 4, 4, *range(5, facts["generations"] + 1)]
+    assert facts["start"] == 1
 
 
 def test_a_search_ends_where_nothing_gets_better():

@@ -82,7 +82,7 @@ def test_a_larger_size_that_does_less_harm_is_a_sign():
     assert line.startswith("fgsm does less harm at eps 0.002 (half a grey level) than at the next smaller size")
 
 
-def test_members_stand_beside_each_other_with_what_they_cost():
+def test_members_stand_beside_each_other_with_what_they_cost(page):
     setting = Setting(tuple(cells()))
     laid = members(setting)
     assert [column.title for column in laid.columns] == ["left", "queries", "gradients", "learned in"]
@@ -94,6 +94,7 @@ def test_members_stand_beside_each_other_with_what_they_cost():
         "autoattack at eps 0.001 (a quarter of a grey level), what 12 tuning episodes left the victim: search 11.2, "
         "square:queries=9 (plays) -3.5"
     ]
+    assert "square:queries=9 (plays) -3.5 9 0 0 All play the same tuning episodes" in page(cells()).text
     alone = Setting(tuple(cells(None)))
     assert (members(alone), member_lines(alone)) == (None, [])
 
