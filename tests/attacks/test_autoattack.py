@@ -184,14 +184,6 @@ def test_norms_that_members_lack_are_refused(two):
         attacker(torch.zeros(1, *SPACE.shape))
 
 
-def test_an_ensemble_may_be_a_member(two):
-    budget, shown = Budget(eps=0.02), torch.full((4, *SPACE.shape), 128.0)
-    attacker = Attacker(make_attack("autoattack", budget, also="autoattack"), two, SPACE, 4)
-    plays = {"ensemble": {"plays": "fgsm"}, "member": {}}
-    attacker.attack.learned = Fitted({}, {"ensemble": {"plays": "autoattack"}, "member": plays})
-    assert torch.equal(attacker(shown), Attacker(make_attack("fgsm", budget), two, SPACE, 4)(shown))
-
-
 def test_a_member_forgets_episodes_that_ended(tmp_path):
     agent = write_model(tmp_path / "lstm.model", 3, 3, adversary=True, memory=4)
     policy = GaussianPolicy(linear_gaussian_network(WEIGHTS))

@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path):
         attacker("sa-rl", victim, norm="l2", agent=agent)
     with pytest.raises(InvalidInput, match=r"attack sa-rl: .* shows \(3, 6, 6\), too many to be .*; use pa-ad"):
         attacker("sa-rl", random_linear_policy(pixels.shape), space="unit", over=pixels, agent=agent)
-    with pytest.raises(InvalidInput, match="pa-ad: steps: expected at least 1, got 0"):
+    with pytest.raises(InvalidInput, match="attack pa-ad: steps: expected a number at least 1, got 0"):
         attacker("pa-ad", victim, agent=agent, steps=0)
     unsized = save_network(
         tmp_path / "unsized", "any/game", linear_gaussian_network(WEIGHTS), provenance={"perturbs": {"attack": "sa-rl"}}
