@@ -31,7 +31,7 @@ class Perf(Plugins):
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")] = "atari/pong"
     """The game."""
     victim: str | None = None
-    """Who plays; the first agent listed for the game by default."""
+    """Who plays; by default the first agent listed for the game, a victim where there is one."""
     workers: int | None = None
     """Processes at once; one a core by default."""
     envs: int = 8
@@ -103,9 +103,10 @@ def _row(speed: "Speed") -> list[str]:
 
 
 def _first_agent(game: str) -> str:
+    """The first victim that is listed for a game, or else any agent."""
     from rlattack.policies.folder import agent_cards
 
-    for name, card in agent_cards():
-        if card.game == game:
-            return name
+    cards = [(card.role != "victim", name) for name, card in agent_cards() if card.game == game]
+    if cards:
+        return min(cards)[1]
     raise InvalidInput(f"no agent for {game} ships with the project: name one with --victim")

@@ -1,6 +1,7 @@
 """`rlattack perf`."""
 
 import json
+import shutil
 
 import pytest
 from command_line import call, refused
@@ -8,6 +9,7 @@ from command_line import call, refused
 from rlattack.cli.main import main
 from rlattack.cli.perf import print_speeds
 from rlattack.perf import Speed, SpeedTable
+from rlattack.policies.folder import find_agent
 
 CART = ("perf", "gymnasium/CartPole-v1", "--seconds", "0.02", "--workers", "1", "--envs", "3")
 
@@ -47,6 +49,16 @@ def test_a_game_without_a_named_victim_is_played_by_the_first_agent_listed(capsy
     assert names[-3:] == ["clean play", "fgsm play", "pgd-10 play"]
     for speed in play["speeds"][-3:]:
         assert speed["share"] == pytest.approx(speed["per_second"] / speed["reference"])
+
+
+def test_who_perturbs_what_others_see_is_not_who_plays(capsys, tmp_path, monkeypatch):
+    adversary = tmp_path / "agents/gymnasium/CartPole-v1/a"
+    shutil.copytree(find_agent("gymnasium/CartPole-v1/dqn"), adversary)
+    card = (adversary / "agent.toml").read_text()
+    (adversary / "agent.toml").write_text(card.replace('role = "victim"', 'role = "adversary"'))
+    monkeypatch.chdir(tmp_path)
+    assert main([*CART, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["victim"] == "gymnasium/CartPole-v1/dqn"
 
 
 def test_numbers_come_as_a_table(capsys):
