@@ -30,10 +30,10 @@ def test_a_control_task_ships_with_a_victim_that_plays_far_better_than_chance(ga
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALONE)
-def test_a_victim_of_a_control_task_scores_what_its_card_says(name, tmp_path, monkeypatch, capsys):
+def test_an_agent_of_a_control_task_scores_what_its_card_says(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([*shlex.split(ALONE[name].score["command"])[1:], "--json"]) == 0
-    (cell,) = from_json(json.loads(capsys.readouterr().out)["cells"])
+    (*_, cell) = from_json(json.loads(capsys.readouterr().out)["cells"])  # of an adversary the attack
     assert cell.seats[0].returns.mean == pytest.approx(ALONE[name].score["mean"])
 
 
