@@ -14,7 +14,7 @@ from rlattack.errors import InvalidInput, MissingExtra, told
 from rlattack.evaluation import Results, Study
 from rlattack.evaluation import evaluate as play
 from rlattack.evaluation.evaluator import processes
-from rlattack.evaluation.plan import plan
+from rlattack.evaluation.plan import Plan, plan
 from rlattack.inspect.activations import check_activations, write_activations
 from rlattack.report import print_results, write_run
 from rlattack.report.film import check_camera, film_cells
@@ -108,11 +108,7 @@ def evaluate(
     >>> results.report().name
     'report.html'
     """
-    planned = plan(study)
-    if activations is not None:
-        check_activations(planned, activations)
-    if planned.note:
-        _say(planned.note)
+    planned = _planned(study, activations)
     filmed = video and _films(lambda: check_camera(planned.cells[0]))
     with ExitStack() as shown:
         bar = shown.enter_context(EpisodeBar(planned, quiet=not progress))
@@ -127,6 +123,16 @@ def evaluate(
             say=_say, finish=finish, command=command or f"rlattack.evaluate({_spelled(study)})",
         )  # fmt: skip
     return Experiment(**{field.name: getattr(results, field.name) for field in dataclasses.fields(results)})
+
+
+def _planned(study: Study, activations: str | None) -> Plan:
+    """The plan of a study, and what is to be said of it before it is played."""
+    planned = plan(study)
+    if activations is not None:
+        check_activations(planned, activations)
+    if planned.note:
+        _say(planned.note)
+    return planned
 
 
 def _write_down(results: Results, stages: Stages, workers: int, activations: str | None, *, filmed: bool) -> None:

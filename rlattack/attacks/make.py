@@ -235,6 +235,21 @@ def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) 
     return [f"{name}{other.get(name, '')}" for name in wanted if _replaces(name, attack, setting)][:_MOST]
 
 
+def check_together(specs: Sequence[Spec], seat: str) -> None:
+    """Refuses attacks at once that change the same thing, of which only one would come through.
+
+    Raises:
+        InvalidInput: Two do.
+    """
+    changed = [ATTACKS.get(spec.name).access for spec in specs]
+    twice = [access for access in changed if changed.count(access) > 1]
+    if twice:
+        raise InvalidInput(
+            f"--attack {'+'.join(spec.name for spec in specs)}: both change the {twice[0]} of {seat}; name them one "
+            "after the other, and each is played for itself"
+        )
+
+
 def check_gradient(policy: Policy, agent: str, attack: str, ways: Callable[[], Sequence[str]]) -> None:
     """Asks for one gradient, so that a module without any is told before hours of play.
 

@@ -60,18 +60,14 @@ def summarise(
     steps = sum(episode.length for episode in episodes)
     endings = Counter(episode.ending for episode in episodes)
     (hidden, *_) = (*cell.game.hidden, None)
+    told, learned = notes or [""] * len(radii), facts or [{}] * len(radii)
     return Result(
         cell=cell.key,
         status=_status(episodes),
         game=cell.game.card.id,
         victim=cell.victim,
         seats=tuple(_seat(cell, number, episodes, clean) for number in range(len(cell.seats))),
-        attacks=tuple(
-            _attack(cell, ref, radius, note, fit)
-            for ref, radius, note, fit in zip(
-                cell.attacks, radii, notes or [""] * len(radii), facts or [{}] * len(radii), strict=True
-            )
-        ),
+        attacks=tuple(_attack(cell, *one) for one in zip(cell.attacks, radii, told, learned, strict=True)),
         mask=None if hidden is None else MaskResult(cell.seats[hidden[0]], hidden[1]),
         win_rule=_win_rule(cell, episodes),
         actions=cell.actions[cell.victim],

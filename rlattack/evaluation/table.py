@@ -10,7 +10,7 @@ from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
-from rlattack.attacks.make import check_gradient, replacements
+from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import defend
@@ -132,7 +132,7 @@ class Table:
         self._check_ahead(base)
         asked = self.asked
         for specs, _ in asked:
-            _check_together(specs, self.names[self.attacked_seat])
+            check_together(specs, self.names[self.attacked_seat])
         controls = [tuple(ATTACKS.get(spec.name).control_of(spec.parameters) for spec in specs) for specs, _ in asked]
         beside = list(zip(controls, asked, strict=True))
         noise = (AttackSpec("noise"),)
@@ -288,14 +288,3 @@ class Table:
             return "sampled"
         asked = self.study.actions
         return (agent.policy.acts or self.card.protocol.actions) if asked == "card" else asked
-
-
-def _check_together(specs: Sequence[AttackSpec], seat: str) -> None:
-    """Refuses attacks at once that change the same thing, of which only one would come through."""
-    changed = [ATTACKS.get(spec.name).access for spec in specs]
-    twice = [access for access in changed if changed.count(access) > 1]
-    if twice:
-        raise InvalidInput(
-            f"--attack {'+'.join(spec.name for spec in specs)}: both change the {twice[0]} of {seat}; name them one "
-            "after the other, and each is played for itself"
-        )
