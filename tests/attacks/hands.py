@@ -10,7 +10,7 @@ from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from rlattack.policies.distributions import Normal, Point
 from rlattack.policies.policy import Output
-from tests.kit.games import ByHand
+from tests.kit.by_hand import ByHand
 
 ACTION = Box(-1, 1, (3,), np.float32)
 

@@ -9,8 +9,8 @@ from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.plan import plan
+from tests.kit.by_hand import Pusher
 from tests.kit.cells import attack_on, judged, make_cell, play
-from tests.kit.games import Pusher
 from tests.kit.players import puller
 
 ROPE = {"game": "pull/any", "players": ("zero", "tests.kit.players:puller"), "space": "raw", "envs": 2, "episodes": 5}

@@ -12,8 +12,8 @@ from rlattack.evaluation.player import make_attacker
 from rlattack.games import make_game
 from rlattack.policies import ModulePolicy
 from tests.kit.agents import gaussian_policy
+from tests.kit.by_hand import Pusher
 from tests.kit.cells import Received, attack_on, judged, make_cell, play, take
-from tests.kit.games import Pusher
 from tests.kit.players import balance, bright, coin, memory, namer, puller
 
 GREEDY = {"actions": ("greedy", "greedy")}

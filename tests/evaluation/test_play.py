@@ -19,8 +19,9 @@ from rlattack.games import Variant, make_game
 from rlattack.games.card import Stall
 from rlattack.policies.distributions import Actions, Categorical, Normal, Point
 from rlattack.policies.policy import Output
+from tests.kit.by_hand import ByHand, Pusher
 from tests.kit.cells import load_and_play, make_cell, play, take
-from tests.kit.games import ByHand, Pusher, made
+from tests.kit.games import made
 
 
 @dataclass

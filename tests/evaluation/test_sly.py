@@ -9,8 +9,8 @@ from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.plan import plan
 from tests.evaluation import sly  # noqa: F401  # registers them
+from tests.kit.by_hand import Pusher
 from tests.kit.cells import Received, attack_on, judged, make_cell, play
-from tests.kit.games import Pusher
 from tests.kit.players import bright, namer, puller
 
 STILL = ["sly-still", "sly-nan"]

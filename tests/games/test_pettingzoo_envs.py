@@ -12,7 +12,7 @@ from rlattack.errors import InvalidInput
 from rlattack.games import EmbedOpponent
 from rlattack.games.pettingzoo_envs import ParallelGame
 from rlattack.policies.distributions import Categorical
-from tests.kit.games import Pusher
+from tests.kit.by_hand import Pusher
 
 pettingzoo = pytest.importorskip("pettingzoo")
 

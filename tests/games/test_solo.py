@@ -16,7 +16,8 @@ from rlattack.games import EmbedOpponent, find_game, make_game
 from rlattack.games.game import NOBODY, Seat, Step, View, always
 from rlattack.games.solo import SoloEnv
 from tests.games.small_pettingzoo import Sticks
-from tests.kit.games import Coins, Count, Pusher, Remembering, SmallGame, Tug
+from tests.kit.by_hand import Pusher, Remembering
+from tests.kit.games import Coins, Count, SmallGame, Tug
 
 
 def push(*numbers):

@@ -10,7 +10,8 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 from rlattack.games import EmbedOpponent
 from rlattack.games.solo import SoloEnv
-from tests.kit.games import Count, Pusher, Remembering, Tug
+from tests.kit.by_hand import Pusher, Remembering
+from tests.kit.games import Count, Tug
 
 
 @pytest.mark.parametrize("game", [Tug, Count])

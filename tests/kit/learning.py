@@ -31,7 +31,8 @@ from rlattack.training.run import TrainingRun
 from rlattack.training.single import single_learner
 from rlattack.training.vecenv import SoloVecEnv
 from tests.kit.agents import gaussian_network
-from tests.kit.games import ByHand, Pusher, Tug
+from tests.kit.by_hand import ByHand, Pusher
+from tests.kit.games import Tug
 
 SPACES = {
     "images": Box(0, 255, (4, 40, 36), np.uint8),

@@ -11,7 +11,8 @@ from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rlattack.training.learner import begin, learn
-from tests.kit.games import Count, Remembering
+from tests.kit.by_hand import Remembering
+from tests.kit.games import Count
 from tests.kit.learning import Crash, Diary, curve, seated, tug
 from tests.training.learners import HOPELESS, adversary, learned
 

@@ -8,7 +8,8 @@ from rlattack.attacks import make_attack
 from rlattack.budget import Budget
 from rlattack.training.perturbing import Perturbing
 from tests.kit.agents import linear_policy
-from tests.kit.games import Coins, Remembering
+from tests.kit.by_hand import Remembering
+from tests.kit.games import Coins
 
 SLOTS = 3
 

@@ -9,7 +9,8 @@ from rlattack.draws import SharedDraws
 from rlattack.games.solo import EmbedOpponent
 from rlattack.training.pool import Pool
 from tests.kit.agents import act, scores_as_seen
-from tests.kit.games import ByHand, Count, Pusher, Remembering, Tug
+from tests.kit.by_hand import ByHand, Pusher, Remembering
+from tests.kit.games import Count, Tug
 
 SEAT, TURNS = Tug(1).seats[1], Count(1).seats[1]
 

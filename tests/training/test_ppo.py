@@ -14,7 +14,8 @@ from rlattack.training.export import export
 from rlattack.training.ppo import make_ppo
 from rlattack.training.recipes import TrainAdversary
 from rlattack.training.vecenv import SoloVecEnv
-from tests.kit.games import Count, Pusher, Remembering, Tug
+from tests.kit.by_hand import Pusher, Remembering
+from tests.kit.games import Count, Tug
 from tests.kit.learning import initial_network
 
 

@@ -12,7 +12,8 @@ from rlattack.games import find_game, training_env
 from rlattack.games.solo import EmbedOpponent
 from rlattack.training import GymnasiumVecEnv
 from rlattack.training.vecenv import SoloVecEnv
-from tests.kit.games import Count, Remembering
+from tests.kit.by_hand import Remembering
+from tests.kit.games import Count
 from tests.kit.learning import Countdown, same_step
 
 
