@@ -25,6 +25,11 @@ RECIPES = [
     (COINS, "sa:solver=convex"),
     (ARM, "sa:steps=2"),
     (ARM, "sa:solver=convex"),
+    *(
+        (game, f"{name}")
+        for game in (COINS, ARM)
+        for name in ("radial", "car:steps=2", "car:solver=convex", "bar:steps=2")
+    ),
 ]
 """Every regime on every kind of actions that it has, as small as it gets."""
 

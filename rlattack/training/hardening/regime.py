@@ -9,7 +9,6 @@ from gymnasium import Space
 from gymnasium.spaces import Box
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
 
 from rlattack.budget import Budget
 from rlattack.defences import FRONTS
@@ -126,20 +125,14 @@ class Regime(ABC, Generic[Config]):
         return env
 
     def harden(self, model: BaseAlgorithm, ground: Ground) -> None:
-        """Changes a new learner, one of `hardening.learners`, before it learns; by default what it minimises.
+        """Changes a new learner, one of `hardening.learners`, before it learns.
 
-        The learner's own trunk computes in float32: bfloat16 would round a change of one grey level away.
+        By default its trunk computes in float32: bfloat16 would round a change of one grey level away.
         """
         model.whole = ground.recipe.steps  # type: ignore[attr-defined]  # of `hardening.learners`
         for part in model.policy.modules():
             if isinstance(part, ConvolutionalExtractor):
                 part.exact()
-        if (objective := self.objective(model, ground)) is not None:
-            model.objective = objective  # type: ignore[attr-defined]  # the same
-
-    def objective(self, model: BaseAlgorithm, ground: Ground) -> Callable[[Any], Tensor] | None:
-        """What a learner minimises, of a `Minibatch` or of `Transitions`; None for what it minimises by itself."""
-        return None
 
     @property
     def fronts(self) -> Sequence[str]:
@@ -148,7 +141,14 @@ class Regime(ABC, Generic[Config]):
 
 
 REGIMES: Registry[type[Regime[Any]]] = Registry(
-    "defence", {"sa": "rlattack.training.hardening.sa:SA"}, group="rlattack.regimes"
+    "defence",
+    {
+        "sa": "rlattack.training.hardening.sa:SA",
+        "radial": "rlattack.training.hardening.radial:Radial",
+        "car": "rlattack.training.hardening.car:CAR",
+        "bar": "rlattack.training.hardening.bar:BAR",
+    },
+    group="rlattack.regimes",
 )
 """Entries of other packages stand in the group `rlattack.regimes`."""
 

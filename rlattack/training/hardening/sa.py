@@ -1,17 +1,15 @@
 """State-adversarial regularisation: SA-PPO and SA-DQN (Zhang et al. 2020, sec. 3.2 and 3.3)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rlattack.specs import Count, NotNegative
 from rlattack.training.hardening.actor import Actor
-from rlattack.training.hardening.learners import HardenedDQN, HardenedPPO, Minibatch, Transitions
+from rlattack.training.hardening.learners import Minibatch, Transitions
+from rlattack.training.hardening.loss import LossRegime
 from rlattack.training.hardening.ramp import Ramped
-from rlattack.training.hardening.regime import Ground, Regime
 from rlattack.training.hardening.search import ascend, langevin
 from rlattack.training.hardening.vicinity import Vicinity
 
@@ -32,41 +30,32 @@ class SAConfig(Ramped):
     """Of dqn: by how much the best value is to lead over others, up to which it is pressed for."""
 
 
-class SA(Regime[SAConfig]):
+class SA(LossRegime[SAConfig]):
     """Adds how far the policy can be moved within the box: SA-PPO, SA-DQN (Zhang et al. 2020, eq. 5 and 7)."""
 
     name = "sa"
     algorithms: ClassVar[tuple[str, ...]] = ("ppo", "dqn")
     config_type: ClassVar[type[Any]] = SAConfig
 
-    def objective(self, model: BaseAlgorithm, ground: Ground) -> Callable[[Any], Tensor]:
-        """The loss of the learner, and the regulariser."""
-        actor = Actor.of(model)
-        if isinstance(model, HardenedDQN):
-            return lambda batch: batch.error(batch.chosen).mean() + self._values(model, actor, ground, batch)
-        assert isinstance(model, HardenedPPO)
-        return lambda batch: batch.surrogate(batch.log_prob).mean() + self._policy(model, actor, ground, batch)
+    def policy(self, actor: Actor, vicinity: Vicinity, batch: Minibatch) -> Tensor:
+        """Adds the mean over states of the largest divergence from the policy at the clean state."""
+        config, seen, clean = self.config, batch.seen, actor(batch.seen)
+        if config.solver == "convex":
+            far = actor.largest_divergence(clean, vicinity.box(seen))
+        else:
+            fixed = clean.detach()
+            worst = langevin(
+                lambda point: actor.divergence(fixed, actor(point)), seen, vicinity, config.steps, config.temperature
+            )
+            far = actor.divergence(clean, actor(worst))
+        return batch.surrogate(batch.log_prob).mean() + config.kappa * far.mean()
 
-    def _policy(self, model: HardenedPPO, actor: Actor, ground: Ground, batch: Minibatch) -> Tensor:
-        """Kappa times the mean over states of the largest divergence from the policy at the clean state."""
-        vicinity, seen = Vicinity.of(model, ground.budget, self.config.share(model.done)), batch.seen
-        clean = actor(seen)
-        if self.config.solver == "convex":
-            return self.config.kappa * actor.largest_divergence(clean, vicinity.box(seen)).mean()
-        fixed = clean.detach()
-        worst = langevin(
-            lambda point: actor.divergence(fixed, actor(point)), seen, vicinity, self.config.steps,
-            self.config.temperature,
-        )  # fmt: skip
-        return self.config.kappa * actor.divergence(clean, actor(worst)).mean()
-
-    def _values(self, model: HardenedDQN, actor: Actor, ground: Ground, batch: Transitions) -> Tensor:
-        """Kappa times the mean over states of how far another value can come above the best one's, down to -margin."""
-        vicinity = Vicinity.of(model, ground.budget, self.config.share(model.done))
-        best = batch.q.detach().argmax(dim=1)
-        if self.config.solver == "convex":
+    def values(self, actor: Actor, vicinity: Vicinity, batch: Transitions) -> Tensor:
+        """Adds the mean over states of how far another value can come above the best one's, down to -margin."""
+        config, best = self.config, batch.q.detach().argmax(dim=1)
+        if config.solver == "convex":
             lead = actor.least_lead(vicinity.box(batch.seen), best)
         else:
-            worst = ascend(lambda point: -actor.lead(point, best), batch.seen, vicinity, self.config.steps)
+            worst = ascend(lambda point: -actor.lead(point, best), batch.seen, vicinity, config.steps)
             lead = actor.lead(worst, best)
-        return self.config.kappa * (-lead).clamp(min=-self.config.margin).mean()
+        return batch.error(batch.chosen).mean() + config.kappa * (-lead).clamp(min=-config.margin).mean()

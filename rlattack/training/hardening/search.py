@@ -19,23 +19,23 @@ def langevin(rows: Rows, seen: Tensor, vicinity: Vicinity, steps: int, temperatu
         seen: Where it starts, shape (n, *observation), but for a first step in a random direction: a divergence has no
             slope at the clean point.
         vicinity: Where it stays.
-        steps: How many, each of the radius over that number.
+        steps: How many. In their code each has the radius over that number, by which none that begins on the wrong
+            side gets to the other end; here they fall from the radius to that.
         temperature: Inverse of the paper's beta; 0 for no noise.
     """
-    length = vicinity.radius / steps
-    noise = (2 * length * temperature).sqrt()
-    point = vicinity.nearest(seen + length * torch.randn_like(seen).sign(), seen)
+    noise = (2 * vicinity.radius / steps * temperature).sqrt()
+    point = vicinity.nearest(seen + vicinity.radius / steps * torch.randn_like(seen).sign(), seen)
     for step in range(steps):
         slope = _slope(rows, point) + noise / (step + 2) * torch.randn_like(seen)
-        point = vicinity.nearest(point + length * slope.sign(), seen)
+        point = vicinity.nearest(point + (1 - step / steps) * vicinity.radius * slope.sign(), seen)
     return point
 
 
 def ascend(rows: Rows, seen: Tensor, vicinity: Vicinity, steps: int) -> Tensor:
-    """PGD from a random point (Madry et al. 2018), with steps of 2.5 radii together."""
+    """PGD from a random point (Madry et al. 2018); steps fall from the radius to the radius over their number."""
     point = vicinity.nearest(seen + vicinity.radius * (2 * torch.rand_like(seen) - 1), seen)
-    for _ in range(steps):
-        point = vicinity.nearest(point + 2.5 / steps * vicinity.radius * _slope(rows, point).sign(), seen)
+    for step in range(steps):
+        point = vicinity.nearest(point + (1 - step / steps) * vicinity.radius * _slope(rows, point).sign(), seen)
     return point
 
 
