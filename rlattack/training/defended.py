@@ -82,17 +82,19 @@ class Room:
         self.regime = regime_of(recipe)
         card, seat = _opened(recipe)
         victim = None if recipe.victim is None else _victim(recipe, seat, card)
-        self._attack = _attack(recipe, seat)
         budget = _budget(recipe, seat, victim, sized=self.regime.sized)
         identity = None if victim is None else victim.identity
         run = TrainingRun(recipe=recipe, card=card, command=command, agents={"victim_identity": identity})
         self.ground = Ground(run=run, seat=seat, budget=budget, victim=victim, learner=self._learner)
         self.regime.check(self.ground)
+        self._attack = self.regime.attack(self.ground) if recipe.attack is None else str(parse_attack(recipe.attack))
         self._env = training_env(card, recipe.envs, recipe.threads or cores())
 
     def play(self, scorer: Scorer, folder: str, episodes: int, seed: int, note: str) -> Score:
         """What an agent of the run reaches: clean, under noise and under the attack."""
-        study = self.ground.recipe.study(folder, self._attack, self.regime.fronts, episodes=episodes, seed=seed)
+        study = self.ground.recipe.study(
+            folder, self._attack, self.regime.fronts(self.ground), episodes=episodes, seed=seed
+        )
         return scorer(study, note, {folder: self.ground.recipe.id}, clean=True)
 
     def _learner(self, seed: int) -> Learner:
@@ -147,13 +149,6 @@ def _victim(recipe: TrainDefended, seat: Seat, card: GameCard) -> Agent:
     if not victim.looks:
         raise InvalidInput(f"--victim: expected an agent, got {victim.name!r}, which looks at nothing")
     return victim
-
-
-def _attack(recipe: TrainDefended, seat: Seat) -> str:
-    """The attack by which seeds are chosen."""
-    if recipe.attack is None:
-        return "pgd" if kind_of(seat.action) == "continuous" else "pgd:loss=margin"
-    return str(parse_attack(recipe.attack))
 
 
 def _budget(recipe: TrainDefended, seat: Seat, victim: Agent | None, *, sized: bool) -> Budget:

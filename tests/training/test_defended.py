@@ -21,16 +21,19 @@ COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
 ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
 RECIPES = [
-    (COINS, "sa:steps=2"),
-    (COINS, "sa:solver=convex"),
-    (ARM, "sa:steps=2"),
-    (ARM, "sa:solver=convex"),
     *(
-        (game, f"{name}")
+        (game, name)
         for game in (COINS, ARM)
-        for name in ("radial", "car:steps=2", "car:solver=convex", "bar:steps=2")
+        for name in (
+            "sa:steps=2", "sa:solver=convex", "radial", "car:steps=2", "car:solver=convex", "bar:steps=2",
+            "adversarial:attack=pgd",
+        )
     ),
-]
+    (COINS, 'adversarial:attack="pgd:steps=2,loss=margin",share=1,pool=50,layer=hidden'),
+    (ARM, "adversarial:attack=noise,pool=50"),
+    (COINS, "natural:changes=missing+delay+action-slip"),
+    (ARM, "natural"),
+]  # fmt: skip
 """Every regime on every kind of actions that it has, as small as it gets."""
 
 
@@ -136,12 +139,25 @@ def test_every_regime_is_trained_here():
     assert {defence.partition(":")[0] for _, defence in RECIPES} == set(REGIMES) - set(REGIMES.added)
 
 
-def test_a_killed_dqn_goes_on_with_a_replay_of_its_own(tmp_path):
-    values = {"algo": "dqn", "steps": 400, "checkpoint_every": 200}
+@pytest.mark.parametrize(
+    "defence",
+    [
+        "sa",
+        "sa:solver=convex",
+        "radial:kappa=0.8",
+        "car",
+        "car:solver=convex",
+        "adversarial",
+        "natural:changes=missing",
+    ],
+)
+def test_a_killed_dqn_goes_on_with_a_replay_of_its_own(tmp_path, defence):
+    values = {"algo": "dqn", "steps": 400, "checkpoint_every": 200, "defence": defence, "attack": "noise"}
     with pytest.raises(Crash):
         run(tmp_path / "run", Diary(crash_at=300), **values)
     run(tmp_path / "run", resume=True, **values)
     assert read_agent_card(tmp_path / "run/agent").provenance["steps"] == 400
+    assert curve(tmp_path / "run/seed-0", "train/robustness")
 
 
 def test_a_run_goes_on_longer_with_more_seeds_and_under_nothing_else(tmp_path):
@@ -189,6 +205,18 @@ BAD = [
         "dqn: has a network of the kind q, ppo has not: choose --algo dqn",
     ),
     ({"attack": "fsgm"}, "no attack 'fsgm'; did you mean 'fgsm'"),
+    ({"defence": "bar", "algo": "dqn"}, "--defence bar: is for --algo ppo, got dqn"),
+    (
+        {"defence": "adversarial:attack=mas"},
+        "attack mas has the norms|adversarial: attack: expected one on what is seen",
+    ),
+    ({"defence": "adversarial:attack=none"}, "adversarial: attack: expected one on what is seen, got none"),
+    ({"defence": "adversarial:attack=universal"}, "universal learns before it plays, of who is attacked; expected one"),
+    ({"defence": "adversarial:attack=cw"}, "cw has the norms l2, got linf"),
+    ({"defence": "adversarial:pool=9", "algo": "dqn"}, "--defence adversarial: pool: is for --algo ppo, got dqn"),
+    ({"defence": "adversarial:pool=9", "norm": "l2"}, "--defence adversarial: pool: has the norm linf, got --norm l2"),
+    ({"defence": "natural:changes=storm"}, "--defence natural: changes: expected some of rotate, .*; got storm"),
+    ({"defence": "natural:changes=rotate"}, "rotation is for images, this game shows numbers"),
     ({"seeds": (1, 1)}, "--seeds: expected different numbers of 0 to"),
     ({"workers": 0}, "--workers: expected at least 1, got 0"),
     ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),

@@ -134,10 +134,13 @@ class Regime(ABC, Generic[Config]):
             if isinstance(part, ConvolutionalExtractor):
                 part.exact()
 
-    @property
-    def fronts(self) -> Sequence[str]:
+    def fronts(self, ground: Ground) -> Sequence[str]:
         """What stands before the agent where it plays, as `rlattack attack --defence` takes it; nothing by default."""
         return ()
+
+    def attack(self, ground: Ground) -> str:
+        """The attack by which seeds are chosen where none is named: by default PGD on the margin, or on the mean."""
+        return "pgd" if ground.kind == "continuous" else "pgd:loss=margin"
 
 
 REGIMES: Registry[type[Regime[Any]]] = Registry(
@@ -147,6 +150,8 @@ REGIMES: Registry[type[Regime[Any]]] = Registry(
         "radial": "rlattack.training.hardening.radial:Radial",
         "car": "rlattack.training.hardening.car:CAR",
         "bar": "rlattack.training.hardening.bar:BAR",
+        "adversarial": "rlattack.training.hardening.adversarial:Adversarial",
+        "natural": "rlattack.training.hardening.natural:NaturalTraining",
     },
     group="rlattack.regimes",
 )
