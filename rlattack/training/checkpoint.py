@@ -37,14 +37,18 @@ class Checkpoint:
     """`log_ent_coef`, of a learner that finds the weight of the entropy (SAC, TQC)."""
     statistics: dict[str, Any] = field(default_factory=dict)
     """Running means and variances of observations and returns, of a learner that normalises them."""
+    partner: dict[str, Any] = field(default_factory=dict)
+    """The checkpoint of who learns in turns with it, its `partner`; empty where it has none."""
 
     @classmethod
     def of(cls, learner: BaseAlgorithm) -> "Checkpoint":
         """Takes the tensors of a learner as they are now; they go on changing with it."""
         named = {name: one.state_dict() for name, one in _optimizers(learner).items()}
+        partner: BaseAlgorithm | None = getattr(learner, "partner", None)
         return cls(
             steps=learner.num_timesteps, policy=dict(learner.policy.state_dict()), optimizers=named,
             entropy=_entropy(learner), statistics=_statistics(learner.get_vec_normalize_env()),
+            partner={} if partner is None else vars(cls.of(partner)),
         )  # fmt: skip
 
     def restore(self, learner: BaseAlgorithm, where: str) -> None:
@@ -68,6 +72,9 @@ class Checkpoint:
         for name, value in self.statistics.items():
             if not name.endswith("mean") and value.min() < 0:
                 raise RefusedFile(f"{where}: statistics {name}: values below 0")
+        partner: BaseAlgorithm | None = getattr(learner, "partner", None)
+        if partner is not None:
+            _checked(self.partner, f"{where}: of its partner").restore(partner, f"{where}: of its partner")
         policy.load_state_dict(self.policy)
         for name, one in optimizers.items():
             one.load_state_dict(one.state_dict() | {"state": states[name]})
@@ -104,12 +111,18 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         raise RefusedFile(f"{error}{advice}") from error
     except Exception as error:  # whatever a crafted file provokes; torch's advice in it must not be followed
         raise RefusedFile(f"{path}: damaged, or more than tensors and numbers{advice}") from error
-    found: dict[str, Any] = {"entropy": {}, "statistics": {}} | values if isinstance(values, dict) else {}
+    return _checked(values, str(path), advice)
+
+
+def _checked(values: object, where: str, advice: str = "") -> Checkpoint:
+    """A checkpoint of what a file held, as far as that can be told without its learner."""
+    known: dict[str, Any] = {"entropy": {}, "statistics": {}, "partner": {}}
+    found = known | values if isinstance(values, dict) else {}
     if "optimizer" in found:  # of versions in which every learner had one
         found["optimizers"] = {"policy.optimizer": found.pop("optimizer")}
-    kinds = {"steps": int, "policy": dict, "optimizers": dict, "entropy": dict, "statistics": dict}
+    kinds = {"steps": int, "policy": dict, "optimizers": dict} | dict.fromkeys(known, dict)
     if {key: type(value) for key, value in found.items()} != kinds:
-        raise RefusedFile(f"{path}: not a checkpoint of a training run{advice}")
+        raise RefusedFile(f"{where}: not a checkpoint of a training run{advice}")
     return Checkpoint(**found)
 
 

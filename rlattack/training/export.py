@@ -31,7 +31,7 @@ def export(learner: BaseAlgorithm) -> AnyNetwork:
     """Returns the learner's policy as it is now, its observation statistics frozen."""
     space = learner.observation_space
     if isinstance(learner.action_space, Box) and len(space.shape or ()) == 1:
-        return _gaussian(learner, {name: tensor.cpu() for name, tensor in learner.policy.state_dict().items()})
+        return _gaussian(learner, {name: tensor.cpu() for name, tensor in _own(learner).items()})
     spec, ours = convert_policy(learner)
     network = Network(spec)
     network.load_state_dict(ours)
@@ -40,7 +40,7 @@ def export(learner: BaseAlgorithm) -> AnyNetwork:
 
 def convert_policy(learner: BaseAlgorithm) -> tuple[NetworkSpec, dict[str, Tensor]]:
     """The policy of a learner of pictures, or of discrete actions, by our names: its own tensors, without a graph."""
-    state, space = dict(learner.policy.state_dict()), learner.observation_space
+    state, space = _own(learner), learner.observation_space
     assert isinstance(space, Box)
     state.pop("log_std", None)  # of who perturbs pictures: its numbers stand where others have scores
     arch = Sb3Architecture(
@@ -51,6 +51,11 @@ def convert_policy(learner: BaseAlgorithm) -> tuple[NetworkSpec, dict[str, Tenso
         quantiles=getattr(learner.policy, "n_quantiles", 1),
     )
     return convert(state, arch)
+
+
+def _own(learner: BaseAlgorithm) -> dict[str, Tensor]:
+    """The tensors of the policy, without those of what learns beside it."""
+    return {name: one for name, one in learner.policy.state_dict().items() if not name.startswith("beside.")}
 
 
 def sb3_state(learner: BaseAlgorithm, network: GaussianNetwork) -> dict[str, Tensor]:

@@ -44,15 +44,33 @@ class Perturbing(Solo):
         self, game: Game, attack: Learned[Any], victim: Policy, mode: ActionMode, device: str = "cpu", *, seat: int = 0,
         opponents: Mapping[int, Policy] | None = None, greedy: bool = False,
     ) -> None:  # fmt: skip
-        self._device, place = device, game.seats[seat]
-        attack.tell = lambda obs: self._said
+        self._device, self._mode, place = device, mode, game.seats[seat]
+        self._player = self._seated(game, seat, attack, victim)
         with on(device):
-            self._player = Player(seat, place, victim, mode, game.slots)
-            self._player.arm(0, Attacker(attack, victim, place.observation, game.slots), own=True)
             says = attack.outputs(Setting.of(victim, place.observation))
         super().__init__(game, seat, opponents or {}, sparse=-1.0, dense=0.0 if opponents else -1.0, greedy=greedy)
         self.single_action_space = Box(-1.0, 1.0, (says,), np.float32)
         self.action_space = batch_space(self.single_action_space, game.slots)
+
+    def meet(self, attack: Learned[Any], victim: Policy) -> None:
+        """Lets another victim, or the same one that has learned, go on with the games that are played.
+
+        Args:
+            attack: As the first one, of any size.
+            victim: Without a memory, on the same device.
+        """
+        self._player = self._seated(self.game, self.seat, attack, victim)
+        if self._views:
+            with on(self._device):
+                self._player.begin(self._run, np.arange(self.num_envs), self._episodes)
+
+    def _seated(self, game: Game, seat: int, attack: Learned[Any], victim: Policy) -> Player:
+        attack.tell = lambda obs: self._said
+        place = game.seats[seat]
+        with on(self._device):
+            player = Player(seat, place, victim, self._mode, game.slots)
+            player.arm(0, Attacker(attack, victim, place.observation, game.slots), own=True)
+        return player
 
     def _seed(self, seed: int | Sequence[int] | None) -> None:
         super()._seed(seed)

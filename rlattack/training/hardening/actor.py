@@ -110,8 +110,11 @@ class Actor:
 
     def least_lead(self, box: Interval, action: Tensor) -> Tensor:
         """What `lead` is at least in a box, shape (n,), by interval bounds."""
-        found = lead(self.last, propagate(self.layers, box), action)
-        return found.scatter(1, action[:, None], torch.inf).amin(dim=1)
+        return self.least_leads(box, action).scatter(1, action[:, None], torch.inf).amin(dim=1)
+
+    def least_leads(self, box: Interval, action: Tensor) -> Tensor:
+        """How far the score of an action lies at least above each other one's in a box, shape (n, actions)."""
+        return lead(self.last, propagate(self.layers, box), action)
 
     def _log_probabilities(self, box: Interval) -> Interval:
         """Between which the logarithm of every action's probability lies, each of shape (n, actions).

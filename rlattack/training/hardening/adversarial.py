@@ -17,9 +17,9 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 from rlattack.specs import Count, Fraction, NotNegative, Range
 from rlattack.training.hardening.actor import Actor
-from rlattack.training.hardening.attacked import Attacked
+from rlattack.training.hardening.attacked import Attacked, arm
 from rlattack.training.hardening.learners import HardenedPPO
-from rlattack.training.hardening.natural import arm, on_grid
+from rlattack.training.hardening.natural import on_grid
 from rlattack.training.hardening.pool import Pool
 from rlattack.training.hardening.regime import Ground, Regime
 

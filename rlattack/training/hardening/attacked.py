@@ -25,6 +25,20 @@ Arm = Callable[[Policy], Sequence[Attacker | ActionAttacker]]
 """Makes attacks on a policy."""
 
 
+def arm(model: BaseAlgorithm) -> "Attacked":
+    """Tells an attacked game who learns in it, and tries the attacks.
+
+    Raises:
+        InvalidInput: One does not fit.
+    """
+    env: Any = model.env
+    while not isinstance(env, Attacked):
+        env = env.venv
+    env.learner = model
+    env.arm()
+    return env
+
+
 class Attacked(VecEnvWrapper):
     """A game whose slots are each under one of several attacks, which stays with an episode, or under none.
 
@@ -62,7 +76,7 @@ class Attacked(VecEnvWrapper):
             InvalidInput: One does not fit.
         """
         assert self.learner is not None, "it is made by now"
-        self._attackers = list(self._arm(_frozen(self.learner)))
+        self._attackers = list(self._arm(frozen(self.learner)))
         self._next = self.learner.num_timesteps + _EVERY
 
     def reset(self) -> Any:  # an array
@@ -117,7 +131,7 @@ class Attacked(VecEnvWrapper):
         return shown.numpy(force=True).astype(obs.dtype)
 
 
-def _frozen(learner: BaseAlgorithm) -> Policy:
+def frozen(learner: BaseAlgorithm) -> Policy:
     """A copy of a learner as it is now, as it would be shipped, where it computes."""
     network, action = export(learner), learner.action_space
     if isinstance(network, GaussianNetwork):

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from gymnasium.spaces import Discrete
 from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
 
@@ -52,12 +53,22 @@ class HardenedPPO(PPO):
     Attributes:
         whole: Steps of the whole run, over which schedules fall.
         objective: The loss of the policy, a scalar; by default PPO's own.
+        begins: Called before a rollout.
         collected: Called when a rollout is complete, before it is learned from.
+        partner: Who learns in turns with it; checkpoints hold both.
+        beside_optimizer: Of a network that learns beside the policy, as its `beside`; checkpoints hold both.
     """
 
     whole: int | None = None
     objective: Callable[[Minibatch], Tensor] = staticmethod(lambda batch: batch.surrogate(batch.log_prob).mean())
+    begins: Callable[[], None] | None = None
     collected: Callable[[], None] | None = None
+    partner: BaseAlgorithm | None = None
+    beside_optimizer: torch.optim.Optimizer | None = None
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        states, variables = super()._get_torch_save_params()
+        return states + ["beside_optimizer"] * (self.beside_optimizer is not None), variables
 
     @property
     def done(self) -> float:
@@ -66,6 +77,12 @@ class HardenedPPO(PPO):
 
     def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
         super()._update_current_progress_remaining(num_timesteps, self.whole or total_timesteps)
+
+    def collect_rollouts(self, *given: Any, **named: Any) -> bool:
+        """Collects a rollout, after whatever is to be done before."""
+        if self.begins is not None:
+            self.begins()
+        return super().collect_rollouts(*given, **named)
 
     def train(self) -> None:
         """Learns from the rollout; as `PPO.train`, but for `objective`."""

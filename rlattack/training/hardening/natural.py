@@ -15,7 +15,7 @@ from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 from rlattack.specs import Fraction
-from rlattack.training.hardening.attacked import Attacked
+from rlattack.training.hardening.attacked import Attacked, arm
 from rlattack.training.hardening.regime import Ground, Regime
 
 
@@ -88,19 +88,6 @@ class NaturalTraining(Regime[NaturalConfig]):
         if kind.access == "action":
             return ActionAttacker(made, policy, seat.action, envs)  # type: ignore[arg-type]  # as its access says
         return Attacker(made, policy, seat.observation, envs)  # type: ignore[arg-type]  # the same
-
-
-def arm(model: BaseAlgorithm) -> None:
-    """Tells an attacked game who learns in it, and tries the attacks.
-
-    Raises:
-        InvalidInput: One does not fit.
-    """
-    env: Any = model.env
-    while not isinstance(env, Attacked):
-        env = env.venv
-    env.learner = model
-    env.arm()
 
 
 def on_grid(ground: Ground) -> bool:
