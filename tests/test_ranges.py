@@ -11,8 +11,9 @@ from rlattack.attacks.tuning import FEWEST
 from rlattack.defences import FRONTS
 from rlattack.errors import InvalidInput
 from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
+from rlattack.training.hardening import REGIMES
 
-REGISTRIES = {"attack": ATTACKS, "schedule": SCHEDULES, "defence": FRONTS, "surrogate": SURROGATES}
+REGISTRIES = {"attack": ATTACKS, "schedule": SCHEDULES, "defence": FRONTS, "surrogate": SURROGATES, "regime": REGIMES}
 RANGED = [
     (what, name, parameter)
     for what, registry in REGISTRIES.items()

@@ -58,7 +58,7 @@ def _agents() -> list[dict[str, Any]]:
     return [
         {
             "id": name, "game": card.game, "role": card.role, "seat": card.seat, "algorithm": card.algorithm,
-            "defence": None,  # of agents that are trained to be robust, once there are recipes for that
+            "defence": card.provenance.get("defends", {}).get("defence"),
             "score": card.score.get("mean"), "win_rate": card.score.get("win", {}).get("rate"), "sha256": card.sha256,
         }
         for name, card in agent_cards()
@@ -71,14 +71,15 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     from rlattack.defences import FRONTS
     from rlattack.evaluation.observers import OBSERVERS
     from rlattack.specs import parameters_of, ranges_of
+    from rlattack.training.hardening import REGIMES
 
-    registries: dict[str, Registry[Any]] = {
-        "attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS,
+    registries: dict[str, list[Registry[Any]]] = {
+        "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "observers": [OBSERVERS],
     }  # fmt: skip
     rows = []
-    for line in registries[kind].broken().values():
+    for line in (line for registry in registries[kind] for line in registry.broken().values()):
         say(f"rlattack: left out: {line}", stderr=True, markup=False)
-    for name, one in registries[kind].working():
+    for name, one in (named for registry in registries[kind] for named in registry.working()):
         row = {"id": name} | {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
         if hasattr(one, "is_control"):
             row["control"] = None if one.is_control else one.control().name
@@ -89,7 +90,7 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-_DECLARED = ("access", "knowledge", "looks_ahead", "reaches", "sized", "fitted")
+_DECLARED = ("kind", "access", "knowledge", "looks_ahead", "reaches", "sized", "fitted", "algorithms", "actions")
 """Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "ranges", "about", "control")
 """What a line below the table tells."""
@@ -110,7 +111,8 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     table = Table(title=kind, title_justify="left")
     if kind in _BRIEF:
         rows = [_BRIEF[kind](row) for row in rows]
-    columns = [column for column in rows[0] if column not in _LEFT_OUT and any(row[column] for row in rows)]
+    named = dict.fromkeys(column for row in rows for column in row if column not in _LEFT_OUT)
+    columns = [column for column in named if any(row.get(column) for row in rows)]
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("id", "access", "knowledge"))
     for row in rows:

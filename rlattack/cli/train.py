@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import tyro
 
 from rlattack.report.progress import say
-from rlattack.training.recipes import TrainAdversary, TrainPerturber, TrainRounds, TrainVictim
+from rlattack.training.recipes import TrainAdversary, TrainDefended, TrainPerturber, TrainRounds, TrainVictim
 
 _INTERRUPTED = 130
 
@@ -59,6 +59,11 @@ class _Perturber(_Verb, TrainPerturber):
     recipe = TrainPerturber
 
 
+class _Defended(_Verb, TrainDefended):
+    __doc__ = TrainDefended.__doc__
+    recipe = TrainDefended
+
+
 class _Rounds(_Verb, TrainRounds):
     __doc__ = TrainRounds.__doc__
     recipe = TrainRounds
@@ -72,6 +77,7 @@ class Train:
         Annotated[_Victim, tyro.conf.subcommand("victim", prefix_name=False)]
         | Annotated[_Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
         | Annotated[_Perturber, tyro.conf.subcommand("perturber", prefix_name=False)]
+        | Annotated[_Defended, tyro.conf.subcommand("defended", prefix_name=False)]
         | Annotated[_Rounds, tyro.conf.subcommand("rounds", prefix_name=False)]
     )
 

@@ -47,6 +47,13 @@ class Screen(Watch):
         if len(shipped.tried) > 1:
             Console().print(_seeds(shipped))
         score, folder = shipped.score, escape(str(shipped.folder))
+        if shipped.defended:
+            under = score.more["attacked"]
+            beside = ", ".join(f"{name} {_reached(score.more[name])}" for name in ("noise",) if name in score.more)
+            said = f"earns {_reached(score.table)} clean and {_reached(under)} under {under['attack']}"
+            say(escape(f"{said} over {score.episodes} episodes" + f" ({beside})" * bool(beside)))
+            say(f"[bold]{folder}[/bold] can now be attacked: {escape(under['command'])}")
+            return
         if "clean" in score.more:
             beside = ", ".join(f"{name} {_reached(score.more[name])}" for name in ("clean", "noise"))
             verb = "earns" if score.returns is not None else "wins"

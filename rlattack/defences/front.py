@@ -28,6 +28,7 @@ class Front(ABC, Generic[Config]):
 
     Attributes:
         name: On the command line.
+        kind: Beside regimes of training, which are no fronts.
         config_type: The dataclass of its parameters.
         packages: Distributions of others whose version decides what it lets through.
         rounds: To what a front rounds what it is shown, in the game's own range; 0 for not. Changes of less than half
@@ -35,6 +36,7 @@ class Front(ABC, Generic[Config]):
     """
 
     name: ClassVar[str]
+    kind: ClassVar[str] = "front"
     packages: ClassVar[tuple[str, ...]] = ()
     rounds: ClassVar[float] = 0.0
     config_type: ClassVar[type[Any]] = NoParameters

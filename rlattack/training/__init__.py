@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rlattack.registry import lazily
-from rlattack.training.recipes import TrainAdversary, TrainPerturber, TrainRounds, TrainVictim
+from rlattack.training.recipes import TrainAdversary, TrainDefended, TrainPerturber, TrainRounds, TrainVictim
 
 if TYPE_CHECKING:
     from rlattack.training.rounds import Meeting, train_rounds
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rlattack.training.watch import Shipped, Trained, Watch
 
 __all__ = [
-    "GymnasiumVecEnv", "Meeting", "Score", "Shipped", "TrainAdversary", "TrainPerturber", "TrainRounds", "TrainVictim",
-    "Trained", "Watch", "train", "train_rounds",
+    "GymnasiumVecEnv", "Meeting", "Score", "Shipped", "TrainAdversary", "TrainDefended", "TrainPerturber",
+    "TrainRounds", "TrainVictim", "Trained", "Watch", "train", "train_rounds",
 ]  # fmt: skip
 
 __getattr__ = lazily(

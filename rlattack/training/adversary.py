@@ -58,9 +58,15 @@ def _learn(recipe: TrainAdversary, match: Match, watch: Watch, command: str) -> 
     return [learn(learner, watch) for learner in learners]
 
 
-def choose(run: Path, trained: Sequence[Trained]) -> Trained:
-    """Makes the seed that did most in tuning games, of equal ones the first, the run's agent; writes how all did."""
-    best = max(trained, key=lambda one: one.harm)
+def choose(run: Path, trained: Sequence[Trained], *, defended: bool = False) -> Trained:
+    """Makes the seed that did most in tuning games, of equal ones the first, the run's agent; writes how all did.
+
+    Args:
+        run: Run folder.
+        trained: The seeds.
+        defended: What they earned or won there is theirs, and not what is left to a victim.
+    """
+    best = max(trained, key=lambda one: one.worth if defended else one.harm)
     rows = [_row(one) for one in trained]
     write_whole(run / "seeds.json", json.dumps(rows, indent=1).encode())
     card, network = read_agent(best.folder)

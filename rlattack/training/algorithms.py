@@ -35,7 +35,10 @@ _DISCRETE, _CONTINUOUS = tuple(VECTORS), tuple(CONTROL)
 """Algorithms that choose from some actions, and those that give numbers."""
 
 
-def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
+def make_learner(
+    recipe: TrainSingle, env: VecEnv, seed: int, *, kind: type[Any] | None = None,
+    policy_kwargs: dict[str, Any] | None = None,
+) -> BaseAlgorithm:  # fmt: skip
     """Builds the learner: a convolutional trunk for observations of three axes, hidden layers for others.
 
     PPO of continuous actions learns from normalised observations and rewards, as its settings were published.
@@ -44,6 +47,8 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
         recipe: Algorithm, size of the network, length of the run.
         env: The game.
         seed: Of weights, games and exploration.
+        kind: A class of that algorithm, in place of the one of Stable-Baselines3 or sb3-contrib.
+        policy_kwargs: Of its network, in place of those of the recipe.
 
     Raises:
         InvalidInput: An algorithm that does not fit the actions, observations that it cannot learn from (several, or
@@ -63,11 +68,12 @@ def make_learner(recipe: TrainSingle, env: VecEnv, seed: int) -> BaseAlgorithm:
     if continuous and recipe.algo == "ppo":
         env = VecNormalize(env, gamma=settings["gamma"])
     name = recipe.algo.upper()
-    kind: Any = getattr(stable_baselines3, name, None) or getattr(sb3_contrib, name)
+    kind = kind or getattr(stable_baselines3, name, None) or getattr(sb3_contrib, name)
+    if not continuous or policy_kwargs is not None:
+        settings["policy_kwargs"] = policy_kwargs or _network(recipe, images)
     learner: BaseAlgorithm = build(
-        kind, "CnnPolicy" if images else "MlpPolicy", env, seed=seed, device=recipe.device,
-        **({} if continuous else {"policy_kwargs": _network(recipe, images)}), **settings,
-    )  # fmt: skip
+        kind, "CnnPolicy" if images else "MlpPolicy", env, seed=seed, device=recipe.device, **settings
+    )
     return learner
 
 

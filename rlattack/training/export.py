@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rlattack.policies.folder import AnyNetwork
 from rlattack.policies.gaussian import GaussianNetwork
-from rlattack.policies.network import Network
+from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.normalised import behind
 from rlattack.policies.policy import Normaliser
 from rlattack.policies.sb3_numbers import NumbersArchitecture, convert_numbers
@@ -29,13 +29,20 @@ _NAMES = {
 
 def export(learner: BaseAlgorithm) -> AnyNetwork:
     """Returns the learner's policy as it is now, its observation statistics frozen."""
-    state = {name: tensor.detach().cpu() for name, tensor in learner.policy.state_dict().items()}
     space = learner.observation_space
+    if isinstance(learner.action_space, Box) and len(space.shape or ()) == 1:
+        return _gaussian(learner, {name: tensor.cpu() for name, tensor in learner.policy.state_dict().items()})
+    spec, ours = convert_policy(learner)
+    network = Network(spec)
+    network.load_state_dict(ours)
+    return network
+
+
+def convert_policy(learner: BaseAlgorithm) -> tuple[NetworkSpec, dict[str, Tensor]]:
+    """The policy of a learner of pictures, or of discrete actions, by our names: its own tensors, without a graph."""
+    state, space = dict(learner.policy.state_dict()), learner.observation_space
     assert isinstance(space, Box)
-    if isinstance(learner.action_space, Box):
-        if len(space.shape) == 1:
-            return _gaussian(learner, state)
-        del state["log_std"]  # of who perturbs pictures: its numbers stand where others have scores
+    state.pop("log_std", None)  # of who perturbs pictures: its numbers stand where others have scores
     arch = Sb3Architecture(
         observation=space.shape,
         scale=255.0 if is_image_space(space) else 1.0,  # where SB3 divides
@@ -43,10 +50,7 @@ def export(learner: BaseAlgorithm) -> AnyNetwork:
         activation=_activation(learner),
         quantiles=getattr(learner.policy, "n_quantiles", 1),
     )
-    spec, ours = convert(state, arch)
-    network = Network(spec)
-    network.load_state_dict(ours)
-    return network
+    return convert(state, arch)
 
 
 def sb3_state(learner: BaseAlgorithm, network: GaussianNetwork) -> dict[str, Tensor]:
@@ -72,7 +76,7 @@ def _gaussian(learner: BaseAlgorithm, state: dict[str, Tensor]) -> GaussianNetwo
     spec, ours = convert_numbers(state, arch)
     network = GaussianNetwork(spec)
     normal = learner.get_vec_normalize_env()
-    if normal is None:
+    if normal is None or not normal.norm_obs:
         network.load_state_dict(ours)
         return network
     normaliser, off = _statistics(normal)

@@ -30,6 +30,10 @@ class ConvolutionalExtractor(BaseFeaturesExtractor):
         spec = NetworkSpec(observation=space.shape, actions=1, head="q", convolutions=convolutions, hidden=hidden)
         self.layers = Network(spec).trunk
 
+    def exact(self) -> None:
+        """Lets the trunk compute in float32 from now on."""
+        self._fast = False
+
     def forward(self, observations: Tensor) -> Tensor:
         """Maps scaled images (n, frames, height, width) to features (n, hidden[-1])."""
         with torch.autocast(observations.device.type, torch.bfloat16, enabled=self._fast):

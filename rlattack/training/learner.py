@@ -17,7 +17,7 @@ from rlattack.training.checkpoint import FILE, PROGRESS, Checkpoint, load_checkp
 from rlattack.training.coach import Coach
 from rlattack.training.export import export
 from rlattack.training.progress import Progress, Refill, Weak, curves
-from rlattack.training.recipes import SeatRecipe, TrainPerturber, TrainSingle
+from rlattack.training.recipes import SeatRecipe, TrainDefended, TrainPerturber, TrainSingle
 from rlattack.training.run import TrainingRun
 from rlattack.training.watch import Trained, Watch
 
@@ -40,7 +40,7 @@ class Learner:
         coach: Chooses opponents and rewards while it learns.
     """
 
-    run: TrainingRun[TrainSingle | SeatRecipe | TrainPerturber]
+    run: TrainingRun[TrainSingle | SeatRecipe | TrainPerturber | TrainDefended]
     folder: Path
     seed: int
     make: Callable[[int], BaseAlgorithm]
@@ -111,6 +111,24 @@ def learn(learner: Learner, watch: Watch, *, until: int | None = None) -> Traine
     else:
         save_agent(learner.folder / "agent", *learner.export(model))
     return Trained(seed=learner.seed, steps=model.num_timesteps, folder=learner.folder / "agent", win=win, cut=cut)
+
+
+def learn_in_parts(learner: Learner, watch: Watch) -> Trained:
+    """Learns from checkpoint to checkpoint, each time in new games, so that it never matters where a run was killed.
+
+    Who has a replay, which no checkpoint holds, learns in one go.
+    """
+    recipe = learner.run.recipe
+    if isinstance(learner.make(learner.seed), OffPolicyAlgorithm):
+        return learn(learner, watch)
+    found = load_checkpoint(learner.folder)
+    done = 0 if found is None else found.steps
+    while True:
+        until = min(recipe.steps, (done // recipe.checkpoint_every + 1) * recipe.checkpoint_every)
+        trained = learn(learner, watch, until=until)
+        done = trained.steps
+        if done >= recipe.steps or trained.cut:
+            return trained
 
 
 def _learn(learner: Learner, model: BaseAlgorithm, watch: Watch, until: int) -> tuple[float | None, bool]:

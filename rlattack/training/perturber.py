@@ -1,7 +1,6 @@
 """Trains perturbers of what a frozen victim sees, one a seed, and ships the best of them (SA-RL, PA-AD)."""
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,15 +20,14 @@ from rlattack.policies.load import Agent
 from rlattack.policies.placed import placed
 from rlattack.specs import Spec
 from rlattack.training.adversary import choose
-from rlattack.training.checkpoint import load_checkpoint
-from rlattack.training.learner import Learner, begin, learn
+from rlattack.training.learner import Learner, begin, learn_in_parts
 from rlattack.training.match import own_seat
 from rlattack.training.perturbing import Perturbing
 from rlattack.training.ppo import make_perturber
 from rlattack.training.recipes import TrainPerturber, seat_names
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
-from rlattack.training.seeds import learn_at_once
+from rlattack.training.seeds import learn_seeds
 from rlattack.training.vecenv import SoloVecEnv
 from rlattack.training.watch import Shipped, Trained, Watch
 
@@ -42,7 +40,10 @@ def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Itera
     check_device(recipe.device)
     room = Room(recipe, command)
     begin([room.learner(seed) for seed in recipe.seeds], (recipe.id, recipe.folder))
-    trained = _train(room, watch, command)
+    alone = bool(held_back(room.table.pairs))
+    trained = learn_seeds(
+        learn_seed, recipe, command, watch, here=lambda seed: learn_in_parts(room.learner(seed), watch), alone=alone
+    )
     tuned = trained if len(trained) > 1 else []
     # the clean game, noise and the attack
     scorer = Scorer(recipe.folder, 3 * (len(tuned) * recipe.tuning + recipe.episodes), watch.episodes)
@@ -55,33 +56,9 @@ def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Itera
     yield ship(recipe.folder, recipe.id, score, tried=tuple(trained))
 
 
-def _train(room: "Room", watch: Watch, command: str) -> list[Trained]:
-    """Trains all seeds: at once in processes of their own, or one after the other in this one."""
-    recipe = room.recipe
-    workers = min(recipe.workers or cores(), len(recipe.seeds))
-    if workers == 1 or held_back(room.table.pairs):
-        return [_learn(room.learner(seed), watch) for seed in recipe.seeds]
-    threads = recipe.threads or max(1, cores() // workers)
-    learns = functools.partial(learn_seed, dataclasses.replace(recipe, threads=threads), command)
-    return learn_at_once(learns, recipe.seeds, recipe.steps, workers, watch)
-
-
 def learn_seed(recipe: TrainPerturber, command: str, seed: int, watch: Watch) -> Trained:
     """Lets one seed of a recipe learn, or go on."""
-    return _learn(Room(recipe, command).learner(seed), watch)
-
-
-def _learn(learner: Learner, watch: Watch) -> Trained:
-    """Learns from checkpoint to checkpoint, each time in new games, so that it never matters where a run was killed."""
-    recipe = learner.run.recipe
-    found = load_checkpoint(learner.folder)
-    done = 0 if found is None else found.steps
-    while True:
-        until = min(recipe.steps, (done // recipe.checkpoint_every + 1) * recipe.checkpoint_every)
-        trained = learn(learner, watch, until=until)
-        done = trained.steps
-        if done >= recipe.steps:
-            return trained
+    return learn_in_parts(Room(recipe, command).learner(seed), watch)
 
 
 class Room:

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
-from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 
 from rlattack.errors import InvalidInput
 from rlattack.policies.gaussian import GaussianNetwork
 from rlattack.training.algorithms import SMALL_TRUNK, build
-from rlattack.training.export import sb3_state
+from rlattack.training.origin import Origin, fill
 from rlattack.training.recipes import MINIBATCHES, SeatRecipe, TrainPerturber
 
 _HIDDEN = (64, 64)
@@ -55,7 +53,7 @@ def make_ppo(recipe: SeatRecipe, env: VecEnv, seed: int, init: GaussianNetwork |
         policy_kwargs={"net_arch": {"pi": list(hidden), "vf": list(hidden)}, "activation_fn": torch.nn.Tanh},
     )  # fmt: skip
     if init is not None:
-        _fill(learner, normal, init)
+        fill(learner, Origin(init, {}))
     return learner
 
 
@@ -92,24 +90,3 @@ def make_perturber(recipe: TrainPerturber, env: VecEnv, seed: int) -> OnPolicyAl
     # not SB3's own, which falls over what is learned in one go
     made.lr_schedule = lambda _: recipe.learning_rate * max(0.0, 1 - made.num_timesteps / recipe.steps)
     return made
-
-
-class _Frozen(RunningMeanStd):
-    """Statistics that stay as they are, whatever is seen."""
-
-    def update(self, arr: np.ndarray[Any, Any]) -> None:
-        """Does nothing."""
-
-
-def _fill(learner: OnPolicyAlgorithm, normal: VecNormalize, init: GaussianNetwork) -> None:
-    """Gives the learner the weights and statistics of an agent: its actions are the agent's from the first.
-
-    The returns' scale, which belongs to the rewards, is found anew; so values start as the agent's up to a factor.
-    """
-    learner.policy.load_state_dict(sb3_state(learner, init))
-    frozen = _Frozen(shape=init.spec.observation)
-    frozen.mean = init.obs_mean.double().numpy()
-    # `VecNormalize` adds epsilon to the variance
-    frozen.var = np.maximum(init.obs_std.double().numpy() ** 2 - normal.epsilon, 0)
-    normal.clip_obs = init.spec.clip
-    normal.obs_rms = frozen  # type: ignore[assignment]  # SB3 types it as that of a dictionary

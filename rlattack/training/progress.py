@@ -16,7 +16,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch.utils.tensorboard import SummaryWriter
 
 from rlattack.files import writing_events
-from rlattack.training.recipes import SeatRecipe, TrainPerturber, TrainSingle
+from rlattack.training.recipes import SeatRecipe, TrainDefended, TrainPerturber, TrainSingle
 
 _POINTS = 1000
 """A curve over a whole run has about so many."""
@@ -39,8 +39,8 @@ class Progress(BaseCallback):
     """
 
     def __init__(
-        self, recipe: TrainSingle | SeatRecipe | TrainPerturber, save: Callable[[], None], tell: Callable[[int], None],
-        cut: tuple[int, float] | None,
+        self, recipe: TrainSingle | SeatRecipe | TrainPerturber | TrainDefended, save: Callable[[], None],
+        tell: Callable[[int], None], cut: tuple[int, float] | None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._save, self._tell, self._cut, self._name = save, tell, cut, recipe.role

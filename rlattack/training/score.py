@@ -31,6 +31,7 @@ class Score:
         rates: Shares of episodes that were won, tied and lost, by the names `win`, `tie` and `loss`; none in a game of
             one seat.
         more: What else its card says: `distinct`, `sticky`, `length`, `endings`, `against`.
+        attacked: Mean return under an attack, where clean play is what was scored.
     """
 
     episodes: int
@@ -40,6 +41,7 @@ class Score:
     returns: Mean | None = None
     rates: Mapping[str, Rate] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    attacked: Mean | None = None
 
     @classmethod
     def of(cls, result: Result, command: str) -> "Score":
@@ -97,13 +99,14 @@ class Scorer:
         self._run, self._total, self._watch = run, total, watch
         self._played = 0
 
-    def __call__(self, study: Study, note: str, names: Mapping[str, str]) -> Score:
+    def __call__(self, study: Study, note: str, names: Mapping[str, str], *, clean: bool = False) -> Score:
         """Plays a study.
 
         Args:
             study: Asks for one pair of players, or one agent; under an attack, beside which clean play and noise stand.
             note: What it is played for.
             names: Ids by which agents of the run will be known, by their folders, for the command.
+            clean: The score is that of clean play, and what is earned under the attack stands beside it, as `attacked`.
         """
 
         def see(episode: Episode, kept: bool) -> None:
@@ -112,9 +115,17 @@ class Scorer:
 
         planned = plan(study)
         *beside, result = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
-        score = Score.of(result, _command(study, names))
-        told = {one.attack.name if one.attack else "clean": _beside(one, score) for one in beside}
-        return dataclasses.replace(score, more={**score.more, **told})
+        if not clean:
+            score = Score.of(result, _command(study, names))
+            told = {one.attack.name if one.attack else "clean": _beside(one, score) for one in beside}
+            return dataclasses.replace(score, more={**score.more, **told})
+        score = Score.of(beside[0], _command(dataclasses.replace(study, **_CLEAN), names))
+        told = {one.attack.name: _beside(one, score) for one in beside[1:] if one.attack}
+        about = {"attack": str(study.attacks[0][0]), "command": _command(study, names)}
+        attacked = {**_beside(result, score), **about}
+        return dataclasses.replace(
+            score, more={**score.more, **told, "attacked": attacked}, attacked=result.victim_seat.returns
+        )
 
 
 def _beside(result: Result, score: Score) -> dict[str, Any]:
@@ -144,6 +155,8 @@ _OPTIONS = (
     "normaliser", "trust",
 )  # fmt: skip
 """Options of a study for a score, beside those that always stand in its command."""
+_CLEAN: dict[str, Any] = {name: getattr(Study, name) for name in ("attack", "eps", "norm", "space")}
+"""What makes a study clean."""
 
 
 def _word(value: object, names: Mapping[str, str]) -> str:

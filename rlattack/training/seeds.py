@@ -1,21 +1,51 @@
 """Seeds of one recipe that learn at once, a process each: what comes of a seed does not depend on the others."""
 
 import contextlib
+import dataclasses
+import functools
 import multiprocessing
 import os
 import queue
 import signal
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rlattack.errors import RlattackError
-from rlattack.evaluation.executor import collect, running
+from rlattack.evaluation.executor import collect, cores, running
 from rlattack.evaluation.spawned import Names, added_names, set_up
+from rlattack.training.recipes import TrainDefended, TrainPerturber
 from rlattack.training.watch import Trained, Watch
+
+R = TypeVar("R", TrainDefended, TrainPerturber)
 
 LearnSeed = Callable[[int, Watch], Trained]
 """Lets one seed learn; another process must be able to import it."""
+
+
+def learn_seeds(
+    learn: Callable[[R, str, int, Watch], Trained], recipe: R, command: str, watch: Watch, *,
+    here: Callable[[int], Trained], alone: bool = False,
+) -> list[Trained]:  # fmt: skip
+    """Lets all seeds of a recipe learn: at once in processes of their own, or one after the other in this one.
+
+    Args:
+        learn: Lets one learn; another process must be able to import it.
+        recipe: What is trained.
+        command: Trains it anew.
+        watch: Hears of all of them.
+        here: Lets one learn in this process.
+        alone: Whether no other process can.
+
+    Returns:
+        What became of each, in their order.
+    """
+    workers = min(recipe.workers or cores(), len(recipe.seeds))
+    if workers == 1 or alone:
+        return [here(seed) for seed in recipe.seeds]
+    threads = recipe.threads or max(1, cores() // workers)
+    learns = functools.partial(learn, dataclasses.replace(recipe, threads=threads), command)
+    return learn_at_once(learns, recipe.seeds, recipe.steps, workers, watch)
 
 
 def learn_at_once(learn: LearnSeed, seeds: Sequence[int], steps: int, workers: int, watch: Watch) -> list[Trained]:

@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 from rlattack.evaluation.executor import cores
 from rlattack.evaluation.study import Study
 from rlattack.games import find_game, training_env, with_variant
+from rlattack.games.card import GameCard
 from rlattack.training.algorithms import make_learner
 from rlattack.training.learner import Learner, begin, learn
 from rlattack.training.recipes import TrainSingle
@@ -39,10 +40,16 @@ def train_single(recipe: TrainSingle, watch: Watch, command: str) -> Iterator[Sh
 
 def single_learner(run: TrainingRun[TrainSingle], env: VectorEnv[Any, Any, Any]) -> Learner:
     """The learner of a run in the game for training, which resets in the step that ends an episode (SAME_STEP)."""
-    recipe, game = run.recipe, run.card.atari
-    changed = {f.name: value for f in dataclasses.fields(game) if (value := getattr(game, f.name)) != f.default}
+    recipe = run.recipe
     return Learner(
-        run=run, folder=recipe.folder, seed=recipe.seed, algorithm=recipe.algo, options=changed,
+        run=run, folder=recipe.folder, seed=recipe.seed, algorithm=recipe.algo,
+        options=changed_options(run.card),
         make=lambda seed: make_learner(recipe, VecMonitor(GymnasiumVecEnv(env)), seed),
         about={"sticky": run.card.protocol.sticky},
     )  # fmt: skip
+
+
+def changed_options(card: GameCard) -> dict[str, Any]:
+    """What a game's variant changes of the options of its family, as an agent's card has it."""
+    game = card.atari
+    return {f.name: value for f in dataclasses.fields(game) if (value := getattr(game, f.name)) != f.default}

@@ -3,15 +3,16 @@
 import torch
 
 from rlattack.training.adversary import train_adversary
+from rlattack.training.defended import train_defended
 from rlattack.training.perturber import train_perturber
-from rlattack.training.recipes import TrainAdversary, TrainPerturber, TrainSelfPlay, TrainVictim
+from rlattack.training.recipes import TrainAdversary, TrainDefended, TrainPerturber, TrainSelfPlay, TrainVictim
 from rlattack.training.selfplay import train_self_play
 from rlattack.training.single import train_single
 from rlattack.training.watch import Shipped, Watch
 
 
 def train(
-    recipe: TrainVictim | TrainAdversary | TrainPerturber, watch: Watch | None = None, command: str = ""
+    recipe: TrainVictim | TrainAdversary | TrainPerturber | TrainDefended, watch: Watch | None = None, command: str = ""
 ) -> list[Shipped]:
     """Trains the agents of a recipe, or goes on with them, plays fresh episodes, and writes agents with their scores.
 
@@ -36,6 +37,8 @@ def train(
         trained = train_adversary(recipe, watch, command)
     elif isinstance(recipe, TrainPerturber):
         trained = train_perturber(recipe, watch, command)
+    elif isinstance(recipe, TrainDefended):
+        trained = train_defended(recipe, watch, command)
     elif isinstance(settled := recipe.settled(), TrainSelfPlay):
         trained = train_self_play(settled, watch, command)
     else:

@@ -30,10 +30,13 @@ class Trained:
 
     @property
     def harm(self) -> float:
-        """By which the best of several is chosen: what it won, or minus what the victim earned."""
-        if self.tuning is None:
-            return 0.0
-        return self.tuning.value if isinstance(self.tuning, Rate) else -self.tuning.value
+        """By which the best of several adversaries is chosen: what it won, or minus what the victim earned."""
+        return self.worth if isinstance(self.tuning, Rate) else -self.worth
+
+    @property
+    def worth(self) -> float:
+        """By which the best of several victims is chosen: what it won or earned itself."""
+        return 0.0 if self.tuning is None else self.tuning.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ class Shipped:
         score: As its card says.
         learner: Name of the seat that it learned in, or `both`, where more than one could be meant.
         tried: All seeds of its run, of which it is the best.
+        defended: Whether it was trained to stand attacks.
     """
 
     game: str
@@ -55,6 +59,7 @@ class Shipped:
     score: Score
     learner: str = ""
     tried: tuple[Trained, ...] = ()
+    defended: bool = False
 
 
 class Watch:

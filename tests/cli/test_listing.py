@@ -9,9 +9,10 @@ from command_line import PASS, call, refused, save_untrained
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
 from rlattack.evaluation.observers import OBSERVERS
+from rlattack.training.hardening import REGIMES
 
 KINDS = ("games", "agents", "attacks", "schedules", "defences", "observers")
-NAMES = {"attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS}
+NAMES = {"attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "observers": [OBSERVERS]}
 
 
 def listed(capsys, kind):
@@ -19,7 +20,7 @@ def listed(capsys, kind):
     assert call("list", kind, "--json") == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    added = NAMES[kind].added if kind in NAMES else ()  # by other tests of this process
+    added = [name for registry in NAMES.get(kind, ()) for name in registry.added]  # by other tests of this process
     return {row["id"]: row for row in json.loads(captured.out) if row["id"] not in added}
 
 
@@ -61,7 +62,7 @@ def test_games_are_listed_with_what_a_return_is_read_against(capsys):
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_registered_name_is_listed_with_what_it_is(capsys, kind):
     rows, shown = listed(capsys, kind), printed(capsys, kind)
-    assert list(rows) == [name for name in NAMES[kind] if name not in NAMES[kind].added]
+    assert list(rows) == [name for registry in NAMES[kind] for name in registry if name not in registry.added]
     for name, row in rows.items():
         assert f"{name}: {row['about']}" in shown
         assert row["about"].endswith(".")
@@ -102,7 +103,10 @@ def test_the_table_of_attacks_fits_80_columns_and_the_rest_stands_below(capsys):
 
 def test_parameters_are_listed_and_those_without_a_default_are_required(capsys):
     assert listed(capsys, "schedules")["random"]["parameters"] == {"share": "required"}
-    assert listed(capsys, "defences")["jpeg"]["parameters"] == {"quality": 75}
+    defences = listed(capsys, "defences")
+    assert defences["jpeg"]["parameters"] == {"quality": 75}
+    assert [defences[name]["kind"] for name in ("jpeg", "sa")] == ["front", "trained"]
+    assert defences["sa"]["algorithms"] == ["ppo", "dqn"]
     assert "Takes share=required (above 0 and at most 1)." in printed(capsys, "schedules")
 
 

@@ -1,6 +1,7 @@
 """Who learns what, from whom and for how long: frozen dataclasses that are the options of `rlattack train`."""
 
 from rlattack.training.recipes.adversary import TrainAdversary
+from rlattack.training.recipes.defended import TrainDefended
 from rlattack.training.recipes.perturber import TrainPerturber
 from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, SeatRecipe, names
 from rlattack.training.recipes.rounds import TrainRounds
@@ -22,6 +23,7 @@ __all__ = [
     "Recipe",
     "SeatRecipe",
     "TrainAdversary",
+    "TrainDefended",
     "TrainPerturber",
     "TrainRounds",
     "TrainSelfPlay",

@@ -1,0 +1,205 @@
+"""Agents that learn to stand attacks, from a recipe to the best of them."""
+
+import json
+
+import pytest
+import torch
+
+from rlattack.errors import InvalidInput, RlattackError, RunConflict
+from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.results import Mean
+from rlattack.policies.folder import read_agent, read_agent_card
+from rlattack.policies.network import Network, NetworkSpec
+from rlattack.training import TrainDefended, Trained, train
+from rlattack.training.adversary import choose
+from rlattack.training.hardening import REGIMES
+from rlattack.training.settings import CONTROL, VECTORS
+from tests.kit.agents import gaussian_network, save_network
+from tests.kit.learning import Crash, Diary, curve
+
+COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
+ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
+SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
+RECIPES = [
+    (COINS, "sa:steps=2"),
+    (COINS, "sa:solver=convex"),
+    (ARM, "sa:steps=2"),
+    (ARM, "sa:solver=convex"),
+]
+"""Every regime on every kind of actions that it has, as small as it gets."""
+
+
+@pytest.fixture(autouse=True)
+def _small(request, monkeypatch):
+    """Small batches, so that little is learned; not where other processes learn, which know nothing of it."""
+    if "slow" in request.keywords:
+        return
+    monkeypatch.setitem(CONTROL, "ppo", CONTROL["ppo"] | {"batch": 64, "minibatches": 2, "n_epochs": 1})
+    monkeypatch.setitem(VECTORS, "ppo", VECTORS["ppo"] | {"n_steps": 16, "minibatches": 2, "n_epochs": 2})
+    monkeypatch.setitem(VECTORS, "dqn", VECTORS["dqn"] | {"every": 8, "updates": 1, "learning_starts": 16})
+
+
+def recipe(folder, **values):
+    default = {
+        **COINS, "defence": "sa:steps=2", "steps": 256, "envs": 4, "checkpoint_every": 128, "episodes": 3, "tuning": 2,
+        "agent": "my/own",
+    }  # fmt: skip
+    return TrainDefended(**default | values, run=folder)
+
+
+def run(folder, watch=None, **values):
+    (shipped,) = train(recipe(folder, **values), watch or Diary(), "rlattack ...")
+    return shipped
+
+
+def test_a_run_leaves_an_agent_whose_card_says_what_it_stands_and_what_it_earns_clean_and_attacked(tmp_path):
+    shipped = run(tmp_path / "run", episodes=10)
+    card = read_agent_card(shipped.folder)
+    assert (card.role, card.algorithm, card.game, card.score) == ("victim", "ppo", "coins/any", shipped.score.table)
+    assert card.provenance["defends"] == {"defence": "sa:steps=2", "eps": 0.3, "norm": "linf", "space": "raw"}
+    command = "rlattack attack coins/any --victim my/own --episodes 10 --seed 1000"
+    assert card.score["command"] == command
+    assert card.score["attacked"]["command"] == f"{command} --attack pgd:loss=margin --eps 0.3 --space raw"
+    study = Study(
+        game="coins/any", players="my/own", attack="pgd:loss=margin", eps=0.3, space="raw", seed=1000, episodes=10
+    )
+    clean, noise, attacked = (one.victim_seat.returns.mean for one in evaluate(study, run=tmp_path / "again").cells)
+    told = [card.score, card.score["noise"], card.score["attacked"]]
+    assert [one["mean"] for one in told] == [clean, noise, attacked]
+    assert curve(tmp_path / "run", "evaluation/return_mean") == {256: pytest.approx(clean)}
+    assert curve(tmp_path / "run/seed-0", "train/robustness")
+
+
+@pytest.mark.parametrize("game", [COINS, ARM], ids=["discrete", "continuous"])
+def test_who_goes_on_from_an_agent_begins_as_it_is_and_its_card_names_it(tmp_path, game):
+    network = Network(SPEC) if game is COINS else gaussian_network(3, hidden=(8,), critic=(4,), clip=10.0)
+    if game is ARM:
+        network.obs_mean.fill_(0.5)
+    victim = save_network(tmp_path / "victim", game["game"], network)
+    begun = run(tmp_path / "run", **game, victim=victim, learning_rate=1e-30)
+    card, learned = read_agent(tmp_path / "run" / "agent")
+    assert card.provenance["victim"] == {"id": victim, "sha256": read_agent_card(tmp_path / "victim").sha256}
+    for name, tensor in network.state_dict().items():
+        if not name.startswith(("vf.out", "value_")):  # whose scale is that of the rewards
+            torch.testing.assert_close(learned.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
+    other = save_network(tmp_path / "victim", game["game"], type(network)(network.spec))
+    with pytest.raises(RunConflict, match="trained with victim_identity"):
+        run(tmp_path / "run", **game, victim=other, learning_rate=1e-30, resume=True)
+    assert begun.id == "my/own"
+
+
+def test_a_dqn_goes_on_from_a_network_of_values(tmp_path):
+    network = Network(NetworkSpec(observation=(2,), actions=2, head="q", scale=1.0, actor=(8,)))
+    victim = save_network(tmp_path / "victim", "coins/any", network)
+    run(tmp_path / "run", victim=victim, algo="dqn", learning_rate=1e-30)
+    learned = read_agent(tmp_path / "run" / "agent")[1].state_dict()
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(learned[name], tensor, rtol=1e-3, atol=1e-6)
+
+
+def test_every_seed_learns_and_the_one_that_earns_most_under_attack_ships(tmp_path):
+    watch = Diary()
+    shipped = run(tmp_path / "run", watch, seeds=(4, 7))
+    card = read_agent_card(shipped.folder)
+    tried = {one.seed: one.tuning.mean for one in shipped.tried}
+    assert tried[card.provenance["seed"]] == max(tried.values())
+    assert json.loads((tmp_path / "run" / "seeds.json").read_text()) == card.provenance["tried"]
+    notes = [note for *_, note, _ in watch.played]
+    assert notes == ["choosing, seed 4"] * 6 + ["choosing, seed 7"] * 6 + ["evaluating"] * 9
+    trained = [
+        Trained(seed=seed, steps=256, folder=tmp_path / f"run/seed-{seed}/agent", tuning=Mean(mean, (0, 9)))
+        for seed, mean in ((4, 2.0), (7, 3.0))
+    ]
+    assert choose(tmp_path / "run", trained, defended=True).seed == 7
+
+
+@pytest.mark.parametrize(("game", "defence"), RECIPES)
+def test_a_killed_run_ends_with_the_agent_of_one_that_was_not(tmp_path, game, defence):
+    values = {**game, "defence": defence, "episodes": 1, "attack": "noise"}
+    with pytest.raises(Crash):
+        run(tmp_path / "killed", Diary(crash_at=192), **values, agent="my/other")
+    assert json.loads((tmp_path / "killed/seed-0/progress.json").read_text())["steps"] == 128
+    run(tmp_path / "killed", resume=True, **values, agent="my/other")
+    run(tmp_path / "whole", **values)
+    (one, first), (other, second) = (read_agent(tmp_path / name / "agent") for name in ("killed", "whole"))
+    assert one.sha256 == other.sha256
+    assert all(torch.equal(first.state_dict()[name], tensor) for name, tensor in second.state_dict().items())
+    assert one.provenance["steps"] == 256
+
+
+def test_every_regime_is_trained_here():
+    assert {defence.partition(":")[0] for _, defence in RECIPES} == set(REGIMES) - set(REGIMES.added)
+
+
+def test_a_killed_dqn_goes_on_with_a_replay_of_its_own(tmp_path):
+    values = {"algo": "dqn", "steps": 400, "checkpoint_every": 200}
+    with pytest.raises(Crash):
+        run(tmp_path / "run", Diary(crash_at=300), **values)
+    run(tmp_path / "run", resume=True, **values)
+    assert read_agent_card(tmp_path / "run/agent").provenance["steps"] == 400
+
+
+def test_a_run_goes_on_longer_with_more_seeds_and_under_nothing_else(tmp_path):
+    run(tmp_path / "run")
+    with pytest.raises(RunConflict, match="holds a training run; add --resume to go on"):
+        run(tmp_path / "run")
+    with pytest.raises(RunConflict, match=r"trained with eps 0\.3, now 0\.5; choose another --run"):
+        run(tmp_path / "run", resume=True, eps=0.5)
+    with pytest.raises(RunConflict, match="trained with defence sa:steps=2, now sa:steps=3; choose another --run"):
+        run(tmp_path / "run", resume=True, defence="sa:steps=3")
+    shipped = run(tmp_path / "run", resume=True, steps=320, seeds=(0, 1), attack="fgsm")
+    assert [(one.seed, one.steps) for one in shipped.tried] == [(0, 320), (1, 320)]
+    assert shipped.score.more["attacked"]["attack"] == "fgsm"
+
+
+@pytest.mark.slow
+def test_seeds_learn_at_once_what_they_learn_one_after_the_other(tmp_path):
+    run(tmp_path / "apart", seeds=(0, 1), workers=2)
+    run(tmp_path / "alone", seeds=(0, 1), workers=1, agent="my/other")
+    for seed in (0, 1):
+        one, other = (read_agent_card(tmp_path / name / f"seed-{seed}" / "agent") for name in ("apart", "alone"))
+        assert one.sha256 == other.sha256
+
+
+BAD = [
+    ({"defence": "sb"}, "no defence 'sb'; did you mean 'sa'"),
+    ({"defence": "jpeg:quality=50"}, "--defence jpeg: is a front, which stands before any agent and is not trained: "),
+    ({"defence": "sa:kapa=1"}, "defence sa has no parameter 'kapa'; did you mean 'kappa'"),
+    ({"defence": "sa:solver=best"}, "defence sa: solver: expected"),
+    ({"eps": None}, "--eps: --defence sa needs the size that it is to stand, as --eps 0.01"),
+    ({"eps": 0.0}, "--eps: expected a finite number above 0, got 0"),
+    ({"space": "unit"}, "--space unit is for pixels in 0..255, this game shows"),
+    ({"space": "sigma"}, "--space sigma: coins/any is learned without statistics of what is seen; use --space raw"),
+    ({"norm": "l2"}, "--defence sa: has the norms linf, got --norm l2"),
+    ({"game": "tug/any"}, "game tug/any has 2 seats: `rlattack train rounds` hardens who is met there"),
+    ({**ARM, "algo": "dqn"}, "--algo dqn: gymnasium/Pendulum-v1 has continuous actions; choose ppo"),
+    ({"victim": "random"}, "--victim: expected an agent, got 'random', which looks at nothing"),
+    ({"victim": "atari/pong/ppo"}, "atari/pong/ppo was trained for atari/pong, not for coins/any"),
+    (
+        {"game": "gymnasium/CartPole-v1", "victim": "tests.kit.players:balance"},
+        "--victim tests.kit.players:balance: expected an agent's folder or a zip of Stable-Baselines3",
+    ),
+    (
+        {"game": "gymnasium/CartPole-v1", "victim": "gymnasium/CartPole-v1/dqn"},
+        "dqn: has a network of the kind q, ppo has not: choose --algo dqn",
+    ),
+    ({"attack": "fsgm"}, "no attack 'fsgm'; did you mean 'fgsm'"),
+    ({"seeds": (1, 1)}, "--seeds: expected different numbers of 0 to"),
+    ({"workers": 0}, "--workers: expected at least 1, got 0"),
+    ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),
+    ({"device": "cuda:99"}, "--device cuda:99: "),
+    ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), BAD)
+def test_bad_input_is_refused_before_anything_is_written(tmp_path, values, message):
+    with pytest.raises(RlattackError, match=message):
+        run(tmp_path / "run", **values)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_with_a_memory_cannot_be_gone_on_from(tmp_path):
+    victim = save_network(tmp_path / "victim", ARM["game"], gaussian_network(3, memory=4))
+    with pytest.raises(InvalidInput, match="expected a network without memory"):
+        run(tmp_path / "run", **ARM, victim=victim)
