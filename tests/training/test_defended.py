@@ -25,6 +25,8 @@ RECIPES = [
     (COINS, "sa:solver=convex"),
     (ARM, "sa:steps=2"),
     (ARM, "sa:solver=convex"),
+    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8"),
+    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8,solver=pgd"),
 ]
 """Every regime on every kind of actions that it has, as small as it gets."""
 

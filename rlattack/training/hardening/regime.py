@@ -148,7 +148,9 @@ class Regime(ABC, Generic[Config]):
 
 
 REGIMES: Registry[type[Regime[Any]]] = Registry(
-    "defence", {"sa": "rlattack.training.hardening.sa:SA"}, group="rlattack.regimes"
+    "defence",
+    {"distil": "rlattack.training.hardening.distil:Distil", "sa": "rlattack.training.hardening.sa:SA"},
+    group="rlattack.regimes",
 )
 """Entries of other packages stand in the group `rlattack.regimes`."""
 
