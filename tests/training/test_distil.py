@@ -8,7 +8,7 @@ from gymnasium.spaces import Box, Discrete
 from rlattack.budget import Budget
 from rlattack.defences.bounds import propagate
 from rlattack.errors import InvalidInput
-from rlattack.games.find import find_game
+from rlattack.games import find_game, make_game
 from rlattack.games.game import Seat
 from rlattack.games.training import training_env
 from rlattack.policies import load_agent
@@ -94,7 +94,8 @@ def test_the_worst_case_of_bounds_is_no_better_than_anything_in_the_box_and_weig
 
 
 def test_a_lesson_is_what_was_seen_with_what_the_teacher_says_of_it():
-    env, teacher = training_env(find_game("coins/any"), 8), load_agent("tests.kit.players:coin").policy
+    env, seat = training_env(find_game("coins/any"), 8), make_game(find_game("coins/any"), 1).seats[0]
+    teacher = load_agent("tests.kit.players:coin", seat).policy
     first, again = (
         attend(env, teacher, torch.tensor([1, 1]), lambda obs: obs, 60, lambda obs: np.ones(8, np.int64), (3,))
         for _ in range(2)
