@@ -19,6 +19,8 @@ NATURE: tuple[Convolution, ...] = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Mnih et al. 2015, followed by a hidden layer of 512."""
 SMALL: tuple[Convolution, ...] = ((16, 8, 4), (32, 4, 2), (32, 3, 1))
 """Half the channels of `NATURE`, followed by a hidden layer of 256: a third of the work."""
+TINY: tuple[Convolution, ...] = ((16, 8, 4), (32, 4, 2))
+"""Mnih et al. 2013, followed by a hidden layer of 128, half of theirs: shallow, so that its bounds are tight."""
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 _LARGEST_SIZE = 1_000_000

@@ -16,16 +16,18 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from rlattack.errors import InvalidInput
-from rlattack.policies.network import NATURE, SMALL
+from rlattack.policies.network import NATURE, SMALL, TINY
 from rlattack.training.extractor import ConvolutionalExtractor
 from rlattack.training.recipes import TrainSingle
 from rlattack.training.settings import CONTROL, IMAGES, PACKED, TASKS, VECTORS
 
-_TRUNKS: dict[str, dict[str, Any]] = {
+TRUNKS: dict[str, dict[str, Any]] = {
     "small": {"convolutions": SMALL, "hidden": (256,)},
     "nature": {"convolutions": NATURE, "hidden": (512,)},
+    "tiny": {"convolutions": TINY, "hidden": (128,)},
 }
-SMALL_TRUNK = {"features_extractor_class": ConvolutionalExtractor, "features_extractor_kwargs": _TRUNKS["small"]}
+"""Trunks by the size of a network of pictures."""
+SMALL_TRUNK = {"features_extractor_class": ConvolutionalExtractor, "features_extractor_kwargs": TRUNKS["small"]}
 """What turns pictures into features, as Stable-Baselines3 takes it."""
 _LINEAR = ("learning_rate", "clip_range")
 """Settings that fall to 0 over the whole run where actions are discrete, but for DQN and QRDQN on images, whose
@@ -155,9 +157,9 @@ def _network(recipe: TrainSingle, images: bool) -> dict[str, Any]:
         found = {
             # What SB3 gives a CnnPolicy whose extractor is not its own NatureCNN, and what the first shipped agent was
             # trained with; the published network has no layers between trunk and outputs, as for the other three.
-            "net_arch": {"pi": [64, 64], "vf": [64, 64]} if recipe.algo == "ppo" else [],
+            "net_arch": {"pi": [64, 64], "vf": [64, 64]} if recipe.algo == "ppo" and recipe.network != "tiny" else [],
             "features_extractor_class": ConvolutionalExtractor,
-            "features_extractor_kwargs": _TRUNKS[recipe.network],
+            "features_extractor_kwargs": TRUNKS[recipe.network],
         }
         # the optimiser of the original A2C, with epsilon under the root; torch's own is less stable
         rmsprop = {"optimizer_class": RMSpropTFLike, "optimizer_kwargs": {"eps": 1e-5}}

@@ -80,6 +80,8 @@ def test_only_ppo_has_layers_between_trunk_and_outputs():
     assert layers["a2c"]["action_net.weight"].shape == (3, 256)
     assert layers["dqn"]["q_net.q_net.0.weight"].shape == (3, 256)
     assert layers["qrdqn"]["quantile_net.quantile_net.0.weight"].shape == (3 * 200, 256)
+    tiny = learner("ppo", "images", network="tiny").policy.state_dict()
+    assert tiny["action_net.weight"].shape == (3, 128)  # ReLU alone
 
 
 def test_a_replay_of_images_keeps_every_frame_once():

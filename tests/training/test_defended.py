@@ -31,9 +31,11 @@ RECIPES = [
     (ARM, "pa-atla"),
     (COINS, 'adversarial:attack="pgd:steps=2,loss=margin",share=1,pool=50,layer=hidden'),
     (COINS, "natural:changes=missing+delay+action-slip"),
+    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8"),
 ]
 """Every regime, as small as it gets."""
 MORE_RECIPES = [
+    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8,solver=pgd"),
     (COINS, "sa:solver=convex"),
     (COINS, "car:steps=2"),
     (COINS, "wocar:steps=2"),

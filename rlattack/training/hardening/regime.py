@@ -146,6 +146,7 @@ class Regime(ABC, Generic[Config]):
 REGIMES: Registry[type[Regime[Any]]] = Registry(
     "defence",
     {
+        "distil": "rlattack.training.hardening.distil:Distil",
         "sa": "rlattack.training.hardening.sa:SA",
         "radial": "rlattack.training.hardening.radial:Radial",
         "car": "rlattack.training.hardening.car:CAR",

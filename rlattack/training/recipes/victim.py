@@ -8,7 +8,7 @@ from rlattack.errors import InvalidInput
 from rlattack.training.recipes.recipe import AGENT, AGENTS, SEEDS, Recipe, SeatRecipe, flag, names
 
 Algorithm = Literal["ppo", "a2c", "dqn", "qrdqn", "sac", "td3", "tqc"]
-NetworkSize = Literal["small", "nature"]
+NetworkSize = Literal["tiny", "small", "nature"]
 BOTH, EACH = "both", "each"
 """In place of a seat: one learner that plays both, and a learner in each."""
 
@@ -33,7 +33,8 @@ class TrainVictim(Recipe):
     """Agent steps to learn from; by default 10,000,000 for Atari, 20,000,000 for games of two seats, 1,000,000 for
     MuJoCo's tasks and 100,000 elsewhere."""
     network: NetworkSize = "small"
-    """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), or all of them (3.5 MB)."""
+    """For images: half the channels of Mnih et al. 2015 (1 MB as shipped), all of them (3.5 MB), or the two layers of
+    Mnih et al. 2013 with 128 units and ReLU alone (.7 MB), whose bounds are tight."""
     learning_rate: float | None = None
     """At the start; it falls linearly to 0, but for dqn and qrdqn on images, sac, td3 and tqc. The published one by
     default. In games of two seats it stays as it is, 0.0003 by default."""

@@ -1,0 +1,124 @@
+"""Students: small networks that see the last frames alone, standardised; in the end they are agents like any other."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from stable_baselines3.common.preprocessing import is_image_space
+from torch import Tensor, nn
+
+from rlattack.budget import Budget
+from rlattack.defences.bounds import Interval
+from rlattack.games.game import Seat
+from rlattack.policies.network import Network, NetworkSpec
+from rlattack.policies.policy import Normaliser
+from rlattack.training.hardening.vicinity import Vicinity
+
+_BRIGHTNESS, _CONTRAST = 0.34 * 255, 255 / 3
+"""About the mean of a game's grey levels, and a third of their range."""
+_STILL = 1e-3
+"""Deviation of a number that hardly changes."""
+_NEVER = -1e4
+"""Score of what is never done; half precision holds it."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """How what a student sees is brought to a common size: (obs - centre) / spread of its last `frames`.
+
+    Attributes:
+        frames: Of the stack, the newest ones; None for observations that are none.
+        centre: Shape (1,) of pictures, or (entries,).
+        spread: The same, above 0.
+    """
+
+    frames: int | None
+    centre: Tensor
+    spread: Tensor
+
+    @classmethod
+    def of(cls, seat: Seat, obs: Tensor, frames: int | None) -> "Standard":
+        """That of pictures, or of the numbers that were seen, shape (n, entries)."""
+        if is_image_space(seat.observation):
+            return cls(frames, torch.tensor([_BRIGHTNESS]), torch.tensor([_CONTRAST]))
+        return cls(None, obs.mean(dim=0), obs.std(dim=0).clamp_min(_STILL))
+
+    def newest(self, obs: Any) -> Any:
+        """The part that is looked at, of tensors or arrays (n, *observation)."""
+        return obs if self.frames is None else obs[:, -self.frames :]
+
+    def __call__(self, newest: Tensor) -> Tensor:
+        """What the network takes of that part, float32."""
+        return (newest.float() - self.centre) / self.spread
+
+    def vicinity(self, seat: Seat, budget: Budget, normaliser: Normaliser | None, share: float) -> Vicinity:
+        """The box of a share of a budget, in the numbers that the network takes."""
+        space: Any = seat.observation
+        pictures = is_image_space(space)
+        size = torch.full((1,), budget.size * (255.0 if pictures and budget.space == "unit" else 1.0))
+        if budget.space == "sigma" and normaliser is not None:
+            size = size * normaliser.deviation
+        ends = (0.0, 255.0) if pictures else (torch.as_tensor(space.low), torch.as_tensor(space.high))
+        low, high = ((torch.as_tensor(end).float() - self.centre) / self.spread for end in ends)
+        return Vicinity(share * size / self.spread, low, high)
+
+
+class Student(nn.Module):
+    """A network of an agent's sizes that learns from standardised observations.
+
+    Args:
+        spec: The agent that comes of it: an actor and a critic on one trunk, without layers of their own.
+        standard: What it takes of observations.
+        used: Which actions it has, bool, shape (actions,).
+        values: Mean and deviation of what its critic learns.
+    """
+
+    def __init__(self, spec: NetworkSpec, standard: Standard, used: Tensor, values: tuple[float, float]) -> None:
+        super().__init__()
+        seen = spec.observation if standard.frames is None else (standard.frames, *spec.observation[1:])
+        self.spec, self.standard, self.used, self.value_scale = spec, standard, used, values
+        self.network = Network(replace(spec, observation=seen, scale=1.0))
+        self.optimizer = torch.optim.Adam(self.parameters(), 1e-3)
+
+    @property
+    def last(self) -> nn.Linear:
+        """Makes scores of the last hidden layer."""
+        last = self.network.actor[-1]
+        assert isinstance(last, nn.Linear)
+        return last
+
+    def forward(self, taken: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (n, actions), of what is never done far below all others, and standardised values (n,)."""
+        hidden = self.network.trunk(taken)
+        return self.last(hidden).masked_fill(~self.used, _NEVER), self.network.critic(hidden.detach()).squeeze(1)
+
+    def hidden(self, box: Interval, through: Any) -> Interval:
+        """What the last hidden layer can be in a box."""
+        found: Interval = through(self.network.trunk, box)
+        return found
+
+    def agent(self, temperature: float) -> Network:
+        """The same as the network of an agent, which takes what the game shows.
+
+        What is done to observations goes into the first layer; frames that are not looked at have no weight.
+
+        Args:
+            temperature: Scores are divided by it; this changes no greedy action and no certificate.
+        """
+        network = Network(self.spec)
+        state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        first = next(name for name in state if name.startswith("trunk.")).split(".")[1]
+        weight, standard = state[f"trunk.{first}.weight"], self.standard
+        state[f"trunk.{first}.bias"] -= (weight * (standard.centre / standard.spread)).flatten(1).sum(dim=1)
+        whole = torch.zeros_like(network.state_dict()[f"trunk.{first}.weight"])
+        standard.newest(whole)[:] = weight * (self.spec.scale / standard.spread)
+        state[f"trunk.{first}.weight"] = whole
+        actor = len(self.network.actor) - 1
+        state[f"actor.{actor}.weight"] *= self.used[:, None] / temperature
+        state[f"actor.{actor}.bias"] = torch.where(self.used, state[f"actor.{actor}.bias"] / temperature, _NEVER)
+        critic = len(self.network.critic) - 1
+        mean, deviation = self.value_scale
+        state[f"critic.{critic}.weight"] *= deviation
+        state[f"critic.{critic}.bias"] = state[f"critic.{critic}.bias"] * deviation + mean
+        network.load_state_dict(state)
+        return network
