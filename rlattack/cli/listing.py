@@ -89,7 +89,7 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-_DECLARED = ("access", "knowledge", "looks_ahead", "reaches", "sized", "fitted")
+_DECLARED = ("access", "knowledge", "looks_ahead", "reaches", "sized", "takes", "fitted")
 """Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "ranges", "about", "control")
 """What a line below the table tells."""
