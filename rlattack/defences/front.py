@@ -73,7 +73,7 @@ class Front(ABC, Generic[Config]):
     sloped: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     config_type: ClassVar[type[Any]] = NoParameters
-    rounds: float = 0.0
+    rounds: ClassVar[float] = 0.0
     copies: int = 1
 
     def __init__(self, config: Config) -> None:

@@ -124,7 +124,7 @@ def _fit_front(cell: Cell, seat: int, number: int, folder: Path, far: Callable[[
     """What a front learns of clean play, in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
-    with on(cell.device), contextlib.closing(Watched(cell, seat, number, far, folder)) as watching:
+    with contextlib.closing(Watched(cell, seat, number, far, folder)) as watching, on(cell.device):
         front = watching.front
         if type(front).__module__.startswith("rlattack."):
             return front.fit(watching)
