@@ -79,7 +79,8 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     for line in registries[kind].broken().values():
         say(f"rlattack: left out: {line}", stderr=True, markup=False)
     for name, one in registries[kind].working():
-        row = {"id": name} | {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        declared = {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        row = {"id": name} | {column: said for column, said in declared.items() if not callable(said)}
         if hasattr(one, "is_control"):
             row["control"] = None if one.is_control else one.control().name
         if hasattr(one, "config_type"):

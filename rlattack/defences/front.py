@@ -99,6 +99,10 @@ class Front(ABC, Generic[Config]):
         """Learns on tuning episodes; most fronts learn nothing."""
         return Fitted()
 
+    def told(self, learned: Fitted) -> str:
+        """Says in a line how well something was learned; empty for most."""
+        return ""
+
     def known(self, name: str) -> Tensor:
         """What it learned, by name.
 
