@@ -13,6 +13,7 @@ from rlattack.arrays import FloatArray
 from rlattack.attacks import ATTACKS
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.certified import broken as certificates_broken
 from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
 from rlattack.evaluation.results import (
     UNSTABLE,
@@ -91,6 +92,9 @@ def summarise(
 def _status(episodes: Sequence[Episode]) -> str:
     judged = [seat.judged for episode in episodes for seat in episode.seats if seat.judged is not None]
     broken, steps = sum(one.broken for one in judged), sum(one.steps for one in judged)
+    wrong = sum(certificates_broken(seat.measured) for episode in episodes for seat in episode.seats)
+    if wrong:
+        return f"failed: an attack changed {wrong:.0f} actions that were certified: the certificate is wrong"
     if broken == 0:
         return "ok"
     return f"failed: the attack left its budget in {broken} of {steps} steps"

@@ -77,7 +77,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         "ranges": {"eot": "at least 1", "steps": "at least 1", "restarts": "at least 1", "step": "above 0"},
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
-        "action-noise", "action-slip", "action-delay", "mas",
+        "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "mas",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
     assert [name for name, row in attacks.items() if not row["sized"]] == [

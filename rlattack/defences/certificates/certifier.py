@@ -115,10 +115,22 @@ class Certifier:
         return near
 
     def moved(self, obs: Tensor, share: Tensor | None = None) -> Tensor:
-        """Largest part of its range by which an entry of a continuous action may move, shape (n,)."""
+        """Largest part of its range by which an entry of a continuous action may move, as the game clips it; (n,)."""
+        now, ends = self._said(obs), self.outputs(obs, share)
+        return torch.maximum(self.parts(ends.lower, now), self.parts(ends.upper, now))
+
+    def parts(self, actions: Tensor, others: Tensor) -> Tensor:
+        """Largest part of its range by which entries of actions differ, as the game clips them; shape (n,).
+
+        Entries without a range count by themselves.
+        """
         assert isinstance(self.policy.action, Box), "asked of continuous actions"
-        span = torch.as_tensor(self.policy.action.high - self.policy.action.low, device=obs.device)
-        return (self.moves(obs, share) / torch.where(span.isfinite(), span, 1.0)).amax(dim=1)
+        low, high = (
+            torch.as_tensor(end, device=actions.device) for end in (self.policy.action.low, self.policy.action.high)
+        )
+        span = high - low
+        apart = (actions.clamp(low, high) - others.clamp(low, high)).abs()
+        return (apart / torch.where(span.isfinite(), span, 1.0)).amax(dim=1)
 
     def _holds(self, obs: Tensor, legal: Tensor | None, share: Tensor, tolerance: float | None) -> Tensor:
         if tolerance is None:
