@@ -11,6 +11,8 @@ from torch import Tensor
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.budget import Sizes
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.episode import SeatEpisode
+from rlattack.evaluation.results import Mean
 from rlattack.games.game import Seat, Step
 from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Output, Policy, State
@@ -95,6 +97,17 @@ class Observer:
         Raises:
             InvalidInput: It has nothing to say of that policy.
         """
+
+    @classmethod
+    def over(cls, config: Any, episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> Mapping[str, Mean]:
+        """What it says of all episodes of its seat together, by name; most say nothing.
+
+        Args:
+            config: Its parameters.
+            episodes: Of the seat that it looked at, with what it measured.
+            lengths: Steps of each.
+        """
+        return {}
 
     def begin(self, slots: IntArray, episodes: IntArray) -> None:
         """Hears that `episodes` start in `slots`."""

@@ -6,7 +6,9 @@ from typing import Any
 from rlattack.attacks import ATTACKS, Setting
 from rlattack.errors import InvalidInput, told_by
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.episode import SeatEpisode
 from rlattack.evaluation.observer import Observer
+from rlattack.evaluation.results import Mean
 from rlattack.games.game import Seat
 from rlattack.policies.distributions import kinds
 from rlattack.policies.policy import Policy
@@ -18,7 +20,9 @@ OBSERVERS: Registry[type[Observer]] = Registry(
     {
         "certified": "rlattack.evaluation.certified:Certified",
         "margins": "rlattack.evaluation.margins:Margins",
+        "return-bound": "rlattack.evaluation.smoothed:ReturnBound",
         "sizes": "rlattack.evaluation.sizes:SizeQuantiles",
+        "smoothed": "rlattack.evaluation.smoothed:SmoothedActions",
     },
     group="rlattack.observers",
 )
@@ -48,6 +52,15 @@ def make_observers(cell: Cell) -> list[Observer]:
         if not ATTACKS.get(ref.spec.name).sized:
             seats["sizes"] = ref.seat
     return [_made(text, cell, seat) for text, seat in seats.items()]
+
+
+def over_all(names: Sequence[str], episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> dict[str, Mean]:
+    """What observers say of all episodes of a seat together."""
+    found: dict[str, Mean] = {}
+    for text in names:
+        kind, config = _read(text)
+        found |= kind.over(config, episodes, lengths)
+    return found
 
 
 def _made(text: str, cell: Cell, seat: int) -> Observer:

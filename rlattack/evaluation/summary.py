@@ -15,6 +15,7 @@ from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
 from rlattack.evaluation.certified import broken as certificates_broken
 from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
+from rlattack.evaluation.observers import over_all
 from rlattack.evaluation.results import (
     UNSTABLE,
     AttackResult,
@@ -150,7 +151,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         loss=rates.get("loss"),
         drop=_drop(cell, before, own) if judged else None,
         **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
-        observed=_observed(own),
+        observed=_observed(own) | _over_all(cell, number, episodes),
     )
 
 
@@ -158,8 +159,20 @@ def _observed(own: Sequence[SeatEpisode]) -> dict[str, Mean]:
     """Means of what was measured in all episodes, as far as an episode had any."""
     names = set(own[0].measured).intersection(*(seat.measured for seat in own))  # more episodes may measure less
     found = {name: [seat.measured[name] for seat in own] for name in sorted(names)}
-    there = {name: [value for value in values if value is not None] for name, values in found.items()}
+    there = {
+        name: [value for value in values if value is not None]
+        for name, values in found.items()
+        if not name.startswith("_")
+    }
     return {name: _mean(np.asarray(values)) for name, values in there.items() if values}
+
+
+def _over_all(cell: Cell, number: int, episodes: Sequence[Episode]) -> dict[str, Mean]:
+    """What observers of the victim say of all episodes together."""
+    if number != cell.victim or not cell.observers:
+        return {}
+    own, lengths = [episode.seats[number] for episode in episodes], [episode.length for episode in episodes]
+    return over_all(cell.observers, own, lengths)
 
 
 def _judged(judged: Sequence[Judgement]) -> dict[str, object]:

@@ -87,7 +87,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         "universal", "patch", "sticker", "random-patch", "autoattack", "search", "sarsa",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["control"] is None] == [
-        "noise", "action-noise", "direction", "redraws", "random-patch",
+        "noise", "action-noise", "gwc-noise", "direction", "redraws", "random-patch",
     ]  # fmt: skip
 
 
