@@ -97,7 +97,9 @@ class AttackRef:
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether its schedule plays forks of the game."""
+        """Whether it, or its schedule, plays forks of the game."""
+        if ATTACKS.get(self.spec.name).foresees:
+            return True
         return SCHEDULES.get(split_spec(self.schedule, SCHEDULES)[0]).looks_ahead
 
     @property

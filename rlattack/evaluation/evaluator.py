@@ -10,6 +10,7 @@ from typing import Any
 from rlattack.attacks.imitation import agreement_words
 from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RunConflict
+from rlattack.evaluation.bounded import held
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.executor import Beat, Effort, Executor, Local, Task, cores
@@ -122,7 +123,8 @@ class _Book:
     @property
     def results(self) -> list[Result]:
         """Of the cells so far, in the order of the plan."""
-        return [self._built[cell.key] for cell in self._plan.cells if cell.key in self._built]
+        there = [cell for cell in self._plan.cells if cell.key in self._built]
+        return held(there, [self._built[cell.key] for cell in there], lambda cell: self._read(cell.key).episodes)
 
     def open(self, watch: Callable[[Episode, bool], None]) -> list[Task]:
         """Takes over what is there, and returns what is still to be played."""

@@ -86,8 +86,8 @@ class Options(Plugins):
     """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
     actions: Literal["card", "sampled", "greedy"] = "card"
     """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
-    observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
-    """What else is measured of the victim at every step, as margins; changes no episode."""
+    observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
+    """What else is measured of the victim at every step, as margins or certified:eps=0.004; changes no episode."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()

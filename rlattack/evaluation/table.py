@@ -158,7 +158,13 @@ class Table:
         return list(dict.fromkeys(when for pair in pairs for when in pair if when is not None))
 
     def _check_ahead(self, base: Cell) -> None:
-        """Refuses schedules that look ahead in a game that cannot be played on from where it stands."""
+        """Refuses what looks ahead in a game that cannot be played on from where it stands."""
+        for spec in (spec for specs in self.study.attacks for spec in specs if spec.name != ALL):
+            if ATTACKS.get(spec.name).foresees:
+                try:
+                    check_forks(base.game)
+                except InvalidInput as error:
+                    raise InvalidInput(f"--attack {spec.name}: {error}; use gwc") from error
         for when in self.study.when:
             if SCHEDULES.get(split_spec(when, SCHEDULES)[0]).looks_ahead:
                 try:
