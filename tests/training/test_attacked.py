@@ -12,6 +12,7 @@ from rlattack.training.hardening.actor import Actor
 from rlattack.training.hardening.attacked import Attacked
 from rlattack.training.hardening.learners import HardenedPPO
 from rlattack.training.hardening.pool import Pool
+from rlattack.training.hardening.smoothed import Noised
 from tests.kit.learning import ARMS, Countdown, same_step, vec
 
 STEPS = 60
@@ -136,3 +137,26 @@ def test_a_pool_of_a_hidden_layer_teaches_the_last_layer_alone():
     pool.loss(20).backward()
     taught = {name for name, one in model.policy.named_parameters() if one.grad is not None and one.grad.abs().sum()}
     assert taught == {"action_net.weight", "action_net.bias"}
+
+
+@pytest.mark.parametrize(("space", "sizes"), [("sigma", [0.1] * 4), ("raw", [0.05, 0.1, 0.2, 0.1])])
+def test_noise_has_its_size_in_standard_deviations_or_in_the_games_own_numbers(space, sizes):
+    normal = VecNormalize(vec("vectors", action=ARMS), clip_obs=1e6)
+    noised = Noised(normal, 0.1, space, 0)
+    normal.training = False
+    normal.obs_rms.var = np.array([4.0, 1.0, 0.25, 1.0]) - normal.epsilon
+    found = np.stack([noised.reset() - normal.normalize_obs(normal.get_original_obs()) for _ in range(1000)])
+    found = found.reshape(-1, 4)
+    assert found.std(axis=0).tolist() == pytest.approx(sizes, rel=0.05)
+
+
+def test_noise_on_bytes_is_of_bytes_and_goes_through_play():
+    game, plain = vec("images"), vec("images")
+    env = Noised(game, 0.05, "unit", 0)
+    for one in (env, plain):
+        one.seed(3)
+    shown, there, _ = played(env, plain)
+    inside = (there > 60) & (there < 195)
+    apart = (shown.astype(int) - there.astype(int))[inside]
+    assert shown.dtype == np.uint8
+    assert apart.std() == pytest.approx(0.05 * 255, rel=0.02)

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from rlattack.defences import FRONTS
 from rlattack.errors import InvalidInput, RlattackError, RunConflict
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.results import Mean
@@ -21,7 +22,9 @@ from tests.kit.learning import Crash, Diary, curve
 COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
 ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
+SMOOTH = pytest.mark.skipif("smooth" not in FRONTS, reason="its front is not there")
 RECIPES = [
+    pytest.param(ARM, "smoothed", marks=SMOOTH),
     (COINS, "sa:steps=2"),
     (COINS, "radial"),
     (COINS, "bar:steps=2"),
@@ -158,7 +161,8 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path, game, 
 
 
 def test_every_regime_is_trained_here():
-    assert {defence.partition(":")[0] for _, defence in RECIPES} == set(REGIMES) - set(REGIMES.added)
+    trained = {one.values[1] if hasattr(one, "values") else one[1] for one in RECIPES}
+    assert {defence.partition(":")[0] for defence in trained} == set(REGIMES) - set(REGIMES.added)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +175,7 @@ def test_every_regime_is_trained_here():
         "car:solver=convex",
         "adversarial",
         "natural:changes=missing",
+        pytest.param("smoothed:sigma=0.1", marks=SMOOTH),
     ],
 )
 def test_a_killed_dqn_goes_on_with_a_replay_of_its_own(tmp_path, defence):
@@ -203,6 +208,14 @@ def test_seeds_learn_at_once_what_they_learn_one_after_the_other(tmp_path, monke
     for seed in (0, 1):
         one, other = (read_agent_card(tmp_path / name / f"seed-{seed}" / "agent") for name in ("apart", "alone"))
         assert one.sha256 == other.sha256
+
+
+@SMOOTH
+def test_a_smoothed_agent_is_scored_behind_its_front(tmp_path):
+    shipped = run(tmp_path / "run", defence="smoothed:sigma=0.1,copies=4")
+    front = "smooth:sigma=0.1,copies=4,vote=mean,space=raw"
+    assert f"--defence {front}" in shipped.score.command
+    assert f"--defence {front}" in shipped.score.more["attacked"]["command"]
 
 
 BAD = [

@@ -155,6 +155,7 @@ REGIMES: Registry[type[Regime[Any]]] = Registry(
         "atla": "rlattack.training.hardening.atla:ATLA",
         "pa-atla": "rlattack.training.hardening.atla:PAATLA",
         "adversarial": "rlattack.training.hardening.adversarial:Adversarial",
+        "smoothed": "rlattack.training.hardening.smoothed:Smoothed",
         "natural": "rlattack.training.hardening.natural:NaturalTraining",
     },
     group="rlattack.regimes",
