@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, FloatArray
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.attacks.target import Target
 from rlattack.budget import Reach
 from rlattack.draws import Draws
+from rlattack.policies.policy import Output
 from rlattack.specs import Range
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class TuningStep:
         ended: Slots whose episode this step ended, shape (slots,).
         terminated: Those of them whose episode the game's own rules ended: nothing can be earned after it.
         acting: Those of `active` in which it was its turn; all of them where none are named.
+        episode: The episode of each slot, shape (slots,); -1 where it is idle.
+        out: What the victim said of what it received.
+        ask: Gives what it would have said of something else.
     """
 
     active: BoolArray
@@ -44,6 +48,9 @@ class TuningStep:
     ended: BoolArray
     terminated: BoolArray
     acting: BoolArray | None = None
+    episode: IntArray | None = None
+    out: Output | None = None
+    ask: Callable[[Tensor], Output] | None = None
 
 
 class Rehearsal(Protocol):

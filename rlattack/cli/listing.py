@@ -12,12 +12,12 @@ from rlattack.evaluation.study import Plugins
 from rlattack.registry import Registry
 from rlattack.report.progress import say
 
-Kind = Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]
+Kind = Literal["games", "agents", "attacks", "schedules", "defences", "detectors", "observers", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class List(Plugins):
-    """List games, agents, attacks with their schedules, defences and observers."""
+    """List games, agents, attacks with their schedules, defences, detectors and observers."""
 
     kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
@@ -69,11 +69,13 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     """The classes of a registry: what they declare, the control of an attack, parameters, and what they are."""
     from rlattack.attacks import ATTACKS, SCHEDULES
     from rlattack.defences import FRONTS
+    from rlattack.defences.detectors import DETECTORS
     from rlattack.evaluation.observers import OBSERVERS
     from rlattack.specs import parameters_of, ranges_of
 
     registries: dict[str, Registry[Any]] = {
-        "attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS,
+        "attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "detectors": DETECTORS,
+        "observers": OBSERVERS,
     }  # fmt: skip
     rows = []
     for line in registries[kind].broken().values():

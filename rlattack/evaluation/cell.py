@@ -60,6 +60,19 @@ class AgentRef:
         return [self.identity, *(canonical("defence", FRONTS, text) for text in self.fronts)]
 
 
+@dataclass(frozen=True)
+class DetectorRef:
+    """A detector at a seat, and what it learned."""
+
+    spec: str
+    """As NAME:key=value,..., in its one spelling."""
+    seat: int
+    fit: str = ""
+    """Key of what it learned on tuning episodes."""
+    code: str = ""
+    """Digest of the source of one that is not the project's own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AttackRef:
     """What works on one seat, and how much of it is allowed."""
@@ -135,6 +148,8 @@ class Cell:
     """Where the players, the attacks and the judge compute; the name of a GPU is in `code`."""
     observers: tuple[str, ...] = ()
     """What else is measured of the victim; decides no play."""
+    detectors: tuple[DetectorRef, ...] = ()
+    """What looks out for attacks on a seat; decides no play."""
     code: Mapping[str, str] = field(default_factory=dict)
     """Versions and digests of the code that plays: packages, an environment of the user's."""
 

@@ -12,7 +12,7 @@ from rlattack.budget import Sizes
 from rlattack.evaluation.cell import Cell
 from rlattack.games.game import Step
 from rlattack.policies.distributions import Actions
-from rlattack.policies.policy import Output, State
+from rlattack.policies.policy import Output, Policy, State
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Moment:
         action: What the game is given.
         legal: Legal actions, bool, shape (slots, actions), where the game tells.
         ask: Gives the player's output on what was truly shown.
+        policy: Who plays.
         looked: What the judge measured of each attack before the player received
             anything, None of one on what it does; None for all where that was not done.
         sizes: What the judge measured of each attack on the seat, for those who look after it.
@@ -49,6 +50,7 @@ class Moment:
     action: Tensor
     legal: Tensor | None
     ask: Callable[[], Output] = field(repr=False)
+    policy: Policy | None = field(default=None, repr=False)
     looked: Sequence[Sizes | None] | None = None
     sizes: Sequence[Sizes] = ()
     eps: Sequence[FloatArray] = ()
@@ -57,6 +59,11 @@ class Moment:
     def clean(self) -> Output:
         """What the player says of the truly clean view; asked at most once, whoever looks."""
         return self.ask()
+
+    def about(self, obs: Tensor) -> Output:
+        """What the player would have said of something else in place of what it received."""
+        assert self.policy is not None, "play tells it"
+        return self.policy(obs, self.before).among(self.legal)
 
 
 class Observer:
@@ -93,5 +100,12 @@ class Observer:
         """Returns numbers of the episode that ended in a slot, by name, and clears the slot.
 
         None stands for a number that the episode has none of; the others are averaged without it.
+        """
+        return {}
+
+    def trace(self, slot: int) -> Mapping[str, list[float | None]]:
+        """Returns numbers of every step in which the seat acted in the episode that ended in a slot, by name.
+
+        None stands for a number that a step has none of. Asked before `collect`, which clears the slot.
         """
         return {}

@@ -17,6 +17,7 @@ from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RlattackError, said_by
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import check_code
+from rlattack.evaluation.detecting import alarms_of
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
@@ -162,6 +163,7 @@ class Play(Slots):
 
     def _finish(self, slot: int) -> Episode:
         episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
+        traced = [(observer.seat, observer.trace(slot)) for observer in self._seen_by]
         measured = [(observer.seat, observer.collect(slot)) for observer in self._seen_by]
         stalled, cut = bool(self._stalled[slot]), bool(self._cut[slot])
         seats = tuple(
@@ -170,6 +172,7 @@ class Play(Slots):
                 outcome=None if stalled or cut else _outcome(winner, seat),
                 judged=None if player.judge is None else player.judge.judgement(slot),
                 measured={name: value for of, found in measured if of == seat for name, value in found.items()},
+                traces={name: values for of, found in traced if of == seat for name, values in found.items()},
             )
             for seat, player in enumerate(self._players)
         )
@@ -208,7 +211,8 @@ def open_play(
     policies = [load_player(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]
-    return Play(cell, game, policies, take, observers, surrogates_of(cell, game, fits), learned)
+    watching = [*observers, *alarms_of(cell, game.seats, fits)]
+    return Play(cell, game, policies, take, watching, surrogates_of(cell, game, fits), learned)
 
 
 def _read(fits: Path | None, key: str | None) -> Fitted | None:

@@ -173,6 +173,7 @@ class Player:
             seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
             before=before, out=out, chosen=chosen, legal=legal, looked=looked,
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
+            policy=self.policy,
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip
 

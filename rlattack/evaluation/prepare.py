@@ -10,11 +10,13 @@ import torch
 
 from rlattack.attacks import SCHEDULES, Fitted
 from rlattack.attacks.imitation import agreement_words, make_imitation
+from rlattack.defences.detectors import DETECTORS, check_learned, detector_name, fit_detector
 from rlattack.device import on
 from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput, RlattackError, said_by
-from rlattack.evaluation.cell import AttackRef, Cell, digest
-from rlattack.evaluation.code import check_code
+from rlattack.evaluation.cell import AttackRef, Cell, DetectorRef, digest
+from rlattack.evaluation.code import check_code, foreign_code
+from rlattack.evaluation.detecting import clean_play
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.study import EVERY
 from rlattack.evaluation.tuning import TUNING, Tuned, tuning_of, watched
@@ -47,6 +49,14 @@ def imitation_key(cell: Cell, surrogate: str, seat: int) -> str:
     return digest({"tuning": tuning_of(cell).key, "surrogate": surrogate, "seat": seat})
 
 
+def detector_ref(cell: Cell, name: str, seat: int) -> DetectorRef:
+    """Names a detector of a seat, by its one spelling, and what it learns of clean play there."""
+    kind = DETECTORS.get(parse_spec("detector", DETECTORS, name).name)
+    code = foreign_code(kind)
+    named = {"detector": detector_name(name, learned=True), "seat": seat, "code": code}
+    return DetectorRef(name, seat, digest({"tuning": tuning_of(cell).key, **named}), code)
+
+
 Learn = Callable[[Callable[[str], None]], Fitted]
 """Learns on tuning episodes, and tells in lines how far it is."""
 
@@ -68,6 +78,8 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
         except ValueError as error:
             say(f"fitting {label} again: {error}")
         keep_fit(folder, key, learn(_seldom(say, f"fitting {label}")))
+    for ref in dict.fromkeys(ref for cell in cells for ref in cell.detectors):
+        check_learned(ref.spec, read_fit(folder, ref.fit))
 
 
 def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
@@ -75,7 +87,10 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
     surrogates: dict[str, tuple[str, Learn]] = {}
     timings: dict[str, tuple[str, Learn]] = {}
     fits: dict[str, tuple[str, Learn]] = {}
+    watches: dict[str, tuple[str, Learn]] = {}
     for cell in cells:
+        for seen in cell.detectors:
+            watches[seen.fit] = (f"detector {seen.spec}", partial(_watch, cell, seen))
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
                 surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, say))
@@ -84,7 +99,7 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
             if ref.fit is not None:  # what an attack learns is the same whenever it acts
                 label = dataclasses.replace(ref, schedule=EVERY).label
                 fits[ref.fit] = (label, partial(_fit, cell, ref, folder, False))
-    return surrogates | timings | fits
+    return surrogates | timings | watches | fits
 
 
 def _imitate(cell: Cell, ref: AttackRef, say: Callable[[str], None], far: Callable[[str], None]) -> Fitted:
@@ -98,6 +113,18 @@ def _imitate(cell: Cell, ref: AttackRef, say: Callable[[str], None], far: Callab
         learned = make_imitation(ref.surrogate.spec).fit(victim, cell.envs, seat, draws, far)
     say(f"{ref.surrogate.spec} {agreement_words(learned)}")
     return learned
+
+
+def _watch(cell: Cell, ref: DetectorRef, far: Callable[[str], None]) -> Fitted:
+    """What a detector learns of the clean play of a seat."""
+    torch.set_num_threads(1)
+    check_code(cell)
+    opened = watched(cell, ref.seat)
+    try:
+        with on(cell.device):
+            return fit_detector(ref.spec, opened.game.seats[ref.seat], partial(clean_play, opened, cell.envs), far)
+    finally:
+        opened.close()
 
 
 def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, far: Callable[[str], None]) -> Fitted:

@@ -59,6 +59,38 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class RocPoint:
+    """How much is detected at a rate of false alarms."""
+
+    false: float
+    """Share of clean steps with a false alarm, at most."""
+    detected: float
+    """Share of attacked steps with an alarm."""
+    low: float
+    """Lower end of its 95 % interval, by bootstrap over episodes."""
+    high: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a detector made of a seat: of its attacked steps or, in a clean cell, where all alarms are false, of all.
+
+    Alarms are those above the threshold that was found on clean tuning episodes; the curve shows all thresholds.
+    """
+
+    auc: Mean | None = None
+    """Area under the curve, with a bootstrap interval over episodes: 1 tells every attacked step from every clean one,
+    0.5 is chance. None in a clean cell."""
+    steps: Mean | None = None
+    """Share of those steps with an alarm, with an interval over episodes; None where there are none."""
+    episodes: Rate | None = None
+    """Share of the episodes with an alarm, once they were attacked; None where none was."""
+    delay: Mean | None = None
+    """Steps from the first such step of an episode to the first alarm, of the episodes that had one."""
+    roc: tuple[RocPoint, ...] = ()
+
+
+@dataclass(frozen=True)
 class SeatResult:
     """What one seat did in a cell."""
 
@@ -84,6 +116,8 @@ class SeatResult:
     """Backward passes of the attack, a step."""
     observed: dict[str, Mean] = field(default_factory=dict)
     """Means over episodes of what other observers collected."""
+    detection: dict[str, Detection] = field(default_factory=dict)
+    """What detectors made of what it received, by their spelling."""
 
 
 @dataclass(frozen=True)

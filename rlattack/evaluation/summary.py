@@ -13,6 +13,7 @@ from rlattack.arrays import FloatArray
 from rlattack.attacks import ATTACKS
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.detection import detections
 from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
 from rlattack.evaluation.results import (
     UNSTABLE,
@@ -147,6 +148,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         drop=_drop(cell, before, own) if judged else None,
         **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
         observed=_observed(own),
+        detection=detections(cell, number, own, before),
     )
 
 

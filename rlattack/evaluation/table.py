@@ -14,6 +14,7 @@ from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import defend
+from rlattack.defences.detectors import check_detector, detector_name
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
@@ -21,7 +22,7 @@ from rlattack.evaluation.loading import load_surrogate
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import fit_key, imitation_key, timing_key
+from rlattack.evaluation.prepare import detector_ref, fit_key, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
@@ -71,6 +72,10 @@ class Table:
         )
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
+        for agent in agents[attacked].values():
+            fronts = study.defence if attacked == victim else ()
+            for text in study.detect:
+                check_detector(text, defend(agent.policy, fronts, seats[attacked]), seats[attacked])
         surrogates = {
             name: load_surrogate(name, card.id, seats[attacked], study.trust)
             for name in map(surrogate_name, study.crafted_on)
@@ -116,11 +121,13 @@ class Table:
     def clean(self, hidden: Hidden, players: tuple[AgentRef, ...]) -> Cell:
         """The cell in which these players meet and nothing is attacked."""
         modes = tuple(self.mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
-        return Cell(
+        cell = Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
             observers=self.study.observe, code=self.code,
         )  # fmt: skip
+        refs = {name: detector_ref(cell, name, self.attacked_seat) for name in map(detector_name, self.study.detect)}
+        return dataclasses.replace(cell, detectors=tuple(refs.values()))
 
     def sighted(self, cell: Cell) -> Cell:
         """The cell with nothing hidden from a player that looks at nothing: the same episodes."""

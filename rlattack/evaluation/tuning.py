@@ -25,6 +25,7 @@ from rlattack.evaluation.play import Play, open_play
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Step
+from rlattack.policies.policy import Output
 
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
@@ -34,7 +35,7 @@ _EVERY = 4
 
 def tuning_of(cell: Cell) -> Cell:
     """Clean play of the same players on seeds of its own."""
-    return dataclasses.replace(cell, attacks=(), seed=cell.seed + TUNING, episodes=1, observers=())
+    return dataclasses.replace(cell, attacks=(), seed=cell.seed + TUNING, episodes=1, observers=(), detectors=())
 
 
 class Tuned:
@@ -164,8 +165,9 @@ class Rehearsing(Play):
         seen = self._looking
         ended, terminated = over & active, self._last.terminated & active
         self._now = TuningStep(
-            active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting
-        )
+            active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting,
+            self.episode.copy(), seen.out, seen.about,
+        )  # fmt: skip
         return over
 
     def _close(self) -> None:
@@ -179,13 +181,15 @@ class _Looking(Observer):
     received: Tensor
     action: Tensor
     acting: BoolArray
+    out: Output
+    about: Callable[[Tensor], Output]
     reward: FloatArray
 
     def see(self, moment: Moment) -> None:
         """Keeps the game's own array, and the tensors of play."""
         if moment.seat == self.seat:
             self.shown, self.received, self.action = moment.shown, moment.received, moment.action
-            self.acting = moment.acting
+            self.acting, self.out, self.about = moment.acting, moment.out, moment.about
 
     def after(self, step: Step) -> None:
         """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""
