@@ -43,6 +43,9 @@ class AgentRef:
     """File of what it saw in training, as typed; what it holds is in `identity`."""
     published: Published | None = None
     """What is stated of how well it plays; decides no play."""
+    fits: tuple[str | None, ...] = ()
+    """Keys of what its fronts learn on tuning episodes, in order, None for each that learns nothing; empty where none
+    learns."""
 
     @classmethod
     def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = (), normaliser: str = "") -> "AgentRef":
@@ -56,8 +59,13 @@ class AgentRef:
 
     @property
     def played(self) -> list[object]:
-        """All that its play depends on: the agent and its fronts, however they were spelled."""
-        return [self.identity, *(canonical("defence", FRONTS, text) for text in self.fronts)]
+        """All that its play depends on: the agent, its fronts, however they were spelled, and what they learned."""
+        fronts = [canonical("defence", FRONTS, text) for text in self.fronts]
+        return [self.identity, *fronts, *filter(None, self.fits)]
+
+    def behind(self, count: int) -> "AgentRef":
+        """The same behind the first of its fronts alone, so many of them."""
+        return dataclasses.replace(self, fronts=self.fronts[:count], fits=self.fits[:count])
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def make_attacker(
     """
     attack = make_attack(ref.spec.name, copy.deepcopy(ref.budget), **ref.spec.parameters)
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
-    attack.learned, schedule.learned = map(_here, learned)
+    attack.learned, schedule.learned = (here(one) or Fitted() for one in learned)
     if attack.access == "action" and isinstance(attack, ActionAttack):
         return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
@@ -66,10 +66,10 @@ def make_attacker(
     raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
 
 
-def _here(learned: Fitted | None) -> Fitted:
+def here(learned: Fitted | None) -> Fitted | None:
     """What was learned, on the device of whoever plays."""
     if learned is None:
-        return Fitted()
+        return None
     return Fitted({name: torch.as_tensor(tensor) for name, tensor in learned.tensors.items()}, learned.facts)
 
 

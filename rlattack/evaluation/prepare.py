@@ -1,5 +1,6 @@
-"""Fits: what attacks learn on tuning episodes before anything is measured, kept in the store by key."""
+"""Fits: what attacks and fronts learn on tuning episodes before anything is measured, kept in the store by key."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -10,17 +11,18 @@ import torch
 
 from rlattack.attacks import SCHEDULES, Fitted
 from rlattack.attacks.imitation import agreement_words, make_imitation
+from rlattack.defences import FRONTS
 from rlattack.defences.detectors import DETECTORS, check_learned, detector_name, fit_detector
 from rlattack.device import on
 from rlattack.draws import SharedDraws
-from rlattack.errors import InvalidInput, RlattackError, said_by
+from rlattack.errors import InvalidInput, RlattackError, said_by, told_by
 from rlattack.evaluation.cell import AttackRef, Cell, DetectorRef, digest
-from rlattack.evaluation.code import check_code, foreign_code
+from rlattack.evaluation.code import check_code, foreign_code, front_code
 from rlattack.evaluation.detecting import clean_play
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.study import EVERY
-from rlattack.evaluation.tuning import TUNING, Tuned, tuning_of, watched
-from rlattack.specs import Spec, canonical, parse_spec
+from rlattack.evaluation.tuning import TUNING, Tuned, Watched, before_front, tuning_of, watched
+from rlattack.specs import Spec, canonical, parse_spec, split_spec
 
 _PATIENCE = 5.0
 """Seconds between two lines that say how far a fit is."""
@@ -57,6 +59,31 @@ def detector_ref(cell: Cell, name: str, seat: int) -> DetectorRef:
     return DetectorRef(name, seat, digest({"tuning": tuning_of(cell).key, **named}), code)
 
 
+def front_key(cell: Cell, seat: int, number: int) -> str:
+    """Names what a front of the player of a seat learns: by the play before it, the front, and the run's seed."""
+    front = canonical("defence", FRONTS, cell.players[seat].fronts[number])
+    tuning = before_front(cell, seat, number).key
+    return digest({"tuning": tuning, "defence": front, "code": front_code(front), "seat": seat})
+
+
+def fronted(cell: Cell) -> Cell:
+    """The cell whose players' fronts have keys of what they learn in it, each after those before it."""
+    for seat, player in enumerate(cell.players):
+        learns = [FRONTS.get(split_spec(text, FRONTS)[0]).fitted for text in player.fronts]
+        fits: tuple[str | None, ...] = ()
+        for number, one in enumerate(learns if any(learns) else []):
+            cell = _with_fits(cell, seat, fits)
+            fits = (*fits, front_key(cell, seat, number) if one else None)
+        cell = _with_fits(cell, seat, fits)
+    return cell
+
+
+def _with_fits(cell: Cell, seat: int, fits: tuple[str | None, ...]) -> Cell:
+    players = list(cell.players)
+    players[seat] = dataclasses.replace(players[seat], fits=fits)
+    return dataclasses.replace(cell, players=tuple(players))
+
+
 Learn = Callable[[Callable[[str], None]], Fitted]
 """Learns on tuning episodes, and tells in lines how far it is."""
 
@@ -64,7 +91,8 @@ Learn = Callable[[Callable[[str], None]], Fitted]
 def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
     """Lets what cells need learn where a folder of fits does not have it, or has it damaged; says in a line what.
 
-    Surrogates are first, since attacks and schedules learn by them.
+    Fronts are first, each after those before it, since all else learns of who plays behind them; then surrogates, since
+    attacks and schedules learn by them; detectors before attacks, which may know them.
 
     Raises:
         RlattackError: An attack or a player does not fit, or there is too little to learn from.
@@ -84,30 +112,49 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
 
 def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
     """What is to be learned, in order, by key: what it is called, and how."""
+    fronts: dict[str, tuple[str, Learn]] = {}
     surrogates: dict[str, tuple[str, Learn]] = {}
     timings: dict[str, tuple[str, Learn]] = {}
     fits: dict[str, tuple[str, Learn]] = {}
     watches: dict[str, tuple[str, Learn]] = {}
     for cell in cells:
         for seen in cell.detectors:
-            watches[seen.fit] = (f"detector {seen.spec}", partial(_watch, cell, seen))
+            watches[seen.fit] = (f"detector {seen.spec}", partial(_watch, cell, seen, folder))
+        for seat, player in enumerate(cell.players):
+            for number, key in enumerate(player.fits):
+                if key is not None:
+                    fronts[key] = (player.fronts[number], partial(_fit_front, cell, seat, number, folder))
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
-                surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, say))
+                surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, folder, say))
             if ref.timing is not None:
                 timings[ref.timing] = (f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
             if ref.fit is not None:  # what an attack learns is the same whenever it acts
                 label = dataclasses.replace(ref, schedule=EVERY).label
                 fits[ref.fit] = (label, partial(_fit, cell, ref, folder, False))
-    return surrogates | timings | watches | fits
+    return fronts | surrogates | timings | watches | fits
 
 
-def _imitate(cell: Cell, ref: AttackRef, say: Callable[[str], None], far: Callable[[str], None]) -> Fitted:
+def _fit_front(cell: Cell, seat: int, number: int, folder: Path, far: Callable[[str], None]) -> Fitted:
+    """What a front learns of clean play, in one thread of this process, whatever the number of workers."""
+    torch.set_num_threads(1)
+    check_code(cell)
+    with on(cell.device), contextlib.closing(Watched(cell, seat, number, far, folder)) as watching:
+        front = watching.front
+        if type(front).__module__.startswith("rlattack."):
+            return front.fit(watching)
+        with told_by(f"defence {front.name}: fails as it learns"):
+            return front.fit(watching)
+
+
+def _imitate(
+    cell: Cell, ref: AttackRef, folder: Path, say: Callable[[str], None], far: Callable[[str], None]
+) -> Fitted:
     """What a surrogate learns of the player of a seat, which is told only what that one did."""
     torch.set_num_threads(1)
     check_code(cell)
     assert ref.surrogate is not None, "it is what learns"
-    victim = watched(cell, ref.seat)
+    victim = watched(cell, ref.seat, folder)
     seat, draws = victim.game.seats[ref.seat], SharedDraws(1, (cell.seed + TUNING) % 2**63)
     with on(cell.device):
         learned = make_imitation(ref.surrogate.spec).fit(victim, cell.envs, seat, draws, far)
@@ -115,16 +162,16 @@ def _imitate(cell: Cell, ref: AttackRef, say: Callable[[str], None], far: Callab
     return learned
 
 
-def _watch(cell: Cell, ref: DetectorRef, far: Callable[[str], None]) -> Fitted:
-    """What a detector learns of the clean play of a seat."""
+def _watch(cell: Cell, ref: DetectorRef, folder: Path, far: Callable[[str], None]) -> Fitted:
+    """What a detector learns of the clean play of a seat, in one thread of this process."""
     torch.set_num_threads(1)
     check_code(cell)
-    opened = watched(cell, ref.seat)
-    try:
-        with on(cell.device):
-            return fit_detector(ref.spec, opened.game.seats[ref.seat], partial(clean_play, opened, cell.envs), far)
-    finally:
-        opened.close()
+    with on(cell.device), contextlib.closing(watched(cell, ref.seat, folder)) as opened:
+        play = partial(clean_play, opened, cell.envs)
+        if not ref.code:
+            return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)
+        with told_by(f"detector {ref.spec}: fails as it learns"):
+            return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)
 
 
 def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, far: Callable[[str], None]) -> Fitted:

@@ -188,6 +188,18 @@ class MaskResult:
     mode: str
 
 
+@dataclass(frozen=True)
+class FrontResult:
+    """One front of the victim."""
+
+    name: str
+    """With its parameters."""
+    fit: str | None = None
+    """Digest of what it learned on tuning episodes."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What it tells of that."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """A cell with what came of it."""
@@ -212,6 +224,8 @@ class Result:
     """What the players and the attacks computed on: `cpu`, or `cuda (NVIDIA H100)`."""
     defence: str | None = None
     """Fronts of the victim, in order."""
+    fronts: tuple[FrontResult, ...] = ()
+    """The same one by one, with what they learned."""
     published: ScoreResult | None = None
     """Of a clean cell whose victim's score is stated somewhere."""
     seed: int

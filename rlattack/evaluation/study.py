@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rlattack.attacks import Attack
+    from rlattack.defences import Front
     from rlattack.policies.policy import Policy
 
     Attacking = str | Attack[Any] | type[Attack[Any]]
+    Standing = str | Front[Any] | type[Front[Any]]
     Player = str | Path | Policy | nn.Module | BaseAlgorithm
 
 _MOST = {"episodes": 1_000_000, "envs": 10_000}
@@ -119,8 +121,8 @@ class Study(Options):
     """An evaluation: every combination of players plays clean, under the control and under the attacks.
 
     What a program holds stands for names: paths, models, torch modules and policies in `players` and `surrogate`;
-    attacks and classes of attacks in `attack`. They become the names that the fields hold. One thing stands for a tuple
-    of one: `eps=0.1`.
+    attacks and fronts, or classes of them, in `attack` and `defence`. They become the names that the fields hold. One
+    thing stands for a tuple of one: `eps=0.1`.
 
     Raises:
         InvalidInput: A count below 1, a negative seed, or a seat without a player.
@@ -134,6 +136,7 @@ class Study(Options):
 
     # A program may name by what it holds, so these take more than what is typed.
     attack: "Attacking | Sequence[Attacking]" = ()  # type: ignore[assignment]
+    defence: "Standing | Sequence[Standing]" = ()  # type: ignore[assignment]
     eps: float | Sequence[float] = ()  # type: ignore[assignment]
     surrogate: "Player | Sequence[Player] | None" = ()  # type: ignore[assignment]
     players: "Player | Sequence[Player | Sequence[Player]]"
@@ -148,6 +151,7 @@ class Study(Options):
         for name in _SEVERAL:
             object.__setattr__(self, name, _tuple(getattr(self, name)))
         object.__setattr__(self, "attack", tuple(map(_attack_name, _tuple(self.attack))))
+        object.__setattr__(self, "defence", self.fronts)
         object.__setattr__(self, "surrogate", self.crafted_on)
         self._check_kinds()
         for name, most in _MOST.items():
@@ -210,6 +214,11 @@ class Study(Options):
     def sizes(self) -> tuple[float, ...]:
         """The sizes that are compared."""
         return _tuple(self.eps)
+
+    @property
+    def fronts(self) -> tuple[str, ...]:
+        """What stands before the victim, in order."""
+        return tuple(map(_front_name, _tuple(self.defence)))
 
     @property
     def crafted_on(self) -> tuple[str, ...]:
@@ -287,3 +296,11 @@ def _attack_name(attack: Any) -> str:
     from rlattack.attacks.make import lend_attack
 
     return lend_attack(attack)
+
+
+def _front_name(front: Any) -> str:
+    if isinstance(front, str):
+        return front
+    from rlattack.defences import lend_front
+
+    return lend_front(front)

@@ -19,6 +19,7 @@ from rlattack.evaluation.results import (
     UNSTABLE,
     AttackResult,
     Drop,
+    FrontResult,
     MaskResult,
     Mean,
     Rate,
@@ -46,6 +47,7 @@ def summarise(
     seconds: float,
     notes: Sequence[str] = (),
     facts: Sequence[Mapping[str, Any]] = (),
+    fronts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Result:
     """Builds the result of a cell.
 
@@ -57,6 +59,7 @@ def summarise(
         seconds: Spent by all workers together.
         notes: What each attack says of its parameters there.
         facts: What each attack learned on tuning episodes, as far as it is facts.
+        fronts: The same of the victim's fronts, by the key of what they learned.
     """
     steps = sum(episode.length for episode in episodes)
     endings = Counter(episode.ending for episode in episodes)
@@ -75,6 +78,7 @@ def summarise(
         sticky=cell.game.card.protocol.sticky,
         device=_device(cell),
         defence=" + ".join(cell.players[cell.victim].fronts) or None,
+        fronts=_fronts(cell, fronts or {}),
         published=None if cell.attacks else _published(cell, episodes),
         seed=cell.seed,
         episodes=len(episodes),
@@ -87,6 +91,13 @@ def summarise(
         steps=steps,
         steps_per_second=round(steps / seconds, 1) if seconds > 0 else None,
     )
+
+
+def _fronts(cell: Cell, facts: Mapping[str, Mapping[str, Any]]) -> tuple[FrontResult, ...]:
+    player = cell.players[cell.victim]
+    fits = player.fits or (None,) * len(player.fronts)
+    pairs = zip(player.fronts, fits, strict=True)
+    return tuple(FrontResult(name, fit, dict(facts.get(fit or "", {}))) for name, fit in pairs)
 
 
 def _status(episodes: Sequence[Episode]) -> str:

@@ -13,7 +13,7 @@ from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
-from rlattack.defences import defend
+from rlattack.defences import outline
 from rlattack.defences.detectors import check_detector, detector_name
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
@@ -22,7 +22,7 @@ from rlattack.evaluation.loading import load_surrogate
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import detector_ref, fit_key, imitation_key, timing_key
+from rlattack.evaluation.prepare import detector_ref, fit_key, fronted, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
@@ -71,17 +71,17 @@ class Table:
             for seat, of, seen in zip(seats, study.candidates, study.normalisers(victim), strict=True)
         )
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
-            check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
+            check_observers(study.observe, outline(agent.policy, study.fronts, seats[victim]), seats[victim])
         for agent in agents[attacked].values():
-            fronts = study.defence if attacked == victim else ()
+            watched = outline(agent.policy, study.fronts if attacked == victim else (), seats[attacked])
             for text in study.detect:
-                check_detector(text, defend(agent.policy, fronts, seats[attacked]), seats[attacked])
+                check_detector(text, watched, seats[attacked])
         surrogates = {
             name: load_surrogate(name, card.id, seats[attacked], study.trust)
             for name in map(surrogate_name, study.crafted_on)
             if name != SELF
         }
-        code = playing_code(card, study.defence, study.plugin, study.device)
+        code = playing_code(card, study.fronts, study.plugin, study.device)
         return cls(study, card, seats, agents, surrogates, victim, attacked, action_names, code)
 
     @property
@@ -92,7 +92,7 @@ class Table:
     @property
     def refs(self) -> list[list[AgentRef]]:
         """Who may take each seat, as cells name them."""
-        trust, fronts = self.study.trust, {self.victim: self.study.defence}
+        trust, fronts = self.study.trust, {self.victim: self.study.fronts}
         normalisers = self.study.normalisers(self.victim)
         return [
             [AgentRef.of(spec, agent, trust, fronts.get(seat, ()), normalisers[seat]) for spec, agent in of.items()]
@@ -126,13 +126,14 @@ class Table:
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
             observers=self.study.observe, code=self.code,
         )  # fmt: skip
-        refs = {name: detector_ref(cell, name, self.attacked_seat) for name in map(detector_name, self.study.detect)}
-        return dataclasses.replace(cell, detectors=tuple(refs.values()))
+        cell = fronted(cell)
+        refs = [detector_ref(cell, name, self.attacked_seat) for name in map(detector_name, self.study.detect)]
+        return dataclasses.replace(cell, detectors=tuple(dict.fromkeys(refs)))
 
     def sighted(self, cell: Cell) -> Cell:
         """The cell with nothing hidden from a player that looks at nothing: the same episodes."""
         blind = [seat for seat, _ in cell.game.hidden if not self.agents[seat][cell.players[seat].spec].looks]
-        return dataclasses.replace(cell, game=Variant(self.card)) if blind else cell
+        return fronted(dataclasses.replace(cell, game=Variant(self.card))) if blind else cell
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
@@ -277,7 +278,7 @@ class Table:
                 + ("; name the other seat by --attacked" if len(self.seats) > 1 else "")
             )
         seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
-        victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
+        victim = outline(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":

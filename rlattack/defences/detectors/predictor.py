@@ -81,7 +81,8 @@ class Predictor(nn.Module):
                     drawn = torch.zeros(layer.weight.shape, device="cpu")
                     nn.init.kaiming_normal_(drawn, generator=generator)
                     layer.weight.copy_(torch.as_tensor(drawn) * (layer is not self.layers[-1]))  # no change at first
-                    nn.init.zeros_(layer.bias)
+                    if layer.bias is not None:
+                        nn.init.zeros_(layer.bias)
             whole = slice(-1, None) if self.stacked else slice(None)
             moved = after[:, whole].float() - before[:, whole].float()
             over = tuple(range(before.ndim)) if self.pictures else 0
