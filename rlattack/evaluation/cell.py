@@ -96,6 +96,8 @@ class AttackRef:
     """Key of what it learns on tuning episodes before it plays."""
     timing: str | None = None
     """Key of what its schedule learns there."""
+    evades: DetectorRef | None = None
+    """The detector that it evades."""
     code: str = ""
     """Digest of the source of an attack that is not the project's own."""
     files: tuple[tuple[str, str], ...] = ()
@@ -126,7 +128,8 @@ class AttackRef:
     def identity(self) -> dict[str, Any]:
         """Everything that its effect depends on, however it was spelled; a surrogate and files by their digests."""
         parameters = full_parameters(ATTACKS.get(self.spec.name), self.spec.parameters) | dict(self.files)
-        played = {name: value for name, value in dataclasses.asdict(self).items() if name != "entries"}
+        left_out = ("entries", *(["evades"] if self.evades is None else []))
+        played = {name: value for name, value in dataclasses.asdict(self).items() if name not in left_out}
         return played | {
             "spec": {"name": self.spec.name, "parameters": parameters},
             "schedule": self.schedule and canonical("schedule", SCHEDULES, self.schedule),

@@ -101,6 +101,18 @@ def alarms_of(cell: Cell, seats: Sequence[Seat], fits: Path | None) -> list[Alar
         ]
 
 
+def evaded_by(cell: Cell, seats: Sequence[Seat], fits: Path | None) -> list[tuple[int, Watch]]:
+    """The detectors that attacks of a cell evade, by the number of the attack; none without a folder of fits."""
+    found = [(number, ref.evades) for number, ref in enumerate(cell.attacks) if ref.evades is not None]
+    if fits is None:
+        return []
+    with on(cell.device):
+        return [
+            (number, Watch(make_detection(ref.spec, seats[ref.seat], read_fit(fits, ref.fit)), cell.envs))
+            for number, ref in found
+        ]
+
+
 def clean_play(opened: Rehearsal, slots: int, episodes: int, first: int) -> Iterator[Clean]:
     """Plays clean tuning episodes for a detector, as many as it asks for from a number on."""
     waiting = [iter(range(first + slot, first + episodes, slots)) for slot in range(slots)]

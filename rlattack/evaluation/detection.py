@@ -15,7 +15,7 @@ from rlattack.evaluation.episode import SeatEpisode
 from rlattack.evaluation.results import Detection, Mean, Rate, RocPoint
 from rlattack.evaluation.statistics import bca, ratio, wilson
 
-_BINS = 4096
+_BINS = 1024
 """Levels of the score by which curves of resamples are drawn."""
 _RESAMPLES = 1000
 _RATES: FloatArray = np.unique(np.concatenate([np.geomspace(0.001, 1, 31), np.linspace(0, 1, 21)]).round(6))
@@ -49,9 +49,10 @@ def roc(clean: Sequence[FloatArray], attacked: Sequence[FloatArray]) -> tuple[Me
     """
     if not sum(map(len, attacked)) or not sum(map(len, clean)):
         return None, ()
-    levels = _levels(np.concatenate([*clean, *attacked]))
+    found: FloatArray = np.unique(np.concatenate([*clean, *attacked]))
+    area, curve = _curves(*(_counts(np.concatenate(of), found)[None] for of in (clean, attacked)))
+    levels = found if len(found) <= _BINS else found[np.linspace(0, len(found) - 1, _BINS).astype(np.int64)]
     before, now = (np.stack([_counts(one, levels) for one in of]) for of in (clean, attacked))
-    area, curve = _curves(before.sum(axis=0)[None], now.sum(axis=0)[None])
     drawn = np.random.default_rng(0).multinomial(len(clean), np.full(len(clean), 1 / len(clean)), size=_RESAMPLES)
     areas, curves = _curves(drawn @ before, drawn @ now)
     (low, high), bands = np.percentile(areas, [2.5, 97.5]), np.percentile(curves, [2.5, 97.5], axis=0)
@@ -103,14 +104,6 @@ def _delay(alarms: BoolArray, attacked: BoolArray) -> int | None:
     """Steps from the first that was attacked to the first alarm from then on; None where there is none."""
     first = int(attacked.argmax())
     return int(alarms[first:].argmax()) if alarms[first:].any() else None
-
-
-def _levels(values: FloatArray) -> FloatArray:
-    """The different scores in order, or as many of their quantiles as there are levels."""
-    found: FloatArray = np.unique(values)
-    if len(found) <= _BINS:
-        return found
-    return np.unique(np.quantile(found[np.isfinite(found)], np.linspace(0, 1, _BINS), method="nearest"))
 
 
 def _counts(values: FloatArray, levels: FloatArray) -> FloatArray:

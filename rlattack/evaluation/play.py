@@ -17,7 +17,7 @@ from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError, said_by
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import check_code
-from rlattack.evaluation.detecting import alarms_of
+from rlattack.evaluation.detecting import Watch, alarms_of, evaded_by
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
@@ -81,6 +81,10 @@ class Play(Slots):
         for number, ref in enumerate(self.cell.attacks):
             players[ref.seat].attack(number, ref, crafted_on[number], fits[number])
         return players
+
+    def evade(self, number: int, watch: Watch) -> None:
+        """Lets the attack of a number evade a detector."""
+        self._players[self.cell.attacks[number].seat].evade(number, watch)
 
     def play(self) -> Generator[list[Episode], None, None]:
         """Plays step by step, until no episode is left; yields the episodes that the step ended.
@@ -212,7 +216,10 @@ def open_play(
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]
     watching = [*observers, *alarms_of(cell, game.seats, fits)]
-    return Play(cell, game, policies, take, watching, surrogates_of(cell, game, fits), learned)
+    play = Play(cell, game, policies, take, watching, surrogates_of(cell, game, fits), learned)
+    for number, watch in evaded_by(cell, game.seats, fits):
+        play.evade(number, watch)
+    return play
 
 
 def _read(fits: Path | None, key: str | None) -> Fitted | None:

@@ -59,6 +59,19 @@ def detector_ref(cell: Cell, name: str, seat: int) -> DetectorRef:
     return DetectorRef(name, seat, digest({"tuning": tuning_of(cell).key, **named}), code)
 
 
+def evaded_ref(cell: Cell, ref: AttackRef) -> DetectorRef | None:
+    """Names the detector that an attack evades, if any.
+
+    Raises:
+        UnknownName: No such detector or parameter.
+        InvalidInput: A value that does not fit, or an attack that is crafted on another agent.
+    """
+    text = ref.spec.parameters.get("evade")
+    if text is not None and ref.surrogate is not None:
+        raise InvalidInput(f"attack {ref.spec}: evade= looks at the victim itself: leave --surrogate out")
+    return None if text is None else detector_ref(cell, detector_name(text), ref.seat)
+
+
 def front_key(cell: Cell, seat: int, number: int) -> str:
     """Names what a front of the player of a seat learns: by the play before it, the front, and the run's seed."""
     front = canonical("defence", FRONTS, cell.players[seat].fronts[number])
@@ -106,8 +119,9 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
         except ValueError as error:
             say(f"fitting {label} again: {error}")
         keep_fit(folder, key, learn(_seldom(say, f"fitting {label}")))
-    for ref in dict.fromkeys(ref for cell in cells for ref in cell.detectors):
-        check_learned(ref.spec, read_fit(folder, ref.fit))
+    evaded = (ref.evades for cell in cells for ref in cell.attacks if ref.evades is not None)
+    for seen in dict.fromkeys((*(ref for cell in cells for ref in cell.detectors), *evaded)):
+        check_learned(seen.spec, read_fit(folder, seen.fit))
 
 
 def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
@@ -127,6 +141,8 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
                 surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, folder, say))
+            if ref.evades is not None:
+                watches[ref.evades.fit] = (f"detector {ref.evades.spec}", partial(_watch, cell, ref.evades, folder))
             if ref.timing is not None:
                 timings[ref.timing] = (f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
             if ref.fit is not None:  # what an attack learns is the same whenever it acts

@@ -11,42 +11,13 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from rlattack.attacks import Access, Knowledge
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.budget import Model
+from rlattack.evaluation.estimates import Interval as Interval
+from rlattack.evaluation.estimates import Mean as Mean
+from rlattack.evaluation.estimates import Rate as Rate
 
 SCHEMA = "rlattack/results/2"
-Interval = tuple[float, float]
-"""The ends of a 95 % confidence interval, the lower one first."""
 UNSTABLE = "unstable"
 """Ending of a simulation that broke down."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of episodes with its 95 % Wilson interval."""
-
-    rate: float
-    ci: Interval
-
-    @property
-    def value(self) -> float:
-        """The rate."""
-        return self.rate
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over episodes with its 95 % BCa interval."""
-
-    mean: float
-    ci: Interval
-    degenerate: bool = False
-    """All values are equal: the interval is the point and tells no spread."""
-    iqm: float | None = None
-    """Interquartile mean."""
-
-    @property
-    def value(self) -> float:
-        """The mean."""
-        return self.mean
 
 
 @dataclass(frozen=True)

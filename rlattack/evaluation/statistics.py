@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special, stats
 
 from rlattack.arrays import FloatArray, IntArray
-from rlattack.evaluation.results import Interval, Mean
+from rlattack.evaluation.estimates import Interval, Mean
 
 _Z = float(stats.norm.ppf(0.975))
 """Of 95 %."""

@@ -14,7 +14,7 @@ from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import outline
-from rlattack.defences.detectors import check_detector, detector_name
+from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
@@ -22,7 +22,7 @@ from rlattack.evaluation.loading import load_surrogate
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import detector_ref, fit_key, fronted, imitation_key, timing_key
+from rlattack.evaluation.prepare import detector_ref, evaded_ref, fit_key, fronted, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
 from rlattack.evaluation.study import NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
@@ -73,9 +73,8 @@ class Table:
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, outline(agent.policy, study.fronts, seats[victim]), seats[victim])
         for agent in agents[attacked].values():
-            watched = outline(agent.policy, study.fronts if attacked == victim else (), seats[attacked])
-            for text in study.detect:
-                check_detector(text, watched, seats[attacked])
+            fronts = study.fronts if attacked == victim else ()
+            check_detectors(study.detect, outline(agent.policy, fronts, seats[attacked]), seats[attacked])
         surrogates = {
             name: load_surrogate(name, card.id, seats[attacked], study.trust)
             for name in map(surrogate_name, study.crafted_on)
@@ -257,7 +256,7 @@ class Table:
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
         for name in filter(None, map(spec.parameters.get, kind.adversaries)):
             load_agent(str(name), game=self.card.id)
-        ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
+        ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref), evades=evaded_ref(base, ref))
         timing = timing_key(base, ref) if make_schedule(when).learns else None
         return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
 
@@ -279,6 +278,8 @@ class Table:
             )
         seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
         victim = outline(agent.policy, cell.players[ref.seat].fronts, seat)
+        if ref.evades is not None:
+            check_evaded(ref.evades.spec, victim, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":

@@ -3,7 +3,8 @@
 from rlattack.defences.detectors.detection import (
     DETECTORS,
     Detection,
-    check_detector,
+    check_detectors,
+    check_evaded,
     check_learned,
     detector_name,
     fit_detector,
@@ -13,6 +14,6 @@ from rlattack.defences.detectors.detection import (
 from rlattack.defences.detectors.detector import Clean, Detector, DetectorConfig, Look
 
 __all__ = [
-    "DETECTORS", "Clean", "Detection", "Detector", "DetectorConfig", "Look", "check_detector", "check_learned",
-    "detector_name", "fit_detector", "make_detection", "make_detector",
+    "DETECTORS", "Clean", "Detection", "Detector", "DetectorConfig", "Look", "check_detectors", "check_evaded",
+    "check_learned", "detector_name", "fit_detector", "make_detection", "make_detector",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """A detector at work: fitted on clean tuning episodes, with the rule and the threshold that raise its alarms."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ DETECTORS: Registry[type[Detector[Any]]] = Registry(
 _SCORES, _EPISODE = "clean scores", "clean episode"
 _OTHERS = 1_000_000
 """Number of the first tuning episode by which thresholds are found."""
+_USUAL = 5
+"""An attacker keeps a score below what so many times as many clean steps as the rate are above: safely unsuspicious."""
 Plays = Callable[[int, int], Iterator[Clean]]
 """Plays so many clean tuning episodes from a number on."""
 
@@ -55,7 +57,7 @@ class Detection:
         detector.learned = learned
         scores = learned.tensors[_SCORES].cpu()
         usual = scores[~scores.isnan()]
-        self._level = float(usual.quantile(1 - config.rate, interpolation="higher"))
+        self._level = float(usual.quantile(1 - min(_USUAL * config.rate, 0.5), interpolation="higher"))
         self._deviation = max(float(usual.std(correction=0)), 1e-12)
         self._rule = make_rule(config, usual)
         self._width = _width(detector.memory(1))
@@ -133,16 +135,31 @@ def _threshold(name: str, config: DetectorConfig, learned: Fitted) -> float:
         return threshold(name, config, *(learned.tensors[one].cpu() for one in (_SCORES, _EPISODE)))
 
 
-def check_detector(text: str, policy: Policy, seat: Seat) -> None:
-    """Checks that a detector has something to say of who holds a seat.
+def check_detectors(texts: Iterable[str], policy: Policy, seat: Seat) -> None:
+    """Checks that detectors have something to say of who holds a seat.
 
     Raises:
         UnknownName: No such detector or parameter.
-        InvalidInput: A value that does not fit, or a victim of whom it can say nothing.
+        InvalidInput: A value that does not fit, or a victim of whom one can say nothing.
     """
-    with torch.no_grad():
-        shown = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
-    make_detector(text, seat).check(Setting.of(policy, seat.observation), shown.hidden is not None)
+    for text in texts:
+        detector = make_detector(text, seat)
+        with torch.no_grad():
+            shown = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
+        detector.check(Setting.of(policy, seat.observation), shown.hidden is not None)
+
+
+def check_evaded(text: str, policy: Policy, seat: Seat) -> None:
+    """Checks that a detector can be evaded at who holds a seat; errors as of `check_detectors`.
+
+    Raises:
+        InvalidInput: Its score has no slope.
+    """
+    check_detectors([text], policy, seat)
+    detector = make_detector(text, seat)
+    if not detector.smooth:
+        others = ", ".join(name for name, kind in DETECTORS.working() if kind.smooth)
+        raise InvalidInput(f"evade={detector.name}: its score has no slope; expected one of {others}")
 
 
 def detector_name(text: str, *, learned: bool = False) -> str:

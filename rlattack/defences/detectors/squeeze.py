@@ -28,11 +28,12 @@ _NARROWEST = 1e-6
 class SqueezeConfig(DetectorConfig):
     """Parameters of `squeeze`; the largest distance of all squeezed copies counts."""
 
-    bits: Annotated[int, Range(least=1, most=16)] = 5
-    """Of every entry that are left: of pixels over their range, of numbers over what clean play showed."""
-    median: Annotated[int, Range(least=1, most=1000)] = 2
-    """Side of the squares of pixels, each of which becomes their median, in another copy; 1 for none. Numbers have
-    none."""
+    bits: Annotated[int, Range(least=1, most=16)] = 4
+    """Of every entry that are left: of pixels over their range, of numbers over what clean play showed. A level of the
+    background that lies beside a boundary, as Pong's at 5 bits, magnifies what an attack adds."""
+    median: Annotated[int, Range(least=1, most=1000)] = 1
+    """Side of the squares of pixels, each of which becomes their median, in another copy; 1 for no such copy, since
+    objects of a few pixels, as Pong's ball, are lost in it. Numbers have none."""
 
 
 class Squeeze(Detector[SqueezeConfig]):
