@@ -19,6 +19,8 @@ from rlattack.report.activations import PICTURE, Activations, read_activations
 from rlattack.report.columns import details, numbers
 from rlattack.report.comparison import Setting, at, names, settings
 from rlattack.report.curves import Style, draw, styles, svg
+from rlattack.report.detection import curves as roc_curves
+from rlattack.report.detection import detection, roc_map
 from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
@@ -66,6 +68,8 @@ class Section:
     looks: dict[str, Style]
     tables: list[Table]
     members: Table | None
+    detection: Table | None
+    roc: Markup
     rule: str
     clips: list[Clip]
     films: list[tuple[str, Film]]
@@ -134,6 +138,8 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         looks=looks,
         tables=[table(setting, columns(setting)) for columns in (numbers, details)],
         members=members(setting),
+        detection=detection(setting),
+        roc=Markup(svg(f"{anchor}-roc", partial(roc_map, told)) if (told := roc_curves(setting)) else ""),
         rule=win_rule(setting.first),
         clips=clips(setting, run),
         films=films(setting, run),

@@ -11,10 +11,11 @@ from rlattack.evaluation.results import Result
 from rlattack.report.activations import Activations, read_activations
 from rlattack.report.columns import BUDGET, DISTINCT, numbers
 from rlattack.report.comparison import Setting, full_name, settings
+from rlattack.report.detection import detection
 from rlattack.report.findings import finding, win_rule
 from rlattack.report.heatmap import Grid, grid, wrapped
 from rlattack.report.members import member_lines
-from rlattack.report.tables import Row, table
+from rlattack.report.tables import Group, Row, table
 from rlattack.report.tables import Table as Laid
 from rlattack.report.transfer import Transfer, transfers, written
 from rlattack.report.values import mean
@@ -60,6 +61,9 @@ def _print(setting: Setting, console: Console) -> None:
     square = grid(setting)
     if len(square) > 1:
         _print_square(_grid(square), "grid of all players", console)
+    if (seen := detection(setting)) is not None:
+        for group in seen.groups:
+            _print_square(_alarms(group, seen), f"alarms of {group.what}", console)
     _say(console, finding(setting).sentence)
     for line in member_lines(setting):
         _say(console, line)
@@ -139,6 +143,17 @@ def _transfer(laid: Transfer) -> Table:
         shown.add_column(wrapped(name), justify="right", overflow="fold", min_width=_NAME)
     for name, squares in zip(laid.rows, written(laid), strict=True):
         shown.add_row(wrapped(name), *squares)
+    return shown
+
+
+def _alarms(group: Group, laid: Laid) -> Table:
+    """What a detector made of each cell."""
+    shown = Table(title=f"{group.what}: alarms, of attacked steps", title_justify="left")
+    shown.add_column("", overflow="fold", min_width=_LABEL)
+    for column in laid.columns:
+        shown.add_column(column.title, justify="right", no_wrap=True)
+    for row in group.rows:
+        shown.add_row(_label(row), *map(str, row.values))
     return shown
 
 

@@ -8,6 +8,7 @@ from rlattack.defences import FRONTS
 from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Pairing, Setting, attack_label
+from rlattack.report.detection import doubtful_alarms
 from rlattack.report.masking import doubts
 from rlattack.report.values import some
 
@@ -48,6 +49,7 @@ def _cells(setting: Setting) -> Iterator[str]:
             f"{some(uneven, _MOST)}."
         )
     yield from doubts(setting)
+    yield from doubtful_alarms(setting)
     foresight = sorted({one.schedule for cell in setting.good for one in cell.attacks if one.looks_ahead})
     if foresight:
         yield f"{some(foresight, _MOST)} plays ahead in the game itself: no attacker outside of it knows as much."
