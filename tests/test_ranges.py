@@ -9,10 +9,17 @@ from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.attacks.imitation import SURROGATES
 from rlattack.attacks.tuning import FEWEST
 from rlattack.defences import FRONTS
+from rlattack.defences.detectors import DETECTORS
 from rlattack.errors import InvalidInput
 from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
 
-REGISTRIES = {"attack": ATTACKS, "schedule": SCHEDULES, "defence": FRONTS, "surrogate": SURROGATES}
+REGISTRIES = {
+    "attack": ATTACKS,
+    "schedule": SCHEDULES,
+    "defence": FRONTS,
+    "detector": DETECTORS,
+    "surrogate": SURROGATES,
+}
 RANGED = [
     (what, name, parameter)
     for what, registry in REGISTRIES.items()

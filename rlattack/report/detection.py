@@ -1,11 +1,13 @@
 """What detectors made of each cell: a table, curves of what is detected against false alarms, and what to doubt."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from rlattack.attacks.natural import NATURAL
 from rlattack.evaluation.results import Detection, Mean, Rate, Result, RocPoint
@@ -23,6 +25,11 @@ _OFTEN = 2.0
 """By what factor there may be more false alarms than were asked for."""
 _LEAST = 0.001
 """Rate of false alarms at which curves begin."""
+
+_OF_THE_PAGE = [f"#0400{number:02x}" for number in range(COLOURS)]
+"""Stand-ins for the colours of the page."""
+PALETTE = [f"C{number}" for number in range(10)]
+"""Colours of pictures that stand in no page."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,15 @@ def curves(setting: Setting) -> list[Curve]:
     ]
 
 
-def roc_map(drawn: Sequence[Curve]) -> Figure:
-    """Draws a panel a cell, with a line a detector, for `rlattack.report.curves.svg` or `png`."""
+def roc_map(drawn: Sequence[Curve], palette: Sequence[str] = _OF_THE_PAGE) -> Figure:
+    """Draws a panel a cell, with a line a detector, for `rlattack.report.curves.svg`; for `png` in colours of its own.
+
+    Args:
+        drawn: At least one curve.
+        palette: Colours of detectors, in turn.
+    """
     cells = list(dict.fromkeys(one.cell for one in drawn))
-    colours = {name: f"#0400{n % COLOURS:02x}" for n, name in enumerate(dict.fromkeys(one.detector for one in drawn))}
+    colours = dict(zip(dict.fromkeys(one.detector for one in drawn), itertools.cycle(palette), strict=False))
     across = min(len(cells), _MOST - 1)
     down = -(-len(cells) // across)
     figure = Figure(figsize=(3.6 * across, 3.1 * down + 0.4), layout="constrained")
@@ -120,7 +132,8 @@ def scalars(cell: Result) -> dict[str, Rate | Mean]:
 
 
 def _panel(axes: Axes, cell: str, drawn: Sequence[tuple[Curve, str]]) -> None:
-    axes.plot([_LEAST, 1], [_LEAST, 1], color=INK, linewidth=0.8, linestyle=":")
+    chance = np.geomspace(_LEAST, 1)
+    axes.plot(chance, chance, color=INK, linewidth=0.8, linestyle=":")
     for one, colour in drawn:
         points = [point for point in one.points if point.false >= _LEAST]
         x = [point.false for point in points]
@@ -130,7 +143,7 @@ def _panel(axes: Axes, cell: str, drawn: Sequence[tuple[Curve, str]]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(_LEAST, 1)
     axes.set_ylim(-0.03, 1.03)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g} %"))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(axis="y", linewidth=0.8)
     axes.set_title(cell, loc="left", fontsize=9, wrap=True)

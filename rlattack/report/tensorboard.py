@@ -12,7 +12,7 @@ from rlattack.report.activations import PICTURE, read_activations
 from rlattack.report.clip import read_frames, still
 from rlattack.report.comparison import Pairing, Setting, attack_label, distinctions, names, player, settings
 from rlattack.report.curves import png
-from rlattack.report.detection import curves, roc_map, scalars
+from rlattack.report.detection import PALETTE, curves, roc_map, scalars
 from rlattack.report.events import Point, bands, file_name, free_name, picture, scalar, session, write_events
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, BUDGET, Line, lines
@@ -54,7 +54,7 @@ def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:
     for cell in setting.results:
         runs[free_name(f"cells/{_cell_name(cell)}", runs)] = [(0, value) for value in _row(cell)]
     if drawn := curves(setting):
-        runs["detection"] = [(0, picture("roc", png(partial(roc_map, drawn))))]
+        runs["detection"] = [(0, picture("roc", png(partial(roc_map, drawn, PALETTE))))]
     laid = grid(setting)
     if len(laid) > 1:
         runs["grid"] = [(0, picture("heat_map", png(partial(heat_map, laid))))]

@@ -25,7 +25,7 @@ _LEAST_OF_CLASS = 2
 class ActivationConfig(DetectorConfig):
     """What detectors by activations share."""
 
-    states: Annotated[int, Range(least=FEWEST, most=100_000)] = 5000
+    states: Annotated[int, Range(least=2 * FEWEST, most=100_000)] = 5000
     """Clean steps that are learned from at most, spread evenly over the episodes."""
 
 

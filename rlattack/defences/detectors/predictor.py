@@ -42,7 +42,9 @@ class Predictor(nn.Module):
         space = seat.observation
         assert isinstance(space, Box), "every seat shows one"
         if len(space.shape) != 1 and not channels_first(space):
-            raise InvalidInput(f"expected stacked frames or numbers, {seat.name} sees {space}")
+            raise InvalidInput(
+                f"detector foresight: expected stacked frames or numbers, {seat.name} sees {space}; squeeze takes all"
+            )
         self._action = seat.action
         self.pictures, self.stacked = len(space.shape) == 3, is_stack(space)
         """Whether only the newest frame is to be predicted."""
