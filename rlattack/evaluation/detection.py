@@ -120,7 +120,7 @@ def _curves(clean: FloatArray, attacked: FloatArray) -> tuple[FloatArray, FloatA
         attacked: The same of attacked ones; a row without any is told as chance.
     """
     false, right = (_above(counts) for counts in (clean, attacked))
-    areas = ((right[:, 1:] + right[:, :-1]) / 2 * np.diff(false, axis=1)).sum(axis=1)
+    areas = ((right[:, 1:] + right[:, :-1]) / 2 * np.diff(false, axis=1)).sum(axis=1).clip(0, 1)  # but for rounding
     # as many false alarms as a rate allows, and no more: thresholds lie between levels
     places = [np.searchsorted(row, _RATES + 1e-12, side="right") - 1 for row in false]
     return areas, np.stack([row[place] for row, place in zip(right, places, strict=True)])
