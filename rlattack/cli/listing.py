@@ -81,7 +81,8 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     for line in registries[kind].broken().values():
         say(f"rlattack: left out: {line}", stderr=True, markup=False)
     for name, one in registries[kind].working():
-        row = {"id": name} | {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        declared = {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        row = {"id": name} | {column: said for column, said in declared.items() if not callable(said)}
         if hasattr(one, "is_control"):
             row["control"] = None if one.is_control else one.control().name
         if hasattr(one, "config_type"):
@@ -91,7 +92,7 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-_DECLARED = ("access", "knowledge", "looks_ahead", "reaches", "sized", "fitted")
+_DECLARED = ("access", "knowledge", "looks_ahead", "reaches", "sized", "takes", "fitted")
 """Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "ranges", "about", "control")
 """What a line below the table tells."""

@@ -45,7 +45,6 @@ class Bits(Front[BitsConfig]):
             )
         self._low = torch.as_tensor(space.low, dtype=torch.float32)
         self._step = (torch.as_tensor(space.high, dtype=torch.float32) - self._low) / (2**self.config.bits - 1)
-        self.rounds = float(self._step.min())
 
     def seen(self, obs: Tensor, draws: Draws | None, memory: State = None) -> Tensor:
         """Every value at the nearest of its levels."""

@@ -73,7 +73,7 @@ class Front(ABC, Generic[Config]):
     sloped: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     config_type: ClassVar[type[Any]] = NoParameters
-    rounds: float = 0.0
+    rounds: ClassVar[float] = 0.0
     copies: int = 1
 
     def __init__(self, config: Config) -> None:
@@ -98,6 +98,10 @@ class Front(ABC, Generic[Config]):
     def fit(self, watching: Watching) -> Fitted:
         """Learns on tuning episodes; most fronts learn nothing."""
         return Fitted()
+
+    def told(self, learned: Fitted) -> str:
+        """Says in a line how well something was learned; empty for most."""
+        return ""
 
     def known(self, name: str) -> Tensor:
         """What it learned, by name.

@@ -39,7 +39,7 @@ class Jpeg(Front[JpegConfig]):
     name: ClassVar[str] = "jpeg"
     takes = ("pictures",)
     packages: ClassVar[tuple[str, ...]] = ("pillow",)
-    rounds = 1.0
+    rounds: ClassVar[float] = 1.0
     config_type = JpegConfig
 
     def check(self, seat: Seat) -> None:

@@ -16,13 +16,6 @@ from rlattack.games.game import Seat
 from rlattack.policies.policy import State
 from rlattack.specs import Range
 
-_NINE = 9
-_EXCHANGES = (
-    (1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3), (5, 8), (4, 7), (3, 6), (1, 4),
-    (2, 5), (4, 7), (4, 2), (6, 4), (4, 2),
-)  # fmt: skip
-"""Comparisons after which the fifth of nine values is their median (Paeth 1990)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class MedianConfig:
@@ -57,19 +50,39 @@ class Median(Front[MedianConfig]):
         side, found = self.config.window, images(obs, self._space)
         before, after = side // 2, (side - 1) // 2
         wide = functional.pad(found, (before, after, before, after), mode="reflect")
-        squares = wide.unfold(2, side, 1).unfold(3, side, 1).flatten(4)
-        return shown(_median(squares), self._space)
+        return shown(_of_nine(wide) if side == _THREE else _of_square(wide, side), self._space)
 
 
-def _median(values: Tensor) -> Tensor:
-    """The median along the last axis: of an even number, the mean of the two in the middle."""
-    count = values.shape[-1]
-    if count == _NINE:  # a tenth of the time, and among equals each has its part of the slope
-        ranked = list(values.unbind(dim=-1))
-        for low, high in _EXCHANGES:
-            one, other = ranked[low], ranked[high]
-            ranked[low], ranked[high] = torch.minimum(one, other), torch.maximum(one, other)
-        return ranked[4]
+_THREE = 3
+
+
+def _of_nine(wide: Tensor) -> Tensor:
+    """Medians of squares of 3: columns in order first, which neighbours share (Paeth 1990); equals share the slope."""
+    columns = wide[..., :-2, :], wide[..., 1:-1, :], wide[..., 2:, :]
+    low, middle, high = _low(*columns), _middle(*columns), _high(*columns)
+    return _middle(_high(*_beside(low)), _middle(*_beside(middle)), _low(*_beside(high)))
+
+
+def _beside(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return rows[..., :-2], rows[..., 1:-1], rows[..., 2:]
+
+
+def _low(one: Tensor, other: Tensor, third: Tensor) -> Tensor:
+    return torch.minimum(torch.minimum(one, other), third)
+
+
+def _high(one: Tensor, other: Tensor, third: Tensor) -> Tensor:
+    return torch.maximum(torch.maximum(one, other), third)
+
+
+def _middle(one: Tensor, other: Tensor, third: Tensor) -> Tensor:
+    return torch.maximum(torch.minimum(one, other), torch.minimum(torch.maximum(one, other), third))
+
+
+def _of_square(wide: Tensor, side: int) -> Tensor:
+    """Medians of squares of any side: of an even number of pixels, the mean of the two in the middle."""
+    values = wide.unfold(2, side, 1).unfold(3, side, 1).flatten(4)
+    count = side * side
     if count % 2:
         return values.median(dim=-1).values
     return values.topk(count // 2 + 1, dim=-1).values[..., -2:].mean(dim=-1)

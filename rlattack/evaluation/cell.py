@@ -200,8 +200,16 @@ class Cell:
         words = [" - ".join(player.name.removeprefix(f"{self.game.card.id}/") for player in self.players)]
         words = words if len(self.players) > 1 else []
         words += [f"mask {self.mask_name}"] if self.game.hidden else []
-        words += [" + ".join(attack.label for attack in self.attacks)] if self.attacks else []
+        words += [" + ".join(map(self._attack_label, self.attacks))] if self.attacks else []
         return ", ".join(words) or "clean"
+
+    def oblivious(self, ref: AttackRef) -> bool:
+        """Whether an attack of the cell is crafted on whom it attacks without the fronts that stand there."""
+        player = self.players[ref.seat]
+        return bool(player.fronts) and ref.surrogate is not None and ref.surrogate.played == player.behind(0).played
+
+    def _attack_label(self, ref: AttackRef) -> str:
+        return f"{dataclasses.replace(ref, surrogate=None).label} oblivious" if self.oblivious(ref) else ref.label
 
     @property
     def mask_name(self) -> str:

@@ -137,7 +137,7 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
         for seat, player in enumerate(cell.players):
             for number, key in enumerate(player.fits):
                 if key is not None:
-                    fronts[key] = (player.fronts[number], partial(_fit_front, cell, seat, number, folder))
+                    fronts[key] = (player.fronts[number], partial(_fit_front, cell, seat, number, folder, say))
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
                 surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, folder, say))
@@ -151,16 +151,20 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
     return fronts | surrogates | timings | watches | fits
 
 
-def _fit_front(cell: Cell, seat: int, number: int, folder: Path, far: Callable[[str], None]) -> Fitted:
+def _fit_front(
+    cell: Cell, seat: int, number: int, folder: Path, say: Callable[[str], None], far: Callable[[str], None]
+) -> Fitted:
     """What a front learns of clean play, in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
-    with on(cell.device), contextlib.closing(Watched(cell, seat, number, far, folder)) as watching:
+    with contextlib.closing(Watched(cell, seat, number, far, folder)) as watching, on(cell.device):
         front = watching.front
-        if type(front).__module__.startswith("rlattack."):
-            return front.fit(watching)
-        with told_by(f"defence {front.name}: fails as it learns"):
-            return front.fit(watching)
+        own = type(front).__module__.startswith("rlattack.")
+        with contextlib.nullcontext() if own else told_by(f"defence {front.name}: fails as it learns"):
+            learned = front.fit(watching)
+            if told := front.told(learned):
+                say(f"{cell.players[seat].fronts[number]} {told}")
+    return learned
 
 
 def _imitate(

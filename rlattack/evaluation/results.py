@@ -121,6 +121,8 @@ class AttackResult:
     """Whether the schedule plays forks of the game: it knows what no attacker outside of it knows."""
     surrogate: str | None = None
     """The agent that the attack was crafted on, in place of the victim."""
+    oblivious: bool = False
+    """Whether that is the victim without its fronts, of which the attack does not know."""
     fit: str | None = None
     """Digest of what was fitted on tuning episodes."""
     note: str = ""

@@ -35,6 +35,8 @@ NO_MASK = "none"
 """The mask that hides nothing."""
 SELF = "self"
 """In place of a surrogate: the victim itself."""
+BARE = "bare"
+"""In place of a surrogate: the victim without what stands before it, of which such an attack does not know."""
 EVERY = "every"
 """The schedule of an attack that acts in every step."""
 
@@ -76,9 +78,10 @@ class Options(Plugins):
     """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
     grid: bool = False
     """Keep perturbed pixels whole bytes."""
-    surrogate: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|self|imitate[:key=value,...] ...")] = ()
-    """Craft on these agents instead of the victim (transfer), each in turn: `self` is the victim itself, `imitate` a
-    network that learns from what the victim does in tuning episodes, as imitate:episodes=20."""
+    surrogate: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|self|bare|imitate[:key=value,...] ...")] = ()
+    """Craft on these agents instead of the victim (transfer), each in turn: `self` is the victim itself, `bare` the
+    victim without its --defence (an oblivious attack), `imitate` a network that learns from what the victim does in
+    tuning episodes, as imitate:episodes=20."""
     mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SEAT[:initial|zero|noise] ...")] = (NO_MASK,)
     """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
     actions: Literal["card", "sampled", "greedy"] = "card"

@@ -221,6 +221,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float, note: str, facts: Mapping
         schedule=ref.schedule,
         looks_ahead=ref.looks_ahead,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
+        oblivious=cell.oblivious(ref),
         fit=ref.fit,
         note=note,
         ensemble=_ensembles().validate_python(facts["ensemble"]) if "ensemble" in facts else None,

@@ -24,7 +24,7 @@ from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import detector_ref, evaded_ref, fit_key, fronted, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
-from rlattack.evaluation.study import NO_MASK, SELF, Study
+from rlattack.evaluation.study import BARE, NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.forks import check_forks
@@ -78,7 +78,7 @@ class Table:
         surrogates = {
             name: load_surrogate(name, card.id, seats[attacked], study.trust)
             for name in map(surrogate_name, study.crafted_on)
-            if name != SELF
+            if name not in (SELF, BARE)
         }
         code = playing_code(card, study.fronts, study.plugin, study.device)
         return cls(study, card, seats, agents, surrogates, victim, attacked, action_names, code)
@@ -264,10 +264,16 @@ class Table:
         """What an attack is crafted on; None for the victim itself, by whichever name."""
         if name == SELF:
             return None
+        player = base.players[self.attacked_seat]
+        if name == BARE and not player.fronts:
+            seat = self.names[self.attacked_seat]
+            raise InvalidInput(f"--surrogate bare: expected a --defence before the {seat}, nothing stands there")
+        if name == BARE:
+            return player.behind(0)
         if learns_by_watching(name):
             return AgentRef(name, imitation_key(base, name, self.attacked_seat), name)
         ref = AgentRef.of(name, self.surrogates[name], self.study.trust)
-        return None if ref.played == base.players[self.attacked_seat].played else ref
+        return None if ref.played == player.played else ref
 
     def _check(self, cell: Cell, ref: AttackRef) -> tuple[float, str]:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
@@ -276,7 +282,9 @@ class Table:
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
                 + ("; name the other seat by --attacked" if len(self.seats) > 1 else "")
             )
-        seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
+        seat, surrogate = self.seats[ref.seat], None
+        if ref.surrogate is not None:
+            surrogate = agent if cell.oblivious(ref) else self.surrogates[ref.surrogate.spec]
         victim = outline(agent.policy, cell.players[ref.seat].fronts, seat)
         if ref.evades is not None:
             check_evaded(ref.evades.spec, victim, seat)

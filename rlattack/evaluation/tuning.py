@@ -157,11 +157,12 @@ class Watched:
         opened = open_play(tuning, lambda slot: None, fits=fits)
         self.seat = opened.game.seats[seat]
         self.policy = load_player(ref.behind(0), self.seat, tuning, fits)
-        self.front = make_front(ref.fronts[number], self.seat)
         self._door = _Door(cell.envs)
         policies, before = list(opened.policies), tuning.players[seat]
-        learned = list(map(here, learned_by(before, fits)))
-        policies[seat] = defend(Defended(self.policy, self._door), before.fronts, self.seat, learned)
+        with on(cell.device):
+            self.front = make_front(ref.fronts[number], self.seat)
+            learned = list(map(here, learned_by(before, fits)))
+            policies[seat] = defend(Defended(self.policy, self._door), before.fronts, self.seat, learned)
         self._play = Rehearsing(tuning, opened.game, policies, seat)
 
     def steps(self, episodes: int, first: int = 0) -> Iterator[TuningStep]:

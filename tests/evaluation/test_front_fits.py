@@ -14,9 +14,10 @@ from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.play import play_episodes
 from rlattack.evaluation.prepare import prepare
+from rlattack.evaluation.spawned import held_back
 from rlattack.specs import NoParameters
 from tests.kit.agents import CARTPOLE, scores_as_seen
-from tests.kit.cells import take
+from tests.kit.cells import load_and_play, take
 
 BALANCE = {
     "game": "gymnasium/CartPole-v1", "players": "tests.kit.players:balance", "max_steps": 30, "episodes": 3, "envs": 2,
@@ -144,5 +145,9 @@ def test_a_class_of_this_process_is_a_front_too(tmp_path):
 
     study = Study(**BALANCE, defence=Own)
     assert study.defence == ("own-centre",)
+    cells = plan(study).cells
+    prepare(cells[:1], tmp_path, lambda line: None)
+    assert load_and_play(cells[0], fits=tmp_path)
+    assert held_back(cells).startswith("own-centre is code that no other process can import")
     with pytest.raises(InvalidInput, match="--defence: expected names, or fronts of a class of your own, got 3"):
         Study(**BALANCE, defence=3)
