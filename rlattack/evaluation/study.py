@@ -88,6 +88,9 @@ class Options(Plugins):
     """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
     observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """What else is measured of the victim at every step, as margins or certified:eps=0.004; changes no episode."""
+    detect: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DETECTOR[:key=value,...] ...")] = ()
+    """Detectors of attacks, as mahalanobis or squeeze:alarm=cusum, fitted on clean tuning episodes of the victim; they
+    look on, and change no episode. How well they tell attacks from clean play is shown beside what attacks do."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
@@ -273,7 +276,7 @@ def _adapter() -> TypeAdapter[Options]:
     return TypeAdapter(Options)
 
 
-_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "plugin")
+_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "detect", "plugin")
 """Options that take several values."""
 
 

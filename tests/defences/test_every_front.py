@@ -22,7 +22,12 @@ SPACES = {
     "endless": Box(-np.inf, np.inf, (6,), np.float32),
 }
 TYPED = {"smooth": "smooth:sigma=0.1,copies=3,space=raw", "denoiser": "denoiser:episodes=5,states=200,epochs=1"}
-OWN = [name for name in FRONTS if name not in FRONTS.added and FRONTS.get(name).__module__.startswith("rlattack.")]
+OWN = [
+    name
+    for name in FRONTS
+    if name not in FRONTS.added and FRONTS.get(name).__module__.startswith("rlattack.") and name != "detect"
+]
+"""Those that change what is seen; `detect` changes what is done, and has tests of its own."""
 
 
 def standing(name, space):

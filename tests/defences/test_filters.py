@@ -131,7 +131,7 @@ def test_total_variation_takes_noise_away_and_leaves_less_of_it_with_each_iterat
         (
             "median",
             NUMBERS,
-            r"median: expected pictures, player sees Box\(.*; numbers have bits, denoiser, smooth",
+            r"median: expected pictures, player sees Box\(.*; numbers have bits, detect, denoiser, smooth",
         ),
         ("tv", NUMBERS, "defence tv: expected pictures"),
         ("tv:weight=0", STACK, "defence tv: weight: expected a number above 0 and at most 1, got 0"),
