@@ -19,6 +19,7 @@ from rlattack.attacks import (
     make_schedule,
 )
 from rlattack.attacks.lookahead import FORKS, Here, Lookahead
+from rlattack.defences.certificates.certifier import Certifier
 from rlattack.draws import Streams, attack_seed, seat_seed
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AttackRef, Cell
@@ -55,7 +56,7 @@ def make_attacker(
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
     attack.learned, schedule.learned = (here(one) or Fitted() for one in learned)
     if attack.access == "action" and isinstance(attack, ActionAttack):
-        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation)
+        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation, Certifier)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
         return Attacker(
             attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,

@@ -75,6 +75,14 @@ PLAYED = [
     {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
     {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
     {**PONG, "attack": "fgsm"},
+    {
+        **CARTPOLE,
+        "attack": ("fgsm", "gwc", "awc:horizon=2"),
+        "observe": ("certified:eps=0.1,space=raw,radius=true", "smoothed:sigma=0.1,space=raw,noises=100,every=50"),
+    },
+    {**CARTPOLE, "attack": "pgd:steps=2", "norm": "l2", "observe": "certified:eps=0.1,space=raw,norm=l2,method=ibp"},
+    {**HOPPER, "attack": "fgsm", "observe": ("certified:eps=0.1", "smoothed:sigma=0.1,eps=0.01,noises=100,every=50")},
+    {**FILM, "attack": "gwc", "observe": ("certified:eps=0.2", "smoothed:sigma=0.1,vote=mean,noises=100")},
 ]
 """What plays on every device: each access, norm, schedule, memory and picture."""
 LEARNED = [
