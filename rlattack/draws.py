@@ -177,3 +177,35 @@ class RowDraws:
     def integers(self, high: int, *shape: int) -> Tensor:
         """Whole numbers 0..high-1, int64."""
         return self._draws.integers(high, *shape)[self._rows]
+
+
+class CopyDraws:
+    """The draws of several copies of each row, which follow one another: a row draws for all of its own.
+
+    Args:
+        draws: Of the rows.
+        copies: Of each row.
+    """
+
+    def __init__(self, draws: Draws, copies: int) -> None:
+        self._draws, self._copies = draws, copies
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1)."""
+        return self._draws.uniform(self._copies, *shape).flatten(0, 1)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return self._draws.normal(self._copies, *shape).flatten(0, 1)
+
+    def laplace(self, *shape: int) -> Tensor:
+        """Standard Laplace numbers."""
+        return self._draws.laplace(self._copies, *shape).flatten(0, 1)
+
+    def signs(self, *shape: int) -> Tensor:
+        """-1 or 1 with equal probability."""
+        return self._draws.signs(self._copies, *shape).flatten(0, 1)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Whole numbers 0..high-1, int64."""
+        return self._draws.integers(high, self._copies, *shape).flatten(0, 1)

@@ -13,7 +13,7 @@ from rlattack.attacks.attack import Access, Attack, AttackSpec, Config
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.attacks.target import Target
-from rlattack.budget import NORMS, Ball, Budget
+from rlattack.budget import NORMS, Ball, Budget, Reach
 from rlattack.budget.change import ends
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -27,6 +27,22 @@ class ActionAttack(Attack[Config], Generic[Config]):
     access: ClassVar[Access] = "action"
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     needs: ClassVar[frozenset[type[Actions]]] = frozenset({Normal, SquashedNormal, Point})
+
+    def reach_of(self, policy: Policy, seen: Space[Any] | None, action: Space[Any], budget: Budget) -> Reach:
+        """What it may do, by the budget that it is held to: most may change actions by so much.
+
+        Args:
+            policy: The victim, or a surrogate to craft on.
+            seen: One of the seat's observations, where play tells.
+            action: One action of the game.
+            budget: Norm, size and space.
+
+        Raises:
+            InvalidInput: Actions that have no such size.
+        """
+        if not isinstance(action, Box) and budget.norm in NORMS:
+            raise InvalidInput(f"attack {self.name}: expected actions in a Box, the game takes {action}")
+        return budget.reach(action)
 
     @abstractmethod
     def act(self, victim: Target, obs: Tensor, action: Tensor, reach: Ball, draws: Draws) -> Tensor:
@@ -56,6 +72,7 @@ class ActionAttacker(Runner):
         slots: Number of episodes at once.
         schedule: When it acts; every step by default.
         budget: What it is held to; the attack's own by default, which an attack that is not trusted may have changed.
+        seen: One of the seat's observations, for an attack whose reach depends on what is seen.
 
     Raises:
         BudgetError: The budget does not fit the actions.
@@ -66,13 +83,10 @@ class ActionAttacker(Runner):
 
     def __init__(
         self, attack: ActionAttack[Any], policy: Policy, space: Space[Any], slots: int,
-        schedule: Schedule[Any] | None = None, budget: Budget | None = None,
+        schedule: Schedule[Any] | None = None, budget: Budget | None = None, seen: Space[Any] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(attack, policy, space, slots, schedule)
-        budget = budget or attack.budget
-        if not isinstance(space, Box) and budget.norm in NORMS:
-            raise InvalidInput(f"attack {attack.name}: expected actions in a Box, the game takes {space}")
-        self._hold(budget.reach(space))
+        self._hold(attack.reach_of(policy, seen, space, budget or attack.budget))
         self._act = attack.act
         assert isinstance(space, Box | Discrete | MultiDiscrete), "there are no other actions"
         self._low, self._high = (end[0] for end in ends(space))

@@ -104,6 +104,7 @@ class Attack(ABC, Generic[Config]):
         standard: The sizes at which it plays where none is given.
         is_control: Whether others are read beside it.
         fitted: Whether it learns on tuning episodes before it plays.
+        foresees: Whether it plays forks of the game.
         learned: What it learned there.
         files: Parameters that name files, which count by what is in them.
         agents: Parameters that may name an agent as `agent:NAME`, which counts by its identity.
@@ -125,6 +126,7 @@ class Attack(ABC, Generic[Config]):
     standard: ClassVar[tuple[float, ...]] = ()
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
+    foresees: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
     agents: ClassVar[tuple[str, ...]] = ()
     adversaries: ClassVar[tuple[str, ...]] = ()

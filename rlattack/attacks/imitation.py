@@ -4,9 +4,8 @@ Behavioural cloning of the victim, whose attacks then transfer to it (Papernot e
 Behzadan and Munir 2017, sec. 4; Inkawhich et al. 2020, sec. 4).
 """
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from rlattack.arrays import Array
 from rlattack.attacks.attack import Fitted
 from rlattack.attacks.student import Student, numbers
-from rlattack.attacks.tuning import FEWEST, Rehearsal, TuningStep
+from rlattack.attacks.tuning import APART, FEWEST, Rehearsal, Seen
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
@@ -31,8 +30,6 @@ SURROGATES: Registry[type["Imitation"]] = Registry("surrogate", {"imitate": "rla
 """Surrogates that are no agents, but learned on tuning episodes."""
 _LEAST = 4 * FEWEST
 """Of what is kept half may be dropped to be spread evenly, and a part is kept apart."""
-_APART = 5
-"""Of so many episodes one is kept apart."""
 _BATCH, _STEP = 64, 1e-3
 """States a gradient step, and the length of the first one (Adam); it falls to 0."""
 
@@ -106,24 +103,13 @@ class Imitation:
             return _Chooser(student, shape, tuple(map(int, action.nvec)))
         return ModulePolicy(student, shape, student.outputs)
 
-    def _watch(self, victim: Rehearsal, slots: int) -> "_Seen":
+    def _watch(self, victim: Rehearsal, slots: int) -> Seen:
         """Plays the episodes, the i-th in slot i modulo their number, and keeps what the victim saw and did."""
-        waiting = [deque(range(slot, self.config.episodes, slots)) for slot in range(slots)]
-        taken: list[deque[int]] = [deque() for _ in range(slots)]
-        """The episode that plays in each slot and, once it has ended, the next one."""
-
-        def take(slot: int) -> int | None:
-            if not waiting[slot]:
-                return None
-            taken[slot].append(waiting[slot].popleft())
-            return taken[slot][-1]
-
-        seen = _Seen(self.config.states, min(_APART, self.config.episodes))
+        waiting = [iter(range(slot, self.config.episodes, slots)) for slot in range(slots)]
+        seen = Seen(self.config.states, min(APART, self.config.episodes))
         try:
-            for step in victim.round(take):
-                seen.add(step, [one[0] if one else -1 for one in taken])
-                for slot in np.flatnonzero(step.ended):
-                    taken[slot].popleft()
+            for step in victim.round(lambda slot: next(waiting[slot], None)):
+                seen.add(step)
         finally:
             victim.close()
         return seen
@@ -181,34 +167,6 @@ def agreement_words(learned: Fitted) -> str:
         f"agrees with the victim in {100 * facts['agreement']:.0f} % of {facts['held_out']} states that it was not "
         f"shown ({100 * facts['agreement_alone']:.0f} % without looking)"
     )
-
-
-@dataclass
-class _Seen:
-    """What a victim saw and did: at first every step and, once that is too much, every second of those, and so on."""
-
-    most: int
-    apart: int
-    rows: list[tuple[int, int, Array, Array]] = field(default_factory=list)
-    """Step, episode, what was shown and what was done."""
-    steps: int = 0
-    every: int = 1
-
-    def add(self, step: TuningStep, playing: list[int]) -> None:
-        """Takes a step in whose slots these episodes play."""
-        if self.steps % self.every == 0:
-            done = step.action.numpy(force=True)
-            for slot in np.flatnonzero(step.active if step.acting is None else step.acting):
-                self.rows.append((self.steps, playing[slot], step.shown[slot].copy(), done[slot].copy()))
-        self.steps += 1
-        while len(self.rows) > self.most:
-            self.every *= 2
-            self.rows = [row for row in self.rows if row[0] % self.every == 0]
-
-    def of(self, apart: bool) -> tuple[Array, Array]:
-        """What was shown, (n, *observation), and done, (n, ...), in episodes to learn from, or in those kept apart."""
-        rows = [row for row in self.rows if (row[1] % self.apart == self.apart - 1) == apart]
-        return np.asarray([row[2] for row in rows]), np.asarray([row[3] for row in rows])
 
 
 class _Chooser(ModulePolicy):

@@ -22,11 +22,13 @@ class Ahead:
         returns: What each brings, until its end or the horizon, shape (plans,).
         last: What is seen there before it ends, float32, shape (plans, *observation).
         asked: How often the victim was asked in each, shape (plans,).
+        over: Whether it ended before the horizon, shape (plans,).
     """
 
     returns: FloatArray
     last: Tensor
     asked: IntArray
+    over: BoolArray
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Lookahead:
                 raise SlotFault(int(own[fault.slot]), f"{fault}, as one looks ahead") from fault
         return Ahead(
             np.concatenate([part.returns for part in parts]), torch.cat([part.last for part in parts]),
-            np.concatenate([part.asked for part in parts]),
+            np.concatenate([part.asked for part in parts]), np.concatenate([part.over for part in parts]),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -115,7 +117,7 @@ class Lookahead:
             ]
             obs = stands[self._seat].obs
         last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
-        return Ahead(returns[:count], last[:count], asked[:count])
+        return Ahead(returns[:count], last[:count], asked[:count], ~alive[:count])
 
 
 def _spread(here: Here, rows: Tensor) -> Here:

@@ -144,7 +144,7 @@ class Planned(Schedule[Config]):
         ends = np.cumsum(counts)
         for own, end in zip(plans, ends, strict=True):
             rows = slice(end - len(own), end)
-            yield own, Ahead(found.returns[rows], found.last[rows], found.asked[rows])
+            yield own, Ahead(found.returns[rows], found.last[rows], found.asked[rows], found.over[rows])
 
 
 class Critical(Planned[CriticalConfig]):

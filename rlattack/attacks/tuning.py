@@ -1,15 +1,17 @@
 """What an attack may learn from before it plays: episodes that nothing is measured by."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
+import numpy as np
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, FloatArray
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.attacks.target import Target
 from rlattack.budget import Reach
 from rlattack.draws import Draws
+from rlattack.policies.policy import Output
 from rlattack.specs import Range
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ FEWEST = 50
 """States, or steps, without which nothing is learned."""
 States = Annotated[int, Range(least=FEWEST, most=20_000)]
 """How many observations somebody learns from, who holds all of them at once."""
+APART = 5
+"""Of so many episodes one is kept apart, by which is told how well something was learned."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class TuningStep:
         ended: Slots whose episode this step ended, shape (slots,).
         terminated: Those of them whose episode the game's own rules ended: nothing can be earned after it.
         acting: Those of `active` in which it was its turn; all of them where none are named.
+        episode: The episode of each slot, shape (slots,); -1 where it is idle.
+        out: What the victim said of what it received.
     """
 
     active: BoolArray
@@ -44,6 +50,42 @@ class TuningStep:
     ended: BoolArray
     terminated: BoolArray
     acting: BoolArray | None = None
+    episode: IntArray | None = None
+    out: Output | None = None
+
+
+@dataclass
+class Seen:
+    """What somebody saw and did: at first every step and, once that is too much, every second of those, and so on.
+
+    Attributes:
+        most: How many states are kept.
+        apart: Of so many episodes, the last is kept apart.
+    """
+
+    most: int
+    apart: int = APART
+    _rows: list[tuple[int, int, Array, Array]] = field(default_factory=list)
+    """Step, episode, what was shown and what was done."""
+    _steps: int = 0
+    _every: int = 1
+
+    def add(self, step: TuningStep) -> None:
+        """Takes a step of episodes that are told."""
+        if self._steps % self._every == 0:
+            assert step.episode is not None, "tuning episodes tell it"
+            done = step.action.numpy(force=True)
+            for slot in np.flatnonzero(step.active if step.acting is None else step.acting):
+                self._rows.append((self._steps, int(step.episode[slot]), step.shown[slot].copy(), done[slot].copy()))
+        self._steps += 1
+        while len(self._rows) > self.most:
+            self._every *= 2
+            self._rows = [row for row in self._rows if row[0] % self._every == 0]
+
+    def of(self, apart: bool) -> tuple[Array, Array]:
+        """What was shown, (n, *observation), and done, (n, ...), in episodes to learn from, or in those kept apart."""
+        rows = [row for row in self._rows if (row[1] % self.apart == self.apart - 1) == apart]
+        return np.asarray([row[2] for row in rows]), np.asarray([row[3] for row in rows])
 
 
 class Rehearsal(Protocol):

@@ -13,7 +13,7 @@ from rlattack.evaluation.study import Options, Study
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Command(Options):
+class Command(Options):
     """What every evaluation takes beside the options that results depend on."""
 
     workers: int | None = None
@@ -44,7 +44,7 @@ class _Command(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(_Command):
+class Attack(Command):
     """Attack a victim and measure how far its win rate and return fall, beside noise of the same size."""
 
     victim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT ...")]
@@ -56,7 +56,7 @@ class Attack(_Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Duel(_Command):
+class Duel(Command):
     """Let agents play a game of several seats against each other: every pair, seen and hidden, clean and attacked."""
 
     players: Annotated[tuple[str, ...], tyro.conf.arg(metavar="A[,A2,...] B[,B2,...]")]

@@ -80,7 +80,8 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     for line in (line for registry in registries[kind] for line in registry.broken().values()):
         say(f"rlattack: left out: {line}", stderr=True, markup=False)
     for name, one in (named for registry in registries[kind] for named in registry.working()):
-        row = {"id": name} | {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        declared = {column: getattr(one, column) for column in _DECLARED if hasattr(one, column)}
+        row = {"id": name} | {column: said for column, said in declared.items() if not callable(said)}
         if hasattr(one, "is_control"):
             row["control"] = None if one.is_control else one.control().name
         if hasattr(one, "config_type"):
@@ -90,7 +91,18 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-_DECLARED = ("kind", "access", "knowledge", "looks_ahead", "reaches", "sized", "fitted", "algorithms", "actions")
+_DECLARED = (
+    "kind",
+    "access",
+    "knowledge",
+    "looks_ahead",
+    "reaches",
+    "sized",
+    "takes",
+    "fitted",
+    "algorithms",
+    "actions",
+)
 """Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "ranges", "about", "control")
 """What a line below the table tells."""

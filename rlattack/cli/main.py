@@ -38,7 +38,7 @@ def _run(arguments: list[str]) -> int:
         return _complain(str(error))
     except KeyboardInterrupt:
         kept = "; finished cells are kept, the same command goes on with what is missing"
-        _complain("interrupted" + (kept if arguments[:1] in (["attack"], ["duel"]) else ""))
+        _complain("interrupted" + (kept if arguments[:1] in (["attack"], ["duel"], ["certify"]) else ""))
         return _INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush has a place to go
@@ -48,13 +48,14 @@ def _run(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
-    from rlattack.cli import attack, importer, listing, perf, report, train
+    from rlattack.cli import attack, certify, importer, listing, perf, report, train
     from rlattack.cli.refusal import refusal
 
     commands = (
         Annotated[listing.List, tyro.conf.subcommand("list", prefix_name=False)]
         | Annotated[attack.Attack, tyro.conf.subcommand("attack", prefix_name=False)]
         | Annotated[attack.Duel, tyro.conf.subcommand("duel", prefix_name=False)]
+        | Annotated[certify.Certify, tyro.conf.subcommand("certify", prefix_name=False)]
         | Annotated[train.Train, tyro.conf.subcommand("train", prefix_name=False)]
         | Annotated[report.Report, tyro.conf.subcommand("report", prefix_name=False)]
         | Annotated[importer.Import, tyro.conf.subcommand("import", prefix_name=False)]

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import singledispatch
 
+import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
+from rlattack.defences.layers import Affine, Clip, Pick
 from rlattack.errors import InvalidInput
 
-_MONOTONE = (nn.ReLU, nn.Tanh, nn.Flatten, nn.Identity)
-"""Layers that take the ends of an interval to the ends of its image."""
+BOUNDED = "Linear, Conv2d with zeros around, ReLU, Tanh, Flatten"
+"""What of torch has bounds here, in words."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Interval:
         """Where a function that never falls takes it."""
         return Interval(monotone(self.lower), monotone(self.upper))
 
+    def within(self, other: "Interval") -> "Interval":
+        """What lies in both, of which one at least is known to hold what counts."""
+        return Interval(torch.maximum(self.lower, other.lower), torch.minimum(self.upper, other.upper))
+
 
 def propagate(layers: Iterable[nn.Module], seen: Interval) -> Interval:
     """Bounds of what layers, one after the other, make of everything in a box; differentiable in their weights.
@@ -50,7 +57,7 @@ def propagate(layers: Iterable[nn.Module], seen: Interval) -> Interval:
         InvalidInput: A layer that is not bounded.
     """
     for layer in layers:
-        seen = _through(layer, seen)
+        seen = through(layer, seen)
     return seen
 
 
@@ -73,19 +80,66 @@ def lead(last: nn.Linear, hidden: Interval, action: Tensor) -> Tensor:
     return middle + bias - (weight.abs() @ hidden.radius[:, :, None]).squeeze(2)
 
 
-def _through(layer: nn.Module, seen: Interval) -> Interval:
-    if isinstance(layer, nn.Sequential):
-        return propagate(layer, seen)
-    if isinstance(layer, _MONOTONE):
-        return seen.through(layer)
-    if isinstance(layer, nn.Linear):
-        middle, radius = layer(seen.centre), F.linear(seen.radius, layer.weight.abs())
-    elif isinstance(layer, nn.Conv2d):
-        middle = layer(seen.centre)
-        radius = F.conv2d(
-            seen.radius, layer.weight.abs(), None, layer.stride, layer.padding, layer.dilation, layer.groups
-        )
-    else:
-        known = "Linear, Conv2d, ReLU, Tanh, Flatten"
-        raise InvalidInput(f"bounds: expected layers of {known}, got {type(layer).__name__}, which has no bounds here")
+@singledispatch
+def through(layer: nn.Module, seen: Interval) -> Interval:
+    """Bounds of what one layer makes of everything in a box.
+
+    Raises:
+        InvalidInput: It is not bounded.
+    """
+    raise unbounded(layer)
+
+
+def unbounded(layer: nn.Module) -> InvalidInput:
+    """What is said of a layer that has no bounds."""
+    return InvalidInput(f"bounds: expected layers of {BOUNDED}, got {type(layer).__name__}, which has no bounds here")
+
+
+def check_zeros_around(layer: nn.Conv2d) -> None:
+    """Refuses a convolution around which lies something else than zeros.
+
+    Raises:
+        InvalidInput: It does.
+    """
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        padded = f"{layer.padding_mode} padding" if layer.padding_mode != "zeros" else f"padding={layer.padding!r}"
+        raise InvalidInput(f"bounds: expected layers of {BOUNDED}, got Conv2d with {padded}, which has no bounds here")
+
+
+@through.register(nn.ReLU)
+@through.register(nn.Tanh)
+@through.register(nn.Flatten)
+@through.register(nn.Identity)
+@through.register(Clip)
+@through.register(Pick)
+def _monotone(layer: nn.Module, seen: Interval) -> Interval:
+    return seen.through(layer)
+
+
+@through.register
+def _sequence(layer: nn.Sequential, seen: Interval) -> Interval:
+    return propagate(layer, seen)
+
+
+@through.register
+def _affine(layer: Affine, seen: Interval) -> Interval:
+    one, other = layer(seen.lower), layer(seen.upper)
+    return Interval(torch.minimum(one, other), torch.maximum(one, other))
+
+
+@through.register
+def _linear(layer: nn.Linear, seen: Interval) -> Interval:
+    middle, radius = layer(seen.centre), F.linear(seen.radius, layer.weight.abs())
     return Interval(middle - radius, middle + radius)
+
+
+@through.register
+def _convolution(layer: nn.Conv2d, seen: Interval) -> Interval:
+    check_zeros_around(layer)
+    middle, radius = layer(seen.centre), spread(layer, seen.radius, layer.weight.abs())
+    return Interval(middle - radius, middle + radius)
+
+
+def spread(layer: nn.Conv2d, seen: Tensor, weight: Tensor) -> Tensor:
+    """What a convolution with another weight and no bias makes of something."""
+    return F.conv2d(seen, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)

@@ -15,6 +15,7 @@ from rlattack.defences.front import Front
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
+from rlattack.policies.policy import State
 from rlattack.specs import Range
 
 Frames = npt.NDArray[np.uint8]
@@ -36,19 +37,21 @@ class Jpeg(Front[JpegConfig]):
     """Rounds each frame to bytes, encodes and decodes it; its gradient is taken to be the identity (BPDA)."""
 
     name: ClassVar[str] = "jpeg"
+    takes = ("pictures",)
     packages: ClassVar[tuple[str, ...]] = ("pillow",)
     rounds: ClassVar[float] = 1.0
     config_type = JpegConfig
 
     def check(self, seat: Seat) -> None:
         """Refuses what is no stack of grey frames of bytes."""
+        super().check(seat)
         space = seat.observation
         if not isinstance(space, Box) or len(space.shape) != 3 or space.dtype != np.uint8:
             raise InvalidInput(
                 f"defence jpeg: expected stacked frames of bytes (frames, height, width), {seat.name} sees {space}"
             )
 
-    def seen(self, obs: Tensor, draws: Draws | None) -> Tensor:
+    def seen(self, obs: Tensor, draws: Draws | None, memory: State = None) -> Tensor:
         """Every frame as it comes back from the encoder."""
         frames = obs.round().clamp(0, 255).byte().numpy(force=True).reshape(-1, *obs.shape[-2:])
         height, width = (-(-side // _BLOCK) * _BLOCK for side in frames.shape[1:])

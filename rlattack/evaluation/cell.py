@@ -43,6 +43,9 @@ class AgentRef:
     """File of what it saw in training, as typed; what it holds is in `identity`."""
     published: Published | None = None
     """What is stated of how well it plays; decides no play."""
+    fits: tuple[str | None, ...] = ()
+    """Keys of what its fronts learn on tuning episodes, in order, None for each that learns nothing; empty where none
+    learns."""
 
     @classmethod
     def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = (), normaliser: str = "") -> "AgentRef":
@@ -56,8 +59,13 @@ class AgentRef:
 
     @property
     def played(self) -> list[object]:
-        """All that its play depends on: the agent and its fronts, however they were spelled."""
-        return [self.identity, *(canonical("defence", FRONTS, text) for text in self.fronts)]
+        """All that its play depends on: the agent, its fronts, however they were spelled, and what they learned."""
+        fronts = [canonical("defence", FRONTS, text) for text in self.fronts]
+        return [self.identity, *fronts, *filter(None, self.fits)]
+
+    def behind(self, count: int) -> "AgentRef":
+        """The same behind the first of its fronts alone, so many of them."""
+        return dataclasses.replace(self, fronts=self.fronts[:count], fits=self.fits[:count])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +97,9 @@ class AttackRef:
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether its schedule plays forks of the game."""
+        """Whether it, or its schedule, plays forks of the game."""
+        if ATTACKS.get(self.spec.name).foresees:
+            return True
         return SCHEDULES.get(split_spec(self.schedule, SCHEDULES)[0]).looks_ahead
 
     @property
@@ -174,8 +184,16 @@ class Cell:
         words = [" - ".join(player.name.removeprefix(f"{self.game.card.id}/") for player in self.players)]
         words = words if len(self.players) > 1 else []
         words += [f"mask {self.mask_name}"] if self.game.hidden else []
-        words += [" + ".join(attack.label for attack in self.attacks)] if self.attacks else []
+        words += [" + ".join(map(self._attack_label, self.attacks))] if self.attacks else []
         return ", ".join(words) or "clean"
+
+    def oblivious(self, ref: AttackRef) -> bool:
+        """Whether an attack of the cell is crafted on whom it attacks without the fronts that stand there."""
+        player = self.players[ref.seat]
+        return bool(player.fronts) and ref.surrogate is not None and ref.surrogate.played == player.behind(0).played
+
+    def _attack_label(self, ref: AttackRef) -> str:
+        return f"{dataclasses.replace(ref, surrogate=None).label} oblivious" if self.oblivious(ref) else ref.label
 
     @property
     def mask_name(self) -> str:

@@ -50,6 +50,19 @@ def playing_code(
     return found | {name: said for name, said in digests.items() if said}
 
 
+def code_of(cell: Cell) -> dict[str, str]:
+    """What plays a cell with the players that it has by now, as `playing_code` finds it."""
+    fronts = [text for player in cell.players for text in player.fronts]
+    plugins = [name.removeprefix(f"{_PLUGIN} ") for name in cell.code if name.startswith(_PLUGIN)]
+    return playing_code(cell.game.card, fronts, plugins) | {name: cell.code.get(name, "") for name in (_OWN, _GPU)}
+
+
+def front_code(front: str) -> list[object]:
+    """Digest of the source of a front that is not the project's own, and versions of what it needs."""
+    kind = _kind(FRONTS, front)
+    return [foreign_code(kind), versions(*kind.packages)]
+
+
 def attack_code(ref: AttackRef) -> str:
     """Digests of the source of an attack and its schedule that are not the project's own; else empty."""
     kinds = [ATTACKS.get(spec.name) for spec in with_members(ref.spec).values()]
@@ -85,15 +98,12 @@ def check_code(cell: Cell) -> None:
     Raises:
         RefusedFile: It is other code by now, or not what this process runs.
     """
-    fronts = [text for player in cell.players for text in player.fronts]
-    game = cell.game.card.id
-    plugins = [name.removeprefix(f"{_PLUGIN} ") for name in cell.code if name.startswith(_PLUGIN)]
-    now = playing_code(cell.game.card, fronts, plugins) | {name: cell.code.get(name, "") for name in (_OWN, _GPU)}
+    game, now = cell.game.card.id, code_of(cell)
     # a cell that was made by hand may tell nothing of its code
     changed = [f"attack {ref.spec.name}" for ref in cell.attacks if ref.code and ref.code != attack_code(ref)]
     changed += [f"attack {ref.spec.name}" for ref in cell.attacks if ref.files and ref.files != attack_files(ref)]
-    told = ("defence", *(f"{_PLUGIN} {module}" for module in plugins))
-    changed += [name if name in told else f"game {game}" for name in cell.code if cell.code[name] != now.get(name)]
+    others = [name for name in cell.code if cell.code[name] != now.get(name)]
+    changed += [name if name == "defence" or name.startswith(_PLUGIN) else f"game {game}" for name in others]
     if changed:
         raise RefusedFile(f"{changed[0]}: changed while the run played; finished cells are kept, run it again")
 

@@ -10,6 +10,7 @@ from typing import Any
 from rlattack.attacks.imitation import agreement_words
 from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RunConflict
+from rlattack.evaluation.bounded import held
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.executor import Beat, Effort, Executor, Local, Task, cores
@@ -122,7 +123,8 @@ class _Book:
     @property
     def results(self) -> list[Result]:
         """Of the cells so far, in the order of the plan."""
-        return [self._built[cell.key] for cell in self._plan.cells if cell.key in self._built]
+        there = [cell for cell in self._plan.cells if cell.key in self._built]
+        return held(there, [self._built[cell.key] for cell in there], lambda cell: self._read(cell.key).episodes)
 
     def open(self, watch: Callable[[Episode, bool], None]) -> list[Task]:
         """Takes over what is there, and returns what is still to be played."""
@@ -164,6 +166,7 @@ class _Book:
             kept.seconds,
             self._notes(cell),
             self._facts(cell),
+            {key: self._read_facts(key) for key in cell.players[cell.victim].fits if key is not None},
         )
         if (said := self._built[cell.key].published) is not None and said.note:
             self._say(said.note)
@@ -185,14 +188,13 @@ class _Book:
 
     def _facts(self, cell: Cell) -> list[Mapping[str, Any]]:
         """What each attack learned, as far as it is facts; none of what is learned again before anything is played."""
-        found: list[Mapping[str, Any]] = []
-        for ref in cell.attacks:
-            learned = None
-            if ref.fit is not None:
-                with contextlib.suppress(ValueError):
-                    learned = read_fit(self._store.fits, ref.fit)
-            found.append({} if learned is None else learned.facts)
-        return found
+        return [{} if ref.fit is None else self._read_facts(ref.fit) for ref in cell.attacks]
+
+    def _read_facts(self, key: str) -> Mapping[str, Any]:
+        learned = None
+        with contextlib.suppress(ValueError):
+            learned = read_fit(self._store.fits, key)
+        return {} if learned is None else learned.facts
 
     def _kept(self, cell: Cell) -> Kept:
         """The episodes of a cell that was kept, as many as the study asks for."""

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from rlattack.attacks import Fitted
 from rlattack.attacks.imitation import learns_by_watching, make_imitation
-from rlattack.defences import defend
+from rlattack.defences import defend, outline
 from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.fits import read_fit
@@ -12,7 +13,7 @@ from rlattack.policies.load import Agent, load_agent
 from rlattack.policies.placed import placed
 from rlattack.policies.policy import Policy
 
-_loaded: dict[tuple[AgentRef, str, str, str], Policy] = {}
+_loaded: dict[tuple[AgentRef, str, str, str, bool], Policy] = {}
 """The agents of this process that were loaded last."""
 _MOST_LOADED = 8
 
@@ -33,10 +34,20 @@ def load_surrogate(name: str, game: str, seat: Seat, trust: bool) -> Agent:
     return found
 
 
-def load_player(ref: AgentRef, seat: Seat, cell: Cell) -> Policy:
-    """Loads an agent with its fronts, once a process, onto the cell's device."""
+def load_player(ref: AgentRef, seat: Seat, cell: Cell, fits: Path | None = None) -> Policy:
+    """Loads an agent with its fronts, once a process, onto the cell's device.
+
+    Args:
+        ref: The agent.
+        seat: What it holds.
+        cell: Where it plays.
+        fits: Folder of what its fronts learned; without it those that learn do not stand there.
+
+    Raises:
+        RefusedFile: An agent that is not what was planned with, or a front that has not learned yet.
+    """
     game = cell.game.card.id
-    place = ref, seat.name, game, cell.device
+    place = ref, seat.name, game, cell.device, fits is not None
     if place not in _loaded:
         agent = load_agent(ref.spec, seat, game=game, trust=ref.trust, normaliser=ref.normaliser)
         if agent.identity != ref.identity:
@@ -49,8 +60,28 @@ def load_player(ref: AgentRef, seat: Seat, cell: Cell) -> Policy:
             raise RefusedFile(f"{ref.spec}: changed while the run played; finished cells are kept, run it again")
         if len(_loaded) >= _MOST_LOADED:
             _loaded.clear()
-        _loaded[place] = placed(defend(agent.policy, ref.fronts, seat), cell.device)
+        made = (
+            outline(agent.policy, ref.fronts, seat)
+            if fits is None
+            else defend(agent.policy, ref.fronts, seat, learned_by(ref, fits))
+        )
+        _loaded[place] = placed(made, cell.device)
     return _loaded[place]
+
+
+def learned_by(ref: AgentRef, fits: Path) -> list[Fitted | None]:
+    """What the fronts of an agent learned on tuning episodes, in their order.
+
+    Raises:
+        RefusedFile: It is not there.
+    """
+    found: list[Fitted | None] = []
+    for text, key in zip(ref.fronts, ref.fits or [None] * len(ref.fronts), strict=True):
+        learned = None if key is None else read_fit(fits, key)
+        if key is not None and learned is None:
+            raise RefusedFile(f"--defence {text}: what it learned is not there; run the command again")
+        found.append(learned)
+    return found
 
 
 def surrogates_of(cell: Cell, game: Game, fits: Path | None) -> list[Policy | None]:
@@ -61,7 +92,7 @@ def surrogates_of(cell: Cell, game: Game, fits: Path | None) -> list[Policy | No
     """
     crafted_on = [(ref.surrogate, game.seats[ref.seat]) for ref in cell.attacks]
     return [
-        None if ref is None else _imitated(ref, seat, cell, fits) if ref.learns else load_player(ref, seat, cell)
+        None if ref is None else _imitated(ref, seat, cell, fits) if ref.learns else load_player(ref, seat, cell, fits)
         for ref, seat in crafted_on
     ]
 

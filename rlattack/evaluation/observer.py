@@ -3,16 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
+from gymnasium import Space
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.budget import Sizes
 from rlattack.evaluation.cell import Cell
-from rlattack.games.game import Step
+from rlattack.evaluation.episode import SeatEpisode
+from rlattack.evaluation.results import Mean
+from rlattack.games.game import Seat, Step
 from rlattack.policies.distributions import Actions
-from rlattack.policies.policy import Output, State
+from rlattack.policies.policy import Output, Policy, State
+from rlattack.specs import NoParameters
 
 
 @dataclass
@@ -32,10 +36,12 @@ class Moment:
         action: What the game is given.
         legal: Legal actions, bool, shape (slots, actions), where the game tells.
         ask: Gives the player's output on what was truly shown.
+        policy: Who plays.
         looked: What the judge measured of each attack before the player received
             anything, None of one on what it does; None for all where that was not done.
         sizes: What the judge measured of each attack on the seat, for those who look after it.
         eps: The same as a budget says it, per entry, shape (slots,) each.
+        space: One of the seat's observations.
     """
 
     seat: int
@@ -49,9 +55,11 @@ class Moment:
     action: Tensor
     legal: Tensor | None
     ask: Callable[[], Output] = field(repr=False)
+    policy: Policy | None = field(default=None, repr=False)
     looked: Sequence[Sizes | None] | None = None
     sizes: Sequence[Sizes] = ()
     eps: Sequence[FloatArray] = ()
+    space: Space[Any] | None = field(default=None, repr=False)
 
     @cached_property
     def clean(self) -> Output:
@@ -68,9 +76,11 @@ class Observer:
 
     Attributes:
         needs: Kinds of action distributions of which it can say something; empty for all.
+        config_type: The dataclass of its parameters; one that has some is handed them, made, as `config` of `of`.
     """
 
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
+    config_type: ClassVar[type[Any]] = NoParameters
 
     def __init__(self, seat: int, slots: int) -> None:
         self.seat, self.slots = seat, slots
@@ -79,6 +89,25 @@ class Observer:
     def of(cls, cell: Cell, seat: int) -> Self:
         """Makes the observer of a seat of a cell."""
         return cls(seat, cell.envs)
+
+    @classmethod
+    def check(cls, config: Any, policy: Policy, seat: Seat) -> None:  # most can look at anybody
+        """Checks parameters against who holds the seat; `needs` is checked already.
+
+        Raises:
+            InvalidInput: It has nothing to say of that policy.
+        """
+
+    @classmethod
+    def over(cls, config: Any, episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> Mapping[str, Mean]:
+        """What it says of all episodes of its seat together, by name; most say nothing.
+
+        Args:
+            config: Its parameters.
+            episodes: Of the seat that it looked at, with what it measured.
+            lengths: Steps of each.
+        """
+        return {}
 
     def begin(self, slots: IntArray, episodes: IntArray) -> None:
         """Hears that `episodes` start in `slots`."""

@@ -14,7 +14,7 @@ from rlattack.arrays import Array, BoolArray, IntArray, finite
 from rlattack.attacks import ATTACKS, Fitted
 from rlattack.device import CPU, on
 from rlattack.draws import game_seed
-from rlattack.errors import InvalidInput, RlattackError, said_by
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, said_by
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
@@ -196,7 +196,7 @@ def open_play(
         take: Where episodes come from.
         observers: Who looks on.
         camera: Whether the game is to be filmed.
-        fits: Folder of what attacks learned; needed where one of the cell learned something.
+        fits: Folder of what attacks and fronts learned; needed where one of the cell learned something.
 
     Raises:
         RefusedFile: A player, or code of others, that is not what was planned with.
@@ -205,7 +205,7 @@ def open_play(
     check_code(cell)
     threads = 1 if cell.device == CPU else cores()  # elsewhere there is one process, which has them all
     game = make_game(cell.game, cell.envs, threads=threads, camera=camera, forks=cell.looks_ahead)
-    policies = [load_player(ref, seat, cell) for ref, seat in zip(cell.players, game.seats, strict=True)]
+    policies = [load_player(ref, seat, cell, fits) for ref, seat in zip(cell.players, game.seats, strict=True)]
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]
     return Play(cell, game, policies, take, observers, surrogates_of(cell, game, fits), learned)
@@ -221,8 +221,11 @@ def play_episodes(
     """Plays the episodes of a cell that `take` gives, and tells now and then that it goes on; see `open_play`.
 
     Raises:
+        RefusedFile: There are fronts that learned, and no folder of fits.
         InvalidInput: Code of others fails in play: an agent, an attack, a front, an observer or an environment.
     """
+    if fits is None and any(key for player in cell.players for key in player.fits):
+        raise RefusedFile("--defence: what a front learned is in a folder of fits, which was not given")
     heard, play = time.monotonic(), open_play(cell, take, observers, fits=fits)
     for ended in play.play():
         if ended:

@@ -52,9 +52,9 @@ def make_attacker(
     """
     attack = make_attack(ref.spec.name, copy.deepcopy(ref.budget), **ref.spec.parameters)
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
-    attack.learned, schedule.learned = map(_here, learned)
+    attack.learned, schedule.learned = (here(one) or Fitted() for one in learned)
     if attack.access == "action" and isinstance(attack, ActionAttack):
-        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget)
+        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
         return Attacker(
             attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,
@@ -66,10 +66,10 @@ def make_attacker(
     raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
 
 
-def _here(learned: Fitted | None) -> Fitted:
+def here(learned: Fitted | None) -> Fitted | None:
     """What was learned, on the device of whoever plays."""
     if learned is None:
-        return Fitted()
+        return None
     return Fitted({name: torch.as_tensor(tensor) for name, tensor in learned.tensors.items()}, learned.facts)
 
 
@@ -81,7 +81,7 @@ def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead |
     lookahead = Lookahead(game, make_forkable(cell.game, FORKS))
     for player in players:
         for _, attacker in player.attackers:
-            if attacker.schedule.looks_ahead:
+            if attacker.schedule.looks_ahead or attacker.attack.foresees:
                 attacker.oracle.lookahead = lookahead.of(player.number)
     return lookahead
 
@@ -173,6 +173,8 @@ class Player:
             seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
             before=before, out=out, chosen=chosen, legal=legal, looked=looked,
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
+            policy=self.policy,
+            space=self._seat.observation,
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip
 

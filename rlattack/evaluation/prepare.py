@@ -1,5 +1,6 @@
-"""Fits: what attacks learn on tuning episodes before anything is measured, kept in the store by key."""
+"""Fits: what attacks and fronts learn on tuning episodes before anything is measured, kept in the store by key."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -10,15 +11,16 @@ import torch
 
 from rlattack.attacks import SCHEDULES, Fitted
 from rlattack.attacks.imitation import agreement_words, make_imitation
+from rlattack.defences import FRONTS
 from rlattack.device import on
 from rlattack.draws import SharedDraws
-from rlattack.errors import InvalidInput, RlattackError, said_by
+from rlattack.errors import InvalidInput, RlattackError, said_by, told_by
 from rlattack.evaluation.cell import AttackRef, Cell, digest
-from rlattack.evaluation.code import check_code
+from rlattack.evaluation.code import check_code, front_code
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.study import EVERY
-from rlattack.evaluation.tuning import TUNING, Tuned, tuning_of, watched
-from rlattack.specs import Spec, canonical, parse_spec
+from rlattack.evaluation.tuning import TUNING, Tuned, Watched, before_front, tuning_of, watched
+from rlattack.specs import Spec, canonical, parse_spec, split_spec
 
 _PATIENCE = 5.0
 """Seconds between two lines that say how far a fit is."""
@@ -47,6 +49,31 @@ def imitation_key(cell: Cell, surrogate: str, seat: int) -> str:
     return digest({"tuning": tuning_of(cell).key, "surrogate": surrogate, "seat": seat})
 
 
+def front_key(cell: Cell, seat: int, number: int) -> str:
+    """Names what a front of the player of a seat learns: by the play before it, the front, and the run's seed."""
+    front = canonical("defence", FRONTS, cell.players[seat].fronts[number])
+    tuning = before_front(cell, seat, number).key
+    return digest({"tuning": tuning, "defence": front, "code": front_code(front), "seat": seat})
+
+
+def fronted(cell: Cell) -> Cell:
+    """The cell whose players' fronts have keys of what they learn in it, each after those before it."""
+    for seat, player in enumerate(cell.players):
+        learns = [FRONTS.get(split_spec(text, FRONTS)[0]).fitted for text in player.fronts]
+        fits: tuple[str | None, ...] = ()
+        for number, one in enumerate(learns if any(learns) else []):
+            cell = _with_fits(cell, seat, fits)
+            fits = (*fits, front_key(cell, seat, number) if one else None)
+        cell = _with_fits(cell, seat, fits)
+    return cell
+
+
+def _with_fits(cell: Cell, seat: int, fits: tuple[str | None, ...]) -> Cell:
+    players = list(cell.players)
+    players[seat] = dataclasses.replace(players[seat], fits=fits)
+    return dataclasses.replace(cell, players=tuple(players))
+
+
 Learn = Callable[[Callable[[str], None]], Fitted]
 """Learns on tuning episodes, and tells in lines how far it is."""
 
@@ -54,7 +81,8 @@ Learn = Callable[[Callable[[str], None]], Fitted]
 def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
     """Lets what cells need learn where a folder of fits does not have it, or has it damaged; says in a line what.
 
-    Surrogates are first, since attacks and schedules learn by them.
+    Fronts are first, each after those before it, since all else learns of who plays behind them; then surrogates, since
+    attacks and schedules learn by them.
 
     Raises:
         RlattackError: An attack or a player does not fit, or there is too little to learn from.
@@ -72,27 +100,50 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
 
 def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
     """What is to be learned, in order, by key: what it is called, and how."""
+    fronts: dict[str, tuple[str, Learn]] = {}
     surrogates: dict[str, tuple[str, Learn]] = {}
     timings: dict[str, tuple[str, Learn]] = {}
     fits: dict[str, tuple[str, Learn]] = {}
     for cell in cells:
+        for seat, player in enumerate(cell.players):
+            for number, key in enumerate(player.fits):
+                if key is not None:
+                    fronts[key] = (player.fronts[number], partial(_fit_front, cell, seat, number, folder, say))
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
-                surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, say))
+                surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, folder, say))
             if ref.timing is not None:
                 timings[ref.timing] = (f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
             if ref.fit is not None:  # what an attack learns is the same whenever it acts
                 label = dataclasses.replace(ref, schedule=EVERY).label
                 fits[ref.fit] = (label, partial(_fit, cell, ref, folder, False))
-    return surrogates | timings | fits
+    return fronts | surrogates | timings | fits
 
 
-def _imitate(cell: Cell, ref: AttackRef, say: Callable[[str], None], far: Callable[[str], None]) -> Fitted:
+def _fit_front(
+    cell: Cell, seat: int, number: int, folder: Path, say: Callable[[str], None], far: Callable[[str], None]
+) -> Fitted:
+    """What a front learns of clean play, in one thread of this process, whatever the number of workers."""
+    torch.set_num_threads(1)
+    check_code(cell)
+    with contextlib.closing(Watched(cell, seat, number, far, folder)) as watching, on(cell.device):
+        front = watching.front
+        own = type(front).__module__.startswith("rlattack.")
+        with contextlib.nullcontext() if own else told_by(f"defence {front.name}: fails as it learns"):
+            learned = front.fit(watching)
+            if told := front.told(learned):
+                say(f"{cell.players[seat].fronts[number]} {told}")
+    return learned
+
+
+def _imitate(
+    cell: Cell, ref: AttackRef, folder: Path, say: Callable[[str], None], far: Callable[[str], None]
+) -> Fitted:
     """What a surrogate learns of the player of a seat, which is told only what that one did."""
     torch.set_num_threads(1)
     check_code(cell)
     assert ref.surrogate is not None, "it is what learns"
-    victim = watched(cell, ref.seat)
+    victim = watched(cell, ref.seat, folder)
     seat, draws = victim.game.seats[ref.seat], SharedDraws(1, (cell.seed + TUNING) % 2**63)
     with on(cell.device):
         learned = make_imitation(ref.surrogate.spec).fit(victim, cell.envs, seat, draws, far)

@@ -116,6 +116,8 @@ class AttackResult:
     """Whether the schedule plays forks of the game: it knows what no attacker outside of it knows."""
     surrogate: str | None = None
     """The agent that the attack was crafted on, in place of the victim."""
+    oblivious: bool = False
+    """Whether that is the victim without its fronts, of which the attack does not know."""
     fit: str | None = None
     """Digest of what was fitted on tuning episodes."""
     note: str = ""
@@ -154,6 +156,18 @@ class MaskResult:
     mode: str
 
 
+@dataclass(frozen=True)
+class FrontResult:
+    """One front of the victim."""
+
+    name: str
+    """With its parameters."""
+    fit: str | None = None
+    """Digest of what it learned on tuning episodes."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What it tells of that."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """A cell with what came of it."""
@@ -178,6 +192,8 @@ class Result:
     """What the players and the attacks computed on: `cpu`, or `cuda (NVIDIA H100)`."""
     defence: str | None = None
     """Fronts of the victim, in order."""
+    fronts: tuple[FrontResult, ...] = ()
+    """The same one by one, with what they learned."""
     published: ScoreResult | None = None
     """Of a clean cell whose victim's score is stated somewhere."""
     seed: int

@@ -22,6 +22,7 @@ from rlattack.evaluation.observers import OBSERVERS
 from rlattack.games.find import FAMILIES
 from rlattack.policies.lent import lent_agents, receive
 from rlattack.registry import Registry, plug, plugged
+from rlattack.specs import split_spec
 
 _REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -86,6 +87,7 @@ def held_back(cells: Iterable[Cell]) -> str:
         used.add(cell.game.card.id.removeprefix("gymnasium/"))
         used |= {ref.spec for ref in (*cell.players, *(one.surrogate for one in cell.attacks)) if ref is not None}
         used |= {ref.spec.name for ref in cell.attacks}
+        used |= {split_spec(text, FRONTS)[0] for player in cell.players for text in player.fronts}
     lost = [name for registry in _REGISTRIES for name, kind in registry.lent.items() if not _is_found(kind)]
     lent: Mapping[str, object] = {**_environments(), **lent_agents()}
     lost += [name for name in used if name in lent and _pickled(lent[name]) is None]

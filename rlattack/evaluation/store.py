@@ -21,6 +21,7 @@ from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.lock import locked
 from rlattack.evaluation.observers import OBSERVERS
 from rlattack.files import write_whole
+from rlattack.specs import split_spec
 
 STORE_SCHEMA = "rlattack/store/1"
 CELL_SCHEMA = "rlattack/cell/2"
@@ -125,7 +126,7 @@ class Store:
         Their code is what it was when this store was opened: an edit meanwhile plays no part.
         """
         for name in cell.observers:
-            self._sources.setdefault(name, foreign_code(OBSERVERS.get(name)))
+            self._sources.setdefault(name, foreign_code(OBSERVERS.get(split_spec(name, OBSERVERS)[0])))
         return {name: [cell.victim, self._sources[name]] for name in sorted(cell.observers)}
 
 

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rlattack.attacks import Attack
+    from rlattack.defences import Front
     from rlattack.policies.policy import Policy
 
     Attacking = str | Attack[Any] | type[Attack[Any]]
+    Standing = str | Front[Any] | type[Front[Any]]
     Player = str | Path | Policy | nn.Module | BaseAlgorithm
 
 _MOST = {"episodes": 1_000_000, "envs": 10_000}
@@ -33,6 +35,8 @@ NO_MASK = "none"
 """The mask that hides nothing."""
 SELF = "self"
 """In place of a surrogate: the victim itself."""
+BARE = "bare"
+"""In place of a surrogate: the victim without what stands before it, of which such an attack does not know."""
 EVERY = "every"
 """The schedule of an attack that acts in every step."""
 
@@ -74,15 +78,16 @@ class Options(Plugins):
     """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
     grid: bool = False
     """Keep perturbed pixels whole bytes."""
-    surrogate: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|self|imitate[:key=value,...] ...")] = ()
-    """Craft on these agents instead of the victim (transfer), each in turn: `self` is the victim itself, `imitate` a
-    network that learns from what the victim does in tuning episodes, as imitate:episodes=20."""
+    surrogate: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|self|bare|imitate[:key=value,...] ...")] = ()
+    """Craft on these agents instead of the victim (transfer), each in turn: `self` is the victim itself, `bare` the
+    victim without its --defence (an oblivious attack), `imitate` a network that learns from what the victim does in
+    tuning episodes, as imitate:episodes=20."""
     mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SEAT[:initial|zero|noise] ...")] = (NO_MASK,)
     """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
     actions: Literal["card", "sampled", "greedy"] = "card"
     """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
-    observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
-    """What else is measured of the victim at every step, as margins; changes no episode."""
+    observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
+    """What else is measured of the victim at every step, as margins or certified:eps=0.004; changes no episode."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
@@ -116,8 +121,8 @@ class Study(Options):
     """An evaluation: every combination of players plays clean, under the control and under the attacks.
 
     What a program holds stands for names: paths, models, torch modules and policies in `players` and `surrogate`;
-    attacks and classes of attacks in `attack`. They become the names that the fields hold. One thing stands for a tuple
-    of one: `eps=0.1`.
+    attacks and fronts, or classes of them, in `attack` and `defence`. They become the names that the fields hold. One
+    thing stands for a tuple of one: `eps=0.1`.
 
     Raises:
         InvalidInput: A count below 1, a negative seed, or a seat without a player.
@@ -131,6 +136,7 @@ class Study(Options):
 
     # A program may name by what it holds, so these take more than what is typed.
     attack: "Attacking | Sequence[Attacking]" = ()  # type: ignore[assignment]
+    defence: "Standing | Sequence[Standing]" = ()  # type: ignore[assignment]
     eps: float | Sequence[float] = ()  # type: ignore[assignment]
     surrogate: "Player | Sequence[Player] | None" = ()  # type: ignore[assignment]
     players: "Player | Sequence[Player | Sequence[Player]]"
@@ -145,6 +151,7 @@ class Study(Options):
         for name in _SEVERAL:
             object.__setattr__(self, name, _tuple(getattr(self, name)))
         object.__setattr__(self, "attack", tuple(map(_attack_name, _tuple(self.attack))))
+        object.__setattr__(self, "defence", self.fronts)
         object.__setattr__(self, "surrogate", self.crafted_on)
         self._check_kinds()
         for name, most in _MOST.items():
@@ -207,6 +214,11 @@ class Study(Options):
     def sizes(self) -> tuple[float, ...]:
         """The sizes that are compared."""
         return _tuple(self.eps)
+
+    @property
+    def fronts(self) -> tuple[str, ...]:
+        """What stands before the victim, in order."""
+        return tuple(map(_front_name, _tuple(self.defence)))
 
     @property
     def crafted_on(self) -> tuple[str, ...]:
@@ -284,3 +296,11 @@ def _attack_name(attack: Any) -> str:
     from rlattack.attacks.make import lend_attack
 
     return lend_attack(attack)
+
+
+def _front_name(front: Any) -> str:
+    if isinstance(front, str):
+        return front
+    from rlattack.defences import lend_front
+
+    return lend_front(front)

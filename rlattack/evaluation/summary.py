@@ -13,11 +13,14 @@ from rlattack.arrays import FloatArray
 from rlattack.attacks import ATTACKS
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.certified import broken as certificates_broken
 from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
+from rlattack.evaluation.observers import over_all
 from rlattack.evaluation.results import (
     UNSTABLE,
     AttackResult,
     Drop,
+    FrontResult,
     MaskResult,
     Mean,
     Rate,
@@ -45,6 +48,7 @@ def summarise(
     seconds: float,
     notes: Sequence[str] = (),
     facts: Sequence[Mapping[str, Any]] = (),
+    fronts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Result:
     """Builds the result of a cell.
 
@@ -56,6 +60,7 @@ def summarise(
         seconds: Spent by all workers together.
         notes: What each attack says of its parameters there.
         facts: What each attack learned on tuning episodes, as far as it is facts.
+        fronts: The same of the victim's fronts, by the key of what they learned.
     """
     steps = sum(episode.length for episode in episodes)
     endings = Counter(episode.ending for episode in episodes)
@@ -74,6 +79,7 @@ def summarise(
         sticky=cell.game.card.protocol.sticky,
         device=_device(cell),
         defence=" + ".join(cell.players[cell.victim].fronts) or None,
+        fronts=_fronts(cell, fronts or {}),
         published=None if cell.attacks else _published(cell, episodes),
         seed=cell.seed,
         episodes=len(episodes),
@@ -88,9 +94,19 @@ def summarise(
     )
 
 
+def _fronts(cell: Cell, facts: Mapping[str, Mapping[str, Any]]) -> tuple[FrontResult, ...]:
+    player = cell.players[cell.victim]
+    fits = player.fits or (None,) * len(player.fronts)
+    pairs = zip(player.fronts, fits, strict=True)
+    return tuple(FrontResult(name, fit, dict(facts.get(fit or "", {}))) for name, fit in pairs)
+
+
 def _status(episodes: Sequence[Episode]) -> str:
     judged = [seat.judged for episode in episodes for seat in episode.seats if seat.judged is not None]
     broken, steps = sum(one.broken for one in judged), sum(one.steps for one in judged)
+    wrong = sum(certificates_broken(seat.measured) for episode in episodes for seat in episode.seats)
+    if wrong:
+        return f"failed: an attack changed {wrong:.0f} actions that were certified: the certificate is wrong"
     if broken == 0:
         return "ok"
     return f"failed: the attack left its budget in {broken} of {steps} steps"
@@ -146,7 +162,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         loss=rates.get("loss"),
         drop=_drop(cell, before, own) if judged else None,
         **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
-        observed=_observed(own),
+        observed=_observed(own) | _over_all(cell, number, episodes),
     )
 
 
@@ -154,8 +170,20 @@ def _observed(own: Sequence[SeatEpisode]) -> dict[str, Mean]:
     """Means of what was measured in all episodes, as far as an episode had any."""
     names = set(own[0].measured).intersection(*(seat.measured for seat in own))  # more episodes may measure less
     found = {name: [seat.measured[name] for seat in own] for name in sorted(names)}
-    there = {name: [value for value in values if value is not None] for name, values in found.items()}
+    there = {
+        name: [value for value in values if value is not None]
+        for name, values in found.items()
+        if not name.startswith("_")
+    }
     return {name: _mean(np.asarray(values)) for name, values in there.items() if values}
+
+
+def _over_all(cell: Cell, number: int, episodes: Sequence[Episode]) -> dict[str, Mean]:
+    """What observers of the victim say of all episodes together."""
+    if number != cell.victim or not cell.observers:
+        return {}
+    own, lengths = [episode.seats[number] for episode in episodes], [episode.length for episode in episodes]
+    return over_all(cell.observers, own, lengths)
 
 
 def _judged(judged: Sequence[Judgement]) -> dict[str, object]:
@@ -208,6 +236,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float, note: str, facts: Mapping
         schedule=ref.schedule,
         looks_ahead=ref.looks_ahead,
         surrogate=None if ref.surrogate is None else ref.surrogate.name,
+        oblivious=cell.oblivious(ref),
         fit=ref.fit,
         note=note,
         ensemble=_ensembles().validate_python(facts["ensemble"]) if "ensemble" in facts else None,

@@ -13,7 +13,7 @@ from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
-from rlattack.defences import defend
+from rlattack.defences import outline
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
@@ -21,9 +21,9 @@ from rlattack.evaluation.loading import load_surrogate
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import fit_key, imitation_key, timing_key
+from rlattack.evaluation.prepare import fit_key, fronted, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
-from rlattack.evaluation.study import NO_MASK, SELF, Study
+from rlattack.evaluation.study import BARE, NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.forks import check_forks
@@ -70,13 +70,13 @@ class Table:
             for seat, of, seen in zip(seats, study.candidates, study.normalisers(victim), strict=True)
         )
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
-            check_observers(study.observe, defend(agent.policy, study.defence, seats[victim]), seats[victim])
+            check_observers(study.observe, outline(agent.policy, study.fronts, seats[victim]), seats[victim])
         surrogates = {
             name: load_surrogate(name, card.id, seats[attacked], study.trust)
             for name in map(surrogate_name, study.crafted_on)
-            if name != SELF
+            if name not in (SELF, BARE)
         }
-        code = playing_code(card, study.defence, study.plugin, study.device)
+        code = playing_code(card, study.fronts, study.plugin, study.device)
         return cls(study, card, seats, agents, surrogates, victim, attacked, action_names, code)
 
     @property
@@ -87,7 +87,7 @@ class Table:
     @property
     def refs(self) -> list[list[AgentRef]]:
         """Who may take each seat, as cells name them."""
-        trust, fronts = self.study.trust, {self.victim: self.study.defence}
+        trust, fronts = self.study.trust, {self.victim: self.study.fronts}
         normalisers = self.study.normalisers(self.victim)
         return [
             [AgentRef.of(spec, agent, trust, fronts.get(seat, ()), normalisers[seat]) for spec, agent in of.items()]
@@ -116,16 +116,17 @@ class Table:
     def clean(self, hidden: Hidden, players: tuple[AgentRef, ...]) -> Cell:
         """The cell in which these players meet and nothing is attacked."""
         modes = tuple(self.mode(of[ref.spec]) for of, ref in zip(self.agents, players, strict=True))
-        return Cell(
+        cell = Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
             observers=self.study.observe, code=self.code,
         )  # fmt: skip
+        return fronted(cell)
 
     def sighted(self, cell: Cell) -> Cell:
         """The cell with nothing hidden from a player that looks at nothing: the same episodes."""
         blind = [seat for seat, _ in cell.game.hidden if not self.agents[seat][cell.players[seat].spec].looks]
-        return dataclasses.replace(cell, game=Variant(self.card)) if blind else cell
+        return fronted(dataclasses.replace(cell, game=Variant(self.card))) if blind else cell
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
@@ -157,7 +158,13 @@ class Table:
         return list(dict.fromkeys(when for pair in pairs for when in pair if when is not None))
 
     def _check_ahead(self, base: Cell) -> None:
-        """Refuses schedules that look ahead in a game that cannot be played on from where it stands."""
+        """Refuses what looks ahead in a game that cannot be played on from where it stands."""
+        for spec in (spec for specs in self.study.attacks for spec in specs if spec.name != ALL):
+            if ATTACKS.get(spec.name).foresees:
+                try:
+                    check_forks(base.game)
+                except InvalidInput as error:
+                    raise InvalidInput(f"--attack {spec.name}: {error}; use gwc") from error
         for when in self.study.when:
             if SCHEDULES.get(split_spec(when, SCHEDULES)[0]).looks_ahead:
                 try:
@@ -257,10 +264,16 @@ class Table:
         """What an attack is crafted on; None for the victim itself, by whichever name."""
         if name == SELF:
             return None
+        player = base.players[self.attacked_seat]
+        if name == BARE and not player.fronts:
+            seat = self.names[self.attacked_seat]
+            raise InvalidInput(f"--surrogate bare: expected a --defence before the {seat}, nothing stands there")
+        if name == BARE:
+            return player.behind(0)
         if learns_by_watching(name):
             return AgentRef(name, imitation_key(base, name, self.attacked_seat), name)
         ref = AgentRef.of(name, self.surrogates[name], self.study.trust)
-        return None if ref.played == base.players[self.attacked_seat].played else ref
+        return None if ref.played == player.played else ref
 
     def _check(self, cell: Cell, ref: AttackRef) -> tuple[float, str]:
         agent = self.agents[ref.seat][cell.players[ref.seat].spec]
@@ -269,8 +282,10 @@ class Table:
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
                 + ("; name the other seat by --attacked" if len(self.seats) > 1 else "")
             )
-        seat, surrogate = self.seats[ref.seat], self.surrogates[ref.surrogate.spec] if ref.surrogate else None
-        victim = defend(agent.policy, cell.players[ref.seat].fronts, seat)
+        seat, surrogate = self.seats[ref.seat], None
+        if ref.surrogate is not None:
+            surrogate = agent if cell.oblivious(ref) else self.surrogates[ref.surrogate.spec]
+        victim = outline(agent.policy, cell.players[ref.seat].fronts, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":

@@ -15,16 +15,20 @@ from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.attacks import Attacker, ObservationAttack, Schedule, TuningStep
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
+from rlattack.defences import Defended, Front, defend, make_front
 from rlattack.device import on
 from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.loading import surrogates_of
+from rlattack.evaluation.code import code_of
+from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import Play, open_play
-from rlattack.evaluation.player import make_attacker
+from rlattack.evaluation.player import here, make_attacker
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Step
+from rlattack.policies.policy import Output, State
+from rlattack.specs import NoParameters
 
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
@@ -44,7 +48,7 @@ class Tuned:
         cell: The cell.
         number: Of the attack.
         say: Told in a line how far the fit is.
-        fits: Folder of what a surrogate learned before; needed where there is one that learned.
+        fits: Folder of what fronts and surrogates learned before; needed where one of them learned.
         timing: Its schedule learns, by what the schedule may know, whatever the attack may.
 
     Raises:
@@ -56,7 +60,8 @@ class Tuned:
     ) -> None:
         self._cell, self._ref, self.say = tuning_of(cell), cell.attacks[number], say
         self.steps = 0
-        play = open_play(self._cell, lambda slot: None)
+        self._fits = fits
+        play = open_play(self._cell, lambda slot: None, fits=fits)
         self._surrogate = surrogates_of(cell, play.game, fits)[number]
         self._victim = play.policies[self._ref.seat]
         with on(cell.device):
@@ -81,7 +86,7 @@ class Tuned:
         """`count` batches of what the game showed, float32, of steps that are not much like each other."""
         numbers = itertools.count()
         seen = _Looking(self._ref.seat, self._cell.envs)
-        play = open_play(self._cell, lambda slot: next(numbers), [seen])
+        play = open_play(self._cell, lambda slot: next(numbers), [seen], fits=self._fits)
         with contextlib.closing(play.play()) as steps:
             for _ in range(count):
                 for _ in range(_EVERY):
@@ -98,7 +103,7 @@ class Tuned:
         actions = list(self._cell.actions)
         actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
-        opened = open_play(cell, lambda slot: None)
+        opened = open_play(cell, lambda slot: None, fits=self._fits)
         policies = list(opened.policies)
         policies[ref.seat] = plays
         rehearsing = Rehearsing(cell, opened.game, policies, ref.seat)
@@ -112,11 +117,83 @@ class Tuned:
         return rehearsing
 
 
-def watched(cell: Cell, seat: int) -> "Rehearsing":
+def watched(cell: Cell, seat: int, fits: Path | None = None) -> "Rehearsing":
     """Tuning episodes of the players of a cell, of whom nobody is attacked, to look at one seat."""
     tuning = tuning_of(cell)
-    opened = open_play(tuning, lambda slot: None)
+    opened = open_play(tuning, lambda slot: None, fits=fits)
     return Rehearsing(tuning, opened.game, opened.policies, seat)
+
+
+def before_front(cell: Cell, seat: int, number: int) -> Cell:
+    """Clean play of a cell from which a front of one of its players learns: behind those that come before it alone."""
+    players = list(cell.players)
+    players[seat] = players[seat].behind(number)
+    before = dataclasses.replace(tuning_of(cell), players=tuple(players))
+    told = {name: said for name, said in code_of(before).items() if said}
+    return dataclasses.replace(before, code=told if cell.code else {})
+
+
+class Watched:
+    """Tuning episodes for a front of a player of a cell, see `Watching`.
+
+    Args:
+        cell: The cell.
+        seat: Who has the front.
+        number: Of the front.
+        say: Told in a line how far the fit is.
+        fits: Folder of what the fronts before it learned.
+
+    Attributes:
+        front: The front, which has learned nothing yet.
+
+    Raises:
+        RlattackError: A player cannot be loaded.
+    """
+
+    def __init__(self, cell: Cell, seat: int, number: int, say: Callable[[str], None], fits: Path) -> None:
+        tuning, ref, self.say = before_front(cell, seat, number), cell.players[seat], say
+        self.slots = cell.envs
+        self.draws: Draws = SharedDraws(1, tuning.seed % 2**63)
+        opened = open_play(tuning, lambda slot: None, fits=fits)
+        self.seat = opened.game.seats[seat]
+        self.policy = load_player(ref.behind(0), self.seat, tuning, fits)
+        self._door = _Door(cell.envs)
+        policies, before = list(opened.policies), tuning.players[seat]
+        with on(cell.device):
+            self.front = make_front(ref.fronts[number], self.seat)
+            learned = list(map(here, learned_by(before, fits)))
+            policies[seat] = defend(Defended(self.policy, self._door), before.fronts, self.seat, learned)
+        self._play = Rehearsing(tuning, opened.game, policies, seat)
+
+    def steps(self, episodes: int, first: int = 0) -> Iterator[TuningStep]:
+        """Plays tuning episodes, the i-th in slot i modulo the slots."""
+        waiting = [iter(range(first + slot, first + episodes, self.slots)) for slot in range(self.slots)]
+        for step in self._play.round(lambda slot: next(waiting[slot], None)):
+            yield dataclasses.replace(step, received=self._door.arrived)
+
+    def close(self) -> None:
+        """Frees the game."""
+        self._play.close()
+
+
+class _Door(Front[NoParameters]):
+    """Keeps what arrived last, and lets it through: of several copies of a row it keeps the first.
+
+    Args:
+        slots: How many rows there are.
+    """
+
+    name = "door"
+    arrived: Tensor
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(NoParameters())
+        self._slots = slots
+
+    def seen(self, obs: Tensor, draws: Draws | None, memory: State = None) -> Tensor:
+        """What arrived."""
+        self.arrived = obs[:: len(obs) // self._slots]
+        return obs
 
 
 class Rehearsing(Play):
@@ -164,8 +241,9 @@ class Rehearsing(Play):
         seen = self._looking
         ended, terminated = over & active, self._last.terminated & active
         self._now = TuningStep(
-            active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting
-        )
+            active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting,
+            self.episode.copy(), seen.out,
+        )  # fmt: skip
         return over
 
     def _close(self) -> None:
@@ -179,13 +257,14 @@ class _Looking(Observer):
     received: Tensor
     action: Tensor
     acting: BoolArray
+    out: Output
     reward: FloatArray
 
     def see(self, moment: Moment) -> None:
         """Keeps the game's own array, and the tensors of play."""
         if moment.seat == self.seat:
             self.shown, self.received, self.action = moment.shown, moment.received, moment.action
-            self.acting = moment.acting
+            self.acting, self.out = moment.acting, moment.out
 
     def after(self, step: Step) -> None:
         """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""

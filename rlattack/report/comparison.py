@@ -222,4 +222,5 @@ def _label(attack: AttackResult) -> str:
     words += ["frame"] * (attack.model == "frame") + ["grid"] * attack.grid
     words += [f"free {attack.entries or entries_words(attack.free)}"] * bool(attack.free)
     words += [f"when {attack.schedule}"] * (attack.schedule != "every")
-    return " ".join([*words, *([f"from {attack.surrogate}"] if attack.surrogate else [])])
+    words += ["oblivious"] if attack.oblivious else [f"from {attack.surrogate}"] if attack.surrogate else []
+    return " ".join(words)

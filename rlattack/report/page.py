@@ -16,6 +16,7 @@ from rlattack.attacks import title_of
 from rlattack.evaluation.results import Result
 from rlattack.files import write_whole
 from rlattack.report.activations import PICTURE, Activations, read_activations
+from rlattack.report.certificates import certain_shares, certificates
 from rlattack.report.columns import details, numbers
 from rlattack.report.comparison import Setting, at, names, settings
 from rlattack.report.curves import Style, draw, styles, svg
@@ -66,6 +67,8 @@ class Section:
     looks: dict[str, Style]
     tables: list[Table]
     members: Table | None
+    certificates: Table | None
+    certainty: Markup
     rule: str
     clips: list[Clip]
     films: list[tuple[str, Film]]
@@ -134,6 +137,8 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         looks=looks,
         tables=[table(setting, columns(setting)) for columns in (numbers, details)],
         members=members(setting),
+        certificates=certificates(setting),
+        certainty=Markup(svg(f"{anchor}-certain", partial(certain_shares, setting)) if certificates(setting) else ""),
         rule=win_rule(setting.first),
         clips=clips(setting, run),
         films=films(setting, run),

@@ -9,6 +9,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from rlattack.budget.words import heading
 from rlattack.evaluation.results import Mean, Rate, Result, SeatResult
 from rlattack.report.activations import PICTURE, read_activations
+from rlattack.report.certificates import certified_points
 from rlattack.report.clip import read_frames, still
 from rlattack.report.comparison import Pairing, Setting, attack_label, distinctions, names, player, settings
 from rlattack.report.curves import png
@@ -52,6 +53,10 @@ def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:
             runs.setdefault(name, []).extend(_line(line, pairing, run))
     for cell in setting.results:
         runs[free_name(f"cells/{_cell_name(cell)}", runs)] = [(0, value) for value in _row(cell)]
+    for tag, step, value in certified_points(setting):
+        runs.setdefault("certified", []).append(
+            (step, scalar(tag, value, "The step is eps in millionths; states of play without an attack."))
+        )
     laid = grid(setting)
     if len(laid) > 1:
         runs["grid"] = [(0, picture("heat_map", png(partial(heat_map, laid))))]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rlattack.errors import told
 from rlattack.evaluation.results import Result
 from rlattack.report.activations import Activations, read_activations
+from rlattack.report.certificates import certificates
 from rlattack.report.columns import BUDGET, DISTINCT, numbers
 from rlattack.report.comparison import Setting, full_name, settings
 from rlattack.report.findings import finding, win_rule
@@ -61,6 +62,8 @@ def _print(setting: Setting, console: Console) -> None:
     if len(square) > 1:
         _print_square(_grid(square), "grid of all players", console)
     _say(console, finding(setting).sentence)
+    if (certain := certificates(setting)) is not None:
+        _print_square(_certificates(certain), "table of certificates", console)
     for line in member_lines(setting):
         _say(console, line)
     explained = bool(equal_returns(setting))  # by a warning
@@ -139,6 +142,16 @@ def _transfer(laid: Transfer) -> Table:
         shown.add_column(wrapped(name), justify="right", overflow="fold", min_width=_NAME)
     for name, squares in zip(laid.rows, written(laid), strict=True):
         shown.add_row(wrapped(name), *squares)
+    return shown
+
+
+def _certificates(laid: Laid) -> Table:
+    shown = Table(title="what is certain of greedy actions, beside the best attack of that size", title_justify="left")
+    shown.add_column("size", no_wrap=True)
+    for column in laid.columns:
+        shown.add_column(column.title, justify="left" if column.title == "best attack" else "right", overflow="fold")
+    for row in laid.rows:
+        shown.add_row(row.label, *map(str, row.values))
     return shown
 
 

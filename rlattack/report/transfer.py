@@ -14,6 +14,7 @@ from rlattack.report.comparison import Pairing, Setting, at, attack_label, hidde
 from rlattack.report.heatmap import Square, draw_squares
 
 _ITSELF, _CONTROL = "the victim itself", "control: "
+_BARE = "the bare victim (oblivious)"
 _FEWEST = 2
 """Attacks that make a matrix, where one of them was crafted on somebody else."""
 
@@ -108,12 +109,13 @@ def _met(setting: Setting, pairing: Pairing, cell: Result) -> list[_Met]:
 
 
 def _surrogate(cell: Result) -> str:
-    return next((attack.surrogate for attack in cell.attacks if attack.surrogate), "")
+    found = (attack for attack in cell.attacks if attack.surrogate)
+    return next((_BARE if attack.oblivious else attack.surrogate or "" for attack in found), "")
 
 
 def _label(cell: Result) -> str:
     """The attack without what it was crafted on."""
-    attacks = tuple(dataclasses.replace(attack, surrogate=None) for attack in cell.attacks)
+    attacks = tuple(dataclasses.replace(attack, surrogate=None, oblivious=False) for attack in cell.attacks)
     return attack_label(dataclasses.replace(cell, attacks=attacks))
 
 

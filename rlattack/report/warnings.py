@@ -48,7 +48,14 @@ def _cells(setting: Setting) -> Iterator[str]:
             f"{some(uneven, _MOST)}."
         )
     yield from doubts(setting)
-    foresight = sorted({one.schedule for cell in setting.good for one in cell.attacks if one.looks_ahead})
+    foresight = sorted(
+        {
+            one.name if one.schedule == "every" else one.schedule
+            for cell in setting.good
+            for one in cell.attacks
+            if one.looks_ahead
+        }
+    )
     if foresight:
         yield f"{some(foresight, _MOST)} plays ahead in the game itself: no attacker outside of it knows as much."
     if idle := [cell for cell in setting.good if cell.attack and not cell.control and cell.attacked.attacked == 0]:

@@ -1,10 +1,14 @@
 """Trains perturbers of what a frozen victim sees, one a seed, and ships the best of them (SA-RL, PA-AD)."""
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from rlattack.attacks import make_attack
+import torch
+
+from rlattack.attacks import Fitted, make_attack
 from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
 from rlattack.budget import Budget
@@ -12,6 +16,8 @@ from rlattack.defences import defend
 from rlattack.device import check_device
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
+from rlattack.evaluation.loading import learned_by
+from rlattack.evaluation.prepare import prepare
 from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.spawned import held_back
 from rlattack.evaluation.table import Table
@@ -116,7 +122,7 @@ class Room:
         """The game of who perturbs."""
         recipe, table = self.recipe, self.table
         game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
-        policy = defend(self._victim.policy, recipe.defence, game.seats[self._seat])
+        policy = defend(self._victim.policy, recipe.defence, game.seats[self._seat], self._learned())
         if self._attack.knowledge == "white":
             ways = ["sa-rl"] * (len(policy.observation) == 1)
             check_gradient(policy, self._victim.name, self._attack.name, lambda: ways)
@@ -126,6 +132,14 @@ class Room:
             opponents={number: agent.policy for number, agent in others.items()},
             greedy="greedy" in map(table.mode, others.values()),
         )  # fmt: skip
+
+    def _learned(self) -> list[Fitted | None]:
+        """What the fronts of the victim learn on tuning episodes: here, and in every process, the same."""
+        cell, threads = self.table.pairs[0], torch.get_num_threads()
+        with tempfile.TemporaryDirectory() as fits:
+            prepare([cell], Path(fits), lambda line: None)
+            torch.set_num_threads(threads)
+            return learned_by(cell.players[self._seat], Path(fits))
 
 
 def _seats(recipe: TrainPerturber) -> tuple[tuple[str, ...], int]:

@@ -10,12 +10,13 @@ from gymnasium.spaces import Discrete
 from rlattack.attacks import ATTACKS, ActionAttack, ActionAttacker, Schedule, make_attack
 from rlattack.budget import Budget
 from rlattack.errors import BudgetError, InvalidInput
+from rlattack.policies.distributions import Point
 from rlattack.specs import NoParameters
 from tests.attacks.hands import ACTION, SLOTS, Certain, attacker_of, begun, every, judged, seen
 from tests.kit.agents import random_linear_policy
 
 HAND = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "action"]
-HAND = [name for name in HAND if "linf" in ATTACKS.get(name).reaches]  # the others are in `test_natural`
+HAND = [name for name in HAND if Point in ATTACKS.get(name).needs]  # the others: `test_natural`, `test_worst`
 CASES = list(itertools.product(HAND, ("linf", "l2", "l1")))
 
 

@@ -42,13 +42,15 @@ class Watched:
                 [bool(a and at + 1 >= self._length(one)) for a, one, at in zip(active, episode, step, strict=True)]
             )
             self.played += [(one, tuple(shown[slot].flat)) for slot, one in enumerate(episode) if active[slot]]
+            began = list(episode)
             for slot in range(SLOTS):
                 step[slot] += 1
                 if ended[slot]:
                     episode[slot], step[slot] = take(slot), 0
             seen = torch.as_tensor(shown.astype(np.float32))
             acting = None if self._acting is None else active & self._acting
-            yield TuningStep(active, shown, seen, self._does(seen), np.zeros(SLOTS), ended, ended, acting)
+            playing = np.asarray([-1 if one is None else one for one in began])
+            yield TuningStep(active, shown, seen, self._does(seen), np.zeros(SLOTS), ended, ended, acting, playing)
 
     def _shown(self, episode, step):
         drawn = np.random.default_rng([0 if episode is None else episode, step])

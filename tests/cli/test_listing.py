@@ -78,7 +78,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         "ranges": {"eot": "at least 1", "steps": "at least 1", "restarts": "at least 1", "step": "above 0"},
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
-        "action-noise", "action-slip", "action-delay", "mas",
+        "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "mas",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
     assert [name for name, row in attacks.items() if not row["sized"]] == [
@@ -88,7 +88,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         "universal", "patch", "sticker", "random-patch", "autoattack", "search", "sarsa",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["control"] is None] == [
-        "noise", "action-noise", "direction", "redraws", "random-patch",
+        "noise", "action-noise", "gwc-noise", "direction", "redraws", "random-patch",
     ]  # fmt: skip
 
 

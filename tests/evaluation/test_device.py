@@ -64,6 +64,13 @@ PLAYED = [
     {**FILM, "attack": "fgsm", "model": "frame", "grid": True},
     {**FILM, "attack": ("pixel", "pixel-de:population=4,generations=2", "jsma:share=0.2"), "norm": "l0", "eps": 1},
     {**FILM, "attack": "fgsm", "defence": "jpeg"},
+    {
+        **FILM,
+        "attack": "pgd:steps=2,eot=2",
+        "defence": ("median", "blur:sigma=0.5", "tv:iterations=2", "temporal:window=2", "bits", "smooth:sigma=0.05"),
+    },
+    {**MEMORY, "attack": "pgd:steps=2", "defence": ("temporal", "smooth:sigma=0.1,copies=2,space=raw,vote=majority")},
+    {**HOPPER, "attack": "pgd:steps=2", "defence": "smooth:sigma=0.1,copies=3,vote=median"},
     {**FILM, "attack": ("nes:queries=6,directions=2", "spsa:queries=6,directions=2", "square:queries=4")},
     {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
     {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
@@ -75,6 +82,8 @@ LEARNED = [
     {**FILM, "attack": "universal:states=50,epochs=1,rule=deepfool"},
     {**FILM, "attack": "sticker:states=50,epochs=1", "eps": 3},
     {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
+    {**FILM, "attack": "fgsm", "defence": ("smooth:sigma=0.1,copies=2", "denoiser:episodes=45,states=200,epochs=1")},
+    {**CARTPOLE, "attack": "fgsm", "defence": "denoiser:episodes=2,epochs=1", "max_steps": 60},
     {**HOPPER, "attack": "pgd:steps=2", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
     {
         **FILM,

@@ -4,6 +4,7 @@ Importing this registers the family `film` (one seat, stacked frames) beside tho
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,9 +111,10 @@ def play(cell: Cell, *policies: Policy, observers: Sequence[Observer] = ()) -> l
     return in_order([episode for ended in played.play() for episode in ended])
 
 
-def load_and_play(cell: Cell, observers: Sequence[Observer] = ()) -> list[Episode]:
+def load_and_play(cell: Cell, observers: Sequence[Observer] = (), fits: Path | None = None) -> list[Episode]:
     """The episodes of a cell, in order, with whom it names in its seats."""
-    return in_order([item for item in play_episodes(cell, take(cell), observers) if not isinstance(item, Beat)])
+    played = play_episodes(cell, take(cell), observers, fits=fits)
+    return in_order([item for item in played if not isinstance(item, Beat)])
 
 
 class Received(Observer):

@@ -220,3 +220,9 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path, victim, value
     with pytest.raises(RlattackError, match=message):
         run(tmp_path / "run", **{"victim": victim} | values)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_front_that_learns_stands_before_the_victim_of_a_perturber(tmp_path, victim):
+    front = "denoiser:episodes=20,states=200,epochs=1"
+    shipped = run(tmp_path / "run", victim, defence=(front,), steps=64, checkpoint_every=64)
+    assert f"--defence {front}" in shipped.score.command

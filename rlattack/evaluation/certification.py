@@ -1,0 +1,50 @@
+"""The study that certifies a victim: certificates look on at clean and attacked play of every size."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from gymnasium.spaces import Discrete
+
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.study import Options, Study
+from rlattack.games import find_game, make_game
+
+_DISCRETE = ("pgd:loss=margin,steps=20,restarts=2", "gwc")
+_SEVERAL = ("pgd:steps=20,restarts=2",)
+"""Of several choices at once, and of continuous actions."""
+
+
+def certification(options: Options, victims: Sequence[str], methods: Sequence[str], looks: str = "") -> Study:
+    """A study of greedy play with a certificate of every size, and the attacks that stand beside it.
+
+    Args:
+        options: What a command has; without attacks, those that fit the actions.
+        victims: Who is certified.
+        methods: By which bounds.
+        looks: More parameters of the observer `certified`.
+
+    Raises:
+        InvalidInput: No size, or actions that are drawn.
+    """
+    sizes = options.eps if isinstance(options.eps, Sequence) else (options.eps,)
+    if not sizes:
+        raise InvalidInput("--eps: expected at least one size to certify, as in --eps 0.001 0.004")
+    if options.actions == "sampled":
+        raise InvalidInput("--actions: certificates are of greedy actions, got sampled")
+    attacks = options.attack or _attacks(options)
+    looked = [
+        f"certified:eps={eps!r},norm={options.norm},space={options.space},method={method}{',' if looks else ''}{looks}"
+        for method in dict.fromkeys(methods) for eps in dict.fromkeys(sizes)
+    ]  # fmt: skip
+    observed = dataclasses.replace(options, observe=(*options.observe, *looked), attack=attacks, actions="greedy")
+    return Study.of(observed, players=(tuple(victims),))
+
+
+def _attacks(options: Options) -> tuple[str, ...]:
+    """What stands beside a certificate by default."""
+    game = make_game(find_game(options.game), 1)
+    try:
+        action = game.seats[-1].action
+    finally:
+        game.close()
+    return _DISCRETE if isinstance(action, Discrete) else _SEVERAL
