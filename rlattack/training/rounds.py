@@ -1,7 +1,10 @@
 """Defence and reattack in turns (Gleave et al. 2019, section 6), and the games in which all of it meets."""
 
 import itertools
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rlattack.errors import InvalidInput, RunConflict
@@ -9,6 +12,8 @@ from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.evaluator import Results, evaluate
 from rlattack.evaluation.plan import plan
 from rlattack.evaluation.study import Study
+from rlattack.files import write_whole
+from rlattack.policies.folder import find_agent, read_agent, read_agent_card, save_agent
 from rlattack.training.match import Match, load_init, match_adversary, match_self_play
 from rlattack.training.recipes import TrainRounds, names
 from rlattack.training.run import check_place, read_options
@@ -55,7 +60,7 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
     for turn in range(recipe.rounds + 1):
         if turn:
             watch.begin(f"victim-{turn}", turn, recipe.rounds)
-            met = ",".join([adversaries[-1], *names(recipe.opponents)])
+            met = ",".join([*_population(recipe, adversaries), *names(recipe.opponents)])
             defence = recipe.defence(turn, init=victims[-1], opponents=met, seat=seats[own])
             train(defence, watch)
             victims.append(defence.id)
@@ -65,6 +70,8 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
             attack = recipe.attack(turn, victim=victims[-1], init=init)
             train(attack, watch)
             adversaries.append(attack.id)
+            if recipe.population == "seeds":
+                _ship_seeds(recipe, turn)
     others = [*adversaries, *names(recipe.opponents)]
     players = [tuple(victims if seat == own else others) for seat in range(len(seats))]
     study = Study(
@@ -79,6 +86,37 @@ def train_rounds(recipe: TrainRounds, watch: Watch | None = None, command: str =
 
     results = evaluate(planned, run=recipe.folder / _meeting(recipe), watch=see, command=command)
     return Meeting(results=results, victims=tuple(victims), adversaries=tuple(adversaries))
+
+
+def _population(recipe: TrainRounds, adversaries: Sequence[str]) -> list[str]:
+    """The adversaries that the next victim meets, each once, the last one first."""
+    if recipe.population == "last":
+        return [adversaries[-1]]
+    beside = _seeds(recipe, len(adversaries)) if recipe.population == "seeds" else {}
+    shipped = [id_ for id_, folder in beside.items() if find_agent(id_) and (folder / "score.json").is_file()]
+    return [*reversed(adversaries), *shipped]
+
+
+def _seeds(recipe: TrainRounds, turns: int) -> dict[str, Path]:
+    """Ids that the seeds of the first adversaries have beside the best of each, and where each was trained."""
+    names = [f"adversary-{turn}" for turn in range(turns)]
+    return {
+        f"{recipe.id}/{name}-seed-{seed}": recipe.folder / name / f"seed-{seed}"
+        for name in names
+        for seed in recipe.seeds
+    }
+
+
+def _ship_seeds(recipe: TrainRounds, turn: int) -> None:
+    """Writes the seeds of an adversary that were not given up, but the best, which is shipped, as agents."""
+    folder = recipe.folder / f"adversary-{turn}"
+    best = read_agent_card(folder / "agent").sha256
+    cut = {row["seed"] for row in json.loads((folder / "seeds.json").read_text(encoding="utf-8")) if row["cut"]}
+    for seed in recipe.seeds:
+        card, network = read_agent(folder / f"seed-{seed}" / "agent")
+        if seed not in cut and card.sha256 != best:
+            write_whole(folder / f"seed-{seed}" / "score.json", json.dumps({"sha256": card.sha256}).encode())
+            save_agent(Path("agents") / f"{recipe.id}/adversary-{turn}-seed-{seed}", card, network)
 
 
 def _meeting(recipe: TrainRounds) -> str:
@@ -105,6 +143,8 @@ def _check(recipe: TrainRounds) -> Match:
         parts = [("victim", own.name)] * (turn > 0) + [("adversary", "")] * (turn > 0 or recipe.adversary is None)
         for role, part in parts:
             check_place(f"{recipe.id}/{role}-{turn}", recipe.folder / f"{role}-{turn}" / part, recipe.game)
+    for id_, folder in _seeds(recipe, recipe.rounds + 1).items() if recipe.population == "seeds" else ():
+        check_place(id_, folder, recipe.game)
     _check_settled(recipe)
     return match
 

@@ -51,6 +51,13 @@ def batch(actor, seen, action, advantages):
     )  # fmt: skip
 
 
+def transitions(actor, seen, action, target):
+    nothing = torch.zeros(len(seen))
+    return Transitions(
+        seen=seen, action=action, q=actor(seen), target=target, after=seen, reward=nothing, over=nothing
+    )  # fmt: skip
+
+
 def loss_of(text, actor, given):
     """What a regime minimises of a batch, in boxes of a half."""
     regime = make("defence", REGIMES, text)
@@ -71,7 +78,7 @@ def test_sa_adds_the_divergence_at_the_worst_corner_of_a_linear_policy(solver):
 def test_sa_of_values_is_how_far_another_action_comes_above_the_best_one():
     actor = linear([[1.0, 0.0], [0.0, 1.0]])
     seen = torch.tensor([[2.0, 1.5], [1.0, 5.0]])
-    given = Transitions(seen=seen, action=torch.tensor([0, 0]), q=actor(seen), target=torch.tensor([2.0, 1.0]))
+    given = transitions(actor, seen, torch.tensor([0, 0]), torch.tensor([2.0, 1.0]))
     for solver in ("sgld", "convex"):  # leads of .5 and 4, of which 1 is lost; the second is cut at the margin
         found = loss_of(f"sa:kappa=0.1,solver={solver}", actor, given)
         assert found == pytest.approx(0.1 * (0.5 - 1.0) / 2, abs=1e-6)
@@ -97,7 +104,7 @@ def test_bar_mixes_the_loss_of_clean_states_with_that_where_the_policy_moved_mos
 def test_radial_of_values_weighs_how_far_bounds_of_worse_actions_reach_by_how_much_worse_they_are():
     actor = linear([[1.0, 0.0], [0.0, 1.0]])
     seen = torch.tensor([[2.0, 1.5]])
-    given = Transitions(seen=seen, action=torch.tensor([0]), q=actor(seen), target=torch.tensor([4.0]))
+    given = transitions(actor, seen, torch.tensor([0]), torch.tensor([4.0]))
     # worse by .5; from 1.5 it comes to 2.0, the better one down to 1.5
     assert loss_of("radial:kappa=0", actor, given) == pytest.approx(0.5 * (0.5 + 0.25))
     assert loss_of("radial:kappa=1", actor, given) == pytest.approx(2 - 0.5)
@@ -107,7 +114,7 @@ def test_radial_of_values_weighs_how_far_bounds_of_worse_actions_reach_by_how_mu
 def test_car_of_values_is_the_error_at_the_far_end(solver):
     actor = linear([[1.0, 0.0], [0.0, 1.0]])
     seen = torch.tensor([[2.0, 1.5], [2.0, 1.5]])
-    given = Transitions(seen=seen, action=torch.tensor([0, 1]), q=actor(seen), target=torch.tensor([3.0, 0.9]))
+    given = transitions(actor, seen, torch.tensor([0, 1]), torch.tensor([3.0, 0.9]))
     first, second = 1.5 - 0.5, 1.1 - 0.5  # Huber's, of 1.5 and of 1.1
     weights = np.exp([first, second]) / np.exp([first, second]).sum()
     found = loss_of(f"car:solver={solver}", actor, given)

@@ -54,6 +54,28 @@ def test_agents_learn_from_each_other_and_all_meet_in_the_end(tmp_path):
     assert [note for *_, note, _ in watch.played].count("all meet") == 24
 
 
+@pytest.mark.slow
+def test_a_victim_meets_the_adversaries_of_every_round(tmp_path):
+    run(rounds=2, population="rounds")
+    assert [one["id"] for one in cards(tmp_path)["victim-2"].provenance["opponents"]] == ["my/adversary-1", "blocker"]
+
+
+def test_a_victim_meets_all_seeds_of_the_adversaries_of_every_round(tmp_path):
+    run(rounds=2, population="seeds", seeds=(0, 1), run=Path("other-run"), agent="all")
+    found = {path.name: read_agent_card(path) for path in (tmp_path / "agents/all").iterdir()}
+    (other,) = (name for name in found if name.startswith("adversary-1-seed-"))
+    met = [one["id"] for one in found["victim-2"].provenance["opponents"]]
+    assert met == ["all/adversary-1", "blocker", f"all/{other}"]
+    assert found[other].provenance["seed"] == 1 - found["adversary-1"].provenance["seed"]
+    again = Diary()
+    run(again, rounds=2, population="seeds", seeds=(0, 1), run=Path("other-run"), agent="all", resume=True)
+    assert again.told == []  # nothing is learned anew
+    taken = {"rounds": 1, "population": "seeds", "seeds": (0, 1), "run": Path("third"), "adversary": None}
+    gaussian_agent(tmp_path / "agents/new/adversary-0-seed-1", "tug/any", 3, seat="left")
+    with pytest.raises(RlattackError, match="agents/new/adversary-0-seed-1 holds another agent; choose another id"):
+        run(**taken, agent="new")
+
+
 def test_a_card_names_the_command_that_makes_its_agent_by_itself(tmp_path):
     run(trust=True)
     words = cards(tmp_path)["victim-1"].provenance["command"].split()

@@ -47,7 +47,7 @@ def test_the_critic_learns_what_every_step_is_worth_under_the_worst_attack():
     critic = WorstCritic(actor, Discrete(2), (2,))
     seen = torch.tensor([[0.2, 0.0]]).repeat(512, 1)  # either action can be brought about
     action = torch.arange(512) % 2
-    rollout = Rollout(seen=seen, ahead=seen, features=seen, action=action, reward=action.float(), over=torch.zeros(512))
+    rollout = Rollout(seen=seen, ahead=seen, action=action, reward=action.float(), over=torch.zeros(512))
     config = WocaRConfig(gamma=0.5, tau=0.05, critic_passes=20)
     optimizer = torch.optim.Adam(critic.nets["now"].parameters(), 1e-2)
     for _ in range(8):

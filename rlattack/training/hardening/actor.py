@@ -39,6 +39,12 @@ class Actor:
         layers = *_features(policy.pi_features_extractor), *policy.mlp_extractor.policy_net
         return cls(layers, policy.action_net, getattr(policy, "log_std", None))
 
+    @classmethod
+    def of_target(cls, model: Any) -> "Actor":
+        """The target network of a DQN."""
+        *hidden, last = model.q_net_target.q_net
+        return cls((*_features(model.q_net_target.features_extractor), *hidden), last)
+
     def __call__(self, taken: Tensor) -> Tensor:
         """What it says, shape (n, actions), of what the network takes, shape (n, *observation)."""
         return self.last(self.hidden(taken))  # type: ignore[no-any-return]  # a Tensor

@@ -47,28 +47,18 @@ class Minibatch:
         return -torch.min(self.advantages * ratio, self.advantages * clipped)
 
 
-class HardenedPPO(PPO):
-    """PPO whose loss of the policy a regime writes, over a run that is learned part by part.
+class Hardened(BaseAlgorithm):
+    """What a regime finds in every learner, whose run is learned part by part.
 
     Attributes:
         whole: Steps of the whole run, over which schedules fall.
-        objective: The loss of the policy, a scalar; by default PPO's own.
-        begins: Called before a rollout.
-        collected: Called when a rollout is complete, before it is learned from.
         partner: Who learns in turns with it; checkpoints hold both.
         beside_optimizer: Of a network that learns beside the policy, as its `beside`; checkpoints hold both.
     """
 
     whole: int | None = None
-    objective: Callable[[Minibatch], Tensor] = staticmethod(lambda batch: batch.surrogate(batch.log_prob).mean())
-    begins: Callable[[], None] | None = None
-    collected: Callable[[], None] | None = None
     partner: BaseAlgorithm | None = None
     beside_optimizer: torch.optim.Optimizer | None = None
-
-    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
-        states, variables = super()._get_torch_save_params()
-        return states + ["beside_optimizer"] * (self.beside_optimizer is not None), variables
 
     @property
     def done(self) -> float:
@@ -77,6 +67,24 @@ class HardenedPPO(PPO):
 
     def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
         super()._update_current_progress_remaining(num_timesteps, self.whole or total_timesteps)
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        states, variables = super()._get_torch_save_params()
+        return states + ["beside_optimizer"] * (self.beside_optimizer is not None), variables
+
+
+class HardenedPPO(Hardened, PPO):
+    """PPO whose loss of the policy a regime writes.
+
+    Attributes:
+        objective: The loss of the policy, a scalar; by default PPO's own.
+        begins: Called before a rollout.
+        collected: Called when a rollout is complete, before it is learned from.
+    """
+
+    objective: Callable[[Minibatch], Tensor] = staticmethod(lambda batch: batch.surrogate(batch.log_prob).mean())
+    begins: Callable[[], None] | None = None
+    collected: Callable[[], None] | None = None
 
     def collect_rollouts(self, *given: Any, **named: Any) -> bool:
         """Collects a rollout, after whatever is to be done before."""
@@ -141,12 +149,18 @@ class Transitions:
         action: What was done, int64, shape (n,).
         q: Of all actions by the network as it is, with their graph, shape (n, actions).
         target: Of the action that was done, shape (n,).
+        after: What the network takes a step later.
+        reward: What was paid for the step, shape (n,).
+        over: Whether the episode ended with it, shape (n,), float32.
     """
 
     seen: Tensor
     action: Tensor
     q: Tensor
     target: Tensor
+    after: Tensor
+    reward: Tensor
+    over: Tensor
 
     def error(self, q: Tensor) -> Tensor:
         """Huber's loss of values of the action that was done, shape (n,)."""
@@ -158,24 +172,17 @@ class Transitions:
         return self.q.gather(1, self.action[:, None]).squeeze(1)
 
 
-class HardenedDQN(DQN):
+class HardenedDQN(Hardened, DQN):
     """DQN whose loss a regime writes.
 
     Attributes:
-        whole: Steps of the whole run, over which schedules fall.
         objective: The loss, a scalar; by default DQN's own.
+        ahead: What is expected of what the network takes in the step after, shape (n,); by default the most that the
+            target network says.
     """
 
-    whole: int | None = None
     objective: Callable[[Transitions], Tensor] = staticmethod(lambda batch: batch.error(batch.chosen).mean())
-
-    @property
-    def done(self) -> float:
-        """Share of the run that is learned."""
-        return min(1.0, self.num_timesteps / self.whole) if self.whole else 0.0
-
-    def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
-        super()._update_current_progress_remaining(num_timesteps, self.whole or total_timesteps)
+    ahead: Callable[[Tensor], Tensor] | None = None
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
         """Learns from the replay; as `DQN.train`, but for `objective`."""
@@ -185,11 +192,16 @@ class HardenedDQN(DQN):
         for _ in range(gradient_steps):
             data: Any = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]  # made by now
             with torch.no_grad():
-                ahead = self.q_net_target(data.next_observations).max(dim=1).values.reshape(-1, 1)
-                target = data.rewards + (1 - data.dones) * self.gamma * ahead
+                after = taken(self, data.next_observations)
+                if self.ahead is None:
+                    ahead = self.q_net_target(data.next_observations).max(dim=1).values
+                else:
+                    ahead = self.ahead(after)
+                target = data.rewards + (1 - data.dones) * self.gamma * ahead.reshape(-1, 1)
             batch = Transitions(
                 seen=taken(self, data.observations), action=data.actions.long().flatten(),
-                q=self.q_net(data.observations), target=target.flatten(),
+                q=self.q_net(data.observations), target=target.flatten(), after=after, reward=data.rewards.flatten(),
+                over=data.dones.flatten(),
             )  # fmt: skip
             loss = self.objective(batch)
             self.policy.optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""Worst-case-aware robustness: WocaR-PPO (Liang et al. 2022, sec. 4).
+"""Worst-case-aware robustness: WocaR-PPO and WocaR-DQN (Liang et al. 2022, sec. 4).
 
 A second critic learns what comes of the worst actions that a bounded adversary can lead the policy to; the policy rises
 by it beside its own advantages, and is kept still where that matters most.
@@ -19,7 +19,7 @@ from rlattack.arrays import Array
 from rlattack.defences.bounds import Interval
 from rlattack.specs import Count, Fraction, NotNegative, Positive, Range
 from rlattack.training.hardening.actor import Actor, taken
-from rlattack.training.hardening.learners import HardenedPPO, Minibatch
+from rlattack.training.hardening.learners import HardenedDQN, HardenedPPO, Minibatch, Transitions
 from rlattack.training.hardening.loss import LossRegime
 from rlattack.training.hardening.ramp import Ramped
 from rlattack.training.hardening.regime import Ground
@@ -28,6 +28,8 @@ from rlattack.training.hardening.vicinity import Vicinity
 
 _HIDDEN, _PART = 64, 256
 """Width of both hidden layers of the critic, and transitions of a step of it."""
+_MARGIN = 1.0
+"""By how much the best value is to lead over others, up to which it is pressed for, as in SA-DQN."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,35 +52,29 @@ class WocaRConfig(Ramped):
     """Share of itself by which the critic's target goes after it in each step."""
     gamma: Annotated[float, Range(least=0, below=1)] = 0.99
     """Discount of the critic."""
+    rho: Annotated[float, Range(least=0, most=1)] = 0.05
+    """Of dqn: weight of the worst-attack value beside the value, by which the action ahead is chosen."""
 
 
 class WocaR(LossRegime[WocaRConfig]):
-    """Learns what the worst bounded attack leaves, and raises that too: WocaR-PPO (Liang et al. 2022)."""
+    """Learns what the worst bounded attack leaves, and raises that too: WocaR-PPO and -DQN (Liang et al. 2022)."""
 
     name = "wocar"
+    algorithms: ClassVar[tuple[str, ...]] = ("ppo", "dqn")
     config_type: ClassVar[type[Any]] = WocaRConfig
 
     def harden(self, model: BaseAlgorithm, ground: Ground) -> None:
         """Adds the critic, whose weights are part of the policy's and its optimiser of the learner's."""
         super().harden(model, ground)
-        assert isinstance(model, HardenedPPO)
+        assert isinstance(model, HardenedPPO | HardenedDQN)
         self.critic = WorstCritic(Actor.of(model), model.action_space, model.observation_space.shape or ())
         model.policy.beside = self.critic.nets.to(model.device)
-        optimizer = torch.optim.Adam(self.critic.nets["now"].parameters(), lr=self.config.critic_rate)
-        model.beside_optimizer = optimizer
-
-        def collected() -> None:
-            share = self.config.share(model.done)
-            vicinity = Vicinity.of(model, ground.budget, share)
-            rollout = Rollout.of(model)
-            self.critic.learn(rollout, vicinity, self.config, optimizer)
-            with torch.no_grad():
-                worst = self.critic.value("now", rollout.features, rollout.action)
-            buffer = model.rollout_buffer
-            added = _standard(worst.view(buffer.advantages.shape).cpu().numpy())
-            buffer.advantages = (_standard(buffer.advantages) + self.config.weight * share * added).astype(np.float32)
-
-        model.collected = collected
+        self.optimizer = torch.optim.Adam(self.critic.nets["now"].parameters(), lr=self.config.critic_rate)
+        model.beside_optimizer = self.optimizer
+        if isinstance(model, HardenedPPO):
+            model.collected = lambda: self._raise(model, ground)
+        else:
+            model.ahead = lambda seen: self._ahead(model, seen)
 
     def policy(self, actor: Actor, vicinity: Vicinity, batch: Minibatch) -> Tensor:
         """Adds SA's regulariser, of which each state counts by what the critic says is at stake there."""
@@ -91,6 +87,33 @@ class WocaR(LossRegime[WocaRConfig]):
         far = actor.divergence(clean, actor(moved))
         return batch.surrogate(batch.log_prob).mean() + config.kappa * (stake * far).mean()
 
+    def values(self, actor: Actor, vicinity: Vicinity, batch: Transitions) -> Tensor:
+        """Adds SA's regulariser in the same way, and lets the critic learn from the batch."""
+        config, best = self.config, batch.q.detach().argmax(dim=1)
+        with torch.no_grad():
+            features = self.critic.features(batch.seen)
+        after = self.critic.worst("target", batch.after, vicinity, config.steps)
+        target = batch.reward + config.gamma * (1 - batch.over) * after
+        self.critic.step(features, batch.action, target, config.tau, self.optimizer)
+        lead = actor.least_lead(vicinity.box(batch.seen), best)
+        stake = self.critic.stake(batch.seen, vicinity, config.steps)
+        return batch.error(batch.chosen).mean() + config.kappa * (stake * (-lead).clamp(min=-_MARGIN)).mean()
+
+    def _raise(self, model: HardenedPPO, ground: Ground) -> None:
+        """Lets the critic learn from a rollout, and adds what it says of it to the advantages (sec. 4.2)."""
+        share, rollout, buffer = self.config.share(model.done), Rollout.of(model), model.rollout_buffer
+        self.critic.learn(rollout, Vicinity.of(model, ground.budget, share), self.config, self.optimizer)
+        with torch.no_grad():
+            worst = self.critic.value("now", self.critic.features(rollout.seen), rollout.action)
+        added = _standard(worst.view(buffer.advantages.shape).numpy(force=True))
+        buffer.advantages = (_standard(buffer.advantages) + self.config.weight * share * added).astype(np.float32)
+
+    def _ahead(self, model: HardenedDQN, seen: Tensor) -> Tensor:
+        """The target network's value of the action that is best by it and by the critic, shape (n,)."""
+        q, worst = Actor.of_target(model)(seen), self.critic.nets["target"](self.critic.features(seen))
+        chosen = ((1 - self.config.rho) * q + self.config.rho * worst).argmax(dim=1, keepdim=True)
+        return q.gather(1, chosen).squeeze(1)
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -99,7 +122,6 @@ class Rollout:
     Attributes:
         seen: What the network takes, shape (n, *observation).
         ahead: The same a step later, where the episode goes on.
-        features: What the critic takes of `seen`.
         action: int64, shape (n,), or float32, shape (n, actions).
         reward: As the learner is paid, shape (n,).
         over: Whether the episode ended, shape (n,), float32.
@@ -110,7 +132,6 @@ class Rollout:
     action: Tensor
     reward: Tensor
     over: Tensor
-    features: Tensor
 
     @classmethod
     def of(cls, model: HardenedPPO) -> "Rollout":
@@ -128,10 +149,8 @@ class Rollout:
         action = flat(kept.actions)
         if not isinstance(model.action_space, Box):
             action = action.long().flatten()
-        seen = taken(model, flat(kept.observations))
-        with torch.no_grad():
-            features = _features(Actor.of(model), seen)
-        return cls(seen, taken(model, flat(ahead)), action, flat(kept.rewards), flat(over), features)
+        seen, after = (taken(model, flat(one)) for one in (kept.observations, ahead))
+        return cls(seen, after, action, flat(kept.rewards), flat(over))
 
 
 class WorstCritic:
@@ -171,7 +190,7 @@ class WorstCritic:
             steps: Gradient steps to the worst of continuous actions.
         """
         with torch.no_grad():
-            features = _features(self._actor, seen)
+            features = self.features(seen)
             if self._box is None:
                 values = self.nets[which](features)
                 best = self._actor(seen).argmax(dim=1)
@@ -187,30 +206,39 @@ class WorstCritic:
         with torch.no_grad():
             said = self._actor(seen)
             done = said if self._box is not None else said.argmax(dim=1)
-            own = self.value("now", _features(self._actor, seen), done)
+            own = self.value("now", self.features(seen), done)
         lost = (own - self.worst("now", seen, vicinity, steps)).clamp(min=0)
         mean = lost.mean()
         return lost / mean if mean > 0 else torch.ones_like(lost)
 
+    def features(self, seen: Tensor) -> Tensor:
+        """What it takes of what the network takes: numbers as they are, of pictures the policy's last hidden layer."""
+        return seen if seen.ndim == 2 else self._actor.hidden(seen)
+
     def learn(
         self, rollout: Rollout, vicinity: Vicinity, config: WocaRConfig, optimizer: torch.optim.Optimizer
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Learns from a rollout by the worst-attack Bellman operator (eq. 2)."""
-        after = torch.cat(
-            [self.worst("target", part, vicinity, config.steps) for part in torch.split(rollout.ahead, _PART)]
-        )
+        parts = torch.split(rollout.ahead, _PART)
+        after = torch.cat([self.worst("target", part, vicinity, config.steps) for part in parts])
         target = rollout.reward + config.gamma * (1 - rollout.over) * after
+        with torch.no_grad():
+            features = self.features(rollout.seen)
         for _ in range(config.critic_passes):
             for rows in torch.split(torch.randperm(len(target)).to(target.device), _PART):
-                error = self.value("now", rollout.features[rows], rollout.action[rows]) - target[rows]
-                optimizer.zero_grad()
-                error.square().mean().backward()  # type: ignore[no-untyped-call]  # of torch
-                optimizer.step()
-                with torch.no_grad():
-                    pairs = zip(self.nets["target"].parameters(), self.nets["now"].parameters(), strict=True)
-                    for kept, one in pairs:
-                        kept.lerp_(one, config.tau)
+                self.step(features[rows], rollout.action[rows], target[rows], config.tau, optimizer)
+
+    def step(
+        self, features: Tensor, action: Tensor, target: Tensor, tau: float, optimizer: torch.optim.Optimizer
+    ) -> None:  # fmt: skip
+        """One step towards targets, each of shape (n,), after which the target net goes by a share `tau`."""
+        optimizer.zero_grad()
+        (self.value("now", features, action) - target).square().mean().backward()  # type: ignore[no-untyped-call]  # of torch
+        optimizer.step()
         optimizer.zero_grad()  # the policy's own step is clipped by all gradients that it finds
+        with torch.no_grad():
+            for kept, one in zip(self.nets["target"].parameters(), self.nets["now"].parameters(), strict=True):
+                kept.lerp_(one, tau)
 
     def _lowest(self, which: str, features: Tensor, reach: Interval, steps: int) -> Tensor:
         """Descends to the worst action between two ends."""
@@ -222,11 +250,6 @@ class WorstCritic:
             moved = point - (1 - step / steps) * reach.radius * slope.sign()
             action = torch.maximum(torch.minimum(moved, reach.upper), reach.lower)
         return action.detach()
-
-
-def _features(actor: Actor, seen: Tensor) -> Tensor:
-    """What the critic takes: numbers as they are, of pictures the policy's last hidden layer."""
-    return seen if seen.ndim == 2 else actor.hidden(seen)
 
 
 def _standard(values: Array) -> Array:

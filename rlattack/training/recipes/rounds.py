@@ -25,8 +25,11 @@ class TrainRounds(PPORecipe):
     adversary: Annotated[str | None, AGENT] = None
     """Whom the first round defends against; trained first by default."""
     opponents: Annotated[str | None, AGENTS] = None
-    """Normal players to meet beside the adversary, each as often as it (the paper's dual defence); by default none
-    (single)."""
+    """Players to meet beside the adversary, each as often as it: normal ones (the paper's dual defence), or the
+    adversaries of other victims; by default none (single)."""
+    population: Literal["last", "rounds", "seeds"] = "last"
+    """Which adversaries of the run a victim meets: the last one, as in the paper; the best of every round so far; or
+    every seed of every round so far, of which the others ship as adversary-N-seed-S."""
     rounds: int = 1
     """How often the victim is hardened and attacked anew."""
     adversary_steps: int | None = None
