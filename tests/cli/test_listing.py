@@ -8,10 +8,11 @@ from command_line import PASS, call, refused, save_untrained
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
+from rlattack.defences.detectors import DETECTORS
 from rlattack.evaluation.observers import OBSERVERS
 
-KINDS = ("games", "agents", "attacks", "schedules", "defences", "observers")
-NAMES = {"attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "observers": OBSERVERS}
+KINDS = ("games", "agents", "attacks", "schedules", "defences", "detectors", "observers")
+NAMES = {"attacks": ATTACKS, "schedules": SCHEDULES, "defences": FRONTS, "detectors": DETECTORS, "observers": OBSERVERS}
 
 
 def listed(capsys, kind):
