@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import IntArray, renewed
+from rlattack.arrays import BoolArray, IntArray, renewed
 from rlattack.attacks import Rehearsal
 from rlattack.defences.detectors import Clean, Detection, Look, make_detection
 from rlattack.defences.detectors.detector import as_numbers
@@ -16,7 +16,7 @@ from rlattack.evaluation.cell import Cell, DetectorRef
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.games.game import Seat
-from rlattack.policies.policy import Output
+from rlattack.policies.policy import Output, State
 
 ATTACKED = "attacked"
 """Name of the trace that tells the steps that were attacked."""
@@ -32,26 +32,34 @@ class Watch:
 
     def __init__(self, detection: Detection, slots: int) -> None:
         self._detection, self._slots = detection, slots
-        self._memory = detection.memory(slots)
+        self._memory: State = None
+        self._fresh: BoolArray = np.ones(slots, dtype=np.bool_)
 
     def begin(self, slots: IntArray) -> None:
         """Forgets the episodes that ended in these slots."""
-        fresh = torch.zeros(self._slots, dtype=torch.bool)
-        fresh[torch.as_tensor(slots)] = True
-        self._memory = renewed(fresh, self._detection.memory(self._slots), self._memory)
+        self._fresh[slots] = True
 
     def see(self, moment: Moment) -> Tensor:
         """By how much the evidence of a step is above the threshold, shape (slots,), see `Detection`."""
         look = Look(moment.received, moment.out, moment.about, moment.acting, moment.action)
-        over, memory = self._detection(look, self._memory)
+        over, memory = self._detection(look, self._now())
         after = self._detection.after(look, memory)
         self._memory = renewed(torch.as_tensor(moment.acting), after, self._memory)
         return over
 
+    def _now(self) -> State:
+        """What it remembers, where whoever asks computes."""
+        if self._fresh.any():
+            new = self._detection.memory(self._slots)
+            old = new if self._memory is None else self._memory
+            self._memory = renewed(torch.as_tensor(self._fresh), new, old)
+            self._fresh[:] = False
+        return self._memory
+
     def suspicion(self, obs: Tensor, out: Output, ask: Callable[[Tensor], Output]) -> Tensor:
         """How suspicious observations would be, see `Detection.suspicion`."""
         look = Look(obs, out, ask, np.ones(len(obs), dtype=np.bool_))
-        return self._detection.suspicion(look, self._memory)
+        return self._detection.suspicion(look, self._now())
 
 
 class Alarms(Observer):

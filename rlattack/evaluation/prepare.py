@@ -186,7 +186,7 @@ def _watch(cell: Cell, ref: DetectorRef, folder: Path, far: Callable[[str], None
     """What a detector learns of the clean play of a seat, in one thread of this process."""
     torch.set_num_threads(1)
     check_code(cell)
-    with on(cell.device), contextlib.closing(watched(cell, ref.seat, folder)) as opened:
+    with contextlib.closing(watched(cell, ref.seat, folder)) as opened, on(cell.device):
         play = partial(clean_play, opened, cell.envs)
         if not ref.code:
             return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)

@@ -117,8 +117,7 @@ def make_detector(text: str, seat: Seat) -> Detector[Any]:
 
 def make_detection(text: str, seat: Seat, learned: Fitted | None) -> Detection:
     """Makes a detector at work of what it learned; errors as of `make_detector` and `Detection`."""
-    here = {} if learned is None else {name: torch.as_tensor(one) for name, one in learned.tensors.items()}
-    return Detection(make_detector(text, seat), Fitted(here))
+    return Detection(make_detector(text, seat), _here(learned or Fitted()))
 
 
 def check_learned(text: str, learned: Fitted | None) -> None:
@@ -183,13 +182,18 @@ def fit_detector(text: str, seat: Seat, play: Plays, say: Callable[[str], None])
     """
     detector = make_detector(text, seat)
     episodes = detector.config.episodes
-    detector.learned = detector.fit(play(episodes, 0), say)
+    detector.learned = _here(detector.fit(play(episodes, 0), say))
     say("scoring other clean episodes")
     with torch.no_grad():
         scores, numbers = _scored(detector, play(episodes, _OTHERS))
     found = Fitted({**detector.learned.tensors, _SCORES: scores, _EPISODE: numbers}, detector.learned.facts)
     Detection(make_detector(text, seat), found)  # refuses what is too little
     return found
+
+
+def _here(learned: Fitted) -> Fitted:
+    """What was learned, on the device of whoever plays."""
+    return Fitted({name: torch.as_tensor(one) for name, one in learned.tensors.items()}, learned.facts)
 
 
 def _scored(detector: Detector[Any], clean: Iterator[Clean]) -> tuple[Tensor, Tensor]:

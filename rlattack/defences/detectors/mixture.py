@@ -42,9 +42,8 @@ class MixtureDetector(Detector[MixtureConfig]):
         mean = values.mean(dim=0)
         _, _, directions = torch.linalg.svd(values - mean, full_matrices=False)
         basis = directions[: self.config.directions].T.contiguous()
-        usual = {"mean": mean, "basis": basis, "scale": torch.ones(basis.shape[1] + 1, dtype=torch.float64)}
-        scale = _placed(values, usual).std(dim=0).clamp_min(1e-6)
-        usual["scale"] = scale
+        usual = {"mean": mean, "basis": basis, "scale": torch.ones(1, dtype=torch.float64, device="cpu")}
+        usual["scale"] = _placed(values, usual).std(dim=0).clamp_min(1e-6)
         found = Mixture.fit(_placed(values, usual).numpy(), self.config.components, _SEED, _NEEDS)
         return Fitted(usual | {f"mixture {name}": tensor for name, tensor in found.tensors.items()})
 
