@@ -6,6 +6,7 @@ import json
 import pytest
 from command_line import call, refused
 
+from rlattack.errors import InvalidInput
 from rlattack.evaluation.certification import certification
 from rlattack.evaluation.study import Options
 from rlattack.report.certificates import certain, certificates, certified_points
@@ -128,3 +129,14 @@ def test_the_attacks_that_stand_beside_are_those_of_the_actions():
         "pgd:steps=20,restarts=2",
     )
     assert certification(dataclasses.replace(options, attack=("fgsm",)), ["zero"], ["auto"]).attack == ("fgsm",)
+
+
+def test_behind_noise_radii_of_states_and_bounds_of_returns_stand_beside_the_attack():
+    options = Options(
+        game="gymnasium/CartPole-v1", eps=(0.1,), space="raw", norm="l2", defence=("smooth:sigma=0.1",), max_steps=50
+    )
+    study = certification(options, ["tests.kit.players:balance"], ["auto"])
+    assert study.observe == ("smoothed:eps=0.1,space=raw", "return-bound:eps=0.1,steps=50")
+    assert study.attack == ("pgd:steps=10,eot=8",)
+    with pytest.raises(InvalidInput, match="--norm: what noise makes certain is counted in l2, got linf"):
+        certification(dataclasses.replace(options, norm="linf"), ["zero"], ["auto"])
