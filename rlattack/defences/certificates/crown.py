@@ -192,10 +192,13 @@ class _Asked:
 
 def _back(traced: Traced, asked: _Asked) -> Tensor:
     """Lower bounds of functions of what the last layer says, carried back to the region."""
+    region = traced.region
+    if not traced.layers:
+        at = [asked.shift + asked.picking.dot(asked.weight, middle) for middle in region.middles]
+        return region.least(asked.weight, asked.picking, at)
     first, *rest = traced.layers
     for layer, seen in zip(reversed(rest), reversed(traced.seen[1:-1]), strict=True):
         asked = _before(layer, seen, asked)
-    region = traced.region
     if not isinstance(first, _LINEAR):
         asked = _before(first, traced.seen[0], asked)
         at = [asked.shift + asked.picking.dot(asked.weight, middle) for middle in region.middles]
