@@ -10,9 +10,16 @@ from rlattack.attacks.imitation import SURROGATES
 from rlattack.attacks.tuning import FEWEST
 from rlattack.defences import FRONTS
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.observers import OBSERVERS
 from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
 
-REGISTRIES = {"attack": ATTACKS, "schedule": SCHEDULES, "defence": FRONTS, "surrogate": SURROGATES}
+REGISTRIES = {
+    "attack": ATTACKS,
+    "schedule": SCHEDULES,
+    "defence": FRONTS,
+    "surrogate": SURROGATES,
+    "observer": OBSERVERS,
+}
 RANGED = [
     (what, name, parameter)
     for what, registry in REGISTRIES.items()

@@ -231,7 +231,7 @@ def _bending(layer: nn.Module, seen: Interval, asked: _Asked) -> _Asked:
 def _affine(layer: Affine, seen: Interval, asked: _Asked) -> _Asked:
     shape = (1, *seen.lower.shape[1:])
     slope, shift = (asked.picking(one.expand(shape)) for one in (layer.slope, layer.shift))
-    return replace(asked, weight=asked.weight * slope, shift=asked.shift + _summed(asked.weight * shift))
+    return replace(asked, weight=asked.weight * slope, shift=asked.shift + (asked.weight * shift).flatten(1).sum(dim=1))
 
 
 @_before.register
@@ -297,7 +297,3 @@ def _apart(layer: nn.Conv2d, weight: Tensor) -> Tensor:
     if weight[0].numel() > _LARGE:
         weight = weight.contiguous(memory_format=torch.channels_last)
     return F.conv2d(weight, apart, padding=(tall - 1, wide - 1))
-
-
-def _summed(weights: Tensor) -> Tensor:
-    return weights.flatten(1).sum(dim=1)
