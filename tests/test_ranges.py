@@ -11,6 +11,7 @@ from rlattack.attacks.tuning import FEWEST
 from rlattack.defences import FRONTS
 from rlattack.defences.detectors import DETECTORS
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.observers import OBSERVERS
 from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
 from rlattack.training.hardening import REGIMES
 
@@ -21,6 +22,7 @@ REGISTRIES = {
     "detector": DETECTORS,
     "surrogate": SURROGATES,
     "regime": REGIMES,
+    "observer": OBSERVERS,
 }
 RANGED = [
     (what, name, parameter)

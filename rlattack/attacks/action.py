@@ -25,8 +25,8 @@ from rlattack.policies.policy import Policy
 class Certificate(Protocol):
     """What is certain of a policy wherever an attack may take what it sees."""
 
-    def possible(self, obs: Tensor) -> Tensor:
-        """Which actions may become the greedy one, bool, shape (n, actions)."""
+    def possible(self, obs: Tensor, legal: Tensor | None = None) -> Tensor:
+        """Which of the legal actions may become the greedy one, bool, shape (n, actions) both."""
 
 
 Certify = Callable[[Policy, Ball, Any], Certificate]

@@ -87,7 +87,7 @@ class GreedyWorst(ActionAttack[WorstConfig]):
     def _open(self, victim: Target, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of actions, and which are possible."""
         scores = victim(obs).actions.scores  # type: ignore[attr-defined]  # as declared in `needs`
-        return scores, self.certificate.possible(obs) & (scores > ILLEGAL / 2)
+        return scores, self.certificate.possible(obs, scores > ILLEGAL / 2)
 
     def _chosen(self, scores: Tensor, possible: Tensor, draws: Draws) -> Tensor:
         return scores.masked_fill(~possible, torch.inf).argmin(dim=1)
@@ -130,7 +130,11 @@ class AbsoluteWorst(GreedyWorst):
         self, victim: Target, obs: Tensor, action: Tensor, reach: Choice, draws: Draws
     ) -> Tensor:
         """The next action of the worst way, found in the first step of an episode."""
-        _, possible = self._open(victim, obs)
+        scores, possible = self._open(victim, obs)
+        if not (scores > ILLEGAL / 2).all():
+            raise InvalidInput(
+                "attack awc: expected a game in which all actions are legal, got one with others; use gwc"
+            )
         wanted = action.clone()
         for slot in victim.active.nonzero()[:, 0].tolist():
             if slot not in self._ways:

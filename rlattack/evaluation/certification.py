@@ -8,12 +8,15 @@ from gymnasium.spaces import Discrete
 from rlattack.budget import Budget
 from rlattack.defences.certificates.region import NORMS
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.smoothed import SMOOTH
 from rlattack.evaluation.study import Options, Study
 from rlattack.games import find_game, make_game
 
 _DISCRETE = ("pgd:loss=margin,steps=20,restarts=2", "gwc")
 _SEVERAL = ("pgd:steps=20,restarts=2",)
 """Of several choices at once, and of continuous actions."""
+_NOISED = "pgd:steps=10,eot=8"
+"""Of whoever acts behind noise."""
 
 
 def certification(options: Options, victims: Sequence[str], methods: Sequence[str], looks: str = "") -> Study:
@@ -37,13 +40,30 @@ def certification(options: Options, victims: Sequence[str], methods: Sequence[st
         raise InvalidInput(f"--norm: certificates are of {', '.join(NORMS)}, got {options.norm}")
     for eps in sizes:
         Budget(norm=options.norm, eps=eps, space=options.space)  # which refuses what is no size
+    if options.defence and str(options.defence[0]).partition(":")[0] == SMOOTH:
+        return _behind_noise(options, victims, sizes)
     attacks = options.attack or _attacks(options)
     looked = [
         f"certified:eps={eps!r},norm={options.norm},space={options.space},method={method}{',' if looks else ''}{looks}"
         for method in dict.fromkeys(methods) for eps in dict.fromkeys(sizes)
     ]  # fmt: skip
-    observed = dataclasses.replace(options, observe=(*options.observe, *looked), attack=attacks, actions="greedy")
-    return Study.of(observed, players=(tuple(victims),))
+    return _looked_at(options, victims, attacks, looked)
+
+
+def _behind_noise(options: Options, victims: Sequence[str], sizes: Sequence[float]) -> Study:
+    """The same of victims behind the front `smooth`: radii of states and, of cut episodes, bounds of returns."""
+    if options.norm != "l2":
+        raise InvalidInput(f"--norm: what noise makes certain is counted in l2, got {options.norm}")
+    looked = [f"smoothed:eps={eps!r},space={options.space}" for eps in dict.fromkeys(sizes)]
+    if options.max_steps is not None:
+        looked += [f"return-bound:eps={eps!r},steps={options.max_steps}" for eps in dict.fromkeys(sizes)]
+    return _looked_at(options, victims, options.attack or (_NOISED,), looked)
+
+
+def _looked_at(options: Options, victims: Sequence[str], attacks: Sequence[str], looked: Sequence[str]) -> Study:
+    observe = (*options.observe, *looked)
+    changed = dataclasses.replace(options, observe=observe, attack=tuple(attacks), actions="greedy")
+    return Study.of(changed, players=(tuple(victims),))
 
 
 def _attacks(options: Options) -> tuple[str, ...]:

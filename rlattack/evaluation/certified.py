@@ -44,6 +44,10 @@ class Measured:
         """Of the number."""
         return f"{self.what} at {self.norm} {self.eps:g}{f' by {self.method}' if self.method else ''}"
 
+    def fits(self, norm: str, eps: float | None) -> bool:
+        """Whether it is of that size, which a name tells with six digits."""
+        return eps is not None and (self.norm, f"{self.eps:g}") == (norm, f"{eps:g}")
+
     @classmethod
     def read(cls, name: str) -> "Measured | None":
         """Reads the name of a number; None of what is measured by somebody else."""

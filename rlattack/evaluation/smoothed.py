@@ -79,6 +79,9 @@ class SmoothedConfig:
         ends = None if self.low is None or self.high is None else (self.low, self.high)
         if front is not None and self.sigma is None:
             assert isinstance(policy, Defended), "it has that front"
+            own = front.config.space or ("unit" if is_picture(space) else "sigma")
+            if self.space not in (None, own):
+                raise InvalidInput(f"space: the noise before the victim is counted in {own}, got {self.space}")
             return Smoothed(policy.policy, front.size, self.noises, self.alpha, vote, ends), front.config.sigma
         if self.sigma is None:
             raise InvalidInput("sigma: expected noise above 0, as sigma=0.1, or a victim behind --defence smooth")

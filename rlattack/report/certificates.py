@@ -51,9 +51,7 @@ def certain(setting: Setting) -> list[Certain]:
         beside = [cell for pairing in setting.pairings if pairing.clean is clean for cell in pairing.attacked]
         read = [Measured.read(name) for name in clean.victim_seat.observed]
         for about in sorted({one for one in read if one and one.what == CERTIFIED}, key=lambda one: one.name):
-            same = [
-                cell for cell in beside if (cell.spaces[0], cell.eps) == (about.norm, about.eps) and not cell.control
-            ]
+            same = [cell for cell in beside if about.fits(cell.spaces[0], cell.eps) and not cell.control]
             tried = [cell for cell in same if cell.attack is not None and cell.attack.access == "observation"]
             worst = partial(_named, same)
             found.append(Certain(about, clean, _strongest(tried), worst(GREEDY), worst(BOUND)))

@@ -151,11 +151,11 @@ def _transfer(laid: Transfer) -> Table:
 
 def _certificates(laid: Laid) -> Table:
     shown = Table(title="what is certain of greedy actions, beside the best attack of that size", title_justify="left")
-    shown.add_column("size", no_wrap=True)
+    shown.add_column("size", no_wrap=True, min_width=max(len(row.label) for row in laid.rows))
     for column in laid.columns:
         shown.add_column(column.title, justify="left" if column.title == "best attack" else "right", overflow="fold")
     for row in laid.rows:
-        shown.add_row(row.label, *map(str, row.values))
+        shown.add_row(row.label, *(value.text for value in row.values))  # intervals are in the page
     return shown
 
 

@@ -52,6 +52,19 @@ def test_an_illegal_action_is_not_done_however_bad():
     assert attacker("gwc")(OBS, torch.zeros(3, dtype=torch.int64), ALL, legal).tolist() == [1, 1, 0]
 
 
+def test_what_is_legal_alone_is_a_rival():
+    # of the legal ones the second leads by more than the eps takes, wherever the first stands
+    legal = torch.tensor([[False, True, True]] * 3)
+    seen = torch.tensor([[9.0, 0.9, 0.1], [9.0, 0.9, 0.8], [9.0, 0.0, 0.9]])
+    assert attacker("gwc")(seen, torch.ones(3, dtype=torch.int64), ALL, legal).tolist() == [1, 2, 2]
+
+
+def test_the_absolute_worst_case_is_of_games_in_which_all_is_legal():
+    legal = torch.tensor([[True, True, False]] * 3)
+    with pytest.raises(InvalidInput, match="attack awc: expected a game in which all actions are legal"):
+        attacker("awc")(OBS, torch.zeros(3, dtype=torch.int64), ALL, legal)
+
+
 def test_its_control_does_any_possible_action():
     control = attacker("gwc-noise")
     done = torch.stack([control(OBS, torch.zeros(3, dtype=torch.int64), ALL) for _ in range(60)])

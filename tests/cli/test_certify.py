@@ -6,6 +6,7 @@ import json
 import pytest
 from command_line import call, refused
 
+from rlattack.errors import InvalidInput
 from rlattack.evaluation.certification import certification
 from rlattack.evaluation.study import Options
 from rlattack.report.certificates import certain, certificates, certified_points
@@ -19,20 +20,19 @@ QUICK = ("--episodes", "2", "--max-steps", "6", "--workers", "1", "--envs", "2")
 
 
 def test_what_is_certain_stands_beside_the_best_attack_in_every_form(capsys, working_folder):
-    assert (
-        call(*CARTPOLE, "--eps", "0.001", "0.5", "--method", "crown", "--radius", *ATTACKS, *QUICK, "--run", "run") == 0
-    )
+    looked = ("--eps", str(1 / 1024), "0.5", "--method", "crown", "--radius")
+    assert call(*CARTPOLE, *looked, *ATTACKS, *QUICK, "--run", "run") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "what is certain of greedy actions" in shown
-    assert "linf 0.001 by crown" in shown
+    assert "linf 0.000976562" in shown
     page = (working_folder / "run" / "report.html").read_text()
     assert "What is certain" in page
     assert "Certified share of states" in page
     run = read_run(working_folder / "run")
     (setting,) = settings(run.results)
     by_size = {(one.about.eps, one.about.method): one for one in certain(setting)}
-    assert set(by_size) == {(0.001, "crown"), (0.5, "crown")}
-    small, large = by_size[0.001, "crown"], by_size[0.5, "crown"]
+    assert set(by_size) == {(0.000976562, "crown"), (0.5, "crown")}
+    small, large = by_size[0.000976562, "crown"], by_size[0.5, "crown"]
     assert small.of("certified", small.clean).mean > 0.5 > large.of("certified", large.clean).mean
     assert small.of("certificates broken", small.attack).mean == 0
     assert small.attack.attack.name == "pgd"
@@ -43,7 +43,7 @@ def test_what_is_certain_stands_beside_the_best_attack_in_every_form(capsys, wor
     assert titles[:3] == ["certified", "radius", "best attack"]
     assert "absolute worst case" not in titles
     points = list(certified_points(setting))
-    assert ("certified/linf-crown", 1000, small.of("certified", small.clean).mean) in points
+    assert ("certified/linf-crown", 977, small.of("certified", small.clean).mean) in points
     assert (working_folder / "run" / "tensorboard" / "certified").is_dir()
 
 
@@ -128,3 +128,14 @@ def test_the_attacks_that_stand_beside_are_those_of_the_actions():
         "pgd:steps=20,restarts=2",
     )
     assert certification(dataclasses.replace(options, attack=("fgsm",)), ["zero"], ["auto"]).attack == ("fgsm",)
+
+
+def test_behind_noise_radii_of_states_and_bounds_of_returns_stand_beside_the_attack():
+    options = Options(
+        game="gymnasium/CartPole-v1", eps=(0.1,), space="raw", norm="l2", defence=("smooth:sigma=0.1",), max_steps=50
+    )
+    study = certification(options, ["tests.kit.players:balance"], ["auto"])
+    assert study.observe == ("smoothed:eps=0.1,space=raw", "return-bound:eps=0.1,steps=50")
+    assert study.attack == ("pgd:steps=10,eot=8",)
+    with pytest.raises(InvalidInput, match="--norm: what noise makes certain is counted in l2, got linf"):
+        certification(dataclasses.replace(options, norm="linf"), ["zero"], ["auto"])

@@ -28,6 +28,7 @@ class Noise:
     """Parameters of a front that puts noise before a victim."""
 
     sigma: float = 0.5
+    space: str | None = "raw"
 
 
 class Noising(Front):
@@ -149,6 +150,7 @@ def test_bounds_stand_in_the_result_and_what_they_need_does_not():
     ("text", "policy", "message"),
     [
         ("smoothed:sigma=0", SIDES, "observer smoothed: sigma: expected a number above 0, got 0"),
+        ("smoothed:space=sigma", NOISED, "space: the noise before the victim is counted in raw, got sigma"),
         ("smoothed", SIDES, "observer smoothed: sigma: expected noise above 0, as sigma=0.1, or a victim behind"),
         ("smoothed:sigma=0.1,alpha=1", SIDES, "alpha: expected a number above 0 and below 1, got 1"),
         ("smoothed:sigma=0.1,vote=median", SIDES, "vote: expected majority or mean of Discrete.2., got median"),

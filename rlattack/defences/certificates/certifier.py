@@ -74,10 +74,11 @@ class Certifier:
 
     def possible(self, obs: Tensor, legal: Tensor | None = None, share: Tensor | None = None) -> Tensor:
         """Which actions may become the greedy one, bool, shape (n, actions); of several choices, side by side."""
-        scores = self._said(obs)
+        region = Region.around(obs, self.reach, share)
+        scores = self._said(region)
         hair = _HAIR * scores.abs().amax(dim=1, keepdim=True)
         scores = scores if legal is None else scores.masked_fill(~legal, -torch.inf)
-        traced, found = self._traced(obs, share), torch.ones_like(scores, dtype=torch.bool)
+        traced, found = self._traced(region), torch.ones_like(scores, dtype=torch.bool)
         for own in self._choices:
             best = scores[:, own].argmax(dim=1)
             found[:, own] = self._leads(traced, best, own) <= hair  # 0 of the greedy one itself
@@ -85,16 +86,18 @@ class Certifier:
 
     def leads(self, obs: Tensor) -> Tensor:
         """Least that the score of the greedy action is above each other one, shape (n, actions); 0 of itself."""
-        scores, traced = self._said(obs), self._traced(obs, None)
+        region = Region.around(obs, self.reach)
+        scores, traced = self._said(region), self._traced(region)
         return torch.cat([self._leads(traced, scores[:, own].argmax(dim=1), own) for own in self._choices], dim=1)
 
     def outputs(self, obs: Tensor, share: Tensor | None = None) -> Interval:
         """Ends of scores of discrete actions, or of means of continuous ones, shape (n, outputs)."""
-        return _ends(self._traced(obs, share), self.method)
+        return self._outputs(Region.around(obs, self.reach, share))
 
     def moves(self, obs: Tensor, share: Tensor | None = None) -> Tensor:
         """How far the mean of each continuous action may move from where it is, shape (n, entries)."""
-        now, found = self._said(obs), self.outputs(obs, share)
+        region = Region.around(obs, self.reach, share)
+        now, found = self._said(region), self._outputs(region)
         return torch.maximum(found.upper - now, now - found.lower)
 
     def radius(self, obs: Tensor, legal: Tensor | None = None, tolerance: float | None = None) -> Tensor:
@@ -115,7 +118,8 @@ class Certifier:
 
     def moved(self, obs: Tensor, share: Tensor | None = None) -> Tensor:
         """Largest part of its range by which an entry of a continuous action may move, as the game clips it; (n,)."""
-        now, ends = self._said(obs), self.outputs(obs, share)
+        region = Region.around(obs, self.reach, share)
+        now, ends = self._said(region), self._outputs(region)
         return torch.maximum(self.parts(ends.lower, now), self.parts(ends.upper, now))
 
     def parts(self, actions: Tensor, others: Tensor) -> Tensor:
@@ -136,13 +140,20 @@ class Certifier:
             return self.certified(obs, legal, share)
         return self.moved(obs, share) <= tolerance
 
-    def _traced(self, obs: Tensor, share: Tensor | None) -> Traced:
+    def _traced(self, region: Region) -> Traced:
         with torch.no_grad():
-            return trace(list(self.layers), Region.around(obs, self.reach, share), self.method)
+            return trace(list(self.layers), region, self.method)
 
-    def _said(self, obs: Tensor) -> Tensor:
+    def _outputs(self, region: Region) -> Interval:
+        return _ends(self._traced(region), self.method)
+
+    def _said(self, region: Region) -> Tensor:
+        """What the policy says of what was shown."""
+        first, *rest = self.layers
         with torch.no_grad():
-            said: Tensor = self.layers(obs)
+            said = region.said(first)
+            for layer in rest:
+                said = layer(said)
         return said
 
     def _leads(self, traced: Traced, best: Tensor, own: slice) -> Tensor:

@@ -192,10 +192,13 @@ class _Asked:
 
 def _back(traced: Traced, asked: _Asked) -> Tensor:
     """Lower bounds of functions of what the last layer says, carried back to the region."""
+    region = traced.region
+    if not traced.layers:
+        at = [asked.shift + asked.picking.dot(asked.weight, middle) for middle in region.middles]
+        return region.least(asked.weight, asked.picking, at)
     first, *rest = traced.layers
     for layer, seen in zip(reversed(rest), reversed(traced.seen[1:-1]), strict=True):
         asked = _before(layer, seen, asked)
-    region = traced.region
     if not isinstance(first, _LINEAR):
         asked = _before(first, traced.seen[0], asked)
         at = [asked.shift + asked.picking.dot(asked.weight, middle) for middle in region.middles]
@@ -228,7 +231,7 @@ def _bending(layer: nn.Module, seen: Interval, asked: _Asked) -> _Asked:
 def _affine(layer: Affine, seen: Interval, asked: _Asked) -> _Asked:
     shape = (1, *seen.lower.shape[1:])
     slope, shift = (asked.picking(one.expand(shape)) for one in (layer.slope, layer.shift))
-    return replace(asked, weight=asked.weight * slope, shift=asked.shift + _summed(asked.weight * shift))
+    return replace(asked, weight=asked.weight * slope, shift=asked.shift + (asked.weight * shift).flatten(1).sum(dim=1))
 
 
 @_before.register
@@ -294,7 +297,3 @@ def _apart(layer: nn.Conv2d, weight: Tensor) -> Tensor:
     if weight[0].numel() > _LARGE:
         weight = weight.contiguous(memory_format=torch.channels_last)
     return F.conv2d(weight, apart, padding=(tall - 1, wide - 1))
-
-
-def _summed(weights: Tensor) -> Tensor:
-    return weights.flatten(1).sum(dim=1)

@@ -125,8 +125,18 @@ class Region:
             return self._through_linear(layer)
         return through(layer, self.box)
 
+    def said(self, layer: nn.Module) -> Tensor:
+        """What a layer says of what was shown; of pictures that is much of the work, and done once."""
+        if layer not in self._said:
+            self._said[layer] = layer(self.centre)
+        return self._said[layer]
+
+    @cached_property
+    def _said(self) -> dict[nn.Module, Tensor]:
+        return {}
+
     def _through_linear(self, layer: nn.Linear | nn.Conv2d) -> Interval:
-        middle = layer(self.centre)
+        middle = self.said(layer)
         if self.even is not None and (isinstance(layer, nn.Linear) or layer.padding == (0, 0)):
             size = torch.linalg.vector_norm(layer.weight.flatten(1), _DUAL[self.norm], dim=1) * self.even
             grown = rowwise(size, middle[0])

@@ -6,23 +6,25 @@ By Cohen et al. 2019 (the share of copies that choose an action, by Clopper and 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box, Discrete
 from scipy import stats
-from torch import Tensor
+from torch import Tensor, nn
 
+from rlattack.defences.certificates.chains import chain
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
-from rlattack.policies.distributions import Categorical, Normal, Point
 from rlattack.policies.policy import Policy
 
 Vote = Literal["majority", "mean", "median"]
 """What copies of discrete actions say together: the most frequent choice, or the largest mean; of continuous ones the
 median."""
-_AT_ONCE = 2**24
-"""Numbers of noised copies that are held at once."""
+_AT_ONCE, _FEWEST = 2**18, 256
+"""Numbers of noised copies that are held at once, as many as stay near the processor, and how many copies at least."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Smoothed:
         Returns:
             Actions, int64, shape (n,), and l2 radii as a part of sigma, shape (n,): 0 where nothing is certain.
         """
+        if not isinstance(self.policy.action, Discrete):
+            raise InvalidInput("smoothed certificates: expected discrete actions for a majority or a mean")
         return self._by_votes(obs, draws) if self.vote == "majority" else self._by_means(obs, draws)
 
     def moves(self, obs: Tensor, draws: Draws, size: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,6 +84,8 @@ class Smoothed:
             draws: Random numbers, a stream a row.
             size: Radius of the ball as a part of sigma.
         """
+        if not isinstance(self.policy.action, Box):
+            raise InvalidInput("smoothed certificates: expected continuous actions for a median")
         said = torch.cat(
             [self._actions(copies).view(len(obs), -1, self._entries) for copies in self._copies(obs, draws)], 1
         )
@@ -114,43 +120,58 @@ class Smoothed:
         """How many of so many copies choose each action, shape (n, actions)."""
         votes = torch.zeros(len(obs), self._count, dtype=torch.int64, device=obs.device)
         for copies in self._copies(obs, draws, count):
-            chosen = self._scores(copies).argmax(dim=1).view(len(obs), -1)
+            chosen = self._ranked(copies).argmax(dim=1).view(len(obs), -1)
             votes.scatter_add_(1, chosen, torch.ones_like(chosen))
         return votes
 
     def _copies(self, obs: Tensor, draws: Draws, count: int | None = None) -> Iterator[Tensor]:
         """Noised copies, those of a row one after the other, shape (n * some, *observation)."""
-        left, most = count or self.noises, max(1, _AT_ONCE // obs.numel())
+        left, most = count or self.noises, max(1, _FEWEST // len(obs), _AT_ONCE // obs.numel())
         while left > 0:
             some = min(left, most)
             noise = draws.normal(some, *obs.shape[1:]).to(obs.device)
             yield (obs[:, None] + self.sigma * noise).flatten(0, 1)
             left -= some
 
-    def _scores(self, copies: Tensor) -> Tensor:
+    @cached_property
+    def _layers(self) -> nn.Sequential | None:
+        """What the policy's actions are made by alone, without a critic; None where it is no chain of layers."""
+        try:
+            return chain(self.policy)
+        except InvalidInput:
+            return None
+
+    @cached_property
+    def _rated(self) -> bool:
+        """Whether the policy acts by Q values, of which its scores are a multiple."""
         with torch.no_grad():
-            actions = self.policy(copies).actions
-        if not isinstance(actions, Categorical):
-            raise InvalidInput("smoothed certificates: expected discrete actions for a majority or a mean")
-        return actions.scores
+            return self.policy(torch.zeros(1, *self.policy.observation, device=self.sigma.device)).q is not None
+
+    def _ranked(self, copies: Tensor) -> Tensor:
+        """Scores, or Q values where there are some: the largest is that of the greedy action."""
+        with torch.no_grad():
+            if self._layers is not None:
+                found: Tensor = self._layers(copies)
+                return found
+            out = self.policy(copies)
+        scores: Tensor = out.actions.scores if out.q is None else out.q  # type: ignore[attr-defined]  # discrete
+        return scores
 
     def _values(self, copies: Tensor) -> Tensor:
         """Of each action, from 0 to 1."""
-        if self.ends is None:
-            return self._scores(copies).softmax(dim=1)
-        low, high = self.ends
+        if self.ends is not None:
+            if not self._rated:
+                raise InvalidInput("smoothed certificates: ends= are of Q values, which the policy has not")
+            low, high = self.ends
+            return ((self._ranked(copies) - low) / (high - low)).clamp(0, 1)
+        if not self._rated:
+            return self._ranked(copies).softmax(dim=1)
         with torch.no_grad():
-            q = self.policy(copies).q
-        if q is None:
-            raise InvalidInput("smoothed certificates: ends= are of Q values, which the policy has not")
-        return ((q - low) / (high - low)).clamp(0, 1)
+            return self.policy(copies).actions.scores.softmax(dim=1)  # type: ignore[attr-defined,no-any-return]  # discrete
 
     def _actions(self, copies: Tensor) -> Tensor:
         with torch.no_grad():
-            actions = self.policy(copies).actions
-        if not isinstance(actions, Normal | Point):
-            raise InvalidInput("smoothed certificates: expected continuous actions for a median")
-        return actions.greedy
+            return self.policy(copies).actions.greedy if self._layers is None else self._layers(copies)
 
     @property
     def _count(self) -> int:

@@ -96,6 +96,16 @@ def test_bounds_of_one_linear_layer_are_what_it_reaches():
             assert found.item() == pytest.approx(least_said)
 
 
+def test_units_alone_are_bounded_too():
+    layers, asked = [Affine(torch.tensor(2.0), torch.tensor(1.0))], torch.tensor([[[1.0, -1.0]]])
+    for norm, least_said in (("linf", -0.8), ("l2", -0.4 * 2**0.5), ("l1", -0.4)):
+        found = [
+            least(trace(layers, around(torch.zeros(1, 2), 0.2, norm), method), asked, method) for method in METHODS
+        ]
+        assert found[1].item() == found[2].item() == pytest.approx(least_said)
+        assert found[0].item() <= found[1].item() + ROUNDING
+
+
 def test_a_ball_is_cut_by_the_range_of_what_is_seen():
     layer = nn.Linear(1, 1, bias=False).requires_grad_(False)
     layer.weight.data = torch.ones(1, 1)

@@ -103,9 +103,9 @@ def test_what_cannot_be_smoothed_is_refused(changes, message):
 def test_a_vote_that_is_none_of_the_policy_s_actions_is_refused():
     continuous = ContinuousPolicy(nn.Linear(2, 1), (2,), Box(-9, 9, (1,)))
     with pytest.raises(InvalidInput, match="expected discrete actions for a majority or a mean"):
-        Smoothed(continuous, SIGMA)._scores(torch.zeros(1, 2))
+        Smoothed(continuous, SIGMA).radius(torch.zeros(1, 2), draws(1))
     with pytest.raises(InvalidInput, match="expected continuous actions for a median"):
-        Smoothed(SIDES, SIGMA)._actions(torch.zeros(1, 2))
+        Smoothed(SIDES, SIGMA).moves(torch.zeros(1, 2), draws(1), 0.1)
     with pytest.raises(InvalidInput, match="ends= are of Q values, which the policy has not"):
         Smoothed(SIDES, SIGMA, vote="mean", ends=(0.0, 1.0)).radius(torch.zeros(1, 2), draws(1))
 
