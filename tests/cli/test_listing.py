@@ -73,9 +73,13 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert {**attacks["pgd"], "about": ""} == {
         "id": "pgd", "access": "observation", "knowledge": "white", "reaches": ["linf", "l2", "l1"], "sized": True,
         "fitted": False, "control": "noise", "about": "", "parameters": {
-            "target": None, "loss": None, "eot": 1, "steps": 10, "random_start": True, "restarts": 1, "step": None,
+            "target": None, "loss": None, "eot": 1, "evade": None, "caution": 1.0, "steps": 10, "random_start": True,
+            "restarts": 1, "step": None,
         },
-        "ranges": {"eot": "at least 1", "steps": "at least 1", "restarts": "at least 1", "step": "above 0"},
+        "ranges": {
+            "eot": "at least 1", "caution": "above 0", "steps": "at least 1", "restarts": "at least 1",
+            "step": "above 0",
+        },
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
         "action-noise", "action-slip", "action-delay", "mas",
