@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -285,25 +286,15 @@ def _tuple(given: Any) -> tuple[Any, ...]:
     return tuple(given) if several else (given,)
 
 
-def _agent_name(agent: object) -> str:
-    if isinstance(agent, str):
-        return agent
-    from rlattack.policies.load import spec_of  # needs torch, as whatever is in memory does
-
-    return spec_of(agent)
-
-
-def _attack_name(attack: Any) -> str:
-    if isinstance(attack, str):
-        return attack
-    from rlattack.attacks.make import lend_attack
-
-    return lend_attack(attack)
+def _name(thing: Any, lender: str) -> str:
+    """A name itself, or that of what is none, from whoever lends it one: they need torch, as such a thing does."""
+    if isinstance(thing, str):
+        return thing
+    module, _, function = lender.partition(":")
+    name: str = getattr(importlib.import_module(module), function)(thing)
+    return name
 
 
-def _front_name(front: Any) -> str:
-    if isinstance(front, str):
-        return front
-    from rlattack.defences import lend_front
-
-    return lend_front(front)
+_agent_name = functools.partial(_name, lender="rlattack.policies.load:spec_of")
+_attack_name = functools.partial(_name, lender="rlattack.attacks.make:lend_attack")
+_front_name = functools.partial(_name, lender="rlattack.defences.front:lend_front")

@@ -5,10 +5,12 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
 
+from rlattack.attacks import Attacker, make_attack
+from rlattack.budget import Budget
 from rlattack.defences import defend, make_front
 from rlattack.errors import InvalidInput
 from rlattack.games import Seat
-from tests.kit.agents import counting_policy, scores_as_seen
+from tests.kit.agents import counting_policy, linear_policy, scores_as_seen
 
 
 def seat(*shape, low=0, high=255, dtype=np.uint8, action=None):
@@ -60,6 +62,16 @@ def test_the_medians_of_nine_are_those_that_torch_finds(shape):
     windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), axis=(2, 3))
     medians = torch.from_numpy(np.median(windows, axis=(4, 5)))
     assert torch.equal(found, medians if shape[0] == 4 else medians.permute(0, 2, 3, 1))
+
+
+def test_the_slope_of_a_median_goes_to_the_pixel_that_is_it_and_equals_share_it():
+    front = make_front("median:window=5", seat(1, 11, 11))
+    for obs, expected in ((torch.full((1, 1, 11, 11), 7.0), 1.0), (torch.arange(121.0).view(1, 1, 11, 11), 1.0)):
+        obs.requires_grad_(True)
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(front.seen(obs, None).sum(), obs)
+        assert slope[0, 0, 5, 5].item() == pytest.approx(expected)
+        assert slope.sum().item() == pytest.approx(121)
 
 
 def test_blur_keeps_what_is_one_grey_and_spreads_a_spot_by_the_gaussian():
@@ -155,3 +167,13 @@ def test_what_a_filter_cannot_do_is_refused_in_one_line(front, shown, message):
     with pytest.raises(InvalidInput, match=message) as refused:
         defend(scores_as_seen(2), (front,), shown)
     assert "\n" not in str(refused.value)
+
+
+def test_an_attack_on_who_averages_the_past_leads_away_from_what_was_done_had_nobody_attacked():
+    """Pushed below 0 once, the mean stays there: who led away from that choice would push it back up."""
+    both = defend(linear_policy([[1.0, 0.0], [-1.0, 0.0]]), ("temporal:window=3",), NUMBERS)
+    attack = make_attack("fgsm", Budget(eps=0.6, space="raw"), loss="margin")
+    attacker = Attacker(attack, both, NUMBERS.observation, 1)
+    attacker.restart(np.arange(1), [np.random.SeedSequence(0)])
+    shown = torch.tensor([[0.5, 0.5]])
+    assert [round(attacker(shown)[0, 0].item(), 4) for _ in range(4)] == [-0.1] * 4
