@@ -60,6 +60,8 @@ class Oracle:
         self._policy, self._foreign = copied_policy(policy) if foreign else policy, foreign
         self._knowledge = knowledge
         self._state: State = policy.initial_state(slots)
+        self._apart: bool = getattr(policy, "remembers", False)  # then attacks of the past turn what it does now
+        self._unattacked: State = self._state
         self._active: BoolArray = np.ones(slots, dtype=np.bool_)
         self._clean = torch.empty(0)
         self._handed: Tensor | None = None
@@ -99,13 +101,13 @@ class Oracle:
     @property
     def known_clean_output(self) -> Output | None:
         """The output at the clean observations where the attack asked for it: free; never from the hands of others."""
-        return None if self._foreign else self._own
+        return None if self._foreign or self._apart else self._own
 
     def clean_output(self, level: Knowledge) -> Output:
         """The output at the clean observations, which may be written to; a query unless it is known already."""
         self._allow(level)
         if self._shared is None:
-            self._own = self._answer(self._clean, None)
+            self._own = self._answer(self._clean, None, state=self._unattacked if self._apart else self._state)
             self._shared = copied(self._own)  # a policy may give back what it was shown
         return self._shared
 
@@ -212,14 +214,15 @@ class Oracle:
         if self._state is None:
             return
         with torch.no_grad():
-            after = self._policy(received, self._state).state
-        assert after is not None
-        self._state = torch.where(rowwise(torch.as_tensor(active), after), after, self._state)
+            rows, now = torch.as_tensor(active), self._policy(received, self._state).state
+            then = self._policy(self._clean, self._unattacked).state if self._apart else None
+        self._state, self._unattacked = renewed(rows, now, self._state), renewed(rows, then, self._unattacked)
 
     def restart(self, slots: IntArray) -> None:
         """Clears the recurrent state of slots whose episode ended."""
         fresh = torch.as_tensor(np.isin(np.arange(self.slots), slots))
-        self._state = renewed(fresh, self._policy.initial_state(self.slots), self._state)
+        start = self._policy.initial_state(self.slots)
+        self._state, self._unattacked = (renewed(fresh, start, one) for one in (self._state, self._unattacked))
 
     def _allow(self, level: Knowledge) -> None:
         if _LEVELS.index(self._knowledge) > _LEVELS.index(level):
@@ -234,17 +237,17 @@ class Oracle:
             return obs, asked
         return obs.masked_fill(rowwise(torch.as_tensor(~asked), obs), 0), asked
 
-    def _answer(self, obs: Tensor, only: Tensor | None, draws: Draws | None = None) -> Output:
+    def _answer(self, obs: Tensor, only: Tensor | None, draws: Draws | None = None, state: State = None) -> Output:
         obs, asked = self._asked(obs, only)
         self.queries += asked
         with torch.no_grad():
-            out = self._policy(obs, self._state, draws).among(self._legal)
+            out = self._policy(obs, self._state if state is None else state, draws).among(self._legal)
         if draws is None:  # else another answer might come
             self._remember(obs, out)
         return out
 
     def _remember(self, obs: Tensor, out: Output) -> None:
-        if self._own is None and self._is_clean(obs):
+        if self._own is None and not self._apart and self._is_clean(obs):
             self._shared = out.detach()
             self._own = copied(self._shared)
 

@@ -54,6 +54,15 @@ class Defended(Differentiable):
         return self.policy.normaliser
 
     @property
+    def remembers(self) -> bool:
+        """Whether a front here remembers what was received.
+
+        What the policy does then turns on what attacks did before. A choice that they have turned already is none to
+        lead away from: attacks are told what it would do had it never been attacked.
+        """
+        return self.front.memory(1) is not None or getattr(self.policy, "remembers", False)
+
+    @property
     def judged(self) -> "Defended":
         """The same whose critic can be asked, where it has a memory of its own."""
         return Defended(judged(self.policy), self.front)

@@ -80,11 +80,18 @@ def _detection(name: str, own: Sequence[SeatEpisode], clean: Sequence[SeatEpisod
     counts = np.asarray([len(one) for one in found], dtype=np.float64)
     return Detection(
         auc=area,
-        steps=ratio(np.asarray([one.sum() for one in found], dtype=np.float64), counts) if counts.any() else None,
+        steps=_share(np.asarray([one.sum() for one in found], dtype=np.float64), counts) if counts.any() else None,
         episodes=Rate(len(known) / len(delays), wilson(len(known), len(delays))) if delays else None,
         delay=_mean(np.asarray(known, dtype=np.float64)) if known else None,
         roc=curve,
     )
+
+
+def _share(sums: FloatArray, counts: FloatArray) -> Mean:
+    """A share of steps; what an interval by linearisation has beyond 0 and 1 is cut off."""
+    found = ratio(sums, counts)
+    low, high = (min(max(end, 0.0), 1.0) for end in found.ci)
+    return Mean(found.mean, (low, high), found.degenerate)
 
 
 def _mean(values: FloatArray) -> Mean:

@@ -11,8 +11,14 @@ _COPY, _TIMES = 2**20, 16
 """The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
-def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs") -> None:
+def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs", *, apiece: int = _COPY) -> None:
     """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
+
+    Args:
+        slots: How many copies.
+        seats: Who is shown something.
+        what: Asks for them, for the message.
+        apiece: Bytes of a copy beside what it shows.
 
     Raises:
         InvalidInput: They need more memory than there is.
@@ -21,7 +27,7 @@ def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs") -> Non
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
         return
-    needed = slots * sum(_COPY + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
+    needed = slots * sum(apiece + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
     if needed > there:
         most = there * slots // needed
         raise InvalidInput(

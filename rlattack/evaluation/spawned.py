@@ -16,6 +16,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
+from rlattack.defences.detectors import DETECTORS
 from rlattack.errors import is_typed, typed
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.observers import OBSERVERS
@@ -24,7 +25,7 @@ from rlattack.policies.lent import lent_agents, receive
 from rlattack.registry import Registry, plug, plugged
 from rlattack.specs import split_spec
 
-_REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
+_REGISTRIES: tuple[Registry[Any], ...] = (ATTACKS, DETECTORS, FAMILIES, FRONTS, OBSERVERS, SCHEDULES)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`."""
 
@@ -88,6 +89,7 @@ def held_back(cells: Iterable[Cell]) -> str:
         used |= {ref.spec for ref in (*cell.players, *(one.surrogate for one in cell.attacks)) if ref is not None}
         used |= {ref.spec.name for ref in cell.attacks}
         used |= {split_spec(text, FRONTS)[0] for player in cell.players for text in player.fronts}
+        used |= {split_spec(ref.spec, DETECTORS)[0] for ref in cell.detectors}
     lost = [name for registry in _REGISTRIES for name, kind in registry.lent.items() if not _is_found(kind)]
     lent: Mapping[str, object] = {**_environments(), **lent_agents()}
     lost += [name for name in used if name in lent and _pickled(lent[name]) is None]

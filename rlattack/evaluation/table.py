@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
-from rlattack.defences import outline
+from rlattack.defences import make_front, outline
 from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
@@ -70,6 +71,8 @@ class Table:
             {name: load_agent(name, seat, game=card.id, trust=study.trust, normaliser=seen) for name in of}
             for seat, of, seen in zip(seats, study.candidates, study.normalisers(victim), strict=True)
         )
+        rows = study.envs * math.prod(make_front(text, seats[victim]).copies for text in study.fronts)
+        check_memory(rows, seats[victim : victim + 1], "--defence", apiece=0)
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, outline(agent.policy, study.fronts, seats[victim]), seats[victim])
         for agent in agents[attacked].values():
@@ -272,8 +275,7 @@ class Table:
             return None
         player = base.players[self.attacked_seat]
         if name == BARE and not player.fronts:
-            seat = self.names[self.attacked_seat]
-            raise InvalidInput(f"--surrogate bare: expected a --defence before the {seat}, nothing stands there")
+            raise InvalidInput("--surrogate bare: expected a --defence, nothing stands before whom the attack is on")
         if name == BARE:
             return player.behind(0)
         if learns_by_watching(name):
@@ -288,9 +290,8 @@ class Table:
                 f"--attack: {agent.name} looks at nothing, so there is nothing to attack"
                 + ("; name the other seat by --attacked" if len(self.seats) > 1 else "")
             )
-        seat, surrogate = self.seats[ref.seat], None
-        if ref.surrogate is not None:
-            surrogate = agent if cell.oblivious(ref) else self.surrogates[ref.surrogate.spec]
+        seat, other = self.seats[ref.seat], ref.surrogate
+        surrogate = None if other is None else agent if cell.oblivious(ref) else self.surrogates[other.spec]
         victim = outline(agent.policy, cell.players[ref.seat].fronts, seat)
         if ref.evades is not None:
             check_evaded(ref.evades.spec, victim, seat)

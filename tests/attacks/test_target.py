@@ -95,7 +95,8 @@ def test_of_slots_that_are_not_asked_about_nothing_is_told_and_nothing_counted()
 def test_an_attack_sees_nothing_of_who_counts_and_has_no_place_to_write_to():
     target = Target(oracle_of("none"))
     estimates = {"estimate", "estimate_gradient", "value_gradient", "ahead", "planned"}
-    public = {"active", "choices", "clean_output", "gradient", "labels", "slots"} | estimates
+    evading = {"suspicion", "suspicion_gradient"}
+    public = {"active", "choices", "clean_output", "gradient", "labels", "slots"} | estimates | evading
     assert {name for name in dir(target) if not name.startswith("_")} == public
     with pytest.raises(AttributeError):
         target.queries = np.zeros(3)
@@ -124,3 +125,24 @@ def test_a_policy_that_cannot_be_copied_is_refused_to_code_of_others():
     Oracle(policy, 3, "none")
     with pytest.raises(InvalidInput, match="work on a copy of the policy, and ModulePolicy cannot be copied: cannot"):
         Oracle(policy, 3, "none", foreign=True)
+
+
+class Squares:
+    """Suspects squares of what is seen, and asks about twice that."""
+
+    def suspicion(self, obs, out, ask):
+        return obs.square().sum(dim=1) + 0 * ask(2 * obs).actions.scores.sum(dim=1)
+
+
+def test_what_a_detector_suspects_is_asked_with_a_slope_and_counted():
+    oracle = oracle_of("white")
+    oracle.watch = Squares()
+    oracle.count(np.asarray([True, False, True]))
+    target = Target(oracle)
+    assert torch.equal(target.suspicion(OBS), OBS.square().sum(dim=1))
+    assert (oracle.queries.tolist(), oracle.gradients.tolist()) == ([2, 0, 2], [0, 0, 0])
+    assert torch.allclose(target.suspicion_gradient(OBS), 2 * OBS)
+    assert (oracle.queries.tolist(), oracle.gradients.tolist()) == ([3, 0, 3], [1, 0, 1])
+    oracle.count(np.ones(3, dtype=np.bool_), "scores")
+    with pytest.raises(PermissionError, match="declared as `scores` asked what takes `white`"):
+        target.suspicion_gradient(OBS)

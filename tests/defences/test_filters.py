@@ -5,10 +5,12 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
 
+from rlattack.attacks import Attacker, make_attack
+from rlattack.budget import Budget
 from rlattack.defences import defend, make_front
 from rlattack.errors import InvalidInput
 from rlattack.games import Seat
-from tests.kit.agents import counting_policy, scores_as_seen
+from tests.kit.agents import counting_policy, linear_policy, scores_as_seen
 
 
 def seat(*shape, low=0, high=255, dtype=np.uint8, action=None):
@@ -165,3 +167,13 @@ def test_what_a_filter_cannot_do_is_refused_in_one_line(front, shown, message):
     with pytest.raises(InvalidInput, match=message) as refused:
         defend(scores_as_seen(2), (front,), shown)
     assert "\n" not in str(refused.value)
+
+
+def test_an_attack_on_who_averages_the_past_leads_away_from_what_was_done_had_nobody_attacked():
+    """Pushed below 0 once, the mean stays there: who led away from that choice would push it back up."""
+    both = defend(linear_policy([[1.0, 0.0], [-1.0, 0.0]]), ("temporal:window=3",), NUMBERS)
+    attack = make_attack("fgsm", Budget(eps=0.6, space="raw"), loss="margin")
+    attacker = Attacker(attack, both, NUMBERS.observation, 1)
+    attacker.restart(np.arange(1), [np.random.SeedSequence(0)])
+    shown = torch.tensor([[0.5, 0.5]])
+    assert [round(attacker(shown)[0, 0].item(), 4) for _ in range(4)] == [-0.1] * 4

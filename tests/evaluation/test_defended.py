@@ -133,8 +133,13 @@ def test_a_victim_that_is_named_as_surrogate_is_the_bare_one_too():
 
 
 def test_without_a_front_nobody_is_oblivious():
-    with pytest.raises(InvalidInput, match="--surrogate bare: expected a --defence before the player, nothing stands"):
+    with pytest.raises(InvalidInput, match="--surrogate bare: expected a --defence, nothing stands before whom"):
         plan(Study(**SIDES, surrogate="bare"))
+
+
+def test_more_copies_than_the_machine_holds_are_refused_before_play():
+    with pytest.raises(InvalidInput, match=r"--defence: 200,000,000 copies need at least .* GiB, this machine has"):
+        plan(Study(**SIDES, defence=("smooth:sigma=0.1,copies=10000",) * 2))
 
 
 class Halves(Front):

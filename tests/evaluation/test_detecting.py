@@ -171,6 +171,10 @@ def test_too_little_clean_play_for_the_rate_is_told_before_cells_are_played(tmp_
     said = []
     with pytest.raises(InvalidInput, match=r"detector squeeze: expected at least 1,000 clean steps .* had 100; epi"):
         evaluate(Study(**CART, detect="squeeze:episodes=4"), run=tmp_path / "run", workers=1, say=said.append)
+    with pytest.raises(
+        InvalidInput, match=r"ad3: .* had 0 of which it can say something; .*; skip= and window= of few"
+    ):
+        evaluate(Study(**CART, detect="ad3:episodes=2"), run=tmp_path / "run", workers=1)
     # the fit of an easier rate is there, and is no fit of this one
     evaluate(Study(**CART, detect=f"squeeze:{EASY}"), run=tmp_path / "run", workers=1)
     with pytest.raises(InvalidInput, match=r"detector squeeze: expected at least 200 clean steps"):

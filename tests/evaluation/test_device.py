@@ -29,7 +29,7 @@ RUNNER = {
     "victim": "0", "eps": 0.1, "space": "sigma",
 }  # fmt: skip
 FILM = {"game": "film/any", "players": "tests.kit.players:bright", "actions": "greedy", "eps": 0.2}
-TEN = {**CARTPOLE, "max_steps": 10}
+TEN = {**CARTPOLE, "max_steps": 10, "envs": 8}
 MEMORY = {**CARTPOLE, "players": "tests.kit.players:memory"}
 PLAYED = [
     *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
@@ -88,11 +88,22 @@ PLAYED = [
 """What plays on every device: each access, norm, schedule, memory and picture."""
 LEARNED = [
     {**FILM, "attack": "universal:states=50,epochs=1"},
-    {**FILM, "attack": "fgsm", "detect": ("squeeze:rate=0.5", "foresight:rate=0.5,episodes=30,epochs=1,states=100")},
+    {
+        **FILM,
+        "attack": "fgsm",
+        "detect": ("squeeze:rate=0.5", "foresight:rate=0.5,episodes=30,epochs=1,states=100"),
+        "envs": 15,
+    },
     {**TEN, "attack": 'pgd:steps=2,evade="mahalanobis:rate=0.3"', "detect": "mahalanobis:rate=0.3,alarm=cusum"},
     {**TEN, "attack": "fgsm", "detect": ("mixture:rate=0.3,components=2", "ad3:rate=0.3,skip=1,window=2")},
     {**TEN, "attack": "fgsm", "defence": 'detect:detector="foresight:rate=0.3,epochs=1,states=100"'},
-    {**HOPPER, "attack": "fgsm:loss=value", "defence": 'detect:detector="mahalanobis:rate=0.3"', "max_steps": 10},
+    {
+        **HOPPER,
+        "attack": "fgsm:loss=value",
+        "defence": 'detect:detector="mahalanobis:rate=0.3"',
+        "max_steps": 10,
+        "envs": 8,
+    },
     {**FILM, "attack": "universal:states=50,epochs=1,rule=deepfool"},
     {**FILM, "attack": "sticker:states=50,epochs=1", "eps": 3},
     {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},

@@ -120,9 +120,10 @@ def threshold(name: str, config: DetectorConfig, scores: Tensor, episode: Tensor
     needed = PER_ALARM / config.rate if config.per == "step" else 1
     if len(usual) < needed:
         few = f"{len(usual):,}" if len(usual) == len(scores) else f"{len(usual):,} of which it can say something"
+        earlier = "; skip= and window= of fewer steps say something earlier" if hasattr(config, "skip") else ""
         raise InvalidInput(
             f"detector {name}: expected at least {needed:,.0f} clean steps for false alarms in {100 * config.rate:g} % "
-            f"of them, {len(numbers)} tuning episodes had {few}; episodes=N plays more, rate= asks for less"
+            f"of them, {len(numbers)} tuning episodes had {few}; episodes=N plays more, rate= asks for less{earlier}"
         )
     rule = make_rule(config, usual)
     columns = [scores[episode == number] for number in numbers]
