@@ -9,11 +9,19 @@ from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.attacks.imitation import SURROGATES
 from rlattack.attacks.tuning import FEWEST
 from rlattack.defences import FRONTS
+from rlattack.defences.detectors import DETECTORS
 from rlattack.errors import InvalidInput
 from rlattack.specs import REQUIRED, Range, configured, parameters_of, ranges_of
 from rlattack.training.hardening import REGIMES
 
-REGISTRIES = {"attack": ATTACKS, "schedule": SCHEDULES, "defence": FRONTS, "surrogate": SURROGATES, "regime": REGIMES}
+REGISTRIES = {
+    "attack": ATTACKS,
+    "schedule": SCHEDULES,
+    "defence": FRONTS,
+    "detector": DETECTORS,
+    "surrogate": SURROGATES,
+    "regime": REGIMES,
+}
 RANGED = [
     (what, name, parameter)
     for what, registry in REGISTRIES.items()

@@ -1,7 +1,8 @@
 """Attacks on what a victim does: the base of each, and the runner that holds it to its reach."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Generic
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, Protocol
 
 import torch
 from gymnasium import Space
@@ -21,6 +22,17 @@ from rlattack.policies.distributions import Actions, Normal, Point, SquashedNorm
 from rlattack.policies.policy import Policy
 
 
+class Certificate(Protocol):
+    """What is certain of a policy wherever an attack may take what it sees."""
+
+    def possible(self, obs: Tensor) -> Tensor:
+        """Which actions may become the greedy one, bool, shape (n, actions)."""
+
+
+Certify = Callable[[Policy, Ball, Any], Certificate]
+"""Gives the certificate of a policy in a ball, by some bounds."""
+
+
 class ActionAttack(Attack[Config], Generic[Config]):
     """A rule that turns continuous actions into others within a ball around them."""
 
@@ -28,14 +40,17 @@ class ActionAttack(Attack[Config], Generic[Config]):
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     needs: ClassVar[frozenset[type[Actions]]] = frozenset({Normal, SquashedNormal, Point})
 
-    def reach_of(self, policy: Policy, seen: Space[Any] | None, action: Space[Any], budget: Budget) -> Reach:
+    def reach_of(
+        self, policy: Policy, action: Space[Any], budget: Budget, seen: Space[Any] | None, certify: Certify | None
+    ) -> Reach:
         """What it may do, by the budget that it is held to: most may change actions by so much.
 
         Args:
             policy: The victim, or a surrogate to craft on.
-            seen: One of the seat's observations, where play tells.
             action: One action of the game.
             budget: Norm, size and space.
+            seen: One of the seat's observations, where play tells.
+            certify: Gives certificates of a policy, where play has them.
 
         Raises:
             InvalidInput: Actions that have no such size.
@@ -73,6 +88,7 @@ class ActionAttacker(Runner):
         schedule: When it acts; every step by default.
         budget: What it is held to; the attack's own by default, which an attack that is not trusted may have changed.
         seen: One of the seat's observations, for an attack whose reach depends on what is seen.
+        certify: Gives certificates, for an attack that plays what they leave open.
 
     Raises:
         BudgetError: The budget does not fit the actions.
@@ -84,9 +100,10 @@ class ActionAttacker(Runner):
     def __init__(
         self, attack: ActionAttack[Any], policy: Policy, space: Space[Any], slots: int,
         schedule: Schedule[Any] | None = None, budget: Budget | None = None, seen: Space[Any] | None = None,
+        certify: Certify | None = None,
     ) -> None:  # fmt: skip
         super().__init__(attack, policy, space, slots, schedule)
-        self._hold(attack.reach_of(policy, seen, space, budget or attack.budget))
+        self._hold(attack.reach_of(policy, space, budget or attack.budget, seen, certify))
         self._act = attack.act
         assert isinstance(space, Box | Discrete | MultiDiscrete), "there are no other actions"
         self._low, self._high = (end[0] for end in ends(space))

@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
@@ -30,10 +30,6 @@ AttackSpec = Spec
 """An attack and its parameters, as typed on the command line; `none` is the clean game."""
 Config = TypeVar("Config")
 R = TypeVar("R", bound=Reach)
-
-
-_ROUNDING = 1e-6
-"""Divergence up to which two answers are the same."""
 
 
 class Unfit(InvalidInput):
@@ -233,14 +229,27 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
         return AttackSpec("noise")
 
 
+class _Noticed(SharedDraws):
+    """Draws that notice whether anybody draws."""
+
+    drew = False
+
+    def _drawn(self, shape: tuple[int, ...], draw: Callable[[Tensor], Tensor]) -> Tensor:
+        self.drew = True
+        return super()._drawn(shape, draw)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Whole numbers."""
+        self.drew = True
+        return super().integers(high, *shape)
+
+
 def _random(policy: Policy) -> bool:
-    """Whether a policy answers otherwise with other draws, where it sees noise as of numbers and as of pictures."""
-    drawn = SharedDraws(2, 0)
-    small, large = drawn.normal(*policy.observation), 255 * drawn.uniform(*policy.observation)
-    shown, state = torch.stack([small[0], large[1]]), policy.initial_state(2)
+    """Whether a policy draws for its answer, though another draw may rarely turn it, as the vote of many copies."""
+    draws = _Noticed(1, 0)
     with torch.no_grad():
-        one, other = (policy(shown, state, SharedDraws(2, seed)).actions for seed in (1, 2))
-        return bool(one.divergence(other).abs().max() > _ROUNDING)
+        policy(torch.zeros(1, *policy.observation), policy.initial_state(1), draws)
+    return draws.drew
 
 
 def _estimates(policy: Policy, of: Estimate) -> bool:

@@ -16,7 +16,7 @@ from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
 from rlattack.policies.policy import Output, Policy
-from rlattack.specs import Count
+from rlattack.specs import Count, Positive
 
 Loss = Literal["ce", "margin", "dlr", "mad", "value", "q"]
 _CHOICE: tuple[Loss, ...] = ("ce", "margin", "dlr")
@@ -43,6 +43,12 @@ class Objective(Aim):
     eot: Count = 1
     """Gradients a step that are averaged, each with draws of its own, of a victim that is random in itself (expectation
     over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws."""
+
+    evade: str | None = None
+    """A detector that is to see nothing, as mahalanobis or squeeze:bits=5: how far its score is above what is usual in
+    clean play, in standard deviations, is taken from the loss. It is fitted as --detect fits it."""
+    caution: Positive = 1.0
+    """How much that counts."""
 
     by_default: ClassVar[Loss] = "ce"
     """The loss of actions to choose from, where none is given."""
@@ -119,24 +125,44 @@ class Climb:
         self._objective, self._victim, self._obs, self._draws, self._leader = objective, victim, obs, draws, leader
 
     def gradient(self, point: Tensor) -> Tensor:
-        """Ascent direction at `point`, shape (slots, *observation): a backward pass, or `eot`."""
+        """Ascent direction at `point`, shape (slots, *observation): a backward pass, or `eot`, and one to evade."""
+        found = self._gradient(point)
+        return found if self._objective.evade is None else found - self._evading(point)
+
+    def rows(self, point: Tensor) -> Tensor:
+        """The loss of each row at `point`, shape (slots,): a query, or `eot`, and one to evade."""
+        found = self._loss(point)
+        return found if self._objective.evade is None else found - self._suspicion(point)
+
+    def both(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """`gradient` and `rows` of one pass; of a critic's, of two."""
+        grad, rows = self._both(point)
+        if self._objective.evade is None:
+            return grad, rows
+        return grad - self._evading(point), rows - self._suspicion(point)
+
+    def _evading(self, point: Tensor) -> Tensor:
+        return self._objective.caution * self._victim.suspicion_gradient(point)
+
+    def _suspicion(self, point: Tensor) -> Tensor:
+        return self._objective.caution * self._victim.suspicion(point)
+
+    def _gradient(self, point: Tensor) -> Tensor:
         judged_by, draws = self._objective.judged_by, self._asked
         if judged_by is not None:
             return -self._victim.estimate_gradient(judged_by, point)
         found = [self._victim.gradient(point, lambda out: self._rows(out).sum(), draws=one) for one in draws]
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
-    def rows(self, point: Tensor) -> Tensor:
-        """The loss of each row at `point`, shape (slots,): a query, or `eot`."""
+    def _loss(self, point: Tensor) -> Tensor:
         if self._objective.judged_by is not None:
             return -self._victim.estimate(self._objective.judged_by, point)
         found = [self._rows(self._victim(point, draws=one)) for one in self._asked]
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
-    def both(self, point: Tensor) -> tuple[Tensor, Tensor]:
-        """`gradient` and `rows` of one pass; of a critic's, of two."""
+    def _both(self, point: Tensor) -> tuple[Tensor, Tensor]:
         if self._objective.judged_by is not None:
-            return self.gradient(point), self.rows(point)
+            return self._gradient(point), self._loss(point)
         rows: list[Tensor] = []
 
         def loss(out: Output) -> Tensor:
@@ -217,6 +243,8 @@ class LossAttack(Aimed[Config, R], Generic[Config, R]):
         super().check(setting)
         if self.fitted and self.config.target == "planned":
             raise InvalidInput(f"attack {self.name} learns before anything is planned; pgd takes target=planned")
+        if self.fitted and self.config.evade is not None:
+            raise InvalidInput(f"attack {self.name} learns before a detector looks on; pgd takes evade=")
         if self.starts_clean and self.config.diverges(setting.actions):
             start = "; random_start=true starts elsewhere" if hasattr(self.config, "random_start") else ""
             raise Unfit(

@@ -17,8 +17,9 @@ from torch import Tensor
 from rlattack.arrays import BoolArray, IntArray, rowwise
 from rlattack.attacks.attack import Access, Attack, Setting
 from rlattack.attacks.make import check_attack
+from rlattack.attacks.oracle import Oracle
 from rlattack.attacks.schedule import Every, Schedule
-from rlattack.attacks.target import Oracle, Target
+from rlattack.attacks.target import Target
 from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
 from rlattack.errors import InvalidInput

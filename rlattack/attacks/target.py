@@ -1,213 +1,14 @@
-"""What an attack may ask of the policy it works on, and who answers and counts each question."""
+"""What an attack may ask of the policy it works on; who answers is `rlattack.attacks.oracle`."""
 
-from typing import Literal, get_args
-
-import numpy as np
-import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, IntArray, renewed, rowwise, same
-from rlattack.attacks.copies import copied, copied_policy
-from rlattack.attacks.lookahead import Ahead, Here, Lookahead
+from rlattack.arrays import Array, IntArray
+from rlattack.attacks.lookahead import Ahead
+from rlattack.attacks.oracle import Estimate as Estimate
+from rlattack.attacks.oracle import Knowledge as Knowledge
+from rlattack.attacks.oracle import Oracle
 from rlattack.draws import Draws
-from rlattack.errors import InvalidInput
-from rlattack.policies.policy import Loss, Output, Policy, State
-
-Knowledge = Literal["white", "scores", "decision", "none"]
-"""What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""
-_LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)
-Estimate = Literal["value", "q"]
-"""What a critic says of observations: how good it is there or, on the clean ones, to do what the policy does there."""
-
-
-class Oracle:
-    """Answers questions about a policy on `slots` observations, and counts them; attacks have its `Target` alone.
-
-    Calls have a fixed batch shape, and a slot its own row, since float rounding depends on both.
-
-    Args:
-        policy: The victim, or the surrogate that the attack is crafted on.
-        slots: Number of slots.
-        knowledge: What the attack declared; more is refused.
-        foreign: Whether code of others asks: then a copy of the policy answers, which may be ruined.
-
-    Attributes:
-        queries: Outputs that were asked for in each slot.
-        gradients: Backward passes that were asked for in each slot.
-
-    Raises:
-        InvalidInput: A policy that cannot be copied.
-    """
-
-    def __init__(self, policy: Policy, slots: int, knowledge: Knowledge, *, foreign: bool = False) -> None:
-        self.slots = slots
-        self.queries: IntArray = np.zeros(slots, dtype=np.int64)
-        self.gradients: IntArray = np.zeros(slots, dtype=np.int64)
-        self._policy, self._foreign = copied_policy(policy) if foreign else policy, foreign
-        self._knowledge = knowledge
-        self._state: State = policy.initial_state(slots)
-        self._active: BoolArray = np.ones(slots, dtype=np.bool_)
-        self._clean = torch.empty(0)
-        self._handed: Tensor | None = None
-        self._own: Output | None = None
-        self._shared: Output | None = None
-        self._legal: Tensor | None = None
-        self._values_actions = True
-        self.planned: Tensor | None = None
-        self.lookahead: Lookahead | None = None
-
-    def begin(
-        self, clean: Tensor, active: BoolArray, legal: Tensor | None = None, handed: Tensor | None = None
-    ) -> None:
-        """Starts a step.
-
-        Args:
-            clean: The truly clean observations, which no attack holds.
-            active: The slots that count.
-            legal: What is legal in each slot, where the game tells.
-            handed: The attack's copy of them: who asks about it, unchanged, has asked about the clean ones.
-        """
-        self._clean, self._handed, self._legal = clean, handed, legal
-        self._own = self._shared = None
-        self.count(active)
-
-    def count(self, active: BoolArray, knowledge: Knowledge | None = None) -> None:
-        """Lets only questions about these slots count from now on, and allows them by another knowledge."""
-        self._active = active.copy()
-        self._knowledge = knowledge or self._knowledge
-
-    @property
-    def active(self) -> Tensor:
-        """The slots that count, bool, shape (slots,); a copy."""
-        return torch.as_tensor(self._active.copy())
-
-    @property
-    def known_clean_output(self) -> Output | None:
-        """The output at the clean observations where the attack asked for it: free; never from the hands of others."""
-        return None if self._foreign else self._own
-
-    def clean_output(self, level: Knowledge) -> Output:
-        """The output at the clean observations, which may be written to; a query unless it is known already."""
-        self._allow(level)
-        if self._shared is None:
-            self._own = self._answer(self._clean, None)
-            self._shared = copied(self._own)  # a policy may give back what it was shown
-        return self._shared
-
-    def output(self, level: Knowledge, obs: Tensor, only: Tensor | None, draws: Draws | None = None) -> Output:
-        """Outputs for the whole batch; a query a slot of `only`."""
-        self._allow(level)
-        return self._answer(obs, only, draws)
-
-    def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None, draws: Draws | None = None) -> Tensor:
-        """Gradient of a loss with respect to the whole batch; a backward pass a slot of `only`."""
-        self._allow("white")
-        obs, asked = self._asked(obs, only)
-        self.gradients += asked
-
-        def remembering(out: Output) -> Tensor:
-            out = out.among(self._legal)
-            if draws is None:
-                self._remember(obs, out)
-            return loss(out)
-
-        drawn = {} if draws is None else {"draws": draws}
-        grad, _ = self._policy.gradient(obs, remembering, self._state, **drawn)
-        return grad
-
-    def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
-        """Gradient of the policy's own value of continuous actions; None, and free, without a critic of actions."""
-        self._allow("white")
-        point = action.detach().requires_grad_(True)
-        slope = None
-        with torch.enable_grad():
-            value = self._policy.value(obs, point, self._state) if self._values_actions else None
-            if value is not None and value.requires_grad:
-                (slope,) = torch.autograd.grad(value.sum(), point, allow_unused=True)
-        self._values_actions = slope is not None
-        self.gradients += self._active * self._values_actions
-        return slope
-
-    def estimate(self, of: Estimate, obs: Tensor) -> Tensor:
-        """What the policy's critic says; a query a slot."""
-        self._allow("scores")
-        self.queries += self._active
-        with torch.no_grad():
-            return self._estimated(of, obs)
-
-    def estimate_gradient(self, of: Estimate, obs: Tensor) -> Tensor:
-        """Gradient of what the policy's critic says with respect to observations; a backward pass a slot."""
-        self._allow("white")
-        self.gradients += self._active
-        point = obs.detach().requires_grad_(True)
-        with torch.enable_grad():
-            (slope,) = torch.autograd.grad(self._estimated(of, point).sum(), point)
-        return slope
-
-    def _estimated(self, of: Estimate, obs: Tensor) -> Tensor:
-        if of == "value":
-            found = self._policy.value(obs, None, self._state)
-        else:
-            done = self._policy(obs, self._state).actions.greedy
-            found = self._policy.value(self._clean, done, self._state)
-        assert found is not None, "who has no critic is refused before play"
-        return found
-
-    def ahead(self, slots: IntArray, plans: Array, horizon: int) -> Ahead:
-        """What would come of plans, as `Lookahead.play` finds it."""
-        self._allow("decision")
-        if self.lookahead is None:
-            raise InvalidInput(
-                "--when: who looks ahead plays the game itself: `rlattack attack` has it, a wrapper has not"
-            )
-        found = self.lookahead.play(Here(self._policy, self._clean, self._legal, self._state), slots, plans, horizon)
-        np.add.at(self.queries, slots, found.asked)
-        return found
-
-    def advance(self, received: Tensor, active: BoolArray) -> None:
-        """Moves the recurrent state of active slots past what was received; nothing for a policy without memory."""
-        if self._state is None:
-            return
-        with torch.no_grad():
-            after = self._policy(received, self._state).state
-        assert after is not None
-        self._state = torch.where(rowwise(torch.as_tensor(active), after), after, self._state)
-
-    def restart(self, slots: IntArray) -> None:
-        """Clears the recurrent state of slots whose episode ended."""
-        fresh = torch.as_tensor(np.isin(np.arange(self.slots), slots))
-        self._state = renewed(fresh, self._policy.initial_state(self.slots), self._state)
-
-    def _allow(self, level: Knowledge) -> None:
-        if _LEVELS.index(self._knowledge) > _LEVELS.index(level):
-            raise PermissionError(f"an attack declared as `{self._knowledge}` asked what takes `{level}`")
-
-    def _asked(self, obs: Tensor, only: Tensor | None) -> tuple[Tensor, BoolArray]:
-        """What is shown to the policy, nothing in slots that are not asked about, and the slots that count."""
-        if only is None:
-            return obs, self._active
-        asked: BoolArray = self._active & only.numpy(force=True)
-        if np.array_equal(asked, self._active):
-            return obs, asked
-        return obs.masked_fill(rowwise(torch.as_tensor(~asked), obs), 0), asked
-
-    def _answer(self, obs: Tensor, only: Tensor | None, draws: Draws | None = None) -> Output:
-        obs, asked = self._asked(obs, only)
-        self.queries += asked
-        with torch.no_grad():
-            out = self._policy(obs, self._state, draws).among(self._legal)
-        if draws is None:  # else another answer might come
-            self._remember(obs, out)
-        return out
-
-    def _remember(self, obs: Tensor, out: Output) -> None:
-        if self._own is None and self._is_clean(obs):
-            self._shared = out.detach()
-            self._own = copied(self._shared)
-
-    def _is_clean(self, obs: Tensor) -> bool:
-        """Whether this is the attack's copy, and still what it was."""
-        return obs is self._handed and same(obs.detach(), self._clean)
+from rlattack.policies.policy import Loss, Output
 
 
 class Target:
@@ -291,6 +92,14 @@ class Target:
     def estimate_gradient(self, of: Estimate, obs: Tensor) -> Tensor:
         """Gradient of `estimate` with respect to the batch, shape (slots, *observation): one backward pass a slot."""
         return self.__oracle.estimate_gradient(of, obs)
+
+    def suspicion(self, obs: Tensor) -> Tensor:
+        """How suspicious each row is to the detector that is evaded, at least 0, shape (slots,); a query a slot."""
+        return self.__oracle.suspicion(obs)
+
+    def suspicion_gradient(self, obs: Tensor) -> Tensor:
+        """Gradient of `suspicion` with respect to the batch, shape (slots, *observation): one backward pass a slot."""
+        return self.__oracle.suspicion_gradient(obs)
 
     def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
         """Gradient of the policy's own value of continuous actions, shape (slots, entries): one backward pass a slot.

@@ -40,6 +40,7 @@ class TuningStep:
         acting: Those of `active` in which it was its turn; all of them where none are named.
         episode: The episode of each slot, shape (slots,); -1 where it is idle.
         out: What the victim said of what it received.
+        ask: Gives what it would have said of something else.
     """
 
     active: BoolArray
@@ -52,6 +53,7 @@ class TuningStep:
     acting: BoolArray | None = None
     episode: IntArray | None = None
     out: Output | None = None
+    ask: Callable[[Tensor], Output] | None = None
 
 
 @dataclass

@@ -12,12 +12,12 @@ from rlattack.evaluation.study import Plugins
 from rlattack.registry import Registry
 from rlattack.report.progress import say
 
-Kind = Literal["games", "agents", "attacks", "schedules", "defences", "observers", "all"]
+Kind = Literal["games", "agents", "attacks", "schedules", "defences", "detectors", "observers", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class List(Plugins):
-    """List games, agents, attacks with their schedules, defences and observers."""
+    """List games, agents, attacks with their schedules, defences, detectors and observers."""
 
     kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
@@ -69,12 +69,14 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     """The classes of a registry: what they declare, the control of an attack, parameters, and what they are."""
     from rlattack.attacks import ATTACKS, SCHEDULES
     from rlattack.defences import FRONTS
+    from rlattack.defences.detectors import DETECTORS
     from rlattack.evaluation.observers import OBSERVERS
     from rlattack.specs import parameters_of, ranges_of
     from rlattack.training.hardening import REGIMES
 
     registries: dict[str, list[Registry[Any]]] = {
-        "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "observers": [OBSERVERS],
+        "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "detectors": [DETECTORS],
+        "observers": [OBSERVERS],
     }  # fmt: skip
     rows = []
     for line in (line for registry in registries[kind] for line in registry.broken().values()):
@@ -92,17 +94,8 @@ def _registered(kind: str) -> list[dict[str, Any]]:
 
 
 _DECLARED = (
-    "kind",
-    "access",
-    "knowledge",
-    "looks_ahead",
-    "reaches",
-    "sized",
-    "takes",
-    "fitted",
-    "algorithms",
-    "actions",
-)
+    "kind", "access", "knowledge", "looks_ahead", "reaches", "sized", "takes", "fitted", "algorithms", "actions",
+)  # fmt: skip
 """Attributes of registered classes that are columns."""
 _BELOW = ("parameters", "ranges", "about", "control")
 """What a line below the table tells."""
@@ -120,17 +113,19 @@ def _print(kind: str, rows: list[dict[str, Any]]) -> None:
     if not rows:
         Console().print(f"no {kind}")
         return
-    table = Table(title=kind, title_justify="left")
     if kind in _BRIEF:
         rows = [_BRIEF[kind](row) for row in rows]
-    named = dict.fromkeys(column for row in rows for column in row if column not in _LEFT_OUT)
-    columns = [column for column in named if any(row.get(column) for row in rows)]
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "access", "knowledge"))
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
     console = Console()
-    console.print(table)
+    for part in dict.fromkeys(row.get("kind") for row in rows):  # fronts and what is trained have other columns
+        some = [row for row in rows if row.get("kind") == part]
+        named = dict.fromkeys(column for row in some for column in row if column not in (*_LEFT_OUT, "kind"))
+        columns = [column for column in named if any(row.get(column) for row in some)]
+        table = Table(title=f"{kind}, {part}" if part else kind, title_justify="left")
+        for column in columns:
+            table.add_column(column, overflow="fold", no_wrap=column in ("id", "access", "knowledge"))
+        for row in some:
+            table.add_row(*(_cell(row.get(column)) for column in columns))
+        console.print(table)
     if kind == "games":
         for text in (
             "a reference: mean returns of a random policy and of a person or a strong published agent; eps of the "

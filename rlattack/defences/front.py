@@ -152,6 +152,7 @@ FRONTS: Registry[type[Front[Any]]] = Registry(
     {
         "bits": "rlattack.defences.bits:Bits",
         "blur": "rlattack.defences.blur:Blur",
+        "detect": "rlattack.defences.detect:Detect",
         "denoiser": "rlattack.defences.denoiser:Denoiser",
         "jpeg": "rlattack.defences.jpeg:Jpeg",
         "median": "rlattack.defences.median:Median",

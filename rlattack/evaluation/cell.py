@@ -68,6 +68,19 @@ class AgentRef:
         return dataclasses.replace(self, fronts=self.fronts[:count], fits=self.fits[:count])
 
 
+@dataclass(frozen=True)
+class DetectorRef:
+    """A detector at a seat, and what it learned."""
+
+    spec: str
+    """As NAME:key=value,..., in its one spelling."""
+    seat: int
+    fit: str = ""
+    """Key of what it learned on tuning episodes."""
+    code: str = ""
+    """Digest of the source of one that is not the project's own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AttackRef:
     """What works on one seat, and how much of it is allowed."""
@@ -83,6 +96,8 @@ class AttackRef:
     """Key of what it learns on tuning episodes before it plays."""
     timing: str | None = None
     """Key of what its schedule learns there."""
+    evades: DetectorRef | None = None
+    """The detector that it evades."""
     code: str = ""
     """Digest of the source of an attack that is not the project's own."""
     files: tuple[tuple[str, str], ...] = ()
@@ -115,7 +130,8 @@ class AttackRef:
     def identity(self) -> dict[str, Any]:
         """Everything that its effect depends on, however it was spelled; a surrogate and files by their digests."""
         parameters = full_parameters(ATTACKS.get(self.spec.name), self.spec.parameters) | dict(self.files)
-        played = {name: value for name, value in dataclasses.asdict(self).items() if name != "entries"}
+        left_out = ("entries", *(["evades"] if self.evades is None else []))
+        played = {name: value for name, value in dataclasses.asdict(self).items() if name not in left_out}
         return played | {
             "spec": {"name": self.spec.name, "parameters": parameters},
             "schedule": self.schedule and canonical("schedule", SCHEDULES, self.schedule),
@@ -145,6 +161,8 @@ class Cell:
     """Where the players, the attacks and the judge compute; the name of a GPU is in `code`."""
     observers: tuple[str, ...] = ()
     """What else is measured of the victim; decides no play."""
+    detectors: tuple[DetectorRef, ...] = ()
+    """What looks out for attacks on a seat; decides no play."""
     code: Mapping[str, str] = field(default_factory=dict)
     """Versions and digests of the code that plays: packages, an environment of the user's."""
 

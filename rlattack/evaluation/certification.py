@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from gymnasium.spaces import Discrete
 
+from rlattack.budget import Budget
+from rlattack.defences.certificates.region import NORMS
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.study import Options, Study
 from rlattack.games import find_game, make_game
@@ -31,6 +33,10 @@ def certification(options: Options, victims: Sequence[str], methods: Sequence[st
         raise InvalidInput("--eps: expected at least one size to certify, as in --eps 0.001 0.004")
     if options.actions == "sampled":
         raise InvalidInput("--actions: certificates are of greedy actions, got sampled")
+    if options.norm not in NORMS:
+        raise InvalidInput(f"--norm: certificates are of {', '.join(NORMS)}, got {options.norm}")
+    for eps in sizes:
+        Budget(norm=options.norm, eps=eps, space=options.space)  # which refuses what is no size
     attacks = options.attack or _attacks(options)
     looked = [
         f"certified:eps={eps!r},norm={options.norm},space={options.space},method={method}{',' if looks else ''}{looks}"

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray
 from rlattack.attacks import ATTACKS
+from rlattack.attacks.worst import Bounds
 from rlattack.budget import Budget, Norm, Unit
 from rlattack.budget.change import is_picture
-from rlattack.defences.certificates.certifier import Certifier, Choice
+from rlattack.defences.certificates.certifier import Certifier
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.observer import Moment, Observer
@@ -62,7 +63,7 @@ class CertifiedConfig:
     """linf, l2 or l1."""
     space: Unit | None = None
     """unit, raw or sigma; by default unit for pictures, else sigma where the victim has statistics."""
-    method: Choice = "auto"
+    method: Bounds = "auto"
     """ibp, crown-ibp or crown; by default crown, of pictures crown-ibp, which takes a fraction of the time."""
     every: Count = 1
     """Looks at every so many-th step of an episode."""

@@ -41,6 +41,8 @@ class SeatEpisode:
     """Of a seat that was attacked."""
     measured: Mapping[str, float | None] = field(default_factory=dict)
     """What other observers collected, by name; None for what could not be measured in this episode."""
+    traces: Mapping[str, list[float | None]] = field(default_factory=dict)
+    """What they kept of every step in which the seat acted, by name; None for what could not be measured in it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,11 @@ class Moment:
         """What the player says of the truly clean view; asked at most once, whoever looks."""
         return self.ask()
 
+    def about(self, obs: Tensor) -> Output:
+        """What the player would have said of something else in place of what it received."""
+        assert self.policy is not None, "play tells it"
+        return self.policy(obs, self.before).among(self.legal)
+
 
 class Observer:
     """Looks on at the play of a cell; whoever inherits overrides what it needs.
@@ -122,5 +127,12 @@ class Observer:
         """Returns numbers of the episode that ended in a slot, by name, and clears the slot.
 
         None stands for a number that the episode has none of; the others are averaged without it.
+        """
+        return {}
+
+    def trace(self, slot: int) -> Mapping[str, list[float | None]]:
+        """Returns numbers of every step in which the seat acted in the episode that ended in a slot, by name.
+
+        None stands for a number that a step has none of. Asked before `collect`, which clears the slot.
         """
         return {}

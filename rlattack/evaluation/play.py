@@ -17,6 +17,7 @@ from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput, RefusedFile, RlattackError, said_by
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import check_code
+from rlattack.evaluation.detecting import Watch, alarms_of, evaded_by
 from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
@@ -80,6 +81,10 @@ class Play(Slots):
         for number, ref in enumerate(self.cell.attacks):
             players[ref.seat].attack(number, ref, crafted_on[number], fits[number])
         return players
+
+    def evade(self, number: int, watch: Watch) -> None:
+        """Lets the attack of a number evade a detector."""
+        self._players[self.cell.attacks[number].seat].evade(number, watch)
 
     def play(self) -> Generator[list[Episode], None, None]:
         """Plays step by step, until no episode is left; yields the episodes that the step ended.
@@ -162,6 +167,7 @@ class Play(Slots):
 
     def _finish(self, slot: int) -> Episode:
         episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
+        traced = [(observer.seat, observer.trace(slot)) for observer in self._seen_by]
         measured = [(observer.seat, observer.collect(slot)) for observer in self._seen_by]
         stalled, cut = bool(self._stalled[slot]), bool(self._cut[slot])
         seats = tuple(
@@ -170,6 +176,7 @@ class Play(Slots):
                 outcome=None if stalled or cut else _outcome(winner, seat),
                 judged=None if player.judge is None else player.judge.judgement(slot),
                 measured={name: value for of, found in measured if of == seat for name, value in found.items()},
+                traces={name: values for of, found in traced if of == seat for name, values in found.items()},
             )
             for seat, player in enumerate(self._players)
         )
@@ -208,7 +215,11 @@ def open_play(
     policies = [load_player(ref, seat, cell, fits) for ref, seat in zip(cell.players, game.seats, strict=True)]
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]
-    return Play(cell, game, policies, take, observers, surrogates_of(cell, game, fits), learned)
+    watching = [*observers, *alarms_of(cell, game.seats, fits)]
+    play = Play(cell, game, policies, take, watching, surrogates_of(cell, game, fits), learned)
+    for number, watch in evaded_by(cell, game.seats, fits):
+        play.evade(number, watch)
+    return play
 
 
 def _read(fits: Path | None, key: str | None) -> Fitted | None:

@@ -19,9 +19,11 @@ from rlattack.attacks import (
     make_schedule,
 )
 from rlattack.attacks.lookahead import FORKS, Here, Lookahead
+from rlattack.defences.certificates.certifier import Certifier
 from rlattack.draws import Streams, attack_seed, seat_seed
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.detecting import Watch
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from rlattack.games.card import ActionMode
@@ -54,7 +56,7 @@ def make_attacker(
     crafted_on, schedule = surrogate or victim, make_schedule(ref.schedule)
     attack.learned, schedule.learned = (here(one) or Fitted() for one in learned)
     if attack.access == "action" and isinstance(attack, ActionAttack):
-        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation)
+        return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation, Certifier)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
         return Attacker(
             attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,
@@ -105,6 +107,7 @@ class Player:
         self._hand: ActionAttacker | None = None
         self._own = False  # whether the attack on what it sees is crafted on the policy itself
         self.attackers: list[tuple[int, Runner]] = []
+        self._evaded: list[Watch] = []
 
     def attack(self, number: int, ref: AttackRef, surrogate: Policy | None, learned: Learned) -> None:
         """Puts an attack on the seat, which a judge watches from then on.
@@ -134,6 +137,13 @@ class Player:
             self._hand = made
         self.attackers.append((number, made))
 
+    def evade(self, number: int, watch: Watch) -> None:
+        """Lets the attack of a number ask a detector how suspicious it is, and that look on."""
+        for other, attacker in self.attackers:
+            if other == number:
+                attacker.oracle.watch = watch
+        self._evaded.append(watch)
+
     def begin(self, run: int, started: IntArray, episodes: IntArray) -> None:
         """Starts `episodes` of a run, by its seed, in the slots `started`: new draws, and a fresh memory."""
         fresh = torch.zeros(self._slots, dtype=torch.bool)
@@ -141,6 +151,8 @@ class Player:
         for slot, episode in zip(started, episodes, strict=True):
             self._draws.restart(int(slot), seat_seed(run, int(episode), self.number))
         self._state = renewed(fresh, self.policy.initial_state(self._slots), self._state)
+        for watch in self._evaded:
+            watch.begin(started)
         for number, attacker in self.attackers:
             attacker.restart(started, [attack_seed(run, int(episode), number) for episode in episodes])
 
@@ -169,7 +181,7 @@ class Player:
         out = self.policy(received, before, self._draws).among(legal)
         self._state = renewed(torch.as_tensor(acting), out.state, before)
         chosen = choose(out.actions, self._mode, self._draws)
-        return Moment(
+        moment = Moment(
             seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
             before=before, out=out, chosen=chosen, legal=legal, looked=looked,
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
@@ -177,6 +189,9 @@ class Player:
             space=self._seat.observation,
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip
+        for watch in self._evaded:
+            watch.see(moment)
+        return moment
 
     def _clean_output(self, sight: Attacker, clean: Tensor, before: State, legal: Tensor | None) -> Output:
         """What the policy says of the truly clean view; free where its attack has asked for it already."""

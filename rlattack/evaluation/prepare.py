@@ -12,11 +12,13 @@ import torch
 from rlattack.attacks import SCHEDULES, Fitted
 from rlattack.attacks.imitation import agreement_words, make_imitation
 from rlattack.defences import FRONTS
+from rlattack.defences.detectors import DETECTORS, check_learned, detector_name, fit_detector
 from rlattack.device import on
 from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput, RlattackError, said_by, told_by
-from rlattack.evaluation.cell import AttackRef, Cell, digest
-from rlattack.evaluation.code import check_code, front_code
+from rlattack.evaluation.cell import AttackRef, Cell, DetectorRef, digest
+from rlattack.evaluation.code import check_code, foreign_code, front_code
+from rlattack.evaluation.detecting import clean_play
 from rlattack.evaluation.fits import keep_fit, read_fit
 from rlattack.evaluation.study import EVERY
 from rlattack.evaluation.tuning import TUNING, Tuned, Watched, before_front, tuning_of, watched
@@ -47,6 +49,27 @@ def timing_key(cell: Cell, ref: AttackRef) -> str:
 def imitation_key(cell: Cell, surrogate: str, seat: int) -> str:
     """Names what a surrogate, by its one spelling, learns of whoever plays in that seat."""
     return digest({"tuning": tuning_of(cell).key, "surrogate": surrogate, "seat": seat})
+
+
+def detector_ref(cell: Cell, name: str, seat: int) -> DetectorRef:
+    """Names a detector of a seat, by its one spelling, and what it learns of clean play there."""
+    kind = DETECTORS.get(parse_spec("detector", DETECTORS, name).name)
+    code = foreign_code(kind)
+    named = {"detector": detector_name(name, learned=True), "seat": seat, "code": code}
+    return DetectorRef(name, seat, digest({"tuning": tuning_of(cell).key, **named}), code)
+
+
+def evaded_ref(cell: Cell, ref: AttackRef) -> DetectorRef | None:
+    """Names the detector that an attack evades, if any.
+
+    Raises:
+        UnknownName: No such detector or parameter.
+        InvalidInput: A value that does not fit, or an attack that is crafted on another agent.
+    """
+    text = ref.spec.parameters.get("evade")
+    if text is not None and ref.surrogate is not None:
+        raise InvalidInput(f"attack {ref.spec}: evade= looks at the victim itself: leave --surrogate out")
+    return None if text is None else detector_ref(cell, detector_name(text), ref.seat)
 
 
 def front_key(cell: Cell, seat: int, number: int) -> str:
@@ -82,7 +105,7 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
     """Lets what cells need learn where a folder of fits does not have it, or has it damaged; says in a line what.
 
     Fronts are first, each after those before it, since all else learns of who plays behind them; then surrogates, since
-    attacks and schedules learn by them.
+    attacks and schedules learn by them; detectors before attacks, which may know them.
 
     Raises:
         RlattackError: An attack or a player does not fit, or there is too little to learn from.
@@ -96,6 +119,9 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> 
         except ValueError as error:
             say(f"fitting {label} again: {error}")
         keep_fit(folder, key, learn(_seldom(say, f"fitting {label}")))
+    evaded = (ref.evades for cell in cells for ref in cell.attacks if ref.evades is not None)
+    for seen in dict.fromkeys((*(ref for cell in cells for ref in cell.detectors), *evaded)):
+        check_learned(seen.spec, read_fit(folder, seen.fit))
 
 
 def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
@@ -104,7 +130,10 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
     surrogates: dict[str, tuple[str, Learn]] = {}
     timings: dict[str, tuple[str, Learn]] = {}
     fits: dict[str, tuple[str, Learn]] = {}
+    watches: dict[str, tuple[str, Learn]] = {}
     for cell in cells:
+        for seen in cell.detectors:
+            watches[seen.fit] = (f"detector {seen.spec}", partial(_watch, cell, seen, folder))
         for seat, player in enumerate(cell.players):
             for number, key in enumerate(player.fits):
                 if key is not None:
@@ -112,12 +141,14 @@ def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) ->
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
                 surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, folder, say))
+            if ref.evades is not None:
+                watches[ref.evades.fit] = (f"detector {ref.evades.spec}", partial(_watch, cell, ref.evades, folder))
             if ref.timing is not None:
                 timings[ref.timing] = (f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
             if ref.fit is not None:  # what an attack learns is the same whenever it acts
                 label = dataclasses.replace(ref, schedule=EVERY).label
                 fits[ref.fit] = (label, partial(_fit, cell, ref, folder, False))
-    return fronts | surrogates | timings | fits
+    return fronts | surrogates | timings | watches | fits
 
 
 def _fit_front(
@@ -149,6 +180,18 @@ def _imitate(
         learned = make_imitation(ref.surrogate.spec).fit(victim, cell.envs, seat, draws, far)
     say(f"{ref.surrogate.spec} {agreement_words(learned)}")
     return learned
+
+
+def _watch(cell: Cell, ref: DetectorRef, folder: Path, far: Callable[[str], None]) -> Fitted:
+    """What a detector learns of the clean play of a seat, in one thread of this process."""
+    torch.set_num_threads(1)
+    check_code(cell)
+    with contextlib.closing(watched(cell, ref.seat, folder)) as opened, on(cell.device):
+        play = partial(clean_play, opened, cell.envs)
+        if not ref.code:
+            return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)
+        with told_by(f"detector {ref.spec}: fails as it learns"):
+            return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)
 
 
 def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, far: Callable[[str], None]) -> Fitted:

@@ -11,42 +11,13 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from rlattack.attacks import Access, Knowledge
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.budget import Model
+from rlattack.evaluation.estimates import Interval as Interval
+from rlattack.evaluation.estimates import Mean as Mean
+from rlattack.evaluation.estimates import Rate as Rate
 
 SCHEMA = "rlattack/results/2"
-Interval = tuple[float, float]
-"""The ends of a 95 % confidence interval, the lower one first."""
 UNSTABLE = "unstable"
 """Ending of a simulation that broke down."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of episodes with its 95 % Wilson interval."""
-
-    rate: float
-    ci: Interval
-
-    @property
-    def value(self) -> float:
-        """The rate."""
-        return self.rate
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over episodes with its 95 % BCa interval."""
-
-    mean: float
-    ci: Interval
-    degenerate: bool = False
-    """All values are equal: the interval is the point and tells no spread."""
-    iqm: float | None = None
-    """Interquartile mean."""
-
-    @property
-    def value(self) -> float:
-        """The mean."""
-        return self.mean
 
 
 @dataclass(frozen=True)
@@ -56,6 +27,38 @@ class Drop:
     returns: Annotated[Mean, Field(alias="return")]
     win: Rate | None = None
     """Difference of shares of wins, in [-1, 1] (Newcombe's paired interval); None without a win rule."""
+
+
+@dataclass(frozen=True)
+class RocPoint:
+    """How much is detected at a rate of false alarms."""
+
+    false: float
+    """Share of clean steps with a false alarm, at most."""
+    detected: float
+    """Share of attacked steps with an alarm."""
+    low: float
+    """Lower end of its 95 % interval, by bootstrap over episodes."""
+    high: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a detector made of a seat: of its attacked steps or, in a clean cell, where all alarms are false, of all.
+
+    Alarms are those above the threshold that was found on clean tuning episodes; the curve shows all thresholds.
+    """
+
+    auc: Mean | None = None
+    """Area under the curve, with a bootstrap interval over episodes: 1 tells every attacked step from every clean one,
+    0.5 is chance. None in a clean cell."""
+    steps: Mean | None = None
+    """Share of those steps with an alarm, with an interval over episodes; None where there are none."""
+    episodes: Rate | None = None
+    """Share of the episodes with an alarm, once they were attacked; None where none was."""
+    delay: Mean | None = None
+    """Steps from the first such step of an episode to the first alarm, of the episodes that had one."""
+    roc: tuple[RocPoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class SeatResult:
     """Backward passes of the attack, a step."""
     observed: dict[str, Mean] = field(default_factory=dict)
     """Means over episodes of what other observers collected."""
+    detection: dict[str, Detection] = field(default_factory=dict)
+    """What detectors made of what it received, by their spelling."""
 
 
 @dataclass(frozen=True)

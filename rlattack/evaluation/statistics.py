@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special, stats
 
 from rlattack.arrays import FloatArray, IntArray
-from rlattack.evaluation.results import Interval
+from rlattack.evaluation.estimates import Interval, Mean
 
 _Z = float(stats.norm.ppf(0.975))
 """Of 95 %."""
@@ -82,6 +82,20 @@ def bca(values: FloatArray) -> Interval:
     if not (math.isfinite(low) and math.isfinite(high)):  # BCa has no answer for some tiny samples
         low, high = float(values.min()), float(values.max())
     return low, high
+
+
+def ratio(sums: FloatArray, counts: FloatArray) -> Mean:
+    """A mean over steps, with its interval over episodes, the units that are independent (BCa).
+
+    It is that of the linearised ratio of sums, so that long episodes weigh as many steps as they have.
+
+    Args:
+        sums: Over the steps of each episode, shape (episodes,).
+        counts: Steps of each, not all of them 0.
+    """
+    mean = float(sums.sum() / counts.sum())
+    apart = mean + (sums - mean * counts) / counts.mean()
+    return Mean(mean, bca(apart), bool(np.ptp(apart) == 0))
 
 
 def iqm(values: FloatArray) -> float:

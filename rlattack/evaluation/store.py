@@ -127,7 +127,8 @@ class Store:
         """
         for name in cell.observers:
             self._sources.setdefault(name, foreign_code(OBSERVERS.get(split_spec(name, OBSERVERS)[0])))
-        return {name: [cell.victim, self._sources[name]] for name in sorted(cell.observers)}
+        detectors = {f"detect {ref.spec}": [ref.seat, ref.fit, ref.code] for ref in cell.detectors}
+        return {name: [cell.victim, self._sources[name]] for name in sorted(cell.observers)} | detectors
 
 
 def _checksum(content: dict[str, Any]) -> str:

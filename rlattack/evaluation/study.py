@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,6 +89,9 @@ class Options(Plugins):
     """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
     observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """What else is measured of the victim at every step, as margins or certified:eps=0.004; changes no episode."""
+    detect: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DETECTOR[:key=value,...] ...")] = ()
+    """Detectors of attacks, as mahalanobis or squeeze:alarm=cusum, fitted on clean tuning episodes of the victim; they
+    look on, and change no episode. How well they tell attacks from clean play is shown beside what attacks do."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
@@ -273,7 +277,7 @@ def _adapter() -> TypeAdapter[Options]:
     return TypeAdapter(Options)
 
 
-_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "plugin")
+_SEVERAL = ("attack", "eps", "when", "defence", "mask", "observe", "detect", "plugin")
 """Options that take several values."""
 
 
@@ -282,25 +286,15 @@ def _tuple(given: Any) -> tuple[Any, ...]:
     return tuple(given) if several else (given,)
 
 
-def _agent_name(agent: object) -> str:
-    if isinstance(agent, str):
-        return agent
-    from rlattack.policies.load import spec_of  # needs torch, as whatever is in memory does
-
-    return spec_of(agent)
-
-
-def _attack_name(attack: Any) -> str:
-    if isinstance(attack, str):
-        return attack
-    from rlattack.attacks.make import lend_attack
-
-    return lend_attack(attack)
+def _name(thing: Any, lender: str) -> str:
+    """A name itself, or that of what is none, from whoever lends it one: they need torch, as such a thing does."""
+    if isinstance(thing, str):
+        return thing
+    module, _, function = lender.partition(":")
+    name: str = getattr(importlib.import_module(module), function)(thing)
+    return name
 
 
-def _front_name(front: Any) -> str:
-    if isinstance(front, str):
-        return front
-    from rlattack.defences import lend_front
-
-    return lend_front(front)
+_agent_name = functools.partial(_name, lender="rlattack.policies.load:spec_of")
+_attack_name = functools.partial(_name, lender="rlattack.attacks.make:lend_attack")
+_front_name = functools.partial(_name, lender="rlattack.defences.front:lend_front")

@@ -14,6 +14,7 @@ from rlattack.attacks import ATTACKS
 from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
 from rlattack.evaluation.certified import broken as certificates_broken
+from rlattack.evaluation.detection import detections
 from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
 from rlattack.evaluation.observers import over_all
 from rlattack.evaluation.results import (
@@ -163,6 +164,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         drop=_drop(cell, before, own) if judged else None,
         **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
         observed=_observed(own) | _over_all(cell, number, episodes),
+        detection=detections(cell, number, own, before),
     )
 
 

@@ -14,6 +14,7 @@ from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import ALL, NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import outline
+from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
@@ -21,7 +22,7 @@ from rlattack.evaluation.loading import load_surrogate
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
-from rlattack.evaluation.prepare import fit_key, fronted, imitation_key, timing_key
+from rlattack.evaluation.prepare import detector_ref, evaded_ref, fit_key, fronted, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
 from rlattack.evaluation.study import BARE, NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
@@ -71,6 +72,9 @@ class Table:
         )
         for agent in agents[victim].values():  # so that a front or an observer that does not fit is told now
             check_observers(study.observe, outline(agent.policy, study.fronts, seats[victim]), seats[victim])
+        for agent in agents[attacked].values():
+            fronts = study.fronts if attacked == victim else ()
+            check_detectors(study.detect, outline(agent.policy, fronts, seats[attacked]), seats[attacked])
         surrogates = {
             name: load_surrogate(name, card.id, seats[attacked], study.trust)
             for name in map(surrogate_name, study.crafted_on)
@@ -121,7 +125,9 @@ class Table:
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
             observers=self.study.observe, code=self.code,
         )  # fmt: skip
-        return fronted(cell)
+        cell = fronted(cell)
+        refs = [detector_ref(cell, name, self.attacked_seat) for name in map(detector_name, self.study.detect)]
+        return dataclasses.replace(cell, detectors=tuple(dict.fromkeys(refs)))
 
     def sighted(self, cell: Cell) -> Cell:
         """The cell with nothing hidden from a player that looks at nothing: the same episodes."""
@@ -256,7 +262,7 @@ class Table:
             load_agent(leader_name(str(name)), seat, game=self.card.id, way_out="target=agent:NAME takes agents of it")
         for name in filter(None, map(spec.parameters.get, kind.adversaries)):
             load_agent(str(name), game=self.card.id)
-        ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref))
+        ref = dataclasses.replace(ref, code=attack_code(ref), files=attack_files(ref), evades=evaded_ref(base, ref))
         timing = timing_key(base, ref) if make_schedule(when).learns else None
         return dataclasses.replace(ref, fit=fit_key(base, ref) if kind.fitted else None, timing=timing)
 
@@ -286,6 +292,8 @@ class Table:
         if ref.surrogate is not None:
             surrogate = agent if cell.oblivious(ref) else self.surrogates[ref.surrogate.spec]
         victim = outline(agent.policy, cell.players[ref.seat].fronts, seat)
+        if ref.evades is not None:
+            check_evaded(ref.evades.spec, victim, seat)
         made = make_attacker(ref, victim, surrogate.policy if surrogate else None, seat, 1)
         made.attack.check_victim(surrogate or agent)
         if made.attack.knows(made.attack.config) == "white":

@@ -38,7 +38,7 @@ _EVERY = 4
 
 def tuning_of(cell: Cell) -> Cell:
     """Clean play of the same players on seeds of its own."""
-    return dataclasses.replace(cell, attacks=(), seed=cell.seed + TUNING, episodes=1, observers=())
+    return dataclasses.replace(cell, attacks=(), seed=cell.seed + TUNING, episodes=1, observers=(), detectors=())
 
 
 class Tuned:
@@ -242,7 +242,7 @@ class Rehearsing(Play):
         ended, terminated = over & active, self._last.terminated & active
         self._now = TuningStep(
             active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting,
-            self.episode.copy(), seen.out,
+            self.episode.copy(), seen.out, seen.about,
         )  # fmt: skip
         return over
 
@@ -258,13 +258,14 @@ class _Looking(Observer):
     action: Tensor
     acting: BoolArray
     out: Output
+    about: Callable[[Tensor], Output]
     reward: FloatArray
 
     def see(self, moment: Moment) -> None:
         """Keeps the game's own array, and the tensors of play."""
         if moment.seat == self.seat:
             self.shown, self.received, self.action = moment.shown, moment.received, moment.action
-            self.acting, self.out = moment.acting, moment.out
+            self.acting, self.out, self.about = moment.acting, moment.out, moment.about
 
     def after(self, step: Step) -> None:
         """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""

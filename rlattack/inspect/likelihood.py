@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from rlattack.arrays import Array, FloatArray, IntArray
+from rlattack.defences.mixture import Mixture
 from rlattack.errors import InvalidInput, MissingExtra
 from rlattack.evaluation.results import Interval
-from rlattack.evaluation.statistics import bca
+from rlattack.evaluation.statistics import ratio
 
 TRAIN, VALIDATION = "train", "validation"
 LEAST = 4
@@ -79,10 +81,6 @@ def density(recorded: Mapping[str, Recording], normal: str, *, components: int =
         InvalidInput: No such condition, fewer than four normal episodes, or fewer rows than a mixture needs.
         MissingExtra: scikit-learn is not installed.
     """
-    try:
-        from sklearn.mixture import GaussianMixture
-    except ImportError as error:
-        raise MissingExtra(NEEDS) from error
     if normal not in recorded:
         raise InvalidInput(f"activations: expected the normal opponent among {', '.join(recorded)}, got {normal!r}")
     episodes = np.random.default_rng(seed).permutation(np.unique(recorded[normal].episode))
@@ -93,16 +91,14 @@ def density(recorded: Mapping[str, Recording], normal: str, *, components: int =
     if len(train.values) <= components:
         raise InvalidInput(f"activations: {len(train.values)} steps are too few for {components} components")
     components = min(components, len(np.unique(train.values, axis=0)))
-    rows, width = train.values.shape
-    mixture = GaussianMixture(components, covariance_type="full", reg_covar=1e-5, random_state=seed)
-    mixture.fit(train.values.astype(np.float64))
+    mixture = Mixture.fit(train.values.astype(np.float64), components, seed, NEEDS)
     others = {name: one for name, one in recorded.items() if name != normal}
     likelihood = {
-        name: _mean(mixture.score_samples(one.values.astype(np.float64)), one.episode)
+        name: _mean(mixture.likelihood(torch.as_tensor(one.values)).numpy(force=True), one.episode)
         for name, one in {TRAIN: train, VALIDATION: validation, **others}.items()
     }
-    parameters = components * (1 + width + width * (width + 1) // 2) - 1
-    return Density(components, rows, parameters, float(mixture.bic(train.values.astype(np.float64))), likelihood)
+    bic = mixture.bic(torch.as_tensor(train.values))
+    return Density(components, len(train.values), mixture.parameters, bic, likelihood)
 
 
 def embed(
@@ -141,7 +137,5 @@ def embed(
 def _mean(scores: FloatArray, episode: IntArray) -> tuple[float, Interval]:
     """Mean over steps; its interval by a bootstrap over episodes, the units that are independent."""
     _, rows, steps = np.unique(episode, return_inverse=True, return_counts=True)
-    of_episode = np.bincount(rows, weights=scores)
-    mean = float(of_episode.sum() / steps.sum())
-    # the ratio of sums by its linearisation, so that long episodes weigh as many steps as they have
-    return mean, bca(mean + (of_episode - mean * steps) / steps.mean())
+    found = ratio(np.bincount(rows, weights=scores).astype(np.float64), steps.astype(np.float64))
+    return found.mean, found.ci

@@ -20,6 +20,8 @@ from rlattack.report.certificates import certain_shares, certificates
 from rlattack.report.columns import details, numbers
 from rlattack.report.comparison import Setting, at, names, settings
 from rlattack.report.curves import Style, draw, styles, svg
+from rlattack.report.detection import curves as roc_curves
+from rlattack.report.detection import detection, roc_map
 from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
@@ -69,6 +71,8 @@ class Section:
     members: Table | None
     certificates: Table | None
     certainty: Markup
+    detection: Table | None
+    roc: Markup
     rule: str
     clips: list[Clip]
     films: list[tuple[str, Film]]
@@ -139,6 +143,8 @@ def _section(setting: Setting, run: RunRecord, anchor: str) -> Section:
         members=members(setting),
         certificates=certificates(setting),
         certainty=Markup(svg(f"{anchor}-certain", partial(certain_shares, setting)) if certificates(setting) else ""),
+        detection=detection(setting),
+        roc=Markup(svg(f"{anchor}-roc", partial(roc_map, told)) if (told := roc_curves(setting)) else ""),
         rule=win_rule(setting.first),
         clips=clips(setting, run),
         films=films(setting, run),

@@ -13,6 +13,7 @@ from rlattack.report.certificates import certified_points
 from rlattack.report.clip import read_frames, still
 from rlattack.report.comparison import Pairing, Setting, attack_label, distinctions, names, player, settings
 from rlattack.report.curves import png
+from rlattack.report.detection import PALETTE, curves, roc_map, scalars
 from rlattack.report.events import Point, bands, file_name, free_name, picture, scalar, session, write_events
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, BUDGET, Line, lines
@@ -57,6 +58,8 @@ def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:
         runs.setdefault("certified", []).append(
             (step, scalar(tag, value, "The step is eps in millionths; states of play without an attack."))
         )
+    if drawn := curves(setting):
+        runs["detection"] = [(0, picture("roc", png(partial(roc_map, drawn, PALETTE))))]
     laid = grid(setting)
     if len(laid) > 1:
         runs["grid"] = [(0, picture("heat_map", png(partial(heat_map, laid))))]
@@ -126,6 +129,7 @@ def _row(cell: Result) -> Iterator[Summary.Value]:
         if not alone:
             measured |= {f"summary/return{of}": seat.returns, f"summary/wins{of}": seat.win}
         measured |= {f"observed/{name}{of}": one for name, one in seat.observed.items()}
+    measured |= {f"detection/{file_name(name)}": one for name, one in scalars(cell).items()}
     for tag, one in measured.items():
         if one is not None:
             value = one.value if isinstance(one, Rate | Mean) else one

@@ -12,10 +12,11 @@ from rlattack.report.activations import Activations, read_activations
 from rlattack.report.certificates import certificates
 from rlattack.report.columns import BUDGET, DISTINCT, numbers
 from rlattack.report.comparison import Setting, full_name, settings
+from rlattack.report.detection import detection
 from rlattack.report.findings import finding, win_rule
 from rlattack.report.heatmap import Grid, grid, wrapped
 from rlattack.report.members import member_lines
-from rlattack.report.tables import Row, table
+from rlattack.report.tables import Group, Row, table
 from rlattack.report.tables import Table as Laid
 from rlattack.report.transfer import Transfer, transfers, written
 from rlattack.report.values import mean
@@ -61,6 +62,9 @@ def _print(setting: Setting, console: Console) -> None:
     square = grid(setting)
     if len(square) > 1:
         _print_square(_grid(square), "grid of all players", console)
+    if (seen := detection(setting)) is not None:
+        for group in seen.groups:
+            _print_square(_alarms(group, seen), f"alarms of {group.what}", console)
     _say(console, finding(setting).sentence)
     if (certain := certificates(setting)) is not None:
         _print_square(_certificates(certain), "table of certificates", console)
@@ -152,6 +156,17 @@ def _certificates(laid: Laid) -> Table:
         shown.add_column(column.title, justify="left" if column.title == "best attack" else "right", overflow="fold")
     for row in laid.rows:
         shown.add_row(row.label, *map(str, row.values))
+    return shown
+
+
+def _alarms(group: Group, laid: Laid) -> Table:
+    """What a detector made of each cell."""
+    shown = Table(title=f"{group.what}: alarms, of attacked steps", title_justify="left")
+    shown.add_column("", overflow="fold", min_width=_LABEL)
+    for column in laid.columns:
+        shown.add_column(column.title, justify="right", no_wrap=True)
+    for row in group.rows:
+        shown.add_row(_label(row), *map(str, row.values))
     return shown
 
 

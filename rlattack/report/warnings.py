@@ -8,6 +8,7 @@ from rlattack.defences import FRONTS
 from rlattack.evaluation.episode import CUT
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import Pairing, Setting, attack_label
+from rlattack.report.detection import doubtful_alarms
 from rlattack.report.masking import doubts
 from rlattack.report.values import some
 
@@ -56,6 +57,7 @@ def _cells(setting: Setting) -> Iterator[str]:
             if one.looks_ahead
         }
     )
+    yield from doubtful_alarms(setting)
     if foresight:
         yield f"{some(foresight, _MOST)} plays ahead in the game itself: no attacker outside of it knows as much."
     if idle := [cell for cell in setting.good if cell.attack and not cell.control and cell.attacked.attacked == 0]:

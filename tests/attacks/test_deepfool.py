@@ -6,7 +6,8 @@ import torch
 from gymnasium.spaces import Box
 
 from rlattack.attacks import Attacker, make_attack
-from rlattack.attacks.target import Oracle, Target
+from rlattack.attacks.oracle import Oracle
+from rlattack.attacks.target import Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput
 from rlattack.policies import ModulePolicy

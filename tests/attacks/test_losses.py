@@ -8,7 +8,7 @@ from gymnasium.spaces import Box
 from rlattack.attacks import Attacker, make_attack
 from rlattack.budget import Budget
 from rlattack.defences import Front
-from rlattack.defences.front import Defended
+from rlattack.defences.defended import Defended
 from rlattack.errors import InvalidInput
 from rlattack.policies.channels import Picked
 from rlattack.policies.gaussian import GaussianPolicy

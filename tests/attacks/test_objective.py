@@ -10,7 +10,8 @@ from rlattack.attacks import Attacker, make_attack
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.make import check_attack
 from rlattack.attacks.objective import Climb, Objective
-from rlattack.attacks.target import Oracle, Target
+from rlattack.attacks.oracle import Oracle
+from rlattack.attacks.target import Target
 from rlattack.budget import Budget
 from rlattack.draws import SharedDraws
 from rlattack.errors import RlattackError

@@ -6,8 +6,9 @@ import torch
 from gymnasium.spaces import Box
 
 from rlattack.attacks import SCHEDULES, Attacker, make_attack, make_schedule
+from rlattack.attacks.oracle import Oracle
 from rlattack.attacks.schedule import Limited
-from rlattack.attacks.target import Oracle, Target
+from rlattack.attacks.target import Target
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 from tests.kit.agents import gaussian_policy, scores_as_seen

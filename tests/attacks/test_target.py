@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from rlattack.attacks.copies import copied
-from rlattack.attacks.target import Oracle, Target
+from rlattack.attacks.oracle import Oracle
+from rlattack.attacks.target import Target
 from rlattack.errors import InvalidInput
 from tests.kit.agents import gaussian_policy, scores_as_seen
 

@@ -8,11 +8,15 @@ from command_line import PASS, call, refused, save_untrained
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
+from rlattack.defences.detectors import DETECTORS
 from rlattack.evaluation.observers import OBSERVERS
 from rlattack.training.hardening import REGIMES
 
-KINDS = ("games", "agents", "attacks", "schedules", "defences", "observers")
-NAMES = {"attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "observers": [OBSERVERS]}
+KINDS = ("games", "agents", "attacks", "schedules", "defences", "detectors", "observers")
+NAMES = {
+    "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "detectors": [DETECTORS],
+    "observers": [OBSERVERS],
+}  # fmt: skip
 
 
 def listed(capsys, kind):
@@ -73,9 +77,13 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert {**attacks["pgd"], "about": ""} == {
         "id": "pgd", "access": "observation", "knowledge": "white", "reaches": ["linf", "l2", "l1"], "sized": True,
         "fitted": False, "control": "noise", "about": "", "parameters": {
-            "target": None, "loss": None, "eot": 1, "steps": 10, "random_start": True, "restarts": 1, "step": None,
+            "target": None, "loss": None, "eot": 1, "evade": None, "caution": 1.0, "steps": 10, "random_start": True,
+            "restarts": 1, "step": None,
         },
-        "ranges": {"eot": "at least 1", "steps": "at least 1", "restarts": "at least 1", "step": "above 0"},
+        "ranges": {
+            "eot": "at least 1", "caution": "above 0", "steps": "at least 1", "restarts": "at least 1",
+            "step": "above 0",
+        },
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
         "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "mas",

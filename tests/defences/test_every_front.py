@@ -21,7 +21,12 @@ SPACES = {
     "numbers": Box(-10, 10, (6,), np.float32),
     "endless": Box(-np.inf, np.inf, (6,), np.float32),
 }
-TYPED = {"smooth": "smooth:sigma=0.1,copies=3,space=raw", "denoiser": "denoiser:episodes=5,states=200,epochs=1"}
+TYPED = {
+    "smooth": "smooth:sigma=0.1,copies=3,space=raw", "denoiser": "denoiser:episodes=5,states=200,epochs=1",
+    "detect": 'detect:detector="squeeze:rate=0.2,episodes=2"',
+}  # fmt: skip
+REMEMBERING = TYPED | {"detect": 'detect:detector="mahalanobis:rate=0.2,episodes=2"'}
+"""Of who stands before a memory: who asks twice cannot."""
 OWN = [name for name in FRONTS if name not in FRONTS.added and FRONTS.get(name).__module__.startswith("rlattack.")]
 
 
@@ -136,9 +141,9 @@ def test_a_victim_of_continuous_actions_with_a_memory_stands_behind_it(name):
     space = SPACES["numbers"]
     seat = Seat("player", space, Box(-1, 1, (2,), np.float32))
     policy = gaussian_policy(6, 2, memory=3)
-    front = make_front(TYPED.get(name, name), seat)
+    front = make_front(REMEMBERING.get(name, name), seat)
     learned = [front.fit(Drawn(seat, policy))] if front.fitted else []
-    both, state, obs = defend(policy, (TYPED.get(name, name),), seat, learned), None, drawn(space)
+    both, state, obs = defend(policy, (REMEMBERING.get(name, name),), seat, learned), None, drawn(space)
     start = both.initial_state(3)
     for number in range(2):
         out = both(obs, state, streams(1, 2, 3))

@@ -62,6 +62,16 @@ def test_the_medians_of_nine_are_those_that_torch_finds(shape):
     assert torch.equal(found, medians if shape[0] == 4 else medians.permute(0, 2, 3, 1))
 
 
+def test_the_slope_of_a_median_goes_to_the_pixel_that_is_it_and_equals_share_it():
+    front = make_front("median:window=5", seat(1, 11, 11))
+    for obs, expected in ((torch.full((1, 1, 11, 11), 7.0), 1.0), (torch.arange(121.0).view(1, 1, 11, 11), 1.0)):
+        obs.requires_grad_(True)
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(front.seen(obs, None).sum(), obs)
+        assert slope[0, 0, 5, 5].item() == pytest.approx(expected)
+        assert slope.sum().item() == pytest.approx(121)
+
+
 def test_blur_keeps_what_is_one_grey_and_spreads_a_spot_by_the_gaussian():
     front = make_front("blur:sigma=0.8", seat(1, 15, 15))
     assert torch.allclose(front.seen(torch.full((1, 1, 15, 15), 77.0), None), torch.tensor(77.0))
@@ -131,7 +141,7 @@ def test_total_variation_takes_noise_away_and_leaves_less_of_it_with_each_iterat
         (
             "median",
             NUMBERS,
-            r"median: expected pictures, player sees Box\(.*; numbers have bits, denoiser, smooth",
+            r"median: expected pictures, player sees Box\(.*; numbers have bits, detect, denoiser, smooth",
         ),
         ("tv", NUMBERS, "defence tv: expected pictures"),
         ("tv:weight=0", STACK, "defence tv: weight: expected a number above 0 and at most 1, got 0"),

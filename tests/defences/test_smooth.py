@@ -145,9 +145,10 @@ def test_a_critic_is_asked_about_every_copy():
 
 
 def test_an_attack_that_draws_once_is_warned_and_one_that_takes_the_mean_is_not():
-    both = defend(scores_as_seen(2), ("smooth:sigma=0.5,copies=2,space=raw",), NUMBERS)
+    both = defend(scores_as_seen(2), ("smooth:sigma=1e-6,space=raw,vote=majority", "temporal"), NUMBERS)
     setting = Setting.of(both, NUMBERS.observation)
     assert setting.random
+    assert not Setting.of(defend(scores_as_seen(2), ("temporal",), NUMBERS), NUMBERS.observation).random
     notes = [make_attack("pgd", Budget(eps=0.1, space="raw"), eot=eot).note(setting) for eot in (1, 8)]
     assert notes == ["the victim is random in itself: take the mean of several draws by eot=8", ""]
 

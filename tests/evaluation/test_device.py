@@ -29,6 +29,7 @@ RUNNER = {
     "victim": "0", "eps": 0.1, "space": "sigma",
 }  # fmt: skip
 FILM = {"game": "film/any", "players": "tests.kit.players:bright", "actions": "greedy", "eps": 0.2}
+TEN = {**CARTPOLE, "max_steps": 10}
 MEMORY = {**CARTPOLE, "players": "tests.kit.players:memory"}
 PLAYED = [
     *({**CARTPOLE, "attack": attack} for attack in ("noise", "fgsm:target=least", "deepfool", "direction")),
@@ -75,10 +76,23 @@ PLAYED = [
     {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
     {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
     {**PONG, "attack": "fgsm"},
+    {
+        **CARTPOLE,
+        "attack": ("fgsm", "gwc", "awc:horizon=2"),
+        "observe": ("certified:eps=0.1,space=raw,radius=true", "smoothed:sigma=0.1,space=raw,noises=100,every=50"),
+    },
+    {**CARTPOLE, "attack": "pgd:steps=2", "norm": "l2", "observe": "certified:eps=0.1,space=raw,norm=l2,method=ibp"},
+    {**HOPPER, "attack": "fgsm", "observe": ("certified:eps=0.1", "smoothed:sigma=0.1,eps=0.01,noises=100,every=50")},
+    {**FILM, "attack": "gwc", "observe": ("certified:eps=0.2", "smoothed:sigma=0.1,vote=mean,noises=100")},
 ]
 """What plays on every device: each access, norm, schedule, memory and picture."""
 LEARNED = [
     {**FILM, "attack": "universal:states=50,epochs=1"},
+    {**FILM, "attack": "fgsm", "detect": ("squeeze:rate=0.5", "foresight:rate=0.5,episodes=30,epochs=1,states=100")},
+    {**TEN, "attack": 'pgd:steps=2,evade="mahalanobis:rate=0.3"', "detect": "mahalanobis:rate=0.3,alarm=cusum"},
+    {**TEN, "attack": "fgsm", "detect": ("mixture:rate=0.3,components=2", "ad3:rate=0.3,skip=1,window=2")},
+    {**TEN, "attack": "fgsm", "defence": 'detect:detector="foresight:rate=0.3,epochs=1,states=100"'},
+    {**HOPPER, "attack": "fgsm:loss=value", "defence": 'detect:detector="mahalanobis:rate=0.3"', "max_steps": 10},
     {**FILM, "attack": "universal:states=50,epochs=1,rule=deepfool"},
     {**FILM, "attack": "sticker:states=50,epochs=1", "eps": 3},
     {**CARTPOLE, "attack": "fgsm", "surrogate": "imitate:episodes=2,epochs=1", "max_steps": 60},
@@ -106,6 +120,11 @@ def episodes(cell, fits=None):
     return [one for one in play_episodes(cell, take(cell), fits=fits) if isinstance(one, Episode)]
 
 
+def nearly(value):
+    """About a number; what is none is none."""
+    return value if value is None else pytest.approx(value, rel=1e-4, abs=1e-4)
+
+
 def without_rounding(episode):
     """An episode without what sums of another order round otherwise."""
     seats = [
@@ -116,6 +135,7 @@ def without_rounding(episode):
                 seat.judged, sizes={name: pytest.approx(size, rel=1e-5) for name, size in seat.judged.sizes.items()}
             ),
             measured={name: pytest.approx(value, rel=1e-6) for name, value in seat.measured.items()},
+            traces={name: list(map(nearly, values)) for name, values in seat.traces.items()},
         )
         for seat in episode.seats
     ]

@@ -4,12 +4,13 @@ Bounds are of exact numbers, and a policy plays in float32: what is nearer to a 
 """
 
 import itertools
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor, nn
 
+from rlattack.attacks.worst import Bounds
 from rlattack.budget import Ball
 from rlattack.budget.reach import Reach
 from rlattack.defences.bounds import Interval
@@ -19,8 +20,6 @@ from rlattack.defences.certificates.region import NORMS, Region
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 
-Choice = Literal["auto", "ibp", "crown-ibp", "crown"]
-"""By which bounds; `auto`: CROWN, but for pictures, where CROWN-IBP takes a fraction of the time."""
 _HAIR = 1e-5
 """Of the largest score: what float32 may make of a network's sums."""
 _HALVINGS = 12
@@ -53,7 +52,7 @@ class Certifier:
     [True, False]
     """
 
-    def __init__(self, policy: Policy, reach: Reach, method: Choice = "auto") -> None:
+    def __init__(self, policy: Policy, reach: Reach, method: Bounds = "auto") -> None:
         if not isinstance(reach, Ball) or reach.kind not in NORMS:
             raise InvalidInput(f"--norm: certificates are of {', '.join(NORMS)}, got {reach.kind}")
         self.policy, self.reach = policy, reach

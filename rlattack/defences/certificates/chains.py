@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from rlattack.defences.bounds import BOUNDED, check_zeros_around
-from rlattack.defences.front import Defended
+from rlattack.defences.defended import Defended
 from rlattack.defences.layers import Affine, Clip, Pick, permuted
 from rlattack.errors import InvalidInput
 from rlattack.policies.channels import ChannelsLast, Picked

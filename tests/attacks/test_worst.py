@@ -11,6 +11,7 @@ from rlattack.attacks.action import ActionAttacker
 from rlattack.attacks.make import make_attack
 from rlattack.budget import Budget
 from rlattack.budget.choice import Choice
+from rlattack.defences.certificates import Certifier
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.bounded import held
@@ -35,7 +36,7 @@ CARTPOLE = {
 
 def attacker(name, policy=VICTIM, eps=0.15, **parameters):
     made = make_attack(name, Budget(eps=eps, space="raw"), **parameters)
-    found = ActionAttacker(made, policy, Discrete(3), 3, seen=SEEN)
+    found = ActionAttacker(made, policy, Discrete(3), 3, seen=SEEN, certify=Certifier)
     found.restart(np.arange(3), [np.random.SeedSequence(slot) for slot in range(3)])
     return found
 

@@ -5,7 +5,7 @@ victim stands even this, it stands every attack of that size; where it does not,
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,25 +13,26 @@ from gymnasium import Space
 from torch import Tensor
 
 from rlattack.arrays import IntArray
-from rlattack.attacks.action import ActionAttack
+from rlattack.attacks.action import ActionAttack, Certificate, Certify
 from rlattack.attacks.attack import AttackSpec
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Budget, Reach
 from rlattack.budget.choice import Choice
-from rlattack.defences.certificates.certifier import Certifier
-from rlattack.defences.certificates.certifier import Choice as Method
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import ILLEGAL, Actions, Categorical
 from rlattack.policies.policy import Policy
 from rlattack.specs import Range
 
+Bounds = Literal["auto", "ibp", "crown-ibp", "crown"]
+"""By which bounds; `auto`: CROWN, but for pictures, where CROWN-IBP takes a fraction of the time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorstConfig:
     """Parameters of `gwc`."""
 
-    method: Method = "auto"
+    method: Bounds = "auto"
     """ibp, crown-ibp or crown; by default crown, of pictures crown-ibp."""
 
 
@@ -53,15 +54,17 @@ class GreedyWorst(ActionAttack[WorstConfig]):
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     needs: ClassVar[frozenset[type[Actions]]] = frozenset({Categorical})
     config_type: ClassVar[type[Any]] = WorstConfig
-    certifier: Certifier
+    certificate: Certificate
 
-    def reach_of(self, policy: Policy, seen: Space[Any] | None, action: Space[Any], budget: Budget) -> Reach:
+    def reach_of(
+        self, policy: Policy, action: Space[Any], budget: Budget, seen: Space[Any] | None, certify: Certify | None
+    ) -> Reach:
         """What the victim may do wherever an attack of this size may take what it sees."""
-        if seen is None:
+        if seen is None or certify is None:
             raise InvalidInput(f"attack {self.name}: needs to know what is seen: play it by `rlattack.evaluate`")
         deviation = None if policy.normaliser is None else policy.normaliser.unit
         ball = budget.ball(seen, deviation=deviation)
-        self.certifier = Certifier(policy, ball, self.config.method)
+        self.certificate = certify(policy, ball, self.config.method)
         return Choice(ball.radius, action)
 
     def act(  # type: ignore[override]  # never a ball
@@ -84,7 +87,7 @@ class GreedyWorst(ActionAttack[WorstConfig]):
     def _open(self, victim: Target, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of actions, and which are possible."""
         scores = victim(obs).actions.scores  # type: ignore[attr-defined]  # as declared in `needs`
-        return scores, self.certifier.possible(obs) & (scores > ILLEGAL / 2)
+        return scores, self.certificate.possible(obs) & (scores > ILLEGAL / 2)
 
     def _chosen(self, scores: Tensor, possible: Tensor, draws: Draws) -> Tensor:
         return scores.masked_fill(~possible, torch.inf).argmin(dim=1)
@@ -142,7 +145,7 @@ class AbsoluteWorst(GreedyWorst):
         """The way that pays least."""
         ways, over, seen = np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.bool_), obs[slot : slot + 1]
         for step in range(1, self.config.horizon + 1):
-            possible = self.certifier.possible(seen).numpy(force=True)
+            possible = self.certificate.possible(seen).numpy(force=True)
             possible[over] = np.arange(possible.shape[1]) == 0  # a way that is over goes on in one way
             parents, actions = possible.nonzero()
             if len(parents) > self.config.ways:

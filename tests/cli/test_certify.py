@@ -1,0 +1,130 @@
+"""`rlattack certify`: a certificate of every size beside the best attack, as a user sees both."""
+
+import dataclasses
+import json
+
+import pytest
+from command_line import call, refused
+
+from rlattack.evaluation.certification import certification
+from rlattack.evaluation.study import Options
+from rlattack.report.certificates import certain, certificates, certified_points
+from rlattack.report.comparison import settings
+from rlattack.report.runs import read_run
+from tests.kit.agents import gaussian_agent
+
+CARTPOLE = ("certify", "gymnasium/CartPole-v1", "--victim", "tests.kit.players:balance", "--space", "raw")
+ATTACKS = ("--attack", "pgd:loss=margin,steps=2", "gwc")
+QUICK = ("--episodes", "2", "--max-steps", "6", "--workers", "1", "--envs", "2")
+
+
+def test_what_is_certain_stands_beside_the_best_attack_in_every_form(capsys, working_folder):
+    assert (
+        call(*CARTPOLE, "--eps", "0.001", "0.5", "--method", "crown", "--radius", *ATTACKS, *QUICK, "--run", "run") == 0
+    )
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "what is certain of greedy actions" in shown
+    assert "linf 0.001 by crown" in shown
+    page = (working_folder / "run" / "report.html").read_text()
+    assert "What is certain" in page
+    assert "Certified share of states" in page
+    run = read_run(working_folder / "run")
+    (setting,) = settings(run.results)
+    by_size = {(one.about.eps, one.about.method): one for one in certain(setting)}
+    assert set(by_size) == {(0.001, "crown"), (0.5, "crown")}
+    small, large = by_size[0.001, "crown"], by_size[0.5, "crown"]
+    assert small.of("certified", small.clean).mean > 0.5 > large.of("certified", large.clean).mean
+    assert small.of("certificates broken", small.attack).mean == 0
+    assert small.attack.attack.name == "pgd"
+    assert small.greedy.attack.name == "gwc"
+    assert small.bound is None
+    assert 0 < small.of("certified radius", small.clean).mean <= 0.001
+    titles = [column.title for column in certificates(setting).columns]
+    assert titles[:3] == ["certified", "radius", "best attack"]
+    assert "absolute worst case" not in titles
+    points = list(certified_points(setting))
+    assert ("certified/linf-crown", 1000, small.of("certified", small.clean).mean) in points
+    assert (working_folder / "run" / "tensorboard" / "certified").is_dir()
+
+
+def test_continuous_actions_have_bounds_of_how_far_they_move(capsys, working_folder):
+    agent = gaussian_agent(working_folder / "agent", "mujoco/hopper", 11, 3, hidden=(8,))
+    arguments = (
+        "--victim",
+        str(agent),
+        "--eps",
+        "0.05",
+        "--space",
+        "sigma",
+        "--every",
+        "5",
+        "--tolerance",
+        "0.5",
+        "--json",
+    )
+    assert call("certify", "mujoco/hopper", *arguments, *QUICK, "--run", "run") == 0
+    cells = json.loads(capsys.readouterr().out)["cells"]
+    observed = cells[0]["seats"][0]["observed"]
+    assert 0 < observed["may move at linf 0.05"]["mean"] < 1
+    assert {cell["attacks"][0]["name"] for cell in cells[1:]} == {"noise", "pgd"}
+    assert all(cell["status"] == "ok" for cell in cells)
+
+
+def test_a_setting_without_certificates_has_no_table_of_them(working_folder):
+    call("attack", *CARTPOLE[1:], "--eps", "0.1", *QUICK, "--run", "run")
+    (setting,) = settings(read_run(working_folder / "run").results)
+    assert certificates(setting) is None
+    assert list(certified_points(setting)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--eps: expected at least one size to certify, as in --eps 0.001 0.004"),
+        (("--eps", "0.1", "--actions", "sampled"), "--actions: certificates are of greedy actions, got sampled"),
+        (("--eps", "0.1", "--norm", "l0"), "certificates are of linf, l2, l1, got l0"),
+        (("--eps", "0.1", "--space", "unit"), "--space unit is for pixels in 0..255"),
+        (("--eps", "0.1", "--space", "sigma"), "--space sigma needs an agent that ships observation statistics"),
+        (("--eps", "0.1", "--every", "0"), "every: expected a number at least 1, got 0"),
+        (("--eps", "0.1", "--tolerance", "2"), "tolerance: expected a number above 0 and at most 1, got 2"),
+        (
+            ("--eps", "0.1", "--victim", "tests.kit.players:memory"),
+            "expected a policy without memory, got Memory with a st",
+        ),
+        (
+            ("--eps", "0.1", "--victim", "tests.kit.players:opaque"),
+            "got Opaque, which has no bounds here; bounded are net",
+        ),
+        (("--eps", "-1"), "--eps: expected a finite number above 0"),
+    ],
+)
+def test_what_cannot_be_certified_is_refused_in_one_line(capsys, arguments, message):
+    assert message in refused(capsys, *CARTPOLE, *QUICK, *arguments)
+
+
+def test_a_front_that_is_not_bounded_is_named(capsys):
+    arguments = (
+        "certify",
+        "atari/pong",
+        "--victim",
+        "atari/pong/ppo",
+        "--eps",
+        "0.01",
+        "--defence",
+        "jpeg",
+        "--episodes",
+        "1",
+    )
+    assert "expected a policy with no front before it, got the front jpeg" in refused(capsys, *arguments)
+
+
+def test_the_attacks_that_stand_beside_are_those_of_the_actions():
+    options = Options(game="gymnasium/CartPole-v1", eps=(0.1,), space="raw", observe=("margins",))
+    study = certification(options, ["tests.kit.players:balance"], ["ibp", "ibp", "crown"])
+    assert study.attack == ("pgd:loss=margin,steps=20,restarts=2", "gwc")
+    looked = [f"certified:eps=0.1,norm=linf,space=raw,method={method}" for method in ("ibp", "crown")]
+    assert study.observe == ("margins", *looked)
+    assert certification(dataclasses.replace(options, game="mujoco/hopper"), ["zero"], ["auto"]).attack == (
+        "pgd:steps=20,restarts=2",
+    )
+    assert certification(dataclasses.replace(options, attack=("fgsm",)), ["zero"], ["auto"]).attack == ("fgsm",)

@@ -1,0 +1,407 @@
+"""What each detector finds suspicious, where the answer is known by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
+
+from rlattack.attacks import Fitted
+from rlattack.defences.detectors import (
+    DETECTORS,
+    Clean,
+    Detection,
+    Look,
+    check_detectors,
+    check_evaded,
+    detector_name,
+    fit_detector,
+    make_detection,
+    make_detector,
+)
+from rlattack.defences.detectors.detector import Spread, distance
+from rlattack.errors import InvalidInput, UnknownName
+from rlattack.games.game import Seat
+from rlattack.policies import ModulePolicy
+from rlattack.policies.distributions import Categorical, Choices, Normal, Point
+from rlattack.policies.policy import Output
+from tests.kit.agents import CARTPOLE, gaussian_policy, linear_policy, scores_as_seen
+
+ALL = [name for name in DETECTORS if name not in DETECTORS.added]
+PICTURES = Seat("player", Box(0, 255, (2, 8, 8), np.uint8), Discrete(2))
+NUMBERS = Seat("player", Box(-np.inf, np.inf, (2,), np.float32), Discrete(2))
+
+
+def look(obs, hidden=None, action=None, ask=None, scores=None):
+    """A look at rows, of which the policy's scores are the first two entries unless they are given."""
+    obs = torch.as_tensor(obs, dtype=torch.float32)
+    out = Output(Categorical(obs.flatten(1)[:, :2] if scores is None else scores), hidden=hidden)
+    asked = ask or (lambda other: Output(Categorical(other.flatten(1)[:, :2])))
+    return Look(obs, out, asked, np.ones(len(obs), dtype=np.bool_), action)
+
+
+def clean(looks, episode=None):
+    for one in looks:
+        yield Clean(one, np.arange(len(one.obs)) if episode is None else episode)
+
+
+def fitted(text, seat, looks):
+    detector = make_detector(text, seat)
+    detector.learned = detector.fit(clean(looks), lambda line: None)
+    return detector
+
+
+def test_a_gaussian_s_mahalanobis_distance_is_the_squared_sum_of_its_deviations():
+    torch.manual_seed(0)
+    deviations = torch.tensor([1.0, 2.0, 0.5])
+    rows = 3 + torch.randn(4000, 3) * deviations
+    seat = Seat("player", NUMBERS.observation, Box(-1, 1, (1,)))  # one class
+    looks = [look(torch.zeros(1000, 2), hidden=part) for part in rows.split(1000)]
+    detector = fitted("mahalanobis:ridge=1e-9,states=4000", seat, looks)
+    asked = torch.tensor([[3.0, 3.0, 3.0], [5.0, 3.0, 3.0], [3.0, 9.0, 4.0]])
+    found = detector.score(look(torch.zeros(3, 2), hidden=asked), None)
+    assert found.tolist() == pytest.approx([0.0, 4.0, 9.0 + 4.0], rel=0.1, abs=0.02)
+
+
+def test_mahalanobis_takes_the_nearest_action_and_one_covariance_for_all():
+    torch.manual_seed(1)
+    action = torch.arange(2000) % 2
+    rows = torch.where(action[:, None] == 0, -10.0, 10.0) + torch.randn(2000, 1)
+    scores = torch.nn.functional.one_hot(action, 2).float()
+    looks = [look(torch.zeros(2000, 2), hidden=rows, scores=scores)]
+    detector = fitted("mahalanobis", NUMBERS, looks)
+    found = detector.score(look(torch.zeros(3, 2), hidden=torch.tensor([[-10.0], [10.0], [0.0]])), None)
+    assert found[:2].max() < 0.1
+    assert found[2].item() == pytest.approx(100, rel=0.15)
+
+
+def test_a_unit_that_clean_play_never_woke_is_suspicious_and_no_division_by_zero():
+    torch.manual_seed(2)
+    rows = torch.cat([torch.randn(500, 3), torch.zeros(500, 1)], dim=1)
+    detector = fitted("mahalanobis", NUMBERS, [look(torch.zeros(500, 2), hidden=rows)])
+    found = detector.score(look(torch.zeros(2, 2), hidden=torch.tensor([[0, 0, 0, 0.0], [0, 0, 0, 1.0]])), None)
+    assert found.isfinite().all()
+    assert found[1] > 100 + found[0]
+
+
+def test_a_mixture_finds_what_lies_between_and_beside_its_parts_unlikely():
+    pytest.importorskip("sklearn")
+    torch.manual_seed(3)
+    centres = torch.where(torch.arange(1000)[:, None] % 2 == 0, -5.0, 5.0)
+    rows = torch.cat([centres + torch.randn(1000, 1), torch.zeros(1000, 3)], dim=1) + 0.01 * torch.randn(1000, 4)
+    detector = fitted("mixture:components=2,directions=1", NUMBERS, [look(torch.zeros(1000, 2), hidden=rows)])
+    at = torch.tensor([[-5.0, 0, 0, 0], [5.0, 0, 0, 0], [0, 0, 0, 0], [5.0, 1, 0, 0]])
+    left, right, between, beside = detector.score(look(torch.zeros(4, 2), hidden=at), None).tolist()
+    assert abs(left - right) < 0.7
+    assert between - left == pytest.approx(12.5 - math.log(2), rel=0.2)  # five deviations from both
+    assert beside > left + 1000  # a hundred deviations beside the only principal direction
+
+
+def test_the_mixture_is_that_of_scikit_learn():
+    mixture = pytest.importorskip("sklearn.mixture")
+    from rlattack.defences.mixture import Mixture
+
+    values = np.random.default_rng(0).normal(size=(400, 3)) * [1, 2, 3] + [[5, 0, 0]] * 400
+    own = Mixture.fit(values, 3, 0, "")
+    theirs = mixture.GaussianMixture(3, covariance_type="full", reg_covar=1e-5, random_state=0).fit(values)
+    assert own.likelihood(torch.as_tensor(values)).numpy() == pytest.approx(theirs.score_samples(values), rel=1e-9)
+    assert own.bic(torch.as_tensor(values)) == pytest.approx(theirs.bic(values), rel=1e-9)
+
+
+def test_squeezing_tells_what_lies_between_the_levels():
+    """One bit of 0..255: scores of (255, 0) stay as they are, those of (128, 127) become those of (255, 0)."""
+    detector = fitted("squeeze:bits=1", PICTURES, [])
+    rows = torch.zeros(2, 2, 8, 8)
+    rows[0, 0, 0, 0] = 255
+    rows[1, 0, 0, :2] = torch.tensor([128.0, 127.0])
+    found = detector.score(look(rows), None)
+    softmax = 1 / (1 + math.exp(-1))
+    assert found.tolist() == pytest.approx([0.0, 2 * (1 - softmax)], abs=1e-6)
+
+
+def test_squeezing_of_numbers_is_within_what_clean_play_showed():
+    """Two bits over 0..3 round to whole numbers, and what never varied stays what it is."""
+    shown = torch.tensor([[0.0, 5.0], [3.0, 5.0], [1.0, 5.0]])
+    detector = fitted("squeeze:bits=2", NUMBERS, [look(shown)])
+    asked = []
+
+    def ask(other):
+        asked.append(other)
+        return Output(Categorical(other))
+
+    detector.score(look(torch.tensor([[1.2, 5.0], [2.0, 5.0]]), ask=ask), None)
+    assert asked[0].round(decimals=4).tolist() == [[1.0, 5.0], [2.0, 5.0]]
+
+
+def test_a_median_may_be_a_second_squeezer_and_the_largest_distance_counts():
+    rows = torch.zeros(1, 2, 8, 8)
+    rows[0, 0, 0, 0] = 255  # lost in the median of nine
+    one, both = (fitted(f"squeeze:bits=1,median={side}", PICTURES, []) for side in (1, 3))
+    assert one.score(look(rows), None).item() == 0.0
+    assert both.score(look(rows), None).item() == pytest.approx(1.0, abs=1e-4)  # (1, 0) beside (0.5, 0.5)
+
+
+def walk(steps, slots=2, jump=None):
+    """Numbers that move by what is done: the first up by a tenth with action 1, else down; seen one step later."""
+    rng = np.random.default_rng(0)
+    place = torch.zeros(slots)
+    for step in range(steps):
+        action = torch.as_tensor(rng.integers(0, 2, slots))
+        shown = torch.stack([place, torch.zeros(slots)], dim=1)
+        if jump == step:
+            shown = shown + torch.tensor([9.0, 0.0])
+        yield look(shown, action=action)
+        place = place + 0.1 * (2 * action - 1)
+
+
+def test_foresight_is_surprised_by_a_jump_and_not_by_what_was_to_be_expected():
+    detector = fitted("foresight:states=500,epochs=10", NUMBERS, walk(120))
+    memory, found = detector.memory(2), []
+    for one in walk(10, jump=6):
+        found.append(detector.score(one, memory))
+        memory = detector.after(one, memory)
+    assert found[0].isnan().all()  # nothing was seen before
+    assert torch.stack(found[1:6]).max() < 0.1
+    assert found[6].min() > 0.5
+
+
+def test_foresight_predicts_the_newest_frame_and_keeps_the_older_ones():
+    seat = Seat("player", Box(0, 255, (3, 8, 8), np.uint8), Discrete(2))
+    frames = torch.randint(0, 255, (40, 1, 8, 8)).float()
+    stacks = [frames[at : at + 3].transpose(0, 1) for at in range(37)]
+    looks = [look(one, action=torch.tensor([0])) for one in stacks * 2]
+    seen = []
+
+    def ask(other):
+        seen.append(other)
+        return Output(Categorical(other.flatten(1)[:, :2]))
+
+    detector = fitted("foresight:states=100,epochs=1", seat, looks)
+    memory = detector.after(looks[0], detector.memory(1))
+    detector.score(look(stacks[1], ask=ask), memory)
+    assert torch.equal(seen[0][:, :2], stacks[0][:, 1:])
+    assert seen[0].shape == stacks[1].shape
+    assert 0 <= seen[0].min() <= seen[0].max() <= 255
+
+
+def test_ad3_is_the_divergence_of_pairs_that_most_of_the_last_steps_exceed():
+    """Clean play alternates; an episode of one action alone has none of its pairs."""
+    usual = [look(torch.zeros(1, 2), action=torch.tensor([step % 2])) for step in range(101)]
+    detector = fitted("ad3:skip=2,window=4,share=0.5", NUMBERS, usual)
+    assert detector.known("usual").tolist() == [[0.0, 0.5], [0.5, 0.0]]
+
+    def scores(actions):
+        memory, found = detector.memory(1), []
+        for action in actions:
+            one = look(torch.zeros(1, 2), action=torch.tensor([action]))
+            found.append(detector.score(one, memory).item())
+            memory = detector.after(one, memory)
+        return found
+
+    same, other = scores([0, 1] * 6), scores([0] * 12)
+    assert [math.isnan(one) for one in same] == [True] * 6 + [False] * 6  # two are skipped, and four make a window
+    assert max(same[6:]) < 0.1 * min(other[6:])
+    unseen = 1e-5 / (1 + 4e-5)
+    assert other[-1] == pytest.approx(math.log(0.5 / unseen), rel=1e-3)
+
+
+def test_distances_of_actions_are_of_probabilities_or_in_the_unit_of_the_action():
+    even, sure = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 100.0]])
+    assert distance(Categorical(even), Categorical(sure)).item() == pytest.approx(1.0)
+    two = [Choices(torch.cat(one, dim=1), (2, 2)) for one in ((even, even), (sure, even))]
+    assert distance(*two).item() == pytest.approx(0.5)
+    low, high = torch.tensor([-1.0, -math.inf]), torch.tensor([3.0, math.inf])
+    means = [torch.tensor([[0.0, 0.0]]), torch.tensor([[2.0, 1.0]])]
+    deviation = torch.tensor([2.0, 0.5])
+    assert distance(*(Normal(one, low, high, deviation) for one in means)).item() == pytest.approx((1 + 2) / 2)
+    assert distance(*(Point(one, low, high) for one in means)).item() == pytest.approx((0.5 + 1) / 2)
+
+
+def test_rows_are_spread_over_all_steps():
+    kept = Spread(10)
+    for step in range(64):
+        kept.add(np.asarray([True, step % 2 == 0]), torch.full((2, 1), float(step)))
+    (steps,) = kept.tensors
+    assert len(steps) == len(kept) <= 10
+    assert (steps.min(), steps.max()) == (0, 48)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_who_was_never_fitted_says_so(name):
+    with pytest.raises(InvalidInput, match=f"detector {name} learns on clean tuning episodes first: play it by"):
+        make_detection(name, NUMBERS, None)
+    detector, action = make_detector(name, NUMBERS), torch.zeros(2, dtype=torch.int64)
+    one, memory = look(torch.zeros(2, 2), hidden=torch.zeros(2, 3), action=action), detector.memory(2)
+    asked = detector.after if name == "ad3" else detector.score
+    with pytest.raises(InvalidInput, match=f"detector {name} learns on clean tuning episodes first"):
+        asked(one, memory)
+
+
+@pytest.mark.parametrize(
+    ("text", "policy", "seat", "error", "message"),
+    [
+        ("mahalonobis", None, CARTPOLE, UnknownName, "no detector 'mahalonobis'; did you mean 'mahalanobis'"),
+        ("squeeze:bit=3", None, CARTPOLE, UnknownName, "detector squeeze has no parameter 'bit'; did you mean 'bits'"),
+        ("squeeze:rate=0", None, CARTPOLE, InvalidInput, "rate: expected a number above 0 and below 1, got 0"),
+        ("squeeze:rate=1", None, CARTPOLE, InvalidInput, "rate: expected a number above 0 and below 1, got 1"),
+        ("squeeze:per=episode", None, CARTPOLE, InvalidInput, "detector squeeze: expected at least 100 episodes"),
+        (
+            "mahalanobis",
+            None,
+            CARTPOLE,
+            InvalidInput,
+            r"mahalanobis: .*tell the last hidden layer.*; squeeze an",
+        ),
+        ("mixture", None, CARTPOLE, InvalidInput, "mixture: expected a victim whose outputs tell the last"),
+        (
+            "ad3",
+            gaussian_policy(4),
+            None,
+            InvalidInput,
+            "ad3: expected a victim of discrete actions, runner has o",
+        ),
+    ],
+)
+def test_detectors_that_do_not_fit_are_refused(text, policy, seat, error, message):
+    policy = policy or linear_policy(torch.zeros(2, 4))
+    seat = seat or Seat("runner", CARTPOLE.observation, policy.action)
+    with pytest.raises(error, match=message):
+        check_detectors([text], policy, seat)
+
+
+def test_a_detector_of_pictures_with_colours_last_is_told_what_foresight_takes():
+    seat = Seat("player", Box(0, 255, (8, 9, 3), np.uint8), Discrete(2))
+    policy = linear_policy(torch.zeros(2, 8 * 9 * 3), shape=(8, 9, 3))
+    with pytest.raises(InvalidInput, match=r"detector foresight: expected stacked frames or numbers, player sees Box"):
+        check_detectors(["foresight"], policy, seat)
+    check_detectors(["squeeze", "ad3"], policy, seat)
+
+
+def test_foresight_takes_several_choices_at_once_and_continuous_actions():
+    for action in (MultiDiscrete([2, 3]), Box(-1, 1, (2,), np.float32)):
+        seat = Seat("player", Box(-9, 9, (4,), np.float32), action)
+        done = torch.zeros(2, 2, dtype=torch.int64 if isinstance(action, MultiDiscrete) else torch.float32)
+        looks = [look(torch.randn(2, 4), action=done) for _ in range(60)]
+        detector = fitted("foresight:states=100,epochs=1", seat, looks)
+        memory = detector.after(looks[0], detector.memory(2))
+        assert detector.score(looks[1], memory).isfinite().all()
+
+
+def test_what_has_no_slope_cannot_be_evaded():
+    policy = scores_as_seen(2)
+    with pytest.raises(InvalidInput, match=r"evade=ad3: its score has no slope; expected one of squeeze, mahalanobis"):
+        check_evaded("ad3", policy, NUMBERS)
+    check_evaded("squeeze", policy, NUMBERS)
+
+
+def test_a_detector_is_named_in_one_way_and_learns_the_same_whatever_raises_its_alarms():
+    assert detector_name("squeeze:alarm=step,rate=0.01,bits=4") == "squeeze"
+    assert detector_name("squeeze:row=4,bits=3,alarm=mad") == "squeeze:alarm=mad,bits=3,row=4"
+    assert detector_name("squeeze:row=4,bits=3,alarm=mad,rate=0.1", learned=True) == "squeeze:bits=3"
+
+
+def network():
+    torch.manual_seed(0)
+    return ModulePolicy(Hidden(), (2,), 2)
+
+
+class Hidden(torch.nn.Module):
+    """A network that tells its last hidden layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(2, 8), torch.nn.Linear(8, 2)
+
+    def forward(self, obs):
+        hidden = self.first(obs).tanh()
+        return self.last(hidden), None, None, hidden
+
+
+SMALL = {
+    "squeeze": "squeeze:rate=0.1", "mahalanobis": "mahalanobis:rate=0.1", "mixture": "mixture:rate=0.1,components=2",
+    "foresight": "foresight:rate=0.1,epochs=1,states=100", "ad3": "ad3:rate=0.1,skip=3,window=4",
+}  # fmt: skip
+
+
+def play(policy, slots=3):
+    """Clean play of a policy of numbers, in slots whose episodes take turns."""
+
+    def steps(episodes, first):
+        for begin in range(first, first + episodes, slots):
+            numbers = np.arange(begin, begin + slots)
+            rngs = [np.random.default_rng(int(number)) for number in numbers]
+            for _ in range(60):
+                obs = torch.as_tensor(np.stack([rng.normal(size=2) for rng in rngs]), dtype=torch.float32)
+                out = policy(obs)
+                acting = numbers < first + episodes
+                yield Clean(Look(obs, out, policy, acting, out.actions.greedy), np.where(acting, numbers, -1))
+
+    return steps
+
+
+@pytest.fixture(scope="module")
+def learned():
+    pytest.importorskip("sklearn")
+    policy = network()
+    return {name: fit_detector(SMALL[name], NUMBERS, play(policy), lambda line: None) for name in ALL}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_fit_is_the_same_each_time_and_finds_its_threshold_on_other_episodes(name, learned):
+    again = fit_detector(SMALL[name], NUMBERS, play(network()), lambda line: None)
+    assert again.tensors.keys() == learned[name].tensors.keys()
+    for key, one in learned[name].tensors.items():
+        assert torch.allclose(one, again.tensors[key], rtol=0, atol=0, equal_nan=True)
+    assert learned[name].tensors["clean episode"].min() >= 1_000_000
+    assert len(learned[name].tensors["clean scores"]) == 8 * 60
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("alarm", ["step", "cusum", "mad"])
+def test_rows_do_not_mix_and_what_is_remembered_is_all_there_is(name, alarm, learned):
+    """Each row alone, one after the other, gives what all of them give together."""
+    policy, text = network(), f"{SMALL[name]},alarm={alarm}"
+    looks = [one.look for one in play(policy)(3, 77)]
+
+    def over(rows):
+        detection = make_detection(text, NUMBERS, learned[name])
+        memory, found = detection.memory(len(rows)), []
+        for one in looks:
+            part = Look(one.obs[rows], policy(one.obs[rows]), policy, one.acting[rows], one.action[rows])
+            evidence, memory = detection(part, memory)
+            memory = detection.after(part, memory)
+            found.append(evidence)
+        return torch.stack(found)
+
+    together = over([0, 1, 2])
+    apart = torch.cat([over([row]) for row in range(3)], dim=1)
+    assert torch.allclose(together, apart, atol=1e-3, rtol=1e-3, equal_nan=True)
+    assert together.isfinite().any()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_score_has_a_slope_where_it_says_so(name, learned):
+    policy = network()
+    detection = make_detection(SMALL[name], NUMBERS, learned[name])
+    first = look(torch.zeros(2, 2), hidden=policy(torch.zeros(2, 2)).hidden, action=torch.zeros(2, dtype=torch.int64))
+    memory = detection.after(first, detection.memory(2))
+    point = (20 * torch.randn(2, 2, generator=torch.Generator().manual_seed(1))).requires_grad_(True)
+    out = policy(point)
+    scores = detection.detector.score(Look(point, out, policy, np.ones(2, dtype=np.bool_)), memory)
+    assert scores.requires_grad == DETECTORS.get(name).smooth
+
+
+def test_suspicion_is_how_far_a_score_is_above_the_usual_ones_in_deviations():
+    class Sum(DETECTORS.get("squeeze")):
+        name = "sum"
+
+        def score(self, look, memory):
+            return look.obs.sum(dim=1)
+
+    scores = torch.cat([torch.zeros(50), torch.full((50,), 2.0)])  # deviation 1, and the highest usual ones are 2
+    found = Fitted({"clean scores": scores, "clean episode": torch.zeros(100, dtype=torch.int64)})
+    detection = Detection(Sum(Sum.config_type(rate=0.1), NUMBERS), found)
+    asked = look(torch.tensor([[1.0, 1.0], [3.0, 2.0], [-9.0, 0.0], [math.nan, 0.0]]))
+    assert detection.suspicion(asked, None).tolist() == [0.0, 3.0, 0.0, 0.0]
+    assert detection(asked, None)[0][:3].tolist() == [0.0, 3.0, -11.0]
