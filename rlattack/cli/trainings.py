@@ -106,7 +106,8 @@ def _reached(table: Mapping[str, Any]) -> str:
 def _seeds(shipped: Shipped) -> Table:
     """How all seeds of a run did."""
     earned = any(isinstance(one.tuning, Mean) for one in shipped.tried)
-    table = Table(title="seeds, by what the victim earned" if earned else "seeds, by what they won of tuning games")
+    title = "seeds, by what the victim earned" if earned else "seeds, by what they won of tuning games"
+    table = Table(title="seeds, by what they earned under attack" if shipped.defended else title)
     for name in ("seed", "steps", "training", "tuning"):
         table.add_column(name, justify="right")
     for one in shipped.tried:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.running_mean_std import RunningMeanStd
@@ -82,8 +83,9 @@ def fill(model: BaseAlgorithm, origin: Origin) -> None:
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
             ours[name].copy_(tensor)
-    if hasattr(model, "q_net_target"):
-        model.q_net_target.load_state_dict(model.q_net.state_dict())  # type: ignore[attr-defined]  # of DQN
+    if isinstance(model, DQN):  # which explores no more than at its end: what to do is known
+        model.q_net_target.load_state_dict(model.q_net.state_dict())
+        model.exploration_schedule = lambda _: model.exploration_final_eps
 
 
 def freeze(normal: VecNormalize, network: GaussianNetwork) -> None:

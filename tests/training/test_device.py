@@ -6,9 +6,11 @@ import torch
 from rlattack.errors import InvalidInput
 from rlattack.training import train
 from rlattack.training.algorithms import make_learner
+from rlattack.training.defended import Room as Hardening
 from rlattack.training.export import export
 from rlattack.training.perturber import Room
-from rlattack.training.recipes import TrainPerturber, TrainRounds, TrainSingle, TrainVictim
+from rlattack.training.recipes import TrainDefended, TrainPerturber, TrainRounds, TrainSingle, TrainVictim
+from rlattack.training.settings import VECTORS
 from tests.kit.agents import gaussian_agent
 from tests.kit.learning import vec
 from tests.kit.second_device import SECOND, second_device
@@ -55,6 +57,32 @@ def test_a_perturber_learns_there_what_it_learns_here(working_folder, attack):
     assert crossings.back
     for name, tensor in here.items():
         torch.testing.assert_close(there[name], tensor, rtol=1e-5, atol=1e-6, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+
+
+@pytest.mark.parametrize(
+    ("defence", "algo"),
+    [
+        ("sa:steps=2", "ppo"), ("sa:solver=convex", "dqn"), ("radial", "ppo"), ("car:steps=2", "dqn"), ("wocar", "ppo"),
+        ("adversarial:pool=20", "ppo"), ("atla", "ppo"), ("smoothed", "ppo"), ("natural:changes=missing", "ppo"),
+    ],
+)  # fmt: skip
+def test_a_regime_hardens_there_as_here(tmp_path, monkeypatch, defence, algo):
+    monkeypatch.setitem(VECTORS, "ppo", VECTORS["ppo"] | {"n_steps": 16, "n_epochs": 2})
+    monkeypatch.setitem(VECTORS, "dqn", VECTORS["dqn"] | {"every": 16, "updates": 4, "learning_starts": 16})
+
+    def hardened(device):
+        recipe = TrainDefended(
+            game="gymnasium/CartPole-v1", eps=0.1, space="raw", defence=defence, algo=algo, steps=64, envs=2,
+            device=device, run=tmp_path,
+        )  # fmt: skip
+        return weights(Hardening(recipe, "").ground.learner(0).make(0).learn(64))
+
+    here = hardened("cpu")
+    with second_device() as crossings:
+        there = hardened(SECOND)
+    assert crossings.back
+    for name, tensor in here.items():
+        torch.testing.assert_close(there[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
 
 
 def test_no_gpu_is_said_before_anything_is_written(tmp_path, monkeypatch):

@@ -132,8 +132,9 @@ class Attacked(VecEnvWrapper):
 
 
 def frozen(learner: BaseAlgorithm) -> Policy:
-    """A copy of a learner as it is now, as it would be shipped, where it computes."""
-    network, action = export(learner), learner.action_space
+    """A copy of a learner as it is now, as it would be shipped, where it computes; draws nothing."""
+    with torch.random.fork_rng(devices=[]):  # which a network draws from that is about to be filled
+        network, action = export(learner), learner.action_space
     if isinstance(network, GaussianNetwork):
         assert isinstance(action, Box)
         return placed(GaussianPolicy(network, action), str(learner.device))

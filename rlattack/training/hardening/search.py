@@ -24,16 +24,16 @@ def langevin(rows: Rows, seen: Tensor, vicinity: Vicinity, steps: int, temperatu
         temperature: Inverse of the paper's beta; 0 for no noise.
     """
     noise = (2 * vicinity.radius / steps * temperature).sqrt()
-    point = vicinity.nearest(seen + vicinity.radius / steps * torch.randn_like(seen).sign(), seen)
+    point = vicinity.nearest(seen + vicinity.radius / steps * _normal(seen).sign(), seen)
     for step in range(steps):
-        slope = _slope(rows, point) + noise / (step + 2) * torch.randn_like(seen)
+        slope = _slope(rows, point) + noise / (step + 2) * _normal(seen)
         point = vicinity.nearest(point + (1 - step / steps) * vicinity.radius * slope.sign(), seen)
     return point
 
 
 def ascend(rows: Rows, seen: Tensor, vicinity: Vicinity, steps: int) -> Tensor:
     """PGD from a random point (Madry et al. 2018); steps fall from the radius to the radius over their number."""
-    point = vicinity.nearest(seen + vicinity.radius * (2 * torch.rand_like(seen) - 1), seen)
+    point = vicinity.nearest(seen + vicinity.radius * (2 * torch.rand(seen.shape).to(seen.device) - 1), seen)
     for step in range(steps):
         point = vicinity.nearest(point + (1 - step / steps) * vicinity.radius * _slope(rows, point).sign(), seen)
     return point
@@ -44,3 +44,8 @@ def _slope(rows: Rows, point: Tensor) -> Tensor:
     with torch.enable_grad():
         (slope,) = torch.autograd.grad(rows(point).sum(), point)
     return slope
+
+
+def _normal(like: Tensor) -> Tensor:
+    """Standard normal numbers, drawn on the CPU as all draws are, of a tensor's shape."""
+    return torch.randn(like.shape).to(like.device)
