@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Discrete
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
 from rlattack.attacks import ATTACKS, ActionAttacker, Attacker, make_attack, make_schedule
 from rlattack.budget import Budget
+from rlattack.errors import BudgetError
+from rlattack.games.game import Seat
 from rlattack.training import GymnasiumVecEnv
 from rlattack.training.hardening.actor import Actor
-from rlattack.training.hardening.attacked import Attacked
+from rlattack.training.hardening.attacked import Attacked, check_bytes
 from rlattack.training.hardening.learners import HardenedPPO
 from rlattack.training.hardening.pool import Pool
 from rlattack.training.hardening.smoothed import Noised
-from tests.kit.learning import ARMS, Countdown, same_step, vec
+from tests.kit.learning import ARMS, SPACES, Countdown, same_step, vec
 
 STEPS = 60
 
@@ -54,7 +57,7 @@ def test_a_share_of_what_is_seen_is_attacked_within_the_size():
 
 
 def test_bytes_stay_bytes():
-    shown, there, _ = played(*attacked("images", "noise", eps=1.2 / 255, space="unit", grid=True))
+    shown, there, _ = played(*attacked("images", "noise", eps=1.2 / 255, space="unit"))
     apart = shown.astype(int) - there.astype(int)
     assert shown.dtype == np.uint8
     assert set(np.unique(apart)) == {-1, 0, 1}
@@ -160,3 +163,12 @@ def test_noise_on_bytes_is_of_bytes_and_goes_through_play():
     apart = (shown.astype(int) - there.astype(int))[inside]
     assert shown.dtype == np.uint8
     assert apart.std() == pytest.approx(0.05 * 255, rel=0.02)
+
+
+def test_a_size_of_which_no_byte_would_be_left_is_refused():
+    seat, numbers = (Seat("player", SPACES[name], Discrete(2)) for name in ("images", "vectors"))
+    for budget in (Budget(eps=1 / 255), Budget(eps=1.0, space="raw"), Budget(eps=1, norm="l0")):
+        check_bytes("adversarial", seat, budget)
+    check_bytes("adversarial", numbers, Budget(eps=1e-6, space="raw"))
+    with pytest.raises(BudgetError, match=r"what is seen is kept as bytes, .* one grey level, 0\.00392157, got 0\.003"):
+        check_bytes("adversarial", seat, Budget(eps=0.003))

@@ -6,7 +6,7 @@ pool of adversarial examples may be kept and mixed in, of what is seen or of a h
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -17,9 +17,8 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 from rlattack.specs import Count, Fraction, NotNegative, Range
 from rlattack.training.hardening.actor import Actor
-from rlattack.training.hardening.attacked import Attacked, arm
+from rlattack.training.hardening.attacked import Attacked, arm, check_bytes
 from rlattack.training.hardening.learners import HardenedPPO
-from rlattack.training.hardening.natural import on_grid
 from rlattack.training.hardening.pool import Pool
 from rlattack.training.hardening.regime import Ground, Regime
 
@@ -53,6 +52,7 @@ class Adversarial(Regime[AdversarialConfig]):
     def check(self, ground: Ground) -> None:
         """Refuses attacks that change nothing that is seen, or learn before they play, and a pool where it has none."""
         super().check(ground)
+        check_bytes(self.name, ground.seat, ground.budget)
         self._made(ground)
         if self.config.pool and ground.recipe.algo != "ppo":
             raise InvalidInput(f"--defence adversarial: pool: is for --algo ppo, got {ground.recipe.algo}")
@@ -84,8 +84,7 @@ class Adversarial(Regime[AdversarialConfig]):
 
     def _made(self, ground: Ground) -> ObservationAttack[Any, Any]:
         spec = parse_attack(self.config.attack)
-        budget = replace(ground.budget, grid=on_grid(ground))
-        made = make_attack(spec.name, budget, **spec.parameters) if spec.name != "none" else None
+        made = make_attack(spec.name, ground.budget, **spec.parameters) if spec.name != "none" else None
         if not isinstance(made, ObservationAttack):
             raise InvalidInput(f"--defence adversarial: attack: expected one on what is seen, got {self.config.attack}")
         if made.fitted:

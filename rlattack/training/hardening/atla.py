@@ -19,7 +19,7 @@ from rlattack.games.game import Game
 from rlattack.policies.policy import Policy
 from rlattack.specs import Count, NotNegative, Positive
 from rlattack.training.hardening.actor import Actor
-from rlattack.training.hardening.attacked import Attacked, arm, frozen
+from rlattack.training.hardening.attacked import Attacked, arm, check_bytes, frozen
 from rlattack.training.hardening.learners import HardenedPPO
 from rlattack.training.hardening.ramp import Ramped
 from rlattack.training.hardening.regime import Ground, Regime
@@ -63,6 +63,7 @@ class ATLA(Regime[ATLAConfig]):
     def check(self, ground: Ground) -> None:
         """Refuses a norm that the adversary's attack does not have, too."""
         super().check(ground)
+        check_bytes(self.name, ground.seat, ground.budget)
         make_attack(self.against, ground.budget)
 
     def shown(self, env: VecEnv, ground: Ground) -> VecEnv:

@@ -12,6 +12,9 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlattack.arrays import Array, BoolArray
 from rlattack.attacks import ActionAttacker, Attacker
+from rlattack.budget import Budget
+from rlattack.errors import BudgetError
+from rlattack.games.game import Seat
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
 from rlattack.policies.module import ModulePolicy
 from rlattack.policies.placed import placed
@@ -37,6 +40,21 @@ def arm(model: BaseAlgorithm) -> "Attacked":
     env.learner = model
     env.arm()
     return env
+
+
+def check_bytes(name: str, seat: Seat, budget: Budget) -> None:
+    """Refuses a size of which nothing would be left where learners keep what they see as bytes.
+
+    Raises:
+        BudgetError: It is below one grey level.
+    """
+    space = seat.observation
+    level = 1.0 if budget.space == "raw" else 1 / 255
+    if isinstance(space, Box) and space.dtype == np.uint8 and budget.norm != "l0" and budget.size < level * (1 - 1e-6):
+        raise BudgetError(
+            f"--eps: --defence {name}: what is seen is kept as bytes, so expected at least one grey level, "
+            f"{level:.6g}, got {budget.size:g}"
+        )
 
 
 class Attacked(VecEnvWrapper):
@@ -127,6 +145,9 @@ class Attacked(VecEnvWrapper):
             under = self._under == number
             if isinstance(attacker, Attacker) and under.any():
                 shown = attacker(shown, under).cpu()
+        if obs.dtype == np.uint8:  # towards what there was, as --grid rounds
+            clean = torch.as_tensor(obs.astype(np.float32))
+            shown = clean + ((shown - clean) * (1 + 1e-6)).trunc()
         self._seen = shown
         return shown.numpy(force=True).astype(obs.dtype)
 

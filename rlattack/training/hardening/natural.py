@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from gymnasium.spaces import Box
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -84,13 +82,7 @@ class NaturalTraining(Regime[NaturalConfig]):
 
     def _one(self, name: str, eps: float, policy: Policy, ground: Ground) -> Attacker | ActionAttacker:
         kind, seat, envs = ATTACKS.get(name), ground.seat, ground.recipe.envs
-        made = make_attack(name, Budget(norm=kind.reaches[0], eps=eps, space=ground.recipe.space, grid=on_grid(ground)))
+        made = make_attack(name, Budget(norm=kind.reaches[0], eps=eps, space=ground.recipe.space))
         if kind.access == "action":
             return ActionAttacker(made, policy, seat.action, envs)  # type: ignore[arg-type]  # as its access says
         return Attacker(made, policy, seat.observation, envs)  # type: ignore[arg-type]  # the same
-
-
-def on_grid(ground: Ground) -> bool:
-    """Whether what is seen are bytes, as which learners of Stable-Baselines3 keep them."""
-    space = ground.seat.observation
-    return isinstance(space, Box) and space.dtype == np.uint8
