@@ -38,11 +38,12 @@ def attend(
 ) -> Lesson:  # fmt: skip
     """Plays from fresh games on and asks the teacher of every state (DAgger, Ross et al. 2011).
 
-    In half the copies the teacher plays, greedily in one and as it draws in the next; in the others the student, where
-    there is one yet. Bursts of random actions lead both off their course.
+    Of every four copies the teacher plays in one, greedily or as it draws; in the others the student, where there is
+    one yet. Bursts of random actions lead both off their course, but for two of the student's, in which it comes to
+    know the rounds in which greedy play goes about for ever.
 
     Args:
-        env: Copies of the game, SAME_STEP autoreset; an even number.
+        env: Copies of the game, SAME_STEP autoreset; eight, or a multiple.
         teacher: Says how likely it would do what.
         follows: The action as which the student reads each one of the teacher, int64, shape (actions,).
         newest: The part of observations that is kept.
@@ -62,10 +63,10 @@ def attend(
         values.append(expected)
         drawn = torch.as_tensor(rng.random(len(copies)), dtype=torch.float32)[:, None]
         sampled = (said.cumsum(dim=1) < drawn).sum(dim=1).clamp_max(said.shape[1] - 1)
-        actions = np.where(copies % 4 == 0, said.argmax(dim=1).numpy(force=True), sampled.numpy(force=True))
+        actions = np.where(copies % 8 < 4, said.argmax(dim=1).numpy(force=True), sampled.numpy(force=True))
         if leads is not None:
-            actions = np.where(copies % 2 == 1, leads(obs), actions)
-        starts = (left == 0) & (rng.random(len(copies)) < _BURST)
+            actions = np.where(copies % 4 > 0, leads(obs), actions)
+        starts = (left == 0) & (rng.random(len(copies)) < _BURST) & ((copies % 4 < 2) | (leads is None))
         left = np.where(starts, rng.integers(4, _LONGEST, len(copies)), np.maximum(left - 1, 0))
         actions = np.where(left > 0, rng.integers(0, said.shape[1], len(copies)), actions)
         obs = env.step(actions)[0]
