@@ -41,8 +41,6 @@ def claim_of(card: AgentCard | None) -> Claim | None:
     told = {} if card is None else card.provenance.get("defends")
     if not isinstance(told, Mapping) or not isinstance(told.get("defence"), str):
         return None if card is None else _met(card)
-    if told.get("kinds") == []:  # of an undefended twin
-        return None
     eps, norm = told.get("eps"), told.get("norm")
     sized = isinstance(eps, int | float) and not isinstance(eps, bool)
     kinds = _texts(told.get("kinds", [norm] if sized else []))  # cards of before have no kinds

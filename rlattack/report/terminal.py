@@ -166,8 +166,9 @@ def _print_matrix(laid: Matrix, console: Console) -> None:
 
 def _matrix(title: str, lines: Sequence[Sequence[str]]) -> Table:
     shown = Table(title=title, title_justify="left")
-    for number, name in enumerate(lines[0]):
-        shown.add_column(wrapped(name), justify="right" if number else "left", overflow="fold", min_width=_NAME)
+    for number, column in enumerate(zip(*lines, strict=True)):
+        wide = max(len(line) for text in column for line in wrapped(text).splitlines())
+        shown.add_column(wrapped(column[0]), justify="right" if number else "left", overflow="fold", min_width=wide)
     for name, *texts in lines[1:]:
         shown.add_row(wrapped(name), *map(wrapped, texts))
     return shown

@@ -103,7 +103,7 @@ class Room:
         defends = {"defence": recipe.defence, "norm": recipe.norm, "space": recipe.space, "kinds": kinds}
         about = {
             "sticky": self.ground.run.card.protocol.sticky,
-            "defends": defends | ({} if recipe.eps is None else {"eps": recipe.eps}),
+            "defends": defends | ({"eps": recipe.eps} if self.regime.sized else {}) if kinds else None,
             "seeds": list(recipe.seeds),
             "victim": None if victim is None else {"id": victim.name, "sha256": victim.sha256},
         }

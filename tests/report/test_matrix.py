@@ -160,7 +160,7 @@ def test_the_terminal_turns_it_where_it_is_wide_and_says_what_marks_mean():
         print_results([one for of in cells for one in of], Path("run"), Console(file=out, width=width))
         return " ".join(out.getvalue().split())
 
-    assert "What is left: rows are victims" in printed(200, BARE, HARD)
+    assert "What is left: rows are victims" in printed(240, BARE, HARD)
     narrow = printed(90, BARE, HARD)
     assert "What is left: columns are victims" in narrow
     assert "│ pgd linf 0.008 │ -21.0 [-22.0, -20.0] │ 6.0 [5.0, 7.0]‡ │" in narrow

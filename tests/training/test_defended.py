@@ -22,6 +22,7 @@ COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
 ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
 RECIPES = [
+    (COINS, "none"),
     (ARM, "smoothed"),
     (COINS, "sa:steps=2"),
     (COINS, "radial"),

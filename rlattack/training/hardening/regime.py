@@ -150,6 +150,7 @@ class Regime(ABC, Generic[Config]):
 REGIMES: Registry[type[Regime[Any]]] = Registry(
     "defence",
     {
+        "none": "rlattack.training.hardening.plain:Plain",
         "distil": "rlattack.training.hardening.distil:Distil",
         "sa": "rlattack.training.hardening.sa:SA",
         "radial": "rlattack.training.hardening.radial:Radial",
