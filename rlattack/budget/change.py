@@ -72,8 +72,8 @@ class Change(Reach):
             raise BudgetError(f"--eps: {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
         if self.whole and radius != int(radius):
             raise BudgetError(
-                f"--eps: {self.kind} is a whole number of {self.unit}, got {radius:g}; beside others, eps= after the name "
-                "gives an attack a size of its own"
+                f"--eps: {self.kind} is a whole number of {self.unit}, got {radius:g}; beside others, eps= after "
+                "the name gives an attack a size of its own"
             )
         self.radius, self.grid = float(radius), grid
         self._newest, self._scale, self._free, self._stand_in = newest, scale, None, stand_in
