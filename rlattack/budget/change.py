@@ -71,7 +71,10 @@ class Change(Reach):
         if not 0 < radius <= self.most:
             raise BudgetError(f"--eps: {self.kind} is above 0 and at most {self.most:g} {self.unit}, got {radius:g}")
         if self.whole and radius != int(radius):
-            raise BudgetError(f"--eps: {self.kind} is a whole number of {self.unit}, got {radius:g}")
+            raise BudgetError(
+                f"--eps: {self.kind} is a whole number of {self.unit}, got {radius:g}; beside others, eps= after "
+                "the name gives an attack a size of its own"
+            )
         self.radius, self.grid = float(radius), grid
         self._newest, self._scale, self._free, self._stand_in = newest, scale, None, stand_in
         self._lay(space)

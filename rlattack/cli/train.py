@@ -1,14 +1,24 @@
-"""`rlattack train`: fits victims and adversaries, or both in rounds; a verb a recipe."""
+"""`rlattack train`: fits victims and adversaries, or several of them; a verb a recipe."""
 
 import shlex
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
 from rlattack.report.progress import say
-from rlattack.training.recipes import TrainAdversary, TrainDefended, TrainPerturber, TrainRounds, TrainVictim
+from rlattack.training.recipes import (
+    TrainAdversary,
+    TrainDefended,
+    TrainMatrix,
+    TrainPerturber,
+    TrainRounds,
+    TrainVictim,
+)
+
+if TYPE_CHECKING:
+    from rlattack.cli.trainings import Screen
 
 _INTERRUPTED = 130
 
@@ -24,24 +34,25 @@ class _Verb:
     def __call__(self, command: list[str]) -> int:
         """Runs the command; one that is interrupted says how to go on, where something is kept."""
         from rlattack.cli.trainings import Screen
-        from rlattack.training import train, train_rounds
 
         recipe = self.recipe(**vars(self))
         # as it would be typed to train the agent anew
         again = shlex.join(word for word in command if word != "--resume")
         try:
             with closing(Screen()) as screen:
-                if not isinstance(recipe, TrainRounds):
-                    train(recipe, screen, again)
-                    return 0
-                meeting = train_rounds(recipe, screen, again)
-                screen.show(meeting)
-                return int(not meeting.results.ok)
+                return self._train(recipe, screen, again)
         except KeyboardInterrupt:
             if not any(recipe.folder.rglob("checkpoint.pt")):
                 raise
             say("\ninterrupted; what was learned is kept, the same command with --resume goes on", stderr=True)
             return _INTERRUPTED
+
+    @staticmethod
+    def _train(recipe: Any, screen: "Screen", command: str) -> int:  # a recipe of the verb's own kind
+        from rlattack.training import train
+
+        train(recipe, screen, command)
+        return 0
 
 
 class _Victim(_Verb, TrainVictim):
@@ -68,6 +79,27 @@ class _Rounds(_Verb, TrainRounds):
     __doc__ = TrainRounds.__doc__
     recipe = TrainRounds
 
+    @staticmethod
+    def _train(recipe: TrainRounds, screen: "Screen", command: str) -> int:
+        from rlattack.training import train_rounds
+
+        meeting = train_rounds(recipe, screen, command)
+        screen.show(meeting)
+        return int(not meeting.results.ok)
+
+
+class _Matrix(_Verb, TrainMatrix):
+    __doc__ = TrainMatrix.__doc__
+    recipe = TrainMatrix
+
+    @staticmethod
+    def _train(recipe: TrainMatrix, screen: "Screen", command: str) -> int:
+        from rlattack.training import train_matrix
+
+        results = train_matrix(recipe, screen, command)
+        screen.results(results)
+        return int(not results.ok)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
@@ -78,6 +110,7 @@ class Train:
         | Annotated[_Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
         | Annotated[_Perturber, tyro.conf.subcommand("perturber", prefix_name=False)]
         | Annotated[_Defended, tyro.conf.subcommand("defended", prefix_name=False)]
+        | Annotated[_Matrix, tyro.conf.subcommand("matrix", prefix_name=False)]
         | Annotated[_Rounds, tyro.conf.subcommand("rounds", prefix_name=False)]
     )
 

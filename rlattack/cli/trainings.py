@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rlattack.evaluation import Results
 from rlattack.evaluation.results import Mean, Rate
 from rlattack.report import print_results, write_run
 from rlattack.report.progress import StepBar, say
@@ -27,6 +28,11 @@ class Screen(Watch):
         if self._bar is not None:
             self._bar.close()
         self._bar = None
+
+    def note(self, line: str) -> None:
+        """Says it."""
+        self.close()
+        say(escape(line), stderr=True)
 
     def begin(self, name: str, turn: int, turns: int) -> None:
         """Names a training of several."""
@@ -72,6 +78,12 @@ class Screen(Watch):
         line = f"{whom}wins {win}, ties {tie.text}, loses {loss.text} of {score.episodes} fresh episodes"
         say(escape(line + (f" against {met}" if met else "")))
         say(f"[bold]{folder}[/bold] can now play: {escape(score.command)}")
+
+    def results(self, results: Results) -> None:
+        """Writes and prints what several agents stand."""
+        self.close()
+        write_run(results.folder, results.cells)
+        print_results(results.cells, results.folder)
 
     def show(self, meeting: Meeting) -> None:
         """Writes and prints the games at the end of rounds, and the staircase."""

@@ -16,6 +16,7 @@ from rlattack.defences import FRONTS
 from rlattack.device import CPU
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
+from rlattack.policies.claim import Claim, claim_of
 from rlattack.policies.load import Agent
 from rlattack.policies.published import Published
 from rlattack.specs import canonical, full_parameters, split_spec
@@ -46,11 +47,16 @@ class AgentRef:
     fits: tuple[str | None, ...] = ()
     """Keys of what its fronts learn on tuning episodes, in order, None for each that learns nothing; empty where none
     learns."""
+    claim: Claim | None = None
+    """What it was trained to stand; decides no play."""
 
     @classmethod
     def of(cls, spec: str, agent: Agent, trust: bool, fronts: tuple[str, ...] = (), normaliser: str = "") -> "AgentRef":
         """Names an agent that was loaded."""
-        return cls(spec, agent.identity, agent.name, trust, agent.foreign, fronts, normaliser, agent.published)
+        return cls(
+            spec, agent.identity, agent.name, trust, agent.foreign, fronts, normaliser, agent.published,
+            claim=claim_of(agent.card),
+        )  # fmt: skip
 
     @property
     def learns(self) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,29 @@ def plan(study: Study) -> Plan:
     said = [f"attack {ref.spec.name}: {note}" for cell in cells.values() for ref, note in _noted(cell, notes)]
     note = "; ".join([*filter(None, [_note(tables)]), *dict.fromkeys(said)])
     return Plan(tuple(cells.values()), radii, notes, name, configuration, circumstances, note)
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """One plan of what several ask for, of one game and protocol; each cell is played once, under its first name."""
+    cells: dict[str, Cell] = {}
+    pairs = [(cell, cells.setdefault(cell.key, cell)) for one in plans for cell in one.cells]
+    names = [(own.players[own.victim].name, first.players[first.victim].name) for own, first in pairs]
+    copies = [f"{own} plays as {first} does, and is not played again" for own, first in names if own != first]
+    configuration, circumstances = dict(plans[0].configuration), dict(plans[0].circumstances)
+    configuration["victims"] = sorted({victim for one in plans for victim in one.configuration["victims"]})
+    configuration["versions"] = _joined(one.configuration["versions"] for one in plans)
+    circumstances["versions"] = _joined(one.circumstances["versions"] for one in plans)
+    players = [one.circumstances["players_sha256"] for one in plans]
+    circumstances["players_sha256"] = {seat: _joined(of[seat] for of in players) for seat in players[0]}
+    notes = "; ".join(dict.fromkeys([*copies, *(one.note for one in plans if one.note)]))
+    return Plan(
+        tuple(cells.values()), _joined(one.radii for one in plans), _joined(one.notes for one in plans), plans[0].name,
+        configuration, circumstances | {"cells": list(cells)}, notes,
+    )  # fmt: skip
+
+
+def _joined(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: value for one in tables for name, value in one.items()}
 
 
 def _configuration(study: Study, tables: Sequence[Table]) -> dict[str, Any]:

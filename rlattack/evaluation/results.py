@@ -14,6 +14,7 @@ from rlattack.budget import Model
 from rlattack.evaluation.estimates import Interval as Interval
 from rlattack.evaluation.estimates import Mean as Mean
 from rlattack.evaluation.estimates import Rate as Rate
+from rlattack.policies.claim import Claim
 
 SCHEMA = "rlattack/results/2"
 UNSTABLE = "unstable"
@@ -199,6 +200,8 @@ class Result:
     """Fronts of the victim, in order."""
     fronts: tuple[FrontResult, ...] = ()
     """The same one by one, with what they learned."""
+    claim: Claim | None = None
+    """What the victim was trained to stand, as its card says."""
     published: ScoreResult | None = None
     """Of a clean cell whose victim's score is stated somewhere."""
     seed: int

@@ -2,12 +2,13 @@
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import special, stats
 
 from rlattack.arrays import FloatArray, IntArray
-from rlattack.evaluation.estimates import Interval, Mean
+from rlattack.evaluation.estimates import Interval, Mean, Rate
 
 _Z = float(stats.norm.ppf(0.975))
 """Of 95 %."""
@@ -96,6 +97,32 @@ def ratio(sums: FloatArray, counts: FloatArray) -> Mean:
     mean = float(sums.sum() / counts.sum())
     apart = mean + (sums - mean * counts) / counts.mean()
     return Mean(mean, bca(apart), bool(np.ptp(apart) == 0))
+
+
+def difference(first: Rate | Mean, second: Rate | Mean) -> Rate | Mean:
+    """One estimate minus another, with the interval that their own give (Zou and Donner 2008, eq. 6).
+
+    It takes them as independent; over the same episodes it is too wide rather than too narrow.
+    """
+    apart, ends = first.value - second.value, (first.ci, second.ci)
+    below = math.hypot(first.value - ends[0][0], ends[1][1] - second.value)
+    above = math.hypot(ends[0][1] - first.value, second.value - ends[1][0])
+    return _like(first)(apart, (apart - below, apart + above))
+
+
+def average(estimates: Sequence[Rate | Mean]) -> Rate | Mean:
+    """The mean of estimates, with the means of their ends: the widest that its interval can be, if all move together.
+
+    Args:
+        estimates: Of the same episodes, at least one.
+    """
+    count = len(estimates)
+    low, high = (sum(one.ci[end] for one in estimates) / count for end in (0, 1))
+    return _like(estimates[0])(sum(one.value for one in estimates) / count, (low, high))
+
+
+def _like(estimate: Rate | Mean) -> type[Rate] | type[Mean]:
+    return Rate if isinstance(estimate, Rate) else Mean
 
 
 def iqm(values: FloatArray) -> float:

@@ -13,8 +13,8 @@ import tyro
 from pydantic import TypeAdapter, ValidationError
 
 from rlattack.budget import Model, Norm, Unit
-from rlattack.errors import InvalidInput, UnknownName
-from rlattack.specs import Spec, split_outside
+from rlattack.errors import InvalidInput
+from rlattack.specs import Spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rlattack.attacks import Attack
     from rlattack.defences import Front
+    from rlattack.evaluation.asked import Asked
     from rlattack.policies.policy import Policy
 
     Attacking = str | Attack[Any] | type[Attack[Any]]
@@ -59,7 +60,8 @@ class Options(Plugins):
     """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run. A
-    value that holds a comma or a plus stands in double quotes."""
+    value that holds a comma or a plus stands in double quotes. One may have a size and a norm of its own, in place of
+    --eps and --norm: pgd:eps=0.5,norm=l2 patch:eps=8."""
     eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
     """Sizes per entry in units of --space; the number of pixels for --norm l0. Attacks that look for the smallest
     size, as deepfool, take none; natural changes, as rotate, play at standard severities where none is given."""
@@ -230,32 +232,21 @@ class Study(Options):
         return () if self.surrogate is None else tuple(map(_agent_name, _tuple(self.surrogate)))
 
     @property
-    def attacks(self) -> list[tuple[Spec, ...]]:
-        """The attacks that are compared; each is one, or several at once.
+    def asked(self) -> "list[Asked]":
+        """The attacks that are compared, each with the size that it has of its own.
 
         Raises:
             UnknownName: No such attack or parameter.
             InvalidInput: A value that does not fit, or the clean game at once with an attack.
         """
-        from rlattack.attacks import parse_attack  # needs torch, which the options alone do not
-        from rlattack.attacks.natural import ALL
+        from rlattack.evaluation.asked import read_attacks  # needs torch, which the options alone do not
 
-        read = []
-        for one in map(_attack_name, _tuple(self.attack)):
-            # at each + before a letter, so that numbers like 1e+5 stay whole
-            texts = split_outside(one, r"\+(?=[^\W\d_])")
-            try:
-                specs = tuple(map(parse_attack, texts))
-            except UnknownName as error:
-                hint = "; a value with a plus stands in double quotes" * (len(texts) > 1 and "=" in texts[0])
-                raise UnknownName(f"{error}{hint}") from error
-            clean = [spec.name == "none" for spec in specs]
-            if any(clean) and len(specs) > 1:
-                raise InvalidInput(f"--attack {one}: expected attacks joined by +, and `none` is the clean game")
-            if len(specs) > 1 and (several := [spec.name for spec in specs if spec.name == ALL]):
-                raise InvalidInput(f"--attack {one}: expected attacks joined by +, and {several[0]} is many")
-            read += [] if any(clean) else [specs]
-        return read
+        return read_attacks([_attack_name(one) for one in _tuple(self.attack)])
+
+    @property
+    def attacks(self) -> list[tuple[Spec, ...]]:
+        """The attacks that are compared; each is one, or several at once; errors as of `asked`."""
+        return [one.specs for one in self.asked]
 
 
 def _arguments(texts: Sequence[str]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def summarise(
         device=_device(cell),
         defence=" + ".join(cell.players[cell.victim].fronts) or None,
         fronts=_fronts(cell, fronts or {}),
+        claim=cell.players[cell.victim].claim,
         published=None if cell.attacks else _published(cell, episodes),
         seed=cell.seed,
         episodes=len(episodes),

@@ -17,6 +17,7 @@ from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import make_front, outline
 from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
+from rlattack.evaluation.asked import Asked
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.loading import load_surrogate
@@ -141,17 +142,17 @@ class Table:
         """The controls and the attacks at every size and schedule, each once, controls first."""
         self._check_ahead(base)
         asked = self.asked
-        for specs, _ in asked:
-            check_together(specs, self.names[self.attacked_seat])
-        controls = [tuple(ATTACKS.get(spec.name).control_of(spec.parameters) for spec in specs) for specs, _ in asked]
+        for one in asked:
+            check_together(one.specs, self.names[self.attacked_seat])
+        controls = [tuple(ATTACKS.get(spec.name).control_of(spec.parameters) for spec in one.specs) for one in asked]
         beside = list(zip(controls, asked, strict=True))
         noise = (AttackSpec("noise"),)
         cells: dict[str, Cell] = {}
         crafted_on = list(map(surrogate_name, self.study.crafted_on or (SELF,)))
-        played = [*beside, *((one[0], one) for one in asked)] or [(noise, (noise, self.study.sizes))]
-        for specs, (like, given) in played:
-            sizes = given if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
-            reaches = [self._reach(spec) for spec in like]
+        played = [*beside, *((one.specs, one) for one in asked)] or [(noise, Asked(noise, self.study.sizes))]
+        for specs, like in played:
+            sizes = like.sizes if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
+            reaches = [self._reach(spec, like.norm) for spec in like.specs]
             whens = self.study.when if all(ATTACKS.get(spec.name).is_control for spec in specs) else self._whens
             for eps, when, on in itertools.product(sizes, whens, crafted_on):
                 about = zip(specs, reaches, strict=True)
@@ -182,23 +183,24 @@ class Table:
                     raise InvalidInput(f"--when {when}: {error}; use random:share=") from error
 
     @functools.cached_property
-    def asked(self) -> list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]]:
+    def asked(self) -> list[Asked]:
         """The attacks that are compared with their sizes: those that were given, or standard ones of the attack."""
-        if self.study.sizes and self.study.attacks and all(specs[0].name == ALL for specs in self.study.attacks):
-            one = "".join(f", as {spec.name} --eps {ATTACKS.get(spec.name).standard[0]:g}" for spec in self.natural[:1])
+        asked = self.study.asked
+        if self.study.sizes and asked and all(one.all_natural for one in asked):
+            like = "".join(f", as {one.name} --eps {ATTACKS.get(one.name).standard[0]:g}" for one in self.natural[:1])
             raise InvalidInput(
-                f"--eps: {ALL} plays standard severities, each in a unit of its own: leave --eps out, or name one{one}"
+                f"--eps: {ALL} plays standard severities, each in a unit of its own: leave --eps out, or name one{like}"
             )
-        found: list[tuple[tuple[AttackSpec, ...], tuple[float | None, ...]]] = []
-        for specs in self.study.attacks:
-            if specs[0].name == ALL:
-                found += [((spec,), ATTACKS.get(spec.name).standard) for spec in self.natural]
+        found: list[Asked] = []
+        for one in asked:
+            if one.all_natural:
+                found += [Asked((spec,), ATTACKS.get(spec.name).standard) for spec in self.natural]
                 continue
-            kinds = [ATTACKS.get(spec.name) for spec in specs]
-            sizes = self.study.sizes or (kinds[0].standard if len(kinds) == 1 else ())
+            kinds = [ATTACKS.get(spec.name) for spec in one.specs]
+            sizes = one.sizes or self.study.sizes or (kinds[0].standard if len(kinds) == 1 else ())
             if any(kind.sized and not kind.is_control for kind in kinds) and not sizes:
                 raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
-            found.append((specs, sizes))
+            found.append(dataclasses.replace(one, sizes=sizes))
         return found
 
     @functools.cached_property
@@ -214,7 +216,7 @@ class Table:
     @property
     def asks_all(self) -> bool:
         """Whether `natural:all` was asked for."""
-        return any(specs[0].name == ALL for specs in self.study.attacks)
+        return any(one.all_natural for one in self.study.asked)
 
     def checked(self, cells: Sequence[Cell]) -> dict[str, list[tuple[float, str]]]:
         """What the budgets of cells allow in the game and what their attacks say of it; what cannot work is refused."""
@@ -234,10 +236,10 @@ class Table:
             return False
         return True
 
-    def _reach(self, spec: AttackSpec) -> str:
+    def _reach(self, spec: AttackSpec, norm: str = "") -> str:
         """What an attack and its control may change: a ball of the norm that was asked for, or a change of its own."""
         kinds = ATTACKS.get(spec.name).reaches
-        return self.study.norm if set(kinds) & set(NORMS) else kinds[0]
+        return (norm or self.study.norm) if set(kinds) & set(NORMS) else kinds[0]
 
     def _space(self, norm: str) -> Unit:
         """What sizes are counted in: most natural changes in no space, those of numbers by default in deviations."""

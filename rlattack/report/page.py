@@ -26,6 +26,7 @@ from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, lines
+from rlattack.report.matrix import LEGEND, Matrix, matrices, matrix_map, notes, written
 from rlattack.report.members import members
 from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
@@ -37,6 +38,8 @@ from rlattack.report.warnings import warnings
 
 _MOST_GAMES = 3
 """In the title of a page."""
+_WIDEST = 8
+"""Columns of a table of words that a page has room for."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +101,30 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
     pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
     every = [section for of_run in sections for section in of_run]
-    matrices = [
+    transferred = [
         (laid.title, Markup(svg(f"transfer-{number}-{place}", partial(transfer_map, laid))))
         for number, run in enumerate(runs)
         for place, laid in enumerate(transfers(settings(run.results)))
     ]
     page = pages.get_template("page.html.jinja").render(
-        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every), matrices=matrices
-    )
+        runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every), transferred=transferred,
+        matrices=_matrices(runs), legend=LEGEND,
+    )  # fmt: skip
     write_whole(out, page.encode())
+
+
+def _matrices(runs: Sequence[RunRecord]) -> list[tuple[Matrix, Markup, list[list[str]], list[str]]]:
+    """Matrices of the victims of all runs together, each as a picture, as text, and with what it leaves out."""
+    cells = list({cell.cell: cell for run in runs for cell in run.results}.values())
+    return [
+        (laid, Markup(svg(f"matrix-{place}", partial(matrix_map, laid))), _fitting(written(laid)), notes(laid))
+        for place, laid in enumerate(matrices(settings(cells)))
+    ]
+
+
+def _fitting(lines: list[list[str]]) -> list[list[str]]:
+    """A table that is turned where it is too wide for a page."""
+    return lines if len(lines[0]) <= _WIDEST else [list(line) for line in zip(*lines, strict=True)]
 
 
 def _title(runs: Sequence[RunRecord], sections: Sequence[Section]) -> str:

@@ -1,6 +1,6 @@
 """Results for TensorBoard: a line an attack against the budget and the like, a row a cell in HParams, pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rlattack.report.detection import PALETTE, curves, roc_map, scalars
 from rlattack.report.events import Point, bands, file_name, free_name, picture, scalar, session, write_events
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, BUDGET, Line, lines
+from rlattack.report.matrix import first_numbers, matrices, matrix_map
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
 from rlattack.report.transfer import transfer_map, transfers
@@ -36,11 +37,23 @@ def write_tensorboard(run: RunRecord) -> None:
         runs[free_name(f"transfer/{file_name(laid.title)}", runs)] = [
             (0, picture("transfer", png(partial(transfer_map, laid))))
         ]
+    for name, shown in _matrices(groups):
+        runs[free_name(name, runs)] = shown
     if read_activations(run.folder) is not None:
         runs["activations"] = [(0, picture("activations", (run.folder / PICTURE).read_bytes()))]
     if points := list(_staircase(run.folder)):
         runs["staircase"] = points
     write_events(run.folder, runs)
+
+
+def _matrices(groups: Sequence[Setting]) -> Iterator[tuple[str, list[Point]]]:
+    """What several victims stand: a picture a matrix, and the numbers of each victim, by folder."""
+    for laid in matrices(groups):
+        name = f"matrix/{file_name(laid.title)}"
+        yield name, [(0, picture("matrix", png(partial(matrix_map, laid))))]
+        for row in laid.rows:
+            about = "Of a victim, over all that was done to it."
+            yield f"{name}/{file_name(row.name)}", [(0, scalar(*one, about)) for one in first_numbers(row).items()]
 
 
 def _runs(setting: Setting, run: RunRecord) -> dict[str, list[Point]]:

@@ -15,6 +15,8 @@ from rlattack.report.comparison import Setting, full_name, settings
 from rlattack.report.detection import detection
 from rlattack.report.findings import finding, win_rule
 from rlattack.report.heatmap import Grid, grid, wrapped
+from rlattack.report.matrix import LEGEND, Matrix, matrices, notes
+from rlattack.report.matrix import written as matrix_written
 from rlattack.report.members import member_lines
 from rlattack.report.tables import Group, Row, table
 from rlattack.report.tables import Table as Laid
@@ -44,6 +46,8 @@ def print_results(results: Sequence[Result], folder: Path, console: Console | No
         _print(setting, console)
     for laid in transfers(groups):
         _print_square(_transfer(laid), "matrix of transfer", console)
+    for matrix in matrices(groups):
+        _print_matrix(matrix, console)
     if (activations := read_activations(folder)) is not None:
         _likelihoods(activations, console)
     _say(console, f"[bold]{folder}/report.html[/bold] shows it all; or: tensorboard --logdir {folder}", markup=True)
@@ -146,6 +150,27 @@ def _transfer(laid: Transfer) -> Table:
         shown.add_column(wrapped(name), justify="right", overflow="fold", min_width=_NAME)
     for name, squares in zip(laid.rows, written(laid), strict=True):
         shown.add_row(wrapped(name), *squares)
+    return shown
+
+
+def _print_matrix(laid: Matrix, console: Console) -> None:
+    """Prints it with victims as rows or, where there is no room for that, as columns."""
+    lines = matrix_written(laid)
+    across = _matrix(f"{laid.title} What is left: rows are victims", lines)
+    down = _matrix(f"{laid.title} What is left: columns are victims", [list(one) for one in zip(*lines, strict=True)])
+    fits = _width(console, across) <= console.width
+    _print_square(across if fits else down, "matrix of what victims stand", console)
+    for line in [*([LEGEND] if laid.defended else []), *notes(laid)]:
+        _say(console, line)
+
+
+def _matrix(title: str, lines: Sequence[Sequence[str]]) -> Table:
+    shown = Table(title=title, title_justify="left")
+    for number, column in enumerate(zip(*lines, strict=True)):
+        wide = max(len(line) for text in column for line in wrapped(text).splitlines())
+        shown.add_column(wrapped(column[0]), justify="right" if number else "left", overflow="fold", min_width=wide)
+    for name, *texts in lines[1:]:
+        shown.add_row(wrapped(name), *map(wrapped, texts))
     return shown
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -100,10 +99,11 @@ class Room:
     def _learner(self, seed: int) -> Learner:
         """Who learns with a seed; only one at a time, since all learn in the same games."""
         recipe, victim = self.ground.recipe, self.ground.victim
-        defends: dict[str, Any] = {"defence": recipe.defence, "norm": recipe.norm, "space": recipe.space}
+        kinds = list(dict.fromkeys(self.regime.kinds(self.ground)))
+        defends = {"defence": recipe.defence, "norm": recipe.norm, "space": recipe.space, "kinds": kinds}
         about = {
             "sticky": self.ground.run.card.protocol.sticky,
-            "defends": defends | ({} if recipe.eps is None else {"eps": recipe.eps}),
+            "defends": defends | ({"eps": recipe.eps} if self.regime.sized else {}) if kinds else None,
             "seeds": list(recipe.seeds),
             "victim": None if victim is None else {"id": victim.name, "sha256": victim.sha256},
         }

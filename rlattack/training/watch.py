@@ -70,6 +70,9 @@ class Watch:
         """Whether the training is to stop after its next update, as by Ctrl-C."""
         return False
 
+    def note(self, line: str) -> None:
+        """Hears what is done next, or left out, and why."""
+
     def begin(self, name: str, turn: int, turns: int) -> None:
         """Hears that one training of several begins: its name, and which round of how many it belongs to."""
 

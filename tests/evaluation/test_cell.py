@@ -7,9 +7,11 @@ import pytest
 
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.evaluation.cell import AgentRef, Cell
+from rlattack.evaluation.plan import plan
 from rlattack.evaluation.study import Study
 from rlattack.games.card import AtariOptions, GameCard, Protocol, Reference, Stall, Variant, Win
 from tests.kit.cells import attack_on, make_cell
+from tests.kit.runs import COINS
 
 ONE, TWO = make_cell("coins/any"), make_cell()
 
@@ -168,6 +170,32 @@ def test_a_study_reads_candidates_of_a_seat_and_attacks_that_are_several_at_once
 def test_attacks_at_once_are_joined_by_a_plus_before_a_name(text, parts):
     study = Study(game="g", players=("zero",), attack=(text,))
     assert [[str(spec) for spec in specs] for specs in study.attacks] == [parts]
+
+
+def test_an_attack_may_have_a_size_and_a_norm_of_its_own():
+    options = {"attack": ("fgsm:eps=0.2", "pgd:steps=2,eps=1e-1,norm=l2", "pgd:steps=2"), "eps": 0.5}
+    cells = plan(Study(**COINS | options)).cells
+    budgets = [(str(ref.spec), ref.budget.norm, ref.budget.eps) for cell in cells for ref in cell.attacks]
+    assert budgets == [
+        ("noise", "linf", 0.2), ("noise", "l2", 0.1), ("noise", "linf", 0.5),
+        ("fgsm", "linf", 0.2), ("pgd:steps=2", "l2", 0.1), ("pgd:steps=2", "linf", 0.5),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pgd:eps=much", "attack pgd: eps: expected a number, got 'much'"),
+        ("pgd:eps=0.1,norm=l3", "attack pgd: norm: expected one of linf, l2, l1, l0, got 'l3'"),
+        ("shift-x:eps=2,norm=l2", "attack shift-x: norm: its size counts something of its own: leave norm out"),
+        ("deepfool:eps=2", "attack deepfool: eps: it has no size of its own: leave that out"),
+        ("none:eps=2", "attack none: eps: it has no size of its own: leave that out"),
+        ("fgsm:eps=0.1+noise", "eps: attacks joined by [+] have one size: give it by --eps"),
+    ],
+)
+def test_a_size_of_its_own_that_is_none_is_refused(text, message):
+    with pytest.raises(InvalidInput, match=message):
+        _ = Study(game="g", players=("zero",), attack=(text,)).attacks
 
 
 def test_a_plus_at_the_end_joins_nothing():

@@ -22,6 +22,7 @@ COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
 ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
 RECIPES = [
+    (COINS, "none"),
     (ARM, "smoothed"),
     (COINS, "sa:steps=2"),
     (COINS, "radial"),
@@ -79,7 +80,8 @@ def test_a_run_leaves_an_agent_whose_card_says_what_it_stands_and_what_it_earns_
     shipped = run(tmp_path / "run", episodes=10)
     card = read_agent_card(shipped.folder)
     assert (card.role, card.algorithm, card.game, card.score) == ("victim", "ppo", "coins/any", shipped.score.table)
-    assert card.provenance["defends"] == {"defence": "sa:steps=2", "eps": 0.3, "norm": "linf", "space": "raw"}
+    claims = {"defence": "sa:steps=2", "eps": 0.3, "norm": "linf", "space": "raw", "kinds": ["linf"]}
+    assert card.provenance["defends"] == claims
     command = "rlattack attack coins/any --victim my/own --episodes 10 --seed 1000"
     assert card.score["command"] == command
     assert card.score["attacked"]["command"] == f"{command} --attack pgd:loss=margin --eps 0.3 --space raw"

@@ -4,6 +4,7 @@ Policy distillation (Rusu et al. 2016) on states that the student visits itself 
 worst-case cross-entropy of interval bounds (Gowal et al. 2018, eq. 9 to 13) or of PGD (Madry et al. 2018, eq. 2.1).
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -87,6 +88,10 @@ class Distil(Regime[DistilConfig]):
         if len(seen.shape) == 3 and self.config.frames > seen.shape[0]:
             raise InvalidInput(f"--defence distil: frames: {seen.shape[0]} are shown, got {self.config.frames}")
         self.follows(ground)
+
+    def kinds(self, ground: Ground) -> Sequence[str]:
+        """Its norm; nothing where the worst case has no weight."""
+        return super().kinds(ground) if self.config.robust else ()
 
     def begin(self, ground: Ground) -> None:
         """Opens the run."""

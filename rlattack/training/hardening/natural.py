@@ -45,6 +45,10 @@ class NaturalTraining(Regime[NaturalConfig]):
         if strange := [name for name in self._names if name not in NATURAL]:
             raise InvalidInput(f"--defence natural: changes: expected some of {', '.join(NATURAL)}; got {strange[0]}")
 
+    def kinds(self, ground: Ground) -> Sequence[str]:
+        """The changes that were named, or all that there are: those that fit no more than others are not played."""
+        return self._names or NATURAL
+
     def attack(self, ground: Ground) -> str:
         """The first change that it learned under."""
         return self._names[0] if self._names else "missing"

@@ -138,6 +138,10 @@ class Regime(ABC, Generic[Config]):
         """What stands before the agent where it plays, as `rlattack attack --defence` takes it; nothing by default."""
         return ()
 
+    def kinds(self, ground: Ground) -> Sequence[str]:
+        """What its training meets, for the card: norms, or names of natural changes; by default its norm."""
+        return (ground.recipe.norm,)
+
     def attack(self, ground: Ground) -> str:
         """The attack by which seeds are chosen where none is named: by default PGD on the margin, or on the mean."""
         return "pgd" if ground.kind == "continuous" else "pgd:loss=margin"
@@ -146,6 +150,7 @@ class Regime(ABC, Generic[Config]):
 REGIMES: Registry[type[Regime[Any]]] = Registry(
     "defence",
     {
+        "none": "rlattack.training.hardening.plain:Plain",
         "distil": "rlattack.training.hardening.distil:Distil",
         "sa": "rlattack.training.hardening.sa:SA",
         "radial": "rlattack.training.hardening.radial:Radial",

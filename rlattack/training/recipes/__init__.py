@@ -2,6 +2,7 @@
 
 from rlattack.training.recipes.adversary import TrainAdversary
 from rlattack.training.recipes.defended import TrainDefended
+from rlattack.training.recipes.matrix import TrainMatrix
 from rlattack.training.recipes.perturber import TrainPerturber
 from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, SeatRecipe, names
 from rlattack.training.recipes.rounds import TrainRounds
@@ -24,6 +25,7 @@ __all__ = [
     "SeatRecipe",
     "TrainAdversary",
     "TrainDefended",
+    "TrainMatrix",
     "TrainPerturber",
     "TrainRounds",
     "TrainSelfPlay",

@@ -1,4 +1,4 @@
-"""The recipe of defended victims: agents that learn to stand attacks on what they see."""
+"""The recipes of defended victims, one or several: agents that learn to stand attacks on what they see."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainDefended(Recipe):
-    """Train an agent that stands attacks on what it sees, from nothing or from an agent that there is.
-
-    `rlattack list defences` shows what there is, with the paper of each. If killed, the same command with --resume
-    goes on; of ppo it ends with the same agent (a dqn's replay is filled anew). In TensorBoard train/robustness is the
-    part of the loss that the defence adds, and rollout/ep_rew_mean what is earned in training.
+class DefendedRecipe(Recipe):
+    """What recipes of one and of several defended victims share.
 
     Raises:
         InvalidInput: A value outside its range.
     """
 
-    defence: Annotated[str, tyro.conf.arg(metavar="NAME[:key=value,...]")]
-    """How it learns to stand attacks, as sa:kappa=0.3,solver=convex."""
     eps: float | None = None
     """Size per entry that it is to stand, in units of --space, as `rlattack attack` has it; those that need none say
     so."""
@@ -70,7 +64,6 @@ class TrainDefended(Recipe):
     episodes: int = 50
     """Fresh episodes whose score goes on the agent's card: clean ones, under noise, and under the attack."""
 
-    verb: ClassVar[str] = "defended"
     beside: ClassVar[tuple[str, ...]] = (*Recipe.beside, "workers", "attack")
     free: ClassVar[tuple[str, ...]] = ("steps", "seeds")
 
@@ -82,11 +75,6 @@ class TrainDefended(Recipe):
         if self.workers is not None:
             self.expect("workers", "at least 1", self.workers >= 1)
         self.single(0)  # refuses what no learner of one seat takes
-
-    @property
-    def name(self) -> str:
-        """Last part of the default id of the agent: the defence's."""
-        return self.defence.partition(":")[0]
 
     def single(self, seed: int) -> TrainSingle:
         """The recipe of an undefended victim of the same learner."""
@@ -117,6 +105,29 @@ class TrainDefended(Recipe):
         if attack:
             same |= {"attack": (attack,), "eps": () if self.eps is None else (self.eps,)}
         return Study(**same, players=(agent or "random",), defence=tuple(fronts), episodes=episodes, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainDefended(DefendedRecipe):
+    """Train an agent that stands attacks on what it sees, from nothing or from an agent that there is.
+
+    `rlattack list defences` shows what there is, with the paper of each. If killed, the same command with --resume
+    goes on; of ppo it ends with the same agent (a dqn's replay is filled anew). In TensorBoard train/robustness is the
+    part of the loss that the defence adds, and rollout/ep_rew_mean what is earned in training.
+
+    Raises:
+        InvalidInput: A value outside its range.
+    """
+
+    defence: Annotated[str, tyro.conf.arg(metavar="NAME[:key=value,...]")]
+    """How it learns to stand attacks, as sa:kappa=0.3,solver=convex; none for an undefended twin."""
+
+    verb: ClassVar[str] = "defended"
+
+    @property
+    def name(self) -> str:
+        """Last part of the default id of the agent: the defence's."""
+        return self.defence.partition(":")[0]
 
 
 _OF_A_STUDY = ("game", "norm", "space", "sticky", "env_args", "frame_stack", "channels", "trust", "plugin")

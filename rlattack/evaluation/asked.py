@@ -1,0 +1,104 @@
+"""Attacks as they were asked for: one, or several at once, and a size and a norm of their own."""
+
+import contextlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlattack.attacks import ATTACKS, parse_attack
+from rlattack.attacks.natural import ALL
+from rlattack.budget import NORMS
+from rlattack.errors import InvalidInput, UnknownName
+from rlattack.specs import Spec, split_outside, split_spec
+
+_EPS, _NORM = "eps", "norm"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What plays at once in a cell, and how large it is.
+
+    Attributes:
+        specs: One attack, or several.
+        sizes: Each plays in cells of its own; None for what has no size. Empty where the command's are meant.
+        norm: Empty where the command's is meant.
+    """
+
+    specs: tuple[Spec, ...]
+    sizes: tuple[float | None, ...] = ()
+    norm: str = ""
+
+    @property
+    def all_natural(self) -> bool:
+        """Whether it stands for all natural changes."""
+        return self.specs[0].name == ALL
+
+    @property
+    def on_balls(self) -> bool:
+        """Whether its size is that of a norm, and not one of a natural change or a patch."""
+        return not self.all_natural and any(set(ATTACKS.get(one.name).reaches) & set(NORMS) for one in self.specs)
+
+
+def read_attacks(texts: Sequence[str]) -> list[Asked]:
+    """Reads attacks, several at once joined by +; `none`, the clean game, is left out.
+
+    Raises:
+        UnknownName: No such attack or parameter.
+        InvalidInput: A value that does not fit, or the clean game at once with an attack.
+    """
+    return [found for found in map(_read, texts) if found.specs[0].name != "none"]
+
+
+def _read(text: str) -> Asked:
+    # at each + before a letter, so that numbers like 1e+5 stay whole
+    parts = split_outside(text, r"\+(?=[^\W\d_])")
+    own = [_own(part) for part in parts]
+    try:
+        specs = tuple(parse_attack(rest) for rest, _ in own)
+    except UnknownName as error:
+        hint = "; a value with a plus stands in double quotes" * (len(parts) > 1 and "=" in parts[0])
+        raise UnknownName(f"{error}{hint}") from error
+    if len(specs) == 1:
+        return _sized(specs[0], own[0][1])
+    if any(spec.name == "none" for spec in specs):
+        raise InvalidInput(f"--attack {text}: expected attacks joined by +, and `none` is the clean game")
+    if several := [spec.name for spec in specs if spec.name == ALL]:
+        raise InvalidInput(f"--attack {text}: expected attacks joined by +, and {several[0]} is many")
+    if sized := [key for _, found in own for key in found]:
+        raise InvalidInput(f"--attack {text}: {sized[0]}: attacks joined by + have one size: give it by --{sized[0]}")
+    return Asked(specs)
+
+
+def _own(text: str) -> tuple[str, dict[str, str]]:
+    """A text without the size and the norm in it, which no attack has as a parameter, and both as typed."""
+    name, rest = split_spec(text, ATTACKS)
+    config = getattr(ATTACKS.get(name), "config_type", None) if name in ATTACKS else None
+    known = getattr(config, "__dataclass_fields__", {})
+    items = [(item, *item.partition("=")[::2]) for item in split_outside(rest, ",")]
+    found = {key: value for item, key, value in items if "=" in item and key in {_EPS, _NORM} - {*known}}
+    kept = ",".join(item for item, key, _ in items if key not in found)
+    return (f"{name}:{kept}" if kept else name) if found else text, found
+
+
+def _sized(spec: Spec, own: dict[str, str]) -> Asked:
+    if not own:
+        return Asked((spec,))
+    told = f"attack {spec.name}"
+    kind = ATTACKS.get(spec.name) if spec.name in ATTACKS else None
+    if kind is None or (_EPS in own and not kind.sized):
+        raise InvalidInput(f"{told}: {next(iter(own))}: it has no size of its own: leave that out")
+    norm = own.get(_NORM, "")
+    if norm and not set(kind.reaches) & set(NORMS):
+        raise InvalidInput(f"{told}: norm: its size counts something of its own: leave norm out")
+    if _NORM in own and norm not in NORMS:
+        raise InvalidInput(f"{told}: norm: expected one of {', '.join(NORMS)}, got {norm!r}")
+    if _EPS not in own:
+        return Asked((spec,), norm=norm)
+    return Asked((spec,), (_number(own[_EPS], told),), norm)
+
+
+def _number(text: str, told: str) -> float:
+    with contextlib.suppress(ValueError):
+        if math.isfinite(value := float(text)):
+            return value
+    raise InvalidInput(f"{told}: eps: expected a number, got {text!r}")
