@@ -1,7 +1,7 @@
 """How much of play is certain: states in which no attack of a size changes what is done, beside one that tries."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -107,9 +107,11 @@ class Certified(Observer):
 
     config_type = CertifiedConfig
 
-    def __init__(self, seat: int, slots: int, config: CertifiedConfig, attacked: bool | None) -> None:
+    def __init__(
+        self, seat: int, slots: int, config: CertifiedConfig, attacked: bool | None, units: Set[Unit] = frozenset()
+    ) -> None:  # fmt: skip
         super().__init__(seat, slots)
-        self.config, self._attacked = config, attacked
+        self.config, self._attacked, self._units = config, attacked, units
         self._certifier: Certifier | None = None
         self._step = np.zeros(slots, dtype=np.int64)
         self._looked = np.zeros(slots)
@@ -123,7 +125,8 @@ class Certified(Observer):
         seen = [ref.seat == seat and ATTACKS.get(ref.spec.name).access == "observation" for ref in cell.attacks]
         spaces = [config.space in (None, ref.budget.space) for ref in cell.attacks]
         fits = bool(cell.attacks) and all(map(all, zip(same, seen, spaces, strict=True)))
-        return cls(seat, cell.envs, config, None if cell.attacks and not fits else fits)
+        units = {ref.budget.space for ref in cell.attacks}
+        return cls(seat, cell.envs, config, None if cell.attacks and not fits else fits, units)
 
     @classmethod
     def check(cls, config: CertifiedConfig, policy: Policy, seat: Seat) -> None:
@@ -136,6 +139,9 @@ class Certified(Observer):
     def see(self, moment: Moment) -> None:
         """Looks at one step."""
         if moment.seat != self.seat or self._attacked is None:
+            return
+        if self._attacked and not self._in_its_unit(moment):
+            self._attacked = None
             return
         now: BoolArray = moment.acting & (self._step % self.config.every == 0)
         self._step += moment.acting
@@ -159,6 +165,12 @@ class Certified(Observer):
         if self._attacked:
             found[BROKEN] = sums[BROKEN]
         return {self.config.named(name): value for name, value in found.items()}
+
+    def _in_its_unit(self, moment: Moment) -> bool:
+        """Whether an attack of that size counts it in the same unit, which by default the victim tells."""
+        assert moment.policy is not None, "play tells who plays"
+        assert moment.space is not None, "and what is seen"
+        return self._units <= {self.config.budget_in(moment.space, moment.policy).space}
 
     def _found(self, moment: Moment) -> dict[str, Tensor]:
         """What is measured of every slot, shape (slots,) each."""

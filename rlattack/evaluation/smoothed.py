@@ -191,8 +191,8 @@ class ReturnBoundConfig:
     """Most steps of an episode: what --max-steps says, or the game."""
     share: Probability = 0.5
     """Which quantile of the return is bounded; .5 is the median."""
-    alpha: Probability = 0.05
-    """Probability that a bound is wrong."""
+    alpha: Annotated[float, Range(above=0, most=0.5)] = 0.05
+    """Probability that a bound is wrong, of each; that of Massart for one side holds up to a half."""
     low: float | None = None
     """The least return that the game can give; without it means have no bound."""
     high: float | None = None

@@ -1,7 +1,7 @@
 """What is certain of a victim, size by size, beside the best attack of that size and the worst that is left open."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from matplotlib.figure import Figure
@@ -52,8 +52,10 @@ def certain(setting: Setting) -> list[Certain]:
         read = [Measured.read(name) for name in clean.victim_seat.observed]
         for about in sorted({one for one in read if one and one.what == CERTIFIED}, key=lambda one: one.name):
             same = [cell for cell in beside if about.fits(cell.spaces[0], cell.eps) and not cell.control]
-            tried = [cell for cell in same if cell.attack is not None and cell.attack.access == "observation"]
-            worst = partial(_named, same)
+            # of the same unit too: there the observer counted
+            tried = [cell for cell in same if replace(about, what=BROKEN).name in cell.attacked.observed]
+            units = {cell.spaces for cell in tried}
+            worst = partial(_named, [cell for cell in same if not units or cell.spaces in units])
             found.append(Certain(about, clean, _strongest(tried), worst(GREEDY), worst(BOUND)))
     return sorted(found, key=lambda one: (one.about.norm, one.about.method, one.about.eps))
 

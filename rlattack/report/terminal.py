@@ -71,7 +71,7 @@ def _print(setting: Setting, console: Console) -> None:
             _print_square(_alarms(group, seen), f"alarms of {group.what}", console)
     _say(console, finding(setting).sentence)
     if (certain := certificates(setting)) is not None:
-        _print_square(_certificates(certain), "table of certificates", console)
+        left_out += _print_certificates(certain, console)
     for line in member_lines(setting):
         _say(console, line)
     explained = bool(equal_returns(setting))  # by a warning
@@ -174,13 +174,23 @@ def _matrix(title: str, lines: Sequence[Sequence[str]]) -> Table:
     return shown
 
 
-def _certificates(laid: Laid) -> Table:
+def _print_certificates(laid: Laid, console: Console) -> list[str]:
+    """Prints as many columns, from the left, as fit, and returns the titles of those that do not."""
+    for kept in range(len(laid.columns), 0, -1):
+        shown = _certificates(laid, kept)
+        if _width(console, shown) <= console.width:
+            break
+    _print_square(shown, "table of certificates", console)
+    return [column.title for column in laid.columns[kept:]]
+
+
+def _certificates(laid: Laid, kept: int) -> Table:
     shown = Table(title="what is certain of greedy actions, beside the best attack of that size", title_justify="left")
     shown.add_column("size", no_wrap=True, min_width=max(len(row.label) for row in laid.rows))
-    for column in laid.columns:
+    for column in laid.columns[:kept]:
         shown.add_column(column.title, justify="left" if column.title == "best attack" else "right", overflow="fold")
     for row in laid.rows:
-        shown.add_row(row.label, *(value.text for value in row.values))  # intervals are in the page
+        shown.add_row(row.label, *(value.text for value in row.values[:kept]))  # intervals are in the page
     return shown
 
 

@@ -1,14 +1,17 @@
 """`rlattack certify`: a certificate of every size beside the best attack, as a user sees both."""
 
 import dataclasses
+import io
 import json
 
 import pytest
 from command_line import call, refused
+from rich.console import Console
 
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.certification import certification
 from rlattack.evaluation.study import Options
+from rlattack.report import print_results
 from rlattack.report.certificates import certain, certificates, certified_points
 from rlattack.report.comparison import settings
 from rlattack.report.runs import read_run
@@ -42,6 +45,11 @@ def test_what_is_certain_stands_beside_the_best_attack_in_every_form(capsys, wor
     titles = [column.title for column in certificates(setting).columns]
     assert titles[:3] == ["certified", "radius", "best attack"]
     assert "absolute worst case" not in titles
+    narrow = io.StringIO()
+    print_results(run.results, working_folder / "run", Console(file=narrow, width=80))
+    assert "linf 0.000976562 by crown" in narrow.getvalue()  # as many columns as fit, and what is left out
+    assert "too narrow for the table" not in narrow.getvalue()
+    assert "greedy worst case, clean: a wider terminal" in narrow.getvalue()
     points = list(certified_points(setting))
     assert ("certified/linf-crown", 977, small.of("certified", small.clean).mean) in points
     assert (working_folder / "run" / "tensorboard" / "certified").is_dir()

@@ -124,6 +124,17 @@ def test_it_looks_at_attacks_of_its_own_size_alone():
     assert numbers(other) == set()
 
 
+@pytest.mark.parametrize(("space", "measured"), [("raw", 3), ("sigma", 0)])
+def test_an_attack_of_the_same_number_in_another_unit_is_none_of_its_size(space, measured):
+    cell = make_cell(
+        "gymnasium/CartPole-v1", players=["tests.kit.players:balance"], envs=2, observers=("certified:eps=0.25",),
+        attacks=(attack_on(0, "fgsm", eps=0.25, space=space)[0],),
+    )  # fmt: skip
+    observer = next(one for one in make_observers(cell) if isinstance(one, Certified))
+    see(observer, [FAR] * 2)  # of a victim without statistics, certified in raw by default
+    assert len(observer.collect(0)) == measured
+
+
 @pytest.mark.parametrize(
     ("text", "policy", "error", "message"),
     [

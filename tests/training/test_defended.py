@@ -227,7 +227,7 @@ BAD = [
     ({"space": "sigma"}, "--space sigma: coins/any is learned without statistics of what is seen; use --space raw"),
     ({"norm": "l2"}, "--defence sa: has the norms linf, got --norm l2"),
     ({"game": "tug/any"}, "game tug/any has 2 seats: `rlattack train rounds` hardens who is met there"),
-    ({**ARM, "algo": "dqn"}, "--algo dqn: gymnasium/Pendulum-v1 has continuous actions; choose ppo"),
+    ({**ARM, "algo": "dqn"}, "--algo dqn: gymnasium/Pendulum-v1 has continuous actions; choose --algo ppo$"),
     ({"victim": "random"}, "--victim: expected an agent, got 'random', which looks at nothing"),
     ({"victim": "atari/pong/ppo"}, "atari/pong/ppo was trained for atari/pong, not for coins/any"),
     (

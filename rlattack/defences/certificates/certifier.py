@@ -81,7 +81,7 @@ class Certifier:
         traced, found = self._traced(region), torch.ones_like(scores, dtype=torch.bool)
         for own in self._choices:
             best = scores[:, own].argmax(dim=1)
-            found[:, own] = self._leads(traced, best, own) <= hair  # 0 of the greedy one itself
+            found[:, own] = ~(self._leads(traced, best, own) > hair)  # 0 of the greedy one; what overflows is open
         return found if legal is None else found & legal
 
     def leads(self, obs: Tensor) -> Tensor:

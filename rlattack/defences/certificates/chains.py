@@ -148,12 +148,12 @@ def _head(head: nn.Module) -> list[nn.Module]:
 
 def _normalised(seen: Normaliser) -> list[nn.Module]:
     """What a policy does with what it sees first, as layers."""
-    slope, clip = 1 / seen.deviation, torch.full_like(seen.mean, seen.clip)
-    shift = -seen.mean * slope
+    slope, clip, shift = 1 / seen.deviation, torch.full_like(seen.mean, seen.clip), -seen.mean
     if seen.raw is not None:
         slope, shift = slope.masked_fill(seen.raw, 1.0), shift.masked_fill(seen.raw, 0.0)
         clip = clip.masked_fill(seen.raw, torch.inf)
-    return [Affine(slope, shift), Clip(-clip, clip)]
+    # one after the other, as the policy: of a mean of many deviations, one product and sum would leave little
+    return [Affine(torch.ones_like(slope), shift), Affine(slope, torch.zeros_like(shift)), Clip(-clip, clip)]
 
 
 def _plain(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:

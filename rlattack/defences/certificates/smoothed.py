@@ -105,12 +105,12 @@ class Smoothed:
         return best, torch.as_tensor(radius, dtype=torch.float32, device=obs.device)
 
     def _by_means(self, obs: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """CROP's LoAct, with the error of every action in alpha together, which the paper leaves out."""
+        """CROP's LoAct, with both errors of every action in alpha together, which the paper leaves out."""
         total = torch.zeros(len(obs), self._count, dtype=torch.float64, device=obs.device)
         for copies in self._copies(obs, draws):
             total += self._values(copies).view(len(obs), -1, self._count).sum(dim=1, dtype=torch.float64)
         means = total / self.noises
-        error = float(np.sqrt(np.log(self._count / self.alpha) / (2 * self.noises)))
+        error = float(np.sqrt(np.log(2 * self._count / self.alpha) / (2 * self.noises)))
         (first, second), (best, _) = means.topk(2, dim=1).values.unbind(1), means.topk(2, dim=1).indices.unbind(1)
         ends = [stats.norm.ppf(np.clip(one.numpy(force=True), 0, 1)) for one in (first - error, second + error)]
         radius = np.nan_to_num(np.maximum((ends[0] - ends[1]) / 2, 0.0), nan=0.0, posinf=0.0)

@@ -60,8 +60,8 @@ class Adversarial(Regime[AdversarialConfig]):
             raise InvalidInput(f"--defence adversarial: pool: has the norm linf, got --norm {ground.recipe.norm}")
 
     def attack(self, ground: Ground) -> str:
-        """The attack that it learned under."""
-        return self.config.attack
+        """The attack that it learned under, at its strongest where that is PGD as it stands."""
+        return super().attack(ground) if self.config.attack == "pgd" else self.config.attack
 
     def shown(self, env: VecEnv, ground: Ground) -> VecEnv:
         """The game under attack."""

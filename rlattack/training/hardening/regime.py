@@ -102,6 +102,8 @@ class Regime(ABC, Generic[Config]):
             )
         if self.algorithms and recipe.algo not in self.algorithms:
             raise InvalidInput(f"{told}: is for --algo {' or '.join(self.algorithms)}, got {recipe.algo}")
+        if self.algorithms and recipe.algo == "dqn" and ground.kind == "continuous":
+            raise InvalidInput(f"--algo dqn: {recipe.game} has continuous actions; choose --algo ppo")
         if recipe.norm not in self.reaches:
             raise InvalidInput(f"{told}: has the norms {', '.join(self.reaches)}, got --norm {recipe.norm}")
         if self.needs_victim and ground.victim is None:

@@ -56,6 +56,12 @@ def test_an_illegal_action_is_no_rival():
     assert certifier.certified(obs, ~legal)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_an_action_whose_score_overflows_is_possible(method):
+    policy = ModulePolicy(linear([[3e38, 3e38], [1.0, 0.0]]), (2,), 2)
+    assert Certifier(policy, ball(4.0), method).possible(torch.tensor([[1.0, 1.0]])).tolist() == [[True, True]]
+
+
 def test_of_several_choices_each_must_be_certain():
     network = GaussianNetwork(GaussianSpec(observation=(2,), actions=4, choices=(2, 2), hidden=(), head="categorical"))
     network.pi.out.weight.data = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])

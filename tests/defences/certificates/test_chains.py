@@ -76,6 +76,13 @@ def test_a_chain_says_what_the_policy_says(name):
     torch.testing.assert_close(chain(policy)(obs), said_by(policy, obs), rtol=1e-4, atol=1e-5)
 
 
+def test_a_mean_of_many_deviations_leaves_what_the_policy_leaves():
+    statistics = Normaliser(torch.full((4,), 9.0), torch.full((4,), 1e-4), 10.0)
+    policy = Normalised(ModulePolicy(nn.Linear(4, 2), (4,), 2), statistics, "")
+    obs = 9 + 1e-4 * torch.randn(64, 4)
+    torch.testing.assert_close(chain(policy)(obs), said_by(policy, obs), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["actor", "apart", "normal", "relu", "q", "gaussian q"])
 def test_a_chain_of_values_says_what_the_critic_says(name):
     policy = POLICIES[name]

@@ -52,7 +52,7 @@ def test_loact_is_half_the_difference_of_the_two_quantiles():
     obs, noises = torch.tensor([[0.5, 0.0]]), 10_000
     action, radius = Smoothed(policy, SIGMA, noises, vote="mean", ends=(0.0, 2.0)).radius(obs, draws(1))
     assert action.tolist() == [0]
-    share, error = stats.norm.cdf(1.0), np.sqrt(np.log(2 / 0.05) / (2 * noises))
+    share, error = stats.norm.cdf(1.0), np.sqrt(np.log(4 / 0.05) / (2 * noises))
     expected = (stats.norm.ppf(share - error) - stats.norm.ppf(1 - share + error)) / 2
     assert radius.item() == pytest.approx(expected, abs=0.03)
     assert radius.item() <= 1.0
