@@ -88,6 +88,8 @@ def test_all_parameters_are_told_and_a_whole_number_is_a_float_where_it_stands_f
         "loss": None,
         "target": None,
         "eot": 1,
+        "evade": None,
+        "caution": 1.0,
         "steps": 3,
         "step": None,
         "random_start": True,

@@ -26,7 +26,7 @@ CARTPOLE = ("attack", *ON, "--space", "raw", "--episodes", "3", "--envs", "2")
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "{list, attack, duel, train, "),
+        ((), "{list, attack, duel, certify, train, "),
         (("atack",), "atack"),
         (("attack",), "GAME"),
         (("attack", "atari/pong"), "--victim"),

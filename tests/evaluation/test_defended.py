@@ -62,7 +62,7 @@ def test_an_oblivious_attack_is_crafted_on_the_bare_victim(tmp_path):
 
 def test_a_front_that_does_not_fit_is_refused_before_play():
     with pytest.raises(
-        InvalidInput, match=r"expected pictures, player sees Box.*; numbers have bits, denoiser, smooth"
+        InvalidInput, match=r"expected pictures, player sees Box.*; numbers have bits, detect, denoiser, smooth"
     ):
         plan(Study(game="coins/any", players=("tests.kit.players:coin",), defence=("jpeg",)))
     with pytest.raises(InvalidInput, match="quality: expected a number at least 1 and at most 100, got 0"):

@@ -82,7 +82,11 @@ PLAYED = [
         "observe": ("certified:eps=0.1,space=raw,radius=true", "smoothed:sigma=0.1,space=raw,noises=100,every=50"),
     },
     {**CARTPOLE, "attack": "pgd:steps=2", "norm": "l2", "observe": "certified:eps=0.1,space=raw,norm=l2,method=ibp"},
-    {**HOPPER, "attack": "fgsm", "observe": ("certified:eps=0.1", "smoothed:sigma=0.1,eps=0.01,noises=100,every=50")},
+    {
+        **HOPPER,
+        "attack": "fgsm:random_start=true",
+        "observe": ("certified:eps=0.1", "smoothed:sigma=0.1,eps=0.01,noises=100,every=50"),
+    },
     {**FILM, "attack": "gwc", "observe": ("certified:eps=0.2", "smoothed:sigma=0.1,vote=mean,noises=100")},
 ]
 """What plays on every device: each access, norm, schedule, memory and picture."""
