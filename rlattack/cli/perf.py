@@ -103,10 +103,12 @@ def _row(speed: "Speed") -> list[str]:
 
 
 def _first_agent(game: str) -> str:
-    """The first victim that is listed for a game, or else any agent."""
+    """The first victim that is listed for a game, rather one without a defence, or else any agent."""
     from rlattack.policies.folder import agent_cards
 
-    cards = [(card.role != "victim", name) for name, card in agent_cards() if card.game == game]
+    cards = [
+        (card.role != "victim", "defends" in card.provenance, name) for name, card in agent_cards() if card.game == game
+    ]
     if cards:
-        return min(cards)[1]
+        return min(cards)[2]
     raise InvalidInput(f"no agent for {game} ships with the project: name one with --victim")

@@ -51,11 +51,17 @@ def test_a_game_without_a_named_victim_is_played_by_the_first_agent_listed(capsy
         assert speed["share"] == pytest.approx(speed["per_second"] / speed["reference"])
 
 
-def test_who_perturbs_what_others_see_is_not_who_plays(capsys, tmp_path, monkeypatch):
-    adversary = tmp_path / "agents/gymnasium/CartPole-v1/a"
-    shutil.copytree(find_agent("gymnasium/CartPole-v1/dqn"), adversary)
-    card = (adversary / "agent.toml").read_text()
-    (adversary / "agent.toml").write_text(card.replace('role = "victim"', 'role = "adversary"'))
+@pytest.mark.parametrize(
+    ("told", "instead"),
+    [('role = "victim"', 'role = "adversary"'), ("[provenance]", '[provenance]\ndefends = {defence = "sa"}')],
+    ids=["adversary", "defended"],
+)
+def test_who_perturbs_what_others_see_or_is_defended_is_not_who_plays(capsys, tmp_path, monkeypatch, told, instead):
+    other = tmp_path / "agents/gymnasium/CartPole-v1/a"
+    shutil.copytree(find_agent("gymnasium/CartPole-v1/dqn"), other)
+    card = (other / "agent.toml").read_text()
+    assert told in card
+    (other / "agent.toml").write_text(card.replace(told, instead))
     monkeypatch.chdir(tmp_path)
     assert main([*CART, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["victim"] == "gymnasium/CartPole-v1/dqn"
