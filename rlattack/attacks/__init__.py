@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from rlattack.attacks.action import ActionAttack, ActionAttacker
     from rlattack.attacks.attack import Access, Attack, AttackSpec, Fitted, ObservationAttack, Setting
     from rlattack.attacks.attacker import Attacker
-    from rlattack.attacks.make import ATTACKS, SCHEDULES, make_attack, make_schedule, parse_attack, title_of
+    from rlattack.attacks.make import ATTACKS, make_attack, parse_attack, title_of
     from rlattack.attacks.runner import Runner
-    from rlattack.attacks.schedule import Every, Schedule
+    from rlattack.attacks.schedule import SCHEDULES, Every, Schedule, make_schedule
     from rlattack.attacks.target import Knowledge, Target
     from rlattack.attacks.tuning import Rehearsal, Tuning, TuningStep
     from rlattack.attacks.wrap import AttackObservation
@@ -26,9 +26,9 @@ __getattr__ = lazily(
     action="ActionAttack ActionAttacker",
     attack="Access Attack AttackSpec Fitted ObservationAttack Setting",
     attacker="Attacker",
-    make="ATTACKS SCHEDULES make_attack make_schedule parse_attack title_of",
+    make="ATTACKS make_attack parse_attack title_of",
     runner="Runner",
-    schedule="Every Schedule",
+    schedule="SCHEDULES Every Schedule make_schedule",
     target="Knowledge Target",
     tuning="Rehearsal Tuning TuningStep",
     wrap="AttackObservation",

@@ -9,13 +9,12 @@ import torch
 
 from rlattack.attacks.attack import Attack, Setting, Unfit
 from rlattack.attacks.natural import ALL, NATURAL
-from rlattack.attacks.schedule import Schedule
 from rlattack.budget import NORMS, Budget
 from rlattack.errors import InvalidInput, RlattackError, UnknownName, one_line, told_by
 from rlattack.policies.distributions import kinds
 from rlattack.policies.policy import Policy
 from rlattack.registry import Registry
-from rlattack.specs import Spec, check_name, configured, make, parse_spec
+from rlattack.specs import Spec, check_name, configured, parse_spec
 
 _MOST, _SMALL = 4, 0.01
 """Attacks that are named in place of one, and the size at which they are tried where it has none."""
@@ -83,22 +82,6 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "pa-ad": "rlattack.attacks.pa_ad:PAAD",
     },
     "rlattack.attacks",
-)
-SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
-    "schedule",
-    {
-        "every": "rlattack.attacks.schedule:Every",
-        "random": "rlattack.attacks.schedule:RandomSteps",
-        "period": "rlattack.attacks.schedule:Period",
-        "first": "rlattack.attacks.schedule:First",
-        "timed": "rlattack.attacks.scored:Timed",
-        "importance": "rlattack.attacks.scored:Importance",
-        "value": "rlattack.attacks.scored:Value",
-        "entropy": "rlattack.attacks.scored:Entropy",
-        "critical": "rlattack.attacks.planned:Critical",
-        "enchanting": "rlattack.attacks.planned:Enchanting",
-    },
-    "rlattack.schedules",
 )
 
 
@@ -177,17 +160,6 @@ def make_attack(name: str, budget: Budget, **parameters: Any) -> Attack[Any]:
         check_name("attack", name, kind, key)
     with told_by(f"attack {name}"):
         return kind(budget, configured("attack", name, kind, parameters))
-
-
-def make_schedule(text: str) -> Schedule[Any]:
-    """Makes the schedule that `NAME` or `NAME:key=value,...` names.
-
-    Raises:
-        UnknownName: No such schedule or parameter.
-        InvalidInput: A value of the wrong type or range.
-    """
-    schedule: Schedule[Any] = make("schedule", SCHEDULES, text)
-    return schedule
 
 
 def title_of(name: str) -> str:

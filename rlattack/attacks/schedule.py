@@ -17,7 +17,8 @@ from rlattack.attacks.tuning import Tuning
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, kinds
-from rlattack.specs import Count, Fraction, NoParameters
+from rlattack.registry import Registry
+from rlattack.specs import Count, Fraction, NoParameters, make
 
 Config = TypeVar("Config")
 
@@ -230,3 +231,32 @@ class First(_Counted[FirstConfig]):
     def takes(self, step: int) -> bool:
         """Whether it is one of them."""
         return step < self.config.steps
+
+
+SCHEDULES: Registry[type[Schedule[Any]]] = Registry(
+    "schedule",
+    {
+        "every": "rlattack.attacks.schedule:Every",
+        "random": "rlattack.attacks.schedule:RandomSteps",
+        "period": "rlattack.attacks.schedule:Period",
+        "first": "rlattack.attacks.schedule:First",
+        "timed": "rlattack.attacks.scored:Timed",
+        "importance": "rlattack.attacks.scored:Importance",
+        "value": "rlattack.attacks.scored:Value",
+        "entropy": "rlattack.attacks.scored:Entropy",
+        "critical": "rlattack.attacks.planned:Critical",
+        "enchanting": "rlattack.attacks.planned:Enchanting",
+    },
+    "rlattack.schedules",
+)
+
+
+def make_schedule(text: str) -> Schedule[Any]:
+    """Makes the schedule that `NAME` or `NAME:key=value,...` names.
+
+    Raises:
+        UnknownName: No such schedule or parameter.
+        InvalidInput: A value of the wrong type or range.
+    """
+    schedule: Schedule[Any] = make("schedule", SCHEDULES, text)
+    return schedule

@@ -2,13 +2,15 @@
 
 import contextlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from rlattack.attacks import ATTACKS, parse_attack
+from rlattack.attacks import ATTACKS, SCHEDULES, parse_attack
 from rlattack.attacks.natural import ALL
 from rlattack.budget import NORMS
 from rlattack.errors import InvalidInput, UnknownName
+from rlattack.games.card import Variant
+from rlattack.games.forks import check_forks
 from rlattack.specs import Spec, split_outside, split_spec
 
 _EPS, _NORM = "eps", "norm"
@@ -47,6 +49,53 @@ def read_attacks(texts: Sequence[str]) -> list[Asked]:
         InvalidInput: A value that does not fit, or the clean game at once with an attack.
     """
     return [found for found in map(_read, texts) if found.specs[0].name != "none"]
+
+
+def with_sizes(
+    asked: Sequence[Asked], sizes: tuple[float | None, ...], natural: Callable[[], Sequence[Spec]]
+) -> list[Asked]:
+    """Attacks with the sizes at which they play: their own, the command's, or standard ones of the attack.
+
+    Args:
+        asked: As they were read; one that stands for all natural changes becomes one for each of them.
+        sizes: The command's.
+        natural: Gives the natural changes that there are.
+
+    Raises:
+        InvalidInput: No size where one is needed, or one that natural changes have not in common.
+    """
+    if sizes and asked and all(one.all_natural for one in asked):
+        like = "".join(f", as {one.name} --eps {ATTACKS.get(one.name).standard[0]:g}" for one in natural()[:1])
+        raise InvalidInput(
+            f"--eps: {ALL} plays standard severities, each in a unit of its own: leave --eps out, or name one{like}"
+        )
+    found: list[Asked] = []
+    for one in asked:
+        if one.all_natural:
+            found += [Asked((spec,), ATTACKS.get(spec.name).standard) for spec in natural()]
+            continue
+        kinds = [ATTACKS.get(spec.name) for spec in one.specs]
+        own = one.sizes or sizes or (kinds[0].standard if len(kinds) == 1 else ())
+        if any(kind.sized and not kind.is_control for kind in kinds) and not own:
+            raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
+        found.append(replace(one, sizes=own))
+    return found
+
+
+def check_ahead(game: Variant, asked: Sequence[Asked], whens: Sequence[str]) -> None:
+    """Refuses what looks ahead in a game that cannot be played on from where it stands.
+
+    Raises:
+        InvalidInput: An attack or a schedule does; the message names one that does not.
+    """
+    names = [spec.name for one in asked for spec in one.specs if not one.all_natural]
+    ahead = {f"--attack {name}": "gwc" for name in names if ATTACKS.get(name).foresees}
+    timed = [when for when in whens if SCHEDULES.get(split_spec(when, SCHEDULES)[0]).looks_ahead]
+    for told, way in (ahead | {f"--when {when}": "random:share=" for when in timed}).items():
+        try:
+            check_forks(game)
+        except InvalidInput as error:
+            raise InvalidInput(f"{told}: {error}; use {way}") from error
 
 
 def _read(text: str) -> Asked:

@@ -65,16 +65,14 @@ def summarise(
     """
     steps = sum(episode.length for episode in episodes)
     endings = Counter(episode.ending for episode in episodes)
-    (hidden, *_) = (*cell.game.hidden, None)
-    told, learned = notes or [""] * len(radii), facts or [{}] * len(radii)
     return Result(
         cell=cell.key,
         status=_status(episodes),
         game=cell.game.card.id,
         victim=cell.victim,
         seats=tuple(_seat(cell, number, episodes, clean) for number in range(len(cell.seats))),
-        attacks=tuple(_attack(cell, *one) for one in zip(cell.attacks, radii, told, learned, strict=True)),
-        mask=None if hidden is None else MaskResult(cell.seats[hidden[0]], hidden[1]),
+        attacks=_attacks(cell, radii, notes, facts),
+        mask=next((MaskResult(cell.seats[seat], mode) for seat, mode in cell.game.hidden), None),
         win_rule=_win_rule(cell, episodes),
         actions=cell.actions[cell.victim],
         sticky=cell.game.card.protocol.sticky,
@@ -94,6 +92,13 @@ def summarise(
         steps=steps,
         steps_per_second=round(steps / seconds, 1) if seconds > 0 else None,
     )
+
+
+def _attacks(
+    cell: Cell, radii: Sequence[float], notes: Sequence[str], facts: Sequence[Mapping[str, Any]]
+) -> tuple[AttackResult, ...]:
+    told, learned = notes or [""] * len(radii), facts or [{}] * len(radii)
+    return tuple(_attack(cell, *one) for one in zip(cell.attacks, radii, told, learned, strict=True))
 
 
 def _fronts(cell: Cell, facts: Mapping[str, Mapping[str, Any]]) -> tuple[FrontResult, ...]:

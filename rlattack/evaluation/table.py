@@ -7,17 +7,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec, make_schedule
+from rlattack.attacks import ATTACKS, AttackSpec, make_schedule
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
-from rlattack.attacks.natural import ALL, NATURAL
+from rlattack.attacks.natural import NATURAL
 from rlattack.budget import CHANGES, NORMS, Budget, Unit
 from rlattack.defences import make_front, outline
 from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
-from rlattack.evaluation.asked import Asked
+from rlattack.evaluation.asked import Asked, check_ahead, with_sizes
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.loading import load_surrogate
@@ -29,10 +29,8 @@ from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_
 from rlattack.evaluation.study import BARE, NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
-from rlattack.games.forks import check_forks
 from rlattack.games.game import Seat
 from rlattack.policies.load import Agent, agent_options, load_agent
-from rlattack.specs import split_spec
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ class Table:
 
     def attacked(self, base: Cell) -> list[Cell]:
         """The controls and the attacks at every size and schedule, each once, controls first."""
-        self._check_ahead(base)
+        check_ahead(base.game, self.study.asked, self.study.when)
         asked = self.asked
         for one in asked:
             check_together(one.specs, self.names[self.attacked_seat])
@@ -167,41 +165,10 @@ class Table:
         pairs = ((when, make_schedule(when).control) for when in self.study.when)
         return list(dict.fromkeys(when for pair in pairs for when in pair if when is not None))
 
-    def _check_ahead(self, base: Cell) -> None:
-        """Refuses what looks ahead in a game that cannot be played on from where it stands."""
-        for spec in (spec for specs in self.study.attacks for spec in specs if spec.name != ALL):
-            if ATTACKS.get(spec.name).foresees:
-                try:
-                    check_forks(base.game)
-                except InvalidInput as error:
-                    raise InvalidInput(f"--attack {spec.name}: {error}; use gwc") from error
-        for when in self.study.when:
-            if SCHEDULES.get(split_spec(when, SCHEDULES)[0]).looks_ahead:
-                try:
-                    check_forks(base.game)
-                except InvalidInput as error:
-                    raise InvalidInput(f"--when {when}: {error}; use random:share=") from error
-
     @functools.cached_property
     def asked(self) -> list[Asked]:
         """The attacks that are compared with their sizes: those that were given, or standard ones of the attack."""
-        asked = self.study.asked
-        if self.study.sizes and asked and all(one.all_natural for one in asked):
-            like = "".join(f", as {one.name} --eps {ATTACKS.get(one.name).standard[0]:g}" for one in self.natural[:1])
-            raise InvalidInput(
-                f"--eps: {ALL} plays standard severities, each in a unit of its own: leave --eps out, or name one{like}"
-            )
-        found: list[Asked] = []
-        for one in asked:
-            if one.all_natural:
-                found += [Asked((spec,), ATTACKS.get(spec.name).standard) for spec in self.natural]
-                continue
-            kinds = [ATTACKS.get(spec.name) for spec in one.specs]
-            sizes = one.sizes or self.study.sizes or (kinds[0].standard if len(kinds) == 1 else ())
-            if any(kind.sized and not kind.is_control for kind in kinds) and not sizes:
-                raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
-            found.append(dataclasses.replace(one, sizes=sizes))
-        return found
+        return with_sizes(self.study.asked, self.study.sizes, lambda: self.natural)
 
     @functools.cached_property
     def natural(self) -> list[AttackSpec]:
