@@ -11,7 +11,6 @@ from torch import Tensor
 
 from rlattack.arrays import Array, IntArray
 from rlattack.policies.policy import Policy
-from rlattack.training.hardening.student import Standard
 
 _BURST, _LONGEST = 0.008, 16
 """How often a burst of random actions starts, a step, and how long it is at most."""
@@ -79,8 +78,3 @@ def _asked(teacher: Policy, obs: Tensor, follows: Tensor) -> tuple[Tensor, Tenso
     chances: Tensor = out.actions.probabilities  # type: ignore[attr-defined]  # of a discrete teacher
     values = torch.zeros(len(obs)) if out.values is None else out.values.cpu()
     return torch.zeros_like(chances).index_add_(1, follows, chances).cpu(), values
-
-
-def standard_of(seat: Any, lesson: Lesson, frames: int | None) -> Standard:
-    """How a student brings what it sees to a common size, by its first lesson."""
-    return Standard.of(seat, torch.as_tensor(lesson.obs, dtype=torch.float32), frames)

@@ -152,7 +152,7 @@ class Distil(Regime[DistilConfig]):
     def _worst(self, student: Student, vicinity: Vicinity, seen: Tensor, action: Tensor) -> Tensor:
         """Scores at their worst for an action, shape (n, actions): bounds of those of others over its own, or found."""
         if self.config.solver == "ibp":
-            led = lead(student.last, student.hidden(vicinity.box(seen), propagate), action)
+            led = lead(student.last, propagate(student.network.trunk, vicinity.box(seen)), action)
             return (-led).masked_fill(~student.used, -_ELSE)
         rows = lambda point: F.cross_entropy(student(point)[0], action, reduction="none")  # noqa: E731
         found: Tensor = student(ascend(rows, seen, vicinity, self.config.pgd_steps))[0]

@@ -14,9 +14,9 @@ from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.network import NetworkSpec
 from rlattack.training.algorithms import TRUNKS
 from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.hardening.courses import Lesson, attend, standard_of
+from rlattack.training.hardening.courses import Lesson, attend
 from rlattack.training.hardening.regime import Ground
-from rlattack.training.hardening.student import Student
+from rlattack.training.hardening.student import Standard, Student
 
 if TYPE_CHECKING:
     from rlattack.training.hardening.distil import Distil
@@ -51,7 +51,8 @@ class Pupil:
         frames = self._regime.config.frames if len(spec.observation) == 3 else None
         torch.manual_seed(self._seed)
         scale = float(first.values.mean()), float(first.values.std().clamp_min(1e-3))
-        self.policy = Student(spec, standard_of(self._ground.seat, first, frames), self._used, scale)
+        standard = Standard.of(self._ground.seat, torch.as_tensor(first.obs, dtype=torch.float32), frames)
+        self.policy = Student(spec, standard, self._used, scale)
         found = load_checkpoint(folder)
         if found is None:
             return 0
@@ -94,12 +95,12 @@ class Pupil:
     def save(self, folder: Path, steps: int) -> None:
         """Writes the agent and the checkpoint."""
         self.num_timesteps = steps
-        about = self._ground.learner(self._seed).about
+        learner = self._ground.learner(self._seed)
         network = self.policy.agent(self._regime.config.temperature)
         card = AgentCard(
             game=self._ground.run.card.id, role=self._ground.recipe.role, algorithm="distil", network=network.spec,
-            options=dict(self._ground.learner(self._seed).options),
-            provenance=self._ground.run.provenance(steps, self._seed, **about),
+            options=dict(learner.options),
+            provenance=self._ground.run.provenance(steps, self._seed, **learner.about),
         )  # fmt: skip
         save_agent(folder / "agent", card, network)
         save_checkpoint(folder, Checkpoint.of(self), win=None, cut=False)  # type: ignore[arg-type]  # as in `restore`

@@ -8,7 +8,6 @@ from stable_baselines3.common.preprocessing import is_image_space
 from torch import Tensor, nn
 
 from rlattack.budget import Budget
-from rlattack.defences.bounds import Interval
 from rlattack.games.game import Seat
 from rlattack.policies.network import Network, NetworkSpec
 from rlattack.policies.policy import Normaliser
@@ -91,11 +90,6 @@ class Student(nn.Module):
         """Scores (n, actions), of what is never done far below all others, and standardised values (n,)."""
         hidden = self.network.trunk(taken)
         return self.last(hidden).masked_fill(~self.used, _NEVER), self.network.critic(hidden.detach()).squeeze(1)
-
-    def hidden(self, box: Interval, through: Any) -> Interval:
-        """What the last hidden layer can be in a box."""
-        found: Interval = through(self.network.trunk, box)
-        return found
 
     def agent(self, temperature: float) -> Network:
         """The same as the network of an agent, which takes what the game shows.
