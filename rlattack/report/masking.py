@@ -23,6 +23,7 @@ _SIGNS: dict[Kind, str] = {
 def doubts(setting: Setting) -> Iterator[str]:
     """Lists such signs, a sentence each."""
     yield from _black_boxes(setting)
+    yield from _oblivious(setting)
     for cell in setting.good:
         yield from _probed(cell)
     for pairing in setting.pairings:
@@ -46,6 +47,24 @@ def _black_boxes(setting: Setting) -> Iterator[str]:
                     f"{attack_label(cell)} {cell.eps:g} has no gradients and does more harm than all that have them: "
                     "the victim's gradients may be masked. Try loss=margin, more steps, or transfer."
                 )
+
+
+def _oblivious(setting: Setting) -> Iterator[str]:
+    """Says where who does not know of a defence does more harm than the same attack through it."""
+
+    def like(cell: Result) -> str:
+        asked = [(one.name, one.parameters, one.schedule, one.model) for one in cell.attacks]
+        return repr((asked, cell.eps, cell.spaces, cell.mask, cell.defence, cell.victim_seat.player))
+
+    through = {like(cell): cell for cell in setting.good if not any(one.surrogate for one in cell.attacks)}
+    for cell in setting.good:
+        knowing = through.get(like(cell)) if any(one.oblivious for one in cell.attacks) else None
+        if knowing is not None and cell.attacked.returns.mean < knowing.attacked.returns.mean:
+            yield (
+                f"{attack_label(knowing)} at {size(knowing)} goes through the defence and leaves "
+                f"{knowing.attacked.returns.mean:.4g}, where {cell.attacked.returns.mean:.4g} is left by who does not "
+                "know of it: what it leaves is not the worst case. Try eot=, more steps or restarts."
+            )
 
 
 def _probed(cell: Result) -> Iterator[str]:

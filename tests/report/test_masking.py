@@ -55,6 +55,20 @@ def test_states_without_a_slope_are_a_sign_where_they_are_many():
     assert "in 30 % of them the loss has no slope where an attack starts" in line
 
 
+@pytest.mark.parametrize(("knowing", "told"), [(5.0, False), (15.0, True)])
+def test_who_does_not_know_of_a_defence_and_does_more_harm_is_a_sign(knowing, told):
+    bare = {"surrogate": "atari/pong/ppo", "oblivious": True, "knowledge": "none"}
+    found = [
+        pong_cell("c", "clean", None, 21.0, 1.0, defence="jpeg"),
+        pong_cell("n", "noise", 0.001, 21.0, 1.0, defence="jpeg"),
+        pong_cell("k", "pgd", 0.001, knowing, 0.5, defence="jpeg"),
+        pong_cell("o", "pgd", 0.001, 10.0, 0.5, about=bare, defence="jpeg"),
+    ]
+    lines = [line for line in said(found) if "goes through the defence" in line]
+    assert len(lines) == told
+    assert not told or "leaves 15, where 10 is left by who does not know of it" in lines[0]
+
+
 def test_an_attack_that_does_no_more_than_noise_is_a_sign_where_noise_does_harm():
     (line,) = said(cells(score=10.0, noise=10.5, wins=(0.5, 0.5)))
     assert line.startswith(
