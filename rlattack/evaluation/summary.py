@@ -120,16 +120,19 @@ def _status(episodes: Sequence[Episode]) -> str:
 
 
 def _published(cell: Cell, episodes: Sequence[Episode]) -> ScoreResult | None:
-    """What is stated of the victim, where it plays alone, without fronts and to the end."""
+    """What is stated of the victim, where it plays alone, behind no other fronts and to the end."""
     player = cell.players[cell.victim]
     said, cut = player.published, any(episode.ending == CUT for episode in episodes)
-    if said is None or len(cell.players) > 1 or player.fronts or cut or said.sticky not in (None, _sticky(cell)):
+    if said is None or len(cell.players) > 1 or cut or said.sticky not in (None, _sticky(cell)):
+        return None
+    if player.fronts and player.fronts != said.fronts:
         return None
     returns = _mean(_scores([episode.seats[cell.victim] for episode in episodes]))
     if said.holds(*returns.ci):
         return ScoreResult(said.mean, said.deviation, said.source)
     mode = cell.actions[cell.victim]
     ways = ["--normaliser none leaves out its statistics"] * (player.normaliser == "none")
+    ways += [f"that score is behind --defence {' '.join(said.fronts)}"] * (player.fronts != said.fronts)
     ways += [f"that score is of {said.actions} actions: --actions {said.actions}"] * (said.actions not in ("", mode))
     way = "; ".join(ways) or "another version of the game, other wrappers, or missing statistics do that"
     note = (

@@ -37,6 +37,7 @@ class Published:
         actions: `greedy` or `sampled`, where it says how the agent chose.
         sticky: The probability of sticky actions, where it says so.
         others: Other means with their deviations, of states of the agent that its file may be as well.
+        fronts: What stood before the agent, as `--defence` takes it.
     """
 
     mean: float
@@ -45,6 +46,7 @@ class Published:
     actions: str = ""
     sticky: float | None = None
     others: tuple[tuple[float, float], ...] = ()
+    fronts: tuple[str, ...] = ()
 
     def holds(self, low: float, high: float) -> bool:
         """Whether an interval of the mean meets what is stated, within two standard deviations."""
@@ -82,10 +84,11 @@ def _of_card(score: Mapping[str, Any]) -> Published | None:
         return None
     mean, *rest = map(float, numbers)
     deviation = (rest[1] - rest[0]) / 2 / _NORMAL * math.sqrt(episodes) if rest else 0.0
-    sticky = score.get("sticky")
+    sticky, fronts = score.get("sticky"), score.get("fronts", [])
     return Published(
-        mean, deviation, "its card", str(score.get("actions", "")), sticky if isinstance(sticky, float) else None
-    )
+        mean, deviation, "its card", str(score.get("actions", "")), sticky if isinstance(sticky, float) else None,
+        fronts=tuple(map(str, fronts)) if isinstance(fronts, list) else (),
+    )  # fmt: skip
 
 
 def _of_hub(path: Path, _: Path) -> Published | None:

@@ -91,10 +91,10 @@ class Room:
 
     def play(self, scorer: Scorer, folder: str, episodes: int, seed: int, note: str) -> Score:
         """What an agent of the run reaches: clean, under noise and under the attack."""
-        study = self.ground.recipe.study(
-            folder, self._attack, self.regime.fronts(self.ground), episodes=episodes, seed=seed
-        )
-        return scorer(study, note, {folder: self.ground.recipe.id}, clean=True)
+        fronts = self.regime.fronts(self.ground)
+        study = self.ground.recipe.study(folder, self._attack, fronts, episodes=episodes, seed=seed)
+        score = scorer(study, note, {folder: self.ground.recipe.id}, clean=True)
+        return dataclasses.replace(score, more={**score.more, "fronts": list(fronts)}) if fronts else score
 
     def _learner(self, seed: int) -> Learner:
         """Who learns with a seed; only one at a time, since all learn in the same games."""

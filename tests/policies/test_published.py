@@ -124,6 +124,16 @@ class TestInPlay:
         cells, told = self.played(zipped, actions="greedy", max_steps=5)
         assert (told, cells[0].published) == ([], None)
 
+    def test_a_score_behind_a_front_is_compared_behind_it_and_who_plays_bare_is_told_so(self, make_agent, vector):
+        score = {"mean": 500.0, "ci": [500.0, 500.0], "episodes": 30, "fronts": ["temporal:window=2"]}
+        make_agent("gymnasium/CartPole-v1/mine", vector, "gymnasium/CartPole-v1", score=score)
+        _, (bare,) = self.played("gymnasium/CartPole-v1/mine")
+        assert bare.endswith("that score is behind --defence temporal:window=2")
+        cells, _ = self.played("gymnasium/CartPole-v1/mine", defence=("temporal:window=2",))
+        assert cells[0].published.mean == 500.0
+        cells, told = self.played("gymnasium/CartPole-v1/mine", defence=("temporal:window=3",))
+        assert (told, cells[0].published) == ([], None)
+
     def test_an_agent_of_whom_nothing_is_stated_says_nothing(self, zipped):
         cells, told = self.played(zipped)
         assert (told, cells[0].published) == ([], None)

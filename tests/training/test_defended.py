@@ -214,6 +214,7 @@ def test_a_smoothed_agent_is_scored_behind_its_front(tmp_path):
     front = "smooth:sigma=0.1,copies=4,vote=mean,space=raw"
     assert f"--defence {front}" in shipped.score.command
     assert f"--defence {front}" in shipped.score.more["attacked"]["command"]
+    assert read_agent_card(shipped.folder).score["fronts"] == [front]
 
 
 BAD = [
