@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from rlattack.errors import InvalidInput
+from rlattack.policies.folder import read_agent
 from rlattack.training import train
 from rlattack.training.algorithms import make_learner
 from rlattack.training.defended import Room as Hardening
@@ -11,6 +12,7 @@ from rlattack.training.export import export
 from rlattack.training.perturber import Room
 from rlattack.training.recipes import TrainDefended, TrainPerturber, TrainRounds, TrainSingle, TrainVictim
 from rlattack.training.settings import VECTORS
+from rlattack.training.watch import Watch
 from tests.kit.agents import gaussian_agent
 from tests.kit.learning import vec
 from tests.kit.second_device import SECOND, second_device
@@ -80,6 +82,27 @@ def test_a_regime_hardens_there_as_here(tmp_path, monkeypatch, defence, algo):
     here = hardened("cpu")
     with second_device() as crossings:
         there = hardened(SECOND)
+    assert crossings.back
+    for name, tensor in here.items():
+        torch.testing.assert_close(there[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+
+
+@pytest.mark.parametrize("defence", ["distil:updates=40,batch=8", "distil:updates=40,batch=8,solver=pgd"])
+def test_a_student_learns_there_what_it_learns_here(tmp_path, monkeypatch, defence):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a second CPU")
+
+    def taught(device):
+        recipe = TrainDefended(
+            game="coins/any", eps=0.1, space="raw", defence=defence, victim="tests.kit.players:coin", steps=64,
+            checkpoint_every=32, seeds=(3,), device=device, run=tmp_path / device,
+        )  # fmt: skip
+        room = Hardening(recipe, "")
+        trained = room.regime.learn(room.ground, 3, Watch())
+        return read_agent(trained.folder)[1].state_dict()
+
+    here = taught("cpu")
+    with second_device() as crossings:
+        there = taught(SECOND)
     assert crossings.back
     for name, tensor in here.items():
         torch.testing.assert_close(there[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once

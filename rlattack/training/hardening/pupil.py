@@ -34,6 +34,7 @@ class Pupil:
         self._regime, self._ground, self._seed = regime, ground, seed
         self._teacher, self._follows = ground.victim.policy, regime.follows(ground)
         self._used = torch.bincount(self._follows, minlength=len(self._follows)) > 0
+        self._device = torch.device(ground.recipe.device)
         self.note, self.num_timesteps = "", 0
         self.policy: Student
 
@@ -51,8 +52,9 @@ class Pupil:
         frames = self._regime.config.frames if len(spec.observation) == 3 else None
         torch.manual_seed(self._seed)
         scale = float(first.values.mean()), float(first.values.std().clamp_min(1e-3))
-        standard = Standard.of(self._ground.seat, torch.as_tensor(first.obs, dtype=torch.float32), frames)
-        self.policy = Student(spec, standard, self._used, scale)
+        seen = torch.as_tensor(first.obs, dtype=torch.float32, device=self._device)
+        standard = Standard.of(self._ground.seat, seen, frames)
+        self.policy = Student(spec, standard, self._used.to(self._device), scale)
         found = load_checkpoint(folder)
         if found is None:
             return 0
@@ -75,8 +77,9 @@ class Pupil:
         rng = np.random.default_rng((self._seed, 2, number))
         torch.manual_seed(int(rng.integers(2**63)))
         rows = rng.integers(0, len(lesson.obs), config.batch)
-        picked = Lesson(lesson.obs[rows], lesson.chances[rows], lesson.values[rows])
-        seen = student.standard(torch.as_tensor(picked.obs))
+        chances, values = (said[rows].to(self._device) for said in (lesson.chances, lesson.values))
+        picked = Lesson(lesson.obs[rows], chances, values)
+        seen = student.standard(torch.as_tensor(picked.obs, device=self._device))
         vicinity = None
         if share > 0 and config.robust > 0:
             of = self._teacher.normaliser
@@ -87,10 +90,10 @@ class Pupil:
         torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
         student.optimizer.step()
         if number % _TOLD == 0:
-            told = {"loss": made.loss, "agrees": made.agrees, "stands": made.stands, "size": share}
+            told = {name: one.item() for name, one in vars(made).items()} | {"size": share}
             for name, value in told.items():
-                curve.add_scalar(f"distil/{name}", torch.as_tensor(value).item(), number)
-            self.note = f", agrees in {made.agrees:.3f}, stands in {made.stands:.3f}"
+                curve.add_scalar(f"distil/{name}", value, number)
+            self.note = f", agrees in {told['agrees']:.3f}, stands in {told['stands']:.3f}"
 
     def save(self, folder: Path, steps: int) -> None:
         """Writes the agent and the checkpoint."""
@@ -118,7 +121,7 @@ class Pupil:
     @torch.no_grad()
     def _leads(self, obs: Any) -> Any:
         standard = self.policy.standard
-        scores, _ = self.policy(standard(torch.as_tensor(standard.newest(obs))))
+        scores, _ = self.policy(standard(torch.as_tensor(standard.newest(obs), device=self._device)))
         return scores.argmax(dim=1).numpy(force=True)
 
 

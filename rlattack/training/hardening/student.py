@@ -39,7 +39,8 @@ class Standard:
     def of(cls, seat: Seat, obs: Tensor, frames: int | None) -> "Standard":
         """That of pictures, or of the numbers that were seen, shape (n, entries)."""
         if is_image_space(seat.observation):
-            return cls(frames, torch.tensor([_BRIGHTNESS]), torch.tensor([_CONTRAST]))
+            centre, spread = torch.tensor([[_BRIGHTNESS], [_CONTRAST]], device=obs.device)
+            return cls(frames, centre, spread)
         return cls(None, obs.mean(dim=0), obs.std(dim=0).clamp_min(_STILL))
 
     def newest(self, obs: Any) -> Any:
@@ -53,12 +54,12 @@ class Standard:
     def vicinity(self, seat: Seat, budget: Budget, normaliser: Normaliser | None, share: float) -> Vicinity:
         """The box of a share of a budget, in the numbers that the network takes."""
         space: Any = seat.observation
-        pictures = is_image_space(space)
-        size = torch.full((1,), budget.size * (255.0 if pictures and budget.space == "unit" else 1.0))
+        pictures, device = is_image_space(space), self.centre.device
+        size = torch.full((1,), budget.size * (255.0 if pictures and budget.space == "unit" else 1.0), device=device)
         if budget.space == "sigma" and normaliser is not None:
-            size = size * normaliser.deviation
-        ends = (0.0, 255.0) if pictures else (torch.as_tensor(space.low), torch.as_tensor(space.high))
-        low, high = ((torch.as_tensor(end).float() - self.centre) / self.spread for end in ends)
+            size = size * normaliser.deviation.to(device)
+        ends = (0.0, 255.0) if pictures else (space.low, space.high)
+        low, high = ((torch.as_tensor(end, device=device).float() - self.centre) / self.spread for end in ends)
         return Vicinity(share * size / self.spread, low, high)
 
 
@@ -68,7 +69,7 @@ class Student(nn.Module):
     Args:
         spec: The agent that comes of it: an actor and a critic on one trunk, without layers of their own.
         standard: What it takes of observations.
-        used: Which actions it has, bool, shape (actions,).
+        used: Which actions it has, bool, shape (actions,), where `standard` lies.
         values: Mean and deviation of what its critic learns.
     """
 
@@ -76,7 +77,7 @@ class Student(nn.Module):
         super().__init__()
         seen = spec.observation if standard.frames is None else (standard.frames, *spec.observation[1:])
         self.spec, self.standard, self.used, self.value_scale = spec, standard, used, values
-        self.network = Network(replace(spec, observation=seen, scale=1.0))
+        self.network = Network(replace(spec, observation=seen, scale=1.0)).to(used.device)
         self.optimizer = torch.optim.Adam(self.parameters(), 1e-3)
 
     @property
@@ -104,7 +105,7 @@ class Student(nn.Module):
         first = next(name for name in state if name.startswith("trunk.")).split(".")[1]
         weight, standard = state[f"trunk.{first}.weight"], self.standard
         state[f"trunk.{first}.bias"] -= (weight * (standard.centre / standard.spread)).flatten(1).sum(dim=1)
-        whole = torch.zeros_like(network.state_dict()[f"trunk.{first}.weight"])
+        whole = weight.new_zeros(network.state_dict()[f"trunk.{first}.weight"].shape)
         standard.newest(whole)[:] = weight * (self.spec.scale / standard.spread)
         state[f"trunk.{first}.weight"] = whole
         actor = len(self.network.actor) - 1
