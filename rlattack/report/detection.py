@@ -21,8 +21,6 @@ _AT = 0.01
 """Rate of false alarms that the table tells."""
 _MOST = 4
 """Detectors that are named in a warning, and panels of a row."""
-_OFTEN = 2.0
-"""By what factor there may be more false alarms than were asked for."""
 _LEAST = 0.001
 """Rate of false alarms at which curves begin."""
 
@@ -107,7 +105,7 @@ def doubtful_alarms(setting: Setting) -> Iterator[str]:
             if one.steps is None:
                 continue
             asked = _rate(name)
-            if not cell.attacks and asked is not None and one.steps.ci[0] > _OFTEN * asked:
+            if not cell.attacks and asked is not None and one.steps.ci[0] > asked:
                 false.append(f"{name} {_share(one.steps)} for {100 * asked:g} %")
             if is_natural(cell) and one.auc is not None and one.auc.ci[0] > 0.5 and one.steps.ci[0] > 2 * _AT:
                 natural.append(f"{name} {_share(one.steps)} under {_called(setting, cell)}")

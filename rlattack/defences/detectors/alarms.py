@@ -5,6 +5,7 @@ alarms, whatever the unit of the scores.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.policy import State
 
 _TINY = 1e-12
+_FINER, _LEVELS = 0.8, 20
+"""Shares that are tried, each so much of the one before, and how many."""
 
 
 class Rule(ABC):
@@ -106,6 +109,10 @@ def make_rule(config: DetectorConfig, usual: Tensor) -> Rule:
 def threshold(name: str, config: DetectorConfig, scores: Tensor, episode: Tensor) -> float:
     """The evidence above which there is an alarm: in clean play at the rate, and no oftener.
 
+    Steps of one episode are alike, and those of the next differ: where it is found on few episodes, a quantile of all
+    steps is passed oftener in fresh ones. So each episode is left out in turn (Stone 1974), and the quantile is raised
+    until it is passed by no more than the rate of what was left out.
+
     Args:
         name: Of the detector, for messages.
         config: Its parameters.
@@ -133,9 +140,27 @@ def threshold(name: str, config: DetectorConfig, scores: Tensor, episode: Tensor
         steps.append(evidence)
     found = torch.stack(steps)
     if config.per == "episode":
-        evidence = found.nan_to_num(-torch.inf).amax(dim=0)
+        parts = list(found.nan_to_num(-torch.inf).amax(dim=0)[:, None])
     else:  # of all steps, those too of which it can say nothing: there is no alarm in them
-        evidence = torch.cat([column[: len(own)] for column, own in zip(found.T, columns, strict=True)])
-        evidence = evidence.nan_to_num(-torch.inf)
-    least = evidence[evidence.isfinite()].amin()
-    return max(float(evidence.quantile(1 - config.rate, interpolation="higher")), float(least))
+        parts = [column[: len(own)].nan_to_num(-torch.inf) for column, own in zip(found.T, columns, strict=True)]
+    every = torch.cat(parts)
+    least = every[every.isfinite()].amin()
+    return max(_passed_by(every, _level(parts, config.rate)), float(least))
+
+
+def _level(parts: Sequence[Tensor], rate: float) -> float:
+    """The largest share, at most the rate, whose quantile of all other episodes one passes at the rate on average."""
+    if len(parts) == 1:
+        return rate
+    others = [torch.cat([*parts[:number], *parts[number + 1 :]]) for number in range(len(parts))]
+    for level in (*(rate * _FINER**power for power in range(_LEVELS)), 0.0):
+        pairs = zip(parts, others, strict=True)
+        passed = [(own > _passed_by(rest, level)).float().mean() for own, rest in pairs]
+        if torch.stack(passed).mean() <= rate:
+            break
+    return level
+
+
+def _passed_by(evidence: Tensor, share: float) -> float:
+    """What at most that share of it is above."""
+    return float(evidence.quantile(1 - share, interpolation="higher"))

@@ -67,6 +67,23 @@ def test_a_threshold_of_episodes_is_one_of_their_highest_steps():
     assert threshold("any", config, scores.flatten(), torch.arange(10).repeat_interleave(5)) == pytest.approx(8.0)
 
 
+def test_episodes_that_differ_raise_the_threshold_until_fresh_ones_pass_it_no_oftener_than_asked():
+    """Steps about a mean of their episode's own: a quantile of eight episodes is passed in 1.4 % of fresh steps."""
+    draw = torch.Generator().manual_seed(0)
+
+    def play(episodes):
+        return torch.randn(episodes, 500, generator=draw) + 0.7 * torch.randn(episodes, 1, generator=draw)
+
+    found, pooled, fresh = [], [], play(2000)
+    for _ in range(40):
+        scores = play(8)
+        limit = threshold("any", DetectorConfig(), scores.flatten(), torch.arange(8).repeat_interleave(500))
+        found.append((fresh > limit).float().mean())
+        pooled.append((fresh > scores.flatten().quantile(0.99)).float().mean())
+    assert sum(pooled) / 40 > 0.014
+    assert sum(found) / 40 <= 0.01
+
+
 def test_rules_begin_anew_with_every_episode():
     """Two episodes of usual scores but one: CUSUM of the first does not reach into the second."""
     scores = torch.tensor([0.0] * 500 + [50.0] + [0.0] * 500)
