@@ -87,7 +87,7 @@ def test_all_parameters_are_told_and_a_whole_number_is_a_float_where_it_stands_f
     assert pgd == {
         "loss": None,
         "target": None,
-        "eot": 1,
+        "eot": None,
         "evade": None,
         "caution": 1.0,
         "steps": 3,

@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from rlattack.arrays import IntArray
 from rlattack.attacks.copies import copied
+from rlattack.attacks.oracle import is_random
 from rlattack.attacks.target import Estimate, Knowledge, Target
 from rlattack.attacks.tuning import Tuning
 from rlattack.budget import NORMS, Budget, Reach
-from rlattack.draws import Draws, SharedDraws
+from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
 from rlattack.policies.distributions import Actions
 from rlattack.policies.policy import Normaliser, Policy, judged
@@ -70,7 +71,7 @@ class Setting:
         action, changed, seen = copy.deepcopy((policy.action, space, policy.normaliser))
         shape = tuple(policy.observation)
         asked = frozenset(of for of in get_args(Estimate) if _estimates(policy, of))
-        rated, random = out.q is not None, _random(policy)
+        rated, random = out.q is not None, is_random(policy)
         return cls(copied(out.actions), shape, action, changed, seen, asked, rated, random=random)
 
 
@@ -227,29 +228,6 @@ class ObservationAttack(Attack[Config], Generic[Config, R]):
     def control(cls) -> AttackSpec:
         """Noise of the same size."""
         return AttackSpec("noise")
-
-
-class _Noticed(SharedDraws):
-    """Draws that notice whether anybody draws."""
-
-    drew = False
-
-    def _drawn(self, shape: tuple[int, ...], draw: Callable[[Tensor], Tensor]) -> Tensor:
-        self.drew = True
-        return super()._drawn(shape, draw)
-
-    def integers(self, high: int, *shape: int) -> Tensor:
-        """Whole numbers."""
-        self.drew = True
-        return super().integers(high, *shape)
-
-
-def _random(policy: Policy) -> bool:
-    """Whether a policy draws for its answer, though another draw may rarely turn it, as the vote of many copies."""
-    draws = _Noticed(1, 0)
-    with torch.no_grad():
-        policy(torch.zeros(1, *policy.observation), policy.initial_state(1), draws)
-    return draws.drew
 
 
 def _estimates(policy: Policy, of: Estimate) -> bool:

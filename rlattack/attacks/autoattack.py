@@ -35,8 +35,6 @@ _STARTS, _SEARCH, _SEARCH_PICTURES = 6, 800_000, 200_000
 """Searches that are begun, and steps of the victim in which rules are searched for: fewer where pictures take long."""
 _ROLLOUT, _UPDATES = 40_000, 800
 _STEPS, _RESTARTS, _QUERIES = 20, 2, 100
-_EOT = 8
-"""Draws of a victim that is random in itself; it is climbed once then."""
 _EPISODES, _FIRST = 12, 2_000_000
 """Tuning episodes of each member, and the number of the first."""
 _STATES = 256
@@ -146,12 +144,12 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     @property
     def _climbers(self) -> list[Spec]:
-        """Members that climb in every step; of a victim that is random in itself by the mean of several draws."""
+        """Members that climb in every step, of a victim that is random in itself once."""
         setting = self._known_setting
         losses = ("ce", "margin") if isinstance(setting.actions, Categorical) else ("mad", "q", "value")
-        drawn = {"eot": _EOT} if setting.random else {"restarts": _RESTARTS}
-        specs = [Spec("apgd", {"loss": loss, "steps": self._worth(_STEPS), **drawn}) for loss in losses]
-        square = Spec("square", {"queries": self._worth(_QUERIES), **({"eot": _EOT} if setting.random else {})})
+        again = {} if setting.random else {"restarts": _RESTARTS}
+        specs = [Spec("apgd", {"loss": loss, "steps": self._worth(_STEPS), **again}) for loss in losses]
+        square = Spec("square", {"queries": self._worth(_QUERIES)})
         return [*[spec for spec in specs if self._fits(spec)][:2], *filter(self._fits, (square,))]
 
     def _tried(self, spec: Spec, tuning: Tuning) -> tuple[Member, Fitted]:

@@ -19,6 +19,8 @@ from rlattack.policies.policy import Output, Policy
 from rlattack.specs import Count, Positive
 
 Loss = Literal["ce", "margin", "dlr", "mad", "value", "q"]
+_EOT = 8
+"""Draws of a victim that is random in itself."""
 _CHOICE: tuple[Loss, ...] = ("ce", "margin", "dlr")
 """Losses of actions to choose from, which have targets."""
 
@@ -40,9 +42,9 @@ class Objective(Aim):
     that are certain (Zhang et al. 2020, sec. 3.3); it is flat at the clean observation. `value`: minus the victim's own
     value of what it sees (the critic attack of Zhang et al. 2020's code). `q`, for continuous actions: minus its own
     critic's value, at the clean observation, of the action that it would take (Pattanaik et al. 2018, sec. 3)."""
-    eot: Count = 1
+    eot: Count | None = None
     """Gradients a step that are averaged, each with draws of its own, of a victim that is random in itself (expectation
-    over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws."""
+    over transformations, Athalye et al. 2018, sec. 4.2); 1 asks without draws. By default 8 of such a victim."""
 
     evade: str | None = None
     """A detector that is to see nothing, as mahalanobis or squeeze:bits=5: how far its score is above what is usual in
@@ -88,7 +90,7 @@ class Objective(Aim):
     def note(self, setting: Setting) -> str:
         """Says where it climbs something else than was asked for, or one draw of a victim that is random in itself."""
         alone = setting.random and self.eot == 1 and self.judged_by is None
-        said = ["the victim is random in itself: take the mean of several draws by eot=8"] if alone else []
+        said = ["the victim is random in itself: leave eot= out for the mean of several draws"] if alone else []
         return "; ".join([*said, *filter(None, [self._note_of_dlr(setting)])])
 
     def _note_of_dlr(self, setting: Setting) -> str:
@@ -179,7 +181,7 @@ class Climb:
 
     @property
     def _asked(self) -> list[Draws | None]:
-        eot = self._objective.eot
+        eot = self._objective.eot or (_EOT if self._victim.random else 1)
         return [None] if eot == 1 else [self._draws] * eot
 
     def _rows(self, out: Output) -> Tensor:

@@ -1,6 +1,7 @@
 """Who answers what attacks ask of the policy that they work on, and counts each question."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 from rlattack.arrays import Array, BoolArray, IntArray, renewed, rowwise, same
 from rlattack.attacks.copies import copied, copied_policy
 from rlattack.attacks.lookahead import Ahead, Here, Lookahead
-from rlattack.draws import Draws
+from rlattack.draws import Draws, SharedDraws
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Loss, Output, Policy, State
 
@@ -97,6 +98,11 @@ class Oracle:
     def active(self) -> Tensor:
         """The slots that count, bool, shape (slots,); a copy."""
         return torch.as_tensor(self._active.copy())
+
+    @cached_property
+    def random(self) -> bool:
+        """Whether the policy is random in itself, before it draws its actions."""
+        return is_random(self._policy)
 
     @property
     def known_clean_output(self) -> Output | None:
@@ -254,3 +260,26 @@ class Oracle:
     def _is_clean(self, obs: Tensor) -> bool:
         """Whether this is the attack's copy, and still what it was."""
         return obs is self._handed and same(obs.detach(), self._clean)
+
+
+class _Noticed(SharedDraws):
+    """Draws that notice whether anybody draws."""
+
+    drew = False
+
+    def _drawn(self, shape: tuple[int, ...], draw: Callable[[Tensor], Tensor]) -> Tensor:
+        self.drew = True
+        return super()._drawn(shape, draw)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Whole numbers."""
+        self.drew = True
+        return super().integers(high, *shape)
+
+
+def is_random(policy: Policy) -> bool:
+    """Whether a policy draws for its answer, though another draw may rarely turn it, as the vote of many copies."""
+    draws = _Noticed(1, 0)
+    with torch.no_grad():
+        policy(torch.zeros(1, *policy.observation), policy.initial_state(1), draws)
+    return draws.drew

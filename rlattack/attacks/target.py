@@ -29,6 +29,11 @@ class Target:
         return self.__oracle.slots
 
     @property
+    def random(self) -> bool:
+        """Whether the policy is random in itself, before it draws its actions."""
+        return self.__oracle.random
+
+    @property
     def active(self) -> Tensor:
         """The slots that are attacked now, bool, shape (slots,)."""
         return self.__oracle.active

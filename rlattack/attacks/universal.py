@@ -57,7 +57,7 @@ class UniversalConfig(Objective):
             return
         if not isinstance(setting.actions, Categorical):
             raise InvalidInput(f"rule=deepfool: expected {kinds([Categorical])} actions; rule=ascent takes others")
-        if self.loss is not None or self.eot > 1:
+        if self.loss is not None or self.eot is not None:
             raise InvalidInput("rule=deepfool goes to boundaries: loss= and eot= are for rule=ascent")
 
 

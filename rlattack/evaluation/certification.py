@@ -15,7 +15,7 @@ from rlattack.games import find_game, make_game
 _DISCRETE = ("pgd:loss=margin,steps=20,restarts=2", "gwc")
 _SEVERAL = ("pgd:steps=20,restarts=2",)
 """Of several choices at once, and of continuous actions."""
-_NOISED = "pgd:steps=10,eot=8"
+_NOISED = "pgd"
 """Of whoever acts behind noise."""
 
 

@@ -124,13 +124,13 @@ def test_of_a_victim_that_is_random_in_itself_it_takes_the_mean_of_several_draws
     attacker, found = fitted(noisy(), space, [torch.ones(4, 2)])
     assert found["random"]
     assert [name for name in names(found) if "apgd" in name or "square" in name] == [
-        "apgd:loss=ce,eot=8,steps=1", "apgd:loss=margin,eot=8,steps=1", "square:eot=8,queries=1",
+        "apgd:loss=ce,steps=1", "apgd:loss=margin,steps=1", "square:queries=1",
     ]  # fmt: skip
     assert attacker.note == ""
     budget = Budget(eps=0.1, space="raw")
-    alone = Attacker(make_attack("pgd", budget), noisy(), space, 1)
-    assert alone.note == "the victim is random in itself: take the mean of several draws by eot=8"
-    assert Attacker(make_attack("pgd", budget, eot=8), noisy(), space, 1).note == ""
+    alone = Attacker(make_attack("pgd", budget, eot=1), noisy(), space, 1)
+    assert alone.note == "the victim is random in itself: leave eot= out for the mean of several draws"
+    assert Attacker(make_attack("pgd", budget), noisy(), space, 1).note == ""
 
 
 def test_masked_gradients_are_said_and_none_of_an_honest_victim(tmp_path):

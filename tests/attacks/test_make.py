@@ -79,7 +79,7 @@ def test_every_attack_tells_its_parameters_and_is_its_own_name():
         given = dict.fromkeys(kind.files, "some.model")  # what names a file has no default
         assert kind.config_type(**parameters_of(kind) | given) == kind.config_type(**given)
     assert parameters_of(ATTACKS.get("fgsm")) == {
-        "loss": None, "target": None, "eot": 1, "evade": None, "caution": 1.0, "random_start": False,
+        "loss": None, "target": None, "eot": None, "evade": None, "caution": 1.0, "random_start": False,
     }  # fmt: skip
     assert parameters_of(ATTACKS.get("noise")) == {}
 

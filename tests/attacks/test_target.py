@@ -96,7 +96,7 @@ def test_an_attack_sees_nothing_of_who_counts_and_has_no_place_to_write_to():
     target = Target(oracle_of("none"))
     estimates = {"estimate", "estimate_gradient", "value_gradient", "ahead", "planned"}
     evading = {"suspicion", "suspicion_gradient"}
-    public = {"active", "choices", "clean_output", "gradient", "labels", "slots"} | estimates | evading
+    public = {"active", "choices", "clean_output", "gradient", "labels", "random", "slots"} | estimates | evading
     assert {name for name in dir(target) if not name.startswith("_")} == public
     with pytest.raises(AttributeError):
         target.queries = np.zeros(3)

@@ -144,6 +144,6 @@ def test_behind_noise_radii_of_states_and_bounds_of_returns_stand_beside_the_att
     )
     study = certification(options, ["tests.kit.players:balance"], ["auto"])
     assert study.observe == ("smoothed:eps=0.1,space=raw", "return-bound:eps=0.1,steps=50")
-    assert study.attack == ("pgd:steps=10,eot=8",)
+    assert study.attack == ("pgd",)
     with pytest.raises(InvalidInput, match="--norm: what noise makes certain is counted in l2, got linf"):
         certification(dataclasses.replace(options, norm="linf"), ["zero"], ["auto"])

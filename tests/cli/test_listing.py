@@ -77,7 +77,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
     assert {**attacks["pgd"], "about": ""} == {
         "id": "pgd", "access": "observation", "knowledge": "white", "reaches": ["linf", "l2", "l1"], "sized": True,
         "fitted": False, "control": "noise", "about": "", "parameters": {
-            "target": None, "loss": None, "eot": 1, "evade": None, "caution": 1.0, "steps": 10, "random_start": True,
+            "target": None, "loss": None, "eot": None, "evade": None, "caution": 1.0, "steps": 10, "random_start": True,
             "restarts": 1, "step": None,
         },
         "ranges": {

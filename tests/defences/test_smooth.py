@@ -149,8 +149,8 @@ def test_an_attack_that_draws_once_is_warned_and_one_that_takes_the_mean_is_not(
     setting = Setting.of(both, NUMBERS.observation)
     assert setting.random
     assert not Setting.of(defend(scores_as_seen(2), ("temporal",), NUMBERS), NUMBERS.observation).random
-    notes = [make_attack("pgd", Budget(eps=0.1, space="raw"), eot=eot).note(setting) for eot in (1, 8)]
-    assert notes == ["the victim is random in itself: take the mean of several draws by eot=8", ""]
+    notes = [make_attack("pgd", Budget(eps=0.1, space="raw"), eot=eot).note(setting) for eot in (1, 2, None)]
+    assert notes == ["the victim is random in itself: leave eot= out for the mean of several draws", "", ""]
 
 
 class Strip(nn.Module):
@@ -166,14 +166,15 @@ def test_the_mean_of_several_draws_finds_a_slope_that_one_draw_misses():
     both = defend(ModulePolicy(Strip(), (2,), 2), ("smooth:sigma=0.3,copies=1,space=raw",), NUMBERS)
     rows, moved = 64, []
     shown = torch.tensor([[0.6, 0.0]]).expand(rows, 2).contiguous()
-    for eot in (1, 64):
+    for eot, draws in ((1, 1), (64, 64), (None, 8)):
         attack = make_attack("fgsm", Budget(eps=0.5, space="raw"), loss="margin", eot=eot)
         attacker = Attacker(attack, both, NUMBERS.observation, rows)
         attacker.restart(np.arange(rows), [np.random.SeedSequence(seed) for seed in range(rows)])
         moved.append(float((attacker(shown)[:, 0] < 0.2).float().mean()))
-        assert attacker.oracle.gradients.tolist() == [eot] * rows
+        assert attacker.oracle.gradients.tolist() == [draws] * rows
     assert moved[0] == 0
     assert moved[1] > 0.8
+    assert moved[1] > moved[2] > 0.1
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,6 @@ class Smoothed(Regime[SmoothedConfig]):
         assert model.env is not None
         model.env = Noised(model.env, self.config.sigma, ground.recipe.space, model.seed or 0)
 
-    def attack(self, ground: Ground) -> str:
-        """That of the others, in expectation over noise."""
-        name, _, rest = super().attack(ground).partition(":")
-        return f"{name}:{rest},eot=8" if rest else f"{name}:eot=8"
-
     def fronts(self, ground: Ground) -> Sequence[str]:
         """The median of actions that are numbers, the mean of what is said of those to choose from."""
         vote = "median" if ground.kind == "continuous" else "mean"
