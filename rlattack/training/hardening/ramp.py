@@ -10,7 +10,11 @@ _BEND, _POWER = 0.25, 4
 
 @dataclass(frozen=True, kw_only=True)
 class Ramped:
-    """Parameters of regimes whose size grows while they learn."""
+    """Parameters of regimes whose size grows while they learn.
+
+    Shares are those of all steps: a run that --resume makes longer goes on at the size that a run of that length has
+    there, which is less.
+    """
 
     start: Annotated[float, Range(least=0, below=1)] = 0.0
     """Share of the run before the size grows."""
