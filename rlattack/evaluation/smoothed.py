@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from rlattack.defences.certificates.smoothed import Smoothed, Vote
 from rlattack.draws import Streams, seat_seed
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.certified import CERTIFIED, RADIUS, Measured
 from rlattack.evaluation.episode import SeatEpisode
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.results import Mean
@@ -34,6 +35,8 @@ SIZE = "_size"
 """How large a perturbation of a step is beside the noise; a name that begins so is of no column."""
 SMOOTH = "smooth"
 """The front that puts noise before a victim."""
+QUANTILE_BOUND, MEAN_BOUND = "bound of return, quantile", "bound of mean return"
+"""How the names of bounds begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,13 +171,11 @@ class SmoothedActions(Observer):
         config, each = self.config, self._sigma / math.sqrt(self._entries)
         at = f"at sigma {self._sigma:g}{f' by {config.vote}' if config.vote else ''}"
         if smoothed.vote != "median":
-            eps = smoothed.radius(shown, self._draws)[1] * each
-            found = {f"smoothed radius {at}": eps}
-            return (
-                found
-                if config.eps is None
-                else found | {f"smoothed certified {at}, l2 {config.eps:g}": eps >= config.eps}
-            )
+            radius = smoothed.radius(shown, self._draws)[1] * each
+            if config.eps is None:
+                return {f"smoothed radius {at}": radius}
+            of = Measured(CERTIFIED, "l2", config.eps, f"{SMOOTH}-{self._sigma:g}{'-mean' * (config.vote == 'mean')}")
+            return {of.name: radius >= config.eps, replace(of, what=RADIUS).name: radius}
         size = 0.0 if config.eps is None else config.eps / each
         middle, lower, upper = smoothed.moves(shown, self._draws, size)
         farthest = torch.maximum(upper - middle, middle - lower).amax(dim=1)
@@ -233,12 +234,12 @@ class ReturnBound(Observer):
 
     def collect(self, slot: int) -> Mapping[str, float | None]:
         """What the bound needs to know beside the returns."""
-        return {SIZE: self._size} if self._clean else {}
+        return {_size(self.config): self._size} if self._clean else {}
 
     @classmethod
     def over(cls, config: Any, episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> Mapping[str, Mean]:
         """The bounds, of all episodes together."""
-        each = episodes[0].measured.get(SIZE)
+        each = episodes[0].measured.get(_size(config))
         if not each:
             return {}
         if max(lengths) > config.steps:
@@ -249,8 +250,13 @@ class ReturnBound(Observer):
         returns = SmoothedReturns(np.asarray([one.score for one in episodes]), config.alpha, config.low, config.high)
         size, at = each * math.sqrt(config.steps), f"at l2 {config.eps:g}"
         found = {
-            f"return, quantile {config.share:g}, {at}": returns.percentile(config.share, size),
-            f"mean return {at}": returns.expectation(size),
-            f"mean return by its slope {at}": returns.lipschitz(size),
+            f"{QUANTILE_BOUND} {config.share:g}, {at}": returns.percentile(config.share, size),
+            f"{MEAN_BOUND} {at}": returns.expectation(size),
+            f"{MEAN_BOUND} by its slope {at}": returns.lipschitz(size),
         }
-        return {f"bound of {name}": Mean(value, (value, value)) for name, value in found.items() if value is not None}
+        return {name: Mean(value, (value, value)) for name, value in found.items() if value is not None}
+
+
+def _size(config: ReturnBoundConfig) -> str:
+    """Under what name the size of a perturbation is kept: several bounds may look at one cell."""
+    return f"{SIZE} at {config.eps:g}"

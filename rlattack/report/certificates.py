@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from rlattack.evaluation.bounded import BOUND
 from rlattack.evaluation.certified import BROKEN, CERTIFIED, MOVES, OPEN, RADIUS, Measured
 from rlattack.evaluation.results import Mean, Result
+from rlattack.evaluation.smoothed import MEAN_BOUND, QUANTILE_BOUND, SMOOTH
 from rlattack.report.columns import Column
 from rlattack.report.comparison import Setting, names
 from rlattack.report.tables import Group, Row, Table
@@ -52,8 +53,9 @@ def certain(setting: Setting) -> list[Certain]:
         read = [Measured.read(name) for name in clean.victim_seat.observed]
         for about in sorted({one for one in read if one and one.what == CERTIFIED}, key=lambda one: one.name):
             same = [cell for cell in beside if about.fits(cell.spaces[0], cell.eps) and not cell.control]
-            # of the same unit too: there the observer counted
-            tried = [cell for cell in same if replace(about, what=BROKEN).name in cell.attacked.observed]
+            # of the same unit too: there the observer counted; what noise makes certain nobody can break for sure
+            counted = replace(about, what=BROKEN).name
+            tried = [cell for cell in same if counted in cell.attacked.observed or about.method.startswith(SMOOTH)]
             units = {cell.spaces for cell in tried}
             worst = partial(_named, [cell for cell in same if not units or cell.spaces in units])
             found.append(Certain(about, clean, _strongest(tried), worst(GREEDY), worst(BOUND)))
@@ -179,8 +181,27 @@ _COLUMNS: list[tuple[str, str, Values]] = [
     ("broken", "certified actions that it changed: more than none is an error of this program", _broken),
     ("greedy worst case", "return where the worst possible action is done in every step", _returns(_greedy)),
     ("absolute worst case", "least return of all ways of the first steps", _returns(_bound)),
+    (
+        "mean at least",
+        "bound of the mean return under any attack of that size, of a victim behind noise",
+        lambda found: [_least(one, MEAN_BOUND) for one in found],
+    ),
+    (
+        "quantile at least",
+        "the same of a quantile of the return: the median, or as return-bound:share= says",
+        lambda found: [_least(one, QUANTILE_BOUND) for one in found],
+    ),
     ("clean", "return without an attack", _returns(_clean)),
 ]
+
+
+def _least(one: Certain, bound: str) -> Value:
+    """The highest bound of a kind for that size."""
+    names = one.clean.victim_seat.observed.items()
+    found = [
+        measured for name, measured in names if name.startswith(bound) and name.endswith(f" at l2 {one.about.eps:g}")
+    ]
+    return mean(max(found, key=lambda measured: measured.mean), 1) if found and one.about.norm == "l2" else Value()
 
 
 def _attack(one: Certain) -> Value:

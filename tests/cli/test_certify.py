@@ -55,6 +55,23 @@ def test_what_is_certain_stands_beside_the_best_attack_in_every_form(capsys, wor
     assert (working_folder / "run" / "tensorboard" / "certified").is_dir()
 
 
+def test_what_noise_makes_certain_stands_beside_the_best_attack_and_the_bound_of_what_is_earned(working_folder, capsys):
+    noised = ("--defence", "smooth:sigma=0.05,copies=4,vote=majority,space=raw", "--norm", "l2", "--eps", "1e-6", "0.1")
+    played = ("--attack", "fgsm", "--episodes", "40", "--envs", "40", "--max-steps", "6", "--workers", "1")
+    assert call(*CARTPOLE, *noised, *played, "--run", "run") == 0
+    assert "l2 1e-06 by smooth-0.05" in capsys.readouterr().out
+    (setting,) = settings(read_run(working_folder / "run").results)
+    small, large = certain(setting)
+    assert (small.about.eps, large.about.eps) == (1e-6, 0.1)
+    assert small.of("certified", small.clean).mean > large.of("certified", large.clean).mean
+    assert small.attack.attack.name == large.attack.attack.name == "fgsm"
+    table = certificates(setting)
+    place = [column.title for column in table.columns].index("quantile at least")
+    least = [row.values[place].order for row in table.groups[0].rows]
+    assert least[0] == 6  # all episodes are cut there, and so small a change turns hardly a copy
+    assert least[1] is None
+
+
 def test_continuous_actions_have_bounds_of_how_far_they_move(capsys, working_folder):
     agent = gaussian_agent(working_folder / "agent", "mujoco/hopper", 11, 3, hidden=(8,))
     arguments = (

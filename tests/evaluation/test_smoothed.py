@@ -79,7 +79,7 @@ def test_the_share_of_states_that_a_size_leaves_certain_is_told():
         0, 2, SmoothedConfig(sigma=0.5, space="raw", eps=0.1, vote="majority"), run=0, clean=True
     )
     see(observer, STATES)
-    found = [observer.collect(slot)["smoothed certified at sigma 0.5 by majority, l2 0.1"] for slot in (0, 1)]
+    found = [observer.collect(slot)["certified at l2 0.1 by smooth-0.5"] for slot in (0, 1)]
     assert found == [1.0, 0.0]
 
 
@@ -127,7 +127,7 @@ def test_a_bound_of_returns_is_of_all_episodes_together():
     observer = ReturnBound(0, 2, config, clean=True)
     see(observer, STATES, NOISED)
     measured = observer.collect(0)
-    assert measured == {"_size": pytest.approx(0.01 * 4 / 0.5)}  # four entries in four copies: .04 of .5
+    assert measured == {"_size at 0.01": pytest.approx(0.01 * 4 / 0.5)}  # four entries in four copies: .04 of .5
     episodes = [SeatEpisode(score=10.0, outcome=None, measured=measured)] * 400
     found = ReturnBound.over(config, episodes, [25] * 400)
     assert found["bound of return, quantile 0.5, at l2 0.01"].mean == 10
@@ -139,7 +139,9 @@ def test_a_bound_of_returns_is_of_all_episodes_together():
 def test_bounds_stand_in_the_result_and_what_they_need_does_not():
     cell = make_cell("turns/any", actions=("greedy",) * 2, observers=("return-bound:eps=0.1,steps=9,low=-9",), victim=1)
     episodes = [
-        dataclasses.replace(one, seats=tuple(dataclasses.replace(seat, measured={"_size": 0.01}) for seat in one.seats))
+        dataclasses.replace(
+            one, seats=tuple(dataclasses.replace(seat, measured={"_size at 0.1": 0.01}) for seat in one.seats)
+        )
         for one in play(cell, namer(), namer())
     ]
     observed = summarise(cell, episodes, episodes, [], 1.0).seats[1].observed
