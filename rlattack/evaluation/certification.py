@@ -8,9 +8,12 @@ from gymnasium.spaces import Discrete
 from rlattack.budget import Budget
 from rlattack.defences.certificates.region import NORMS
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.seats import free_entries
 from rlattack.evaluation.smoothed import SMOOTH
 from rlattack.evaluation.study import Options, Study
-from rlattack.games import find_game, make_game
+from rlattack.games import find_game, make_game, with_variant
+from rlattack.games.game import Seat
+from rlattack.policies.load import agent_options
 
 _DISCRETE = ("pgd:loss=margin,steps=20,restarts=2", "gwc")
 _SEVERAL = ("pgd:steps=20,restarts=2",)
@@ -42,7 +45,10 @@ def certification(options: Options, victims: Sequence[str], methods: Sequence[st
         Budget(norm=options.norm, eps=eps, space=options.space)  # which refuses what is no size
     if options.defence and str(options.defence[0]).partition(":")[0] == SMOOTH:
         return _behind_noise(options, victims, sizes)
-    attacks = options.attack or _attacks(options)
+    seat = _seat(options, victims)
+    attacks = options.attack or (_DISCRETE if isinstance(seat.action, Discrete) else _SEVERAL)
+    free = ",".join(map(str, free_entries(options.free, options.keys, seat)))
+    looks = ",".join([*[f'free="{free}"'] * bool(free), *[looks] * bool(looks)])
     looked = [
         f"certified:eps={eps!r},norm={options.norm},space={options.space},method={method}{',' if looks else ''}{looks}"
         for method in dict.fromkeys(methods) for eps in dict.fromkeys(sizes)
@@ -66,11 +72,9 @@ def _looked_at(options: Options, victims: Sequence[str], attacks: Sequence[str],
     return Study.of(changed, players=(tuple(victims),))
 
 
-def _attacks(options: Options) -> tuple[str, ...]:
-    """What stands beside a certificate by default."""
-    game = make_game(find_game(options.game), 1)
-    try:
-        action = game.seats[-1].action
-    finally:
-        game.close()
-    return _DISCRETE if isinstance(action, Discrete) else _SEVERAL
+def _seat(options: Options, victims: Sequence[str]) -> Seat:
+    """The victims' seat."""
+    asked = Study.of(options, players=(tuple(victims),)).options
+    game = make_game(with_variant(find_game(options.game), options={**agent_options(victims[0]), **asked}), 1)
+    game.close()
+    return game.seats[-1]

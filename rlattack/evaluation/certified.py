@@ -67,6 +67,8 @@ class CertifiedConfig:
     """linf, l2 or l1."""
     space: Unit | None = None
     """unit, raw or sigma; by default unit for pictures, else sigma where the victim has statistics."""
+    free: str = ""
+    """Numbers of the entries that may change, as --free, in double quotes where there are several; all by default."""
     method: Bounds = "auto"
     """ibp, crown-ibp or crown; by default crown, of pictures crown-ibp, which takes a fraction of the time."""
     every: Count = 1
@@ -86,7 +88,19 @@ class CertifiedConfig:
         Args:
             usual: The space where none is given.
         """
-        return Budget(norm=self.norm, eps=self.eps, space=self.space or usual)
+        return Budget(norm=self.norm, eps=self.eps, space=self.space or usual, free=self._entries)
+
+    def covers(self, budget: Budget) -> bool:
+        """Whether an attack of a budget changes nothing that this does not let change; of another unit it may be."""
+        alike = (self.eps, self.norm) == (budget.eps, budget.norm) and self.space in (None, budget.space)
+        return alike and (not self.free or (bool(budget.free) and {*budget.free} <= {*self._entries}))
+
+    @property
+    def _entries(self) -> tuple[int, ...]:
+        entries = self.free.split(",") if self.free else ()
+        if not all(one.isdecimal() for one in entries):
+            raise InvalidInput(f'free: expected numbers of entries, as 0 or "0,3", got {self.free!r}')
+        return tuple(map(int, entries))
 
     def budget_in(self, space: Space[Any], policy: Policy) -> Budget:
         """The same for a policy that sees a space."""
@@ -121,10 +135,9 @@ class Certified(Observer):
     def of(cls, cell: Cell, seat: int, config: CertifiedConfig | None = None) -> Self:
         """Looks where nothing is attacked, and where attacks of its size work on what the seat sees."""
         assert config is not None, "it has parameters"
-        same = [config.eps == ref.budget.eps and config.norm == ref.budget.norm for ref in cell.attacks]
+        same = [config.covers(ref.budget) for ref in cell.attacks]
         seen = [ref.seat == seat and ATTACKS.get(ref.spec.name).access == "observation" for ref in cell.attacks]
-        spaces = [config.space in (None, ref.budget.space) for ref in cell.attacks]
-        fits = bool(cell.attacks) and all(map(all, zip(same, seen, spaces, strict=True)))
+        fits = bool(cell.attacks) and all(same) and all(seen)
         units = {ref.budget.space for ref in cell.attacks}
         return cls(seat, cell.envs, config, None if cell.attacks and not fits else fits, units)
 

@@ -55,6 +55,17 @@ def test_what_is_certain_stands_beside_the_best_attack_in_every_form(capsys, wor
     assert (working_folder / "run" / "tensorboard" / "certified").is_dir()
 
 
+def test_entries_that_may_not_change_are_none_of_the_certificate(capsys, working_folder):
+    looked = ("--eps", "0.05", "--free", "0", "--method", "crown", "--json", "--attack", "pgd")
+    assert call(*CARTPOLE, *looked, *QUICK, "--run", "one") == 0
+    one = json.loads(capsys.readouterr().out)["cells"]
+    assert call(*CARTPOLE, *(word for word in looked if word not in ("--free", "0")), *QUICK, "--run", "all") == 0
+    every = json.loads(capsys.readouterr().out)["cells"]
+    shares = [cells[0]["seats"][0]["observed"]["certified at linf 0.05 by crown"]["mean"] for cells in (one, every)]
+    assert shares[0] > shares[1]
+    assert one[-1]["seats"][0]["observed"]["certificates broken at linf 0.05 by crown"]["mean"] == 0
+
+
 def test_what_noise_makes_certain_stands_beside_the_best_attack_and_the_bound_of_what_is_earned(working_folder, capsys):
     noised = ("--defence", "smooth:sigma=0.05,copies=4,vote=majority,space=raw", "--norm", "l2", "--eps", "1e-6", "0.1")
     played = ("--attack", "fgsm", "--episodes", "40", "--envs", "40", "--max-steps", "6", "--workers", "1")

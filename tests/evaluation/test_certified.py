@@ -7,6 +7,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
+from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.evaluation.certified import Certified, CertifiedConfig, broken
 from rlattack.evaluation.observer import Moment
@@ -50,6 +51,23 @@ def test_the_share_of_certified_states_is_of_what_was_shown():
     assert observer.collect(0) == {"certified at linf 0.25": 0.5}
     assert observer.collect(1) == {"certified at linf 0.25": 0.0}
     assert observer.collect(0) == {"certified at linf 0.25": None}
+
+
+def test_entries_that_may_not_change_take_nothing_away():
+    """Only the second number may change, which leaves of the lead of .2 what it is not above by: .25 is more."""
+    for free, shares in (("1", [1.0, 0.0]), ('"2,3"', [1.0, 1.0])):
+        (observer,) = (Certified(0, 2, CertifiedConfig(eps=0.25, space="raw", free=free.strip('"')), False),)
+        see(observer, [FAR, NEAR])
+        assert [observer.collect(slot)["certified at linf 0.25"] for slot in (0, 1)] == shares
+
+
+@pytest.mark.parametrize(
+    ("own", "attacked", "covers"),
+    [("", (), True), ("", (1,), True), ("1,2", (), False), ("1,2", (1,), True), ("1,2", (1, 3), False)],
+)
+def test_an_attack_breaks_only_what_is_certain_of_all_that_it_changes(own, attacked, covers):
+    config = CertifiedConfig(eps=0.25, space="raw", free=own)
+    assert config.covers(Budget(eps=0.25, space="raw", free=attacked)) == covers
 
 
 def test_a_radius_is_looked_for_up_to_eps():
@@ -148,6 +166,13 @@ def test_an_attack_of_the_same_number_in_another_unit_is_none_of_its_size(space,
             InvalidInput,
             "method: expected 'auto' or 'ibp' or 'crown-ibp' or 'crown', got 'lp'",
         ),
+        (
+            "certified:eps=0.1,free=pole",
+            VICTIM,
+            InvalidInput,
+            "free: expected numbers of entries, as 0 or .*, got 'pole'",
+        ),
+        ("certified:eps=0.1,free=4", VICTIM, InvalidInput, "--free: expected entries 0 to 3, got 4"),
         ("certified:eps=1,norm=l0", VICTIM, InvalidInput, "certificates are of linf, l2, l1, got l0"),
         ("certified:eps=0.1,space=sigma", VICTIM, InvalidInput, "--space sigma needs an agent that ships observation"),
         ("certified:eps=0.1,space=unit", VICTIM, InvalidInput, "--space unit is for pixels in 0..255"),
