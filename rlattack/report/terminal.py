@@ -1,6 +1,7 @@
 """The tables at the end of an evaluation: every cell, who beats whom as a grid, and what weakens the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -57,7 +58,7 @@ def _print(setting: Setting, console: Console) -> None:
     first = setting.first
     columns = [one for one in numbers(setting) if one.title not in ("eps", "grey levels")]
     laid = table(setting, [BUDGET, *columns, DISTINCT])
-    shown, left_out = _fitting(setting, laid, console)
+    shown, left_out = _fitting(laid, partial(_table, setting, laid), console)
     console.print(shown)
     for row in laid.rows:
         if row.status:
@@ -68,15 +69,19 @@ def _print(setting: Setting, console: Console) -> None:
         _print_square(_grid(square), "grid of all players", console)
     if (seen := detection(setting)) is not None:
         for group in seen.groups:
-            _print_square(_alarms(group, seen), f"alarms of {group.what}", console)
+            left_out += _print_fitting(seen, partial(_alarms, group, seen), f"alarms of {group.what}", console)
     _say(console, finding(setting).sentence)
     if (certain := certificates(setting)) is not None:
-        left_out += _print_certificates(certain, console)
+        left_out += _print_fitting(certain, partial(_certificates, certain), "table of certificates", console)
     for line in member_lines(setting):
         _say(console, line)
     explained = bool(equal_returns(setting))  # by a warning
     notes = ["* all values are equal, so the interval is only their point"] if laid.starred and not explained else []
-    notes += [f"no room for {', '.join(left_out)}: a wider terminal, or the report, shows all"] if left_out else []
+    notes += (
+        [f"no room for {', '.join(dict.fromkeys(left_out))}: a wider terminal, or the report, shows all"]
+        if left_out
+        else []
+    )
     notes += [win_rule(first)] if setting.alone else []
     if first.actions == "sampled" and any(column.title == "actions changed" for column in laid.columns):
         notes.append("actions changed compares the most likely actions; sampled ones can change without it")
@@ -84,13 +89,20 @@ def _print(setting: Setting, console: Console) -> None:
         _say(console, line)
 
 
-def _fitting(setting: Setting, laid: Laid, console: Console) -> tuple[Table, list[str]]:
+def _fitting(laid: Laid, draw: Callable[[int], Table], console: Console) -> tuple[Table, list[str]]:
     """A table with as many columns, from the left, as fit whole, and the titles of those that do not."""
     for kept in range(len(laid.columns), 0, -1):
-        shown = _table(setting, laid, kept)
+        shown = draw(kept)
         if _width(console, shown) <= console.width:
             break
     return shown, [column.title for column in laid.columns[kept:]]
+
+
+def _print_fitting(laid: Laid, draw: Callable[[int], Table], what: str, console: Console) -> list[str]:
+    """Prints as many columns as fit, and returns the titles of those that do not."""
+    shown, left_out = _fitting(laid, draw, console)
+    _print_square(shown, what, console)
+    return left_out
 
 
 def _table(setting: Setting, laid: Laid, kept: int) -> Table:
@@ -174,16 +186,6 @@ def _matrix(title: str, lines: Sequence[Sequence[str]]) -> Table:
     return shown
 
 
-def _print_certificates(laid: Laid, console: Console) -> list[str]:
-    """Prints as many columns, from the left, as fit, and returns the titles of those that do not."""
-    for kept in range(len(laid.columns), 0, -1):
-        shown = _certificates(laid, kept)
-        if _width(console, shown) <= console.width:
-            break
-    _print_square(shown, "table of certificates", console)
-    return [column.title for column in laid.columns[kept:]]
-
-
 def _certificates(laid: Laid, kept: int) -> Table:
     shown = Table(title="what is certain of greedy actions, beside the best attack of that size", title_justify="left")
     shown.add_column("size", no_wrap=True, min_width=max(len(row.label) for row in laid.rows))
@@ -194,14 +196,14 @@ def _certificates(laid: Laid, kept: int) -> Table:
     return shown
 
 
-def _alarms(group: Group, laid: Laid) -> Table:
+def _alarms(group: Group, laid: Laid, kept: int) -> Table:
     """What a detector made of each cell."""
     shown = Table(title=f"{group.what}: alarms, of attacked steps", title_justify="left")
     shown.add_column("", overflow="fold", min_width=_LABEL)
-    for column in laid.columns:
+    for column in laid.columns[:kept]:
         shown.add_column(column.title, justify="right", no_wrap=True)
     for row in group.rows:
-        shown.add_row(_label(row), *map(str, row.values))
+        shown.add_row(_label(row), *map(str, row.values[:kept]))
     return shown
 
 

@@ -1,6 +1,7 @@
 """What detectors made of cells, in tables, curves and words."""
 
 import dataclasses
+import io
 import re
 
 from rich.console import Console
@@ -92,6 +93,14 @@ def test_the_terminal_prints_a_table_a_detector(tmp_path):
     text = console.export_text()
     assert "squeeze: alarms, of attacked steps" in text
     assert re.search(r"pgd at eps 0\.001.*│ 0\.900 \[0\.880, 0\.920\] │ 71\.0 % \[66\.0, 76\.0\]", text)
+
+
+def test_a_narrow_terminal_shows_the_columns_of_a_detector_that_fit_and_names_the_others(tmp_path):
+    shown = io.StringIO()
+    print_results(cells(), tmp_path, Console(file=shown, width=80))
+    assert "AUC" in shown.getvalue()
+    assert "too narrow for the alarms" not in shown.getvalue()
+    assert re.search(r"no room for .*delay.*: a wider terminal", " ".join(shown.getvalue().split()))
 
 
 def test_scalars_are_named_by_what_they_are_and_the_detector():
