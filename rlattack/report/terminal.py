@@ -200,8 +200,9 @@ def _alarms(group: Group, laid: Laid, kept: int) -> Table:
     """What a detector made of each cell."""
     shown = Table(title=f"{group.what}: alarms, of attacked steps", title_justify="left")
     shown.add_column("", overflow="fold", min_width=_LABEL)
-    for column in laid.columns[:kept]:
-        shown.add_column(column.title, justify="right", no_wrap=True)
+    for place, column in enumerate(laid.columns[:kept]):
+        wide = max(map(len, (column.title, *(str(row.values[place]) for row in group.rows))))
+        shown.add_column(column.title, justify="right", no_wrap=True, min_width=wide)
     for row in group.rows:
         shown.add_row(_label(row), *map(str, row.values[:kept]))
     return shown
