@@ -7,6 +7,7 @@ import itertools
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy
 
 _HAIR = 1e-5
-"""Of the largest score: what float32 may make of a network's sums."""
+"""Of the terms of a sum, all taken as positive: what float32 may make of it."""
 _HALVINGS = 12
 """Of a radius that is looked for."""
 
@@ -75,8 +76,8 @@ class Certifier:
     def possible(self, obs: Tensor, legal: Tensor | None = None, share: Tensor | None = None) -> Tensor:
         """Which actions may become the greedy one, bool, shape (n, actions); of several choices, side by side."""
         region = Region.around(obs, self.reach, share)
-        scores = self._said(region)
-        hair = _HAIR * scores.abs().amax(dim=1, keepdim=True)
+        hidden, scores = self._said(region)
+        hair = _HAIR * _terms(self.layers[-1], hidden, scores).amax(dim=1, keepdim=True)
         scores = scores if legal is None else scores.masked_fill(~legal, -torch.inf)
         traced, found = self._traced(region), torch.ones_like(scores, dtype=torch.bool)
         for own in self._choices:
@@ -87,7 +88,7 @@ class Certifier:
     def leads(self, obs: Tensor) -> Tensor:
         """Least that the score of the greedy action is above each other one, shape (n, actions); 0 of itself."""
         region = Region.around(obs, self.reach)
-        scores, traced = self._said(region), self._traced(region)
+        scores, traced = self._said(region)[1], self._traced(region)
         return torch.cat([self._leads(traced, scores[:, own].argmax(dim=1), own) for own in self._choices], dim=1)
 
     def outputs(self, obs: Tensor, share: Tensor | None = None) -> Interval:
@@ -97,7 +98,7 @@ class Certifier:
     def moves(self, obs: Tensor, share: Tensor | None = None) -> Tensor:
         """How far the mean of each continuous action may move from where it is, shape (n, entries)."""
         region = Region.around(obs, self.reach, share)
-        now, found = self._said(region), self._outputs(region)
+        now, found = self._said(region)[1], self._outputs(region)
         return torch.maximum(found.upper - now, now - found.lower)
 
     def radius(self, obs: Tensor, legal: Tensor | None = None, tolerance: float | None = None) -> Tensor:
@@ -119,7 +120,7 @@ class Certifier:
     def moved(self, obs: Tensor, share: Tensor | None = None) -> Tensor:
         """Largest part of its range by which an entry of a continuous action may move, as the game clips it; (n,)."""
         region = Region.around(obs, self.reach, share)
-        now, ends = self._said(region), self._outputs(region)
+        now, ends = self._said(region)[1], self._outputs(region)
         return torch.maximum(self.parts(ends.lower, now), self.parts(ends.upper, now))
 
     def parts(self, actions: Tensor, others: Tensor) -> Tensor:
@@ -147,14 +148,14 @@ class Certifier:
     def _outputs(self, region: Region) -> Interval:
         return _ends(self._traced(region), self.method)
 
-    def _said(self, region: Region) -> Tensor:
-        """What the policy says of what was shown."""
+    def _said(self, region: Region) -> tuple[Tensor, Tensor]:
+        """What the last layer takes, and what the policy says of what was shown."""
         first, *rest = self.layers
         with torch.no_grad():
-            said = region.said(first)
+            hidden, said = region.centre, region.said(first)
             for layer in rest:
-                said = layer(said)
-        return said
+                hidden, said = said, layer(said)
+        return hidden, said
 
     def _leads(self, traced: Traced, best: Tensor, own: slice) -> Tensor:
         """Least lead of one action of a choice over each of that choice, shape (n, actions of it)."""
@@ -184,6 +185,17 @@ def _ends(traced: Traced, method: Method) -> Interval:
     lower, upper = both[:, :outputs], -both[:, outputs:]
     room = _HAIR * torch.maximum(lower.abs(), upper.abs())
     return Interval(lower - room, upper + room)
+
+
+def _terms(last: nn.Module, hidden: Tensor, said: Tensor) -> Tensor:
+    """Sums of the terms of each output, all taken as positive, shape (n, outputs): what cancels is rounded too.
+
+    Those of earlier layers are not looked at.
+    """
+    if not isinstance(last, nn.Linear) or hidden.dim() != 2:
+        return said.abs()
+    with torch.no_grad():
+        return F.linear(hidden.abs(), last.weight.abs(), None if last.bias is None else last.bias.abs())
 
 
 def _choices(action: Any) -> list[slice]:

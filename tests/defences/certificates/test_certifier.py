@@ -47,6 +47,17 @@ def test_the_radius_of_a_linear_policy_is_half_the_lead_in_the_dual_norm(norm, r
     assert certifier.certified(obs, share=torch.full((3,), 0.9 * radius)).tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_a_lead_that_is_left_of_large_terms_is_rounding(scale):
+    """x and -y, each `scale` times, leave a lead of .001: much beside terms of 1, nothing beside those of 10,000."""
+    inner = linear([[1.0, 0.0], [0.0, 1.0]])
+    last = nn.Linear(2, 2)
+    last.weight.data, last.bias.data = torch.tensor([[scale, -scale], [0.0, 0.0]]), torch.tensor([1e-3, 0.0])
+    policy = ModulePolicy(nn.Sequential(inner, nn.ReLU(), last), (2,), 2)
+    certain = Certifier(policy, ball(1e-9)).certified(torch.ones(1, 2))
+    assert certain.tolist() == [scale == 1.0]
+
+
 def test_an_illegal_action_is_no_rival():
     obs, legal = torch.tensor([[1.0, 0.9]]), torch.tensor([[True, False]])
     certifier = Certifier(IDENTITY, ball(1.0))
