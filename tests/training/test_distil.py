@@ -7,7 +7,7 @@ from gymnasium.spaces import Box, Discrete
 
 from rlattack.budget import Budget
 from rlattack.defences.bounds import propagate
-from rlattack.errors import InvalidInput
+from rlattack.errors import InvalidInput, RefusedFile
 from rlattack.games import find_game, make_game
 from rlattack.games.game import Seat
 from rlattack.games.training import training_env
@@ -15,7 +15,7 @@ from rlattack.policies import load_agent
 from rlattack.policies.folder import read_agent
 from rlattack.policies.network import NetworkSpec
 from rlattack.training import TrainDefended, train
-from rlattack.training.hardening.courses import Lesson, attend
+from rlattack.training.hardening.courses import Aggregate, Lesson, attend
 from rlattack.training.hardening.distil import Distil, DistilConfig
 from rlattack.training.hardening.student import Standard, Student
 from tests.kit.agents import gaussian_network, save_network
@@ -25,12 +25,11 @@ PICTURES = Seat("player", Box(0, 255, (4, 40, 36), np.uint8), Discrete(4))
 NUMBERS = Seat("player", Box(-5, 5, (3,), np.float32), Discrete(4))
 PIXELS = NetworkSpec(observation=(4, 40, 36), actions=4, head="actor-critic", convolutions=((4, 8, 4),), hidden=(8,))
 VECTOR = NetworkSpec(observation=(3,), actions=4, head="actor-critic", scale=1.0, hidden=(8,))
-USED = torch.tensor([True, False, True, True])
 
 
 def student(spec, standard, values=(0.0, 1.0)):
     torch.manual_seed(0)
-    return Student(spec, standard, USED, values)
+    return Student(spec, standard, values)
 
 
 def test_the_agent_that_comes_of_a_student_says_what_it_says_of_the_newest_frames():
@@ -38,9 +37,8 @@ def test_the_agent_that_comes_of_a_student_says_what_it_says_of_the_newest_frame
     obs = torch.randint(0, 256, (5, 4, 40, 36)).float()
     scores, values = pupil(pupil.standard(pupil.standard.newest(obs)))
     said, expected, *_ = pupil.agent(0.5)(obs)
-    torch.testing.assert_close(said[:, USED], 2 * scores[:, USED], atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(said, 2 * scores, atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(expected, 2 * values + 3, atol=1e-3, rtol=1e-4)
-    assert (said[:, ~USED] == -1e4).all()
     other = obs.clone()
     other[:, :2] = 0
     torch.testing.assert_close(pupil.agent(0.5)(other)[0], said)
@@ -52,7 +50,7 @@ def test_numbers_are_brought_to_a_common_size_and_back():
     taken = pupil.standard(seen)
     torch.testing.assert_close(taken[:, :2].std(dim=0), torch.ones(2))
     assert taken[:, 2].abs().max() < 1e-2  # what never changes is no noise
-    torch.testing.assert_close(pupil.agent(1.0)(seen)[0][:, USED], pupil(taken)[0][:, USED], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(pupil.agent(1.0)(seen)[0], pupil(taken)[0], atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("space", ["unit", "raw"])
@@ -96,13 +94,41 @@ def test_the_worst_case_of_bounds_is_no_better_than_anything_in_the_box_and_weig
 def test_a_lesson_is_what_was_seen_with_what_the_teacher_says_of_it():
     env, seat = training_env(find_game("coins/any"), 8), make_game(find_game("coins/any"), 1).seats[0]
     teacher = load_agent("tests.kit.players:coin", seat).policy
-    first, again = (
-        attend(env, teacher, torch.tensor([1, 1]), lambda obs: obs, 60, lambda obs: np.ones(8, np.int64), (3,))
-        for _ in range(2)
-    )
+    first, again = (attend(env, teacher, lambda obs: obs, 60, lambda obs: np.ones(8, np.int64), (3,)) for _ in range(2))
     assert len(first.obs) == 64
     assert (first.obs == again.obs).all()
-    assert torch.equal(first.chances, torch.tensor([[0.0, 1.0]]).repeat(64, 1))
+    said = teacher(torch.as_tensor(first.obs)).actions.probabilities
+    torch.testing.assert_close(first.chances, said)
+
+
+def numbered(numbers):
+    return Lesson(np.asarray(numbers), torch.zeros(len(numbers), 2), torch.as_tensor(numbers).float())
+
+
+def test_old_states_give_way_to_new_ones_where_there_are_too_many():
+    known, again = Aggregate(6), Aggregate(6)
+    for one in (known, again):
+        for number, lesson in enumerate((range(4), range(10, 14), range(20, 24))):
+            one.add(numbered(list(lesson)), (0, number))
+    drawn = known.drawn(400, np.random.default_rng(0))
+    seen = set(drawn.obs.tolist())
+    assert len(seen) == 6
+    assert {20, 21, 22, 23} < seen
+    assert drawn.values.tolist() == drawn.obs.tolist()
+    assert set(again.drawn(400, np.random.default_rng(1)).obs.tolist()) == seen
+    few = Aggregate(1)
+    few.add(numbered([1, 2]), (0,))  # at least one lesson
+    few.add(numbered([3, 4, 5]), (0,))
+    assert set(few.drawn(50, np.random.default_rng(0)).obs.tolist()) == {3, 4}
+
+
+def test_a_lesson_is_kept_for_a_run_that_goes_on(tmp_path):
+    numbered([1, 2, 3]).save(tmp_path / "lessons/0.npz")
+    assert Lesson.load(tmp_path / "lessons/0.npz").obs.tolist() == [1, 2, 3]
+    (tmp_path / "lessons/1.npz").write_bytes((tmp_path / "lessons/0.npz").read_bytes()[:-40])
+    for number in (1, 2):
+        with pytest.raises(RefusedFile, match=f"{number}.npz: expected a lesson of this run, got none that can be"):
+            Lesson.load(tmp_path / f"lessons/{number}.npz")
 
 
 def test_a_student_plays_as_its_teacher_does_and_stands_what_its_teacher_does_not(tmp_path):
@@ -123,7 +149,6 @@ def test_a_student_plays_as_its_teacher_does_and_stands_what_its_teacher_does_no
     ("values", "message"),
     [
         ({"victim": None}, "--defence distil: learns of an agent that there is; name it by --victim"),
-        ({"defence": "distil:fire=false"}, "fire=false: expected each action without the button too, got no names"),
         ({"defence": "distil:frames=0"}, "defence distil: frames: expected a number at least 1, got 0"),
         ({"game": "gymnasium/Pendulum-v1", "victim": "random"}, "which looks at nothing"),
     ],

@@ -1,8 +1,12 @@
 """Courses of play from which a student learns: what it or its teacher meets, and what the teacher says of it."""
 
+import io
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -10,6 +14,8 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from rlattack.arrays import Array, IntArray
+from rlattack.errors import RefusedFile
+from rlattack.files import write_whole
 from rlattack.policies.policy import Policy
 
 _BURST, _LONGEST = 0.008, 16
@@ -22,7 +28,7 @@ class Lesson:
 
     Attributes:
         obs: What is looked at, shape (n, *seen), the game's dtype.
-        chances: Of each action, as the student is to read them, float32, shape (n, actions).
+        chances: Of each action, float32, shape (n, actions).
         values: What the teacher expects, float32, shape (n,); 0 where it has no critic.
     """
 
@@ -30,9 +36,72 @@ class Lesson:
     chances: Tensor
     values: Tensor
 
+    def save(self, path: Path) -> None:
+        """Writes it, pictures in a small part of their size.
+
+        Raises:
+            Unwritable: The disk is full, or the place cannot be written.
+        """
+        buffer = io.BytesIO()
+        with ZipFile(buffer, "w", ZIP_DEFLATED, compresslevel=1) as packed:
+            for name, part in (("obs", self.obs), ("chances", self.chances.numpy()), ("values", self.values.numpy())):
+                with packed.open(f"{name}.npy", "w", force_zip64=True) as one:
+                    np.lib.format.write_array(one, part, allow_pickle=False)
+        write_whole(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> "Lesson":
+        """Reads it; runs no code of it.
+
+        Raises:
+            RefusedFile: It is not there, or damaged.
+        """
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+                obs, chances, values = (found[name] for name in ("obs", "chances", "values"))
+        except (OSError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+            raise RefusedFile(
+                f"{path}: expected a lesson of this run, got none that can be read; begin anew"
+            ) from error
+        return cls(obs, torch.as_tensor(chances), torch.as_tensor(values))
+
+
+class Aggregate:
+    """The states of all lessons so far: the data set of DAgger, in which old ones give way where there are too many.
+
+    Args:
+        most: States that are kept; at least those of one lesson.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+        self._all: Lesson | None = None
+
+    def add(self, lesson: Lesson, seed: tuple[int, ...]) -> None:
+        """Takes a lesson in; which states give way for it is drawn by a seed."""
+        count, chances, values = len(lesson.obs), lesson.chances, lesson.values
+        if self._all is None:
+            most = max(self._most, count)
+            obs = np.empty((most, *lesson.obs.shape[1:]), dtype=lesson.obs.dtype)
+            self._all = Lesson(obs, chances.new_empty(most, chances.shape[1]), values.new_empty(most))
+        fresh = np.arange(self._held, min(self._held + count, len(self._all.obs)))
+        gone = min(count - len(fresh), self._held)
+        old = np.random.default_rng(seed).permutation(self._held)[:gone]
+        rows = np.concatenate([fresh, old])
+        taken = slice(len(rows))  # all, unless lessons became longer
+        self._all.obs[rows] = lesson.obs[taken]
+        self._all.chances[rows], self._all.values[rows] = chances[taken], values[taken]
+        self._held += len(fresh)
+
+    def drawn(self, count: int, rng: np.random.Generator) -> Lesson:
+        """So many states, each as likely as any other."""
+        assert self._all is not None, "a lesson was taken in"
+        rows = rng.integers(0, self._held, count)
+        return Lesson(self._all.obs[rows], self._all.chances[rows], self._all.values[rows])
+
 
 def attend(
-    env: VectorEnv[Any, Any, Any], teacher: Policy, follows: Tensor, newest: Callable[[Any], Any], states: int,
+    env: VectorEnv[Any, Any, Any], teacher: Policy, newest: Callable[[Any], Any], states: int,
     leads: Callable[[Array], IntArray] | None, seed: tuple[int, ...],
 ) -> Lesson:  # fmt: skip
     """Plays from fresh games on and asks the teacher of every state (DAgger, Ross et al. 2011).
@@ -44,7 +113,6 @@ def attend(
     Args:
         env: Copies of the game, SAME_STEP autoreset; eight, or a multiple.
         teacher: Says how likely it would do what.
-        follows: The action as which the student reads each one of the teacher, int64, shape (actions,).
         newest: The part of observations that is kept.
         states: How many.
         leads: What the student does, shape (n,), of observations.
@@ -57,7 +125,7 @@ def attend(
     chances, values, left = [], [], np.zeros(len(copies), dtype=np.int64)
     for row in kept:
         row[:] = newest(obs)
-        said, expected = _asked(teacher, torch.as_tensor(obs, dtype=torch.float32), follows)
+        said, expected = _asked(teacher, torch.as_tensor(obs, dtype=torch.float32))
         chances.append(said)
         values.append(expected)
         drawn = torch.as_tensor(rng.random(len(copies)), dtype=torch.float32)[:, None]
@@ -73,8 +141,8 @@ def attend(
 
 
 @torch.no_grad()
-def _asked(teacher: Policy, obs: Tensor, follows: Tensor) -> tuple[Tensor, Tensor]:
+def _asked(teacher: Policy, obs: Tensor) -> tuple[Tensor, Tensor]:
     out = teacher(obs)
     chances: Tensor = out.actions.probabilities  # type: ignore[attr-defined]  # of a discrete teacher
     values = torch.zeros(len(obs)) if out.values is None else out.values.cpu()
-    return torch.zeros_like(chances).index_add_(1, follows, chances).cpu(), values
+    return chances.cpu(), values

@@ -9,14 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.defences.bounds import lead, propagate
 from rlattack.errors import InvalidInput
-from rlattack.games import make_game, training_env
+from rlattack.games import training_env
 from rlattack.specs import Count, Fraction, Positive, Range
 from rlattack.training.hardening.courses import Lesson
 from rlattack.training.hardening.pupil import Pupil, curves
@@ -53,6 +52,8 @@ class DistilConfig(Ramped):
     """Trains at this many times the size, so that what is asked for is certified with some room."""
     updates: Count = 6000
     """Steps of Adam."""
+    memory: Count = 60_000
+    """States of past lessons that it goes on learning from."""
     batch: Count = 128
     """States of each."""
     rate: Positive = 1e-3
@@ -61,8 +62,6 @@ class DistilConfig(Ramped):
     """Actions that the teacher would do at least so likely as its likeliest are all right: the student chooses."""
     frames: Count = 2
     """Of pictures: looks at so many, the newest of the stack."""
-    fire: bool = True
-    """Of Atari: false for a student that never presses the button, where RIGHTFIRE does what RIGHT does."""
     temperature: Positive = 0.1
     """Divides scores in the end, so that sampled play is nearly greedy; no certificate depends on it."""
 
@@ -87,7 +86,6 @@ class Distil(Regime[DistilConfig]):
             raise InvalidInput(f"--defence distil: expected a teacher without a memory, {teacher.name} has one")
         if len(seen.shape) == 3 and self.config.frames > seen.shape[0]:
             raise InvalidInput(f"--defence distil: frames: {seen.shape[0]} are shown, got {self.config.frames}")
-        self.follows(ground)
 
     def kinds(self, ground: Ground) -> Sequence[str]:
         """Its norm; nothing where the worst case has no weight."""
@@ -112,12 +110,12 @@ class Distil(Regime[DistilConfig]):
         with closing(training_env(ground.run.card, _COPIES, recipe.threads or 1)) as env, curves(folder) as curve:
             done = pupil.restore(env, folder, states)
             for number in range(done, lessons):
-                lesson = pupil.attend(env, number, states)
+                pupil.attend(env, folder, number, states)
                 for update in range(number * updates // lessons, (number + 1) * updates // lessons):
                     watch.steps(update * steps // updates, steps, f"seed {seed}{pupil.note}")
                     if watch.stops:
                         raise KeyboardInterrupt
-                    pupil.update(lesson, update, curve)
+                    pupil.update(update, curve)
                 pupil.save(folder, (number + 1) * steps // lessons)
             watch.steps(steps, steps, f"seed {seed}{pupil.note}")
         return Trained(seed=seed, steps=recipe.steps, folder=folder / "agent")
@@ -135,7 +133,7 @@ class Distil(Regime[DistilConfig]):
         chances, best = lesson.chances, lesson.chances.amax(dim=1)
         right = chances >= self.config.accept * best[:, None]
         action = scores.detach().masked_fill(~right, -_ELSE).argmax(dim=1)
-        weight = 1 - chances[:, student.used].amin(dim=1) / best
+        weight = 1 - chances.amin(dim=1) / best
         clean = (weight * F.cross_entropy(scores, action, reduction="none")).mean()
         low, high = student.value_scale
         value = F.smooth_l1_loss(values, (lesson.values - low) / high)
@@ -153,24 +151,10 @@ class Distil(Regime[DistilConfig]):
         """Scores at their worst for an action, shape (n, actions): bounds of those of others over its own, or found."""
         if self.config.solver == "ibp":
             led = lead(student.last, propagate(student.network.trunk, vicinity.box(seen)), action)
-            return (-led).masked_fill(~student.used, -_ELSE)
+            return -led
         rows = lambda point: F.cross_entropy(student(point)[0], action, reduction="none")  # noqa: E731
         found: Tensor = student(ascend(rows, seen, vicinity, self.config.pgd_steps))[0]
         return found
-
-    def follows(self, ground: Ground) -> Tensor:
-        """The action as which the student reads each one of the teacher, int64, shape (actions,)."""
-        count = int(ground.seat.action.n)  # type: ignore[attr-defined]  # discrete, as `actions` says
-        if self.config.fire:
-            return torch.arange(count)
-        game = make_game(ground.run.card, 1)
-        names: list[str] = getattr(game, "action_names", [])
-        game.close()
-        without = {name: name.removesuffix("FIRE") or "NOOP" for name in names}
-        if not set(without.values()) < set(names):
-            told = ", ".join(names) or "no names of Atari"
-            raise InvalidInput(f"--defence distil: fire=false: expected each action without the button too, got {told}")
-        return torch.tensor([names.index(without[name]) for name in names])
 
 
 @dataclass(frozen=True)

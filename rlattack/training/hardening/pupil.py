@@ -14,7 +14,7 @@ from rlattack.policies.folder import AgentCard, save_agent
 from rlattack.policies.network import NetworkSpec
 from rlattack.training.algorithms import TRUNKS
 from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save_checkpoint
-from rlattack.training.hardening.courses import Lesson, attend
+from rlattack.training.hardening.courses import Aggregate, Lesson, attend
 from rlattack.training.hardening.regime import Ground
 from rlattack.training.hardening.student import Standard, Student
 
@@ -32,9 +32,9 @@ class Pupil:
     def __init__(self, regime: "Distil", ground: Ground, seed: int) -> None:
         assert ground.victim is not None
         self._regime, self._ground, self._seed = regime, ground, seed
-        self._teacher, self._follows = ground.victim.policy, regime.follows(ground)
-        self._used = torch.bincount(self._follows, minlength=len(self._follows)) > 0
+        self._teacher = ground.victim.policy
         self._device = torch.device(ground.recipe.device)
+        self._known = Aggregate(regime.config.memory)
         self.note, self.num_timesteps = "", 0
         self.policy: Student
 
@@ -47,28 +47,33 @@ class Pupil:
 
     def restore(self, env: Any, folder: Path, states: int) -> int:
         """Makes the student by the first lesson, as a checkpoint left it where there is one; how many it has had."""
-        first = attend(env, self._teacher, self._follows, lambda obs: obs, states // 10 + 1, None, (self._seed, 0, 0))
+        first = attend(env, self._teacher, lambda obs: obs, states // 10 + 1, None, (self._seed, 0, 0))
         spec = self._spec()
         frames = self._regime.config.frames if len(spec.observation) == 3 else None
         torch.manual_seed(self._seed)
         scale = float(first.values.mean()), float(first.values.std().clamp_min(1e-3))
         seen = torch.as_tensor(first.obs, dtype=torch.float32, device=self._device)
         standard = Standard.of(self._ground.seat, seen, frames)
-        self.policy = Student(spec, standard, self._used.to(self._device), scale)
+        self.policy = Student(spec, standard, scale)
         found = load_checkpoint(folder)
         if found is None:
             return 0
         found.restore(self, str(folder / FILE))  # type: ignore[arg-type]  # as much of a learner as it looks at
-        return round(found.steps / states)
+        done = round(found.steps / states)
+        for number in range(done):
+            self._learn_of(Lesson.load(_lesson(folder, number)), number)
+        return done
 
-    def attend(self, env: Any, number: int, states: int) -> Lesson:
-        """A lesson, from a number; the first one is the teacher's alone."""
+    def attend(self, env: Any, folder: Path, number: int, states: int) -> None:
+        """A lesson, by its number; the first one is the teacher's alone."""
         standard = self.policy.standard
         leads = None if number == 0 else self._leads
-        return attend(env, self._teacher, self._follows, standard.newest, states, leads, (self._seed, 1, number))
+        lesson = attend(env, self._teacher, standard.newest, states, leads, (self._seed, 1, number))
+        lesson.save(_lesson(folder, number))
+        self._learn_of(lesson, number)
 
-    def update(self, lesson: Lesson, number: int, curve: SummaryWriter) -> None:
-        """One step on a batch of the lesson that is drawn by its number."""
+    def update(self, number: int, curve: SummaryWriter) -> None:
+        """One step on a batch of all lessons that is drawn by its number."""
         config, student = self._regime.config, self.policy
         done = number / config.updates
         share = config.slack * config.share(done)
@@ -76,9 +81,8 @@ class Pupil:
             group["lr"] = config.rate * min(1.0, 3 * (1 - done))
         rng = np.random.default_rng((self._seed, 2, number))
         torch.manual_seed(int(rng.integers(2**63)))
-        rows = rng.integers(0, len(lesson.obs), config.batch)
-        chances, values = (said[rows].to(self._device) for said in (lesson.chances, lesson.values))
-        picked = Lesson(lesson.obs[rows], chances, values)
+        drawn = self._known.drawn(config.batch, rng)
+        picked = Lesson(drawn.obs, drawn.chances.to(self._device), drawn.values.to(self._device))
         seen = student.standard(torch.as_tensor(picked.obs, device=self._device))
         vicinity = None
         if share > 0 and config.robust > 0:
@@ -108,13 +112,17 @@ class Pupil:
         save_agent(folder / "agent", card, network)
         save_checkpoint(folder, Checkpoint.of(self), win=None, cut=False)  # type: ignore[arg-type]  # as in `restore`
 
+    def _learn_of(self, lesson: Lesson, number: int) -> None:
+        self._known.add(lesson, (self._seed, 3, number))
+
     def _spec(self) -> NetworkSpec:
         """The agent that comes of it."""
         seen: Any = self._ground.seat.observation
+        action: Any = self._ground.seat.action
         pictures = len(seen.shape) == 3
         layers = TRUNKS[self._ground.recipe.network] if pictures else _VECTORS
         return NetworkSpec(
-            observation=seen.shape, actions=len(self._follows), head="actor-critic", scale=255.0 if pictures else 1.0,
+            observation=seen.shape, actions=int(action.n), head="actor-critic", scale=255.0 if pictures else 1.0,
             **layers,
         )  # fmt: skip
 
@@ -123,6 +131,10 @@ class Pupil:
         standard = self.policy.standard
         scores, _ = self.policy(standard(torch.as_tensor(standard.newest(obs), device=self._device)))
         return scores.argmax(dim=1).numpy(force=True)
+
+
+def _lesson(folder: Path, number: int) -> Path:
+    return folder / "lessons" / f"{number}.npz"
 
 
 @contextmanager

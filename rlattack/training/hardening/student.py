@@ -17,8 +17,6 @@ _BRIGHTNESS, _CONTRAST = 0.34 * 255, 255 / 3
 """About the mean of a game's grey levels, and a third of their range."""
 _STILL = 1e-3
 """Deviation of a number that hardly changes."""
-_NEVER = -1e4
-"""Score of what is never done; half precision holds it."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,14 @@ class Student(nn.Module):
     Args:
         spec: The agent that comes of it: an actor and a critic on one trunk, without layers of their own.
         standard: What it takes of observations.
-        used: Which actions it has, bool, shape (actions,), where `standard` lies.
         values: Mean and deviation of what its critic learns.
     """
 
-    def __init__(self, spec: NetworkSpec, standard: Standard, used: Tensor, values: tuple[float, float]) -> None:
+    def __init__(self, spec: NetworkSpec, standard: Standard, values: tuple[float, float]) -> None:
         super().__init__()
         seen = spec.observation if standard.frames is None else (standard.frames, *spec.observation[1:])
-        self.spec, self.standard, self.used, self.value_scale = spec, standard, used, values
-        self.network = Network(replace(spec, observation=seen, scale=1.0)).to(used.device)
+        self.spec, self.standard, self.value_scale = spec, standard, values
+        self.network = Network(replace(spec, observation=seen, scale=1.0)).to(standard.centre.device)
         self.optimizer = torch.optim.Adam(self.parameters(), 1e-3)
 
     @property
@@ -88,9 +85,9 @@ class Student(nn.Module):
         return last
 
     def forward(self, taken: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (n, actions), of what is never done far below all others, and standardised values (n,)."""
+        """Scores (n, actions) and standardised values (n,)."""
         hidden = self.network.trunk(taken)
-        return self.last(hidden).masked_fill(~self.used, _NEVER), self.network.critic(hidden.detach()).squeeze(1)
+        return self.last(hidden), self.network.critic(hidden.detach()).squeeze(1)
 
     def agent(self, temperature: float) -> Network:
         """The same as the network of an agent, which takes what the game shows.
@@ -109,8 +106,8 @@ class Student(nn.Module):
         standard.newest(whole)[:] = weight * (self.spec.scale / standard.spread)
         state[f"trunk.{first}.weight"] = whole
         actor = len(self.network.actor) - 1
-        state[f"actor.{actor}.weight"] *= self.used[:, None] / temperature
-        state[f"actor.{actor}.bias"] = torch.where(self.used, state[f"actor.{actor}.bias"] / temperature, _NEVER)
+        state[f"actor.{actor}.weight"] /= temperature
+        state[f"actor.{actor}.bias"] /= temperature
         critic = len(self.network.critic) - 1
         mean, deviation = self.value_scale
         state[f"critic.{critic}.weight"] *= deviation
