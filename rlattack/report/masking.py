@@ -7,6 +7,7 @@ from rlattack.attacks import title_of
 from rlattack.attacks.ensemble import Kind
 from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.comparison import Pairing, Setting, attack_label, size
+from rlattack.report.detection import is_natural
 from rlattack.report.lines import BUDGET, lines
 from rlattack.report.values import some
 
@@ -98,12 +99,15 @@ def _shrinking(pairing: Pairing) -> Iterator[str]:
 
 
 def _no_better(pairing: Pairing) -> Iterator[str]:
-    """Says where noise does harm, and an attack of its size and schedule no more; one without a size is left out."""
+    """Says where noise does harm, and an attack of its size and schedule no more, to wins as to what is earned.
+
+    One without a size is left out, and changes that nobody chose.
+    """
     for cell in pairing.good:
-        control = None if cell.control or cell.eps is None else pairing.control(cell)
-        if control is None or (fall := _fall(cell)) is None or (other := _fall(control)) is None:
-            continue
-        if other.ci[0] > 0 and fall.ci[0] <= other.ci[1]:
+        control = None if cell.control or cell.eps is None or is_natural(cell) else pairing.control(cell)
+        falls = [] if control is None else list(zip(_falls(cell), _falls(control), strict=False))
+        if any(noise.ci[0] > 0 for _, noise in falls) and all(own.ci[0] <= noise.ci[1] for own, noise in falls):
+            assert control is not None, "it has falls"
             yield (
                 f"{attack_label(cell)} at {size(cell)} does not measurably more harm than "
                 f"{title_of(control.attacks[0].name).lower()}, which does some: the attack is weak, which says nothing "
@@ -111,7 +115,9 @@ def _no_better(pairing: Pairing) -> Iterator[str]:
             )
 
 
-def _fall(cell: Result) -> Rate | Mean | None:
-    """How far the attacked seat fell, on the same episodes."""
+def _falls(cell: Result) -> list[Rate | Mean]:
+    """How far the attacked seat fell, on the same episodes: its return, and how often it wins where there are wins."""
     drop = cell.attacked.drop
-    return None if drop is None else drop.win or drop.returns
+    if drop is None:
+        return []
+    return [drop.returns] if drop.win is None else [drop.returns, drop.win]

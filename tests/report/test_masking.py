@@ -75,6 +75,10 @@ def test_an_attack_that_does_no_more_than_noise_is_a_sign_where_noise_does_harm(
         "autoattack at eps 0.001 (a quarter of a grey level) does not measurably more harm than noise"
     )
     assert said(cells(score=21.0, noise=21.0, wins=(1.0, 1.0))) == []  # a victim that nothing harms
+    assert said(cells(score=-12.0, noise=10.5, wins=(0.5, 0.5))) == []  # it earns less, though it wins as often
+    natural = [pong_cell("s", "shift-x", 0.001, 10.0, 0.5) if cell.attack and not cell.control else cell
+               for cell in cells(score=10.0, noise=10.5, wins=(0.5, 0.5))]  # fmt: skip
+    assert said(natural) == []  # nobody chose it to do harm
     clean, noise, attack = cells(score=10.0, noise=10.5, wins=(0.5, 0.5))
     smallest = [replace(cell, attacks=(replace(cell.attacks[0], eps=None),)) for cell in (noise, attack)]
     assert said([clean, *smallest]) == []  # they are of no size in common
