@@ -58,12 +58,13 @@ class DistilConfig(Ramped):
     """States of each."""
     rate: Positive = 1e-3
     """The learning rate, which falls to 0 in the last third."""
-    accept: Fraction = 0.5
+    accept: Fraction = 0.2
     """Actions that the teacher would do at least so likely as its likeliest are all right: the student chooses."""
     frames: Count = 2
     """Of pictures: looks at so many, the newest of the stack."""
-    temperature: Positive = 0.1
-    """Divides scores in the end, so that sampled play is nearly greedy; no certificate depends on it."""
+    temperature: Positive = 0.7
+    """Divides scores in the end: the smaller, the nearer is sampled play to greedy play, which in a game without chance
+    may lose one round for ever as it lost it first; no certificate depends on it."""
 
 
 class Distil(Regime[DistilConfig]):
