@@ -42,15 +42,10 @@ def outcome(cell: Cell, seat: SeatEpisode) -> Outcome | None:
 
 
 def summarise(
-    cell: Cell,
-    episodes: Sequence[Episode],
-    clean: Sequence[Episode],
-    radii: Sequence[float],
-    seconds: float,
-    notes: Sequence[str] = (),
-    facts: Sequence[Mapping[str, Any]] = (),
+    cell: Cell, episodes: Sequence[Episode], clean: Sequence[Episode], radii: Sequence[float], seconds: float,
+    notes: Sequence[str] = (), facts: Sequence[Mapping[str, Any]] = (),
     fronts: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Result:
+) -> Result:  # fmt: skip
     """Builds the result of a cell.
 
     Args:

@@ -77,11 +77,8 @@ def _print(setting: Setting, console: Console) -> None:
         _say(console, line)
     explained = bool(equal_returns(setting))  # by a warning
     notes = ["* all values are equal, so the interval is only their point"] if laid.starred and not explained else []
-    notes += (
-        [f"no room for {', '.join(dict.fromkeys(left_out))}: a wider terminal, or the report, shows all"]
-        if left_out
-        else []
-    )
+    missing = ", ".join(dict.fromkeys(left_out))
+    notes += [f"no room for {missing}: a wider terminal, or the report, shows all"] if missing else []
     notes += [win_rule(first)] if setting.alone else []
     if first.actions == "sampled" and any(column.title == "actions changed" for column in laid.columns):
         notes.append("actions changed compares the most likely actions; sampled ones can change without it")

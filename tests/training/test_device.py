@@ -30,6 +30,20 @@ def weights(model):
     return {name: one.clone() for name, one in export(model).state_dict().items()}
 
 
+def assert_alike(there, here, rtol, atol):
+    for name, tensor in here.items():
+        torch.testing.assert_close(there[name], tensor, rtol=rtol, atol=atol, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+
+
+def assert_learns_alike(learns, rtol, atol):
+    """What is learned on a device, by its name, is the same on both, and something comes back from the second."""
+    here = learns("cpu")
+    with second_device() as crossings:
+        there = learns(SECOND)
+    assert crossings.back
+    assert_alike(there, here, rtol, atol)
+
+
 @pytest.mark.parametrize(("algo", "space"), [("ppo", "vectors"), ("a2c", "vectors"), ("dqn", "vectors")])
 def test_a_learner_learns_there_what_it_learns_here(algo, space):
     _, here = learned("cpu", algo, space)
@@ -38,8 +52,7 @@ def test_a_learner_learns_there_what_it_learns_here(algo, space):
         assert {one.device.type for one in model.policy.parameters()} == {SECOND}
         assert all(one.device.type == "cpu" for one in there.values())
     assert crossings.back
-    for name, tensor in here.items():
-        torch.testing.assert_close(there[name], tensor, rtol=1e-6, atol=1e-7, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+    assert_alike(there, here, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("attack", ["pa-ad", "sa-rl"])
@@ -53,12 +66,7 @@ def test_a_perturber_learns_there_what_it_learns_here(working_folder, attack):
         )  # fmt: skip
         return weights(Room(recipe, "").learner(0).make(0).learn(96))
 
-    here = perturbs("cpu")
-    with second_device() as crossings:
-        there = perturbs(SECOND)
-    assert crossings.back
-    for name, tensor in here.items():
-        torch.testing.assert_close(there[name], tensor, rtol=1e-5, atol=1e-6, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+    assert_learns_alike(perturbs, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +87,7 @@ def test_a_regime_hardens_there_as_here(tmp_path, monkeypatch, defence, algo):
         )  # fmt: skip
         return weights(Hardening(recipe, "").ground.learner(0).make(0).learn(64))
 
-    here = hardened("cpu")
-    with second_device() as crossings:
-        there = hardened(SECOND)
-    assert crossings.back
-    for name, tensor in here.items():
-        torch.testing.assert_close(there[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+    assert_learns_alike(hardened, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("defence", ["distil:updates=40,batch=8", "distil:updates=40,batch=8,solver=pgd"])
@@ -100,12 +103,7 @@ def test_a_student_learns_there_what_it_learns_here(tmp_path, monkeypatch, defen
         trained = room.regime.learn(room.ground, 3, Watch())
         return read_agent(trained.folder)[1].state_dict()
 
-    here = taught("cpu")
-    with second_device() as crossings:
-        there = taught(SECOND)
-    assert crossings.back
-    for name, tensor in here.items():
-        torch.testing.assert_close(there[name], tensor, rtol=1e-4, atol=1e-5, msg=lambda said: f"{name}: {said}")  # noqa: B023  # used at once
+    assert_learns_alike(taught, rtol=1e-4, atol=1e-5)
 
 
 def test_no_gpu_is_said_before_anything_is_written(tmp_path, monkeypatch):
