@@ -120,7 +120,7 @@ class Room:
         layers = None if start is None else start.policy_kwargs
         model = make_learner(recipe.single(seed), env, seed, kind=LEARNERS[recipe.algo], policy_kwargs=layers)
         if start is not None:
-            fill(model, start)
+            fill(model, start, recipe.victim_temperature)
         self.regime.harden(model, ground)
         return model
 

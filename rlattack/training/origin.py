@@ -61,11 +61,16 @@ class Origin:
         return cls(network, _layers(network.spec))
 
 
-def fill(model: BaseAlgorithm, origin: Origin) -> None:
+def fill(model: BaseAlgorithm, origin: Origin, temperature: float = 1.0) -> None:
     """Gives a learner of the same layers the weights of an agent, and its statistics, which then stay as they are.
 
     Its actions are the agent's from the first. The returns' scale, which belongs to the rewards, is found anew; so
     values start as the agent's up to a factor.
+
+    Args:
+        model: The learner.
+        origin: Of the agent.
+        temperature: Divides the scores of an actor of discrete actions; this changes no greedy action.
 
     Raises:
         InvalidInput: The agent divides what it sees by something else than the learner does.
@@ -82,7 +87,8 @@ def fill(model: BaseAlgorithm, origin: Origin) -> None:
     _, ours = convert_policy(model)  # views of the learner's own tensors, by our names
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
-            ours[name].copy_(tensor)
+            last = name.startswith(f"actor.{len(network.actor) - 1}.")
+            ours[name].copy_(tensor / temperature if last else tensor)
     if isinstance(model, DQN):  # which explores no more than at its end: what to do is known
         model.q_net_target.load_state_dict(model.q_net.state_dict())
         model.exploration_schedule = lambda _: model.exploration_final_eps

@@ -113,6 +113,19 @@ def test_who_goes_on_from_an_agent_begins_as_it_is_and_its_card_names_it(tmp_pat
     assert begun.id == "my/own"
 
 
+def test_the_scores_of_who_it_goes_on_from_are_divided_where_asked_for(tmp_path):
+    network = Network(SPEC)
+    victim = save_network(tmp_path / "victim", COINS["game"], network)
+    run(tmp_path / "run", victim=victim, learning_rate=1e-30, victim_temperature=4.0)
+    learned = read_agent(tmp_path / "run" / "agent")[1]
+    seen = torch.rand(32, 2)
+    scores, values = network(seen)[:2]
+    found = learned(seen)[:2]
+    torch.testing.assert_close(found[0], scores / 4, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(found[1], values, rtol=1e-3, atol=1e-4)
+    assert scores.std() > 0.01
+
+
 def test_a_dqn_goes_on_from_a_network_of_values(tmp_path):
     network = Network(NetworkSpec(observation=(2,), actions=2, head="q", scale=1.0, actor=(8,)))
     victim = save_network(tmp_path / "victim", "coins/any", network)
@@ -255,6 +268,12 @@ BAD = [
     ({"seeds": (1, 1)}, "--seeds: expected different numbers of 0 to"),
     ({"workers": 0}, "--workers: expected at least 1, got 0"),
     ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),
+    ({"victim_temperature": 2.0}, "--victim-temperature: expected a --victim whose scores it divides, or 1, got 2"),
+    ({"victim": "tests.kit.players:coin", "victim_temperature": 0.0}, "--victim-temperature: expected a number above"),
+    (
+        {"victim": "tests.kit.players:coin", "victim_temperature": 2.0, "defence": "distil"},
+        "--victim-temperature: is for ppo of discrete actions",
+    ),
     ({"device": "cuda:99"}, "--device cuda:99: "),
     ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),
 ]

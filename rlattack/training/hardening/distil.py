@@ -60,6 +60,8 @@ class DistilConfig(Ramped):
     """The learning rate, which falls to 0 in the last third."""
     accept: Fraction = 0.2
     """Actions that the teacher would do at least so likely as its likeliest are all right: the student chooses."""
+    clean_accept: Fraction = 0.2
+    """The same of what is shown as it is, where no bound asks for room."""
     frames: Count = 2
     """Of pictures: looks at so many, the newest of the stack."""
     temperature: Positive = 0.7
@@ -132,10 +134,15 @@ class Distil(Regime[DistilConfig]):
         """
         scores, values = student(seen)
         chances, best = lesson.chances, lesson.chances.amax(dim=1)
-        right = chances >= self.config.accept * best[:, None]
-        action = scores.detach().masked_fill(~right, -_ELSE).argmax(dim=1)
         weight = 1 - chances.amin(dim=1) / best
-        clean = (weight * F.cross_entropy(scores, action, reduction="none")).mean()
+
+        def chosen(accept: float) -> Tensor:
+            wrong = chances < accept * best[:, None]
+            found: Tensor = scores.detach().masked_fill(wrong, -_ELSE).argmax(dim=1)
+            return found
+
+        action = chosen(self.config.accept)
+        clean = (weight * F.cross_entropy(scores, chosen(self.config.clean_accept), reduction="none")).mean()
         low, high = student.value_scale
         value = F.smooth_l1_loss(values, (lesson.values - low) / high)
         agrees = (scores.argmax(dim=1) == action).float().mean()

@@ -106,6 +106,12 @@ class Regime(ABC, Generic[Config]):
             raise InvalidInput(f"--algo dqn: {recipe.game} has continuous actions; choose --algo ppo")
         if recipe.norm not in self.reaches:
             raise InvalidInput(f"{told}: has the norms {', '.join(self.reaches)}, got --norm {recipe.norm}")
+        draws = recipe.algo in self.algorithms and recipe.algo == "ppo" and ground.kind == "discrete"
+        if recipe.victim_temperature != 1 and not draws:
+            raise InvalidInput(
+                f"--victim-temperature: is for ppo of discrete actions, which goes on from the scores of its --victim; "
+                f"leave it out for --defence {self.name} of {recipe.game}"
+            )
         if self.needs_victim and ground.victim is None:
             raise InvalidInput(f"{told}: learns of an agent that there is; name it by --victim")
 

@@ -1,5 +1,6 @@
 """The recipes of defended victims, one or several: agents that learn to stand attacks on what they see."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -31,6 +32,9 @@ class DefendedRecipe(Recipe):
     """Pixels over 255, the game's own range, or standard deviations of what it sees in training."""
     victim: Annotated[str | None, AGENT] = None
     """Start from this agent: its weights, and its observation statistics, frozen; of distil the teacher."""
+    victim_temperature: float = 1.0
+    """Divide the --victim's scores by this before it goes on: above 1, one that hardly draws explores again. Of ppo
+    and discrete actions."""
     algo: Literal["ppo", "dqn"] = "ppo"
     """The learner, with the settings of `rlattack train victim`."""
     steps: int = 1_000_000
@@ -74,6 +78,9 @@ class DefendedRecipe(Recipe):
         self.expect("seeds", f"different numbers of 0 to {SEEDS - self.envs}", max(self.seeds) <= SEEDS - self.envs)
         if self.workers is not None:
             self.expect("workers", "at least 1", self.workers >= 1)
+        self.expect("victim_temperature", "a number above 0", 0 < self.victim_temperature < math.inf)
+        if self.victim_temperature != 1:
+            self.expect("victim_temperature", "a --victim whose scores it divides, or 1", self.victim is not None)
         self.single(0)  # refuses what no learner of one seat takes
 
     def single(self, seed: int) -> TrainSingle:
