@@ -83,11 +83,17 @@ def evaluate(
         store = Store(place.store, say)
         book = _Book(planned, place, store, say)
         waiting = book.open(watch)
-        prepare(planned.cells, store.fits, say)
-        if waiting and executor is None and workers > 1 and (why := held_back(task.cell for task in waiting)):
+        executor = executor or Local(workers)
+        prepare(planned.cells, store.fits, say, executor)
+        if (
+            waiting
+            and isinstance(executor, Local)
+            and executor.workers > 1
+            and (why := held_back(task.cell for task in waiting))
+        ):
             say(f"plays in one process: {why}")
         play = functools.partial(_play, clips=store.clips, fits=store.fits)
-        with contextlib.closing((executor or Local(workers)).run(waiting, play)) as items:
+        with contextlib.closing(executor.run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
         book.publish()
         results = Results(book.results, folder, planned, store.fits)

@@ -1,12 +1,9 @@
 """Runs tasks on several cores: one process a core, one torch thread each, episodes handed out one by one."""
 
-import contextlib
 import itertools
 import multiprocessing
 import os
-import queue
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,8 +15,9 @@ from typing import Any, Protocol, TypeVar
 import gymnasium
 import torch
 
-from rlattack.errors import InvalidInput, RlattackError, WorkerDied
+from rlattack.errors import InvalidInput, RlattackError
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.processes import collect, running
 from rlattack.evaluation.slots import Take
 from rlattack.evaluation.spawned import Names, added_names, held_back, set_up
 from rlattack.games.gymnasium_ids import env_id, is_of
@@ -68,6 +66,11 @@ class Beat:
 
 
 PlayTask = Callable[[Task, Take], Iterator[E | Beat]]
+Say = Callable[[str], None]
+"""Hears a line."""
+R = TypeVar("R")
+Job = Callable[[Say], R]
+"""What is done beside others on which it does not depend; it may say how far it is."""
 
 
 class Executor(Protocol):
@@ -77,6 +80,19 @@ class Executor(Protocol):
         """Plays every episode of every task; yields them as they end, in an order that does not matter.
 
         Whoever closes what it returns, or lets it go, ends the play.
+
+        Raises:
+            RlattackError: What went wrong and is the input's fault.
+            WorkerDied: A process was ended from outside.
+        """
+
+    def each(self, jobs: Sequence[Job[R]], cells: Sequence[Cell], say: Say) -> Generator[tuple[int, R], None, None]:
+        """Does every job, whichever first; yields what came of each, after its number, as they end.
+
+        Args:
+            jobs: Functions that another process can import.
+            cells: Whose games, players and attacks they need.
+            say: Hears what they say.
 
         Raises:
             RlattackError: What went wrong and is the input's fault.
@@ -113,6 +129,26 @@ class Local:
         ]
         with running(processes):
             yield from collect(results, processes, lambda: _death(processes, tickets))
+
+    def each(self, jobs: Sequence[Job[R]], cells: Sequence[Cell], say: Say) -> Generator[tuple[int, R], None, None]:
+        """Does one job a process; a single one is done in this process. See `Executor.each`."""
+        if min(self.workers, len(jobs)) <= 1 or held_back(cells):
+            torch.set_num_threads(1)
+            yield from ((number, job(say)) for number, job in enumerate(jobs))
+            return
+        context = multiprocessing.get_context("spawn")
+        results: Any = context.Queue()
+        begun = context.Value("q", 0)
+        processes = [
+            context.Process(target=_doer, args=(jobs, begun, results, added_names()), daemon=True)
+            for _ in range(min(self.workers, len(jobs)))
+        ]
+        with running(processes):
+            for item in collect(results, processes, lambda: _ended(processes)):
+                if isinstance(item, str):
+                    say(item)
+                else:
+                    yield item
 
 
 def cores() -> int:
@@ -168,86 +204,29 @@ class _Tickets:
         return max(range(len(left)), key=left.__getitem__) if max(left, default=0) > 0 else None
 
 
-@contextlib.contextmanager
-def running(processes: list[Any]) -> Iterator[None]:
-    """Starts processes, and ends them with whoever let them run."""
-    try:
-        _start(processes)
-        yield
-    finally:
-        begun = [process for process in processes if process.pid is not None]
-        for process in begun:
-            process.terminate()
-        for process in begun:
-            process.join()
-
-
-def _start(processes: list[Any]) -> None:
-    """Starts them deaf to Ctrl-C, which reaches all processes of a terminal; this one hears it when all have begun.
-
-    Children inherit the signal mask of this thread. It does not keep the signal from other threads of this process,
-    such as those of BLAS, so the handler waits as well.
-    """
-    heard: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    waits = threading.current_thread() is threading.main_thread() and callable(before)
-    if waits:
-        signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    can_block = hasattr(signal, "pthread_sigmask")  # not on Windows
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
-    try:
-        for process in processes:
-            process.start()
-    finally:
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if waits:
-            signal.signal(signal.SIGINT, before)
-    if heard:
-        signal.raise_signal(signal.SIGINT)
-
-
-def collect(results: Any, processes: list[Any], died: Callable[[], str]) -> Iterator[Any]:
-    """What processes say, until each has said that it has nothing left to do, by None.
-
-    Args:
-        results: A queue, in which an error is one to raise.
-        processes: All that put something there.
-        died: Says what is to be said of one that ended without a word.
-
-    Raises:
-        WorkerDied: One was ended from outside.
-    """
-    left = len(processes)
-    while left:
-        dead = sum(process.exitcode is not None for process in processes)
-        try:
-            item = results.get(timeout=1.0)
-        except queue.Empty:
-            if dead > len(processes) - left:  # all that they said before was heard
-                raise WorkerDied(died()) from None
-            continue
-        if item is None:
-            left -= 1
-        elif isinstance(item, BaseException):
-            raise item
-        else:
-            yield item
-
-
 def _death(processes: list[Any], tickets: _Tickets) -> str:
     """Says what a process played that ended without a word, and what may have ended it."""
     ended = {number: process.exitcode for number, process in enumerate(processes) if process.exitcode is not None}
     number, code = max(ended.items(), key=lambda one: one[1] != 0)  # 0 may be one that had nothing left to play
     played = tickets.played_by(number)
     where = "" if played is None else f"game {played[0].game.card.id}, episode {' or '.join(map(str, played[1]))}: "
+    return where + _end(code)
+
+
+def _ended(processes: list[Any]) -> str:
+    """Says what may have ended a process that did jobs."""
+    return _end(next((process.exitcode for process in processes if process.exitcode), 0))
+
+
+def _end(code: int) -> str:
+    """What an exit code tells of the end of a process that had not said its last word."""
     if code == -getattr(signal, "SIGKILL", 9):
         why = "a worker process was ended from outside, mostly for want of memory"
         way_out = ": run the command again, with fewer --workers"
     else:
         why = f"the code that plays ended the worker process ({f'signal {-code}' if code < 0 else f'exit code {code}'})"
         way_out = ""
-    return f"{where}{why}; finished cells are kept{way_out}"
+    return f"{why}; finished cells are kept{way_out}"
 
 
 def _may_end(cell: Cell) -> bool:
@@ -261,11 +240,30 @@ def _may_end(cell: Cell) -> bool:
 def _worker(
     tasks: Sequence[Task], play: PlayTask[E], tickets: _Tickets, number: int, results: Any, names: Names
 ) -> None:
+    _tell(lambda: _work(tasks, play, tickets, number), results, names)
+
+
+def _doer(jobs: Sequence[Job[R]], begun: Any, results: Any, names: Names) -> None:
+    _tell(lambda: _done(jobs, begun, results.put), results, names)
+
+
+def _done(jobs: Sequence[Job[R]], begun: Any, say: Say) -> Iterator[tuple[int, R]]:
+    """Does jobs that no other process has begun."""
+    while True:
+        with begun.get_lock():
+            number, begun.value = begun.value, begun.value + 1
+        if number >= len(jobs):
+            return
+        yield number, jobs[number](say)
+
+
+def _tell(work: Callable[[], Iterator[object]], results: Any, names: Names) -> None:
+    """Puts what comes of some work into a queue, with an error in place of the rest, and None in the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     parent = os.getppid()
     try:
         set_up(names)
-        for item in _work(tasks, play, tickets, number):
+        for item in work():
             results.put(item)
             if os.getppid() != parent:  # the parent was killed
                 return

@@ -18,15 +18,20 @@ _ENTRY = "fit"
 """The one entry of the metadata: several have no order that stays."""
 
 
-def keep_fit(folder: Path, key: str, learned: Fitted) -> None:
-    """Keeps what was learned in the folder of the fits of a store.
+def write_fit(folder: Path, key: str, content: bytes) -> None:
+    """Keeps what `pack_fit` made in the folder of the fits of a store.
 
     Raises:
         Unwritable: The folder cannot be written.
     """
+    write_whole(folder / f"{key}.safetensors", content)
+
+
+def pack_fit(key: str, learned: Fitted) -> bytes:
+    """What was learned, as it is kept: the content of a file."""
     tensors = {name: tensor.cpu().contiguous() for name, tensor in learned.tensors.items()}
     said = _said(key, tensors, dict(learned.facts))
-    write_whole(folder / f"{key}.safetensors", save(tensors, {_ENTRY: json.dumps(said, allow_nan=False)}))
+    return save(tensors, {_ENTRY: json.dumps(said, allow_nan=False)})
 
 
 def read_fit(folder: Path, key: str) -> Fitted | None:

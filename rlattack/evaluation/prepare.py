@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from rlattack.errors import InvalidInput, RlattackError, said_by, told_by
 from rlattack.evaluation.cell import AttackRef, Cell, DetectorRef, digest
 from rlattack.evaluation.code import check_code, foreign_code, front_code
 from rlattack.evaluation.detecting import clean_play
-from rlattack.evaluation.fits import keep_fit, read_fit
+from rlattack.evaluation.executor import Executor, Local, Say
+from rlattack.evaluation.fits import pack_fit, read_fit, write_fit
 from rlattack.evaluation.study import EVERY
 from rlattack.evaluation.tuning import TUNING, Tuned, Watched, before_front, tuning_of, watched
 from rlattack.specs import Spec, canonical, parse_spec, split_spec
@@ -97,63 +99,93 @@ def _with_fits(cell: Cell, seat: int, fits: tuple[str | None, ...]) -> Cell:
     return dataclasses.replace(cell, players=tuple(players))
 
 
-Learn = Callable[[Callable[[str], None]], Fitted]
-"""Learns on tuning episodes, and tells in lines how far it is."""
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned on tuning episodes before anything is measured.
+
+    Attributes:
+        key: Names what is learned.
+        label: What learns, in a line.
+        learn: Learns; the first is told what there is to say of it, the second in lines how far it is.
+    """
+
+    key: str
+    label: str
+    learn: Callable[[Say, Say], Fitted]
+
+    def __call__(self, say: Say) -> bytes:
+        """Learns, and gives what was learned as a file of a fit."""
+        return pack_fit(self.key, self.learn(say, _seldom(say, f"fitting {self.label}")))
 
 
-def prepare(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> None:
+def prepare(cells: Sequence[Cell], folder: Path, say: Say, executor: Executor | None = None) -> None:
     """Lets what cells need learn where a folder of fits does not have it, or has it damaged; says in a line what.
 
     Fronts are first, each after those before it, since all else learns of who plays behind them; then surrogates, since
-    attacks and schedules learn by them; detectors before attacks, which may know them.
+    attacks and schedules learn by them; detectors before attacks, which may know them. What does not wait for another
+    learns beside it.
+
+    Args:
+        cells: What is to be played.
+        folder: Of fits.
+        say: Told in a line what learns, and how far it is.
+        executor: Where it learns; in this process by default.
 
     Raises:
         RlattackError: An attack or a player does not fit, or there is too little to learn from.
         Unwritable: The folder cannot be written.
     """
-    for key, (label, learn) in _lessons(cells, folder, say).items():
-        try:
-            if read_fit(folder, key) is not None:
-                continue
-            say(f"fitting {label} on tuning episodes")
-        except ValueError as error:
-            say(f"fitting {label} again: {error}")
-        keep_fit(folder, key, learn(_seldom(say, f"fitting {label}")))
+    for lessons in _courses(cells, folder):
+        missing = [lesson for lesson in lessons.values() if _is_missing(lesson, folder, say)]
+        with contextlib.closing((executor or Local(1)).each(missing, cells, say)) as learned:
+            for number, content in learned:
+                write_fit(folder, missing[number].key, content)
     evaded = (ref.evades for cell in cells for ref in cell.attacks if ref.evades is not None)
     for seen in dict.fromkeys((*(ref for cell in cells for ref in cell.detectors), *evaded)):
         check_learned(seen.spec, read_fit(folder, seen.fit))
 
 
-def _lessons(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> dict[str, tuple[str, Learn]]:
-    """What is to be learned, in order, by key: what it is called, and how."""
-    fronts: dict[str, tuple[str, Learn]] = {}
-    surrogates: dict[str, tuple[str, Learn]] = {}
-    timings: dict[str, tuple[str, Learn]] = {}
-    fits: dict[str, tuple[str, Learn]] = {}
-    watches: dict[str, tuple[str, Learn]] = {}
+def _is_missing(lesson: Lesson, folder: Path, say: Say) -> bool:
+    """Whether it is not there, or damaged; says that it is learned."""
+    try:
+        if read_fit(folder, lesson.key) is not None:
+            return False
+        say(f"fitting {lesson.label} on tuning episodes")
+    except ValueError as error:
+        say(f"fitting {lesson.label} again: {error}")
+    return True
+
+
+def _courses(cells: Sequence[Cell], folder: Path) -> list[dict[str, Lesson]]:
+    """What is to be learned, by key; those of one table wait for no other of it, only for the tables before."""
+    fronts: dict[int, dict[str, Lesson]] = {}
+    surrogates: dict[str, Lesson] = {}
+    looking: dict[str, Lesson] = {}
+    fits: dict[str, Lesson] = {}
+
+    def add(to: dict[str, Lesson], key: str, label: str, learn: Callable[[Say, Say], Fitted]) -> None:
+        to[key] = Lesson(key, label, learn)
+
     for cell in cells:
-        for seen in cell.detectors:
-            watches[seen.fit] = (f"detector {seen.spec}", partial(_watch, cell, seen, folder))
         for seat, player in enumerate(cell.players):
             for number, key in enumerate(player.fits):
                 if key is not None:
-                    fronts[key] = (player.fronts[number], partial(_fit_front, cell, seat, number, folder, say))
+                    learn = partial(_fit_front, cell, seat, number, folder)
+                    add(fronts.setdefault(number, {}), key, player.fronts[number], learn)
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
-                surrogates[ref.surrogate.identity] = (ref.surrogate.spec, partial(_imitate, cell, ref, folder, say))
-            if ref.evades is not None:
-                watches[ref.evades.fit] = (f"detector {ref.evades.spec}", partial(_watch, cell, ref.evades, folder))
+                add(surrogates, ref.surrogate.identity, ref.surrogate.spec, partial(_imitate, cell, ref, folder))
             if ref.timing is not None:
-                timings[ref.timing] = (f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
+                add(looking, ref.timing, f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
             if ref.fit is not None:  # what an attack learns is the same whenever it acts
                 label = dataclasses.replace(ref, schedule=EVERY).label
-                fits[ref.fit] = (label, partial(_fit, cell, ref, folder, False))
-    return fronts | surrogates | timings | watches | fits
+                add(fits, ref.fit, label, partial(_fit, cell, ref, folder, False))
+        for seen in (*cell.detectors, *(ref.evades for ref in cell.attacks if ref.evades is not None)):
+            add(looking, seen.fit, f"detector {seen.spec}", partial(_watch, cell, seen, folder))
+    return [*(fronts[number] for number in sorted(fronts)), surrogates, looking, fits]
 
 
-def _fit_front(
-    cell: Cell, seat: int, number: int, folder: Path, say: Callable[[str], None], far: Callable[[str], None]
-) -> Fitted:
+def _fit_front(cell: Cell, seat: int, number: int, folder: Path, say: Say, far: Say) -> Fitted:
     """What a front learns of clean play, in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
@@ -167,9 +199,7 @@ def _fit_front(
     return learned
 
 
-def _imitate(
-    cell: Cell, ref: AttackRef, folder: Path, say: Callable[[str], None], far: Callable[[str], None]
-) -> Fitted:
+def _imitate(cell: Cell, ref: AttackRef, folder: Path, say: Say, far: Say) -> Fitted:
     """What a surrogate learns of the player of a seat, which is told only what that one did."""
     torch.set_num_threads(1)
     check_code(cell)
@@ -182,7 +212,7 @@ def _imitate(
     return learned
 
 
-def _watch(cell: Cell, ref: DetectorRef, folder: Path, far: Callable[[str], None]) -> Fitted:
+def _watch(cell: Cell, ref: DetectorRef, folder: Path, say: Say, far: Say) -> Fitted:
     """What a detector learns of the clean play of a seat, in one thread of this process."""
     torch.set_num_threads(1)
     check_code(cell)
@@ -194,7 +224,7 @@ def _watch(cell: Cell, ref: DetectorRef, folder: Path, far: Callable[[str], None
             return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)
 
 
-def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, far: Callable[[str], None]) -> Fitted:
+def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, say: Say, far: Say) -> Fitted:
     """What an attack, or its schedule, learns in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)
@@ -210,7 +240,7 @@ def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, far: Callable[[
         raise InvalidInput(f"attack {ref.spec.name}: fails as it learns: {said_by(error)}") from error
 
 
-def _seldom(say: Callable[[str], None], about: str) -> Callable[[str], None]:
+def _seldom(say: Say, about: str) -> Say:
     """Says a line about something where the last one was said a while ago."""
     told = time.monotonic()
 

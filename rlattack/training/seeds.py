@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rlattack.errors import RlattackError
-from rlattack.evaluation.executor import collect, cores, running
+from rlattack.evaluation.executor import cores
+from rlattack.evaluation.processes import collect, running
 from rlattack.evaluation.spawned import Names, added_names, set_up
 from rlattack.training.recipes import TrainDefended, TrainPerturber
 from rlattack.training.watch import Trained, Watch

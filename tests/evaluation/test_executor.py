@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import multiprocessing
 import os
 import signal
@@ -71,6 +72,20 @@ def where(task, take):
 def dying(task, take):
     yield (task.key, 0, take(0))
     time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def squared(say, number):
+    say(f"squaring {number}")
+    time.sleep(0.2)  # so that there is something left for others
+    return number**2, os.getpid()
+
+
+def unfit(say):
+    raise InvalidInput("it does not fit")
+
+
+def killed(say):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -204,3 +219,31 @@ def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_when_all_have_begu
     assert [signal.SIGINT in mask for mask in masks] == [True, True]
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_job_is_done_once_and_what_it_says_is_heard(workers):
+    said = []
+    jobs = [functools.partial(squared, number=number) for number in range(5)]
+    done = dict(Local(workers).each(jobs, [NAMED["a"]], said.append))
+    assert {number: square for number, (square, _) in done.items()} == {n: n**2 for n in range(5)}
+    assert sorted(said) == [f"squaring {number}" for number in range(5)]
+    assert len({process for _, process in done.values()}) == workers
+    assert multiprocessing.active_children() == []
+
+
+def test_a_single_job_is_done_in_this_process():
+    assert list(Local(2).each([functools.partial(squared, number=3)], [], print)) == [(0, (9, os.getpid()))]
+
+
+@pytest.mark.parametrize(
+    ("job", "kind", "message"),
+    [
+        (unfit, InvalidInput, "^it does not fit$"),
+        (killed, WorkerDied, "^a worker process was ended from outside, mostly for want of memory; finished cells"),
+    ],
+)
+def test_a_job_that_fails_ends_all(job, kind, message):
+    with pytest.raises(kind, match=message):
+        list(Local(2).each([job, functools.partial(squared, number=1)], [], print))
+    assert multiprocessing.active_children() == []

@@ -86,8 +86,10 @@ def test_an_attack_of_others_that_fails_as_it_learns_is_one_line(tmp_path, attac
 
 
 def test_what_is_learned_is_the_same_for_any_number_of_workers(tmp_path):
-    for workers in (1, 2):
-        run(tmp_path / str(workers), workers=workers, **LEARNED)
+    for workers in (1, 2):  # of two sizes, each in a process of its own
+        run(tmp_path / str(workers), workers=workers, **LEARNED | {"eps": (0.5, 0.25)})
+    assert len(fits_of(tmp_path / "1")) == 2
+    assert fits_of(tmp_path / "1").keys() == fits_of(tmp_path / "2").keys()
     assert numbers(tmp_path / "1") == numbers(tmp_path / "2")
     assert rows(tmp_path / "1") == rows(tmp_path / "2")
 
