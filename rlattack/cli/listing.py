@@ -12,12 +12,12 @@ from rlattack.evaluation.study import Plugins
 from rlattack.registry import Registry
 from rlattack.report.progress import say
 
-Kind = Literal["games", "agents", "attacks", "schedules", "defences", "detectors", "observers", "all"]
+Kind = Literal["games", "agents", "attacks", "schedules", "defences", "detectors", "observers", "grids", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class List(Plugins):
-    """List games, agents, attacks with their schedules, defences, detectors and observers."""
+    """List games, agents, attacks with their schedules, defences, detectors, observers and grids."""
 
     kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
@@ -40,6 +40,10 @@ class List(Plugins):
 def _rows(kind: str) -> list[dict[str, Any]]:
     from rlattack.games import list_games
 
+    if kind == "grids":
+        from rlattack.benchmark.grid import list_grids
+
+        return [{"id": name, "title": title} for name, title in list_grids()]
     return list_games() if kind == "games" else _agents() if kind == "agents" else _registered(kind)
 
 

@@ -8,6 +8,8 @@ import sys
 from typing import Annotated, Any
 
 _USAGE, _INTERRUPTED = 2, 130
+_KEEPING = (["attack"], ["duel"], ["certify"], ["benchmark"])
+"""Commands that go on with what is missing."""
 _ABOUT = "Train and attack game-playing agents, and measure how far they fall."
 
 
@@ -38,7 +40,7 @@ def _run(arguments: list[str]) -> int:
         return _complain(str(error))
     except KeyboardInterrupt:
         kept = "; finished cells are kept, the same command goes on with what is missing"
-        _complain("interrupted" + (kept if arguments[:1] in (["attack"], ["duel"], ["certify"]) else ""))
+        _complain("interrupted" + (kept if arguments[:1] in _KEEPING else ""))
         return _INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter's last flush has a place to go
@@ -48,7 +50,7 @@ def _run(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
-    from rlattack.cli import attack, certify, importer, listing, perf, report, train
+    from rlattack.cli import attack, benchmark, certify, importer, listing, perf, report, train
     from rlattack.cli.refusal import refusal
 
     commands = (
@@ -57,6 +59,7 @@ def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
         | Annotated[attack.Duel, tyro.conf.subcommand("duel", prefix_name=False)]
         | Annotated[certify.Certify, tyro.conf.subcommand("certify", prefix_name=False)]
         | Annotated[train.Train, tyro.conf.subcommand("train", prefix_name=False)]
+        | Annotated[benchmark.Benchmark, tyro.conf.subcommand("benchmark", prefix_name=False)]
         | Annotated[report.Report, tyro.conf.subcommand("report", prefix_name=False)]
         | Annotated[importer.Import, tyro.conf.subcommand("import", prefix_name=False)]
         | Annotated[perf.Perf, tyro.conf.subcommand("perf", prefix_name=False)]

@@ -57,6 +57,7 @@ def evaluate(
     finish: Callable[[Results], None] = lambda results: None,
     command: str = "",
     executor: Executor | None = None,
+    store: Path | None = None,
 ) -> Results:
     """Plays what is not there yet, and writes results as cells end; the run folder shows the cells of this study alone.
 
@@ -70,6 +71,7 @@ def evaluate(
         finish: Called with what came of it, while no other command may write the run folder.
         command: Kept in `config.json`.
         executor: Where cells are played; processes of this machine by default.
+        store: Where cells lie; by default runs under `runs/` share theirs, another folder has its own.
 
     Raises:
         RlattackError: What does not fit, in one line.
@@ -79,24 +81,20 @@ def evaluate(
     planned = plan(study) if isinstance(study, Study) else study
     workers = processes(planned, workers)
     folder = run or Path("runs") / planned.name
-    with Run(folder, planned.configuration, {"command": command, **planned.circumstances}, say) as place:
-        store = Store(place.store, say)
-        book = _Book(planned, place, store, say)
+    with Run(folder, planned.configuration, {"command": command, **planned.circumstances}, say, store) as place:
+        shelf = Store(place.store, say)
+        book = _Book(planned, place, shelf, say)
         waiting = book.open(watch)
         executor = executor or Local(workers)
-        prepare(planned.cells, store.fits, say, executor)
-        if (
-            waiting
-            and isinstance(executor, Local)
-            and executor.workers > 1
-            and (why := held_back(task.cell for task in waiting))
-        ):
+        prepare(planned.cells, shelf.fits, say, executor)
+        several = isinstance(executor, Local) and executor.workers > 1
+        if waiting and several and (why := held_back(task.cell for task in waiting)):
             say(f"plays in one process: {why}")
-        play = functools.partial(_play, clips=store.clips, fits=store.fits)
+        play = functools.partial(_play, clips=shelf.clips, fits=shelf.fits)
         with contextlib.closing(executor.run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
         book.publish()
-        results = Results(book.results, folder, planned, store.fits)
+        results = Results(book.results, folder, planned, shelf.fits)
         finish(results)
     return results
 

@@ -35,6 +35,7 @@ class Run:
         configuration: What all cells of the run share; a folder with another one is refused.
         circumstances: The command, versions, hashes: kept beside it, not compared.
         say: Told in a line that another command writes the folder, so that this one waits.
+        store: Where its cells lie; by default runs under `runs/` share theirs, another folder has its own.
 
     Raises:
         RunConflict: The folder belongs to another configuration.
@@ -43,9 +44,10 @@ class Run:
 
     def __init__(
         self, folder: Path, configuration: dict[str, Any], circumstances: dict[str, Any],
-        say: Callable[[str], None] = lambda line: None,
+        say: Callable[[str], None] = lambda line: None, store: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder, self._say = folder, say
+        self.store = store or shared_store(folder)
         self._configuration, self._circumstances = configuration, circumstances
         self._held, self._due = contextlib.ExitStack(), 0.0
         self._behind: Sequence[Result] | None = None
@@ -67,12 +69,6 @@ class Run:
         with self._held, contextlib.suppress(Unwritable):
             if self._behind is not None:  # it ends early
                 self._write_results(self._behind)
-
-    @property
-    def store(self) -> Path:
-        """Where its cells lie: runs under `runs/` share theirs, another folder has its own."""
-        shared = self.folder.resolve().parent == Path("runs").resolve()
-        return (self.folder.parent if shared else self.folder) / "store"
 
     def show(self, clip: Path) -> None:
         """Puts the recording of a cell, where there is one, into `clips/`."""
@@ -134,6 +130,12 @@ class Run:
             )
         if difference := _first_difference(kept, json.loads(json.dumps(self._configuration))):
             raise RunConflict(f"--run {self.folder} holds another configuration: {difference}; choose another --run")
+
+
+def shared_store(folder: Path) -> Path:
+    """Where the cells of a run folder lie: runs under `runs/` share theirs, another folder has its own."""
+    shared = folder.resolve().parent == Path("runs").resolve()
+    return (folder.parent if shared else folder) / "store"
 
 
 def _first_difference(kept: Any, ours: Any, where: str = "") -> str | None:

@@ -110,6 +110,30 @@ def difference(first: Rate | Mean, second: Rate | Mean) -> Rate | Mean:
     return _like(first)(apart, (apart - below, apart + above))
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Corrects p-values of a family of comparisons (Holm 1979), in whatever dependence they stand.
+
+    Where those of at most 0.05 are called different, the chance that any of the family is called so by mistake is 5 %
+    at most.
+
+    Args:
+        p_values: One a comparison, in [0, 1].
+
+    Returns:
+        The corrected ones, in the same order.
+
+    Raises:
+        ValueError: What is no probability.
+    """
+    if not all(0 <= one <= 1 for one in p_values):
+        raise ValueError(f"expected p-values in [0, 1], got {list(p_values)}")
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
 def average(estimates: Sequence[Rate | Mean]) -> Rate | Mean:
     """The mean of estimates, with the means of their ends: the widest that its interval can be, if all move together.
 

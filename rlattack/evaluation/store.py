@@ -4,6 +4,7 @@ Episodes in which observers looked on lie beside those without, under a name of 
 place, and both only grow.
 """
 
+import datetime
 import functools
 import hashlib
 import json
@@ -54,6 +55,7 @@ class Store:
     def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.folder, self.fits, self.clips = folder, folder / "fits", folder / "clips"
         self._sources: dict[str, str] = {}
+        self._listed: tuple[int, dict[str, list[Path]]] | None = None
         self._say = functools.cache(say)
         path = folder / "store.json"
         way_out = "remove the folder, or choose a --run in another one"
@@ -73,10 +75,13 @@ class Store:
         What observers measured must be there where the cell asks for some; more than that does no harm. A file with
         other content than was written is none of a cell: it is played again, which is said.
         """
-        # of equally many, those without observers first
-        files = sorted((self.folder / "cells").glob(f"{cell.key}*.json"), reverse=True)
-        found = [kept for path in files if (kept := self._read(cell, path)) is not None]
+        found = [kept for path in self._files(cell) if (kept := self._read(cell, path)) is not None]
         return max(found, key=lambda kept: len(kept.episodes), default=None)
+
+    def date(self, cell: Cell) -> str:
+        """The day on which the last of a cell was kept, as 2026-11-27; empty where nothing is."""
+        times = [path.stat().st_mtime for path in self._files(cell)]
+        return datetime.datetime.fromtimestamp(max(times), datetime.UTC).date().isoformat() if times else ""
 
     def keep(self, cell: Cell, kept: Kept) -> None:
         """Adds episodes to those that are kept of a cell, whoever played them meanwhile; never keeps fewer.
@@ -86,11 +91,24 @@ class Store:
         """
         try:
             with locked(self.folder):
+                self._listed = None  # whoever else wrote meanwhile
                 before = self.read(cell) or Kept([], 0.0)
                 merged = {one.episode: one for one in (*before.episodes, *kept.episodes)}
                 self._write(cell, Kept([merged[number] for number in sorted(merged)], before.seconds + kept.seconds))
+                self._listed = None  # times of files are too coarse to tell what was written just now
         except OSError as error:
             raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); finished cells are kept") from error
+
+    def _files(self, cell: Cell) -> list[Path]:
+        """Files of a cell, those without observers first; the folder is listed anew only when it has changed."""
+        cells = self.folder / "cells"
+        stamp = cells.stat().st_mtime_ns if cells.is_dir() else 0
+        if self._listed is None or self._listed[0] != stamp:
+            by_key: dict[str, list[Path]] = {}
+            for path in sorted(cells.glob("*.json"), reverse=True):
+                by_key.setdefault(path.name[: len(cell.key)], []).append(path)
+            self._listed = stamp, by_key
+        return self._listed[1].get(cell.key, [])
 
     def _read(self, cell: Cell, path: Path) -> Kept | None:
         try:

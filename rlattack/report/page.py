@@ -9,7 +9,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from rlattack.attacks import title_of
@@ -83,6 +83,22 @@ class Section:
     activations_src: str
 
 
+def template(name: str, *folders: Path) -> Template:
+    """A template of pages that need no other file.
+
+    Args:
+        name: Of its file.
+        folders: Where it lies, beside those that all pages share.
+    """
+    pages = Environment(
+        loader=FileSystemLoader([*folders, Path(__file__).parent]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
+    return pages.get_template(name)
+
+
 def write_page(runs: Sequence[RunRecord], out: Path) -> None:
     """Writes one page that needs no other file and no network.
 
@@ -94,19 +110,13 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
         [_section(setting, run, f"run-{number}-{place}") for place, setting in enumerate(settings(run.results))]
         for number, run in enumerate(runs)
     ]
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    pages.filters["sha256"] = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    pages.filters["json"] = lambda content: json.dumps(content, indent=2, ensure_ascii=False)
     every = [section for of_run in sections for section in of_run]
     transferred = [
         (laid.title, Markup(svg(f"transfer-{number}-{place}", partial(transfer_map, laid))))
         for number, run in enumerate(runs)
         for place, laid in enumerate(transfers(settings(run.results)))
     ]
-    page = pages.get_template("page.html.jinja").render(
+    page = template("page.html.jinja").render(
         runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every), transferred=transferred,
         matrices=_matrices(runs), legend=LEGEND,
     )  # fmt: skip

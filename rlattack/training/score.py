@@ -1,12 +1,12 @@
 """The score of a trained agent: fresh episodes, which `rlattack attack` and `rlattack duel` play again for anybody."""
 
 import dataclasses
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rlattack.evaluation.commands import CLEAN, command_of
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.evaluator import evaluate
 from rlattack.evaluation.plan import plan
@@ -116,12 +116,12 @@ class Scorer:
         planned = plan(study)
         *beside, result = evaluate(planned, run=self._run / "evaluation" / planned.name, watch=see).cells
         if not clean:
-            score = Score.of(result, _command(study, names))
+            score = Score.of(result, command_of(study, names))
             told = {one.attack.name if one.attack else "clean": _beside(one, score) for one in beside}
             return dataclasses.replace(score, more={**score.more, **told})
-        score = Score.of(beside[0], _command(dataclasses.replace(study, **_CLEAN), names))
+        score = Score.of(beside[0], command_of(dataclasses.replace(study, **CLEAN), names))
         told = {one.attack.name: _beside(one, score) for one in beside[1:] if one.attack}
-        about = {"attack": str(study.attacks[0][0]), "command": _command(study, names)}
+        about = {"attack": str(study.attacks[0][0]), "command": command_of(study, names)}
         attacked = {**_beside(result, score), **about}
         return dataclasses.replace(
             score, more={**score.more, **told, "attacked": attacked}, attacked=result.victim_seat.returns
@@ -134,36 +134,6 @@ def _beside(result: Result, score: Score) -> dict[str, Any]:
     if score.returns is None and own.win is not None:
         return {"win": {"rate": own.win.rate, "ci": list(own.win.ci)}}
     return {"mean": own.returns.mean, "ci": list(own.returns.ci)}
-
-
-def _command(study: Study, names: Mapping[str, str]) -> str:
-    """The command line that plays a study, its agents by the names that they will have."""
-    players = [names.get(player, player) for (player,) in study.candidates]
-    who = ["attack", study.game, "--victim"] if len(players) == 1 else ["duel", study.game, "--players"]
-    whose = ["--victim", study.victim] if len(players) > 1 and study.attack else []
-    words = ["rlattack", *who, *players, *whose, "--episodes", str(study.episodes), "--seed", str(study.seed)]
-    for option in _OPTIONS:
-        value = getattr(study, option)
-        if value != getattr(Study, option):
-            words.append(f"--{option.replace('_', '-')}")
-            words += [_word(one, names) for one in (value if isinstance(value, tuple) else [value]) if one is not True]
-    return shlex.join(words)
-
-
-_OPTIONS = (
-    "attack", "eps", "norm", "space", "actions", "defence", "sticky", "env_args", "frame_stack", "channels",
-    "normaliser", "trust",
-)  # fmt: skip
-"""Options of a study for a score, beside those that always stand in its command."""
-_CLEAN: dict[str, Any] = {name: getattr(Study, name) for name in ("attack", "eps", "norm", "space")}
-"""What makes a study clean."""
-
-
-def _word(value: object, names: Mapping[str, str]) -> str:
-    text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
-    for folder, name in names.items():
-        text = text.replace(f"agent={folder}", f"agent={name}")
-    return text
 
 
 def _share(rates: Sequence[Rate], total: int) -> Rate:

@@ -1,0 +1,291 @@
+"""From what was played to a leaderboard: three numbers a claim, ranks with ties, differences, attackers."""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from rlattack.arrays import FloatArray
+from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, worst_decile
+from rlattack.benchmark.grid import Grid
+from rlattack.benchmark.play import Played
+from rlattack.benchmark.program import Entrant, Program
+from rlattack.benchmark.standing import (
+    AgentScore,
+    Attacker,
+    Certificate,
+    Difference,
+    GameBoard,
+    Leaderboard,
+    Ranking,
+    Score,
+    Standing,
+    Threat,
+)
+from rlattack.benchmark.tiers import tier
+from rlattack.evaluation.certified import CERTIFIED, Measured
+from rlattack.evaluation.commands import command_of
+from rlattack.evaluation.results import Mean, Rate, Result
+from rlattack.evaluation.statistics import holm, wilson
+from rlattack.report.comparison import attack_label, settings
+from rlattack.report.warnings import warnings
+
+STANDARD = "autoattack"
+_PROOFS = ("gwc", "awc")
+"""Not what an attacker does, but what is left open at worst: no row is ranked by them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Hit:
+    """One attack of a threat on one agent, on all run seeds."""
+
+    label: str
+    played: tuple[Played, ...]
+
+    @property
+    def returns(self) -> FloatArray:
+        return np.concatenate([one.returns for one in self.played])
+
+    @property
+    def name(self) -> str:
+        attack = self.played[0].result.attack
+        assert attack is not None, "it is under attack"
+        return attack.name
+
+
+@dataclasses.dataclass(frozen=True)
+class _Agent:
+    """An agent with all that was played of it."""
+
+    name: str
+    entrant: Entrant
+    played: tuple[Played, ...]
+
+    @property
+    def clean(self) -> tuple[Played, ...]:
+        return tuple(one for one in self.played if one.result.clean)
+
+    @property
+    def clean_returns(self) -> FloatArray:
+        return np.concatenate([one.returns for one in self.clean])
+
+    def hits(self, threat: Threat, *, control: bool = False) -> list[_Hit]:
+        """Its attacks of a threat that kept their reach, or the controls; by label."""
+        found: dict[str, list[Played]] = {}
+        for one in self.played:
+            if one.result.ok and threat_of(one.result) == threat and one.result.control == control:
+                found.setdefault(attack_label(one.result), []).append(one)
+        return [_Hit(label, tuple(of)) for label, of in found.items()]
+
+    def strongest(self, threat: Threat) -> _Hit | None:
+        """The attack that leaves it least."""
+        return min(self.hits(threat), key=lambda hit: (hit.returns.mean(), hit.label), default=None)
+
+
+def threat_of(result: Result) -> Threat | None:
+    """What the attack of a cell may do; None of a clean cell, and of what is no attack but a proof."""
+    attack = result.attack
+    if attack is None or attack.name in _PROOFS:
+        return None
+    if attack.eps is None:
+        return Threat(attack.access, "", "", 0.0)
+    return Threat(attack.access, attack.reach or "", attack.space or "", attack.eps)
+
+
+def rank(program: Program, played: Mapping[str, Played]) -> Leaderboard:
+    """Ranks all contenders.
+
+    Args:
+        program: Who plays what.
+        played: What was played of it, by the key of the cell; what is missing is left out and counted.
+    """
+    agents = [
+        _Agent(name, entrant, there)
+        for entrant in program.entrants
+        for name, cells in entrant.cells.items()
+        if (there := tuple(played[cell.key] for cell in cells if cell.key in played))
+    ]
+    boards: dict[str, list[_Agent]] = {}
+    for agent in agents:
+        boards.setdefault(agent.entrant.contender.game, []).append(agent)
+    versions = {name: text for one in program.runs.values() for name, text in one.circumstances["versions"].items()}
+    return Leaderboard(
+        grid=program.grid.name,
+        title=program.grid.title,
+        boards=tuple(_board(program.grid, game, of) for game, of in boards.items()),
+        impossible=tuple((one.agent, one.attack, one.why) for one in program.impossible),
+        missing=len({cell.key for cell in program.cells} - played.keys()),
+        versions=versions,
+    )
+
+
+def _board(grid: Grid, game: str, agents: Sequence[_Agent]) -> GameBoard:
+    found = {threat_of(one.result) for agent in agents for one in agent.played}
+    threats = sorted(threat for threat in found if threat is not None)
+    rankings = []
+    for threat in threats:
+        rows = [row for of in _contenders(agents) if (row := _standing(grid, of, threat, threats)) is not None]
+        if rows:
+            ranked = _ranked(rows)
+            rankings.append(Ranking(threat, ranked, _differences(agents, ranked, threat)))
+    first = agents[0].played[0].result
+    protocol = {"actions": first.actions, "sticky": first.sticky, "episodes": first.episodes, "device": first.device}
+    return GameBoard(game, protocol, tuple(rankings), _attackers(agents, threats))
+
+
+def _contenders(agents: Sequence[_Agent]) -> Iterator[list[_Agent]]:
+    groups: dict[str, list[_Agent]] = {}
+    for agent in agents:
+        groups.setdefault(agent.entrant.contender.name, []).append(agent)
+    yield from groups.values()
+
+
+def _standing(grid: Grid, agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat]) -> Standing | None:
+    """A row of a contender; None where none of its agents met the threat."""
+    pairs = [(agent, hit) for agent in agents if (hit := agent.strongest(threat)) is not None]
+    if not pairs:
+        return None
+    agents, hits = [agent for agent, _ in pairs], [hit for _, hit in pairs]
+    contender, results = agents[0].entrant.contender, [one.result for agent in agents for one in agent.played]
+    controls = [found[0].returns for agent in agents if (found := agent.hits(threat, control=True))]
+    standard = [hit for agent in agents for hit in agent.hits(threat) if hit.name == STANDARD]
+    clean = over_seeds([agent.clean_returns for agent in agents])
+    curve = [(0.0, clean.mean), *_curve(agents, threat, threats)]
+    claim, stated = agents[0].clean[0].result.claim, _reported(grid, agents[0], threat)
+    row = Standing(
+        name=contender.name,
+        group=contender.group,
+        defence="" if claim is None else claim.words,
+        clean=clean,
+        control=over_seeds(controls) if controls else None,
+        standard=_score(standard) if len(standard) == len(agents) else None,
+        best=_score(hits),
+        certificate=_certificate(agents, threat),
+        area=area(curve),
+        half=half_size(curve),
+        worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
+        warnings=tuple(dict.fromkeys(line for one in settings(results) for line in warnings(one))),
+        agents=tuple(_agent_score(agent, hit) for agent, hit in pairs),
+        seeds=tuple(dict.fromkeys(one.seed for one in results)),
+        seconds=sum(one.seconds for agent in agents for one in agent.played),
+        **stated,  # type: ignore[arg-type]  # fields of the row
+    )
+    level, reasons = tier(row, results)
+    return dataclasses.replace(row, tier=level, reasons=reasons)
+
+
+def _score(hits: Sequence[_Hit]) -> Score:
+    """The attack of each agent as one number."""
+    names = Counter(hit.label for hit in hits)
+    wins = [one.wins for hit in hits for one in hit.played]
+    won, total = int(sum(one.sum() for one in wins)), sum(map(len, wins))
+    seats = [one.result.attacked for hit in hits for one in hit.played]
+    return Score(
+        attack=min(names, key=lambda name: (-names[name], name)),
+        value=over_seeds([hit.returns for hit in hits]),
+        win=Rate(won / total, wilson(won, total)) if total else None,
+        queries=float(np.mean([seat.queries for seat in seats])),
+        gradients=float(np.mean([seat.gradients for seat in seats])),
+    )
+
+
+def _curve(agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat]) -> Iterator[tuple[float, float]]:
+    """What is left at each size of the kind of a threat, where all agents met it."""
+    for other in threats:
+        if dataclasses.replace(other, eps=threat.eps) == threat and other.eps > 0:
+            hits = [agent.strongest(other) for agent in agents]
+            if all(hit is not None for hit in hits):
+                yield other.eps, float(np.mean([hit.returns.mean() for hit in hits if hit is not None]))
+
+
+def _certificate(agents: Sequence[_Agent], threat: Threat) -> Certificate | None:
+    """The share that is proven, by the best bounds, the mean over agents; None where nothing was looked at."""
+    shares = []
+    for agent in agents:
+        told = agent.clean[0].result.victim_seat.observed
+        at_size = [
+            mean
+            for name, mean in told.items()
+            if (about := Measured.read(name)) and about.what == CERTIFIED and about.fits(threat.reach, threat.eps)
+        ]
+        shares += [max(at_size, key=lambda one: one.mean)] if at_size else []
+    voided = any("certificate is wrong" in one.result.status for agent in agents for one in agent.played)
+    if len(shares) < len(agents):
+        return Certificate(voided=True) if voided else None
+    low, high = (float(np.mean([one.ci[end] for one in shares])) for end in (0, 1))
+    return Certificate(share=Mean(float(np.mean([one.mean for one in shares])), (low, high)), voided=voided)
+
+
+def _reported(grid: Grid, agent: _Agent, threat: Threat) -> dict[str, object]:
+    """What is stated elsewhere: by the grid, else by the agent's own card."""
+    contender, player = agent.entrant.contender, agent.clean[0].cell.players[agent.clean[0].cell.victim]
+    for one in grid.reported:
+        of_it = one.agent in (contender.name, agent.name) and one.game in ("", contender.game)
+        if of_it and one.eps in (None, threat.eps):
+            return {"reported": one.attacked, "reported_clean": one.clean, "source": one.source}
+    if player.published is None or contender.group:
+        return {}
+    return {"reported_clean": player.published.mean, "source": player.published.source}
+
+
+def _agent_score(agent: _Agent, hit: _Hit) -> AgentScore:
+    cell, first = hit.played[0].cell, hit.played[0]
+    study = agent.entrant.contender.studies[agent.name][0]
+    ref = cell.attacks[0]
+    names = "+".join(str(one.spec) for one in cell.attacks)
+    own = {
+        "attack": (names,), "eps": () if ref.budget.eps is None else (ref.budget.eps,), "norm": ref.budget.norm,
+        "when": (ref.schedule,), "seed": cell.seed, "observe": (), "detect": (),
+    }  # fmt: skip
+    if ref.budget.norm not in ("linf", "l2", "l1", "l0"):
+        own["norm"] = study.norm
+    return AgentScore(
+        agent=agent.name,
+        sha256=cell.players[cell.victim].identity,
+        clean=float(agent.clean_returns.mean()),
+        best=float(hit.returns.mean()),
+        attack=hit.label,
+        command=command_of(dataclasses.replace(study, **own)),  # type: ignore[arg-type]  # fields of a study
+        date=first.date,
+    )
+
+
+def _ranked(rows: Sequence[Standing]) -> tuple[Standing, ...]:
+    """The best first; who is no worse beyond doubt than those above shares their rank."""
+    ordered = sorted(rows, key=lambda row: (-row.best.value.mean, row.name))
+    ranks = [1 + sum(other.best.value.ci[0] > row.best.value.ci[1] for other in ordered) for row in ordered]
+    return tuple(dataclasses.replace(row, rank=rank) for row, rank in zip(ordered, ranks, strict=True))
+
+
+def _differences(agents: Sequence[_Agent], rows: Sequence[Standing], threat: Threat) -> tuple[Difference, ...]:
+    returns = {
+        of[0].entrant.contender.name: [hit.returns for agent in of if (hit := agent.strongest(threat)) is not None]
+        for of in _contenders(agents)
+    }
+    pairs = list(itertools.combinations(rows, 2))
+    found = [p_value(returns[one.name], returns[other.name]) for one, other in pairs]
+    corrected = iter(holm([p for p in found if p is not None]))
+    return tuple(
+        Difference(
+            one.name, other.name, one.best.value.mean - other.best.value.mean, None if p is None else next(corrected)
+        )
+        for (one, other), p in zip(pairs, found, strict=True)
+    )
+
+
+def _attackers(agents: Sequence[_Agent], threats: Sequence[Threat]) -> tuple[Attacker, ...]:
+    """How often each attack leaves an agent least, and by how much."""
+    met: Counter[str] = Counter()
+    margins: dict[str, list[float]] = {}
+    for agent, threat in itertools.product(agents, threats):
+        hits = sorted(agent.hits(threat), key=lambda hit: (hit.returns.mean(), hit.label))
+        met.update({hit.label for hit in hits})
+        if len(hits) > 1:
+            margins.setdefault(hits[0].label, []).append(float(hits[1].returns.mean() - hits[0].returns.mean()))
+    found = [
+        Attacker(name, count, len(margins.get(name, [])), float(np.mean(margins[name])) if name in margins else None)
+        for name, count in met.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.strongest / one.met, one.name)))

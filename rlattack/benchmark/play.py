@@ -1,0 +1,110 @@
+"""Plays the program of a grid, run by run, in one store; killed anywhere, the same call goes on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rlattack.arrays import FloatArray
+from rlattack.benchmark.program import Program, Say
+from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.evaluator import evaluate
+from rlattack.evaluation.executor import Executor
+from rlattack.evaluation.plan import Plan
+from rlattack.evaluation.results import Result
+from rlattack.evaluation.run import shared_store
+from rlattack.evaluation.store import Store
+from rlattack.evaluation.summary import outcome
+
+
+@dataclass(frozen=True)
+class Played:
+    """A cell that was played.
+
+    Attributes:
+        cell: What was asked for.
+        result: What came of it.
+        returns: Of the victim, an episode each, shape (episodes,).
+        wins: 1 for each that it won, else 0; empty where nothing says who wins.
+        seconds: Spent by all workers together.
+        date: When the last of it was played, as 2026-11-27.
+    """
+
+    cell: Cell
+    result: Result
+    returns: FloatArray
+    wins: FloatArray
+    seconds: float
+    date: str
+
+
+Watch = Callable[[str, Plan], tuple[Callable[[Episode, bool], None], Callable[[str, int], None], Callable[[], None]]]
+"""Begins to show a run, by its name: gives what is called with episodes, with steps, and when it ends."""
+
+
+def play_grid(
+    program: Program, folder: Path, *, watch: Watch, workers: int | None = None, executor: Executor | None = None,
+    say: Say = lambda line: None, command: str = "",
+) -> dict[str, Played]:  # fmt: skip
+    """Plays what is not there yet.
+
+    Args:
+        program: What to play.
+        folder: Of the grid: a run folder for each game and protocol lies in it.
+        watch: Shows a run.
+        workers: Processes; one a core by default. Changes no result.
+        executor: Where cells are played; processes of this machine by default.
+        say: Told in a line what is waited for, damaged or learned.
+        command: Kept in each `config.json`.
+
+    Returns:
+        What was played, by the key of the cell.
+
+    Raises:
+        RlattackError: A player or an attack that fails; what was finished is kept.
+    """
+    store = shared_store(folder)
+    found: dict[str, Played] = {}
+    for name, planned in program.runs.items():
+        see, beat, end = watch(name, planned)
+        try:
+            results = evaluate(
+                planned, run=folder / name, workers=workers, watch=see, beat=beat, say=say, command=command,
+                executor=executor, store=store,
+            )  # fmt: skip
+        finally:
+            end()
+        found |= collect(planned, results.cells, Store(store, say))
+    return found
+
+
+def there(program: Program, folder: Path, say: Say = lambda line: None) -> Program:
+    """The part of a program whose cells are there, each with its clean one."""
+    store = Store(shared_store(folder), say)
+    kept = {cell.key for cell in program.cells if _is_whole(cell, store)}
+    return program.with_cells({cell.key for cell in program.cells if {cell.key, cell.clean.key} <= kept})
+
+
+def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, Played]:
+    """The episodes of cells beside their results."""
+    by_key = {cell.key: cell for cell in planned.cells}
+    found = {}
+    for result in results:
+        cell = by_key[result.cell]
+        kept = store.read(cell)
+        assert kept is not None, "it was played just now"
+        seats = [episode.seats[cell.victim] for episode in kept.episodes[: cell.episodes]]
+        said = [outcome(cell, seat) for seat in seats]
+        found[cell.key] = Played(
+            cell, result, np.asarray([seat.score for seat in seats]),
+            np.asarray([one == "win" for one in said], dtype=np.float64) if any(said) else np.empty(0),
+            kept.seconds * cell.episodes / len(kept.episodes), store.date(cell),
+        )  # fmt: skip
+    return found
+
+
+def _is_whole(cell: Cell, store: Store) -> bool:
+    kept = store.read(cell)
+    return kept is not None and len(kept.episodes) >= cell.episodes

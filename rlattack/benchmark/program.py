@@ -1,0 +1,171 @@
+"""The program of a grid: everything loaded, checked and cut into cells before anything is played."""
+
+import dataclasses
+import fnmatch
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlattack.benchmark.grid import Contender, Grid
+from rlattack.errors import InvalidInput, RlattackError
+from rlattack.evaluation.cell import Cell, digest
+from rlattack.evaluation.plan import Plan, plan, together
+from rlattack.evaluation.study import EVERY, Study
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """An attack that an agent cannot have, and why; the rest is played.
+
+    Attributes:
+        agent: As it was named.
+        attack: As it was asked for.
+        why: One line.
+    """
+
+    agent: str
+    attack: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A contender with what its agents play.
+
+    Attributes:
+        contender: Who.
+        cells: By agent; those of several seeds one after another.
+    """
+
+    contender: Contender
+    cells: Mapping[str, tuple[Cell, ...]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a grid plays.
+
+    Attributes:
+        grid: What was asked for.
+        entrants: Who is compared.
+        runs: Plans by the name of their run folder: cells of one game and protocol are in one.
+        impossible: What is not played.
+        notes: What there is to say, a line each.
+    """
+
+    grid: Grid
+    entrants: tuple[Entrant, ...]
+    runs: Mapping[str, Plan]
+    impossible: tuple[Impossible, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells, each once."""
+        return [cell for one in self.runs.values() for cell in one.cells]
+
+    def only(self, pattern: str) -> "Program":
+        """The part whose contender, game or attack a pattern fits, with the clean cells that it is read beside.
+
+        Raises:
+            InvalidInput: It fits nothing.
+        """
+        whose = {
+            cell.key: entrant.contender for entrant in self.entrants for of in entrant.cells.values() for cell in of
+        }
+
+        def fits(cell: Cell) -> bool:
+            words = (cell.game.card.id, whose[cell.key].name, cell.label)
+            return any(fnmatch.fnmatch(word, pattern) or pattern in word for word in words)
+
+        wanted = {key for cell in self.cells if fits(cell) for key in (cell.key, cell.clean.key)}
+        if not wanted:
+            names = ", ".join(dict.fromkeys(one.contender.name for one in self.entrants))
+            raise InvalidInput(f"--only {pattern}: fits no game, attack or contender; there are {names}")
+        return self.with_cells(wanted)
+
+    def with_cells(self, keys: set[str]) -> "Program":
+        """The part with these cells alone."""
+        runs = {
+            name: dataclasses.replace(one, cells=kept)
+            for name, one in self.runs.items()
+            if (kept := tuple(cell for cell in one.cells if cell.key in keys))
+        }
+        return dataclasses.replace(self, runs=runs)
+
+
+def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
+    """Loads and checks all that a grid asks for; plays nothing.
+
+    Args:
+        grid: What is asked for.
+        say: Told in a line what is loaded.
+
+    Raises:
+        RlattackError: An agent, a game or an option that does not fit; an attack that an agent cannot have is listed
+            instead, and the rest is played.
+    """
+    impossible: list[Impossible] = []
+    plans: list[Plan] = []
+    entrants: list[Entrant] = []
+    for contender in grid.contenders:
+        say(f"planning {contender.name}")
+        cells: dict[str, tuple[Cell, ...]] = {}
+        for agent, studies in contender.studies.items():
+            found = [one for study in studies for one in _plans(study, agent, impossible)]
+            plans += found
+            cells[agent] = tuple({cell.key: cell for one in found for cell in one.cells}.values())
+        entrants.append(Entrant(contender, cells))
+    _refuse_doubles(entrants)
+    runs = _runs(plans)
+    notes = tuple(dict.fromkeys(one.note for one in runs.values() if one.note))
+    return Program(grid, tuple(entrants), runs, tuple(dict.fromkeys(impossible)), notes)
+
+
+def _plans(study: Study, agent: str, impossible: list[Impossible]) -> Iterator[Plan]:
+    """The plan of a study; where an attack in it is impossible, those of all others."""
+    try:
+        yield plan(study)
+        return
+    except RlattackError as error:
+        whole = error
+    clean = {"attack": (), "eps": (), "when": (EVERY,), "surrogate": (), "grid": False}
+    try:
+        yield plan(dataclasses.replace(study, **clean))  # type: ignore[arg-type]  # fields of a study
+    except RlattackError as error:
+        raise whole from error
+    attacks: tuple[str, ...] = tuple(study.attack)  # type: ignore[arg-type]  # names, whatever was given
+    for attack in attacks:
+        try:
+            yield plan(dataclasses.replace(study, attack=(attack,)))
+        except RlattackError as error:
+            impossible.append(Impossible(agent, attack, str(error)))
+
+
+def _runs(plans: Sequence[Plan]) -> dict[str, Plan]:
+    """Plans of one game and protocol as one, by a name."""
+    groups: dict[str, list[Plan]] = {}
+    for one in plans:
+        shared = {key: value for key, value in one.configuration.items() if key not in ("victims", "versions")}
+        game = re.sub(r"[^\w.-]", "-", str(one.cells[0].game.card.id))
+        name = f"{game}-{digest(json.loads(json.dumps(shared)))[:8]}"
+        groups.setdefault(name, []).append(one)
+    return {name: together(of) for name, of in groups.items()}
+
+
+def _refuse_doubles(entrants: Sequence[Entrant]) -> None:
+    """Refuses two contenders of one game that are the same agent by two names, or one agent twice in a group."""
+    known: dict[tuple[Any, ...], str] = {}
+    for entrant in entrants:
+        for agent, cells in entrant.cells.items():
+            key = (entrant.contender.game, cells[0].clean.key)
+            other = known.setdefault(key, agent)
+            if other != agent:
+                raise InvalidInput(
+                    f"grid: {agent} and {other} are the same agent by two names: leave one out, or a ranking counts it "
+                    "twice"
+                )

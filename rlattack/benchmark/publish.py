@@ -1,0 +1,208 @@
+"""Writes a leaderboard down: `leaderboard.json`, CSV, a page that needs no network, TensorBoard."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from rlattack.benchmark.estimates import Estimate
+from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking, Score, Standing
+from rlattack.evaluation.estimates import Mean
+from rlattack.files import write_whole
+from rlattack.report.curves import INK, svg
+from rlattack.report.events import Point, file_name, scalar, write_events
+from rlattack.report.page import template
+from rlattack.report.values import Value, decimals, mean, number, percent
+
+SCHEMA = "rlattack/leaderboard/1"
+VOLATILE = ("seconds", "date")
+"""What two runs of one grid need not share."""
+_DIGITS = 6
+
+
+def write_leaderboard(board: Leaderboard, folder: Path) -> None:
+    """Writes `leaderboard.json`, `leaderboard.csv`, `leaderboard.html` and `tensorboard/` into the folder of a grid.
+
+    Raises:
+        Unwritable: The folder cannot be written.
+    """
+    write_whole(folder / "leaderboard.json", (json.dumps(to_json(board), indent=1, allow_nan=False) + "\n").encode())
+    write_whole(folder / "leaderboard.csv", to_csv(board).encode())
+    write_whole(folder / "leaderboard.html", _page(board).encode())
+    write_events(folder, dict(_events(board)))
+
+
+def to_json(board: Leaderboard) -> dict[str, Any]:
+    """The whole as it stands in `leaderboard.json`; numbers have six digits, as much as two machines may share."""
+    found: dict[str, Any] = {"schema": SCHEMA, **_plain(dataclasses.asdict(board))}
+    return found
+
+
+def stable(content: Any) -> Any:
+    """The content of a `leaderboard.json` without speeds and dates: what two runs of one grid must share."""
+    if isinstance(content, Mapping):
+        return {name: stable(value) for name, value in content.items() if name not in VOLATILE}
+    return [stable(one) for one in content] if isinstance(content, list) else content
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(name): _plain(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(one) for one in content]
+    return float(f"{content:.{_DIGITS}g}") if isinstance(content, float) else content
+
+
+_COLUMNS = (
+    "game", "access", "reach", "space", "eps", "rank", "name", "group", "defence", "tier", "clean", "clean_low",
+    "clean_high", "control", "reported", "standard", "standard_low", "standard_high", "best", "best_low", "best_high",
+    "best_median", "best_iqm", "strongest", "win", "certified", "voided", "area", "half", "worst_decile", "queries",
+    "gradients", "seeds", "episodes",
+)  # fmt: skip
+
+
+def to_csv(board: Leaderboard) -> str:
+    """A row a contender and size."""
+    file = io.StringIO()
+    table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for of_game in board.boards:
+        for ranking in of_game.rankings:
+            for row in ranking.rows:
+                flat = {"game": of_game.game, **dataclasses.asdict(ranking.threat), **_flat(row)}
+                table.writerow({name: "" if flat[name] is None else flat[name] for name in _COLUMNS})
+    return file.getvalue()
+
+
+def _flat(row: Standing) -> dict[str, object]:
+    best, certificate = row.best, row.certificate
+    share = None if certificate is None or certificate.share is None else certificate.share.mean
+    found: dict[str, object] = {
+        "rank": row.rank, "name": row.name, "group": row.group, "defence": row.defence, "tier": row.tier,
+        **_ends("clean", row.clean), "control": None if row.control is None else row.control.mean,
+        "reported": row.reported, **_ends("standard", None if row.standard is None else row.standard.value),
+        **_ends("best", best.value),
+        "best_median": best.value.median, "best_iqm": best.value.iqm, "strongest": best.attack,
+        "win": None if best.win is None else best.win.rate, "certified": share,
+        "voided": certificate is not None and certificate.voided, "area": row.area, "half": row.half,
+        "worst_decile": row.worst, "queries": best.queries, "gradients": best.gradients, "seeds": best.value.seeds,
+        "episodes": best.value.episodes,
+    }  # fmt: skip
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _ends(name: str, estimate: Estimate | None) -> dict[str, object]:
+    low, high = (None, None) if estimate is None else estimate.ci
+    return {name: None if estimate is None else estimate.mean, f"{name}_low": low, f"{name}_high": high}
+
+
+HEADS = (
+    ("rank", "1 for the best; who is no worse beyond doubt than those above shares their rank."),
+    ("clean", "Mean return without an attack, with its 95 % interval."),
+    ("noise", "The same under noise of this size."),
+    ("reported", "Under attack, as the authors state it."),
+    ("standard", "Under autoattack, which chooses its attack on tuning episodes."),
+    ("best known", "The least that any attack of this table has left; by this the table is ranked."),
+    ("strongest attack", "The one that left it; of a group, of most of its agents."),
+    ("won", "Share of episodes won under it."),
+    ("certified", "Share of states of clean play in which no attack of this size changes the action."),
+    ("worst decile", "Mean of the worst tenth of episodes under the strongest attacks."),
+    ("area", "Mean return over all sizes from 0 to the largest of the grid."),
+    ("half", "The size at which half the clean score is left."),
+    ("tier", "smoke, tuned or verified: how far the row can be trusted."),
+)
+"""Columns of a table of the page, each with what it says."""
+
+
+def cells(row: Standing, places: int) -> list[Value]:
+    """The numbers of a row as text, by the columns of `HEADS`."""
+    certificate = row.certificate
+    return [
+        Value(str(row.rank), "", float(row.rank)), _estimate(row.clean, places), _estimate(row.control, places),
+        number(row.reported, places), _score(row.standard, places), _score(row.best, places), Value(row.best.attack),
+        percent(row.best.win),
+        Value("voided: an attack broke it") if certificate and certificate.voided
+        else Value() if certificate is None or certificate.share is None
+        else Value(f"{100 * certificate.share.mean:.1f} %", "", certificate.share.mean),
+        number(row.worst, places), number(row.area, places), number(row.half), Value(row.tier),
+    ]  # fmt: skip
+
+
+def _estimate(found: Estimate | None, places: int) -> Value:
+    return mean(None if found is None else found.as_mean, places)
+
+
+def _score(found: Score | None, places: int) -> Value:
+    return _estimate(None if found is None else found.value, places)
+
+
+def digits(ranking: Ranking) -> int:
+    """How many decimals the numbers of a table have."""
+    return decimals([row.clean.mean for row in ranking.rows])
+
+
+def _page(board: Leaderboard) -> str:
+    tables = [
+        (of_game, [
+            (ranking, Markup(svg(f"rank-{game}-{place}", partial(_bars, ranking))),
+             [(row, cells(row, digits(ranking))) for row in ranking.rows])
+            for place, ranking in enumerate(of_game.rankings)
+        ])
+        for game, of_game in enumerate(board.boards)
+    ]  # fmt: skip
+    return template("leaderboard.html.jinja", Path(__file__).parent).render(
+        title=f"Leaderboard: {board.title or board.grid}", board=board, tables=tables, heads=HEADS
+    )
+
+
+def _bars(ranking: Ranking) -> Figure:
+    """Clean score, noise and the least known of every row, with intervals."""
+    rows = ranking.rows
+    drawn = Figure(figsize=(7.4, 0.9 + 0.42 * len(rows)), layout="constrained")
+    axes = drawn.subplots()
+    for place, row in enumerate(rows):
+        _interval(axes, row.clean.as_mean, place - 0.16, "o", "clean" if place == 0 else None)
+        if row.control is not None:
+            _interval(axes, row.control.as_mean, place, "|", "noise" if place == 0 else None)
+        _interval(axes, row.best.value.as_mean, place + 0.16, "s", "best known" if place == 0 else None)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("mean return, with 95 % intervals")
+    axes.grid(axis="x")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return drawn
+
+
+def _interval(axes: Any, measured: Mean, place: float, marker: str, label: str | None) -> None:
+    fill = "none" if marker == "o" else INK
+    axes.plot([measured.mean], [place], marker=marker, color=INK, markerfacecolor=fill, linestyle="none", label=label)
+    axes.hlines(place, *measured.ci, color=INK, linewidth=1)
+
+
+def _events(board: Leaderboard) -> Iterator[tuple[str, list[Point]]]:
+    """A run a contender; the step is the size in millionths, 0 the clean game."""
+    for of_game in board.boards:
+        for name, points in _points(of_game).items():
+            yield file_name(f"{of_game.game} {name}"), points
+
+
+def _points(board: GameBoard) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = {}
+    about = "The step is the size in millionths; step 0 is the clean game."
+    for ranking in board.rankings:
+        step = max(1, round(ranking.threat.eps * 1_000_000))
+        kind = file_name(f"{ranking.threat.access} {ranking.threat.reach} {ranking.threat.space}".strip())
+        for row in ranking.rows:
+            points = found.setdefault(row.name, [(0, scalar(f"leaderboard/{kind}/best", row.clean.mean, about))])
+            told = {"best": row.best.value.mean, "rank": float(row.rank)}
+            told |= {} if row.standard is None else {"standard": row.standard.value.mean}
+            told |= {} if row.control is None else {"noise": row.control.mean}
+            points += [(step, scalar(f"leaderboard/{kind}/{name}", value, about)) for name, value in told.items()]
+    return found

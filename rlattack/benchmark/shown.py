@@ -1,0 +1,68 @@
+"""A leaderboard and a program in the terminal."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rich.console import Console
+from rich.table import Table
+
+from rlattack.benchmark.publish import HEADS, cells, digits
+from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking
+from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.plan import Plan
+from rlattack.report.progress import EpisodeBar, say
+
+_WIDE = 160
+"""Columns where no terminal says how many there are."""
+_SHOWN = ("rank", "clean", "noise", "reported", "standard", "best known", "strongest attack", "certified", "tier")
+"""Columns of a terminal; the page has the rest."""
+
+
+class Bars:
+    """Shows the runs of a grid, one after another.
+
+    Args:
+        runs: How many there are.
+    """
+
+    def __init__(self, runs: int) -> None:
+        self._runs, self._begun = runs, 0
+
+    def __call__(
+        self, name: str, planned: Plan
+    ) -> tuple[Callable[[Episode, bool], None], Callable[[str, int], None], Callable[[], None]]:
+        """Begins to show one."""
+        self._begun += 1
+        say(f"rlattack: {name}, run {self._begun} of {self._runs}", stderr=True, markup=False)
+        stack = ExitStack()
+        bar = stack.enter_context(EpisodeBar(planned, quiet=False))
+        return bar.watch, bar.beat, stack.close
+
+
+def print_leaderboard(board: Leaderboard, console: Console | None = None) -> None:
+    """Prints a table a game and size; the page shows more."""
+    console = console or (Console() if Console().is_terminal else Console(width=_WIDE))
+    for of_game in board.boards:
+        for ranking in of_game.rankings:
+            console.print(_table(of_game, ranking))
+        if of_game.attackers:
+            best = of_game.attackers[0]
+            words = f"{of_game.game}: {best.name} left least most often, on {best.strongest} of {best.met}"
+            console.print(words, markup=False, highlight=False, soft_wrap=True)
+    if board.missing:
+        words = f"{board.missing} cells are not played yet; the same command goes on with them"
+        console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(of_game: GameBoard, ranking: Ranking) -> Table:
+    places = digits(ranking)
+    columns = [place for place, (head, _) in enumerate(HEADS) if head in _SHOWN]
+    values = [cells(row, places) for row in ranking.rows]
+    known = [column for column in columns if any(of[column].known for of in values)]
+    shown = Table(title=f"{of_game.game}: {ranking.threat.words}", title_justify="left")
+    shown.add_column("contender", overflow="fold")
+    for column in known:
+        shown.add_column(HEADS[column][0], justify="right", overflow="fold")
+    for row, of in zip(ranking.rows, values, strict=True):
+        shown.add_row(row.name, *(str(of[column]) for column in known))
+    return shown

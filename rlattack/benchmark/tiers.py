@@ -1,0 +1,32 @@
+"""How far a row of a leaderboard can be trusted, and why no further."""
+
+from collections.abc import Sequence
+
+from rlattack.benchmark.standing import Standing, Tier
+from rlattack.evaluation.results import Result
+
+_EPISODES = 20
+"""Fewest episodes of a cell behind a tuned row."""
+
+
+def tier(row: Standing, results: Sequence[Result]) -> tuple[Tier, tuple[str, ...]]:
+    """The tier of a row, with the reasons why it is not higher.
+
+    `tuned`: attacked by `autoattack`, which is fitted to it, on enough episodes, beside a control. `verified`: that,
+    and replayed from its ledger, on seeds that were drawn after the entry was fixed.
+
+    Args:
+        row: Without a tier.
+        results: All cells that it stands on.
+    """
+    short = [one for one in results if one.episodes < _EPISODES]
+    failed = [one for one in results if not one.ok]
+    reasons = [
+        *["autoattack was not played on all of it"] * (row.standard is None),
+        *["no control of that size"] * (row.control is None),
+        *[f"cells of fewer than {_EPISODES} episodes"] * bool(short),
+        *[f"{len(failed)} cells failed"] * bool(failed),
+    ]
+    if reasons:
+        return "smoke", tuple(reasons)
+    return "tuned", ("not replayed from its ledger on seeds that were drawn after it was fixed",)

@@ -1,0 +1,104 @@
+"""`rlattack benchmark`: a grid in, a leaderboard out."""
+
+import dataclasses
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from rlattack.errors import InvalidInput
+from rlattack.evaluation.study import Plugins
+from rlattack.report.progress import say
+
+if TYPE_CHECKING:
+    from rlattack.benchmark import Grid, Leaderboard, Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark(Plugins):
+    """Play a grid of agents and attacks, and rank the agents by the least that any attack leaves them.
+
+    Killed anywhere, the same command goes on. `rlattack list grids` shows the grids that ship.
+    """
+
+    grid: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GRID")]
+    """A grid that ships, as smoke, or a TOML file."""
+    victim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|GROUP=A,B,... ...")] = ()
+    """Agents in place of the grid's own; GROUP=A,B,... are training seeds of one method, which are one row."""
+    only: str = ""
+    """Play only where the game, the agent or the attack has this in its name, or fits this pattern; the leaderboard
+    shows all that is there."""
+    plan: bool = False
+    """Say what would be played and how long it takes, and play nothing."""
+    episodes: int | None = None
+    """Episodes a cell, in place of the grid's."""
+    workers: int | None = None
+    """Processes; one a core by default. Changes no result."""
+    run: Path | None = None
+    """Folder; by default runs/benchmark-GRID."""
+    json: bool = False
+    """Print leaderboard.json instead of the table."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        from rlattack.benchmark import plan_grid
+        from rlattack.benchmark.forecast import forecast
+        from rlattack.benchmark.publish import to_json
+        from rlattack.benchmark.shown import print_leaderboard
+        from rlattack.evaluation.executor import cores
+
+        grid = self._grid
+        found = plan_grid(grid)
+        for line in (
+            *found.notes,
+            *(f"{one.attack} on {one.agent} is not played: {one.why}" for one in found.impossible),
+        ):
+            _say(line)
+        folder = self.run or Path("runs") / f"benchmark-{grid.name}"
+        asked = found.only(self.only) if self.only else found
+        _say(forecast(asked, folder).words(self.workers or cores()))
+        if self.plan:
+            return 0
+        board = self._played(found, asked, folder, shlex.join(command))
+        if self.json:
+            sys.stdout.write(json.dumps(to_json(board), indent=1, allow_nan=False) + "\n")
+        else:
+            print_leaderboard(board)
+            say(f"[bold]{folder}/leaderboard.html[/bold] shows it all; or: tensorboard --logdir {folder}")
+        return 0
+
+    @property
+    def _grid(self) -> "Grid":
+        from rlattack.benchmark import read_grid
+
+        if self.episodes is not None and self.episodes < 1:
+            raise InvalidInput(f"--episodes: expected at least 1, got {self.episodes}")
+        grid = read_grid(self.grid).with_victims(self.victim)
+        if self.episodes is None:
+            return grid
+        tables = [dataclasses.replace(one, options={**one.options, "episodes": self.episodes}) for one in grid.products]
+        return dataclasses.replace(grid, products=tuple(tables))
+
+    def _played(self, whole: "Program", asked: "Program", folder: Path, command: str) -> "Leaderboard":
+        """Plays what was asked for, and ranks by all that is there."""
+        from rlattack.benchmark import play_grid, rank, write_leaderboard
+        from rlattack.benchmark.play import there
+        from rlattack.benchmark.shown import Bars
+
+        played = play_grid(
+            asked, folder, watch=Bars(len(asked.runs)), workers=self.workers, say=_say, command=command
+        )  # fmt: skip
+        if asked is not whole:
+            kept = there(whole, folder)
+            played = play_grid(kept, folder, watch=Bars(len(kept.runs)), workers=1, command=command)
+        board = rank(whole, played)
+        write_leaderboard(board, folder)
+        return board
+
+
+def _say(line: str) -> None:
+    say(f"rlattack: {line}", stderr=True, markup=False)
