@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlattack.content import find_card, iterate_cards, read_card
-from rlattack.errors import ContentError, InvalidInput, UnknownName, nearest
+from rlattack.errors import ContentError, InvalidInput, UnknownName, nearest, typed
 from rlattack.evaluation.study import Options, Study
 from rlattack.games.table import parse_table
 from rlattack.policies.folder import agent_cards
@@ -174,7 +174,9 @@ def _study(values: Mapping[str, Any], where: str) -> Study:
     try:
         return Study(**values)
     except (InvalidInput, UnknownName) as error:
-        raise InvalidInput(f"{where}: {error}") from error
+        with typed(False):  # a file has keys, and no options
+            said = str(error)
+        raise InvalidInput(f"{where}: {said}") from error
 
 
 def list_grids() -> list[tuple[str, str]]:

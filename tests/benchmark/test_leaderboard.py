@@ -1,0 +1,261 @@
+"""A leaderboard of what was played: who stands where, by which numbers, and what is said of them."""
+
+import csv
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlattack.benchmark import plan_grid, rank, read_grid
+from rlattack.benchmark.forecast import forecast
+from rlattack.benchmark.play import play_grid, there
+from rlattack.benchmark.publish import stable, to_csv
+from rlattack.errors import InvalidInput, RunConflict
+from rlattack.evaluation import Study, evaluate
+from tests.benchmark.grids import COINS, chooser, planned, played, silent, written
+
+
+def two(folder, text=COINS):
+    """The grid of one more agent, of random weights."""
+    other = chooser(folder / "other", 0, scale=20.0)
+    return text.replace('["tests.kit.players:coin"]', json.dumps(["tests.kit.players:coin", other]))
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    """The grid of one agent, its leaderboard, and the folder."""
+    folder = tmp_path_factory.mktemp("coins")
+    program = planned(folder)
+    return (*played(program, folder / "run"), folder / "run", program)
+
+
+def test_the_numbers_of_a_row_are_those_of_its_cells(board, tmp_path):
+    found, *_ = board
+    study = Study(
+        game="coins/any", players="tests.kit.players:coin", attack=("fgsm:loss=margin", "pgd:steps=2,loss=margin"),
+        eps=(0.5, 1.5), space="raw", episodes=6, envs=4,
+    )  # fmt: skip
+    cells = {(one.attack and one.attack.name, one.eps): one for one in evaluate(study, run=tmp_path / "run").cells}
+    (of_game,) = found.boards
+    assert [ranking.threat.eps for ranking in of_game.rankings] == [0.5, 1.5]
+    for ranking in of_game.rankings:
+        (row,) = ranking.rows
+        eps, clean = ranking.threat.eps, cells[None, None].victim_seat.returns
+        assert (row.clean.mean, row.clean.ci) == (clean.mean, clean.ci)
+        assert row.control.mean == cells["noise", eps].victim_seat.returns.mean
+        left = {name: cells[name, eps].victim_seat.returns.mean for name in ("fgsm", "pgd")}
+        assert row.best.value.mean == min(left.values())
+        assert row.best.value.ci == min((cells[n, eps].victim_seat.returns for n in left), key=lambda m: m.mean).ci
+        assert row.standard is None
+        assert row.tier == "smoke"
+        assert "autoattack was not played on all of it" in row.reasons
+        assert "cells of fewer than 20 episodes" in row.reasons
+
+
+def test_the_area_and_the_half_size_are_those_of_the_least_left(board):
+    (of_game,) = board[0].boards
+    small, large = (ranking.rows[0] for ranking in of_game.rankings)
+    clean, half, one = small.clean.mean, small.best.value.mean, large.best.value.mean
+    assert small.area == large.area == pytest.approx((0.5 * (clean + half) / 2 + 1.0 * (half + one) / 2) / 1.5)
+    assert one < clean / 2
+    assert small.half is not None
+    assert small.half <= 1.5
+
+
+def test_the_command_of_a_row_plays_its_number_again(board, tmp_path, monkeypatch):
+    from rlattack.cli.main import main
+
+    (of_game,) = board[0].boards
+    agent = of_game.rankings[1].rows[0].agents[0]
+    program, *words = agent.command.split()
+    assert program == "rlattack"
+    assert main([*words, "--run", str(tmp_path / "again"), "--workers", "1"]) == 0
+    *_, attacked = json.loads((tmp_path / "again" / "results.json").read_text())["cells"]
+    assert attacked["seats"][0]["return"]["mean"] == agent.best
+    assert attacked["attacks"][0]["eps"] == 1.5
+
+
+def test_attackers_are_ranked_by_how_often_they_leave_least(board):
+    (of_game,) = board[0].boards
+    assert {one.name.split()[0] for one in of_game.attackers} == {"fgsm", "pgd"}
+    assert [one.met for one in of_game.attackers] == [2, 2]
+    assert sum(one.strongest for one in of_game.attackers) == 2
+
+
+def test_a_group_is_ranked_over_its_seeds_and_told_one_by_one(tmp_path):
+    for number in range(3):
+        chooser(tmp_path / f"agent-{number}", number, scale=20.0)
+    agents = [str(tmp_path / f"agent-{number}") for number in range(3)]
+    text = COINS.replace('["tests.kit.players:coin"]', '["mine", "tests.kit.players:coin"]')
+    found, _ = played(planned(tmp_path, text + f"\n[groups]\nmine = {json.dumps(agents)}\n"), tmp_path / "run")
+    (of_game,) = found.boards
+    row = next(row for row in of_game.rankings[0].rows if row.group)
+    assert [one.agent for one in row.agents] == agents
+    assert row.best.value.mean == pytest.approx(np.mean([one.best for one in row.agents]))
+    assert row.best.value.median == pytest.approx(np.median([one.best for one in row.agents]))
+    assert (row.best.value.seeds, row.best.value.episodes) == (3, 18)
+    low, high = row.best.value.ci
+    assert low <= row.best.value.mean <= high
+
+
+def test_who_is_no_worse_beyond_doubt_shares_a_rank(tmp_path):
+    found, _ = played(
+        planned(tmp_path, two(tmp_path, COINS.replace("episodes = 6", "episodes = 20"))), tmp_path / "run"
+    )
+    (of_game,) = found.boards
+    for ranking in of_game.rankings:
+        first, second = ranking.rows
+        apart = second.best.value.ci[1] < first.best.value.ci[0]
+        assert (first.rank, second.rank) == (1, 2 if apart else 1)
+        (difference,) = ranking.differences
+        assert difference.apart == first.best.value.mean - second.best.value.mean >= 0
+
+
+def test_what_is_reported_stands_beside(tmp_path):
+    stated = (
+        '\n[[reported]]\nagent = "tests.kit.players:coin"\nclean = 4.0\nattacked = 3.5\neps = 1.5\nsource = "a paper"\n'
+    )
+    found, _ = played(planned(tmp_path, COINS + stated), tmp_path / "run")
+    (of_game,) = found.boards
+    assert [ranking.rows[0].reported for ranking in of_game.rankings] == [None, 3.5]
+    assert of_game.rankings[1].rows[0].source == "a paper"
+
+
+def test_several_run_seeds_are_pooled(tmp_path):
+    one, _ = played(planned(tmp_path), tmp_path / "one")
+    both, _ = played(planned(tmp_path, COINS.replace("[[tables]]", "[[tables]]\nseeds = [0, 1]")), tmp_path / "two")
+    row = both.boards[0].rankings[0].rows[0]
+    assert row.seeds == (0, 1)
+    assert row.best.value.episodes == 12 == 2 * one.boards[0].rankings[0].rows[0].best.value.episodes
+
+
+def test_an_attack_that_an_agent_cannot_have_is_listed_and_the_rest_is_played(tmp_path):
+    text = COINS.replace('"fgsm:loss=margin"', '"patch"')
+    found, _ = played(planned(tmp_path, text), tmp_path / "run")
+    ((agent, attack, why),) = found.impossible
+    assert (agent, attack) == ("tests.kit.players:coin", "patch")
+    assert "a patch is for pictures" in why
+    assert {ranking.rows[0].best.attack.split()[0] for ranking in found.boards[0].rankings} == {"pgd"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (COINS.replace("tests.kit.players:coin", "my/none"), "my/none"),
+        (COINS.replace("coins/any", "coin/any"), "coin/any"),
+        (
+            COINS.replace('["tests.kit.players:coin"]', '["a", "b"]')
+            + '\n[groups]\na = ["tests.kit.players:coin"]\nb = ["tests.kit.players:coin", "tests.kit.players:coin2"]\n',
+            "coin2",
+        ),
+    ],
+)
+def test_who_is_not_there_is_told_before_anything_is_played(tmp_path, text, message):
+    from rlattack.errors import RlattackError
+
+    with pytest.raises(RlattackError, match=message):
+        planned(tmp_path, text)
+
+
+def test_one_agent_by_two_names_is_refused(tmp_path):
+    for name in ("one", "two"):
+        chooser(tmp_path / name, 0)
+    victims = json.dumps([str(tmp_path / name) for name in ("one", "two")])
+    with pytest.raises(InvalidInput, match="are the same agent by two names: leave one out"):
+        planned(tmp_path, COINS.replace('["tests.kit.players:coin"]', victims))
+
+
+def test_only_plays_a_part_and_the_leaderboard_shows_what_is_there(tmp_path):
+    whole = planned(tmp_path, two(tmp_path))
+    part = whole.only("*players:coin")
+    folder = tmp_path / "run"
+    assert {cell.players[0].name for cell in part.cells} == {"tests.kit.players:coin"}
+    play_grid(part, folder, watch=silent, workers=1)
+    kept = there(whole, folder)
+    assert len(kept.cells) == len(part.cells) == len(whole.cells) // 2
+    board = rank(whole, play_grid(kept, folder, watch=silent, workers=1))
+    assert board.missing == len(whole.cells) // 2
+    assert [row.name for row in board.boards[0].rankings[0].rows] == ["tests.kit.players:coin"]
+    fgsm = whole.only("fgsm")
+    assert {cell.attacks[0].spec.name if cell.attacks else "clean" for cell in fgsm.cells} == {"clean", "fgsm"}
+    with pytest.raises(InvalidInput, match=r"--only chess: fits no game, attack or contender; there are tests\.kit"):
+        whole.only("chess")
+
+
+def test_a_forecast_counts_what_is_there_and_times_what_is_like_it(tmp_path):
+    whole, folder = planned(tmp_path, two(tmp_path)), tmp_path / "run"
+    before = forecast(whole, folder)
+    assert (before.cells, before.there, before.episodes, before.unknown) == (14, 0, 84, 14)
+    assert before.words(2) == "14 cells, 0 there, 14 to play (84 episodes)"
+    play_grid(whole.only("tests.kit"), folder, watch=silent, workers=1)
+    after = forecast(whole, folder)
+    assert (after.there, after.episodes, after.unknown) == (7, 42, 0)
+    assert after.seconds > 0
+    assert "with 2 workers" in after.words(2)
+
+
+def test_the_files_say_the_same(board):
+    found, content, folder, _ = board
+    assert content["schema"] == "rlattack/leaderboard/1"
+    rows = list(csv.DictReader((folder / "leaderboard.csv").read_text().splitlines()))
+    assert [float(row["eps"]) for row in rows] == [0.5, 1.5]
+    for row, ranking in zip(rows, content["boards"][0]["rankings"], strict=True):
+        best = ranking["rows"][0]["best"]["value"]
+        assert float(row["best"]) == best["mean"]
+        assert [float(row["best_low"]), float(row["best_high"])] == best["ci"]
+    page = (folder / "leaderboard.html").read_text()
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert page.count("tests.kit.players:coin") >= 2
+    assert to_csv(found) == (folder / "leaderboard.csv").read_text()
+    assert list((folder / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_number_of_workers_changes_no_leaderboard(board, tmp_path, workers):
+    program = board[3]
+    play_grid(program, tmp_path / "run", watch=silent, workers=workers)
+    again = played(program, tmp_path / "run")[1]
+    assert again == board[1]
+
+
+def test_speeds_and_dates_alone_are_left_out_of_what_runs_share():
+    content = {"a": [{"seconds": 1.0, "date": "x", "mean": 2.0}], "seconds": 3}
+    assert stable(content) == {"a": [{"mean": 2.0}]}
+
+
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_leaderboard(board, tmp_path):
+    file = written(tmp_path)
+    command = [
+        sys.executable, "-c", "import tests.kit.games, sys; from rlattack.cli.main import main; sys.exit(main())",
+        "benchmark", file, "--run", str(tmp_path / "run"), "--workers", "1",
+    ]  # fmt: skip
+    kills = 0
+    for wait in np.random.default_rng(0).uniform(1.5, 5.0, 3):
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=-3, stderr=-3)
+        time.sleep(wait)
+        kills += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert kills
+    assert subprocess.run(command, cwd=Path(__file__).parents[2], stdout=-3, stderr=-3, check=False).returncode == 0
+    assert stable(json.loads((tmp_path / "run" / "leaderboard.json").read_text())) == board[1]
+
+
+def test_a_store_of_another_version_is_refused(tmp_path):
+    (tmp_path / "run" / "store").mkdir(parents=True)
+    (tmp_path / "run" / "store" / "store.json").write_text('{"schema": "rlattack/store/0"}')
+    with pytest.raises(RunConflict, match="expected schema 'rlattack/store/1', got 'rlattack/store/0'"):
+        play_grid(planned(tmp_path), tmp_path / "run", watch=silent, workers=1)
+
+
+def test_a_grid_of_other_victims_is_another_program(tmp_path):
+    grid = read_grid(written(tmp_path))
+    other = plan_grid(grid.with_victims(["random"]))
+    assert not {cell.key for cell in other.cells} & {cell.key for cell in plan_grid(grid).cells}
+    assert dataclasses.replace(other, grid=grid).grid is grid
