@@ -16,6 +16,7 @@ from rlattack.report.progress import say
 
 if TYPE_CHECKING:
     from rlattack.benchmark import Grid, Leaderboard, Program
+    from rlattack.evaluation.executor import Executor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,10 @@ class Benchmark(Plugins):
     """Episodes a cell, in place of the grid's."""
     workers: int | None = None
     """Processes; one a core by default. Changes no result."""
+    ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    """Play on a Ray cluster at this address, or `local`; needs rlattack[ray]. Changes no result."""
+    gpus: float = 0.0
+    """With --ray: fraction of a GPU that each task takes."""
     run: Path | None = None
     """Folder; by default runs/benchmark-GRID."""
     json: bool = False
@@ -83,6 +88,14 @@ class Benchmark(Plugins):
         tables = [dataclasses.replace(one, options={**one.options, "episodes": self.episodes}) for one in grid.products]
         return dataclasses.replace(grid, products=tuple(tables))
 
+    @property
+    def _executor(self) -> "Executor | None":
+        if self.ray is None:
+            return None
+        from rlattack.benchmark.cluster import Ray
+
+        return Ray(self.ray, gpus=self.gpus)
+
     def _played(self, whole: "Program", asked: "Program", folder: Path, command: str) -> "Leaderboard":
         """Plays what was asked for, and ranks by all that is there."""
         from rlattack.benchmark import play_grid, rank, write_leaderboard
@@ -90,7 +103,8 @@ class Benchmark(Plugins):
         from rlattack.benchmark.shown import Bars
 
         played = play_grid(
-            asked, folder, watch=Bars(len(asked.runs)), workers=self.workers, say=_say, command=command
+            asked, folder, watch=Bars(len(asked.runs)), workers=self.workers, executor=self._executor, say=_say,
+            command=command,
         )  # fmt: skip
         if asked is not whole:
             kept = there(whole, folder)

@@ -90,7 +90,7 @@ def evaluate(
         several = isinstance(executor, Local) and executor.workers > 1
         if waiting and several and (why := held_back(task.cell for task in waiting)):
             say(f"plays in one process: {why}")
-        play = functools.partial(_play, clips=shelf.clips, fits=shelf.fits)
+        play = Playing(shelf.clips, shelf.fits)
         with contextlib.closing(executor.run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
         book.publish()
@@ -237,12 +237,24 @@ def _gather(
                 watch(item, False)
 
 
-def _play(task: Task, take: Take, *, clips: Path, fits: Path) -> Iterator[Episode | Beat]:
-    """Plays episodes of a cell, and records the beginning of episode 0 where it is attacked."""
-    recorders = [Recorder(attack.seat) for attack in task.cell.attacks[:1]]
-    yield from play_episodes(task.cell, take, [*make_observers(task.cell), *recorders], fits=fits)
-    for recorder in recorders:
-        recorder.save(clips / f"{task.key}.npz")
+@dataclass(frozen=True)
+class Playing:
+    """Plays episodes of cells, and records the beginning of episode 0 where it is attacked.
+
+    Attributes:
+        clips: Folder of the records.
+        fits: Folder of what attacks and fronts learned.
+    """
+
+    clips: Path
+    fits: Path
+
+    def __call__(self, task: Task, take: Take) -> Iterator[Episode | Beat]:
+        """Plays the episodes of a task that `take` hands out."""
+        recorders = [Recorder(attack.seat) for attack in task.cell.attacks[:1]]
+        yield from play_episodes(task.cell, take, [*make_observers(task.cell), *recorders], fits=self.fits)
+        for recorder in recorders:
+            recorder.save(self.clips / f"{task.key}.npz")
 
 
 def _rows(cell: Cell, episodes: Sequence[Episode]) -> Iterator[Row]:

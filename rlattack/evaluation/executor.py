@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import SpawnContext
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import gymnasium
@@ -69,8 +70,8 @@ PlayTask = Callable[[Task, Take], Iterator[E | Beat]]
 Say = Callable[[str], None]
 """Hears a line."""
 R = TypeVar("R")
-Job = Callable[[Say], R]
-"""What is done beside others on which it does not depend; it may say how far it is."""
+Job = Callable[[Path, Say], R]
+"""What is done beside others on which it does not depend: by the files of a folder, and it may say how far it is."""
 
 
 class Executor(Protocol):
@@ -86,12 +87,15 @@ class Executor(Protocol):
             WorkerDied: A process was ended from outside.
         """
 
-    def each(self, jobs: Sequence[Job[R]], cells: Sequence[Cell], say: Say) -> Generator[tuple[int, R], None, None]:
+    def each(
+        self, jobs: Sequence[Job[R]], cells: Sequence[Cell], folder: Path, say: Say
+    ) -> Generator[tuple[int, R], None, None]:
         """Does every job, whichever first; yields what came of each, after its number, as they end.
 
         Args:
             jobs: Functions that another process can import.
             cells: Whose games, players and attacks they need.
+            folder: Holds what they read; another machine has a copy.
             say: Hears what they say.
 
         Raises:
@@ -130,17 +134,19 @@ class Local:
         with running(processes):
             yield from collect(results, processes, lambda: _death(processes, tickets))
 
-    def each(self, jobs: Sequence[Job[R]], cells: Sequence[Cell], say: Say) -> Generator[tuple[int, R], None, None]:
+    def each(
+        self, jobs: Sequence[Job[R]], cells: Sequence[Cell], folder: Path, say: Say
+    ) -> Generator[tuple[int, R], None, None]:
         """Does one job a process; a single one is done in this process. See `Executor.each`."""
         if min(self.workers, len(jobs)) <= 1 or held_back(cells):
             torch.set_num_threads(1)
-            yield from ((number, job(say)) for number, job in enumerate(jobs))
+            yield from ((number, job(folder, say)) for number, job in enumerate(jobs))
             return
         context = multiprocessing.get_context("spawn")
         results: Any = context.Queue()
         begun = context.Value("q", 0)
         processes = [
-            context.Process(target=_doer, args=(jobs, begun, results, added_names()), daemon=True)
+            context.Process(target=_doer, args=(jobs, folder, begun, results, added_names()), daemon=True)
             for _ in range(min(self.workers, len(jobs)))
         ]
         with running(processes):
@@ -243,18 +249,18 @@ def _worker(
     _tell(lambda: _work(tasks, play, tickets, number), results, names)
 
 
-def _doer(jobs: Sequence[Job[R]], begun: Any, results: Any, names: Names) -> None:
-    _tell(lambda: _done(jobs, begun, results.put), results, names)
+def _doer(jobs: Sequence[Job[R]], folder: Path, begun: Any, results: Any, names: Names) -> None:
+    _tell(lambda: _done(jobs, folder, begun, results.put), results, names)
 
 
-def _done(jobs: Sequence[Job[R]], begun: Any, say: Say) -> Iterator[tuple[int, R]]:
+def _done(jobs: Sequence[Job[R]], folder: Path, begun: Any, say: Say) -> Iterator[tuple[int, R]]:
     """Does jobs that no other process has begun."""
     while True:
         with begun.get_lock():
             number, begun.value = begun.value, begun.value + 1
         if number >= len(jobs):
             return
-        yield number, jobs[number](say)
+        yield number, jobs[number](folder, say)
 
 
 def _tell(work: Callable[[], Iterator[object]], results: Any, names: Names) -> None:

@@ -99,6 +99,9 @@ def _with_fits(cell: Cell, seat: int, fits: tuple[str | None, ...]) -> Cell:
     return dataclasses.replace(cell, players=tuple(players))
 
 
+Learn = Callable[[Path, Say, Say], Fitted]
+
+
 @dataclass(frozen=True)
 class Lesson:
     """What is learned on tuning episodes before anything is measured.
@@ -106,16 +109,17 @@ class Lesson:
     Attributes:
         key: Names what is learned.
         label: What learns, in a line.
-        learn: Learns; the first is told what there is to say of it, the second in lines how far it is.
+        learn: Learns by the folder of fits; the first that hears is told what there is to say of it, the second how
+            far it is.
     """
 
     key: str
     label: str
-    learn: Callable[[Say, Say], Fitted]
+    learn: Learn
 
-    def __call__(self, say: Say) -> bytes:
+    def __call__(self, folder: Path, say: Say) -> bytes:
         """Learns, and gives what was learned as a file of a fit."""
-        return pack_fit(self.key, self.learn(say, _seldom(say, f"fitting {self.label}")))
+        return pack_fit(self.key, self.learn(folder, say, _seldom(say, f"fitting {self.label}")))
 
 
 def prepare(cells: Sequence[Cell], folder: Path, say: Say, executor: Executor | None = None) -> None:
@@ -135,9 +139,9 @@ def prepare(cells: Sequence[Cell], folder: Path, say: Say, executor: Executor | 
         RlattackError: An attack or a player does not fit, or there is too little to learn from.
         Unwritable: The folder cannot be written.
     """
-    for lessons in _courses(cells, folder):
+    for lessons in _courses(cells):
         missing = [lesson for lesson in lessons.values() if _is_missing(lesson, folder, say)]
-        with contextlib.closing((executor or Local(1)).each(missing, cells, say)) as learned:
+        with contextlib.closing((executor or Local(1)).each(missing, cells, folder, say)) as learned:
             for number, content in learned:
                 write_fit(folder, missing[number].key, content)
     evaded = (ref.evades for cell in cells for ref in cell.attacks if ref.evades is not None)
@@ -156,32 +160,32 @@ def _is_missing(lesson: Lesson, folder: Path, say: Say) -> bool:
     return True
 
 
-def _courses(cells: Sequence[Cell], folder: Path) -> list[dict[str, Lesson]]:
+def _courses(cells: Sequence[Cell]) -> list[dict[str, Lesson]]:
     """What is to be learned, by key; those of one table wait for no other of it, only for the tables before."""
     fronts: dict[int, dict[str, Lesson]] = {}
     surrogates: dict[str, Lesson] = {}
     looking: dict[str, Lesson] = {}
     fits: dict[str, Lesson] = {}
 
-    def add(to: dict[str, Lesson], key: str, label: str, learn: Callable[[Say, Say], Fitted]) -> None:
+    def add(to: dict[str, Lesson], key: str, label: str, learn: Learn) -> None:
         to[key] = Lesson(key, label, learn)
 
     for cell in cells:
         for seat, player in enumerate(cell.players):
             for number, key in enumerate(player.fits):
                 if key is not None:
-                    learn = partial(_fit_front, cell, seat, number, folder)
+                    learn = partial(_fit_front, cell, seat, number)
                     add(fronts.setdefault(number, {}), key, player.fronts[number], learn)
         for ref in cell.attacks:
             if ref.surrogate is not None and ref.surrogate.learns:
-                add(surrogates, ref.surrogate.identity, ref.surrogate.spec, partial(_imitate, cell, ref, folder))
+                add(surrogates, ref.surrogate.identity, ref.surrogate.spec, partial(_imitate, cell, ref))
             if ref.timing is not None:
-                add(looking, ref.timing, f"when {ref.schedule}", partial(_fit, cell, ref, folder, True))
+                add(looking, ref.timing, f"when {ref.schedule}", partial(_fit, cell, ref, True))
             if ref.fit is not None:  # what an attack learns is the same whenever it acts
                 label = dataclasses.replace(ref, schedule=EVERY).label
-                add(fits, ref.fit, label, partial(_fit, cell, ref, folder, False))
+                add(fits, ref.fit, label, partial(_fit, cell, ref, False))
         for seen in (*cell.detectors, *(ref.evades for ref in cell.attacks if ref.evades is not None)):
-            add(looking, seen.fit, f"detector {seen.spec}", partial(_watch, cell, seen, folder))
+            add(looking, seen.fit, f"detector {seen.spec}", partial(_watch, cell, seen))
     return [*(fronts[number] for number in sorted(fronts)), surrogates, looking, fits]
 
 
@@ -224,7 +228,7 @@ def _watch(cell: Cell, ref: DetectorRef, folder: Path, say: Say, far: Say) -> Fi
             return fit_detector(ref.spec, opened.game.seats[ref.seat], play, far)
 
 
-def _fit(cell: Cell, ref: AttackRef, folder: Path, timing: bool, say: Say, far: Say) -> Fitted:
+def _fit(cell: Cell, ref: AttackRef, timing: bool, folder: Path, say: Say, far: Say) -> Fitted:
     """What an attack, or its schedule, learns in one thread of this process, whatever the number of workers."""
     torch.set_num_threads(1)
     check_code(cell)

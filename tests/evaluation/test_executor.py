@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -75,17 +76,17 @@ def dying(task, take):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def squared(say, number):
+def squared(folder, say, number):
     say(f"squaring {number}")
     time.sleep(0.2)  # so that there is something left for others
     return number**2, os.getpid()
 
 
-def unfit(say):
+def unfit(folder, say):
     raise InvalidInput("it does not fit")
 
 
-def killed(say):
+def killed(folder, say):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -225,7 +226,7 @@ def test_workers_begin_deaf_to_ctrl_c_and_the_parent_hears_it_when_all_have_begu
 def test_each_job_is_done_once_and_what_it_says_is_heard(workers):
     said = []
     jobs = [functools.partial(squared, number=number) for number in range(5)]
-    done = dict(Local(workers).each(jobs, [NAMED["a"]], said.append))
+    done = dict(Local(workers).each(jobs, [NAMED["a"]], Path(), said.append))
     assert {number: square for number, (square, _) in done.items()} == {n: n**2 for n in range(5)}
     assert sorted(said) == [f"squaring {number}" for number in range(5)]
     assert len({process for _, process in done.values()}) == workers
@@ -233,7 +234,7 @@ def test_each_job_is_done_once_and_what_it_says_is_heard(workers):
 
 
 def test_a_single_job_is_done_in_this_process():
-    assert list(Local(2).each([functools.partial(squared, number=3)], [], print)) == [(0, (9, os.getpid()))]
+    assert list(Local(2).each([functools.partial(squared, number=3)], [], Path(), print)) == [(0, (9, os.getpid()))]
 
 
 @pytest.mark.parametrize(
@@ -245,5 +246,5 @@ def test_a_single_job_is_done_in_this_process():
 )
 def test_a_job_that_fails_ends_all(job, kind, message):
     with pytest.raises(kind, match=message):
-        list(Local(2).each([job, functools.partial(squared, number=1)], [], print))
+        list(Local(2).each([job, functools.partial(squared, number=1)], [], Path(), print))
     assert multiprocessing.active_children() == []
