@@ -1,4 +1,4 @@
-"""Intervals and robust means: Wilson, BCa bootstrap, the interquartile mean; paired differences and Holm's correction."""
+"""Intervals and robust means: Wilson, BCa bootstrap, the interquartile mean, paired differences, Holm's correction."""
 
 import functools
 import math
@@ -117,8 +117,8 @@ def difference(first: Rate | Mean, second: Rate | Mean) -> Rate | Mean:
 def sign_flips(apart: FloatArray) -> float:
     """Two-sided p-value that paired differences have no direction (Fisher 1935): under that each sign is a coin.
 
-    Exact for differences of one size, as of wins, where it is McNemar's exact test, and for up to 16 others than 0; else
-    by 99,999 draws that are the same in every call, so that no p-value is below 0.00001.
+    Exact for differences of one size, as of wins, where it is McNemar's exact test, and for up to 16 that are not 0;
+    else by 99,999 draws that are the same in every call, so that no p-value is below 0.00001.
 
     Args:
         apart: One a pair, shape (pairs,), finite.
@@ -146,8 +146,8 @@ def sign_flips(apart: FloatArray) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Corrects p-values of a family of comparisons (Holm 1979), in whatever dependence they stand.
 
-    Where those of at most 0.05 are called different, the chance that any of the family is called so by mistake is at most
-    5 %.
+    Where those of at most 0.05 are called different, the chance that any of the family is called so by mistake is 5 %
+    at most.
 
     Args:
         p_values: One a comparison, in [0, 1].

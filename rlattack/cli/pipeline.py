@@ -1,0 +1,43 @@
+"""What a command does for pipelines of others: fails by a condition, and logs what came of it to a tracker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from rlattack.evaluation.results import Result
+from rlattack.report.progress import say
+
+if TYPE_CHECKING:
+    from rlattack.report.condition import Condition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Options of commands that stand in a pipeline."""
+
+    fail_if: Annotated[str, tyro.conf.arg(metavar="CONDITION")] = ""
+    """Exit with 1 where it holds in a cell with an attack that is no control: "win_drop > 0.1", "return_drop > 50 and
+    eps <= 0.1". Names: return, win, return_drop, win_drop, certified, each with _low and _high for the ends of its
+    interval; return_iqm, action_change, attacked_steps, queries, gradients, length, distinct, eps."""
+
+    @property
+    def condition(self) -> "Condition | None":
+        """What is to fail; None where nothing is asked for.
+
+        Raises:
+            InvalidInput: What is no condition.
+            UnknownName: A name that no cell ever has.
+        """
+        from rlattack.report.condition import Condition
+
+        return Condition(self.fail_if) if self.fail_if else None
+
+    @staticmethod
+    def fails(condition: "Condition | None", results: Sequence[Result]) -> bool:
+        """Says on standard error in which cells a condition holds, or cannot be decided; whether there are such."""
+        failing = [] if condition is None else [one for one in condition.verdicts(results) if one.fails]
+        for one in failing:
+            say(f"rlattack: {one.told}", stderr=True, markup=False)
+        return bool(failing)
