@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlattack.errors import InvalidInput, MissingExtra, told
 from rlattack.evaluation import Results, Study
@@ -21,6 +21,8 @@ from rlattack.report.condition import Condition, Verdict
 from rlattack.report.film import check_camera, film_cells
 from rlattack.report.progress import EpisodeBar, Stages
 from rlattack.report.rows import Row, rows
+from rlattack.report.runs import RunRecord, read_config
+from rlattack.report.trackers import TRACKERS, check_tracker
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -80,6 +82,29 @@ class Experiment(Results):
         if open:
             webbrowser.open(page.absolute().as_uri())
         return page
+
+    @property
+    def record(self) -> RunRecord:
+        """The run folder as it lies on the disk, as `rlattack.report.trackers` logs it."""
+        return RunRecord(self.folder, tuple(self.cells), read_config(self.folder))
+
+    def track(self, tracker: str, **more: Any) -> str:
+        """Logs what came of it to a tracker: the configuration, the numbers of each cell, and the page.
+
+        Args:
+            tracker: `wandb` or `mlflow`, which take where to and who from their own environment variables.
+            more: Arguments of `wandb.init` or `mlflow.start_run`.
+
+        Returns:
+            Where it lies there.
+
+        Raises:
+            UnknownName: No tracker of that name.
+            MissingExtra: It is not installed.
+            InvalidInput: What it refuses.
+        """
+        check_tracker(tracker)
+        return TRACKERS[tracker](self.record, **more)
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""

@@ -38,6 +38,7 @@ class Command(Pipeline, Options):
         from rlattack.evaluation.results import dumps
         from rlattack.experiment import evaluate
 
+        self.check_trackers()
         condition = self.condition
         planned = plan(study)
         if condition is not None:
@@ -50,7 +51,9 @@ class Command(Pipeline, Options):
             sys.stdout.write(dumps(results.cells))
         else:
             results.show()
-        return int(self.fails(condition, results.cells) or not results.ok)
+        failed = self.fails(condition, results.cells) or not results.ok
+        self.log(results.record)
+        return int(failed)
 
 
 @dataclass(frozen=True, kw_only=True)

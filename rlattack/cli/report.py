@@ -37,6 +37,7 @@ class Report(Pipeline):
         """Runs the command; 1 where what `--fail-if` says holds or cannot be decided, or a cell failed beside it."""
         from rlattack.report import read_run
 
+        self.check_trackers()
         condition, runs = self.condition, [read_run(run) for run in self._folders()]
         cells = [cell for run in runs for cell in run.results]
         if condition is not None:
@@ -47,8 +48,10 @@ class Report(Pipeline):
             self._page(runs)
         else:
             self._write(_FORMS[self.form](runs, condition))
-        failed = condition is not None and not all(cell.ok for cell in cells)
-        return int(self.fails(condition, cells) or failed)
+        failed = self.fails(condition, cells) or (condition is not None and not all(cell.ok for cell in cells))
+        for run in runs:
+            self.log(run)
+        return int(failed)
 
     def _folders(self) -> list[Path]:
         if not self.runs:

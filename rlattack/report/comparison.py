@@ -189,7 +189,12 @@ def at(result: Result) -> str:
 
 def cell_name(result: Result) -> str:
     """Names a cell in a line: `dqn: fgsm at eps 0.2`, `zero – runner: pgd at eps 0.2 on what the runner sees`."""
-    return ", ".join(filter(None, [f"{names(result)}: {attack_label(result)}{at(result)}", hidden(result)]))
+    return f"{names(result)}: {deed(result)}"
+
+
+def deed(result: Result) -> str:
+    """Says what is done in a cell, without who plays: `fgsm at eps 0.2`."""
+    return ", ".join(filter(None, [f"{attack_label(result)}{at(result)}", hidden(result)]))
 
 
 def player(result: Result, seat: int) -> str:

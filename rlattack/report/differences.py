@@ -24,7 +24,9 @@ def laid(found: Paired) -> list[list[str]]:
     heads = ["", *(f"return, {name}" for name in found.names), "change", "p"]
     heads += [*(f"wins, {name}" for name in found.names), "change of wins", "p of wins"] * wins
     places = decimals([value for one in found.found for value in (one.returns.first, one.returns.second)])
-    return [[*heads, "differs", "episodes"], *(_row(one, places, wins=wins) for one in found.found)]
+    rows = [_row(one, places, wins=wins) for one in found.found]
+    named = [one.what if found.who else f"{one.who}: {one.what}" for one in found.found]
+    return [[*heads, "differs", "episodes"], *([name, *row] for name, row in zip(named, rows, strict=True))]
 
 
 def differences_markdown(found: Paired) -> str:
@@ -62,7 +64,7 @@ def _row(one: Difference, places: int, *, wins: bool) -> list[str]:
     kinds = zip(("return", "wins"), (one.returns, one.win), strict=True)
     differs = [what for what, change in kinds if change is not None and change.differs]
     of_wins = _wins(one.win) if wins else []
-    return [one.name, *_returns(one.returns, places), *of_wins, ", ".join(differs) or "–", str(one.episodes)]
+    return [*_returns(one.returns, places), *of_wins, ", ".join(differs) or "–", str(one.episodes)]
 
 
 def _returns(change: Change[Mean], places: int) -> Sequence[str]:

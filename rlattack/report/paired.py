@@ -16,11 +16,14 @@ from rlattack.evaluation.estimates import Mean, Rate
 from rlattack.evaluation.results import Result
 from rlattack.evaluation.run import HEAD
 from rlattack.evaluation.statistics import bca, holm, paired_rates, sign_flips
-from rlattack.report.comparison import attack_label, cell_name, full_name, hidden
+from rlattack.report.comparison import attack_label, cell_name, deed, full_name, hidden, names
 from rlattack.report.runs import RunRecord
+from rlattack.report.values import some
 
 LEVEL = 0.05
 """Corrected p-value up to which two cells are called different."""
+_MOST = 4
+"""Cells that a note names."""
 _Played = tuple[int, float, str]
 """Of an episode: seed, return and outcome of the attacked seat."""
 _Key = tuple[object, ...]
@@ -54,13 +57,15 @@ class Difference:
     """A cell that both runs have.
 
     Attributes:
-        name: Of the cell, and of both victims where they are not called alike.
+        who: Plays, with both victims where they are not called alike: `ppo → distil`.
+        what: Is done: `fgsm at eps 0.2`.
         episodes: That were paired: of the same number and seed.
         returns: Of the attacked seat.
         win: The same of its wins; None without one win rule.
     """
 
-    name: str
+    who: str
+    what: str
     episodes: int
     returns: Change[Mean]
     win: Change[Rate] | None
@@ -86,6 +91,12 @@ class Paired:
     notes: tuple[str, ...]
 
     @property
+    def who(self) -> str:
+        """Who plays in all of them; empty where those are several."""
+        who = {one.who for one in self.found}
+        return who.pop() if len(who) == 1 else ""
+
+    @property
     def sentence(self) -> str:
         """What came of it."""
         if not self.found:
@@ -93,7 +104,8 @@ class Paired:
         changes = [change for one in self.found for change in one.changes]
         many = f"{sum(change.differs for change in changes)} of {len(changes)} comparison{'s' * (len(changes) > 1)}"
         verb = "differ" if len(changes) > 1 else "differs"
-        return f"{self.names[1]} minus {self.names[0]}, over the same episodes: {many} {verb} (Holm, 5 %)."
+        who = f" ({self.who})" if self.who else ""
+        return f"{self.names[1]} minus {self.names[0]}{who}, over the same episodes: {many} {verb} (Holm, 5 %)."
 
 
 def paired(first: RunRecord, second: RunRecord) -> Paired:
@@ -105,26 +117,25 @@ def paired(first: RunRecord, second: RunRecord) -> Paired:
     Raises:
         ContentError: A run folder whose `episodes.csv` is missing or damaged.
     """
-    names = _names(first, second)
+    runs = _names(first, second)
     episodes = [_read(run.folder / "episodes.csv") for run in (first, second)]
-    pairs, notes = _pairs(first.results, second.results, names)
+    pairs, notes = _pairs(first.results, second.results, runs)
     found = []
     for one, other in pairs:
-        name = _name(one, other)
         kept = (of.get((cell.cell, cell.attacked.name), {}) for of, cell in zip(episodes, (one, other), strict=True))
         alike = _alike(*kept)
-        for why in _doubts(one, other, len(alike), names):
-            notes.setdefault(why, []).append(name)
+        for why in _doubts(one, other, len(alike), runs):
+            notes.setdefault(why, []).append(cell_name(one))
         if alike and one.ok and other.ok and one.cell != other.cell:
-            found.append(_difference(name, alike, wins=one.win_rule == other.win_rule))
-    return Paired(names, tuple(_corrected(found)), tuple(f"{why}: {'; '.join(of)}" for why, of in notes.items()))
+            found.append(_difference(one, other, alike, wins=one.win_rule == other.win_rule))
+    return Paired(runs, tuple(_corrected(found)), tuple(f"{why}: {some(of, _MOST)}" for why, of in notes.items()))
 
 
-def _doubts(one: Result, other: Result, episodes: int, names: tuple[str, str]) -> list[str]:
+def _doubts(one: Result, other: Result, episodes: int, runs: tuple[str, str]) -> list[str]:
     """Why two cells are not compared, or not wholly."""
     if one.cell == other.cell:
         return ["the same cell in both, so not compared"]
-    if bad := [run for run, cell in zip(names, (one, other), strict=True) if not cell.ok]:
+    if bad := [run for run, cell in zip(runs, (one, other), strict=True) if not cell.ok]:
         return [f"failed in {' and '.join(bad)}"]
     if not episodes:
         seeds = "other seeds" if one.seed == other.seed else f"other seeds (--seed {one.seed} and {other.seed})"
@@ -145,7 +156,7 @@ def _names(first: RunRecord, second: RunRecord) -> tuple[str, str]:
 
 
 def _pairs(
-    first: Sequence[Result], second: Sequence[Result], names: tuple[str, str]
+    first: Sequence[Result], second: Sequence[Result], runs: tuple[str, str]
 ) -> tuple[list[tuple[Result, Result]], dict[str, list[str]]]:
     """Cells of one key, and the names of all others by why they have no like."""
     pairs: list[tuple[Result, Result]] = []
@@ -153,7 +164,7 @@ def _pairs(
     games = _games(first) & _games(second)
     lone = {game for game in games if all(len(_victims(cells, game)) == 1 for cells in (first, second))}
     keys = [_grouped(cells, partial(_key, lone=lone)) for cells in (first, second)]
-    for own, there, run, other in ((*keys, *names), (*keys[::-1], *names[::-1])):
+    for own, there, run, other in ((*keys, *runs), (*keys[::-1], *runs[::-1])):
         for key, cells in own.items():
             met = there.get(key, [])
             if len(cells) == len(met) == 1:
@@ -213,10 +224,9 @@ def _grouped(cells: Sequence[Result], key: Callable[[Result], _Key]) -> dict[_Ke
     return groups
 
 
-def _name(one: Result, other: Result) -> str:
-    """Of both, with both victims where they are not called alike."""
-    before, after = (full_name(cell, cell.victim).removeprefix(f"{cell.game}/") for cell in (one, other))
-    return cell_name(other) if before == after else f"{before} → {cell_name(other)}"
+def _who(one: Result, other: Result) -> str:
+    before, after = names(one), names(other)
+    return after if before == after else f"{before} → {after}"
 
 
 def _alike(first: Mapping[int, _Played], second: Mapping[int, _Played]) -> list[tuple[_Played, _Played]]:
@@ -225,7 +235,9 @@ def _alike(first: Mapping[int, _Played], second: Mapping[int, _Played]) -> list[
     return [(one, other) for one, other in both if one[0] == other[0]]
 
 
-def _difference(name: str, alike: Sequence[tuple[_Played, _Played]], *, wins: bool) -> Difference:
+def _difference(
+    one: Result, other: Result, alike: Sequence[tuple[_Played, _Played]], *, wins: bool
+) -> Difference:  # fmt: skip
     """Of a cell, with p-values that are not corrected yet."""
     before, after = (np.array([two[side][1] for two in alike]) for side in (0, 1))
     apart = after - before
@@ -235,7 +247,7 @@ def _difference(name: str, alike: Sequence[tuple[_Played, _Played]], *, wins: bo
         lost, kept = (np.array([float(two[side][2] == "win") for two in alike]) for side in (0, 1))
         rate = Rate(float((kept - lost).mean()), paired_rates(kept, lost))
         win = _change(lost, kept, rate)
-    return Difference(name, len(alike), _change(before, after, mean), win)
+    return Difference(_who(one, other), deed(other), len(alike), _change(before, after, mean), win)
 
 
 def _change(before: FloatArray, after: FloatArray, apart: _Kind) -> Change[_Kind]:
