@@ -134,7 +134,7 @@ def sign_flips(apart: FloatArray) -> float:
     if np.ptp(sizes) == 0:
         return float(stats.binomtest(int((apart > 0).sum()), len(sizes)).pvalue)
     if len(sizes) <= _ALL_FLIPS:
-        signs = 2 * ((np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes))) & 1) - 1
+        signs = 2.0 * ((np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes))) & 1) - 1
         return float((np.abs(signs @ sizes) >= reached).mean())
     rng, rows, as_far = np.random.default_rng(0), max(1, _AT_ONCE // len(sizes)), 0
     for first in range(0, _FLIPS, rows):

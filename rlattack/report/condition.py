@@ -4,6 +4,7 @@ import ast
 import math
 import operator
 import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -190,9 +191,10 @@ def _number(node: ast.expr, text: str) -> _Number:
     sign = 1.0
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node, sign = node.operand, -1.0
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float) and math.isfinite(node.value):
-        value = sign * float(node.value)
-        return lambda found: value
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and value <= sys.float_info.max:
+        constant = sign * value
+        return lambda found: constant
     raise _refused(node, text)
 
 

@@ -102,8 +102,9 @@ class Paired:
         if not self.found:
             return f"{self.names[0]} and {self.names[1]} have no cell that can be paired."
         changes = [change for one in self.found for change in one.changes]
-        many = f"{sum(change.differs for change in changes)} of {len(changes)} comparison{'s' * (len(changes) > 1)}"
-        verb = "differ" if len(changes) > 1 else "differs"
+        differing = sum(change.differs for change in changes)
+        many = f"{differing} of {len(changes)} comparison{'s' * (len(changes) > 1)}"
+        verb = "differs" if differing == 1 else "differ"
         who = f" ({self.who})" if self.who else ""
         return f"{self.names[1]} minus {self.names[0]}{who}, over the same episodes: {many} {verb} (Holm, 5 %)."
 
@@ -159,20 +160,20 @@ def _pairs(
     first: Sequence[Result], second: Sequence[Result], runs: tuple[str, str]
 ) -> tuple[list[tuple[Result, Result]], dict[str, list[str]]]:
     """Cells of one key, and the names of all others by why they have no like."""
-    pairs: list[tuple[Result, Result]] = []
     notes: dict[str, list[str]] = {}
     games = _games(first) & _games(second)
     lone = {game for game in games if all(len(_victims(cells, game)) == 1 for cells in (first, second))}
-    keys = [_grouped(cells, partial(_key, lone=lone)) for cells in (first, second)]
-    for own, there, run, other in ((*keys, *runs), (*keys[::-1], *runs[::-1])):
+    ours, theirs = (_grouped(cells, partial(_key, lone=lone)) for cells in (first, second))
+    pairs = [(of[0], theirs[key][0]) for key, of in ours.items() if len(of) == len(theirs.get(key, [])) == 1]
+    sides = ((ours, theirs, second, *runs), (theirs, ours, first, *runs[::-1]))
+    for own, met_by, others, run, other in sides:
         for key, cells in own.items():
-            met = there.get(key, [])
+            met = met_by.get(key, [])
             if len(cells) == len(met) == 1:
-                pairs += [(cells[0], met[0])] if own is keys[0] else []
                 continue
-            why = f"several cells of one name in {run if len(cells) > 1 else other}"
-            if not met and len(cells) == 1:
-                why = _why(cells[0], [one for of in there.values() for one in of], run, other)
+            several = f"several cells of one name in {run if len(cells) > 1 else other}"
+            lonely = not met and len(cells) == 1
+            why = _why(cells[0], others, run, other) if lonely else several
             notes.setdefault(why, []).extend(map(cell_name, cells))
     return pairs, notes
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ from rlattack.report.rows import Row, row
 from rlattack.report.runs import RunRecord
 
 PROJECT = "rlattack"
-"""Where runs go unless the tracker's own environment variables say otherwise."""
+"""Of Weights & Biases, where `WANDB_PROJECT` names none."""
 _NO_KEY = re.compile(r"[^\w\-. /]")
 """What MLflow takes in no name of a metric."""
 _NO_ARTIFACT = re.compile(r"[^\w\-.]")
@@ -42,7 +43,7 @@ def log_to_wandb(run: RunRecord, **more: Any) -> str:
         InvalidInput: What wandb refuses.
     """
     wandb = _imported("wandb")
-    with told_by("wandb"):
+    with _told(run, "wandb"):
         told = {"name": run.name, "job_type": "evaluation", "config": _configuration(run)}
         chosen = {} if "WANDB_PROJECT" in os.environ else {"project": PROJECT}
         logged = wandb.init(**chosen | told | more)
@@ -65,8 +66,9 @@ def log_to_wandb(run: RunRecord, **more: Any) -> str:
 
 
 def log_to_mlflow(run: RunRecord, **more: Any) -> str:
-    """Logs a finished run to MLflow, as one run of its own; `MLFLOW_TRACKING_URI` says where to.
+    """Logs a finished run to MLflow, as one run of its own.
 
+    `MLFLOW_TRACKING_URI` and `MLFLOW_EXPERIMENT_NAME`, or `mlflow.set_tracking_uri` and `set_experiment`, say where to.
     Its parameters are the configuration of the run, its metrics `<cell>/return` and the other numbers of each cell, and
     its artifacts the page, the results and the episodes.
 
@@ -82,9 +84,7 @@ def log_to_mlflow(run: RunRecord, **more: Any) -> str:
         InvalidInput: What mlflow refuses.
     """
     mlflow = _imported("mlflow")
-    with told_by("mlflow"):
-        if "experiment_id" not in more and not os.environ.keys() & {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"}:
-            mlflow.set_experiment(PROJECT)
+    with _told(run, "mlflow"):
         with mlflow.start_run(**{"run_name": run.name} | more) as logged:
             mlflow.log_params({_key(name): str(value)[:_LONGEST] for name, value in _flat(_configuration(run))})
             mlflow.log_metrics({_key(name): value for name, value in _metrics(run.results).items()})
@@ -147,8 +147,16 @@ def _files(run: RunRecord) -> list[str]:
     return [str(path) for name in _FILES if (path := run.folder / name).is_file()]
 
 
+def _told(run: RunRecord, tracker: str) -> AbstractContextManager[None]:
+    return told_by(f"{run.folder} is kept, but not logged to {tracker}")
+
+
 def _imported(name: str) -> ModuleType:
+    missing = MissingExtra(f"--track {name}: needs {name}: pip install 'rlattack[{name}]'")
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ImportError as error:
-        raise MissingExtra(f"--track {name}: needs {name}: pip install 'rlattack[{name}]'") from error
+        raise missing from error
+    if getattr(module, "__file__", None) is None:  # a folder of that name here, as offline runs leave one
+        raise missing
+    return module
