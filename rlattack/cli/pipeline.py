@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Pipeline:
     """Options of commands that stand in a pipeline."""
 
-    fail_if: Annotated[str, tyro.conf.arg(metavar="CONDITION")] = ""
+    fail_if: Annotated[str | None, tyro.conf.arg(metavar="CONDITION")] = None
     """Exit with 1 where it holds in a cell with an attack that is no control: "win_drop > 0.1", "return_drop > 50 and
     eps <= 0.1". Names: return, win, return_drop, win_drop, certified, each with _low and _high for the ends of its
     interval; return_iqm, action_change, attacked_steps, queries, gradients, length, distinct, eps."""
@@ -37,7 +37,7 @@ class Pipeline:
         """
         from rlattack.report.condition import Condition
 
-        return Condition(self.fail_if) if self.fail_if else None
+        return None if self.fail_if is None else Condition(self.fail_if)
 
     @staticmethod
     def fails(condition: "Condition | None", results: Sequence[Result]) -> bool:

@@ -140,7 +140,7 @@ def _players(cell: Cell | Result) -> list[str]:
 
 
 def _parsed(text: str) -> ast.expr:
-    words = re.sub(r"\breturn\b", _RETURN, " ".join(text.split()))
+    words = _words(text)
     try:
         if not words or len(words) > _LONGEST:
             raise ValueError
@@ -149,6 +149,11 @@ def _parsed(text: str) -> ast.expr:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         short = text if len(text) <= _LONGEST else f"{len(text):,} letters"
         raise InvalidInput(f"--fail-if: expected comparisons joined by and, or, {_AS_IN}; got {short!r}") from error
+
+
+def _words(text: str) -> str:
+    """The condition in a line, without the keyword."""
+    return re.sub(r"\breturn\b", _RETURN, " ".join(text.split()))
 
 
 def _boolean(node: ast.expr, text: str) -> _Test:
@@ -215,7 +220,7 @@ def _named(node: ast.Name) -> str:
 
 
 def _refused(node: ast.expr, text: str) -> InvalidInput:
-    part = ast.unparse(node).replace(_RETURN, "return")
+    part = (ast.get_source_segment(_words(text), node) or "").replace(_RETURN, "return")
     return InvalidInput(
         f'--fail-if "{text}": expected comparisons of a name and a number, joined by and, or, {_AS_IN}; got {part}'
     )

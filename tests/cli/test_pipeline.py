@@ -8,7 +8,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from command_line import call, refused
+from command_line import PASS, call, refused, save_untrained
 
 from tests.kit.results import duel, pong, pong_cell, write_episodes, write_folder
 
@@ -42,6 +42,7 @@ def test_a_condition_that_holds_is_exit_code_1_and_a_line_and_the_same_command_i
         ("retrun_drop > 1", "got 'retrun_drop'; did you mean 'return_drop'?"),
         ("return_drop", "expected comparisons of a name and a number"),
         ("return_drop >", "expected comparisons joined by and, or"),
+        ("", "expected comparisons joined by and, or"),  # as of a variable that is not set
     ],
 )
 def test_a_condition_that_decides_nothing_is_refused_before_anything_is_played(
@@ -57,6 +58,22 @@ def test_nothing_that_is_attacked_is_refused_before_anything_is_played(capsys, w
         capsys, *clean, "--fail-if", "return < 1"
     )
     assert list(working_folder.iterdir()) == []
+
+
+def test_a_duel_fails_by_its_opponents_but_not_by_zero_and_random(capsys, working_folder):
+    save_untrained(working_folder / "blocker", PASS, seat="blocker")
+    save_untrained(working_folder / "runner", PASS, seat="runner", seed=1)
+    quick = ("--episodes", "2", "--envs", "2", "--workers", "1", "--run", "run")
+    assert "expected cells that are attacked" in refused(
+        capsys, "duel", PASS, "--players", "zero,random", "runner", *quick, "--fail-if", "win < 2"
+    )
+    assert "no attacked cell has win_drop; expected return, win, " in refused(
+        capsys, "duel", PASS, "--players", "blocker,zero", "runner", *quick, "--fail-if", "win_drop > 0"
+    )
+    assert not (working_folder / "run").exists()
+    assert call("duel", PASS, "--players", "blocker,zero", "runner", *quick, "--fail-if", "win <= 1") == 1
+    (line,) = verdicts(capsys)
+    assert "holds in blocker – runner: clean (cell " in line
 
 
 def test_certify_fails_by_what_is_certain(capsys):
