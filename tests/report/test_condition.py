@@ -110,6 +110,10 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(name):
         Condition(f"{name} > 0.1")
 
 
+def test_its_names_are_in_the_order_of_the_text():
+    assert Condition("win_drop > 0.1 and (eps <= 0.05 or return < 10)").names == ("win_drop", "eps", "return")
+
+
 def test_a_misspelt_name_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'win_drop'"):
         Condition("windrop > 0.1")
@@ -130,7 +134,8 @@ def test_a_name_that_no_attacked_cell_has_is_refused_with_those_that_they_have()
         "not win_drop > 0.1", "win_drop is 0.1", "win_drop in (1, 2)", "win_drop + 1 > 0.1", "abs(win_drop) > 0.1",
         "win_drop.real > 0.1", "win_drop > 0.1 if eps else 1", "[win_drop > 0.1]", "(yield)", "lambda: 1 > win",
         "__import__('os').system('true') > 1", "x := 1", "win > 0; eps > 0", "win > 0 # or not\0", "(" * 400 + "win",
-        "win > --1", "-" * 900 + "1 < win", "win_drop > 0.1, eps > 1", "win > 0 or " * 200 + "win > 0", "return return > 1",
+        "win > --1", "-" * 900 + "1 < win", "win_drop > 0.1, eps > 1", "win > 0 or " * 200 + "win > 0",
+        "return return > 1",
     ],
 )  # fmt: skip
 def test_what_is_no_comparison_is_refused_in_a_line(text):
