@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlattack.errors import InvalidInput, MissingExtra, told
 from rlattack.evaluation import Results, Study
@@ -17,9 +17,12 @@ from rlattack.evaluation.evaluator import processes
 from rlattack.evaluation.plan import Plan, plan
 from rlattack.inspect.activations import check_activations, write_activations
 from rlattack.report import print_results, write_run
+from rlattack.report.condition import Condition, Verdict
 from rlattack.report.film import check_camera, film_cells
 from rlattack.report.progress import EpisodeBar, Stages
 from rlattack.report.rows import Row, rows
+from rlattack.report.runs import RunRecord, read_config
+from rlattack.report.trackers import TRACKERS, check_tracker
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -46,6 +49,21 @@ class Experiment(Results):
             raise MissingExtra("a frame needs pandas: pip install pandas; to_dicts() is the same without") from error
         return pandas.DataFrame(self.to_dicts())
 
+    def verdicts(self, condition: str) -> list[Verdict]:
+        """What a condition such as `"return_drop > 50 and eps <= 0.1"` says of each attack, as `--fail-if` does.
+
+        Args:
+            condition: Comparisons of columns of `to_dicts` and numbers, joined by `and` and `or`.
+
+        Returns:
+            One a cell with an attack that is no control; `fails` where it holds or lacks a number that decides it.
+
+        Raises:
+            InvalidInput: What is no condition, or a name that none of these cells has.
+            UnknownName: A name that no cell ever has.
+        """
+        return Condition(condition).verdicts(self.cells)
+
     def show(self, console: "Console | None" = None) -> None:
         """Prints the table that the command line prints; in a notebook it is a table of the page."""
         print_results(self.cells, self.folder, console)
@@ -65,6 +83,29 @@ class Experiment(Results):
             webbrowser.open(page.absolute().as_uri())
         return page
 
+    @property
+    def record(self) -> RunRecord:
+        """The run folder as it lies on the disk, as `rlattack.report.trackers` logs it."""
+        return RunRecord(self.folder, tuple(self.cells), read_config(self.folder))
+
+    def track(self, tracker: str, **more: Any) -> str:
+        """Logs what came of it to a tracker: the configuration, the numbers of each cell, and the page.
+
+        Args:
+            tracker: `wandb` or `mlflow`, which take where to and who from their own environment variables.
+            more: Arguments of `wandb.init` or `mlflow.start_run`.
+
+        Returns:
+            Where it lies there.
+
+        Raises:
+            UnknownName: No tracker of that name.
+            MissingExtra: It is not installed.
+            InvalidInput: What it refuses.
+        """
+        check_tracker(tracker)
+        return TRACKERS[tracker](self.record, **more)
+
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""
         from rich.console import Console
@@ -75,7 +116,7 @@ class Experiment(Results):
 
 
 def evaluate(
-    study: Study, *, run: Path | str | None = None, workers: int | None = None, video: bool = False,
+    study: Study | Plan, *, run: Path | str | None = None, workers: int | None = None, video: bool = False,
     activations: str | None = None, progress: bool = True, command: str = "",
 ) -> Experiment:  # fmt: skip
     """Plays a study: the clean game, the control and the attacks at every size, on the same episodes.
@@ -84,7 +125,7 @@ def evaluate(
     `rlattack attack` writes it: results.json, episodes.csv, TensorBoard events, report.html.
 
     Args:
-        study: What to evaluate.
+        study: What to evaluate, or the plan of it.
         run: The run folder; by default runs/<game>-<digest of the study>.
         workers: Processes; one a core by default. Changes no result.
         video: Films episode 0 of every cell.
@@ -125,9 +166,9 @@ def evaluate(
     return Experiment(**{field.name: getattr(results, field.name) for field in dataclasses.fields(results)})
 
 
-def _planned(study: Study, activations: str | None) -> Plan:
+def _planned(study: Study | Plan, activations: str | None) -> Plan:
     """The plan of a study, and what is to be said of it before it is played."""
-    planned = plan(study)
+    planned = plan(study) if isinstance(study, Study) else study
     if activations is not None:
         check_activations(planned, activations)
     if planned.note:
@@ -144,8 +185,10 @@ def _write_down(results: Results, stages: Stages, workers: int, activations: str
     write_run(results.folder, results.cells)
 
 
-def _spelled(study: Study) -> str:
-    """A study as a program spells it: what differs from the defaults."""
+def _spelled(study: Study | Plan) -> str:
+    """A study as a program spells it: what differs from the defaults; a plan by its name."""
+    if isinstance(study, Plan):
+        return f"plan: {study.name}"
     fields = [(field, getattr(study, field.name)) for field in dataclasses.fields(study)]
     return f"Study({', '.join(f'{field.name}={value!r}' for field, value in fields if value != field.default)})"
 

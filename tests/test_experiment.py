@@ -14,8 +14,9 @@ from torch import nn
 
 from rlattack import Budget, Study, evaluate, load_agent, make_attack
 from rlattack.attacks import ObservationAttack
-from rlattack.errors import BudgetError, InvalidInput, MissingExtra, told
+from rlattack.errors import BudgetError, InvalidInput, MissingExtra, UnknownName, told
 from rlattack.evaluation import Results
+from rlattack.evaluation.plan import plan
 from rlattack.policies import ModulePolicy
 from rlattack.report import read_run
 from rlattack.specs import NoParameters
@@ -71,6 +72,30 @@ def test_a_frame_is_of_pandas_or_says_what_would_do(results, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "pandas", Pandas)
     assert results.to_frame() == results.to_dicts()
+
+
+def test_a_condition_says_of_each_attack_whether_it_holds(results):
+    (verdict,) = results.verdicts("return_drop > -1000 and eps == 0.2")
+    assert (verdict.holds, verdict.fails, verdict.cell.attacks[0].name) == (True, True, "fgsm")
+    assert [one.fails for one in results.verdicts("return_drop > 1000")] == [False]
+    with pytest.raises(InvalidInput, match="no attacked cell has win"):
+        results.verdicts("win < 1")
+
+
+def test_a_tracker_takes_the_run_or_says_what_is_missing(results, monkeypatch):
+    assert results.record.config["command"].startswith("rlattack.evaluate(Study(")
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(MissingExtra, match=r"needs mlflow: pip install 'rlattack\[mlflow\]'"):
+        results.track("mlflow")
+    with pytest.raises(UnknownName, match="expected wandb or mlflow"):
+        results.track("tensorflow")
+
+
+def test_a_plan_is_played_as_its_study_is(results, tmp_path):
+    study = Study(**CARTPOLE | {"players": "tests.kit.players:balance"})
+    again = evaluate(plan(study), run=tmp_path / "run", workers=1, progress=False)
+    assert [cell.cell for cell in again.cells] == [cell.cell for cell in results.cells]
+    assert again.record.command == f"rlattack.evaluate(plan: {again.plan.name})"
 
 
 def test_the_table_is_that_of_the_command_line(results, capsys):

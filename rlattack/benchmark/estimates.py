@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from rlattack.arrays import Array, FloatArray
+from rlattack.arrays import FloatArray
 from rlattack.evaluation.estimates import Interval, Mean
-from rlattack.evaluation.statistics import bca
+from rlattack.evaluation.statistics import bca, sign_flips
 
 _DRAWS = 2000
 """Resamples; ends of an interval then have a standard error of about 2 % of its width."""
-_SIGNS = 9999
-_EXACT = 16
-"""So many signs, or arrangements of no more than their square, are all tried."""
+_ARRANGEMENTS = 9999
+_EXACT = 65_536
+"""So many arrangements are all tried."""
 
 
 @dataclass(frozen=True)
@@ -89,32 +89,21 @@ def p_value(first: Sequence[FloatArray], second: Sequence[FloatArray]) -> float 
     if len(first) == len(second) == 1:
         if len(first[0]) != len(second[0]):
             return None
-        return _signs(first[0] - second[0])
+        return sign_flips(first[0] - second[0])
     if min(len(first), len(second)) < 2:
         return None
     return _arranged(np.asarray([one.mean() for one in first]), np.asarray([one.mean() for one in second]))
 
 
-def _signs(apart: FloatArray) -> float:
-    apart = apart[apart != 0]
-    if len(apart) == 0:
-        return 1.0
-    if len(apart) <= _EXACT:
-        signs: Array = np.asarray(list(itertools.product((-1, 1), repeat=len(apart))))
-        return _share(np.abs(signs @ apart), abs(apart.sum()), exact=True)
-    signs = np.random.default_rng(0).choice((-1, 1), (_SIGNS, len(apart)))
-    return _share(np.abs(signs @ apart), abs(apart.sum()), exact=False)
-
-
 def _arranged(one: FloatArray, other: FloatArray) -> float:
     pooled = np.concatenate([one, other])
     seen = abs(one.mean() - other.mean())
-    if math.comb(len(pooled), len(one)) <= 2**_EXACT:
+    if math.comb(len(pooled), len(one)) <= _EXACT:
         rows = np.asarray(list(itertools.combinations(range(len(pooled)), len(one))))
         exact = True
     else:
         rng = np.random.default_rng(0)
-        rows = rng.permuted(np.tile(np.arange(len(pooled)), (_SIGNS, 1)), axis=1)[:, : len(one)]
+        rows = rng.permuted(np.tile(np.arange(len(pooled)), (_ARRANGEMENTS, 1)), axis=1)[:, : len(one)]
         exact = False
     sums = pooled[rows].sum(axis=1)
     apart = np.abs(sums / len(one) - (pooled.sum() - sums) / len(other))

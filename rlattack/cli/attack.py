@@ -9,11 +9,12 @@ from typing import Annotated
 import tyro
 
 from rlattack.budget import Unit
+from rlattack.cli.pipeline import Pipeline
 from rlattack.evaluation.study import Options, Study
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Pipeline, Options):
     """What every evaluation takes beside the options that results depend on."""
 
     workers: int | None = None
@@ -28,19 +29,31 @@ class Command(Options):
     """Print results.json instead of the table."""
 
     def evaluate(self, study: Study, command: list[str]) -> int:
-        """Plays a study, shows what came of it, and writes it down; 1 where an attack left its reach."""
+        """Plays a study, shows what came of it, and writes it down.
+
+        Returns:
+            1 where an attack left its reach, or where what `--fail-if` says holds or cannot be decided.
+        """
+        from rlattack.evaluation.plan import plan
         from rlattack.evaluation.results import dumps
         from rlattack.experiment import evaluate
 
+        self.check_trackers()
+        condition = self.condition
+        planned = plan(study)
+        if condition is not None:
+            condition.check(planned)
         results = evaluate(
-            study, run=self.run, workers=self.workers, video=self.video, activations=self.activations,
+            planned, run=self.run, workers=self.workers, video=self.video, activations=self.activations,
             command=shlex.join(command),
         )  # fmt: skip
         if self.json:
             sys.stdout.write(dumps(results.cells))
         else:
             results.show()
-        return int(not results.ok)
+        failed = self.fails(condition, results.cells) or not results.ok
+        self.log(results.record)
+        return int(failed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: Without the program's name; `sys.argv` by default.
 
     Returns:
-        0, 2 for wrong input, 130 when interrupted.
+        0; 1 where an attack left its reach or `--fail-if` holds; 2 for wrong input; 130 when interrupted.
     """
     from rlattack.errors import typed
 

@@ -187,6 +187,16 @@ def at(result: Result) -> str:
     return (f" at {size(result)}" if size(result) else "") + (f" on {aim(result)}" if aim(result) else "")
 
 
+def cell_name(result: Result) -> str:
+    """Names a cell in a line: `dqn: fgsm at eps 0.2`, `zero – runner: pgd at eps 0.2 on what the runner sees`."""
+    return f"{names(result)}: {deed(result)}"
+
+
+def deed(result: Result) -> str:
+    """Says what is done in a cell, without who plays: `fgsm at eps 0.2`."""
+    return ", ".join(filter(None, [f"{attack_label(result)}{at(result)}", hidden(result)]))
+
+
 def player(result: Result, seat: int) -> str:
     """Who holds a seat, without the id of the game before it, and behind what it defends itself."""
     return full_name(result, seat).removeprefix(f"{result.game}/")

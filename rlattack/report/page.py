@@ -22,12 +22,15 @@ from rlattack.report.comparison import Setting, at, names, settings
 from rlattack.report.curves import Style, draw, styles, svg
 from rlattack.report.detection import curves as roc_curves
 from rlattack.report.detection import detection, roc_map
+from rlattack.report.differences import LEGEND as EXPLAINED
+from rlattack.report.differences import laid
 from rlattack.report.encoding import Film, data_url
 from rlattack.report.findings import Finding, finding, title, win_rule
 from rlattack.report.heatmap import grid, heat_map
 from rlattack.report.lines import AXES, lines
 from rlattack.report.matrix import LEGEND, Matrix, matrices, matrix_map, notes, written
 from rlattack.report.members import members
+from rlattack.report.paired import Paired
 from rlattack.report.pictures import Clip, clips, films, meeting
 from rlattack.report.runs import RunRecord
 from rlattack.report.staircase import read_staircase, staircase
@@ -99,12 +102,13 @@ def template(name: str, *folders: Path) -> Template:
     return pages.get_template(name)
 
 
-def write_page(runs: Sequence[RunRecord], out: Path) -> None:
+def write_page(runs: Sequence[RunRecord], out: Path, differences: Paired | None = None) -> None:
     """Writes one page that needs no other file and no network.
 
     Args:
         runs: Run folders; `clips/`, `videos/`, a staircase and activations are shown where they have them.
         out: The page.
+        differences: Of two runs, which come first.
     """
     sections = [
         [_section(setting, run, f"run-{number}-{place}") for place, setting in enumerate(settings(run.results))]
@@ -118,7 +122,8 @@ def write_page(runs: Sequence[RunRecord], out: Path) -> None:
     ]
     page = template("page.html.jinja").render(
         runs=list(zip(runs, sections, strict=True)), sections=every, title=_title(runs, every), transferred=transferred,
-        matrices=_matrices(runs), legend=LEGEND,
+        matrices=_matrices(runs), legend=LEGEND, differences=differences,
+        laid=[] if differences is None else laid(differences), explained=EXPLAINED,
     )  # fmt: skip
     write_whole(out, page.encode())
 

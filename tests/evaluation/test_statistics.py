@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
+from rlattack.evaluation.statistics import bca, holm, iqm, paired_rates, sign_flips, wilson
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 20), (1, 7), (10, 20), (20, 20), (86, 100)])
@@ -88,3 +88,54 @@ def test_statistics_refuse_what_has_no_mean(values):
         bca(np.asarray(values))
     with pytest.raises(ValueError, match="finite value"):
         iqm(np.asarray(values))
+
+
+def test_sign_flips_of_few_differences_is_the_exact_test_of_scipy():
+    apart = np.random.default_rng(0).normal(0.5, 1.0, 12)
+    expected = stats.permutation_test((apart,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+    assert sign_flips(apart) == pytest.approx(expected, abs=1e-12)
+    assert sign_flips(np.r_[apart, np.zeros(30)]) == pytest.approx(expected, abs=1e-12)  # ties tell no direction
+
+
+def test_sign_flips_of_many_differences_is_near_the_paired_t_test():
+    apart = np.random.default_rng(1).normal(0.05, 1.0, 1000)
+    assert sign_flips(apart) == pytest.approx(stats.ttest_1samp(apart, 0.0).pvalue, abs=0.01)
+    assert sign_flips(apart) == sign_flips(apart)
+
+
+def test_sign_flips_of_wins_is_the_exact_test_of_mcnemar():
+    apart = np.r_[np.ones(12), -np.ones(2), np.zeros(36)]
+    assert sign_flips(apart) == pytest.approx(stats.binomtest(12, 14).pvalue, abs=1e-12)
+
+
+def test_sign_flips_of_equal_episodes_is_1():
+    assert sign_flips(np.zeros(20)) == 1.0
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+def test_sign_flips_of_nothing_or_of_no_number_is_refused(values):
+    with pytest.raises(ValueError, match="expected at least one finite value"):
+        sign_flips(np.array(values))
+
+
+def test_sign_flips_of_chance_are_below_5_percent_as_often_as_that():
+    rng = np.random.default_rng(2)
+    assert np.mean([sign_flips(rng.exponential(1.0, 8) - rng.exponential(1.0, 8)) <= 0.05 for _ in range(2000)]) < 0.06
+
+
+def test_holm_is_worked_by_hand():
+    # Holm 1979: the smallest times 4, the next times 3, and never less than the one before
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_holm_rejects_no_true_hypothesis_of_many_more_often_than_it_says():
+    families = np.random.default_rng(3).uniform(size=(1000, 20))
+    assert np.mean([min(holm(list(family))) <= 0.05 for family in families]) < 0.07
+
+
+@pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan")])
+def test_holm_of_what_is_no_probability_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"expected p-values in \[0, 1\]"):
+        holm([0.5, wrong])

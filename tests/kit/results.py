@@ -22,6 +22,7 @@ from rlattack.evaluation.results import (
     WinRule,
     to_json,
 )
+from rlattack.evaluation.run import HEAD
 from rlattack.games.game import PLAYER
 
 PONG = "atari/pong"
@@ -219,6 +220,16 @@ def write_folder(
         np.savez_compressed(folder / "clips" / f"{name}.npz", allow_pickle=False, **clip())
     for name in videos:
         (folder / "videos" / name).write_bytes(b"film")
+    return folder
+
+
+def write_episodes(folder: Path, played: Mapping[str, Sequence[tuple[int, float, str]]], seat: str = PLAYER) -> Path:
+    """Writes episodes.csv: of each cell seed, return and outcome of the seat, an episode each, from episode 0."""
+    lines = [",".join(HEAD)]
+    for cell, episodes in played.items():
+        for number, (seed, score, outcome) in enumerate(episodes):
+            lines.append(f"{cell},{number},{seed},{seat},agent,{score},{outcome},100,over,0,0")
+    (folder / "episodes.csv").write_text("\n".join(lines) + "\n")
     return folder
 
 
