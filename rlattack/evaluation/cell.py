@@ -169,23 +169,28 @@ class Cell:
     """What else is measured of the victim; decides no play."""
     detectors: tuple[DetectorRef, ...] = ()
     """What looks out for attacks on a seat; decides no play."""
+    ledger: bool = False
+    """Whether what others need to check it is kept beside it; decides no play."""
     code: Mapping[str, str] = field(default_factory=dict)
     """Versions and digests of the code that plays: packages, an environment of the user's."""
 
     @functools.cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that name all that decides an episode of this cell."""
-        return digest(
-            {
-                "game": game_identity(self.game),
-                "players": [player.played for player in self.players],
-                "attacks": [attack.identity for attack in self.attacks],
-                "actions": self.actions,
-                "seed": self.seed,
-                "envs": self.envs,
-                "code": dict(self.code),
-            }
-        )
+        return digest(self.identity)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides an episode of this cell, of which the key is the digest."""
+        return {
+            "game": game_identity(self.game),
+            "players": [player.played for player in self.players],
+            "attacks": [attack.identity for attack in self.attacks],
+            "actions": self.actions,
+            "seed": self.seed,
+            "envs": self.envs,
+            "code": dict(self.code),
+        }
 
     @property
     def clean(self) -> "Cell":

@@ -55,7 +55,7 @@ def plan(study: Study) -> Plan:
         checked |= table.checked(found)
     configuration = _configuration(study, tables)
     circumstances = _circumstances(study, tables) | {"cells": list(cells)}
-    changes_no_episode = ("trust", "episodes")
+    changes_no_episode = ("trust", "episodes", "ledger")
     named = {name: value for name, value in dataclasses.asdict(study).items() if name not in changes_no_episode}
     game = re.sub(r"[^\w.-]", "-", tables[0].card.id)
     name = f"{game}-{digest([named, configuration])[:8]}"

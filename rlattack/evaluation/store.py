@@ -45,6 +45,7 @@ class Store:
     Attributes:
         fits: Folder of what attacks learned.
         clips: Folder of recordings of attacked cells, by key.
+        ledgers: Folder of ledgers, by key.
 
     Raises:
         RunConflict: A store of another version.
@@ -52,7 +53,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
-        self.folder, self.fits, self.clips = folder, folder / "fits", folder / "clips"
+        self.folder, self.fits, self.clips, self.ledgers = folder, folder / "fits", folder / "clips", folder / "ledgers"
         self._sources: dict[str, str] = {}
         self._say = functools.cache(say)
         path = folder / "store.json"
