@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor
 
 from rlattack.arrays import BoolArray, rowwise
-from rlattack.attacks.attack import Access, Attack, AttackSpec, Config
+from rlattack.attacks.attack import Attack, AttackSpec, Config
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.attacks.target import Target

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlattack.device import check_device
-from rlattack.evaluation.cell import AttackRef, Cell, digest, game_identity
+from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.keys import digest, game_identity
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
 from rlattack.games import rom_sha256

@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rlattack.errors import RunConflict, Unwritable
-from rlattack.evaluation.cell import Cell, digest
+from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import foreign_code
 from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.keys import digest
 from rlattack.evaluation.lock import locked
 from rlattack.evaluation.observers import OBSERVERS
 from rlattack.files import write_whole
