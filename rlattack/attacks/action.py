@@ -14,6 +14,7 @@ from rlattack.attacks.attack import Attack, AttackSpec, Config
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.attacks.target import Target
+from rlattack.attacks.words import Access
 from rlattack.budget import NORMS, Ball, Budget, Reach
 from rlattack.budget.change import ends
 from rlattack.draws import Draws

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from rlattack.arrays import Array, IntArray
 from rlattack.attacks import ATTACKS
@@ -169,8 +170,8 @@ def _sampled(moment: Moment, slot: int) -> dict[str, Array]:
     more = {"allowed": moment.legal, "before": moment.before}
     kept |= {name: values[slot].numpy(force=True).copy() for name, values in more.items() if values is not None}
     for name, values in vars(moment.out.actions).items():
-        own = values if isinstance(values, tuple) else values.numpy(force=True)
-        kept[f"said.{name}"] = np.array(own[slot] if np.ndim(own) > 1 else own)
+        if isinstance(values, Tensor):
+            kept[f"said.{name}"] = (values[slot] if values.ndim > 1 else values).numpy(force=True).copy()
     return kept
 
 
