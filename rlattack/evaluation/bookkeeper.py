@@ -48,7 +48,7 @@ class Bookkeeper(Observer):
         self._episode: IntArray = np.full(cell.envs, -1)
         self._step: IntArray = np.zeros(cell.envs, dtype=np.int64)
         self._chances = [chances(cell.seed, 0)] * cell.envs
-        self._drawn = np.ones(cell.envs)
+        self._drawn, self._least = np.ones((2, cell.envs))
         self._rows: list[dict[str, list[Array]]] = [{} for _ in range(cell.envs)]
         self._samples: list[list[tuple[float, int, Sample]]] = [[] for _ in range(cell.envs)]
         self._now: list[Sample] = [{} for _ in range(cell.envs)]
@@ -59,7 +59,7 @@ class Bookkeeper(Observer):
             self._episode[slot], self._step[slot] = episode, 0
             self._rows[slot], self._samples[slot], self._now[slot] = {}, [], {}
             self._chances[slot] = chances(self._seed, episode)
-            self._drawn[slot] = self._chances[slot].random()
+            self._drawn[slot], self._least[slot] = self._chances[slot].random(), 1.0
 
     def see(self, moment: Moment) -> None:
         """Keeps a step of a seat; all that was seen and said of it where it is sampled."""
@@ -75,7 +75,7 @@ class Bookkeeper(Observer):
                 "changed": np.any([one.changed for one in moment.sizes], axis=0),
             }  # fmt: skip
         self._add({f"{name}.{seat}": values for name, values in rows.items()})
-        for slot in np.flatnonzero((self._episode >= 0) & (self._drawn < SHARE)):
+        for slot in np.flatnonzero((self._episode >= 0) & (self._drawn < np.maximum(SHARE, self._least))):
             self._now[slot][seat] = _sampled(moment, int(slot))
 
     def after(self, step: Step) -> None:
@@ -83,10 +83,9 @@ class Bookkeeper(Observer):
         self._add({"rewards": step.rewards.T.copy()})
         for slot in map(int, np.flatnonzero(self._episode >= 0)):
             if self._now[slot]:
-                self._samples[slot].append((float(self._drawn[slot]), int(self._step[slot]), self._now[slot]))
+                self._samples[slot] = self._chosen(slot)
                 self._now[slot] = {}
-                if len(self._samples[slot]) > self._most:
-                    self._samples[slot].remove(max(self._samples[slot], key=lambda one: one[0]))
+                self._least[slot] = min(self._least[slot], self._drawn[slot])
             self._step[slot] += 1
             self._drawn[slot] = self._chances[slot].random()
 
@@ -102,6 +101,12 @@ class Bookkeeper(Observer):
         write_part(self._folder / f"{number}.npz", arrays)
         self._episode[slot] = -1
         return {}
+
+    def _chosen(self, slot: int) -> list[tuple[float, int, Sample]]:
+        """The samples of an episode with the newest one, as far as they stay."""
+        newest = float(self._drawn[slot]), int(self._step[slot]), self._now[slot]
+        ranked = sorted((*self._samples[slot], newest), key=lambda one: one[:2])
+        return ranked[: min(self._most, max(1, sum(one[0] < SHARE for one in ranked)))]
 
     def _add(self, rows: Mapping[str, Array]) -> None:
         for slot in map(int, np.flatnonzero(self._episode >= 0)):

@@ -80,7 +80,7 @@ def most_sampled(entries: int) -> int:
 
 
 def sampled_steps(seed: int, episode: int, length: int, most: int) -> IntArray:
-    """The steps of an episode that are sampled: each by its own draw, of too many those with the smallest.
+    """The steps of an episode that are sampled, at least one: each by its own draw, of too many the smallest.
 
     Args:
         seed: Of the run.
@@ -89,8 +89,8 @@ def sampled_steps(seed: int, episode: int, length: int, most: int) -> IntArray:
         most: As `most_sampled` says.
     """
     drawn = chances(seed, episode).random(length)
-    steps = np.flatnonzero(drawn < SHARE)
-    return np.sort(steps[np.argsort(drawn[steps])[:most]])
+    count = min(most, max(1, int((drawn < SHARE).sum())))
+    return np.sort(np.argsort(drawn, kind="stable")[:count])
 
 
 def chances(seed: int, episode: int) -> np.random.Generator:

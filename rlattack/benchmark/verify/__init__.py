@@ -6,8 +6,8 @@ from rlattack.registry import lazily
 
 if TYPE_CHECKING:
     from rlattack.benchmark.verify.checks import Check, Verdict
-    from rlattack.benchmark.verify.verify import verify
+    from rlattack.benchmark.verify.verifier import verify
 
 __all__ = ["Check", "Verdict", "verify"]
 
-__getattr__ = lazily(__name__, checks="Check Verdict", verify="verify")
+__getattr__ = lazily(__name__, checks="Check Verdict", verifier="verify")

@@ -155,6 +155,27 @@ class Account:
             own = sampled[sampled[:, 0] == one.episode, 1]
             if not np.array_equal(own, sampled_steps(self.seed, one.episode, one.length, most)):
                 wrong.append(f"episode {one.episode}: other steps are sampled than the seed draws")
+        seats = {int(attack["seat"]) for _, attack in self.attacks}
+        return wrong + [said for seat in range(len(self.seats)) for said in self._misjudged(seat, seat in seats)]
+
+    def _misjudged(self, seat: int, attacked: bool) -> list[str]:
+        """The episodes of which the judge says otherwise than of their steps."""
+        wrong = []
+        for one in self.episodes:
+            judged, rows = one.seats[seat].judged, slice(*self.begins[one.episode : one.episode + 2].tolist())
+            if (judged is not None) != attacked:
+                wrong.append(f"episode {one.episode}: {self.seats[seat]} is judged where it is not attacked, or not")
+            if judged is None:
+                continue
+            acting = self.array(f"acting.{seat}")[rows]
+            sizes, moved = (self.array(f"{name}.{seat}")[rows][acting] for name in ("sizes", "moved"))
+            legal, changed = (self.array(f"{name}.{seat}")[rows][acting] for name in ("legal", "changed"))
+            counts = (judged.steps, judged.attacked, judged.broken)
+            largest = sizes.max(axis=0, initial=0.0)
+            same = np.allclose(list(judged.sizes.values()), largest, rtol=1e-6, atol=1e-9)
+            same &= bool(np.isclose(judged.changed, moved.sum(dtype=np.float64), rtol=1e-5))
+            if counts != (acting.sum(), changed.sum(), (~legal).sum()) or not same:
+                wrong.append(f"episode {one.episode}: the judge says otherwise than its steps")
         return wrong
 
 

@@ -16,7 +16,7 @@ _ROUNDING = 1e-5
 """By how much a size may differ when it is measured again, relative and absolute."""
 _NOISE = ("noise",)
 """Controls that are a random direction as far as the budget goes, and nothing else."""
-CONTROLS = ("noise", "action-noise", "random-patch", "gwc-noise", "redraws")
+CONTROLS = ("action-noise", "direction", "gwc-noise", "noise", "random-patch", "redraws")
 """All attacks that stand beside others without their wits."""
 _AT_ONCE = 256
 
@@ -103,7 +103,7 @@ class Reaches:
 
     def _reach(self, number: int, seat: int) -> Reach:
         told = self._account.attacks[number][1]
-        budget = Budget(**{name: value for name, value in told["budget"].items()})
+        budget = Budget(**told["budget"])
         if self._access(number) == "action":
             return budget.reach(self._seats[seat].action)
         policy = self._policies[seat]

@@ -142,7 +142,10 @@ class _Verification:
     def _read(self, result: Result) -> None:
         path = self.run.folder / "ledgers" / f"{result.cell}.npz"
         if not path.exists():
-            self.checks.append(skipped("ledger", "the run has none: play it with --ledger", result.cell))
+            others = any(path.parent.glob("*.npz"))
+            none = found("ledger", ["has none, and others have"], result.cell)
+            without = skipped("ledger", "the run has none: play it with --ledger", result.cell)
+            self.checks.append(none if others else without)
             return
         try:
             account = Account.of(read_ledger(path))
