@@ -24,8 +24,8 @@ class Verify(Plugins):
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rlattack.benchmark.verify.table import show
         from rlattack.benchmark.verify import verify
+        from rlattack.benchmark.verify.table import show
 
         verdict = verify(self.run, trust=self.trust, say=lambda line: say(line, stderr=True, markup=False))
         show(verdict, self.run)

@@ -31,7 +31,8 @@ class Forgery:
 
     def results(self, change: Callable[[dict[str, Any]], object], cell: str = "attack") -> None:
         """Changes a cell of results.json."""
-        self._json("results.json", lambda all_: [change(one) for one in all_["cells"] if one["cell"] == self.keys[cell]])
+        key = self.keys[cell]
+        self.all_results(lambda cells: [change(one) for one in cells if one["cell"] == key])
 
     def all_results(self, change: Callable[[list[dict[str, Any]]], object]) -> None:
         """Changes the list of cells in results.json."""
