@@ -33,6 +33,5 @@ def test_tampering_is_found_by_the_second_verifier_too(what, played, tmp_path):
 def test_the_second_verifier_is_short_and_imports_the_game_alone():
     text = (Path(__file__).parent / "verifier.py").read_text()
     assert len(text.splitlines()) < 300
-    assert [line.split()[1] for line in text.splitlines() if "import" in line and "rlattack" in line] == [
-        "rlattack.games"
-    ]
+    ours = [line for line in text.splitlines() if "import" in line and "rlattack" in line]
+    assert ours == ["from rlattack.games import Variant, find_game, make_game"]

@@ -40,11 +40,9 @@ def problems(run, agents):
                 found.append(f"weights of {spec}")
         cells = {one["cell"]: Cell(run / "ledgers" / f"{one['cell']}.npz", one, agents) for one in results}
         for key, cell in cells.items():
-            found += [f"{key}: {said}" for said in cell.ledger()]
-            found += [
-                f"{key}: {said}" for said in (*cell.settings(config), *cell.replay(), *cell.reach(), *cell.said())
-            ]
-            found += [f"{key}: {said}" for said in (*cell.rows(rows), *cell.figures(cells), *cell.control(results))]
+            about = (*cell.ledger(), *cell.settings(config), *cell.replay(), *cell.reach(), *cell.said())
+            about += (*cell.rows(rows), *cell.figures(cells), *cell.control(results))
+            found += [f"{key}: {said}" for said in about]
         return found
     except Exception as error:  # whatever a forgery breaks
         return [f"{type(error).__name__}: {error}"]
@@ -57,8 +55,7 @@ class Cell:
             raw = {name.removesuffix(".npy"): file.read(name) for name in file.namelist() if name != "ledger.json"}
         checksum = told.pop("checksum")
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-        for name in sorted(raw):
-            digest.update(name.encode() + raw[name])
+        digest.update(b"".join(name.encode() + raw[name] for name in sorted(raw)))
         assert digest.hexdigest() == checksum, "checksum"
         self.of = {name: np.load(io.BytesIO(one), allow_pickle=False) for name, one in raw.items()}
         assert all(np.isfinite(one).all() for one in self.of.values()), "not finite"
@@ -197,8 +194,8 @@ class Cell:
                     yield bits * 2.0 - 1
 
     def tensors(self, seat):
-        path = self.agents / self.about["players"][seat]["spec"] / "policy.safetensors"
-        return {name: one.astype(np.float32) for name, one in safetensors.numpy.load_file(path).items()}
+        raw = (self.agents / self.about["players"][seat]["spec"] / "policy.safetensors").read_bytes()
+        return {name: one.astype(np.float32) for name, one in safetensors.numpy.load(raw).items()}
 
     def scores(self, seat):
         """What the network of a seat says of what it received: logits, values or means."""
@@ -270,14 +267,12 @@ class Cell:
             yield from ["interquartile mean"] * (not middle) + ["win rate"] * (not won)
             judged = [one["judged"] for one in own if one["judged"]]
             for name, of in (("attacked", "attacked"), ("action_change", "changed"), ("gradients", "gradients")):
-                steps = sum(one["steps"] for one in judged)
-                if judged and not math.isclose(seat[name], sum(one[of] for one in judged) / steps):
-                    yield name
+                share = sum(one[of] for one in judged) / max(1, sum(one["steps"] for one in judged))
+                yield from [name] * bool(judged and not math.isclose(seat[name], share))
             largest = {name: max(one["sizes"][name] for one in judged) for name in seat["sizes"]} if judged else {}
             yield from ["largest sizes"] * (not np.allclose([*seat["sizes"].values()], [*largest.values()], 1e-5))
-            if judged:
-                before = np.asarray([one["seats"][number]["score"] for one in clean.episodes])
-                means.append((seat["drop"]["return"], before - scores))
+            before = np.asarray([one["seats"][number]["score"] for one in clean.episodes])
+            means += [(seat["drop"]["return"], before - scores)] if judged else []
         for mean, values in means:
             if not np.allclose([mean["mean"], *mean["ci"]], [values.mean(), *bca(values)], rtol=1e-6, atol=1e-9):
                 yield f"mean {mean['mean']:g}"
