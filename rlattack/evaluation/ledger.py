@@ -107,7 +107,8 @@ def packed(received: npt.NDArray[np.float32], shown: Array) -> Array:
 def unpacked(planes: Array, shown: Array) -> npt.NDArray[np.float32]:
     """What was received in sampled steps, float32, of the shape of what was shown, shape (n, *observation)."""
     apart = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<u4").reshape(shown.shape)
-    return (apart ^ shown.astype("<f4").view("<u4")).view("<f4")
+    received: npt.NDArray[np.float32] = (apart ^ shown.astype("<f4").view("<u4")).view("<f4")
+    return received
 
 
 def write_ledger(path: Path, ledger: Ledger) -> None:

@@ -35,7 +35,12 @@ class Tally:
     Args:
         game: What is played.
         card: Its card, which may end episodes that stall, or that last too long.
+
+    Attributes:
+        last: The step that was added last.
     """
+
+    last: Step
 
     def __init__(self, game: Game, card: GameCard) -> None:
         slots, self._game, self._card = game.slots, game, card
@@ -45,7 +50,6 @@ class Tally:
         self._digest = np.zeros(slots, dtype=np.uint64)
         self._stalled: BoolArray = np.zeros(slots, dtype=np.bool_)
         self._cut: BoolArray = np.zeros(slots, dtype=np.bool_)
-        self._last: Step
 
     def begin(self, started: IntArray) -> None:
         """Counts anew in the slots `started`."""
@@ -54,7 +58,7 @@ class Tally:
 
     def add(self, actions: Sequence[Array], step: Step, active: BoolArray) -> BoolArray:
         """Adds a step of the slots `active`; returns where an episode is over, shape (slots,)."""
-        self._last = step
+        self.last = step
         self._scores += np.where(active, step.rewards, 0.0)
         self._length += active
         self._digest = _mixed(self._digest, (*actions, step.rewards.T))
@@ -67,12 +71,12 @@ class Tally:
 
     def ended(self, slot: int) -> Ended:
         """The episode that the last step ended in a slot."""
-        winner, stalled, cut = int(self._last.winner[slot]), bool(self._stalled[slot]), bool(self._cut[slot])
-        ending = "stalled" if stalled else CUT if cut else self._game.endings[int(self._last.ending[slot])]
+        winner, stalled, cut = int(self.last.winner[slot]), bool(self._stalled[slot]), bool(self._cut[slot])
+        ending = "stalled" if stalled else CUT if cut else self._game.endings[int(self.last.ending[slot])]
         seats = range(len(self._game.seats))
         return Ended(
             length=int(self._length[slot]), ending=ending, stalled=stalled,
-            truncated=cut or bool(self._last.truncated[slot] and not self._last.terminated[slot]),
+            truncated=cut or bool(self.last.truncated[slot] and not self.last.terminated[slot]),
             trajectory=f"{int(self._digest[slot]):016x}",
             scores=tuple(float(self._scores[seat, slot]) for seat in seats),
             outcomes=tuple(None if stalled or cut else _outcome(winner, seat) for seat in seats),

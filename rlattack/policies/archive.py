@@ -43,15 +43,16 @@ class Archive:
     Args:
         raw: The whole zip.
         where: What messages call it.
-        largest: Bytes of everything in it together.
+        largest: Bytes of everything in it together; `LARGEST` by default.
         ratio: By how much its members may grow.
 
     Raises:
         RefusedFile: Not a zip, damaged, encrypted, or made to do harm.
     """
 
-    def __init__(self, raw: bytes, where: str, *, largest: int = LARGEST, ratio: int = _LARGEST_RATIO) -> None:
-        self._where, self._largest, self._ratio = where, largest, ratio
+    def __init__(self, raw: bytes, where: str, *, largest: int | None = None, ratio: int = _LARGEST_RATIO) -> None:
+        self._where, self._ratio = where, ratio
+        self._largest = largest = LARGEST if largest is None else largest
         if raw.count(_ENTRY) > _MOST_MEMBERS:  # before zipfile makes an object of each
             raise RefusedFile(f"{where}: more than {_MOST_MEMBERS} members, no agent has so many")
         try:

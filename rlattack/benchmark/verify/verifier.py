@@ -130,9 +130,11 @@ class _Verification:
                 continue
             try:
                 agent = self.players.load(spec, None, game)
-            except RlattackError as error:
+            except (RefusedFile, ContentError) as error:
                 problems.append(f"{spec}: {error}")
                 continue
+            except RlattackError as error:  # who needs a seat is compared there
+                agent = str(error)
             if isinstance(agent, str):
                 left.append(agent)
             elif agent.sha256 != sha256:
