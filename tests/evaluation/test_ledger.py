@@ -95,6 +95,16 @@ def test_a_damaged_ledger_is_made_again(tmp_path):
     assert ledgers(tmp_path / "run") == before
 
 
+def test_what_a_killed_run_left_of_an_episode_is_written_over(tmp_path):
+    evaluated(tmp_path / "whole", **COINS, ledger=True)
+    for name in ledgers(tmp_path / "whole"):
+        left = tmp_path / "run" / "store" / "ledgers" / name.replace(".npz", ".parts")
+        left.mkdir(parents=True)
+        (left / "0.npz").write_bytes(b"half of it")
+    evaluated(tmp_path / "run", **COINS, ledger=True)
+    assert ledgers(tmp_path / "run") == ledgers(tmp_path / "whole")
+
+
 def test_all_actions_and_rewards_are_there_of_a_real_game(tmp_path):
     evaluated(tmp_path / "run", **CARTPOLE | {"attack": (), "episodes": 2})
     one = read_ledger(min((tmp_path / "run" / "ledgers").iterdir()))

@@ -32,8 +32,7 @@ def problems(run, agents):
     try:
         results = json.loads((run / "results.json").read_text())["cells"]
         config = json.loads((run / "config.json").read_text())
-        with (run / "episodes.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader((run / "episodes.csv").read_text().splitlines()))
         found = [] if Counter(one["cell"] for one in results) == Counter(config["cells"]) else ["cells"]
         for spec, sha256 in (pair for of in config["players_sha256"].values() for pair in of.items()):
             if sha256 and hashlib.sha256((agents / spec / "policy.safetensors").read_bytes()).hexdigest() != sha256:
@@ -177,10 +176,12 @@ class Cell:
                 if (self.of[f"sizes.{seat}"][far][:, place] > radius * (1 + 1e-5) + 1e-5).any():
                     yield f"seat {seat} receives more than the budget allows"
                 same = np.allclose(np.stack(sizes, 1), self.of[f"sizes.{seat}"][self.at][:, :4], 1e-4, 1e-4)
-                yield from ["other sizes are measured"] * (not same)
+                ends = (0, 255) if self.of[f"shown.{seat}"].dtype == np.uint8 else (-np.inf, np.inf)
+                wild = (flat < ends[0]).any() or (flat > ends[1]).any() or (budget["grid"] and (flat % 1).any())
+                yield from ["other sizes are measured, or out of the range"] * bool(wild or not same)
                 if one["spec"]["name"] == "noise" and budget["norm"] == "linf" and one["schedule"] == "every":
-                    ends = (0, 255) if self.of[f"shown.{seat}"].dtype == np.uint8 else (-np.inf, np.inf)
                     noisy = np.clip(start + np.stack(list(self.noise(number, entries))) * budget["eps"] * unit, *ends)
+                    noisy = start + np.trunc((noisy - start) * (1 + 1e-6)) if budget["grid"] else noisy
                     if not np.allclose(noisy, flat, atol=1e-4, rtol=1e-4):
                         yield f"seat {seat}: not the noise of the seed"
 
