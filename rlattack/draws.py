@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray
 
-_GAME, _, _ATTACK, _SEATS = range(4)
+_GAME, _, _ATTACK, _SEATS, _LEDGER = range(5)
 
 
 def game_seed(run: int, episode: int) -> int:
@@ -29,6 +29,11 @@ def attack_seed(run: int, episode: int, number: int = 0) -> np.random.SeedSequen
 def seat_seed(run: int, episode: int, seat: int) -> np.random.SeedSequence:
     """The seed of the random numbers by which the player of a seat acts in an episode."""
     return _branch(run, episode, _SEATS, seat)
+
+
+def ledger_seed(run: int, episode: int) -> np.random.SeedSequence:
+    """The seed that draws the steps of an episode of which a ledger keeps all."""
+    return _branch(run, episode, _LEDGER)
 
 
 def _branch(run: int, episode: int, *purpose: int) -> np.random.SeedSequence:

@@ -6,13 +6,14 @@ from rlattack.registry import lazily
 
 if TYPE_CHECKING:
     from rlattack.attacks.action import ActionAttack, ActionAttacker
-    from rlattack.attacks.attack import Access, Attack, AttackSpec, Fitted, ObservationAttack, Setting
+    from rlattack.attacks.attack import Attack, AttackSpec, ObservationAttack, Setting
     from rlattack.attacks.attacker import Attacker
     from rlattack.attacks.make import ATTACKS, make_attack, parse_attack, title_of
     from rlattack.attacks.runner import Runner
     from rlattack.attacks.schedule import SCHEDULES, Every, Schedule, make_schedule
-    from rlattack.attacks.target import Knowledge, Target
+    from rlattack.attacks.target import Target
     from rlattack.attacks.tuning import Rehearsal, Tuning, TuningStep
+    from rlattack.attacks.words import Access, Fitted, Knowledge
     from rlattack.attacks.wrap import AttackObservation
 
 __all__ = [
@@ -24,12 +25,13 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     action="ActionAttack ActionAttacker",
-    attack="Access Attack AttackSpec Fitted ObservationAttack Setting",
+    attack="Attack AttackSpec ObservationAttack Setting",
     attacker="Attacker",
     make="ATTACKS make_attack parse_attack title_of",
     runner="Runner",
     schedule="SCHEDULES Every Schedule make_schedule",
-    target="Knowledge Target",
+    target="Target",
     tuning="Rehearsal Tuning TuningStep",
+    words="Access Fitted Knowledge",
     wrap="AttackObservation",
 )

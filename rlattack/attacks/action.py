@@ -10,10 +10,11 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor
 
 from rlattack.arrays import BoolArray, rowwise
-from rlattack.attacks.attack import Access, Attack, AttackSpec, Config
+from rlattack.attacks.attack import Attack, AttackSpec, Config
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.attacks.target import Target
+from rlattack.attacks.words import Access
 from rlattack.budget import NORMS, Ball, Budget, Reach
 from rlattack.budget.change import ends
 from rlattack.draws import Draws

@@ -3,8 +3,8 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
 
 import torch
 from gymnasium import Space
@@ -13,8 +13,9 @@ from torch import Tensor
 from rlattack.arrays import IntArray
 from rlattack.attacks.copies import copied
 from rlattack.attacks.oracle import is_random
-from rlattack.attacks.target import Estimate, Knowledge, Target
+from rlattack.attacks.target import Estimate, Target
 from rlattack.attacks.tuning import Tuning
+from rlattack.attacks.words import Access, Fitted, Knowledge
 from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
@@ -25,8 +26,6 @@ from rlattack.specs import NoParameters, Spec, parameters_of
 if TYPE_CHECKING:
     from rlattack.policies.load import Agent
 
-Access = Literal["observation", "screen", "action", "reward", "dynamics", "opponent"]
-"""What an attack changes."""
 AttackSpec = Spec
 """An attack and its parameters, as typed on the command line; `none` is the clean game."""
 Config = TypeVar("Config")
@@ -73,14 +72,6 @@ class Setting:
         asked = frozenset(of for of in get_args(Estimate) if _estimates(policy, of))
         rated, random = out.q is not None, is_random(policy)
         return cls(copied(out.actions), shape, action, changed, seen, asked, rated, random=random)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What an attack learned on tuning episodes: tensors and facts, frozen before anything is measured."""
-
-    tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Attack(ABC, Generic[Config]):

@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from rlattack.arrays import IntArray
-from rlattack.attacks.attack import Fitted, ObservationAttack, Setting
+from rlattack.attacks.attack import ObservationAttack, Setting
 from rlattack.attacks.ensemble import Ensemble, Member
 from rlattack.attacks.make import make_attack, parse_attack
 from rlattack.attacks.probes import look
@@ -24,6 +24,7 @@ from rlattack.attacks.race import Race
 from rlattack.attacks.search import SearchConfig
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import FEWEST, Tuning
+from rlattack.attacks.words import Fitted
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput, RlattackError

@@ -14,9 +14,9 @@ from gymnasium.spaces import Box, MultiDiscrete
 from torch import Tensor, nn
 
 from rlattack.arrays import Array
-from rlattack.attacks.attack import Fitted
 from rlattack.attacks.student import Student, numbers
 from rlattack.attacks.tuning import APART, FEWEST, Rehearsal, Seen
+from rlattack.attacks.words import Fitted
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat

@@ -11,12 +11,11 @@ from torch import Tensor
 from rlattack.arrays import Array, BoolArray, IntArray, renewed, rowwise, same
 from rlattack.attacks.copies import copied, copied_policy
 from rlattack.attacks.lookahead import Ahead, Here, Lookahead
+from rlattack.attacks.words import Knowledge
 from rlattack.draws import Draws, SharedDraws
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Loss, Output, Policy, State
 
-Knowledge = Literal["white", "scores", "decision", "none"]
-"""What an attack may ask for: gradients, whole outputs, greedy actions, nothing; each includes what is below it."""
 _LEVELS: tuple[Knowledge, ...] = get_args(Knowledge)
 Estimate = Literal["value", "q"]
 """What a critic says of observations: how good it is there or, on the clean ones, to do what the policy does there."""

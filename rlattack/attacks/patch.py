@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from rlattack.arrays import IntArray
-from rlattack.attacks.attack import AttackSpec, Fitted, Setting
+from rlattack.attacks.attack import AttackSpec, Setting
 from rlattack.attacks.kept import Kept
 from rlattack.attacks.mask import Shape, file_mask, read_mask, shape_mask
 from rlattack.attacks.objective import LossAttack, Objective
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import States, Tuning
+from rlattack.attacks.words import Fitted
 from rlattack.budget import Budget, Patch
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput

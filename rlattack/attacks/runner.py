@@ -15,11 +15,12 @@ from gymnasium import Space
 from torch import Tensor
 
 from rlattack.arrays import BoolArray, IntArray, rowwise
-from rlattack.attacks.attack import Access, Attack, Setting
+from rlattack.attacks.attack import Attack, Setting
 from rlattack.attacks.make import check_attack
 from rlattack.attacks.oracle import Oracle
 from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Target
+from rlattack.attacks.words import Access
 from rlattack.budget import Model, Reach
 from rlattack.draws import Streams
 from rlattack.errors import InvalidInput

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from rlattack.arrays import FloatArray
 from rlattack.attacks.ascent import SteppedConfig
-from rlattack.attacks.attack import Fitted, Setting
+from rlattack.attacks.attack import Setting
 from rlattack.attacks.critics import Critics, RollOuts, learn
 from rlattack.attacks.noise import Noise
 from rlattack.attacks.objective import Climb
@@ -30,6 +30,7 @@ from rlattack.attacks.pgd import PGD
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import FEWEST, Tuning, TuningStep
+from rlattack.attacks.words import Fitted
 from rlattack.budget import Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import IntArray
-from rlattack.attacks.attack import Fitted, Setting
+from rlattack.attacks.attack import Setting
 from rlattack.attacks.schedule import Limited
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import Tuning
+from rlattack.attacks.words import Fitted
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions, Categorical

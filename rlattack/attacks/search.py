@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import FloatArray
-from rlattack.attacks.attack import Fitted, ObservationAttack, Setting
+from rlattack.attacks.attack import ObservationAttack, Setting
 from rlattack.attacks.basis import Basis, make_basis
 from rlattack.attacks.cmaes import CMAES
 from rlattack.attacks.director import lead, led
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.attacks.tuning import Tuning
+from rlattack.attacks.words import Fitted
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput

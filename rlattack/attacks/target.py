@@ -5,8 +5,8 @@ from torch import Tensor
 from rlattack.arrays import Array, IntArray
 from rlattack.attacks.lookahead import Ahead
 from rlattack.attacks.oracle import Estimate as Estimate
-from rlattack.attacks.oracle import Knowledge as Knowledge
 from rlattack.attacks.oracle import Oracle
+from rlattack.attacks.words import Knowledge as Knowledge
 from rlattack.draws import Draws
 from rlattack.policies.policy import Loss, Output
 

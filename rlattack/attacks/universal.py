@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import rowwise
-from rlattack.attacks.attack import Fitted, Setting
+from rlattack.attacks.attack import Setting
 from rlattack.attacks.boundary import to_boundary
 from rlattack.attacks.minimal import Turn
 from rlattack.attacks.objective import GradientAttack, Objective
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import States, Tuning
+from rlattack.attacks.words import Fitted
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import os
 import pickle
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -16,9 +17,10 @@ from typing import Any, TypeVar
 import torch
 
 from rlattack.errors import InvalidInput, MissingExtra, RlattackError, WorkerDied, one_line
-from rlattack.evaluation.cell import AgentRef, Cell, digest
+from rlattack.evaluation.cell import AgentRef, Cell
 from rlattack.evaluation.evaluator import Playing
 from rlattack.evaluation.executor import Beat, Effort, Job, PlayTask, Say, Task
+from rlattack.evaluation.keys import digest
 from rlattack.evaluation.spawned import Names, added_names, held_back, set_up
 from rlattack.files import write_whole
 from rlattack.policies.lent import Lent, lent
@@ -28,6 +30,9 @@ E = TypeVar("E")
 R = TypeVar("R")
 _RETRIES = 5
 """How often a task is begun anew whose worker or node died."""
+_PATIENCE = 5.0
+"""Seconds in which whoever is at an address must take a connection; Ray itself tries for many minutes."""
+_WAY_OUT = "; `ray start --head` begins a cluster and tells its address, --ray local begins one here"
 _PARTS = 2
 """Parts that each core plays at least, so that none waits for long in the end."""
 
@@ -89,14 +94,13 @@ class Ray:
             raise MissingExtra('--ray needs Ray: pip install "rlattack[ray]"') from error
         where = {} if address == "local" else {"address": address}
         quiet = {"log_to_driver": False, "configure_logging": False, "include_dashboard": False if not where else None}
+        if not _answers(address):
+            raise InvalidInput(f"--ray {address}: nothing answers there{_WAY_OUT}")
         try:
             if not self._ray.is_initialized():
                 self._ray.init(**where, **{name: value for name, value in quiet.items() if value is not None})
         except Exception as error:  # of many kinds, by version
-            raise InvalidInput(
-                f"--ray {address}: no cluster answers ({one_line(error)[:200]}); `ray start --head` begins one and "
-                "tells its address, --ray local begins one here"
-            ) from error
+            raise InvalidInput(f"--ray {address}: no cluster answers ({one_line(error)[:200]}){_WAY_OUT}") from error
         self._gpus = gpus
 
     def run(self, tasks: Sequence[Task], play: PlayTask[E]) -> Generator[E | Beat | Effort, None, None]:
@@ -106,12 +110,13 @@ class Ray:
         freight = self._ray.put(Freight.of([task.cell for task in tasks], folder))
         parts = [(number, part) for number, task in enumerate(tasks) for part in self._cut(task, len(tasks))]
         calls = [functools.partial(_part, task=tasks[number], part=part, play=play) for number, part in parts]
-        for place, (items, clip, seconds) in self._gathered(freight, calls):
-            task = tasks[parts[place][0]]
+        for place, (items, files, seconds) in self._gathered(freight, calls):
             yield from items
-            if clip is not None and isinstance(play, Playing):
-                write_whole(play.clips / f"{task.key}.npz", clip)
-            yield Effort(task.key, len(items), seconds)
+            if isinstance(play, Playing):
+                for name, raw in files.items():
+                    folder, _, rest = name.partition("/")
+                    write_whole({"clips": play.clips, "ledgers": play.ledgers}[folder] / rest, raw)
+            yield Effort(tasks[parts[place][0]].key, len(items), seconds)
 
     def each(
         self, jobs: Sequence[Job[R]], cells: Sequence[Cell], folder: Path, say: Say
@@ -167,6 +172,18 @@ class Ray:
         return found
 
 
+def _answers(address: str) -> bool:
+    """Whether somebody takes a connection at HOST:PORT; other addresses are Ray's to judge."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return True
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
 def _on_node(freight: Freight, call: Callable[[Path], R]) -> R | RlattackError:
     """Runs on a node: makes what was sent known there, once a process, and calls."""
     place = _unpacked(freight)
@@ -194,16 +211,20 @@ _known: set[str] = set()
 """Freight that this process has made known."""
 
 
-def _part(place: Path, *, task: Task, part: range, play: PlayTask[E]) -> tuple[list[E], bytes | None, float]:
-    """Plays a part of a task: its episodes, the recording of the first, and the seconds."""
+def _part(place: Path, *, task: Task, part: range, play: PlayTask[E]) -> tuple[list[E], dict[str, bytes], float]:
+    """Plays a part of a task: its episodes, the files that were made of them, and the seconds."""
     begun, slots = time.perf_counter(), task.cell.envs
     waiting = [iter([episode for episode in part if episode % slots == slot]) for slot in range(slots)]
-    clips = place / "clips"
-    there: Any = dataclasses.replace(play, clips=clips, fits=place) if isinstance(play, Playing) else play
-    items = [item for item in there(task, lambda slot: next(waiting[slot], None)) if not isinstance(item, Beat)]
-    clip = clips / f"{task.key}.npz"
-    raw = clip.read_bytes() if part.start == 0 and clip.is_file() else None
-    return items, raw, time.perf_counter() - begun
+    with tempfile.TemporaryDirectory() as made:
+        folder, there = Path(made), play
+        if isinstance(play, Playing):
+            own: Any = dataclasses.replace(play, clips=folder / "clips", ledgers=folder / "ledgers", fits=place)
+            there = own
+        items = [item for item in there(task, lambda slot: next(waiting[slot], None)) if not isinstance(item, Beat)]
+        found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        clips = part.start == 0  # the first episode is the one that is recorded
+        files = {name: path.read_bytes() for name, path in found.items() if clips or not name.startswith("clips/")}
+    return items, files, time.perf_counter() - begun
 
 
 def _job(place: Path, *, job: Job[R]) -> tuple[list[str], R]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from rlattack.benchmark.grid import Contender, Grid
 from rlattack.errors import InvalidInput, RlattackError
-from rlattack.evaluation.cell import Cell, digest
+from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.keys import digest
 from rlattack.evaluation.plan import Plan, plan, together
 from rlattack.evaluation.study import EVERY, Study
 

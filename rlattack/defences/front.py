@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from rlattack.attacks import Fitted, TuningStep
+from rlattack.attacks import Fitted
 from rlattack.budget.change import is_picture
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -16,6 +16,9 @@ from rlattack.games.game import Seat
 from rlattack.policies.policy import Output, Policy, State
 from rlattack.registry import Registry
 from rlattack.specs import NoParameters, Spec, parameters_of
+
+if TYPE_CHECKING:
+    from rlattack.attacks import TuningStep
 
 Config = TypeVar("Config")
 Seen = Literal["pictures", "numbers"]
@@ -37,7 +40,7 @@ class Watching(Protocol):
     slots: int
     draws: Draws
 
-    def steps(self, episodes: int, first: int = 0) -> Iterator[TuningStep]:
+    def steps(self, episodes: int, first: int = 0) -> "Iterator[TuningStep]":
         """Plays tuning episodes `first` and so many of them, the i-th in slot i modulo the slots, step by step.
 
         What is `received` is what arrives at this front: what came through those before it, which stand there already.

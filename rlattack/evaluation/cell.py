@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,17 +12,13 @@ from rlattack.budget import Budget, Model
 from rlattack.budget.words import entries_words
 from rlattack.defences import FRONTS
 from rlattack.device import CPU
+from rlattack.evaluation.keys import digest, game_identity
 from rlattack.evaluation.study import EVERY
 from rlattack.games.card import ActionMode, Variant
 from rlattack.policies.claim import Claim, claim_of
 from rlattack.policies.load import Agent
 from rlattack.policies.published import Published
 from rlattack.specs import canonical, full_parameters, split_spec
-
-
-def digest(identity: object) -> str:
-    """Sixteen hexadecimal digits that name what has that identity (anything that JSON can say)."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -169,23 +163,28 @@ class Cell:
     """What else is measured of the victim; decides no play."""
     detectors: tuple[DetectorRef, ...] = ()
     """What looks out for attacks on a seat; decides no play."""
+    ledger: bool = False
+    """Whether what others need to check it is kept beside it; decides no play."""
     code: Mapping[str, str] = field(default_factory=dict)
     """Versions and digests of the code that plays: packages, an environment of the user's."""
 
     @functools.cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that name all that decides an episode of this cell."""
-        return digest(
-            {
-                "game": game_identity(self.game),
-                "players": [player.played for player in self.players],
-                "attacks": [attack.identity for attack in self.attacks],
-                "actions": self.actions,
-                "seed": self.seed,
-                "envs": self.envs,
-                "code": dict(self.code),
-            }
-        )
+        return digest(self.identity)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides an episode of this cell, of which the key is the digest."""
+        return {
+            "game": game_identity(self.game),
+            "players": [player.played for player in self.players],
+            "attacks": [attack.identity for attack in self.attacks],
+            "actions": self.actions,
+            "seed": self.seed,
+            "envs": self.envs,
+            "code": dict(self.code),
+        }
 
     @property
     def clean(self) -> "Cell":
@@ -223,11 +222,3 @@ class Cell:
     def mask_name(self) -> str:
         """What is hidden, as the command line takes it: `runner:initial`, or `none`."""
         return " ".join(f"{self.seats[seat]}:{mode}" for seat, mode in self.game.hidden) or "none"
-
-
-def game_identity(game: Variant) -> dict[str, Any]:
-    """What decides play in a game: no titles, no references, and no rule of who has won by a return."""
-    card = dataclasses.asdict(game.card)
-    for name in ("title", "win", "reference", "protocol"):
-        del card[name]
-    return card | {"sticky": game.card.protocol.sticky, "hidden": game.hidden}

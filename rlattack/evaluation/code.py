@@ -15,7 +15,8 @@ from rlattack.attacks.make import with_members
 from rlattack.defences import FRONTS
 from rlattack.device import CPU, device_name
 from rlattack.errors import RefusedFile
-from rlattack.evaluation.cell import AttackRef, Cell, digest
+from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.keys import digest
 from rlattack.games import rom_sha256
 from rlattack.games.card import GameCard
 from rlattack.games.find import FAMILIES

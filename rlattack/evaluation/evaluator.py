@@ -10,6 +10,7 @@ from typing import Any
 from rlattack.attacks.imitation import agreement_words
 from rlattack.device import CPU
 from rlattack.errors import InvalidInput, RunConflict
+from rlattack.evaluation.bookkeeper import Bookkeeper, keep_ledger, kept_episodes, ledger_path
 from rlattack.evaluation.bounded import held
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
@@ -90,7 +91,7 @@ def evaluate(
         several = isinstance(executor, Local) and executor.workers > 1
         if waiting and several and (why := held_back(task.cell for task in waiting)):
             say(f"plays in one process: {why}")
-        play = Playing(shelf.clips, shelf.fits)
+        play = Playing(shelf.clips, shelf.fits, shelf.ledgers)
         with contextlib.closing(executor.run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
         book.publish()
@@ -135,18 +136,23 @@ class _Book:
         tasks = []
         for cell in self._plan.cells:
             kept = self._store.read(cell)
-            for episode in [] if kept is None else kept.episodes[: cell.episodes]:
+            there = 0 if kept is None else min(len(kept.episodes), cell.episodes)
+            if cell.ledger:  # what has no ledger is played again
+                there = min(there, kept_episodes(self._store.ledgers, cell))
+            for episode in [] if kept is None else kept.episodes[:there]:
                 watch(episode, True)
-            if kept is not None and len(kept.episodes) >= cell.episodes:
+            if there == cell.episodes:
                 self._build(cell)
             else:
-                tasks.append(Task(cell, 0 if kept is None else len(kept.episodes)))
+                tasks.append(Task(cell, there))
         self.publish()
         return tasks
 
     def keep(self, cell: Cell, episodes: Sequence[Episode], seconds: float) -> None:
         """Keeps the episodes of a cell that ended beside those that were there, and publishes it."""
         self._store.keep(cell, Kept(list(episodes), seconds))
+        if cell.ledger:
+            keep_ledger(self._store.ledgers, cell, self._read(cell.key).episodes)
         self._build(cell)
         self._run.add(self.results, _rows(cell, self._read(cell.key).episodes))
 
@@ -175,6 +181,8 @@ class _Book:
         if (said := self._built[cell.key].published) is not None and said.note:
             self._say(said.note)
         self._run.show(self._store.clips / f"{cell.key}.npz")
+        if cell.ledger:
+            self._run.show_ledger(ledger_path(self._store.ledgers, cell), cell.episodes)
         for other in self._waiting.pop(cell.key, []):
             self._build(other)
 
@@ -239,20 +247,23 @@ def _gather(
 
 @dataclass(frozen=True)
 class Playing:
-    """Plays episodes of cells, and records the beginning of episode 0 where it is attacked.
+    """Plays episodes of cells, keeps their ledgers, and records the beginning of episode 0 where it is attacked.
 
     Attributes:
         clips: Folder of the records.
         fits: Folder of what attacks and fronts learned.
+        ledgers: Folder of the ledgers.
     """
 
     clips: Path
     fits: Path
+    ledgers: Path
 
     def __call__(self, task: Task, take: Take) -> Iterator[Episode | Beat]:
         """Plays the episodes of a task that `take` hands out."""
         recorders = [Recorder(attack.seat) for attack in task.cell.attacks[:1]]
-        yield from play_episodes(task.cell, take, [*make_observers(task.cell), *recorders], fits=self.fits)
+        keepers = [Bookkeeper(task.cell, self.ledgers)] * task.cell.ledger
+        yield from play_episodes(task.cell, take, [*make_observers(task.cell), *recorders, *keepers], fits=self.fits)
         for recorder in recorders:
             recorder.save(self.clips / f"{task.key}.npz")
 

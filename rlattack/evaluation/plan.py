@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlattack.device import check_device
-from rlattack.evaluation.cell import AttackRef, Cell, digest, game_identity
+from rlattack.evaluation.cell import AttackRef, Cell
+from rlattack.evaluation.keys import digest, game_identity
 from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
 from rlattack.games import rom_sha256
@@ -55,7 +56,7 @@ def plan(study: Study) -> Plan:
         checked |= table.checked(found)
     configuration = _configuration(study, tables)
     circumstances = _circumstances(study, tables) | {"cells": list(cells)}
-    changes_no_episode = ("trust", "episodes")
+    changes_no_episode = ("trust", "episodes", "ledger")
     named = {name: value for name, value in dataclasses.asdict(study).items() if name not in changes_no_episode}
     game = re.sub(r"[^\w.-]", "-", tables[0].card.id)
     name = f"{game}-{digest([named, configuration])[:8]}"

@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from rlattack.arrays import Array, BoolArray, IntArray, finite
@@ -18,19 +17,18 @@ from rlattack.errors import InvalidInput, RefusedFile, RlattackError, said_by
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import check_code
 from rlattack.evaluation.detecting import Watch, alarms_of, evaded_by
-from rlattack.evaluation.episode import CUT, Episode, SeatEpisode
+from rlattack.evaluation.episode import Episode, SeatEpisode
 from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.loading import load_player, surrogates_of
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.player import Learned, Player, foreseen
 from rlattack.evaluation.slots import Slots, Take
-from rlattack.games.card import Outcome
+from rlattack.evaluation.tally import Tally
 from rlattack.games.find import FAMILIES, make_game
-from rlattack.games.game import NOBODY, UNDECIDED, Game, SlotFault, Step, View
+from rlattack.games.game import Game, SlotFault, View
 from rlattack.policies.policy import Policy
 
-_WEIGHTS = np.random.default_rng(0).integers(2**63, size=1024, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 _PATIENCE = 2.0
 """Seconds without a word of a cell that is being played."""
 
@@ -63,15 +61,8 @@ class Play(Slots):
         judges = [player.judge for player in self._players if player.judge is not None]
         self._observers: list[Observer] = [*judges, *observers]
         self._seen_by = observers
-        seats = len(game.seats)
-        self._scores = np.zeros((seats, self.slots))
-        self._length = np.zeros(self.slots, dtype=np.int64)
-        self._since_reward = np.zeros(self.slots, dtype=np.int64)
-        self._digest = np.zeros(self.slots, dtype=np.uint64)
-        self._stalled: BoolArray = np.zeros(self.slots, dtype=np.bool_)
-        self._cut: BoolArray = np.zeros(self.slots, dtype=np.bool_)
+        self._tally = Tally(game, cell.game.card)
         self._views: tuple[View, ...]
-        self._last: Step
 
     def _seated(self, surrogates: Sequence[Policy | None], learned: Sequence[Learned]) -> list[Player]:
         sitting = zip(self.game.seats, self.policies, self.cell.actions, strict=True)
@@ -111,8 +102,7 @@ class Play(Slots):
                 player.begin(self.seed, started, episodes)
         for observer in self._observers:
             observer.begin(started, episodes)
-        self._scores[:, started] = 0.0
-        self._length[started] = self._since_reward[started] = self._digest[started] = 0
+        self._tally.begin(started)
         self._views = self.game.reset(reset, seeds)
 
     def _step(self, active: BoolArray) -> BoolArray:
@@ -129,20 +119,13 @@ class Play(Slots):
                 actions.append(moment.action.numpy(force=True).copy())  # what others look at may be written to
                 for observer in self._observers:
                     observer.see(moment)
-        step = self._last = self.game.step(actions)
+        step = self.game.step(actions)
         self._views = step.views
         self._check_finite(step.rewards.T, active, "pays")
-        self._scores += np.where(active, step.rewards, 0.0)
-        self._length += active
-        self._digest = _mixed(self._digest, (*actions, step.rewards.T))
+        over = self._tally.add(actions, step, active)
         for observer in self._observers:
             observer.after(step)
-        ended = step.terminated | step.truncated
-        self._stalled = self._stall(step.rewards) & ~ended
-        over: BoolArray = ended | self._stalled
-        most = self.cell.game.card.max_steps
-        self._cut = (self._length >= most) & ~over if most else self._cut
-        return over | self._cut
+        return over
 
     def _check_finite(self, values: Array, slots: BoolArray, does: str) -> None:
         """Refuses what is no number, or one that float32 does not hold, in any row of `slots`."""
@@ -157,34 +140,25 @@ class Play(Slots):
         where = f"episode {episode} (seed {game_seed(self.seed, episode)})" if episode >= 0 else "its first reset"
         return InvalidInput(f"game {self.cell.game.card.id}, {where}: {said}; finished cells are kept")
 
-    def _stall(self, rewards: npt.NDArray[np.float64]) -> BoolArray:
-        """Slots that had no reward for as long as the card allows."""
-        stall = self.cell.game.card.stall
-        if stall is None:
-            return np.zeros(self.slots, dtype=np.bool_)
-        self._since_reward = np.where((rewards != 0).any(axis=0), 0, self._since_reward + 1)
-        return self._since_reward >= stall.steps
-
     def _finish(self, slot: int) -> Episode:
-        episode, winner = int(self.episode[slot]), int(self._last.winner[slot])
         traced = [(observer.seat, observer.trace(slot)) for observer in self._seen_by]
         measured = [(observer.seat, observer.collect(slot)) for observer in self._seen_by]
-        stalled, cut = bool(self._stalled[slot]), bool(self._cut[slot])
+        ended = self._tally.ended(slot)
         seats = tuple(
             SeatEpisode(
-                score=float(self._scores[seat, slot]),
-                outcome=None if stalled or cut else _outcome(winner, seat),
+                score=ended.scores[seat],
+                outcome=ended.outcomes[seat],
                 judged=None if player.judge is None else player.judge.judgement(slot),
                 measured={name: value for of, found in measured if of == seat for name, value in found.items()},
                 traces={name: values for of, found in traced if of == seat for name, values in found.items()},
             )
             for seat, player in enumerate(self._players)
         )
+        episode = int(self.episode[slot])
         return Episode(
-            cell=self.cell.key, episode=episode, seed=game_seed(self.seed, episode), length=int(self._length[slot]),
-            ending="stalled" if stalled else CUT if cut else self.game.endings[int(self._last.ending[slot])],
-            truncated=cut or bool(self._last.truncated[slot] and not self._last.terminated[slot]), stalled=stalled,
-            trajectory=f"{int(self._digest[slot]):016x}", seats=seats,
+            cell=self.cell.key, episode=episode, seed=game_seed(self.seed, episode), length=ended.length,
+            ending=ended.ending, truncated=ended.truncated, stalled=ended.stalled, trajectory=ended.trajectory,
+            seats=seats,
         )  # fmt: skip
 
     def _close(self) -> None:
@@ -267,18 +241,3 @@ def _at_fault(error: Exception, others: Mapping[str, str]) -> list[str]:
     packages = [name.partition(".")[0] for name in frames]
     found = [name for name, package in others.items() if package in packages]
     return found or ([] if packages[-1] == "rlattack" else list(others))
-
-
-def _outcome(winner: int, seat: int) -> Outcome | None:
-    if winner == UNDECIDED:
-        return None
-    return "tie" if winner == NOBODY else "win" if winner == seat else "loss"
-
-
-def _mixed(digest: npt.NDArray[np.uint64], parts: tuple[Array, ...]) -> npt.NDArray[np.uint64]:
-    """The digest of each slot after one more step, of which `parts` have a row a slot."""
-    rows = np.concatenate([part.reshape(len(digest), -1).astype(np.float64) for part in parts], axis=1)
-    bits = rows.view(np.uint64)
-    sums = ((bits ^ (bits >> np.uint64(32))) * np.resize(_WEIGHTS, bits.shape[1])).sum(axis=1, dtype=np.uint64)
-    found: npt.NDArray[np.uint64] = (digest ^ sums ^ (sums >> np.uint64(29))) * np.uint64(0x100000001B3)
-    return found + np.uint64(0x9E3779B97F4A7C15)

@@ -17,11 +17,12 @@ from rlattack.defences.detectors import DETECTORS, check_learned, detector_name,
 from rlattack.device import on
 from rlattack.draws import SharedDraws
 from rlattack.errors import InvalidInput, RlattackError, said_by, told_by
-from rlattack.evaluation.cell import AttackRef, Cell, DetectorRef, digest
+from rlattack.evaluation.cell import AttackRef, Cell, DetectorRef
 from rlattack.evaluation.code import check_code, foreign_code, front_code
 from rlattack.evaluation.detecting import clean_play
 from rlattack.evaluation.executor import Executor, Local, Say
 from rlattack.evaluation.fits import pack_fit, read_fit, write_fit
+from rlattack.evaluation.keys import digest
 from rlattack.evaluation.study import EVERY
 from rlattack.evaluation.tuning import TUNING, Tuned, Watched, before_front, tuning_of, watched
 from rlattack.specs import Spec, canonical, parse_spec, split_spec

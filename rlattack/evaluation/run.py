@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rlattack.errors import InvalidInput, RunConflict, Unwritable
+from rlattack.evaluation.ledger import read_ledger, write_ledger
 from rlattack.evaluation.lock import locked
 from rlattack.evaluation.results import Result, dumps
 from rlattack.files import write_whole, writing, writing_whole
@@ -82,6 +83,14 @@ class Run:
             except OSError:  # a file system without links
                 write_whole(own, clip.read_bytes())
 
+    def show_ledger(self, ledger: Path, episodes: int) -> None:
+        """Puts the ledger of a cell, of so many episodes, into `ledgers/`."""
+        found, own = read_ledger(ledger), self.folder / "ledgers" / ledger.name
+        if len(found.lengths) > episodes:
+            write_ledger(own, found.only(episodes))
+            return
+        write_whole(own, ledger.read_bytes())
+
     def publish(self, results: Sequence[Result], rows: Iterable[Row]) -> None:
         """Writes `results.json` and `episodes.csv`, each whole.
 
@@ -114,7 +123,7 @@ class Run:
         if self.folder.exists() and not self.folder.is_dir():
             raise InvalidInput(f"--run {self.folder}: expected a folder, this is a file")
         if not path.exists():
-            known = {"store", "cells", "clips", "videos", ".lock"}
+            known = {"store", "cells", "clips", "ledgers", "videos", ".lock"}
             if self.folder.is_dir() and any(entry.name not in known for entry in self.folder.iterdir()):
                 raise RunConflict(f"--run {self.folder}: holds other files and no run; choose another folder")
             return

@@ -16,9 +16,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rlattack.errors import RunConflict, Unwritable
-from rlattack.evaluation.cell import Cell, digest
+from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import foreign_code
 from rlattack.evaluation.episode import Episode
+from rlattack.evaluation.keys import digest
 from rlattack.evaluation.lock import locked
 from rlattack.evaluation.observers import OBSERVERS
 from rlattack.files import write_whole
@@ -46,6 +47,7 @@ class Store:
     Attributes:
         fits: Folder of what attacks learned.
         clips: Folder of recordings of attacked cells, by key.
+        ledgers: Folder of ledgers, by key.
 
     Raises:
         RunConflict: A store of another version.
@@ -53,7 +55,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
-        self.folder, self.fits, self.clips = folder, folder / "fits", folder / "clips"
+        self.folder, self.fits, self.clips, self.ledgers = folder, folder / "fits", folder / "clips", folder / "ledgers"
         self._sources: dict[str, str] = {}
         self._listed: tuple[int, dict[str, list[Path]]] | None = None
         self._say = functools.cache(say)

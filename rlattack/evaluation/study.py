@@ -94,6 +94,9 @@ class Options(Plugins):
     detect: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DETECTOR[:key=value,...] ...")] = ()
     """Detectors of attacks, as mahalanobis or squeeze:alarm=cusum, fitted on clean tuning episodes of the victim; they
     look on, and change no episode. How well they tell attacks from clean play is shown beside what attacks do."""
+    ledger: bool = False
+    """Keep a ledger of each cell, by which `rlattack verify` checks it without the attack: all actions and rewards and,
+    of about 1 step in 50, what the game showed, what arrived and what was said; changes no episode."""
     sticky: float | None = None
     """Probability that the emulator repeats the last action; the card's by default."""
     env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()

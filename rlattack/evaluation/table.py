@@ -125,7 +125,7 @@ class Table:
         cell = Cell(
             game=Variant(self.card, hidden), seats=self.names, players=players, victim=self.victim, actions=modes,
             seed=self.study.seed, episodes=self.study.episodes, envs=self.study.envs, device=self.study.device,
-            observers=self.study.observe, code=self.code,
+            observers=self.study.observe, ledger=self.study.ledger, code=self.code,
         )  # fmt: skip
         cell = fronted(cell)
         refs = [detector_ref(cell, name, self.attacked_seat) for name in map(detector_name, self.study.detect)]

@@ -239,7 +239,7 @@ class Rehearsing(Play):
     def _step(self, active: BoolArray) -> BoolArray:
         over: BoolArray = super()._step(active) | self._stopped
         seen = self._looking
-        ended, terminated = over & active, self._last.terminated & active
+        ended, terminated = over & active, self._tally.last.terminated & active
         self._now = TuningStep(
             active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting,
             self.episode.copy(), seen.out, seen.about,

@@ -43,13 +43,16 @@ class Archive:
     Args:
         raw: The whole zip.
         where: What messages call it.
+        largest: Bytes of everything in it together; `LARGEST` by default.
+        ratio: By how much its members may grow.
 
     Raises:
         RefusedFile: Not a zip, damaged, encrypted, or made to do harm.
     """
 
-    def __init__(self, raw: bytes, where: str) -> None:
-        self._where = where
+    def __init__(self, raw: bytes, where: str, *, largest: int | None = None, ratio: int = _LARGEST_RATIO) -> None:
+        self._where, self._ratio = where, ratio
+        self._largest = largest = LARGEST if largest is None else largest
         if raw.count(_ENTRY) > _MOST_MEMBERS:  # before zipfile makes an object of each
             raise RefusedFile(f"{where}: more than {_MOST_MEMBERS} members, no agent has so many")
         try:
@@ -65,15 +68,16 @@ class Archive:
             self._check(member)
         if len(set(self.names)) < len(members):
             raise RefusedFile(f"{where}: two members of the same name")
-        if (total := sum(member.file_size for member in members)) > LARGEST:
-            raise RefusedFile(f"{where}: {_mb(total)} when unpacked, expected at most {_mb(LARGEST)}")
+        if (total := sum(member.file_size for member in members)) > largest:
+            raise RefusedFile(f"{where}: {_mb(total)} when unpacked, expected at most {_mb(largest)}")
 
-    def read(self, name: str, largest: int = LARGEST) -> bytes:
+    def read(self, name: str, largest: int | None = None) -> bytes:
         """Reads one member, no more than it declared, and checks its checksum.
 
         Raises:
             RefusedFile: No such member, larger than `largest`, damaged, or not of the declared size.
         """
+        largest = self._largest if largest is None else largest
         if name not in self.names:
             raise RefusedFile(f"{self._where}: expected a member {name!r}, got {', '.join(self.names[:6]) or 'none'}")
         member = self._zip.getinfo(name)
@@ -96,7 +100,7 @@ class Archive:
             raise RefusedFile(f"{self._where}: member {name!r} is encrypted")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise RefusedFile(f"{self._where}: member {name!r} is packed by method {member.compress_type}, not deflate")
-        if member.file_size > max(_RATIO_FROM, _LARGEST_RATIO * member.compress_size):
+        if member.file_size > max(_RATIO_FROM, self._ratio * member.compress_size):
             raise RefusedFile(
                 f"{self._where}: member {name!r} grows from {member.compress_size} bytes to {_mb(member.file_size)}: "
                 "a zip bomb"

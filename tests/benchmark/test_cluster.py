@@ -103,7 +103,7 @@ def test_an_address_that_does_not_answer_is_one_line():
     ray.shutdown()
     begun = time.monotonic()
     with pytest.raises(
-        InvalidInput, match=r"--ray 127\.0\.0\.1:1: no cluster answers .*; `ray start --head` begins one"
+        InvalidInput, match=r"--ray 127\.0\.0\.1:1: nothing answers there; `ray start --head` begins a cluster"
     ):
         Ray("127.0.0.1:1")
     assert time.monotonic() > begun

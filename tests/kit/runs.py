@@ -18,6 +18,10 @@ ROPE = {
     "game": "pull/any", "players": ("random", "tests.kit.players:puller"), "attack": ("pgd:steps=2",), "eps": (0.3,),
     "space": "raw", "episodes": 6, "envs": 4,
 }  # fmt: skip
+CARTPOLE = {
+    "game": "gymnasium/CartPole-v1", "players": ("gymnasium/CartPole-v1/dqn",), "attack": ("fgsm",), "eps": (0.1,),
+    "space": "raw", "episodes": 5, "envs": 4, "max_steps": 150, "ledger": True,
+}  # fmt: skip
 
 
 def evaluated(folder: Path, workers: int = 1, **values: Any) -> tuple[Results, list[tuple[Episode, bool]]]:

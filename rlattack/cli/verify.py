@@ -1,0 +1,32 @@
+"""`rlattack verify`: checks a run of somebody's, without the attacks that were played in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rlattack.evaluation.study import Plugins
+from rlattack.report.progress import say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify(Plugins):
+    """Check a run by its ledgers: play its actions again, measure its perturbations, ask its agents, count anew.
+
+    Ends with 0 where nothing failed, with 1 where a check did. No attack is imported.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Run folder of `attack`, `duel` or `certify`; played with --ledger, it can be checked wholly."""
+    trust: bool = False
+    """Run code that the run names: agents by module:function, games of other packages, files that hold code."""
+
+    def __call__(self, command: list[str]) -> int:
+        """Runs the command."""
+        from rlattack.benchmark.verify import verify
+        from rlattack.benchmark.verify.table import show
+
+        verdict = verify(self.run, trust=self.trust, say=lambda line: say(line, stderr=True, markup=False))
+        show(verdict, self.run)
+        return int(not verdict.ok)
