@@ -1,10 +1,25 @@
 """Benchmarks: grids of agents and attacks, played into a leaderboard that anybody can check."""
 
-from rlattack.benchmark.grid import Grid, read_grid
-from rlattack.benchmark.leaderboard import rank
-from rlattack.benchmark.play import play_grid
-from rlattack.benchmark.program import Program, plan_grid
-from rlattack.benchmark.publish import write_leaderboard
-from rlattack.benchmark.standing import Leaderboard
+from typing import TYPE_CHECKING
 
-__all__ = ["Grid", "Leaderboard", "Program", "plan_grid", "play_grid", "rank", "read_grid", "write_leaderboard"]
+from rlattack.registry import lazily
+
+if TYPE_CHECKING:
+    from rlattack.benchmark.entry import Entry, read_entry, write_entry
+    from rlattack.benchmark.grid import Grid
+    from rlattack.benchmark.grid_file import read_grid
+    from rlattack.benchmark.leaderboard import rank
+    from rlattack.benchmark.play import play_grid
+    from rlattack.benchmark.program import Program, plan_grid
+    from rlattack.benchmark.publish import write_leaderboard
+    from rlattack.benchmark.standing import Leaderboard
+
+__all__ = [
+    "Entry", "Grid", "Leaderboard", "Program", "plan_grid", "play_grid", "rank", "read_entry", "read_grid",
+    "write_entry", "write_leaderboard",
+]  # fmt: skip
+
+__getattr__ = lazily(
+    __name__, entry="Entry read_entry write_entry", grid="Grid", grid_file="read_grid", leaderboard="rank",
+    play="play_grid", program="Program plan_grid", publish="write_leaderboard", standing="Leaderboard",
+)  # fmt: skip

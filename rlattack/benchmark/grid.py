@@ -2,24 +2,18 @@
 
 import dataclasses
 import fnmatch
+import functools
+import hashlib
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rlattack.content import find_card, iterate_cards, read_card
-from rlattack.errors import ContentError, InvalidInput, UnknownName, nearest, typed
-from rlattack.evaluation.study import Options, Study
-from rlattack.games.table import parse_table
+from rlattack.benchmark.entry import AGENT, Entry, is_entry, read_entry
+from rlattack.errors import InvalidInput, UnknownName, typed
+from rlattack.evaluation.study import Study
 from rlattack.policies.folder import agent_cards
-
-SCHEMA = "rlattack/grid/1"
-_FOLDER = "benchmarks"
-_OWN = ("game", "defence", "seed", "plugin", "trust")
-"""Options of a study that a table has otherwise, as lists, or not at all."""
-_WORDS = {str: "a text", dict: "a table", list: "a list of tables"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +69,14 @@ class Contender:
         game: Its game.
         group: Whether it is a group.
         studies: What its agents play, by agent; several of one on several seeds.
+        entry: Digest of the entry that it is; empty for others.
     """
 
     name: str
     game: str
     group: bool
     studies: Mapping[str, tuple[Study, ...]]
+    entry: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +89,7 @@ class Grid:
         groups: Agents by the name of their group.
         products: Its tables.
         reported: What is stated of agents elsewhere.
+        salt: By which its seeds were drawn after its entries were fixed; empty where they were known before.
     """
 
     name: str
@@ -100,6 +97,7 @@ class Grid:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     products: tuple[Product, ...]
     reported: tuple[Reported, ...] = ()
+    salt: str = ""
 
     def with_victims(self, victims: Sequence[str]) -> "Grid":
         """The same for other agents, each as AGENT or as GROUP=AGENT,AGENT,...; the grid's own where none is given."""
@@ -113,6 +111,35 @@ class Grid:
         names = tuple(text.partition("=")[0] for text in victims)
         products = tuple(dataclasses.replace(one, victims=names) if one.victims else one for one in self.products)
         return dataclasses.replace(self, groups=groups, products=products)
+
+    def revealed(self, salt: str) -> "Grid":
+        """The same on other seeds: drawn of what all entries are, so that nobody knew them before these were fixed.
+
+        Args:
+            salt: What became known after that, as a public draw of numbers; the same gives the same seeds.
+
+        Raises:
+            InvalidInput: No victim is an entry.
+        """
+        fixed = sorted(entry.digest for entry in self.entries.values())
+        if not fixed:
+            raise InvalidInput("--reveal: expected victims that are entries; `rlattack benchmark --entry` makes one")
+        drawn = hashlib.sha256("\n".join([salt, *fixed]).encode()).digest()
+        products = tuple(
+            dataclasses.replace(one, seeds=tuple(_revealed(drawn, number) for number in range(len(one.seeds))))
+            for one in self.products
+        )
+        return dataclasses.replace(self, products=products, salt=salt)
+
+    @functools.cached_property
+    def entries(self) -> dict[str, Entry]:
+        """The entries among its victims, by their folders; each is checked as a foreign file.
+
+        Raises:
+            RlattackError: One that is damaged, or holds what it may not.
+        """
+        named = dict.fromkeys(text for product in self.products for text in product.victims)
+        return {text: read_entry(Path(text)) for text in named if is_entry(Path(text))}
 
     @property
     def contenders(self) -> list[Contender]:
@@ -144,11 +171,15 @@ class Grid:
                 studies = tuple(_study(one | more, where) for one in options)
                 yield Contender(name=name + behind, game=game, group=False, studies={name: studies})
             for name, agents in self._named(product.victims, game):
+                entry = self.entries.get(name)
+                own = {} if entry is None or fronts else {"defence": entry.defence}
                 yield Contender(
-                    name=name + behind, game=game, group=name in self.groups,
+                    name=(name if entry is None else entry.name) + behind, game=game, group=name in self.groups,
                     studies={
-                        agent: tuple(_study(one | {"players": (agent,)}, where) for one in options) for agent in agents
+                        agent: tuple(_study(one | own | {"players": (agent,)}, where) for one in options)
+                        for agent in agents
                     },
+                    entry="" if entry is None else entry.digest,
                 )  # fmt: skip
 
     def _named(self, victims: Sequence[str], game: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -156,11 +187,19 @@ class Grid:
         for text in victims:
             if text in self.groups:
                 yield text, self.groups[text]
+            elif text in self.entries:
+                if self.entries[text].game == game:
+                    yield text, (str(Path(text) / AGENT),)
             elif any(sign in text for sign in "*?["):
                 listed = (name for name, card in agent_cards() if card.game == game and card.role == "victim")
                 yield from ((name, (name,)) for name in listed if fnmatch.fnmatch(name, text))
             else:
                 yield text, (text,)
+
+
+def _revealed(drawn: bytes, number: int) -> int:
+    """A seed of at most nine digits: those of tuning episodes lie above."""
+    return int.from_bytes(hashlib.sha256(drawn + bytes([number])).digest()[:8], "big") % 1_000_000_000
 
 
 def _joined(one: Contender, other: Contender) -> Contender:
@@ -177,87 +216,3 @@ def _study(values: Mapping[str, Any], where: str) -> Study:
         with typed(False):  # a file has keys, and no options
             said = str(error)
         raise InvalidInput(f"{where}: {said}") from error
-
-
-def list_grids() -> list[tuple[str, str]]:
-    """Names and titles of the grids that ship, and of those under `envs/benchmarks`."""
-    cards = ((name, card) for name, _, card in iterate_cards("envs", "*.toml", SCHEMA))
-    return [(name.removeprefix(f"{_FOLDER}/"), str(card.get("title", ""))) for name, card in cards]
-
-
-def read_grid(grid: str) -> Grid:
-    """Reads a grid by the name of one that ships, or its file.
-
-    Raises:
-        UnknownName: There is none.
-        ContentError: It is damaged, or holds a key that a grid has not, or a value of another type.
-    """
-    path, table = _found(grid)
-    kinds = {"schema": str, "title": str, "groups": dict, "reported": list, "defaults": dict, "tables": list}
-    _expect_keys(table, list(kinds), str(path))
-    given = {name: table.get(name, kind()) for name, kind in kinds.items()}
-    for name, kind in kinds.items():
-        if type(given[name]) is not kind:
-            raise ContentError(f"{path}: {name}: expected {_WORDS[kind]}, got {given[name]!r}")
-    if not given["tables"]:
-        raise ContentError(f"{path}: expected at least one [[tables]], which say who plays what")
-    tables, stated = enumerate(given["tables"], start=1), enumerate(given["reported"], start=1)
-    return Grid(
-        name=path.stem,
-        title=given["title"],
-        groups={name: _group(agents, f"{path}: groups.{name}") for name, agents in given["groups"].items()},
-        products=tuple(_product(one, given["defaults"], f"{path}, table {number}") for number, one in tables),
-        reported=tuple(parse_table(Reported, one, f"{path}, reported {number}") for number, one in stated),
-    )
-
-
-def _group(agents: object, where: str) -> tuple[str, ...]:
-    if not isinstance(agents, list) or not agents or not all(isinstance(one, str) for one in agents):
-        raise ContentError(f"{where}: expected a list of agents, got {agents!r}")
-    if len(set(agents)) < len(agents):
-        raise ContentError(f"{where}: expected each agent once, got {agents!r}")
-    return tuple(agents)
-
-
-def _found(grid: str) -> tuple[Path, Mapping[str, Any]]:
-    if (path := Path(grid)).suffix == ".toml":
-        if not path.is_file():
-            raise ContentError(f"{path}: expected a grid, there is no such file; {_shipped()}")
-        try:
-            tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ContentError(f"{path}: not a readable grid ({error})") from error
-        table = read_card(path, SCHEMA)
-        if table is None:
-            raise ContentError(f"{path}: expected schema = {SCHEMA!r}")
-        return path, table
-    found = find_card("envs", "*.toml", SCHEMA, f"{_FOLDER}/{grid}")
-    if found is None:
-        raise UnknownName(f"no grid {grid!r}{nearest(grid, [name for name, _ in list_grids()])}; {_shipped()}")
-    return found
-
-
-def _shipped() -> str:
-    return f"a file, or one of {', '.join(name for name, _ in list_grids())}"
-
-
-def _product(values: object, defaults: Mapping[str, Any], where: str) -> Product:
-    """A table, with what is no key of its own as an option of its studies."""
-    if not isinstance(values, dict):
-        raise ContentError(f"{where}: expected a table, got {values!r}")
-    own = [one.name for one in dataclasses.fields(Product) if one.name != "options"]
-    options = [one.name for one in dataclasses.fields(Options) if one.name not in _OWN]
-    _expect_keys({**defaults, **values}, (*own, *options), where)
-    given: dict[str, Any] = {"options": {}}
-    for name, value in {**defaults, **values}.items():
-        (given if name in own else given["options"])[name] = value
-    product = parse_table(Product, given, where)
-    if bool(product.victims) == bool(product.players):
-        raise ContentError(f"{where}: expected victims, or the players of a game of several seats, and not both")
-    return product
-
-
-def _expect_keys(values: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    for name in values:
-        if name not in known:
-            raise ContentError(f"{where}: no key {name!r}{nearest(name, known)}; there are {', '.join(sorted(known))}")

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -94,12 +94,13 @@ def threat_of(result: Result) -> Threat | None:
     return Threat(attack.access, attack.reach or "", attack.space or "", attack.eps)
 
 
-def rank(program: Program, played: Mapping[str, Played]) -> Leaderboard:
+def rank(program: Program, played: Mapping[str, Played], verified: Collection[str] = ()) -> Leaderboard:
     """Ranks all contenders.
 
     Args:
         program: Who plays what.
         played: What was played of it, by the key of the cell; what is missing is left out and counted.
+        verified: Keys of the cells that `rlattack verify` has nothing against.
     """
     agents = [
         _Agent(name, entrant, there)
@@ -114,19 +115,20 @@ def rank(program: Program, played: Mapping[str, Played]) -> Leaderboard:
     return Leaderboard(
         grid=program.grid.name,
         title=program.grid.title,
-        boards=tuple(_board(program.grid, game, of) for game, of in boards.items()),
+        boards=tuple(_board(program.grid, game, of, verified) for game, of in boards.items()),
         impossible=tuple((one.agent, one.attack, one.why) for one in program.impossible),
         missing=len({cell.key for cell in program.cells} - played.keys()),
         versions=versions,
     )
 
 
-def _board(grid: Grid, game: str, agents: Sequence[_Agent]) -> GameBoard:
+def _board(grid: Grid, game: str, agents: Sequence[_Agent], verified: Collection[str]) -> GameBoard:
     found = {threat_of(one.result) for agent in agents for one in agent.played}
     threats = sorted(threat for threat in found if threat is not None)
     rankings = []
     for threat in threats:
-        rows = [row for of in _contenders(agents) if (row := _standing(grid, of, threat, threats)) is not None]
+        found_rows = (_standing(grid, of, threat, threats, verified) for of in _contenders(agents))
+        rows = [row for row in found_rows if row is not None]
         if rows:
             ranked = _ranked(rows)
             rankings.append(Ranking(threat, ranked, _differences(agents, ranked, threat)))
@@ -142,7 +144,9 @@ def _contenders(agents: Sequence[_Agent]) -> Iterator[list[_Agent]]:
     yield from groups.values()
 
 
-def _standing(grid: Grid, agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat]) -> Standing | None:
+def _standing(
+    grid: Grid, agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat], verified: Collection[str]
+) -> Standing | None:
     """A row of a contender; None where none of its agents met the threat."""
     pairs = [(agent, hit) for agent in agents if (hit := agent.strongest(threat)) is not None]
     if not pairs:
@@ -172,7 +176,8 @@ def _standing(grid: Grid, agents: Sequence[_Agent], threat: Threat, threats: Seq
         seconds=sum(one.seconds for agent in agents for one in agent.played),
         **stated,  # type: ignore[arg-type]  # fields of the row
     )
-    level, reasons = tier(row, results)
+    fresh = bool(grid.salt and contender.entry)
+    level, reasons = tier(row, results, replayed=all(one.cell in verified for one in results), fresh=fresh)
     return dataclasses.replace(row, tier=level, reasons=reasons)
 
 
@@ -221,6 +226,10 @@ def _certificate(agents: Sequence[_Agent], threat: Threat) -> Certificate | None
 def _reported(grid: Grid, agent: _Agent, threat: Threat) -> dict[str, object]:
     """What is stated elsewhere: by the grid, else by the agent's own card."""
     contender, player = agent.entrant.contender, agent.clean[0].cell.players[agent.clean[0].cell.victim]
+    for entry in grid.entries.values():
+        claim = entry.claim
+        if entry.digest == contender.entry and (claim.norm, claim.space, claim.eps) == threat.size:
+            return {"reported": claim.attacked, "reported_clean": claim.clean, "source": entry.source or "its entry"}
     for one in grid.reported:
         of_it = one.agent in (contender.name, agent.name) and one.game in ("", contender.game)
         if of_it and one.eps in (None, threat.eps):

@@ -87,6 +87,25 @@ def there(program: Program, folder: Path, say: Say = lambda line: None) -> Progr
     return program.with_cells({cell.key for cell in program.cells if {cell.key, cell.clean.key} <= kept})
 
 
+def verified(program: Program, folder: Path, say: Say = lambda line: None) -> set[str]:
+    """Keys of the cells of a program that were replayed from their ledgers, and of which nothing failed.
+
+    What failed is told in a line each; it may be of a run, and then is none of its cells verified.
+    """
+    from rlattack.benchmark.verify import verify  # whoever verifies nothing needs none of it
+
+    found: set[str] = set()
+    for name, planned in program.runs.items():
+        say(f"verifying {name}")
+        verdict = verify(folder / name, say=say)
+        for check in verdict.failed:
+            say(f"{name}: {check.name} {check.cell} failed: {check.why}")
+        failed = {check.cell for check in verdict.failed}
+        replayed = {check.cell for check in verdict.checks if (check.name, check.status) == ("replay", "ok")}
+        found |= set() if "" in failed else {cell.key for cell in planned.cells} & replayed - failed
+    return found
+
+
 def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, Played]:
     """The episodes of cells beside their results."""
     by_key = {cell.key: cell for cell in planned.cells}

@@ -28,6 +28,11 @@ class Threat:
     eps: float
 
     @property
+    def size(self) -> tuple[str, str, float]:
+        """What a claim of the same size says: norm, space, eps."""
+        return self.reach, self.space, self.eps
+
+    @property
     def words(self) -> str:
         """The whole as a heading."""
         return f"{self.access}, {size_words(self.eps, self.reach, self.space)}" if self.reach else self.access

@@ -9,7 +9,9 @@ _EPISODES = 20
 """Fewest episodes of a cell behind a tuned row."""
 
 
-def tier(row: Standing, results: Sequence[Result]) -> tuple[Tier, tuple[str, ...]]:
+def tier(
+    row: Standing, results: Sequence[Result], *, replayed: bool = False, fresh: bool = False
+) -> tuple[Tier, tuple[str, ...]]:
     """The tier of a row, with the reasons why it is not higher.
 
     `tuned`: attacked by `autoattack`, which is fitted to it, on enough episodes, beside a control. `verified`: that,
@@ -18,6 +20,8 @@ def tier(row: Standing, results: Sequence[Result]) -> tuple[Tier, tuple[str, ...
     Args:
         row: Without a tier.
         results: All cells that it stands on.
+        replayed: Whether all of them were replayed from their ledgers, and nothing failed.
+        fresh: Whether it is an entry, on seeds that were drawn after it was fixed.
     """
     short = [one for one in results if one.episodes < _EPISODES]
     failed = [one for one in results if not one.ok]
@@ -29,4 +33,8 @@ def tier(row: Standing, results: Sequence[Result]) -> tuple[Tier, tuple[str, ...
     ]
     if reasons:
         return "smoke", tuple(reasons)
-    return "tuned", ("not replayed from its ledger on seeds that were drawn after it was fixed",)
+    missing = [
+        *["not replayed from its ledger (--verify)"] * (not replayed),
+        *["not an entry on seeds that were drawn after it was fixed (--reveal)"] * (not fresh),
+    ]
+    return ("tuned", tuple(missing)) if missing else ("verified", ())

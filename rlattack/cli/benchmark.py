@@ -6,10 +6,11 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from rlattack.budget import Norm, Unit
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.study import Plugins
 from rlattack.report.progress import say
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 class Benchmark(Plugins):
     """Play a grid of agents and attacks, and rank the agents by the least that any attack leaves them.
 
-    Killed anywhere, the same command goes on. `rlattack list grids` shows the grids that ship.
+    Killed anywhere, the same command goes on. `rlattack list grids` shows the grids that ship. With --entry it makes
+    an entry of an agent instead: a folder that others can put on their leaderboard.
     """
 
-    grid: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GRID")]
+    grid: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GRID")] = ""
     """A grid that ships, as smoke, or a TOML file."""
-    victim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|GROUP=A,B,... ...")] = ()
-    """Agents in place of the grid's own; GROUP=A,B,... are training seeds of one method, which are one row."""
+    victim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|ENTRY|GROUP=A,B,... ...")] = ()
+    """Agents or folders of entries in place of the grid's own; GROUP=A,B,... are training seeds of one method, which
+    are one row."""
     only: str = ""
     """Play only where the game, the agent or the attack has this in its name, or fits this pattern; the leaderboard
     shows all that is there."""
@@ -37,6 +40,11 @@ class Benchmark(Plugins):
     """Say what would be played and how long it takes, and play nothing."""
     episodes: int | None = None
     """Episodes a cell, in place of the grid's."""
+    verify: bool = False
+    """Keep a ledger of every cell, and check each run by them; a row is verified only so."""
+    reveal: Annotated[str, tyro.conf.arg(metavar="SALT")] = ""
+    """Play entries on seeds drawn of their digests and of this text, which nobody knew when they were fixed: a public
+    draw of numbers, say."""
     workers: int | None = None
     """Processes; one a core by default. Changes no result."""
     ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
@@ -47,9 +55,31 @@ class Benchmark(Plugins):
     """Folder; by default runs/benchmark-GRID."""
     json: bool = False
     """Print leaderboard.json instead of the table."""
+    entry: Annotated[str, tyro.conf.arg(metavar="AGENT")] = ""
+    """Make an entry of this agent, and play nothing."""
+    out: Path | None = None
+    """With --entry: its folder; by default runs/entry-AGENT."""
+    licence: str = ""
+    """With --entry: of the weights, as MIT."""
+    eps: float | None = None
+    """With --entry: the size that it is said to stand; by default that of its card."""
+    norm: Norm = "linf"
+    """With --entry and --eps: in which norm."""
+    space: Unit = "unit"
+    """With --entry and --eps: in which units."""
+    authors: str = ""
+    """With --entry: who made it."""
+    source: str = ""
+    """With --entry: where it is described."""
+    defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
+    """With --entry: what stands before it."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
+        if self.entry:
+            return self._make_entry()
+        if not self.grid:
+            raise InvalidInput("expected a grid, as in `rlattack benchmark smoke`, or --entry AGENT")
         from rlattack.benchmark import plan_grid
         from rlattack.benchmark.forecast import forecast
         from rlattack.benchmark.publish import to_json
@@ -83,9 +113,10 @@ class Benchmark(Plugins):
         if self.episodes is not None and self.episodes < 1:
             raise InvalidInput(f"--episodes: expected at least 1, got {self.episodes}")
         grid = read_grid(self.grid).with_victims(self.victim)
-        if self.episodes is None:
-            return grid
-        tables = [dataclasses.replace(one, options={**one.options, "episodes": self.episodes}) for one in grid.products]
+        grid = grid.revealed(self.reveal) if self.reveal else grid
+        more: dict[str, Any] = {"ledger": True} if self.verify else {}
+        more |= {} if self.episodes is None else {"episodes": self.episodes}
+        tables = [dataclasses.replace(one, options={**one.options, **more}) for one in grid.products]
         return dataclasses.replace(grid, products=tuple(tables))
 
     @property
@@ -99,7 +130,7 @@ class Benchmark(Plugins):
     def _played(self, whole: "Program", asked: "Program", folder: Path, command: str) -> "Leaderboard":
         """Plays what was asked for, and ranks by all that is there."""
         from rlattack.benchmark import play_grid, rank, write_leaderboard
-        from rlattack.benchmark.play import there
+        from rlattack.benchmark.play import there, verified
         from rlattack.benchmark.shown import Bars
 
         played = play_grid(
@@ -109,9 +140,23 @@ class Benchmark(Plugins):
         if asked is not whole:
             kept = there(whole, folder)
             played = play_grid(kept, folder, watch=Bars(len(kept.runs)), workers=1, command=command)
-        board = rank(whole, played)
+        board = rank(whole, played, verified(whole, folder, _say) if self.verify else ())
         write_leaderboard(board, folder)
         return board
+
+    def _make_entry(self) -> int:
+        from rlattack.benchmark import write_entry
+        from rlattack.benchmark.entry import Stated
+
+        folder = self.out or Path("runs") / f"entry-{self.entry.replace('/', '-')}"
+        claim = None if self.eps is None else Stated(eps=self.eps, norm=self.norm, space=self.space)
+        made = write_entry(
+            self.entry, folder, licence=self.licence, claim=claim, defence=self.defence, authors=self.authors,
+            source=self.source,
+        )  # fmt: skip
+        say(f"{folder} is an entry of {made.name} in {made.game}: digest {made.digest[:16]}", markup=False)
+        say(f"`rlattack benchmark GRID --victim {folder}` plays it", markup=False)
+        return 0
 
 
 def _say(line: str) -> None:

@@ -41,7 +41,7 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     from rlattack.games import list_games
 
     if kind == "grids":
-        from rlattack.benchmark.grid import list_grids
+        from rlattack.benchmark.grid_file import list_grids
 
         return [{"id": name, "title": title} for name, title in list_grids()]
     return list_games() if kind == "games" else _agents() if kind == "agents" else _registered(kind)

@@ -3,7 +3,7 @@
 import pytest
 
 from rlattack.benchmark import read_grid
-from rlattack.benchmark.grid import list_grids
+from rlattack.benchmark.grid_file import list_grids
 from rlattack.errors import ContentError, InvalidInput, RlattackError, UnknownName
 from tests.benchmark.grids import COINS, chooser, written
 

@@ -1,0 +1,194 @@
+"""Entries of the leaderboard: an agent in a folder, with its claim, its threat model and its licence."""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from rlattack.budget import NORMS, SPACES, Budget
+from rlattack.content import read_card
+from rlattack.errors import ContentError, InvalidInput, RefusedFile
+from rlattack.files import write_whole
+from rlattack.games.table import parse_table
+from rlattack.policies.claim import claim_of
+from rlattack.policies.folder import WEIGHTS, read_agent
+from rlattack.policies.load import agent_folder
+
+SCHEMA = "rlattack/entry/1"
+CARD, AGENT = "entry.toml", "agent"
+_FILES = {CARD, f"{AGENT}/agent.toml", f"{AGENT}/{WEIGHTS}", "README.md", "LICENSE"}
+"""All that an entry may hold."""
+_LARGEST = 64 << 20
+"""Bytes of a file of an entry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """What the authors of an entry state of it.
+
+    Attributes:
+        eps: The size that it stands, per entry in units of `space`.
+        norm: In which norm.
+        space: In which units.
+        clean: Mean return without an attack; None where they state none.
+        attacked: The same under their strongest attack of that size.
+        attack: That attack, as `rlattack attack --attack` takes it.
+    """
+
+    eps: float
+    norm: str = "linf"
+    space: str = "unit"
+    clean: float | None = None
+    attacked: float | None = None
+    attack: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An entry, as it was read or is to be written.
+
+    Attributes:
+        name: On the leaderboard.
+        game: Id of the game.
+        licence: Of the weights, an SPDX identifier as MIT.
+        claim: What its authors state.
+        defence: Fronts that stand before the agent, in order.
+        authors: Who made it.
+        source: Where it is described.
+        sha256: Of the weights.
+    """
+
+    name: str
+    game: str
+    licence: str
+    claim: Stated
+    defence: tuple[str, ...] = ()
+    authors: str = ""
+    source: str = ""
+    sha256: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Names the entry as it was fixed: of all that it states and of its weights."""
+        return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()
+
+
+def write_entry(
+    agent: str, folder: Path, *, licence: str, name: str = "", claim: Stated | None = None,
+    defence: tuple[str, ...] = (), authors: str = "", source: str = "",
+) -> Entry:  # fmt: skip
+    """Makes an entry of an agent.
+
+    Args:
+        agent: An agent of the project's own form, by its id or folder.
+        folder: Where to.
+        licence: Of the weights.
+        name: On the leaderboard; the agent's by default.
+        claim: What is stated of it; by default what its card says that it was trained to stand, and its score there.
+        defence: Fronts that stand before it.
+        authors: Who made it.
+        source: Where it is described.
+
+    Raises:
+        InvalidInput: No licence, no size in the claim, or an agent of another form.
+        ContentError: A place that is taken.
+        Unwritable: The folder cannot be written.
+    """
+    place = agent_folder(agent)
+    if place is None:
+        raise InvalidInput(
+            f"--entry {agent}: expected an agent folder; `rlattack import auto FILE --agent ID` makes one of a file"
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise ContentError(f"{folder}: expected an empty place for the entry; choose another --out")
+    card, _ = read_agent(place)
+    stated = claim or _stated(agent, card)
+    entry = Entry(
+        name=name or agent, game=card.game, licence=licence, claim=stated, defence=defence, authors=authors,
+        source=source, sha256=card.sha256,
+    )  # fmt: skip
+    _check(entry, "--entry")
+    for file in ("agent.toml", WEIGHTS):
+        write_whole(folder / AGENT / file, (place / file).read_bytes())
+    table = {key: value for key, value in dataclasses.asdict(entry).items() if value not in ("", (), None)}
+    table["claim"] = {key: value for key, value in table["claim"].items() if value not in ("", None)}
+    table["defence"] = list(defence)
+    write_whole(folder / CARD, tomli_w.dumps({"schema": SCHEMA, **table}).encode())
+    return read_entry(folder)
+
+
+def _stated(agent: str, card: Any) -> Stated:
+    """What an agent's own card states."""
+    claim, score = claim_of(card), card.score
+    if claim is None or claim.eps is None:
+        raise InvalidInput(
+            f"--entry {agent}: its card claims no size that it stands; state one, as --eps 0.004, with its --norm and "
+            "--space"
+        )
+    norm = next((kind for kind in claim.kinds if kind in NORMS), "linf")
+    attacked = score.get("attacked", {})
+    return Stated(
+        eps=claim.eps, norm=norm, space=claim.space or "unit", clean=score.get("mean"), attacked=attacked.get("mean"),
+        attack=str(attacked.get("attack", "")),
+    )  # fmt: skip
+
+
+def is_entry(folder: Path) -> bool:
+    """Whether a folder claims to be an entry."""
+    return (folder / CARD).is_file()
+
+
+def read_entry(folder: Path) -> Entry:
+    """Reads an entry that may be anybody's; runs no code of it.
+
+    Raises:
+        ContentError: A card that does not hold what it must.
+        RefusedFile: A file that does not belong there, one that lies elsewhere, or weights that are not those stated.
+    """
+    if not is_entry(folder):
+        raise ContentError(f"{folder}: expected an entry with {CARD}; `rlattack benchmark --entry AGENT` makes one")
+    _refuse_files(folder)
+    table = read_card(folder / CARD, SCHEMA)
+    where = str(folder / CARD)
+    if table is None:
+        raise ContentError(f"{where}: expected schema = {SCHEMA!r}")
+    claim = parse_table(Stated, table.get("claim"), f"{where}: [claim]")
+    values = {key: value for key, value in table.items() if key not in ("schema", "claim")}
+    entry = parse_table(Entry, values | {"claim": claim}, where)
+    _check(entry, where)
+    card, _ = read_agent(folder / AGENT)
+    if card.sha256 != entry.sha256:
+        raise RefusedFile(f"{folder}: its weights have the sha256 {card.sha256[:12]}, it states {entry.sha256[:12]}")
+    if card.game != entry.game:
+        raise ContentError(f"{where}: game {entry.game}, but its agent plays {card.game}")
+    return entry
+
+
+def _refuse_files(folder: Path) -> None:
+    """Refuses what an entry may not hold: code, pickles, links, files of absurd size."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise RefusedFile(f"{path}: a link; an entry holds its files itself")
+        if path.is_dir():
+            if name != AGENT:
+                raise RefusedFile(f"{path}: an entry holds no folder but {AGENT}")
+            continue
+        if name not in _FILES:
+            raise RefusedFile(f"{path}: an entry holds {', '.join(sorted(_FILES))}, and nothing that could be code")
+        if path.stat().st_size > _LARGEST:
+            raise RefusedFile(f"{path}: {path.stat().st_size:,} bytes; a file of an entry has at most {_LARGEST:,}")
+
+
+def _check(entry: Entry, where: str) -> None:
+    if not entry.licence:
+        raise InvalidInput(f"{where}: licence: expected that of the weights, as --licence MIT; got none")
+    if entry.claim.norm not in NORMS or entry.claim.space not in SPACES:
+        raise InvalidInput(
+            f"{where}: claim: expected a norm of {', '.join(NORMS)} and a space of {', '.join(SPACES)}, got "
+            f"{entry.claim.norm} and {entry.claim.space}"
+        )
+    Budget(norm=entry.claim.norm, eps=entry.claim.eps, space=entry.claim.space)

@@ -1,0 +1,157 @@
+"""Entries: what is stated of an agent with its weights, in a folder that is read as anybody's."""
+
+import dataclasses
+import pickle
+
+import pytest
+
+from rlattack.benchmark import read_entry, read_grid, write_entry
+from rlattack.benchmark.entry import Stated
+from rlattack.errors import ContentError, InvalidInput, RefusedFile, RlattackError
+from tests.benchmark.grids import COINS, chooser, planned, played, written
+
+CLAIM = Stated(eps=0.5, space="raw", clean=3.0, attacked=2.0, attack="fgsm")
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """The folder of an entry of random weights."""
+    agent = chooser(tmp_path / "agent", 0, scale=20.0)
+    made = write_entry(
+        agent, tmp_path / "entry", licence="MIT", name="mine", claim=CLAIM, authors="us", source="a paper"
+    )
+    return tmp_path / "entry", made
+
+
+def test_an_entry_is_read_as_it_was_written(entry):
+    folder, made = entry
+    again = read_entry(folder)
+    assert again == made
+    assert (again.name, again.game, again.licence, again.claim, again.authors) == (
+        "mine",
+        "coins/any",
+        "MIT",
+        CLAIM,
+        "us",
+    )
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
+        "agent/agent.toml", "agent/policy.safetensors", "entry.toml",
+    ]  # fmt: skip
+
+
+def test_its_digest_changes_with_anything_that_it_states(entry):
+    _, made = entry
+    others = [
+        dataclasses.replace(made, claim=dataclasses.replace(made.claim, eps=0.4)),
+        dataclasses.replace(made, sha256="0" * 64),
+        dataclasses.replace(made, defence=("temporal",)),
+    ]
+    assert len({one.digest for one in (made, *others)}) == 4
+
+
+def test_the_claim_of_an_agent_that_ships_is_that_of_its_card(tmp_path):
+    made = write_entry("atari/pong/distil", tmp_path / "entry", licence="MIT")
+    assert made.name == "atari/pong/distil"
+    assert (made.claim.norm, made.claim.space, made.claim.eps) == ("linf", "unit", 0.0117647)
+    assert made.claim.clean is not None
+    assert made.claim.attacked is not None
+    assert made.claim.attack == "pgd:loss=margin"
+
+
+def test_an_entry_stands_on_the_leaderboard_beside_its_own_claim(entry, tmp_path):
+    folder, _ = entry
+    text = COINS.replace("tests.kit.players:coin", str(folder))
+    board, _ = played(planned(tmp_path, text), tmp_path / "run")
+    small, large = (ranking.rows[0] for ranking in board.boards[0].rankings)
+    assert (small.name, small.reported, small.reported_clean, small.source) == ("mine", 2.0, 3.0, "a paper")
+    assert large.reported is None
+    assert small.tier == "smoke"
+
+
+def test_revealed_seeds_come_of_what_was_fixed_and_of_the_salt(entry, tmp_path):
+    folder, _ = entry
+    text = COINS.replace("tests.kit.players:coin", str(folder)).replace("[[tables]]", "[[tables]]\nseeds = [0, 1]")
+    grid = read_grid(written(tmp_path, text))
+    seeds = {salt: grid.revealed(salt).products[0].seeds for salt in ("a", "b")}
+    assert seeds["a"] == grid.revealed("a").products[0].seeds
+    assert len({*seeds["a"], *seeds["b"], 0, 1}) == 6
+    assert all(0 <= seed < 1_000_000_000 for seed in (*seeds["a"], *seeds["b"]))
+    with pytest.raises(InvalidInput, match="--reveal: expected victims that are entries"):
+        read_grid(written(tmp_path)).revealed("a")
+
+
+def test_a_row_is_verified_when_replayed_on_revealed_seeds_under_autoattack(entry, tmp_path):
+    from rlattack.benchmark import plan_grid, play_grid, rank
+    from rlattack.benchmark.play import verified
+    from tests.benchmark.grids import silent
+
+    folder, _ = entry
+    text = COINS.replace("tests.kit.players:coin", str(folder)).replace("episodes = 6", "episodes = 20\nledger = true")
+    text = text.replace('"pgd:steps=2,loss=margin"', '"autoattack"').replace("eps = [0.5, 1.5]", "eps = [0.5]")
+    grid = read_grid(written(tmp_path, text)).revealed("salt")
+    program = plan_grid(grid)
+    cells = play_grid(program, tmp_path / "run", watch=silent, workers=1)
+    tuned = rank(program, cells).boards[0].rankings[0].rows[0]
+    assert (tuned.tier, tuned.reasons) == ("tuned", ("not replayed from its ledger (--verify)",))
+    checked = verified(program, tmp_path / "run")
+    assert checked == cells.keys()
+    row = rank(program, cells, checked).boards[0].rankings[0].rows[0]
+    assert (row.tier, row.reasons) == ("verified", ())
+
+
+def pickled(folder):
+    (folder / "agent" / "extra.pkl").write_bytes(pickle.dumps([1]))
+
+
+def outside(folder):
+    (folder / "agent" / "policy.safetensors").unlink()
+    (folder / "agent" / "policy.safetensors").symlink_to("/etc/hostname")
+
+
+def edited(old, new):
+    def edit(folder):
+        path = folder / "entry.toml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (pickled, RefusedFile, "extra.pkl: an entry holds .*, and nothing that could be code"),
+        (outside, RefusedFile, "policy.safetensors: a link; an entry holds its files itself"),
+        (lambda folder: (folder / "more").mkdir(), RefusedFile, "more: an entry holds no folder but agent"),
+        (edited('licence = "MIT"\n', ""), ContentError, "licence is missing"),
+        (edited('licence = "MIT"', 'licence = ""'), InvalidInput, "licence: expected that of the weights"),
+        (edited("eps = 0.5\n", ""), ContentError, r"\[claim\]: eps is missing"),
+        (edited("eps = 0.5", "eps = -0.5"), RlattackError, "-0.5"),
+        (edited('norm = "linf"', 'norm = "l7"'), InvalidInput, "claim: expected a norm of linf, .*, got l7 and raw"),
+        (edited("entry/1", "entry/7"), ContentError, "written for 'rlattack/entry/7', this version reads"),
+        (edited('game = "coins/any"', 'game = "tug/any"'), ContentError, "game tug/any, but its agent plays coins/any"),
+        (edited('authors = "us"', 'autors = "us"'), ContentError, "unknown key 'autors'; did you mean 'authors'"),
+        (edited('sha256 = "', 'sha256 = "0'), RefusedFile, "its weights have the sha256 .*, it states 0"),
+        (lambda folder: (folder / "entry.toml").unlink(), ContentError, "expected an entry with entry.toml"),
+    ],
+)
+def test_a_spoilt_entry_is_refused_in_one_line(entry, spoil, kind, message):
+    folder, _ = entry
+    spoil(folder)
+    with pytest.raises(kind, match=message):
+        read_entry(folder)
+
+
+def test_what_makes_no_entry_is_told(tmp_path):
+    agent = chooser(tmp_path / "agent", 0)
+    with pytest.raises(InvalidInput, match="its card claims no size that it stands; state one, as --eps"):
+        write_entry(agent, tmp_path / "entry", licence="MIT")
+    with pytest.raises(InvalidInput, match="licence: expected that of the weights, as --licence MIT; got none"):
+        write_entry(agent, tmp_path / "entry", licence="", claim=CLAIM)
+    with pytest.raises(InvalidInput, match=r"expected an agent folder; `rlattack import auto FILE"):
+        write_entry("tests.kit.players:coin", tmp_path / "entry", licence="MIT", claim=CLAIM)
+    assert not (tmp_path / "entry").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(ContentError, match="expected an empty place for the entry; choose another --out"):
+        write_entry(agent, tmp_path / "full", licence="MIT", claim=CLAIM)
