@@ -18,7 +18,7 @@ from tests.kit.environments import PACKAGE, WRONG
 FIRST = "tests.kit.environments:first_of_four"
 
 
-class Here:
+class Here(Local):
     """Plays in this process, whatever the game."""
 
     def run(self, tasks, play):
@@ -34,7 +34,7 @@ def play(tmp_path, monkeypatch):
 
     def evaluated(name, victim=FIRST, **changes):
         options = {"episodes": 2, "envs": 2, "space": "raw", "actions": "greedy"} | changes
-        return evaluate(Study(game=f"{PACKAGE}{name}-v0", players=(victim,), **options), executor=Here()).cells
+        return evaluate(Study(game=f"{PACKAGE}{name}-v0", players=(victim,), **options), executor=Here(1)).cells
 
     return evaluated
 
