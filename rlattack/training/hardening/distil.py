@@ -60,7 +60,7 @@ class DistilConfig(Ramped):
     """The learning rate, which falls to 0 in the last third."""
     accept: Fraction = 0.2
     """Actions that the teacher would do at least so likely as its likeliest are all right: the student chooses."""
-    clean_accept: Fraction = 0.2
+    clean_accept: Fraction = 0.9
     """The same of what is shown as it is, where no bound asks for room."""
     frames: Count = 2
     """Of pictures: looks at so many, the newest of the stack."""
