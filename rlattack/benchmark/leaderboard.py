@@ -291,7 +291,7 @@ def _attackers(agents: Sequence[_Agent], threats: Sequence[Threat]) -> tuple[Att
     for agent, threat in itertools.product(agents, threats):
         hits = sorted(agent.hits(threat), key=lambda hit: (hit.returns.mean(), hit.label))
         met.update({hit.label for hit in hits})
-        if len(hits) > 1:
+        if len(hits) > 1 and hits[1].returns.mean() > hits[0].returns.mean():  # of equal ones none is the strongest
             margins.setdefault(hits[0].label, []).append(float(hits[1].returns.mean() - hits[0].returns.mean()))
     found = [
         Attacker(name, count, len(margins.get(name, [])), float(np.mean(margins[name])) if name in margins else None)

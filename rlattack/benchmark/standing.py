@@ -168,7 +168,7 @@ class Attacker:
     Attributes:
         name: The attack.
         met: Agents and sizes that it was played on.
-        strongest: On how many of them none left less.
+        strongest: On how many of them it left less than all others.
         margin: By how much it left less than the second there, the mean; None where it never was.
     """
 
