@@ -24,7 +24,7 @@ from rlattack.evaluation.keys import digest
 from rlattack.evaluation.spawned import Names, added_names, held_back, set_up
 from rlattack.files import write_whole
 from rlattack.policies.lent import Lent, lent
-from rlattack.policies.load import read_portable
+from rlattack.policies.portable import read_portable
 
 E = TypeVar("E")
 R = TypeVar("R")

@@ -1,6 +1,6 @@
 """One finished episode: what each seat earned and what observers found, as it is kept and counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlattack.games.card import Outcome
@@ -27,6 +27,19 @@ class Judgement:
     """Outputs of the victim that the attack asked for, each for one observation."""
     gradients: int
     """Backward passes with their forward, each for one observation."""
+
+
+def a_step(judged: Sequence[Judgement]) -> dict[str, object]:
+    """What the judge found of a seat, a step in which it acted; sizes are the largest of all episodes."""
+    steps = max(sum(one.steps for one in judged), 1)
+    largest = {name: max(one.sizes[name] for one in judged) for name in judged[0].sizes}
+    return {
+        "attacked": sum(one.attacked for one in judged) / steps,
+        "action_change": sum(one.changed for one in judged) / steps,
+        "sizes": {name: float(f"{size:.6g}") for name, size in largest.items()},
+        "queries": sum(one.queries for one in judged) / steps,
+        "gradients": sum(one.gradients for one in judged) / steps,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,9 +88,7 @@ def evaluate(
         waiting = book.open(watch)
         executor = executor or Local(workers)
         prepare(planned.cells, shelf.fits, say, executor)
-        several = isinstance(executor, Local) and executor.workers > 1
-        if waiting and several and (why := held_back(task.cell for task in waiting)):
-            say(f"plays in one process: {why}")
+        _say_if_alone(executor, waiting, say)
         play = Playing(shelf.clips, shelf.fits, shelf.ledgers)
         with contextlib.closing(executor.run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
@@ -98,6 +96,13 @@ def evaluate(
         results = Results(book.results, folder, planned, shelf.fits)
         finish(results)
     return results
+
+
+def _say_if_alone(executor: Executor, waiting: Sequence[Task], say: Callable[[str], None]) -> None:
+    """Says why one process plays where several were to."""
+    several = bool(waiting) and isinstance(executor, Local) and executor.workers > 1
+    if several and (why := held_back(task.cell for task in waiting)):
+        say(f"plays in one process: {why}")
 
 
 def processes(planned: Plan, asked: int | None) -> int:

@@ -15,7 +15,7 @@ from rlattack.attacks.ensemble import Ensemble
 from rlattack.evaluation.cell import AttackRef, Cell
 from rlattack.evaluation.certified import broken as certificates_broken
 from rlattack.evaluation.detection import detections
-from rlattack.evaluation.episode import CUT, Episode, Judgement, SeatEpisode
+from rlattack.evaluation.episode import CUT, Episode, SeatEpisode, a_step
 from rlattack.evaluation.observers import over_all
 from rlattack.evaluation.results import (
     UNSTABLE,
@@ -166,7 +166,7 @@ def _seat(cell: Cell, number: int, episodes: Sequence[Episode], clean: Sequence[
         tie=rates.get("tie"),
         loss=rates.get("loss"),
         drop=_drop(cell, before, own) if judged else None,
-        **({} if not judged else _judged(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
+        **({} if not judged else a_step(judged)),  # type: ignore[arg-type]  # fields of `SeatResult`
         observed=_observed(own) | _over_all(cell, number, episodes),
         detection=detections(cell, number, own, before),
     )
@@ -190,19 +190,6 @@ def _over_all(cell: Cell, number: int, episodes: Sequence[Episode]) -> dict[str,
         return {}
     own, lengths = [episode.seats[number] for episode in episodes], [episode.length for episode in episodes]
     return over_all(cell.observers, own, lengths)
-
-
-def _judged(judged: Sequence[Judgement]) -> dict[str, object]:
-    """What the judge found of a seat, a step in which it acted; sizes are the largest of all episodes."""
-    steps = max(sum(one.steps for one in judged), 1)
-    largest = {name: max(one.sizes[name] for one in judged) for name in judged[0].sizes}
-    return {
-        "attacked": sum(one.attacked for one in judged) / steps,
-        "action_change": sum(one.changed for one in judged) / steps,
-        "sizes": {name: float(f"{size:.6g}") for name, size in largest.items()},
-        "queries": sum(one.queries for one in judged) / steps,
-        "gradients": sum(one.gradients for one in judged) / steps,
-    }
 
 
 def _outcomes(cell: Cell, own: Sequence[SeatEpisode]) -> list[Outcome]:

@@ -24,7 +24,6 @@ from rlattack.policies.contents import class_digest, tensor_digest
 from rlattack.policies.folder import (
     SCHEMA,
     AgentCard,
-    AnyNetwork,
     AnySpec,
     find_agent,
     policy_of,
@@ -144,22 +143,6 @@ def agent_folder(spec: str) -> Path | None:
         return None
     path = _path(spec)
     return find_agent(spec) or (path if path.is_dir() else None)
-
-
-def read_portable(spec: str) -> tuple[AgentCard, AnyNetwork] | None:
-    """An agent's card and network as they can be sent to another machine; None of no file, or one that its code plays.
-
-    Its card names by `sha256` what the agent's identity is made of, as a file of others does not.
-    """
-    if (folder := agent_folder(spec)) is not None:
-        return read_agent(folder)
-    if not _path(spec).is_file():
-        return None
-    try:
-        card, network = importer(guess(spec)).read(spec, False, "")
-    except RefusedFile:
-        return None
-    return replace(card, sha256=card.provenance["file_sha256"]), network
 
 
 def _find(spec: str, seat: Seat | None, trust: bool, normaliser: str) -> Agent:

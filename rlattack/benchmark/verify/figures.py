@@ -11,7 +11,7 @@ import numpy as np
 
 from rlattack.arrays import FloatArray
 from rlattack.errors import RefusedFile
-from rlattack.evaluation.episode import Episode, Judgement
+from rlattack.evaluation.episode import Episode, Judgement, a_step
 from rlattack.evaluation.results import UNSTABLE, Drop, Mean, Rate, Result
 from rlattack.evaluation.run import HEAD
 from rlattack.evaluation.statistics import bca, iqm, paired_rates, wilson
@@ -155,20 +155,8 @@ def _seat(number: int, episodes: Sequence[Told], clean: Sequence[Told] | None, a
         expected["drop"] = _drop(number, clean, episodes)
     judged = [one.judged[number] for one in episodes if one.judged and one.judged[number] is not None]
     if judged:
-        expected |= _judged([one for one in judged if one is not None])
+        expected |= a_step([one for one in judged if one is not None])
     return expected
-
-
-def _judged(judged: Sequence[Judgement]) -> dict[str, object]:
-    steps = max(sum(one.steps for one in judged), 1)
-    largest = {name: max(one.sizes[name] for one in judged) for name in judged[0].sizes}
-    return {
-        "attacked": sum(one.attacked for one in judged) / steps,
-        "action_change": sum(one.changed for one in judged) / steps,
-        "sizes": {name: float(f"{size:.6g}") for name, size in largest.items()},
-        "queries": sum(one.queries for one in judged) / steps,
-        "gradients": sum(one.gradients for one in judged) / steps,
-    }
 
 
 def _drop(number: int, clean: Sequence[Told], episodes: Sequence[Told]) -> Drop | str:
