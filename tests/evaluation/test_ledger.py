@@ -119,24 +119,19 @@ def test_a_ledger_that_was_cut_off_is_refused(tmp_path):
         read_ledger(tmp_path / "cut.npz")
 
 
-def test_a_ledger_of_another_checksum_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        (b'"key": "k"', b'"key": "j"', RefusedFile, "another checksum than it says"),
+        (b"ledger/1", b"ledger/2", ContentError, "expected schema 'rlattack/ledger/1', got 'rlattack/ledger/2'"),
+        (b'"key": "k"', b'"key": NaN', RefusedFile, "NaN is no JSON"),
+    ],
+    ids=["checksum", "version", "no JSON"],
+)
+def test_a_ledger_whose_words_were_changed_is_refused(tmp_path, old, new, error, message):
     write_ledger(tmp_path / "l.npz", small())
-    _rewrite(tmp_path / "l.npz", b'"key": "k"', b'"key": "j"')
-    with pytest.raises(RefusedFile, match="another checksum than it says"):
-        read_ledger(tmp_path / "l.npz")
-
-
-def test_a_ledger_of_another_version_is_refused(tmp_path):
-    write_ledger(tmp_path / "l.npz", small())
-    _rewrite(tmp_path / "l.npz", b"ledger/1", b"ledger/2")
-    with pytest.raises(ContentError, match="expected schema 'rlattack/ledger/1', got 'rlattack/ledger/2'"):
-        read_ledger(tmp_path / "l.npz")
-
-
-def test_a_ledger_whose_words_are_no_json_is_refused(tmp_path):
-    write_ledger(tmp_path / "l.npz", small())
-    _rewrite(tmp_path / "l.npz", b'"key": "k"', b'"key": NaN')
-    with pytest.raises(RefusedFile, match="NaN is no JSON"):
+    _rewrite(tmp_path / "l.npz", old, new)
+    with pytest.raises(error, match=message):
         read_ledger(tmp_path / "l.npz")
 
 
