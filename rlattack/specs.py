@@ -1,6 +1,7 @@
 """Names with parameters, as typed: `pgd:steps=50,restarts=2`, `jpeg:quality=75`, `timed:share=0.1`."""
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -165,11 +166,16 @@ def parameters_of(kind: type[Any]) -> dict[str, Any]:
     return found
 
 
-def ranges_of(kind: type[Any]) -> dict[str, Range]:
+def ranges_of(kind: type[Any]) -> Mapping[str, Range]:
     """The numbers that parameters of a registered class take, of those that say so; another default keeps them."""
+    return _ranges(kind.config_type)
+
+
+@functools.cache
+def _ranges(config_type: type[Any]) -> Mapping[str, Range]:
     return {
         name: mark
-        for owner in reversed(kind.config_type.__mro__)
+        for owner in reversed(config_type.__mro__)
         for name, hint in get_type_hints(owner, include_extras=True).items()
         for choice in (hint, *get_args(hint))
         for mark in getattr(choice, "__metadata__", ())
@@ -179,8 +185,11 @@ def ranges_of(kind: type[Any]) -> dict[str, Range]:
 
 def full_parameters(kind: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a registered class, those that are not given by their defaults, as JSON tells them apart."""
-    hints = get_type_hints(kind.config_type)
+    hints = _hints(kind.config_type)
     return {name: _typed(value, hints[name]) for name, value in {**parameters_of(kind), **parameters}.items()}
+
+
+_hints = functools.cache(get_type_hints)
 
 
 def configured(what: str, name: str, kind: type[Any], parameters: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from rlattack.benchmark.grid import Contender, Grid
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.keys import digest
-from rlattack.evaluation.plan import Plan, plan, together
+from rlattack.evaluation.plan import Laid, Plan, plan, together
 from rlattack.evaluation.study import EVERY, Study
 
 Say = Callable[[str], None]
@@ -113,11 +113,12 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
     impossible: list[Impossible] = []
     plans: list[Plan] = []
     entrants: list[Entrant] = []
+    laid: Laid = {}
     for contender in grid.contenders:
         say(f"planning {contender.name}")
         cells: dict[str, tuple[Cell, ...]] = {}
         for agent, studies in contender.studies.items():
-            found = [one for study in studies for one in _plans(study, agent, impossible)]
+            found = [one for study in studies for one in _plans(study, agent, impossible, laid)]
             plans += found
             cells[agent] = tuple({cell.key: cell for one in found for cell in one.cells}.values())
         entrants.append(Entrant(contender, cells))
@@ -127,10 +128,10 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
     return Program(grid, tuple(entrants), runs, tuple(dict.fromkeys(impossible)), notes)
 
 
-def _plans(study: Study, agent: str, impossible: list[Impossible]) -> Iterator[Plan]:
+def _plans(study: Study, agent: str, impossible: list[Impossible], laid: Laid) -> Iterator[Plan]:
     """The plan of a study; where an attack in it is impossible, those of all others."""
     try:
-        yield plan(study)
+        yield plan(study, laid)
         return
     except RlattackError as error:
         whole = error

@@ -37,17 +37,23 @@ class Plan:
     """What was asked for and is not played as such: what is the same as others, and what attacks do instead."""
 
 
-def plan(study: Study) -> Plan:
+Laid = dict[Study, list[Table]]
+"""Tables of studies of one seed, which those of other seeds share."""
+
+
+def plan(study: Study, laid: Laid | None = None) -> Plan:
     """Loads and checks everything, plays nothing.
+
+    Args:
+        study: What is asked for.
+        laid: What was loaded for studies before, and is not loaded again for one that has but another seed.
 
     Raises:
         RlattackError: Whatever does not fit, in one line.
     """
     check_device(study.device)
     plug(study.plugin)
-    alone = len(study.candidates) == 1  # then each victim plays the game that its own card asks for
-    studies = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
-    tables = [Table.lay(one) for one in (studies if alone else [study])]
+    tables = _tables(study, {} if laid is None else laid)
     cells: dict[str, Cell] = {}
     checked: dict[str, list[tuple[float, str]]] = {}
     for table in tables:
@@ -65,6 +71,15 @@ def plan(study: Study) -> Plan:
     said = [f"attack {ref.spec.name}: {note}" for cell in cells.values() for ref, note in _noted(cell, notes)]
     note = "; ".join([*filter(None, [_note(tables)]), *dict.fromkeys(said)])
     return Plan(tuple(cells.values()), radii, notes, name, configuration, circumstances, note)
+
+
+def _tables(study: Study, laid: Laid) -> list[Table]:
+    """Where a study is played: each victim that plays alone has the game that its own card asks for."""
+    like = dataclasses.replace(study, seed=0)
+    if like not in laid:
+        alone = [dataclasses.replace(study, players=(one,)) for one in dict.fromkeys(study.candidates[0])]
+        laid[like] = [Table.lay(one) for one in (alone if len(study.candidates) == 1 else [study])]
+    return [table.on(study.seed) for table in laid[like]]
 
 
 def together(plans: Sequence[Plan]) -> Plan:

@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlattack.attacks import ATTACKS, AttackSpec, make_schedule
 from rlattack.attacks.attack import Setting
@@ -48,6 +48,8 @@ class Table:
     attacked_seat: int
     action_names: list[str] | None
     code: dict[str, str]
+    known: dict[str, tuple[float, str]] = field(default_factory=dict, repr=False, compare=False)
+    """What was found of attacks before: the same on every seed."""
 
     @classmethod
     def lay(cls, study: Study) -> "Table":
@@ -84,6 +86,10 @@ class Table:
         }
         code = playing_code(card, study.fronts, study.plugin, study.device)
         return cls(study, card, seats, agents, surrogates, victim, attacked, action_names, code)
+
+    def on(self, seed: int) -> "Table":
+        """The same for the study on another seed."""
+        return dataclasses.replace(self, study=dataclasses.replace(self.study, seed=seed))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -188,7 +194,13 @@ class Table:
     def checked(self, cells: Sequence[Cell]) -> dict[str, list[tuple[float, str]]]:
         """What the budgets of cells allow in the game and what their attacks say of it; what cannot work is refused."""
         attacks_first = sorted(cells, key=lambda cell: cell.control)  # so that refusals name what was asked for
-        return {cell.key: [self._check(cell, ref) for ref in cell.attacks] for cell in attacks_first}
+        return {cell.key: [self._found(cell, ref) for ref in cell.attacks] for cell in attacks_first}
+
+    def _found(self, cell: Cell, ref: AttackRef) -> tuple[float, str]:
+        like = repr((dataclasses.replace(ref, fit=None, timing=None), cell.players[ref.seat]))
+        if like not in self.known:
+            self.known[like] = self._check(cell, ref)
+        return self.known[like]
 
     def _fits(self, spec: AttackSpec) -> bool:
         """Whether a natural change is one of what the attacked seat sees or does, whoever sits there."""
