@@ -1,6 +1,7 @@
 """From what was played to a leaderboard: three numbers a claim, ranks with ties, differences, attackers."""
 
 import dataclasses
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ class _Hit:
     label: str
     played: tuple[Played, ...]
 
-    @property
+    @functools.cached_property
     def returns(self) -> FloatArray:
         return np.concatenate([one.returns for one in self.played])
 
@@ -67,17 +68,30 @@ class _Agent:
     def clean(self) -> tuple[Played, ...]:
         return tuple(one for one in self.played if one.result.clean)
 
-    @property
+    @functools.cached_property
     def clean_returns(self) -> FloatArray:
         return np.concatenate([one.returns for one in self.clean])
 
+    @functools.cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What weakens its numbers."""
+        return tuple(line for one in settings([one.result for one in self.played]) for line in warnings(one))
+
     def hits(self, threat: Threat, *, control: bool = False) -> list[_Hit]:
         """Its attacks of a threat that kept their reach, or the controls; by label."""
-        found: dict[str, list[Played]] = {}
+        return self._hits.get((threat, control), [])
+
+    @functools.cached_property
+    def _hits(self) -> dict[tuple[Threat | None, bool], list[_Hit]]:
+        found: dict[tuple[Threat | None, bool, str], list[Played]] = {}
         for one in self.played:
-            if one.result.ok and threat_of(one.result) == threat and one.result.control == control:
-                found.setdefault(attack_label(one.result), []).append(one)
-        return [_Hit(label, tuple(of)) for label, of in found.items()]
+            if one.result.ok:
+                key = threat_of(one.result), one.result.control, attack_label(one.result)
+                found.setdefault(key, []).append(one)
+        hits: dict[tuple[Threat | None, bool], list[_Hit]] = {}
+        for (threat, control, label), of in found.items():
+            hits.setdefault((threat, control), []).append(_Hit(label, tuple(of)))
+        return hits
 
     def strongest(self, threat: Threat) -> _Hit | None:
         """The attack that leaves it least."""
@@ -170,7 +184,7 @@ def _standing(
         area=area(curve),
         half=half_size(curve),
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
-        warnings=tuple(dict.fromkeys(line for one in settings(results) for line in warnings(one))),
+        warnings=tuple(dict.fromkeys(line for agent in agents for line in agent.warnings)),
         agents=tuple(_agent_score(agent, hit) for agent, hit in pairs),
         seeds=tuple(dict.fromkeys(one.seed for one in results)),
         seconds=sum(one.seconds for agent in agents for one in agent.played),

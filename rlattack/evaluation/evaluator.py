@@ -159,7 +159,7 @@ class _Book:
         if cell.ledger:
             keep_ledger(self._store.ledgers, cell, self._read(cell.key).episodes)
         self._build(cell)
-        self._run.add(self.results, _rows(cell, self._read(cell.key).episodes))
+        self._run.add(lambda: self.results, _rows(cell, self._read(cell.key).episodes))
 
     def publish(self) -> None:
         """Publishes everything in the order of the plan."""

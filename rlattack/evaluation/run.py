@@ -51,7 +51,7 @@ class Run:
         self.store = store or shared_store(folder)
         self._configuration, self._circumstances = configuration, circumstances
         self._held, self._due = contextlib.ExitStack(), 0.0
-        self._behind: Sequence[Result] | None = None
+        self._behind: Callable[[], Sequence[Result]] | None = None
         """Results that are newer than the file."""
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class Run:
     def __exit__(self, *error: object) -> None:
         with self._held, contextlib.suppress(Unwritable):
             if self._behind is not None:  # it ends early
-                self._write_results(self._behind)
+                self._write_results(self._behind())
 
     def show(self, clip: Path) -> None:
         """Puts the recording of a cell, where there is one, into `clips/`."""
@@ -104,13 +104,13 @@ class Run:
             table.writerow(HEAD)
             table.writerows(rows)
 
-    def add(self, results: Sequence[Result], rows: Iterable[Row]) -> None:
+    def add(self, results: Callable[[], Sequence[Result]], rows: Iterable[Row]) -> None:
         """Adds the rows of a cell that ended, and writes the results anew where that was not done just now."""
         with writing(self.folder), (self.folder / "episodes.csv").open("a", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
         self._behind = results
         if time.monotonic() >= self._due:
-            self._write_results(results)
+            self._write_results(results())
 
     def _write_results(self, results: Sequence[Result]) -> None:
         begun = time.monotonic()

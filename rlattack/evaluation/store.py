@@ -8,7 +8,7 @@ import datetime
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Store:
     def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.folder, self.fits, self.clips, self.ledgers = folder, folder / "fits", folder / "clips", folder / "ledgers"
         self._sources: dict[str, str] = {}
-        self._listed: tuple[int, dict[str, list[Path]]] | None = None
+        self._listed: tuple[int, dict[str, list[Path]]] = 0, {}
         self._say = functools.cache(say)
         path = folder / "store.json"
         way_out = "remove the folder, or choose a --run in another one"
@@ -77,8 +77,7 @@ class Store:
         What observers measured must be there where the cell asks for some; more than that does no harm. A file with
         other content than was written is none of a cell: it is played again, which is said.
         """
-        found = [kept for path in self._files(cell) if (kept := self._read(cell, path)) is not None]
-        return max(found, key=lambda kept: len(kept.episodes), default=None)
+        return self._most(cell, self._files(cell))
 
     def date(self, cell: Cell) -> str:
         """The day on which the last of a cell was kept, as 2026-11-27; empty where nothing is."""
@@ -93,24 +92,42 @@ class Store:
         """
         try:
             with locked(self.folder):
-                self._listed = None  # whoever else wrote meanwhile
-                before = self.read(cell) or Kept([], 0.0)
+                own, listed = self._own(cell), self._listed[1].get(cell.key, [])
+                there = [own] if own not in listed and own.exists() else []  # of whoever else wrote meanwhile
+                before = self._most(cell, [*listed, *there]) or Kept([], 0.0)
                 merged = {one.episode: one for one in (*before.episodes, *kept.episodes)}
                 self._write(cell, Kept([merged[number] for number in sorted(merged)], before.seconds + kept.seconds))
-                self._listed = None  # times of files are too coarse to tell what was written just now
+                # listed here, for to list thousands of files anew after each one takes longer than to write it
+                self._listed[1][cell.key] = sorted({own, *listed}, reverse=True)
+                self._listed = self._stamp, self._listed[1]
         except OSError as error:
             raise Unwritable(f"{self.folder}: cannot be written ({error.strerror}); finished cells are kept") from error
 
     def _files(self, cell: Cell) -> list[Path]:
         """Files of a cell, those without observers first; the folder is listed anew only when it has changed."""
-        cells = self.folder / "cells"
-        stamp = cells.stat().st_mtime_ns if cells.is_dir() else 0
-        if self._listed is None or self._listed[0] != stamp:
+        if self._listed[0] != self._stamp:
             by_key: dict[str, list[Path]] = {}
-            for path in sorted(cells.glob("*.json"), reverse=True):
+            stamp = self._stamp
+            for path in sorted((self.folder / "cells").glob("*.json"), reverse=True):
                 by_key.setdefault(path.name[: len(cell.key)], []).append(path)
             self._listed = stamp, by_key
         return self._listed[1].get(cell.key, [])
+
+    @property
+    def _stamp(self) -> int:
+        """When the folder of cells was last changed."""
+        cells = self.folder / "cells"
+        return cells.stat().st_mtime_ns if cells.is_dir() else 0
+
+    def _own(self, cell: Cell) -> Path:
+        """Where a cell with its observers lies."""
+        observers = self._observers(cell)
+        return self.folder / "cells" / (f"{cell.key}-{digest(observers)}.json" if observers else f"{cell.key}.json")
+
+    def _most(self, cell: Cell, files: Sequence[Path]) -> Kept | None:
+        """What the file of most episodes keeps of a cell."""
+        found = [kept for path in files if (kept := self._read(cell, path)) is not None]
+        return max(found, key=lambda kept: len(kept.episodes), default=None)
 
     def _read(self, cell: Cell, path: Path) -> Kept | None:
         try:
@@ -128,17 +145,15 @@ class Store:
         return Kept(episodes, seconds) if measured else None
 
     def _write(self, cell: Cell, kept: Kept) -> None:
-        observers = self._observers(cell)
-        name = f"{cell.key}-{digest(observers)}.json" if observers else f"{cell.key}.json"
         content: dict[str, Any] = {
             "schema": CELL_SCHEMA,
             "key": cell.key,
             "seconds": kept.seconds,
-            "observers": observers,
+            "observers": self._observers(cell),
             "episodes": _adapter().dump_python(kept.episodes, mode="json"),
         }
         content["checksum"] = _checksum(content)
-        write_whole(self.folder / "cells" / name, json.dumps(content, allow_nan=False).encode())
+        write_whole(self._own(cell), json.dumps(content, allow_nan=False).encode())
 
     def _observers(self, cell: Cell) -> dict[str, list[object]]:
         """By the names of a cell's observers, the seat that they look at and the digest of code that is not ours.
