@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test
+.PHONY: run test docs
 
 run: .venv/.installed-all
 	$(BIN)/rlattack attack atari/pong --victim atari/pong/ppo --attack fgsm --eps 0.0005 0.001 --episodes 16 --run runs/pong-linf
@@ -23,6 +23,10 @@ test: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -m "not slow and not gpu" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+docs: .venv/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
+	@echo "docs/_build/index.html is the documentation"
 
 .venv/.installed-%: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check -e ".[$*]"

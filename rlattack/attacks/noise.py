@@ -1,4 +1,4 @@
-"""Noise of the same size: the control that every attack is read against (DESIGN rule 7).
+"""Noise of the same size: the control that every attack is read against.
 
 It goes as far as `fgsm` or `pixel` of its norm, in a random direction: random signs (linf), a scaled gaussian (l2),
 random entries pushed to random ends of their range until the budget is spent (l1), random pixels at random ends (l0).

@@ -1,7 +1,6 @@
 """Plays a study: the clean game, the control and the attacks at every size, on the same episodes."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,8 @@ def evaluate(
         play = Playing(shelf.clips, shelf.fits, shelf.ledgers)
         with contextlib.closing(executor.run(waiting, play)) as items:
             _gather(book, waiting, items, watch, beat)
-        book.publish()
+        if waiting:
+            book.publish()
         results = Results(book.results, folder, planned, shelf.fits)
         finish(results)
     return results
@@ -127,14 +127,13 @@ class _Book:
         self._plan, self._run, self._store, self._say = planned, run, store, say
         self._built: dict[str, Result] = {}
         self._waiting: dict[str, list[Cell]] = {}
-        self._read = functools.lru_cache(maxsize=4)(lambda key: self._kept(self._cells[key]))
         self._cells = {cell.key: cell for cell in planned.cells}
 
     @property
     def results(self) -> list[Result]:
         """Of the cells so far, in the order of the plan."""
         there = [cell for cell in self._plan.cells if cell.key in self._built]
-        return held(there, [self._built[cell.key] for cell in there], lambda cell: self._read(cell.key).episodes)
+        return held(there, [self._built[cell.key] for cell in there], lambda cell: self._kept(cell).episodes)
 
     def open(self, watch: Callable[[Episode, bool], None]) -> list[Task]:
         """Takes over what is there, and returns what is still to be played."""
@@ -157,9 +156,9 @@ class _Book:
         """Keeps the episodes of a cell that ended beside those that were there, and publishes it."""
         self._store.keep(cell, Kept(list(episodes), seconds))
         if cell.ledger:
-            keep_ledger(self._store.ledgers, cell, self._read(cell.key).episodes)
+            keep_ledger(self._store.ledgers, cell, self._kept(cell).episodes)
         self._build(cell)
-        self._run.add(lambda: self.results, _rows(cell, self._read(cell.key).episodes))
+        self._run.add(lambda: self.results, _rows(cell, self._kept(cell).episodes))
 
     def publish(self) -> None:
         """Publishes everything in the order of the plan."""
@@ -172,7 +171,7 @@ class _Book:
         if clean != cell.key and clean not in self._built:
             self._waiting.setdefault(clean, []).append(cell)
             return
-        kept, before = self._read(cell.key), self._read(clean)
+        kept, before = self._kept(cell), self._kept(self._cells[clean])
         self._built[cell.key] = summarise(
             cell,
             kept.episodes,

@@ -59,6 +59,7 @@ class Store:
         self._sources: dict[str, str] = {}
         self._listed: tuple[int, dict[str, list[Path]]] = 0, {}
         self._say = functools.cache(say)
+        self._parsed = functools.lru_cache(maxsize=4)(_parsed)
         path = folder / "store.json"
         way_out = "remove the folder, or choose a --run in another one"
         try:
@@ -130,19 +131,15 @@ class Store:
         return max(found, key=lambda kept: len(kept.episodes), default=None)
 
     def _read(self, cell: Cell, path: Path) -> Kept | None:
+        """What a file keeps of a cell, as it is now: the last few files that did not change are not read again."""
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-            if kept["schema"] != CELL_SCHEMA or kept["key"] != cell.key or kept["checksum"] != _checksum(kept):
-                raise ValueError("of another key, schema or checksum")
-            episodes = _adapter().validate_python(kept["episodes"])
-            seconds, observers = float(kept["seconds"]), dict(kept["observers"])
-            if not episodes or any((one.episode, one.cell) != (n, cell.key) for n, one in enumerate(episodes)):
-                raise ValueError("episodes that are not those of the cell")
+            about = path.stat()
+            kept, observers = self._parsed(path, cell.key, (about.st_ino, about.st_mtime_ns, about.st_size))
         except (OSError, ValueError, KeyError, TypeError):
             self._say(f"{path}: damaged, or edited: its episodes are played again")
             return None
         measured = all(observers.get(name) == about for name, about in self._observers(cell).items())
-        return Kept(episodes, seconds) if measured else None
+        return kept if measured else None
 
     def _write(self, cell: Cell, kept: Kept) -> None:
         content: dict[str, Any] = {
@@ -164,6 +161,21 @@ class Store:
             self._sources.setdefault(name, foreign_code(OBSERVERS.get(split_spec(name, OBSERVERS)[0])))
         detectors = {f"detect {ref.spec}": [ref.seat, ref.fit, ref.code] for ref in cell.detectors}
         return {name: [cell.victim, self._sources[name]] for name in sorted(cell.observers)} | detectors
+
+
+def _parsed(path: Path, key: str, state: tuple[int, ...]) -> tuple[Kept, dict[str, Any]]:
+    """What a file in a state keeps of the cell of a key, and what observers there were.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: It is damaged, or of another cell.
+    """
+    kept = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    if kept["schema"] != CELL_SCHEMA or kept["key"] != key or kept["checksum"] != _checksum(kept):
+        raise ValueError("of another key, schema or checksum")
+    episodes = _adapter().validate_python(kept["episodes"])
+    if not episodes or any((one.episode, one.cell) != (n, key) for n, one in enumerate(episodes)):
+        raise ValueError("episodes that are not those of the cell")
+    return Kept(episodes, float(kept["seconds"])), dict(kept["observers"])
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -1,0 +1,61 @@
+"""What the README and the documentation show: code blocks run, command lines are read, links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rlattack.cli.main import parse
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [page for page in PAGES if not {"generated", "_build"} & set(page.relative_to(ROOT).parts)]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+BLOCKS = [
+    pytest.param(block, id=f"{page}: {block.strip().splitlines()[0][:40]}")
+    for page, text in TEXTS.items()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+]
+
+
+def commands():
+    """Command lines of blocks that are no Python, joined where they go on, without what only stands for something."""
+    for page, text in TEXTS.items():
+        for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL):
+            lines = re.sub(r"\\\n", " ", block).splitlines() if language in ("", "sh", "bash") else []
+            yield from ((page, line) for line in lines if line.startswith("rlattack ") and "..." not in line)
+
+
+COMMANDS = [pytest.param(line, id=f"{page}: {line[:60]}") for page, line in dict.fromkeys(commands())]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_of_python_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(block, names)  # our own text
+    assert set(names) > {"__builtins__"}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_line_is_read(line):
+    assert parse(shlex.split(line, comments=True)[1:]) is not None
+
+
+def test_there_is_something_to_run():
+    assert len(BLOCKS) >= 4
+    assert len(COMMANDS) >= 20
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_to_files_lead_somewhere(page):
+    targets = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]) if ":" not in link]
+    missing = [link for link in targets if link and not ((ROOT / page).parent / link).exists()]
+    assert missing == []
+
+
+def test_every_page_is_listed():
+    listed = set(re.findall(r"^([\w/-]+)$", TEXTS["docs/index.md"], re.MULTILINE))
+    pages = {page.removeprefix("docs/").removesuffix(".md") for page in TEXTS if page.startswith("docs/")}
+    assert pages - {"index"} <= listed
