@@ -45,6 +45,11 @@ class Entrant:
     contender: Contender
     cells: Mapping[str, tuple[Cell, ...]]
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Its game, and its name there."""
+        return self.contender.game, self.contender.name
+
 
 @dataclass(frozen=True)
 class Program:

@@ -33,7 +33,7 @@ def _run(arguments: list[str]) -> int:
     from rlattack.registry import plug
 
     try:
-        command = _parse(arguments)
+        command = parse(arguments)
         plug(getattr(getattr(command, "verb", command), "plugin", ()))
         return int(command(["rlattack", *arguments]) or 0)
     except RlattackError as error:
@@ -47,7 +47,8 @@ def _run(arguments: list[str]) -> int:
         return 0
 
 
-def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
+def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
+    """Reads a command line; exits as a command does where it cannot be read."""
     import tyro
 
     from rlattack.cli import attack, benchmark, certify, importer, listing, perf, report, train, verify
