@@ -81,6 +81,8 @@ class Recorded(ObservationAttack[RecordedConfig, Ball]):
 
     def _check_page(self, episode: int, page: Page, reach: Ball) -> None:
         moved = steps_of(page)
+        if not len(moved):
+            return
         with torch.device(CPU):
             sizes = reach.measure(torch.as_tensor(page.received[moved]), torch.as_tensor(page.shown[moved]))
         if not sizes.legal.all():

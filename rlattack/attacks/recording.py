@@ -1,7 +1,7 @@
 """Recorded perturbations: what was shown and what arrived in every step of whole episodes, as a zip of arrays.
 
-`seed`, shape (1,), is that of the run; of each episode `shown.EPISODE`, shape (steps, *observation), is what the game showed, and
-`received.EPISODE`, (steps, 4, entries) bytes, what arrived beside it (`rlattack.arrays.packed`).
+`seed`, shape (1,), is that of the run; of each episode `shown.EPISODE`, shape (steps, *observation), is what the game
+showed, and `received.EPISODE`, (steps, 4, entries) bytes, what arrived beside it (`rlattack.arrays.packed`).
 """
 
 import hashlib

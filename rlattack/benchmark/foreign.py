@@ -9,7 +9,6 @@ from rlattack.budget import NORMS, SPACES, Budget
 from rlattack.content import read_card
 from rlattack.errors import ContentError, InvalidInput, RefusedFile
 
-
 _WORDS = 500
 """Characters of a text on a card."""
 
