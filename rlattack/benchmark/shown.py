@@ -12,6 +12,7 @@ from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.plan import Plan
 from rlattack.report.progress import EpisodeBar, say
+from rlattack.report.values import mean
 
 _WIDE = 160
 """Columns where no terminal says how many there are."""
@@ -63,9 +64,8 @@ def _counterexamples(ranking: Ranking) -> Iterator[str]:
     for row in ranking.rows:
         for one in row.counterexamples:
             said = "counts" if one.counted else f"does not count: {one.why}"
-            low, high = one.value.ci
-            value = f"{one.value.mean:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
-            yield f"counterexample {one.words}, on {one.agent}: {value}, {said}"
+            left = mean(one.value.as_mean, places)
+            yield f"{one.words}, on {one.agent}: {left}, {said}"
 
 
 def _table(of_game: GameBoard, ranking: Ranking) -> Table:

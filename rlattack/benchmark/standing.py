@@ -116,7 +116,7 @@ class Shown:
     @property
     def words(self) -> str:
         """The attack and who showed it."""
-        return f"{self.attack}, shown by {self.authors}" if self.authors else f"{self.attack}, a counterexample"
+        return f"{self.attack}, a counterexample" + (f" by {self.authors}" if self.authors else "")
 
 
 @dataclass(frozen=True, kw_only=True)

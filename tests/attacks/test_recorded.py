@@ -74,7 +74,9 @@ def test_where_the_game_shows_something_else_it_is_moved_by_as_much(tmp_path, pg
     _, pages = pgd
     speeds = np.asarray([0, 1, 0, 1], dtype=np.float32)
     shown, moved = pages[0].shown + speeds, np.tile(0.05 * speeds, (len(pages[0].shown), 1))
-    episodes, again = played_again(cell_of(recorded(tmp_path, {0: Page(shown, shown + moved)}), episodes=1), tmp_path, 1)
+    episodes, again = played_again(
+        cell_of(recorded(tmp_path, {0: Page(shown, shown + moved)}), episodes=1), tmp_path, 1
+    )
     assert episodes[0].seats[0].judged.attacked == episodes[0].length
     assert np.allclose(again[0].received - again[0].shown, 0.05 * speeds, atol=1e-6)
 
@@ -84,7 +86,9 @@ def test_a_step_that_goes_beyond_the_budget_is_told_before_anything_is_played(tm
     received = pages[2].received.copy()
     received[7, 1] = pages[2].shown[7, 1] + 0.2
     attack = recorded(tmp_path, pages | {2: Page(pages[2].shown, received)})
-    message = r"episode 2, step 7: moves what is seen by 0\.2 \(linf\), or out of the game's range: expected at most 0\.1"
+    message = (
+        r"episode 2, step 7: moves what is seen by 0\.2 \(linf\), or out of the game's range: expected at most 0\.1"
+    )
     with pytest.raises(InvalidInput, match=message):
         cell_of(attack)
     assert cell_of(attack, eps=0.2).attacks[0].budget.eps == 0.2

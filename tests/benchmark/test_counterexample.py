@@ -69,9 +69,7 @@ def test_an_attack_of_a_users_own_makes_one_that_needs_no_code_of_it(tmp_path):
     assert made.attack == "tests.kit.own_attack:Flip"
     assert made.claim.mean == run.cells[-1].victim_seat.returns.mean < 1
     assert made.spec(folder).name == "recorded"
-    again = evaluate(
-        Study(**COINS | {"attack": str(made.spec(folder)), "eps": 2.0}), run=tmp_path / "again", workers=1
-    )
+    again = evaluate(Study(**COINS | {"attack": str(made.spec(folder)), "eps": 2.0}), run=tmp_path / "again", workers=1)
     assert again.cells[-1].victim_seat.returns == run.cells[-1].victim_seat.returns
 
 
@@ -181,12 +179,12 @@ def another(folder):
             "extra.pkl: a counterexample holds .*, and nothing that could be code",
         ),
         (
-            lambda folder: (folder / "more").mkdir(), RefusedFile, "more: a counterexample holds no folder but adversary",
+            lambda folder: (folder / "more").mkdir(), RefusedFile, "more: a counterexample holds no folder but adv",
         ),
         (cut, RefusedFile, "not a zip, or a truncated one"),
         (fewer, RefusedFile, "expected 10 episodes of seed 3 from 0, got 1 of seed 3"),
         (another, RefusedFile, "what it holds has the sha256 .*, it states"),
-        (lambda folder: (folder / "perturbations.npz").unlink(), ContentError, "expected perturbations.npz or the fold"),
+        (lambda folder: (folder / "perturbations.npz").unlink(), ContentError, "expected perturbations.npz or the"),
         (lambda folder: (folder / "adversary").mkdir(), ContentError, "expected perturbations.npz or .*, and not both"),
         (edited('licence = "MIT"\n', ""), ContentError, "licence is missing"),
         (edited('licence = "MIT"', 'licence = ""'), InvalidInput, "licence: expected that of what it holds"),
@@ -198,7 +196,7 @@ def another(folder):
         (edited("counterexample/1", "counterexample/7"), ContentError, "written for 'rlattack/counterexample/7'"),
         (edited('authors = "us"', 'autors = "us"'), ContentError, "unknown key 'autors'; did you mean 'authors'"),
         (edited('authors = "us"', 'authors = "a\\nb"'), ContentError, "expected texts of one line"),
-        (lambda folder: (folder / "counterexample.toml").unlink(), ContentError, "with counterexample.toml; `rlattack b"),
+        (lambda folder: (folder / "counterexample.toml").unlink(), ContentError, "with counterexample.toml; `rla"),
     ],
 )  # fmt: skip
 def test_a_spoilt_counterexample_is_refused_in_one_line(folder, spoil, kind, message):

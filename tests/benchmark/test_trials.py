@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import hashlib
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +15,13 @@ from rlattack.benchmark import plan_grid, play_grid, rank, read_grid, write_lead
 from rlattack.benchmark.counterexample import read_counterexample
 from rlattack.benchmark.trials import plan_trials, try_all
 from rlattack.benchmark.verify import verify
+from rlattack.draws import game_seed
 from rlattack.errors import InvalidInput
-from tests.benchmark.grids import silent, written
+from rlattack.evaluation import Study, evaluate
+from tests.benchmark.grids import chooser, silent, written
 from tests.benchmark.test_counterexample import made_of
 from tests.kit.agents import linear_gaussian_network, perturber_agent
+from tests.kit.runs import CARTPOLE
 from tests.oracle.verifier import problems
 
 GRID = """
@@ -75,8 +80,6 @@ def restated(folder, **changes):
 
 
 def copy_of(folder, to):
-    import shutil
-
     return shutil.copytree(folder, to / "counterexample")
 
 
@@ -90,7 +93,7 @@ def test_replayed_it_leaves_what_it_states_and_lowers_every_size_that_allows_it(
     for row in (same, large):
         (shown,) = row.counterexamples
         assert (shown.counted, shown.why, shown.stated, shown.authors) == (True, "", 0.0, "us")
-        assert (row.best.value.mean, row.best.attack) == (0, "fgsm:loss=margin, shown by us")
+        assert (row.best.value.mean, row.best.attack) == (0, "fgsm:loss=margin, a counterexample by us")
         assert row.agents[0].best == 0
         assert f"--attack recorded:file={folder}/perturbations.npz --eps 1.5" in row.agents[0].command
         assert "--seed 3" in row.agents[0].command
@@ -119,7 +122,7 @@ def test_the_files_and_the_page_show_it(flipped, tmp_path):
     rows = list(csv.DictReader((tmp_path / "run" / "leaderboard.csv").read_text().splitlines()))
     assert [(row["counterexamples"], row["counted"]) for row in rows] == [("0", "0"), ("1", "1"), ("1", "1")]
     page = (tmp_path / "run" / "leaderboard.html").read_text()
-    assert page.count("Counterexample fgsm:loss=margin, shown by us (a paper) on tests.kit.players:coin at 1.5") == 2
+    assert page.count("fgsm:loss=margin, a counterexample by us (a paper) on tests.kit.players:coin at 1.5") == 2
     assert "It counts." in page
 
 
@@ -136,14 +139,7 @@ def test_a_run_of_a_trial_is_verified_without_the_attack(flipped, tmp_path):
 
 
 def test_the_second_verifier_passes_recorded_perturbations_too(tmp_path):
-    from pathlib import Path
-
-    from rlattack.evaluation import Study, evaluate
-    from tests.kit.runs import CARTPOLE
-
-    folder, made, run = made_of(
-        tmp_path, **{**CARTPOLE, "players": CARTPOLE["players"], "seed": 0, "ledger": False, "episodes": 3}
-    )
+    folder, made, run = made_of(tmp_path, **CARTPOLE | {"seed": 0, "ledger": False, "episodes": 3})
     study = Study(**CARTPOLE | {"attack": (str(made.spec(folder)),), "episodes": 3})
     again = evaluate(study, run=tmp_path / "again", workers=1)
     assert again.cells[-1].victim_seat.returns == run.cells[-1].victim_seat.returns
@@ -161,7 +157,7 @@ def test_an_adversary_plays_the_grids_own_seeds_and_episodes(tmp_path):
     assert [(one.cell.seed, one.cell.episodes) for one in tried.attacked] == [(0, 12), (1, 12)]
     (shown,) = rows_of(board)[1].counterexamples
     assert (shown.counted, shown.value.mean, shown.value.episodes) == (True, 0.0, 24)
-    assert rows_of(board)[1].best.attack == "sa-rl, shown by us"
+    assert rows_of(board)[1].best.attack == "sa-rl, a counterexample by us"
 
 
 def test_one_that_is_not_lower_by_more_than_its_interval_does_not_count(flipped, tmp_path):
@@ -171,7 +167,7 @@ def test_one_that_is_not_lower_by_more_than_its_interval_does_not_count(flipped,
     first, second = rows_of(board)[1].counterexamples
     assert (first.counted, second.counted) == (True, False)
     assert second.why == "not below the 0 that is known by more than its interval"
-    assert rows_of(board)[1].best.attack == "fgsm:loss=margin, shown by us"
+    assert rows_of(board)[1].best.attack == "fgsm:loss=margin, a counterexample by us"
 
 
 def test_one_of_few_episodes_does_not_count(tmp_path):
@@ -184,8 +180,6 @@ def test_one_of_few_episodes_does_not_count(tmp_path):
 
 def test_seeds_that_are_hard_without_an_attack_are_no_attack(tmp_path):
     """The seed is looked for among many: one whose 10 episodes bring least without an attack."""
-    from rlattack.draws import game_seed
-
     means = {seed: np.mean([3 + game_seed(seed, episode) % 3 for episode in range(10)]) for seed in range(4000)}
     folder, _, _ = made_of(tmp_path, seed=min(means, key=means.get))
     board, _ = board_of(grid_of(tmp_path), tmp_path / "run", folder)
@@ -202,7 +196,9 @@ def test_perturbations_that_were_made_larger_are_refused_before_anything_is_play
     received = pages[4].received.copy()
     received[1, 1] = pages[4].shown[1, 1] + 1.6
     restated(folder, pages=pages | {4: Page(pages[4].shown, received)})
-    message = r"--against .*: .*perturbations.npz: episode 4, step 1: moves what is seen by 1\.6 \(linf\).* at most 1\.5"
+    message = (
+        r"--against .*: .*perturbations.npz: episode 4, step 1: moves what is seen by 1\.6 \(linf\).* at most 1\.5"
+    )
     with pytest.raises(InvalidInput, match=message):
         plan_trials(grid_of(tmp_path), [folder])
 
@@ -238,7 +234,7 @@ def test_where_its_ledger_says_otherwise_it_does_not_count(flipped, tmp_path):
     [
         (
             GRID.replace("players:coin", "players:coin_by_values"),
-            r"is about tests.kit.players:coin in coins/any \(sha256 .*, and the grid has no such agent; name it by --vic",
+            r"is about tests.kit.players:coin in coins/any \(sha256 .*, and the grid has no such agent; name it by",
         ),
         (GRID.replace('space = "raw"', 'space = "raw"\nactions = "greedy"'), "plays actions sampled, and the grid act"),
         (GRID.replace("eps = [0.5, 1.5, 2.5]", "eps = [0.5]"), "and the grid attacks .* at no such size or a larger"),
@@ -254,8 +250,6 @@ def test_one_that_no_row_is_about_is_refused_in_one_line(flipped, tmp_path, text
 
 
 def test_two_contenders_on_other_episodes_are_compared_without_a_p_value(flipped, tmp_path):
-    from tests.benchmark.grids import chooser
-
     other = chooser(tmp_path / "other", 0, scale=20.0)
     text = GRID.replace('"tests.kit.players:coin"', f'"tests.kit.players:coin", "{other}"')
     board, _ = board_of(grid_of(tmp_path, text), tmp_path / "run", flipped[0])
