@@ -116,8 +116,12 @@ class Counterexample:
 
 
 def play_digest(cell: Cell) -> str:
-    """Names all that decides play in a cell without its attacks, on whatever seeds and by whatever versions."""
-    return digest({name: cell.identity[name] for name in ("game", "players", "actions")})
+    """Names all that decides play in a cell without its attacks, on whatever seeds and by whatever versions.
+
+    What fronts learn is left out: each run seed has tuning episodes of its own.
+    """
+    players = [dataclasses.replace(player, fits=()).played for player in cell.players]
+    return digest({"game": cell.identity["game"], "players": players, "actions": cell.actions})
 
 
 def write_counterexample(

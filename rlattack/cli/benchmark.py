@@ -192,7 +192,7 @@ class Benchmark(Plugins):
         from rlattack.evaluation.executor import cores
 
         folder = self.out or Path("runs") / f"counterexample-{run.resolve().name}"
-        cell, result, fits = cell_of(run, self.only)
+        cell, result, fits = cell_of(run, self.only, type(self))
         made = write_counterexample(
             cell, result, folder, fits, licence=self.licence, authors=self.authors, source=self.source,
             workers=self.workers or cores(), say=_say,

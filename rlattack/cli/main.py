@@ -1,7 +1,5 @@
 """`rlattack`: reads the command line and turns every error of the user's into one line and an exit code."""
 
-import contextlib
-import io
 import os
 import signal
 import sys
@@ -33,7 +31,7 @@ def _run(arguments: list[str]) -> int:
     from rlattack.registry import plug
 
     try:
-        command = parse(arguments)
+        command = _parse(arguments)
         plug(getattr(getattr(command, "verb", command), "plugin", ()))
         return int(command(["rlattack", *arguments]) or 0)
     except RlattackError as error:
@@ -47,12 +45,11 @@ def _run(arguments: list[str]) -> int:
         return 0
 
 
-def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
-    """Reads a command line; exits as a command does where it cannot be read."""
+def _parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
     from rlattack.cli import attack, benchmark, certify, importer, listing, perf, report, train, verify
-    from rlattack.cli.refusal import refusal
+    from rlattack.cli.parsing import parsed
 
     commands = (
         Annotated[listing.List, tyro.conf.subcommand("list", prefix_name=False)]
@@ -66,17 +63,7 @@ def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
         | Annotated[importer.Import, tyro.conf.subcommand("import", prefix_name=False)]
         | Annotated[perf.Perf, tyro.conf.subcommand("perf", prefix_name=False)]
     )
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                commands, prog="rlattack", args=arguments, description=_ABOUT,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-            )  # fmt: skip
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise SystemExit(_complain(refusal(said.getvalue(), arguments))) from None
+    return parsed(commands, arguments, _ABOUT)
 
 
 def _complain(message: str) -> int:

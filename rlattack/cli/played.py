@@ -3,7 +3,11 @@
 import fnmatch
 import shlex
 from pathlib import Path
+from typing import Any
 
+from rlattack.benchmark import plan_grid
+from rlattack.cli.attack import Attack
+from rlattack.cli.parsing import parsed
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.plan import Plan, plan
@@ -13,12 +17,13 @@ from rlattack.registry import plug
 from rlattack.report.runs import RunRecord, read_run
 
 
-def cell_of(folder: Path, only: str = "") -> tuple[Cell, Result, Path]:
+def cell_of(folder: Path, only: str, grids: type[Any]) -> tuple[Cell, Result, Path]:
     """The one attacked cell of a run that is no control.
 
     Args:
         folder: Run folder of `rlattack attack`, or one within the folder of a grid.
-        only: Part of the attack's name or of the victim's, or a pattern, where there are several.
+        only: Part of the attack's name or of the victim's, or a pattern, where there are several; empty for any.
+        grids: The command that plays grids.
 
     Returns:
         The cell, what came of it, and the folder of what its attack learned.
@@ -29,7 +34,7 @@ def cell_of(folder: Path, only: str = "") -> tuple[Cell, Result, Path]:
         RunConflict: Other agents or other code than played it.
     """
     run = read_run(folder)
-    planned, fits = _planned(run)
+    planned, fits = _planned(run, grids)
     results = {one.cell: one for one in run.results if not (one.clean or one.control)}
     found = {cell.key: cell for cell in planned.cells if cell.key in results}
     if len(found) < len(results):
@@ -42,22 +47,18 @@ def cell_of(folder: Path, only: str = "") -> tuple[Cell, Result, Path]:
     return cell, results[key], fits
 
 
-def _planned(run: RunRecord) -> tuple[Plan, Path]:
+def _planned(run: RunRecord, grids: type[Any]) -> tuple[Plan, Path]:
     """What the command of a run plays, and where its attacks learned."""
-    from rlattack.benchmark import plan_grid
-    from rlattack.cli.attack import Attack
-    from rlattack.cli.benchmark import Benchmark
-    from rlattack.cli.main import parse
-
     words = shlex.split(run.command or "")
     way_out = "play it by `rlattack attack`, whose command is kept"
-    if words[:2] not in (["rlattack", "attack"], ["rlattack", "benchmark"]):
+    if words[:1] != ["rlattack"] or words[1:2] not in (["attack"], ["benchmark"]):
         raise InvalidInput(f"{run.folder}: expected a run of `rlattack attack` or `rlattack benchmark`; {way_out}")
-    command = parse(words[1:])
-    plug(command.plugin)
-    if isinstance(command, Attack):
+    if words[1] == "attack":
+        command = parsed(Attack, words[2:])
+        plug(command.plugin)
         return plan(command.study), shared_store(run.folder) / "fits"
-    assert isinstance(command, Benchmark), "by its first words"
+    command = parsed(grids, words[2:])
+    plug(command.plugin)
     runs = plan_grid(command.grid_asked).runs
     if run.name not in runs:
         raise InvalidInput(f"{run.folder}: expected a run of its grid, {', '.join(runs)}; {way_out}")

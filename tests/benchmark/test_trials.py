@@ -12,7 +12,7 @@ import pytest
 
 from rlattack.attacks.recording import Page, Recording, recording_bytes
 from rlattack.benchmark import plan_grid, play_grid, rank, read_grid, write_leaderboard
-from rlattack.benchmark.counterexample import read_counterexample
+from rlattack.benchmark.counterexample import play_digest, read_counterexample
 from rlattack.benchmark.trials import plan_trials, try_all
 from rlattack.benchmark.verify import verify
 from rlattack.draws import game_seed
@@ -109,6 +109,22 @@ def test_it_touches_nothing_else_of_the_row(flipped, tmp_path):
         assert all(getattr(row, name) == getattr(without, name) for name in kept)
     assert board.boards[0].attackers == alone.boards[0].attackers
     assert board.missing == alone.missing == 0
+
+
+def test_on_the_grids_own_seed_neither_takes_the_others_episodes(tmp_path):
+    folder, made, _ = made_of(tmp_path, seed=0)
+    board, (tried,) = board_of(grid_of(tmp_path), tmp_path / "run", folder)
+    row = rows_of(board)[1]
+    assert (row.clean.episodes, tried.clean[0].result.episodes, row.counterexamples[0].value.episodes) == (12, 10, 10)
+    assert row.best.value.mean == made.claim.mean == 0
+    assert board_of(grid_of(tmp_path), tmp_path / "run", folder)[0].boards[0].attackers == board.boards[0].attackers
+
+
+def test_what_fronts_learned_on_another_seed_is_no_other_play(flipped):
+    cell = flipped[2].plan.cells[-1]
+    learned = dataclasses.replace(cell, players=(dataclasses.replace(cell.players[0], fits=("a",)),))
+    assert play_digest(learned) == play_digest(cell) == flipped[1].play
+    assert learned.key != cell.key
 
 
 def test_the_files_and_the_page_show_it(flipped, tmp_path):

@@ -74,6 +74,7 @@ def test_what_makes_none_is_one_line(tmp_path, capsys):
     ("command", "message"),
     [
         ("", "expected a run of `rlattack attack` or `rlattack benchmark`; play it by `rlattack attack`"),
+        ("rlattack attack coins/any --vctim zero", "--vctim"),
         ("rlattack duel tug/any", "expected a run of `rlattack attack` or `rlattack benchmark`"),
         ("rlattack benchmark GRID --run somewhere", "expected a run of its grid, coins-any-"),
         (
