@@ -52,7 +52,7 @@ class Recorded(ObservationAttack[RecordedConfig, Ball]):
 
     def __init__(self, budget: Budget, config: RecordedConfig) -> None:
         super().__init__(budget, config)
-        self._recording = Recording(Path(config.file).expanduser())
+        self._recording = Recording.read(Path(config.file).expanduser())
         self._numbers = {_first(self._recording.seed, one): one for one in self._recording.episodes}
         self._running: dict[int, tuple[Page | None, int]] = {}
         """Of each slot its episode, None of one that was not recorded, and the next step."""

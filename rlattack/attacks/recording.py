@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ from rlattack.policies.archive import DEFLATE, LARGEST, Archive, add_member, arr
 
 _SEED = "seed"
 _MEMBER = re.compile(r"(shown|received)\.(0|[1-9]\d{0,6})\.npy")
-_UNPACKED = 4 * 1024**3
-"""Bytes of all arrays together."""
+_UNPACKED, _PAGE = 64 * 1024**3, 2 * 1024**3
+"""Bytes of all arrays together, and of one, of which no more than two are unpacked at once."""
 _MOST = 2000
 """Episodes of one file."""
 
@@ -44,32 +45,37 @@ class Recording:
     """Perturbations of whole episodes, from a file that may be anybody's; its episodes are unpacked one by one.
 
     Args:
-        path: The file.
+        raw: What is in the file.
+        where: What messages call it.
 
     Raises:
         RefusedFile: It is cut off, damaged, made to do harm, or no recording.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._where = str(path)
-        raw = read_file(path)
+    def __init__(self, raw: bytes, where: str) -> None:
+        self._where = where
         self.sha256 = hashlib.sha256(raw).hexdigest()
         """Of the file."""
         self._archive = Archive(raw, self._where, largest=_UNPACKED, ratio=DEFLATE)
         found = [(name, _MEMBER.fullmatch(name)) for name in self._archive.names if name != f"{_SEED}.npy"]
         for name, match in found:
             if match is None:
-                raise RefusedFile(f"{path}: {name}: expected a recording: seed, shown.EPISODE and received.EPISODE")
+                raise RefusedFile(f"{where}: {name}: expected a recording: seed, shown.EPISODE and received.EPISODE")
         numbers = sorted(int(match[2]) for _, match in found if match is not None)
         if not numbers or numbers[::2] != numbers[1::2]:
-            raise RefusedFile(f"{path}: expected shown and received of each episode, and at least one")
+            raise RefusedFile(f"{where}: expected shown and received of each episode, and at least one")
         seed = self._archive.array(_SEED)
         if seed.shape != (1,) or seed.dtype.kind not in "iu" or not 0 <= int(seed[0]) < 2**63:
-            raise RefusedFile(f"{path}: seed: expected one whole number, 0 or more")
+            raise RefusedFile(f"{where}: seed: expected one whole number, 0 or more")
         self.seed = int(seed[0])
         """Of the run."""
         self.episodes = tuple(numbers[::2])
         """Numbers of the episodes, in order."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a file; errors as of the class."""
+        return cls(read_file(path), str(path))
 
     def page(self, episode: int) -> Page:
         """Unpacks one episode.
@@ -77,7 +83,7 @@ class Recording:
         Raises:
             RefusedFile: Arrays that do not fit each other, or hold what is no finite number.
         """
-        shown, planes = self._archive.array(f"shown.{episode}"), self._archive.array(f"received.{episode}")
+        shown, planes = (self._archive.array(f"{name}.{episode}", _PAGE) for name in ("shown", "received"))
         like = (len(shown), 4, int(np.prod(shown.shape[1:]))) if shown.ndim > 1 else None
         if planes.shape != like or planes.dtype != np.uint8 or shown.dtype.kind not in "biuf":
             raise RefusedFile(f"{self._where}: episode {episode}: expected numbers, and 4 bytes of each that arrived")
@@ -92,7 +98,7 @@ def recording_bytes(seed: int, pages: Mapping[int, Page]) -> bytes:
 
     Args:
         seed: Of the run.
-        pages: Of each episode, by its number.
+        pages: Of each episode, by its number; asked for one by one.
 
     Raises:
         InvalidInput: More than a file may hold.
@@ -102,7 +108,8 @@ def recording_bytes(seed: int, pages: Mapping[int, Page]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         add_member(file, f"{_SEED}.npy", array_bytes(np.asarray([seed], dtype=np.int64)))
-        for episode, page in sorted(pages.items()):
+        for episode in sorted(pages):
+            page = pages[episode]
             planes = [packed(*step) for step in zip(page.received, page.shown, strict=True)]
             add_member(file, f"shown.{episode}.npy", array_bytes(page.shown))
             add_member(file, f"received.{episode}.npy", array_bytes(np.stack(planes)))

@@ -197,7 +197,7 @@ def read_counterexample(folder: Path) -> Counterexample:
 
 
 def _check_recording(folder: Path, found: Counterexample) -> str:
-    recording = Recording(folder / PERTURBATIONS)
+    recording = Recording.read(folder / PERTURBATIONS)
     if (recording.seed, recording.episodes) != (found.seed, tuple(range(found.episodes))):
         raise RefusedFile(
             f"{folder / PERTURBATIONS}: expected {found.episodes} episodes of seed {found.seed} from 0, got "

@@ -97,14 +97,14 @@ class Archive:
             raise RefusedFile(f"{self._where}: {name} has {len(raw)} bytes, its header says {member.file_size}")
         return raw
 
-    def array(self, name: str) -> Array:
+    def array(self, name: str, largest: int | None = None) -> Array:
         """Reads the array NAME.npy.
 
         Raises:
             RefusedFile: As of `read`, or it is no array of numbers.
         """
         try:
-            return np.lib.format.read_array(io.BytesIO(self.read(f"{name}.npy")), allow_pickle=False)
+            return np.lib.format.read_array(io.BytesIO(self.read(f"{name}.npy", largest)), allow_pickle=False)
         except (ValueError, EOFError, OSError, SyntaxError, MemoryError, OverflowError) as error:
             raise RefusedFile(f"{self._where}: {name}.npy is no array ({error})") from error
 

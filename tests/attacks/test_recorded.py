@@ -30,7 +30,8 @@ def recorded(folder, pages, seed=4):
 @pytest.fixture(scope="module")
 def pgd(tmp_path_factory):
     """Episodes under PGD, and what arrived in them."""
-    return played_again(cell_of("pgd:loss=margin"), tmp_path_factory.mktemp("fits"), 1)
+    episodes, pages = played_again(cell_of("pgd:loss=margin"), tmp_path_factory.mktemp("fits"), 1)
+    return episodes, dict(pages)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
@@ -112,4 +113,4 @@ def test_a_cell_is_named_by_what_the_file_holds(tmp_path, pgd):
     same = cell_of(recorded(tmp_path / "other", pages))
     fewer = cell_of(recorded(tmp_path, {0: pages[0]}))
     assert one.key == same.key != fewer.key
-    assert Recording(tmp_path / "perturbations.npz").episodes == (0,)
+    assert Recording.read(tmp_path / "perturbations.npz").episodes == (0,)

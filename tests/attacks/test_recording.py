@@ -34,7 +34,7 @@ def members(**arrays):
 
 def test_what_is_written_is_read_to_the_bit(tmp_path):
     raw = recording_bytes(7, PAGES)
-    found = Recording(written(tmp_path, raw))
+    found = Recording.read(written(tmp_path, raw))
     assert (found.seed, found.episodes) == (7, (0, 1))
     for episode, page in PAGES.items():
         again = found.page(episode)
@@ -73,7 +73,7 @@ GOOD = {"seed": [7], "shown_0": SHOWN, "received_0": np.zeros((3, 4, 2), dtype=n
 )
 def test_what_is_no_recording_is_refused(tmp_path, raw, message):
     with pytest.raises(RefusedFile, match=message):
-        Recording(written(tmp_path, raw))
+        Recording.read(written(tmp_path, raw))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_is_no_recording_is_refused(tmp_path, raw, message):
     ],
 )
 def test_an_episode_that_is_damaged_is_refused(tmp_path, spoilt, message):
-    found = Recording(written(tmp_path, members(**{**GOOD, **spoilt})))
+    found = Recording.read(written(tmp_path, members(**{**GOOD, **spoilt})))
     with pytest.raises(RefusedFile, match=message):
         found.page(0)
 

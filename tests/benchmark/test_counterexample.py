@@ -51,7 +51,7 @@ def test_it_states_what_was_played_and_what_it_left(whole):
     assert (made.claim.mean, (made.claim.low, made.claim.high)) == (left.mean, left.ci)
     assert made.identity == run.plan.cells[-1].players[0].identity
     assert sorted(path.name for path in folder.iterdir()) == ["counterexample.toml", "perturbations.npz"]
-    assert Recording(folder / "perturbations.npz").episodes == tuple(range(10))
+    assert Recording.read(folder / "perturbations.npz").episodes == tuple(range(10))
 
 
 def test_made_twice_it_is_the_same_to_the_byte(whole, tmp_path):
@@ -164,7 +164,7 @@ def fewer(folder):
 
 
 def another(folder):
-    found = Recording(folder / "perturbations.npz")
+    found = Recording.read(folder / "perturbations.npz")
     pages = {episode: found.page(episode) for episode in found.episodes}
     pages[0] = Page(pages[0].shown, pages[0].shown.astype(np.float32))
     (folder / "perturbations.npz").write_bytes(recording_bytes(3, pages))

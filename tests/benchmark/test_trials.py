@@ -207,7 +207,7 @@ def test_seeds_that_are_hard_without_an_attack_are_no_attack(tmp_path):
 
 def test_perturbations_that_were_made_larger_are_refused_before_anything_is_played(flipped, tmp_path):
     folder = copy_of(flipped[0], tmp_path)
-    found = Recording(folder / "perturbations.npz")
+    found = Recording.read(folder / "perturbations.npz")
     pages = {episode: found.page(episode) for episode in found.episodes}
     received = pages[4].received.copy()
     received[1, 1] = pages[4].shown[1, 1] + 1.6
@@ -227,7 +227,7 @@ def test_one_that_claims_a_smaller_size_than_it_has_is_refused(flipped, tmp_path
 
 def test_what_it_states_counts_for_nothing(flipped, tmp_path):
     folder = copy_of(flipped[0], tmp_path)
-    found = Recording(folder / "perturbations.npz")
+    found = Recording.read(folder / "perturbations.npz")
     shown = {episode: found.page(episode).shown for episode in found.episodes}
     restated(folder, pages={episode: Page(one, one.astype(np.float32)) for episode, one in shown.items()})
     board, _ = board_of(grid_of(tmp_path), tmp_path / "run", folder)
