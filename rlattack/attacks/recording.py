@@ -93,12 +93,13 @@ class Recording:
         return page
 
 
-def recording_bytes(seed: int, pages: Mapping[int, Page]) -> bytes:
+def recording_bytes(seed: int, pages: Mapping[int, Page], largest: int = LARGEST) -> bytes:
     """The file of perturbations: equal ones are equal files.
 
     Args:
         seed: Of the run.
         pages: Of each episode, by its number; asked for one by one.
+        largest: Bytes of the file.
 
     Raises:
         InvalidInput: More than a file may hold.
@@ -114,10 +115,10 @@ def recording_bytes(seed: int, pages: Mapping[int, Page]) -> bytes:
             add_member(file, f"shown.{episode}.npy", array_bytes(page.shown))
             add_member(file, f"received.{episode}.npy", array_bytes(np.stack(planes)))
         unpacked_size = sum(member.file_size for member in file.infolist())
-    if buffer.tell() > LARGEST or unpacked_size > _UNPACKED:
+    if buffer.tell() > largest or unpacked_size > _UNPACKED:
         raise InvalidInput(
-            f"perturbations of {buffer.tell() >> 20:,} MB ({unpacked_size >> 20:,} unpacked): expected at most "
-            f"{LARGEST >> 20:,} ({_UNPACKED >> 20:,}); play fewer --episodes"
+            f"perturbations of {buffer.tell():,} bytes ({unpacked_size:,} unpacked): expected at most {largest:,} "
+            f"({_UNPACKED:,}); play fewer --episodes or --max-steps, or pixels as whole bytes by --grid"
         )
     return buffer.getvalue()
 

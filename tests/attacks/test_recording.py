@@ -97,3 +97,8 @@ def test_more_episodes_than_a_file_may_hold_are_refused():
     pages = dict.fromkeys(range(2001), Page(SHOWN[:1], RECEIVED[:1]))
     with pytest.raises(InvalidInput, match="expected at most 2,000 episodes of perturbations, got 2,001; play fewer"):
         recording_bytes(0, pages)
+
+
+def test_a_file_that_nobody_would_read_is_not_written():
+    with pytest.raises(InvalidInput, match=r"perturbations of .* bytes .*: expected at most 100 .* play fewer"):
+        recording_bytes(7, PAGES, largest=100)
