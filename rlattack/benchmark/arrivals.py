@@ -42,7 +42,7 @@ class Arrivals(Observer):
         received = moment.received.numpy(force=True)
         for slot in map(int, np.flatnonzero(moment.acting)):
             shown = moment.shown[slot].copy()
-            self._steps[slot].append((shown, zlib.compress(packed(received[slot], shown), level=1)))
+            self._steps[slot].append((shown, zlib.compress(packed(received[slot], shown).tobytes(), level=1)))
 
     def collect(self, slot: int) -> Mapping[str, float | None]:
         """Ends the page of the episode that ended in a slot; has no numbers."""
