@@ -20,6 +20,19 @@ def finite(values: Array) -> BoolArray:
     return np.abs(values) <= _LARGEST
 
 
+def packed(received: npt.NDArray[np.float32], shown: Array) -> Array:
+    """What was received as bytes beside what was shown, both of one shape: (4, entries), 0 where nothing changed."""
+    apart = received.astype("<f4").view("<u4") ^ shown.astype("<f4").view("<u4")
+    return np.ascontiguousarray(apart.reshape(-1, 1).view(np.uint8).T)
+
+
+def unpacked(planes: Array, shown: Array) -> npt.NDArray[np.float32]:
+    """What was received, float32, of the shape of what was shown, shape (n, *observation); planes (n, 4, entries)."""
+    apart = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<u4").reshape(shown.shape)
+    received: npt.NDArray[np.float32] = (apart ^ shown.astype("<f4").view("<u4")).view("<f4")
+    return received
+
+
 def rowwise(values: "Tensor", like: "Tensor") -> "Tensor":
     """One value a row, shape (n,), as it broadcasts over all that each row has in `like`, shape (n, ...)."""
     return values.view(-1, *[1] * (like.ndim - 1))

@@ -93,6 +93,7 @@ class Attack(ABC, Generic[Config]):
         is_control: Whether others are read beside it.
         fitted: Whether it learns on tuning episodes before it plays.
         foresees: Whether it plays forks of the game.
+        replays: Whether what it gives was settled when it was recorded; within the reach it is then not rounded anew.
         learned: What it learned there.
         files: Parameters that name files, which count by what is in them.
         agents: Parameters that may name an agent as `agent:NAME`, which counts by its identity.
@@ -115,6 +116,7 @@ class Attack(ABC, Generic[Config]):
     is_control: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     foresees: ClassVar[bool] = False
+    replays: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = ()
     agents: ClassVar[tuple[str, ...]] = ()
     adversaries: ClassVar[tuple[str, ...]] = ()

@@ -78,6 +78,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "search": "rlattack.attacks.search:Search",
         "sarsa": "rlattack.attacks.sarsa:Sarsa",
         "perturber": "rlattack.attacks.perturber:Perturber",
+        "recorded": "rlattack.attacks.recorded:Recorded",
         "sa-rl": "rlattack.attacks.sa_rl:SARL",
         "pa-ad": "rlattack.attacks.pa_ad:PAAD",
     },

@@ -21,7 +21,7 @@ from rlattack.attacks.oracle import Oracle
 from rlattack.attacks.schedule import Every, Schedule
 from rlattack.attacks.target import Target
 from rlattack.attacks.words import Access
-from rlattack.budget import Model, Reach
+from rlattack.budget import TOLERANCE, Model, Reach
 from rlattack.draws import Streams
 from rlattack.errors import InvalidInput
 from rlattack.policies.policy import Policy, judged
@@ -112,7 +112,12 @@ class Runner(ABC):
 
     def _settled(self, obs: Tensor, clean: Tensor, now: BoolArray) -> Tensor:
         # what is wanted of whole actions are severities, no whole numbers
-        settled = self.reach.settle(self._wanted(obs, clean).detach().to(clean.device, torch.float32), clean)
+        wanted = self._wanted(obs, clean).detach().to(clean.device, torch.float32)
+        settled = self.reach.settle(wanted, clean)
+        if self.attack.replays:  # rounded once more, play would go elsewhere
+            same = torch.as_tensor(self.reach.measure(wanted, clean).legal, device=clean.device)
+            same &= wanted.isclose(settled, atol=TOLERANCE).flatten(1).all(dim=1)
+            settled = torch.where(rowwise(same, clean), wanted, settled)
         return settled if now.all() else torch.where(rowwise(torch.as_tensor(now), clean), settled, clean)
 
     def _now(self, obs: Tensor, active: BoolArray) -> BoolArray:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rlattack.registry import lazily
 
 if TYPE_CHECKING:
+    from rlattack.benchmark.counterexample import Counterexample, read_counterexample, write_counterexample
     from rlattack.benchmark.entry import Entry, read_entry, write_entry
     from rlattack.benchmark.grid import Grid
     from rlattack.benchmark.grid_file import read_grid
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
     from rlattack.benchmark.program import Program, plan_grid
     from rlattack.benchmark.publish import write_leaderboard
     from rlattack.benchmark.standing import Leaderboard
+    from rlattack.benchmark.trials import plan_trials, try_all
 
 __all__ = [
-    "Entry", "Grid", "Leaderboard", "Program", "plan_grid", "play_grid", "rank", "read_entry", "read_grid",
-    "write_entry", "write_leaderboard",
+    "Counterexample", "Entry", "Grid", "Leaderboard", "Program", "plan_grid", "plan_trials", "play_grid", "rank",
+    "read_counterexample", "read_entry", "read_grid", "try_all", "write_counterexample", "write_entry",
+    "write_leaderboard",
 ]  # fmt: skip
 
 __getattr__ = lazily(
-    __name__, entry="Entry read_entry write_entry", grid="Grid", grid_file="read_grid", leaderboard="rank",
+    __name__, counterexample="Counterexample read_counterexample write_counterexample",
+    entry="Entry read_entry write_entry", grid="Grid", grid_file="read_grid", leaderboard="rank",
     play="play_grid", program="Program plan_grid", publish="write_leaderboard", standing="Leaderboard",
+    trials="plan_trials try_all",
 )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 
 import tomli_w
 
-from rlattack.budget import NORMS, SPACES, Budget
-from rlattack.content import read_card
+from rlattack.benchmark.foreign import Form, check_stated, refuse_taken
+from rlattack.budget import NORMS
 from rlattack.errors import ContentError, InvalidInput, RefusedFile
 from rlattack.files import write_whole
 from rlattack.games.table import parse_table
@@ -19,10 +19,11 @@ from rlattack.policies.load import agent_folder
 
 SCHEMA = "rlattack/entry/1"
 CARD, AGENT = "entry.toml", "agent"
-_FILES = {CARD, f"{AGENT}/agent.toml", f"{AGENT}/{WEIGHTS}", "README.md", "LICENSE"}
-"""All that an entry may hold."""
-_LARGEST = 64 << 20
-"""Bytes of a file of an entry."""
+_FORM = Form(
+    what="an entry", card=CARD, schema=SCHEMA, agent=AGENT, largest=64 << 20,
+    files=(CARD, f"{AGENT}/agent.toml", f"{AGENT}/{WEIGHTS}", "README.md", "LICENSE"),
+    way_out="rlattack benchmark --entry AGENT",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +103,7 @@ def write_entry(
         raise InvalidInput(
             f"--entry {agent}: expected an agent folder; `rlattack import auto FILE --agent ID` makes one of a file"
         )
-    if folder.exists() and any(folder.iterdir()):
-        raise ContentError(f"{folder}: expected an empty place for the entry; choose another --out")
+    refuse_taken(folder, "the entry")
     card, _ = read_agent(place)
     stated = claim or _stated(agent, card)
     entry = Entry(
@@ -138,7 +138,7 @@ def _stated(agent: str, card: Any) -> Stated:
 
 def is_entry(folder: Path) -> bool:
     """Whether a folder claims to be an entry."""
-    return (folder / CARD).is_file()
+    return _FORM.there(folder)
 
 
 def read_entry(folder: Path) -> Entry:
@@ -148,16 +148,9 @@ def read_entry(folder: Path) -> Entry:
         ContentError: A card that does not hold what it must.
         RefusedFile: A file that does not belong there, one that lies elsewhere, or weights that are not those stated.
     """
-    if not is_entry(folder):
-        raise ContentError(f"{folder}: expected an entry with {CARD}; `rlattack benchmark --entry AGENT` makes one")
-    _refuse_files(folder)
-    table = read_card(folder / CARD, SCHEMA)
-    where = str(folder / CARD)
-    if table is None:
-        raise ContentError(f"{where}: expected schema = {SCHEMA!r}")
+    table, where = _FORM.read(folder), str(folder / CARD)
     claim = parse_table(Stated, table.get("claim"), f"{where}: [claim]")
-    values = {key: value for key, value in table.items() if key not in ("schema", "claim")}
-    entry = parse_table(Entry, values | {"claim": claim}, where)
+    entry = parse_table(Entry, table | {"claim": claim}, where)
     _check(entry, where)
     card, _ = read_agent(folder / AGENT)
     if card.sha256 != entry.sha256:
@@ -167,28 +160,6 @@ def read_entry(folder: Path) -> Entry:
     return entry
 
 
-def _refuse_files(folder: Path) -> None:
-    """Refuses what an entry may not hold: code, pickles, links, files of absurd size."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            raise RefusedFile(f"{path}: a link; an entry holds its files itself")
-        if path.is_dir():
-            if name != AGENT:
-                raise RefusedFile(f"{path}: an entry holds no folder but {AGENT}")
-            continue
-        if name not in _FILES:
-            raise RefusedFile(f"{path}: an entry holds {', '.join(sorted(_FILES))}, and nothing that could be code")
-        if path.stat().st_size > _LARGEST:
-            raise RefusedFile(f"{path}: {path.stat().st_size:,} bytes; a file of an entry has at most {_LARGEST:,}")
-
-
 def _check(entry: Entry, where: str) -> None:
-    if not entry.licence:
-        raise InvalidInput(f"{where}: licence: expected that of the weights, as --licence MIT; got none")
-    if entry.claim.norm not in NORMS or entry.claim.space not in SPACES:
-        raise InvalidInput(
-            f"{where}: claim: expected a norm of {', '.join(NORMS)} and a space of {', '.join(SPACES)}, got "
-            f"{entry.claim.norm} and {entry.claim.space}"
-        )
-    Budget(norm=entry.claim.norm, eps=entry.claim.eps, space=entry.claim.space)
+    claim = entry.claim
+    check_stated(entry.licence, "the weights", claim.norm, claim.space, claim.eps, where)

@@ -1,18 +1,17 @@
 """From what was played to a leaderboard: three numbers a claim, ranks with ties, differences, attackers."""
 
 import dataclasses
-import functools
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rlattack.arrays import FloatArray
 from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, worst_decile
 from rlattack.benchmark.grid import Grid
+from rlattack.benchmark.hits import AgentRecord, Hit, threat_of
 from rlattack.benchmark.play import Played
-from rlattack.benchmark.program import Entrant, Program
+from rlattack.benchmark.program import Program
 from rlattack.benchmark.standing import (
     AgentScore,
     Attacker,
@@ -26,103 +25,33 @@ from rlattack.benchmark.standing import (
     Threat,
 )
 from rlattack.benchmark.tiers import tier
+from rlattack.benchmark.trials import Tried
 from rlattack.evaluation.certified import CERTIFIED, Measured
 from rlattack.evaluation.commands import command_of
-from rlattack.evaluation.results import Mean, Rate, Result
+from rlattack.evaluation.results import Mean, Rate
 from rlattack.evaluation.statistics import holm, wilson
-from rlattack.report.comparison import attack_label, settings
-from rlattack.report.warnings import warnings
 
 STANDARD = "autoattack"
-_PROOFS = ("gwc", "awc")
-"""Not what an attacker does, but what is left open at worst: no row is ranked by them."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Hit:
-    """One attack of a threat on one agent, on all run seeds."""
-
-    label: str
-    played: tuple[Played, ...]
-
-    @functools.cached_property
-    def returns(self) -> FloatArray:
-        return np.concatenate([one.returns for one in self.played])
-
-    @property
-    def name(self) -> str:
-        attack = self.played[0].result.attack
-        assert attack is not None, "it is under attack"
-        return attack.name
-
-
-@dataclasses.dataclass(frozen=True)
-class _Agent:
-    """An agent with all that was played of it."""
-
-    name: str
-    entrant: Entrant
-    played: tuple[Played, ...]
-
-    @property
-    def clean(self) -> tuple[Played, ...]:
-        return tuple(one for one in self.played if one.result.clean)
-
-    @functools.cached_property
-    def clean_returns(self) -> FloatArray:
-        return np.concatenate([one.returns for one in self.clean])
-
-    @functools.cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What weakens its numbers."""
-        return tuple(line for one in settings([one.result for one in self.played]) for line in warnings(one))
-
-    def hits(self, threat: Threat, *, control: bool = False) -> list[_Hit]:
-        """Its attacks of a threat that kept their reach, or the controls; by label."""
-        return self._hits.get((threat, control), [])
-
-    @functools.cached_property
-    def _hits(self) -> dict[tuple[Threat | None, bool], list[_Hit]]:
-        found: dict[tuple[Threat | None, bool, str], list[Played]] = {}
-        for one in self.played:
-            if one.result.ok:
-                key = threat_of(one.result), one.result.control, attack_label(one.result)
-                found.setdefault(key, []).append(one)
-        hits: dict[tuple[Threat | None, bool], list[_Hit]] = {}
-        for (threat, control, label), of in found.items():
-            hits.setdefault((threat, control), []).append(_Hit(label, tuple(of)))
-        return hits
-
-    def strongest(self, threat: Threat) -> _Hit | None:
-        """The attack that leaves it least."""
-        return min(self.hits(threat), key=lambda hit: (hit.returns.mean(), hit.label), default=None)
-
-
-def threat_of(result: Result) -> Threat | None:
-    """What the attack of a cell may do; None of a clean cell, and of what is no attack but a proof."""
-    attack = result.attack
-    if attack is None or attack.name in _PROOFS:
-        return None
-    if attack.eps is None:
-        return Threat(attack.access, "", "", 0.0)
-    return Threat(attack.access, attack.reach or "", attack.space or "", attack.eps)
-
-
-def rank(program: Program, played: Mapping[str, Played], verified: Collection[str] = ()) -> Leaderboard:
+def rank(
+    program: Program, played: Mapping[str, Played], verified: Collection[str] = (), tried: Sequence[Tried] = ()
+) -> Leaderboard:
     """Ranks all contenders.
 
     Args:
         program: Who plays what.
         played: What was played of it, by the key of the cell; what is missing is left out and counted.
         verified: Keys of the cells that `rlattack verify` has nothing against.
+        tried: Counterexamples that were replayed, in the order in which they may count.
     """
     agents = [
-        _Agent(name, entrant, there)
+        AgentRecord(name, entrant, there, tuple(one for one in tried if one.trial.about == (*entrant.names, name)))
         for entrant in program.entrants
         for name, cells in entrant.cells.items()
         if (there := tuple(played[cell.key] for cell in cells if cell.key in played))
     ]
-    boards: dict[str, list[_Agent]] = {}
+    boards: dict[str, list[AgentRecord]] = {}
     for agent in agents:
         boards.setdefault(agent.entrant.contender.game, []).append(agent)
     versions = {name: text for one in program.runs.values() for name, text in one.circumstances["versions"].items()}
@@ -132,11 +61,12 @@ def rank(program: Program, played: Mapping[str, Played], verified: Collection[st
         boards=tuple(_board(program.grid, game, of, verified) for game, of in boards.items()),
         impossible=tuple((one.agent, one.attack, one.why) for one in program.impossible),
         missing=len({cell.key for cell in program.cells} - played.keys()),
+        failed=sum(not one.result.ok for one in played.values()),
         versions=versions,
     )
 
 
-def _board(grid: Grid, game: str, agents: Sequence[_Agent], verified: Collection[str]) -> GameBoard:
+def _board(grid: Grid, game: str, agents: Sequence[AgentRecord], verified: Collection[str]) -> GameBoard:
     found = {threat_of(one.result) for agent in agents for one in agent.played}
     threats = sorted(threat for threat in found if threat is not None)
     rankings = []
@@ -151,15 +81,15 @@ def _board(grid: Grid, game: str, agents: Sequence[_Agent], verified: Collection
     return GameBoard(game, protocol, tuple(rankings), _attackers(agents, threats))
 
 
-def _contenders(agents: Sequence[_Agent]) -> Iterator[list[_Agent]]:
-    groups: dict[str, list[_Agent]] = {}
+def _contenders(agents: Sequence[AgentRecord]) -> Iterator[list[AgentRecord]]:
+    groups: dict[str, list[AgentRecord]] = {}
     for agent in agents:
         groups.setdefault(agent.entrant.contender.name, []).append(agent)
     yield from groups.values()
 
 
 def _standing(
-    grid: Grid, agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat], verified: Collection[str]
+    grid: Grid, agents: Sequence[AgentRecord], threat: Threat, threats: Sequence[Threat], verified: Collection[str]
 ) -> Standing | None:
     """A row of a contender; None where none of its agents met the threat."""
     pairs = [(agent, hit) for agent in agents if (hit := agent.strongest(threat)) is not None]
@@ -186,6 +116,7 @@ def _standing(
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
         warnings=tuple(dict.fromkeys(line for agent in agents for line in agent.warnings)),
         agents=tuple(_agent_score(agent, hit) for agent, hit in pairs),
+        counterexamples=tuple(one for agent in agents for one in agent.shown(threat)),
         seeds=tuple(dict.fromkeys(one.seed for one in results)),
         seconds=sum(one.seconds for agent in agents for one in agent.played),
         **stated,  # type: ignore[arg-type]  # fields of the row
@@ -195,7 +126,7 @@ def _standing(
     return dataclasses.replace(row, tier=level, reasons=reasons)
 
 
-def _score(hits: Sequence[_Hit]) -> Score:
+def _score(hits: Sequence[Hit]) -> Score:
     """The attack of each agent as one number."""
     names = Counter(hit.label for hit in hits)
     wins = [one.wins for hit in hits for one in hit.played]
@@ -210,7 +141,7 @@ def _score(hits: Sequence[_Hit]) -> Score:
     )
 
 
-def _curve(agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat]) -> Iterator[tuple[float, float]]:
+def _curve(agents: Sequence[AgentRecord], threat: Threat, threats: Sequence[Threat]) -> Iterator[tuple[float, float]]:
     """What is left at each size of the kind of a threat, where all agents met it."""
     for other in threats:
         if dataclasses.replace(other, eps=threat.eps) == threat and other.eps > 0:
@@ -219,7 +150,7 @@ def _curve(agents: Sequence[_Agent], threat: Threat, threats: Sequence[Threat]) 
                 yield other.eps, float(np.mean([hit.returns.mean() for hit in hits if hit is not None]))
 
 
-def _certificate(agents: Sequence[_Agent], threat: Threat) -> Certificate | None:
+def _certificate(agents: Sequence[AgentRecord], threat: Threat) -> Certificate | None:
     """The share that is proven, by the best bounds, the mean over agents; None where nothing was looked at."""
     shares = []
     for agent in agents:
@@ -230,14 +161,15 @@ def _certificate(agents: Sequence[_Agent], threat: Threat) -> Certificate | None
             if (about := Measured.read(name)) and about.what == CERTIFIED and about.fits(threat.reach, threat.eps)
         ]
         shares += [max(at_size, key=lambda one: one.mean)] if at_size else []
-    voided = any("certificate is wrong" in one.result.status for agent in agents for one in agent.played)
+    attacked = [one for agent in agents for one in (*agent.played, *(at for of in agent.tried for at in of.attacked))]
+    voided = any("certificate is wrong" in one.result.status for one in attacked)
     if len(shares) < len(agents):
         return Certificate(voided=True) if voided else None
     low, high = (float(np.mean([one.ci[end] for one in shares])) for end in (0, 1))
     return Certificate(share=Mean(float(np.mean([one.mean for one in shares])), (low, high)), voided=voided)
 
 
-def _reported(grid: Grid, agent: _Agent, threat: Threat) -> dict[str, object]:
+def _reported(grid: Grid, agent: AgentRecord, threat: Threat) -> dict[str, object]:
     """What is stated elsewhere: by the grid, else by the agent's own card."""
     contender, player = agent.entrant.contender, agent.clean[0].cell.players[agent.clean[0].cell.victim]
     for entry in grid.entries.values():
@@ -253,14 +185,15 @@ def _reported(grid: Grid, agent: _Agent, threat: Threat) -> dict[str, object]:
     return {"reported_clean": player.published.mean, "source": player.published.source}
 
 
-def _agent_score(agent: _Agent, hit: _Hit) -> AgentScore:
+def _agent_score(agent: AgentRecord, hit: Hit) -> AgentScore:
     cell, first = hit.played[0].cell, hit.played[0]
     study = agent.entrant.contender.studies[agent.name][0]
     ref = cell.attacks[0]
     names = "+".join(str(one.spec) for one in cell.attacks)
     own = {
         "attack": (names,), "eps": () if ref.budget.eps is None else (ref.budget.eps,), "norm": ref.budget.norm,
-        "when": (ref.schedule,), "seed": cell.seed, "observe": (), "detect": (),
+        "when": (ref.schedule,), "seed": cell.seed, "episodes": cell.episodes, "envs": cell.envs, "observe": (),
+        "detect": (),
     }  # fmt: skip
     if ref.budget.norm not in ("linf", "l2", "l1", "l0"):
         own["norm"] = study.norm
@@ -282,13 +215,13 @@ def _ranked(rows: Sequence[Standing]) -> tuple[Standing, ...]:
     return tuple(dataclasses.replace(row, rank=rank) for row, rank in zip(ordered, ranks, strict=True))
 
 
-def _differences(agents: Sequence[_Agent], rows: Sequence[Standing], threat: Threat) -> tuple[Difference, ...]:
-    returns = {
-        of[0].entrant.contender.name: [hit.returns for agent in of if (hit := agent.strongest(threat)) is not None]
+def _differences(agents: Sequence[AgentRecord], rows: Sequence[Standing], threat: Threat) -> tuple[Difference, ...]:
+    hits = {
+        of[0].entrant.contender.name: [hit for agent in of if (hit := agent.strongest(threat)) is not None]
         for of in _contenders(agents)
     }
     pairs = list(itertools.combinations(rows, 2))
-    found = [p_value(returns[one.name], returns[other.name]) for one, other in pairs]
+    found = [_p_value(hits[one.name], hits[other.name]) for one, other in pairs]
     corrected = iter(holm([p for p in found if p is not None]))
     return tuple(
         Difference(
@@ -298,7 +231,14 @@ def _differences(agents: Sequence[_Agent], rows: Sequence[Standing], threat: Thr
     )
 
 
-def _attackers(agents: Sequence[_Agent], threats: Sequence[Threat]) -> tuple[Attacker, ...]:
+def _p_value(first: Sequence[Hit], second: Sequence[Hit]) -> float | None:
+    """The p-value of two contenders; of one agent each only where both played the same episodes."""
+    if len(first) == len(second) == 1 and first[0].seeds != second[0].seeds:
+        return None
+    return p_value([hit.returns for hit in first], [hit.returns for hit in second])
+
+
+def _attackers(agents: Sequence[AgentRecord], threats: Sequence[Threat]) -> tuple[Attacker, ...]:
     """How often each attack leaves an agent least, and by how much."""
     met: Counter[str] = Counter()
     margins: dict[str, list[float]] = {}

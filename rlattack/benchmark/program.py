@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlattack.benchmark.grid import Contender, Grid
-from rlattack.errors import InvalidInput, RlattackError
+from rlattack.errors import InvalidInput, RlattackError, UnknownName
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.keys import digest
 from rlattack.evaluation.plan import Laid, Plan, plan, together
@@ -44,6 +44,11 @@ class Entrant:
 
     contender: Contender
     cells: Mapping[str, tuple[Cell, ...]]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Its game, and its name there."""
+        return self.contender.game, self.contender.name
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,8 @@ def _plans(study: Study, agent: str, impossible: list[Impossible], laid: Laid) -
     for attack in attacks:
         try:
             yield plan(dataclasses.replace(study, attack=(attack,)))
+        except UnknownName:
+            raise
         except RlattackError as error:
             impossible.append(Impossible(agent, attack, str(error)))
 

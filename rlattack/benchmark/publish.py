@@ -64,7 +64,7 @@ _COLUMNS = (
     "game", "access", "reach", "space", "eps", "rank", "name", "group", "defence", "tier", "clean", "clean_low",
     "clean_high", "control", "reported", "standard", "standard_low", "standard_high", "best", "best_low", "best_high",
     "best_median", "best_iqm", "strongest", "win", "certified", "voided", "area", "half", "worst_decile", "queries",
-    "gradients", "seeds", "episodes",
+    "gradients", "seeds", "episodes", "counterexamples", "counted",
 )  # fmt: skip
 
 
@@ -93,7 +93,8 @@ def _flat(row: Standing) -> dict[str, object]:
         "win": None if best.win is None else best.win.rate, "certified": share,
         "voided": certificate is not None and certificate.voided, "area": row.area, "half": row.half,
         "worst_decile": row.worst, "queries": best.queries, "gradients": best.gradients, "seeds": best.value.seeds,
-        "episodes": best.value.episodes,
+        "episodes": best.value.episodes, "counterexamples": len(row.counterexamples),
+        "counted": sum(one.counted for one in row.counterexamples),
     }  # fmt: skip
     return {name: _plain(value) for name, value in found.items()}
 
@@ -109,7 +110,10 @@ HEADS = (
     ("noise", "The same under noise of this size."),
     ("reported", "Under attack, as the authors state it."),
     ("standard", "Under autoattack, which chooses its attack on tuning episodes."),
-    ("best known", "The least that any attack of this table has left; by this the table is ranked."),
+    (
+        "best known",
+        "The least that an attack of this table, or a counterexample, has left; by this the table is ranked.",
+    ),
     ("strongest attack", "The one that left it; of a group, of most of its agents."),
     ("won", "Share of episodes won under it."),
     ("certified", "Share of states of clean play in which no attack of this size changes the action."),

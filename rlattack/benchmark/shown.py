@@ -1,9 +1,10 @@
 """A leaderboard and a program in the terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rlattack.benchmark.publish import HEADS, cells, digits
@@ -11,6 +12,7 @@ from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.plan import Plan
 from rlattack.report.progress import EpisodeBar, say
+from rlattack.report.values import mean
 
 _WIDE = 160
 """Columns where no terminal says how many there are."""
@@ -45,6 +47,8 @@ def print_leaderboard(board: Leaderboard, console: Console | None = None) -> Non
     for of_game in board.boards:
         for ranking in of_game.rankings:
             console.print(_table(of_game, ranking))
+            for line in _counterexamples(ranking):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
         if of_game.attackers:
             best = of_game.attackers[0]
             words = f"{of_game.game}: {best.name} left least most often, on {best.strongest} of {best.met}"
@@ -52,6 +56,16 @@ def print_leaderboard(board: Leaderboard, console: Console | None = None) -> Non
     if board.missing:
         words = f"{board.missing} cells are not played yet; the same command goes on with them"
         console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def _counterexamples(ranking: Ranking) -> Iterator[str]:
+    """A line a counterexample: what it left, and whether that counts."""
+    places = digits(ranking)
+    for row in ranking.rows:
+        for one in row.counterexamples:
+            said = "counts" if one.counted else f"does not count: {one.why}"
+            left = mean(one.value.as_mean, places)
+            yield f"{one.words}, on {one.agent}: {left}, {said}"
 
 
 def _table(of_game: GameBoard, ranking: Ranking) -> Table:
@@ -64,5 +78,5 @@ def _table(of_game: GameBoard, ranking: Ranking) -> Table:
     for column in known:
         shown.add_column(HEADS[column][0], justify="right", overflow="fold")
     for row, of in zip(ranking.rows, values, strict=True):
-        shown.add_row(row.name, *(str(of[column]) for column in known))
+        shown.add_row(*map(escape, (row.name, *(str(of[column]) for column in known))))
     return shown

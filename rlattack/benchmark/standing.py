@@ -33,6 +33,11 @@ class Threat:
         return self.reach, self.space, self.eps
 
     @property
+    def kind(self) -> tuple[str, str, str]:
+        """The same without the size."""
+        return self.access, self.reach, self.space
+
+    @property
     def words(self) -> str:
         """The whole as a heading."""
         return f"{self.access}, {size_words(self.eps, self.reach, self.space)}" if self.reach else self.access
@@ -81,6 +86,40 @@ class AgentScore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A counterexample that was replayed.
+
+    Attributes:
+        attack: In words.
+        agent: Whom it is about.
+        authors: Who found it.
+        source: Where it is described.
+        eps: Its size.
+        stated: What it left, as its authors state it.
+        value: What it left when it was replayed.
+        clean: The same episodes without an attack.
+        counted: Whether it lowers what is known.
+        why: Why it does not; empty where it does.
+    """
+
+    attack: str
+    agent: str
+    authors: str
+    source: str
+    eps: float
+    stated: float
+    value: Estimate
+    clean: Estimate
+    counted: bool
+    why: str
+
+    @property
+    def words(self) -> str:
+        """The attack and who showed it."""
+        return f"{self.attack}, a counterexample" + (f" by {self.authors}" if self.authors else "")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Certificate:
     """What is proven of a contender at the size of a table.
 
@@ -117,6 +156,7 @@ class Standing:
         reasons: Why it is no higher.
         warnings: What weakens it.
         agents: One by one.
+        counterexamples: What others sent to lower it, whether it does or not.
         seeds: Run seeds of the episodes.
         seconds: Spent on its cells.
     """
@@ -140,6 +180,7 @@ class Standing:
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     agents: tuple[AgentScore, ...] = ()
+    counterexamples: tuple[Shown, ...] = ()
     seeds: tuple[int, ...] = ()
     seconds: float = 0.0
 
@@ -220,6 +261,7 @@ class Leaderboard:
         boards: A game each.
         impossible: Pairs that were not played: agent, attack, why.
         missing: Cells that are not there yet.
+        failed: Cells that failed, as where an attack left its reach; they stand in no row.
     """
 
     grid: str
@@ -227,5 +269,6 @@ class Leaderboard:
     boards: tuple[GameBoard, ...]
     impossible: tuple[tuple[str, str, str], ...] = ()
     missing: int = 0
+    failed: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of all that played."""

@@ -63,9 +63,14 @@ class Attack(Command):
     victim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT ...")]
     """Agent id, agent folder, Stable-Baselines3 .zip, hf:owner/name, or module:function; several are compared."""
 
+    @property
+    def study(self) -> Study:
+        """What is played."""
+        return Study.of(self, players=(self.victim,))
+
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        return self.evaluate(Study.of(self, players=(self.victim,)), command)
+        return self.evaluate(self.study, command)
 
 
 @dataclass(frozen=True, kw_only=True)

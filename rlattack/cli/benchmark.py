@@ -16,7 +16,10 @@ from rlattack.evaluation.study import Plugins
 from rlattack.report.progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rlattack.benchmark import Grid, Leaderboard, Program
+    from rlattack.benchmark.trials import Trial
     from rlattack.evaluation.executor import Executor
 
 
@@ -25,7 +28,8 @@ class Benchmark(Plugins):
     """Play a grid of agents and attacks, and rank the agents by the least that any attack leaves them.
 
     Killed anywhere, the same command goes on. `rlattack list grids` shows the grids that ship. With --entry it makes
-    an entry of an agent instead: a folder that others can put on their leaderboard.
+    an entry of an agent instead, a folder that others can put on their leaderboard; with --counterexample a folder of a
+    run that lowers an entry wherever it is replayed.
     """
 
     grid: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GRID")] = ""
@@ -35,7 +39,7 @@ class Benchmark(Plugins):
     are one row."""
     only: str = ""
     """Play only where the game, the agent or the attack has this in its name, or fits this pattern; the leaderboard
-    shows all that is there."""
+    shows all that is there. With --counterexample: which cell of the run."""
     plan: bool = False
     """Say what would be played and how long it takes, and play nothing."""
     episodes: int | None = None
@@ -45,6 +49,9 @@ class Benchmark(Plugins):
     reveal: Annotated[str, tyro.conf.arg(metavar="SALT")] = ""
     """Play entries on seeds drawn of their digests and of this text, which nobody knew when they were fixed: a public
     draw of numbers, say."""
+    against: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER ...")] = ()
+    """Counterexamples of others: each is replayed, and lowers whom it is about where its whole interval lies below what
+    was known."""
     workers: int | None = None
     """Processes; one a core by default. Changes no result."""
     ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
@@ -57,10 +64,13 @@ class Benchmark(Plugins):
     """Print leaderboard.json instead of the table."""
     entry: Annotated[str, tyro.conf.arg(metavar="AGENT")] = ""
     """Make an entry of this agent, and play nothing."""
+    counterexample: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """Make a counterexample of the attacked cell of this run folder of yours, whose command is planned again, and whose
+    cell is played once more to keep what arrives; an adversary that was trained is copied instead."""
     out: Path | None = None
-    """With --entry: its folder; by default runs/entry-AGENT."""
+    """With --entry and --counterexample: its folder; by default runs/entry-AGENT or runs/counterexample-RUN."""
     licence: str = ""
-    """With --entry: of the weights, as MIT."""
+    """With --entry and --counterexample: of what it holds, as MIT."""
     eps: float | None = None
     """With --entry: the size that it is said to stand; by default that of its card."""
     norm: Norm = "linf"
@@ -68,9 +78,9 @@ class Benchmark(Plugins):
     space: Unit = "unit"
     """With --entry and --eps: in which units."""
     authors: str = ""
-    """With --entry: who made it."""
+    """With --entry and --counterexample: who made it."""
     source: str = ""
-    """With --entry: where it is described."""
+    """With --entry and --counterexample: where it is described."""
     defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
     """With --entry: what stands before it."""
 
@@ -78,15 +88,18 @@ class Benchmark(Plugins):
         """Runs the command."""
         if self.entry:
             return self._make_entry()
+        if self.counterexample is not None:
+            return self._make_counterexample(self.counterexample)
         if not self.grid:
-            raise InvalidInput("expected a grid, as in `rlattack benchmark smoke`, or --entry AGENT")
+            raise InvalidInput("expected a grid, as in `rlattack benchmark smoke`, or --entry or --counterexample")
         from rlattack.benchmark import plan_grid
         from rlattack.benchmark.forecast import forecast
         from rlattack.benchmark.publish import to_json
         from rlattack.benchmark.shown import print_leaderboard
+        from rlattack.benchmark.trials import plan_trials
         from rlattack.evaluation.executor import cores
 
-        grid = self._grid
+        grid = self.grid_asked
         found = plan_grid(grid)
         for line in (
             *found.notes,
@@ -95,19 +108,29 @@ class Benchmark(Plugins):
             _say(line)
         folder = self.run or Path("runs") / f"benchmark-{grid.name}"
         asked = found.only(self.only) if self.only else found
+        trials = plan_trials(found, self.against)
+        for trial in trials:
+            _say(trial.words)
         _say(forecast(asked, folder).words(self.workers or cores()))
         if self.plan:
             return 0
-        board = self._played(found, asked, folder, shlex.join(command))
+        board = self._played(found, asked, trials, folder, shlex.join(command))
         if self.json:
             sys.stdout.write(json.dumps(to_json(board), indent=1, allow_nan=False) + "\n")
         else:
             print_leaderboard(board)
             say(f"[bold]{folder}/leaderboard.html[/bold] shows it all; or: tensorboard --logdir {folder}")
-        return 0
+        if board.failed:
+            _say(f"{board.failed} cells failed: `rlattack report` on the runs in {folder} tells which, and why")
+        return int(board.failed > 0)
 
     @property
-    def _grid(self) -> "Grid":
+    def grid_asked(self) -> "Grid":
+        """The grid with all that the command changes of it.
+
+        Raises:
+            RlattackError: There is none, it is damaged, or an option does not fit.
+        """
         from rlattack.benchmark import read_grid
 
         if self.episodes is not None and self.episodes < 1:
@@ -127,11 +150,14 @@ class Benchmark(Plugins):
 
         return Ray(self.ray, gpus=self.gpus)
 
-    def _played(self, whole: "Program", asked: "Program", folder: Path, command: str) -> "Leaderboard":
+    def _played(
+        self, whole: "Program", asked: "Program", trials: "Sequence[Trial]", folder: Path, command: str
+    ) -> "Leaderboard":
         """Plays what was asked for, and ranks by all that is there."""
         from rlattack.benchmark import play_grid, rank, write_leaderboard
         from rlattack.benchmark.play import there, verified
         from rlattack.benchmark.shown import Bars
+        from rlattack.benchmark.trials import try_all
 
         played = play_grid(
             asked, folder, watch=Bars(len(asked.runs)), workers=self.workers, executor=self._executor, say=_say,
@@ -140,7 +166,11 @@ class Benchmark(Plugins):
         if asked is not whole:
             kept = there(whole, folder)
             played = play_grid(kept, folder, watch=Bars(len(kept.runs)), workers=1, command=command)
-        board = rank(whole, played, verified(whole, folder, _say) if self.verify else ())
+        tried = try_all(
+            trials, whole, folder, watch=Bars(sum(len(one.runs) for one in trials)), workers=self.workers,
+            verify=self.verify, say=_say, command=command,
+        )  # fmt: skip
+        board = rank(whole, played, verified(whole, folder, _say) if self.verify else (), tried)
         write_leaderboard(board, folder)
         return board
 
@@ -156,6 +186,23 @@ class Benchmark(Plugins):
         )  # fmt: skip
         say(f"{folder} is an entry of {made.name} in {made.game}: digest {made.digest[:16]}", markup=False)
         say(f"`rlattack benchmark GRID --victim {folder}` plays it", markup=False)
+        return 0
+
+    def _make_counterexample(self, run: Path) -> int:
+        from rlattack.benchmark.counterexample import write_counterexample
+        from rlattack.cli.played import cell_of
+        from rlattack.evaluation.executor import cores
+
+        folder = self.out or Path("runs") / f"counterexample-{run.resolve().name}"
+        cell, result, fits = cell_of(run, self.only, type(self))
+        made = write_counterexample(
+            cell, result, folder, fits, licence=self.licence, authors=self.authors, source=self.source,
+            workers=self.workers or cores(), say=_say,
+        )  # fmt: skip
+        claim = made.claim
+        left = f"{claim.mean:.6g} [{claim.low:.6g}, {claim.high:.6g}]"
+        say(f"{folder} is a counterexample to {made.victim} in {made.game}: {made.attack} leaves {left}", markup=False)
+        say(f"`rlattack benchmark GRID --against {folder}` replays it", markup=False)
         return 0
 
 

@@ -1,7 +1,5 @@
 """`rlattack`: reads the command line and turns every error of the user's into one line and an exit code."""
 
-import contextlib
-import io
 import os
 import signal
 import sys
@@ -20,7 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: Without the program's name; `sys.argv` by default.
 
     Returns:
-        0; 1 where an attack left its reach or `--fail-if` holds; 2 for wrong input; 130 when interrupted.
+        0; 1 where a cell failed, as where an attack left its reach, or `--fail-if` holds; 2 for wrong input; 130 when
+        interrupted.
     """
     from rlattack.errors import typed
 
@@ -52,7 +51,7 @@ def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     import tyro
 
     from rlattack.cli import attack, benchmark, certify, importer, listing, perf, report, train, verify
-    from rlattack.cli.refusal import refusal
+    from rlattack.cli.parsing import parsed
 
     commands = (
         Annotated[listing.List, tyro.conf.subcommand("list", prefix_name=False)]
@@ -66,17 +65,7 @@ def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
         | Annotated[importer.Import, tyro.conf.subcommand("import", prefix_name=False)]
         | Annotated[perf.Perf, tyro.conf.subcommand("perf", prefix_name=False)]
     )
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                commands, prog="rlattack", args=arguments, description=_ABOUT,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-            )  # fmt: skip
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise SystemExit(_complain(refusal(said.getvalue(), arguments))) from None
+    return parsed(commands, arguments, _ABOUT)
 
 
 def _complain(message: str) -> int:

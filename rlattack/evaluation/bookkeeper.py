@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from rlattack.arrays import Array, IntArray
+from rlattack.arrays import Array, IntArray, packed
 from rlattack.attacks import ATTACKS
 from rlattack.errors import RlattackError, RunConflict
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
@@ -20,7 +20,6 @@ from rlattack.evaluation.ledger import (
     chances,
     joined,
     most_sampled,
-    packed,
     read_ledger,
     read_part,
     write_ledger,

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rlattack.arrays import Array, IntArray
 from rlattack.draws import ledger_seed
 from rlattack.errors import ContentError, RefusedFile
 from rlattack.files import write_whole
-from rlattack.policies.archive import Archive, read_file
+from rlattack.policies.archive import DEFLATE, Archive, add_member, array_bytes, read_file
 
 SCHEMA = "rlattack/ledger/1"
 SHARE = 0.02
@@ -37,8 +36,6 @@ _ROOM = 1024**2
 """Bytes of what one seat receives in the sampled steps of an episode, at most; one step at least."""
 _SAID = "ledger.json"
 _LARGEST = 4 * 1024**3
-_DEFLATE = 1100
-"""More than deflate can shrink anything."""
 Arrays = dict[str, Array]
 
 
@@ -98,19 +95,6 @@ def chances(seed: int, episode: int) -> np.random.Generator:
     return np.random.default_rng(ledger_seed(seed, episode))
 
 
-def packed(received: npt.NDArray[np.float32], shown: Array) -> Array:
-    """What was received as bytes beside what was shown, both of one shape: (4, entries)."""
-    apart = received.astype("<f4").view("<u4") ^ shown.astype("<f4").view("<u4")
-    return np.ascontiguousarray(apart.reshape(-1, 1).view(np.uint8).T)
-
-
-def unpacked(planes: Array, shown: Array) -> npt.NDArray[np.float32]:
-    """What was received in sampled steps, float32, of the shape of what was shown, shape (n, *observation)."""
-    apart = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<u4").reshape(shown.shape)
-    received: npt.NDArray[np.float32] = (apart ^ shown.astype("<f4").view("<u4")).view("<f4")
-    return received
-
-
 def write_ledger(path: Path, ledger: Ledger) -> None:
     """Writes a ledger whole; equal ones are equal files.
 
@@ -121,9 +105,9 @@ def write_ledger(path: Path, ledger: Ledger) -> None:
     said["checksum"] = checksum(said, ledger.arrays)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        _add(file, _SAID, json.dumps(said, allow_nan=False).encode())
+        add_member(file, _SAID, json.dumps(said, allow_nan=False).encode())
         for name, values in sorted(ledger.arrays.items()):
-            _add(file, f"{name}.npy", _bytes(values))
+            add_member(file, f"{name}.npy", array_bytes(values))
     write_whole(path, buffer.getvalue())
 
 
@@ -134,7 +118,7 @@ def read_ledger(path: Path) -> Ledger:
         RefusedFile: Cut off, damaged, made to do harm, or of another checksum than it says.
         ContentError: Of a schema that nobody reads.
     """
-    archive = Archive(read_file(path), str(path), largest=_LARGEST, ratio=_DEFLATE)
+    archive = Archive(read_file(path), str(path), largest=_LARGEST, ratio=DEFLATE)
     try:
         said = json.loads(archive.read(_SAID), parse_constant=_refuse)
         schema = said["schema"]
@@ -145,11 +129,7 @@ def read_ledger(path: Path) -> Ledger:
     arrays: Arrays = {}
     for name in archive.names:
         if name != _SAID:
-            try:
-                raw = io.BytesIO(archive.read(name))
-                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(raw, allow_pickle=False)
-            except (ValueError, EOFError, OSError, SyntaxError) as error:
-                raise RefusedFile(f"{path}: {name} is no array ({error})") from error
+            arrays[name.removesuffix(".npy")] = archive.array(name.removesuffix(".npy"))
     if said.get("checksum") != checksum(said, arrays):
         raise RefusedFile(f"{path}: another checksum than it says: damaged, or edited")
     return Ledger(said, arrays)
@@ -161,7 +141,7 @@ def checksum(said: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     told = {name: value for name, value in said.items() if name != "checksum"}
     found.update(json.dumps(told, sort_keys=True).encode())
     for name, values in sorted(arrays.items()):
-        found.update(name.encode() + _bytes(values))
+        found.update(name.encode() + array_bytes(values))
     return found.hexdigest()
 
 
@@ -181,18 +161,6 @@ def read_part(path: Path) -> Arrays:
     """The arrays of one episode."""
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
-
-
-def _bytes(values: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(values), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _add(file: zipfile.ZipFile, name: str, raw: bytes) -> None:
-    member = zipfile.ZipInfo(name)  # of no date
-    member.compress_type = zipfile.ZIP_DEFLATED
-    file.writestr(member, raw)
 
 
 def _refuse(constant: str) -> object:

@@ -6,6 +6,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import numpy as np
+
+from rlattack.arrays import Array
 from rlattack.errors import RefusedFile
 
 LARGEST = 512 * 1024**2
@@ -13,6 +16,8 @@ LARGEST = 512 * 1024**2
 _MOST_MEMBERS = 4096
 _LARGEST_RATIO = 200
 """Weights and JSON compress by less; deflate alone reaches 1000, so a bomb is far above."""
+DEFLATE = 1100
+"""More than deflate can shrink anything: the ratio of what may be nothing but zeros."""
 _RATIO_FROM = 1024**2
 """Bytes below which no ratio does harm."""
 _ENTRY = b"PK\x01\x02"
@@ -92,6 +97,17 @@ class Archive:
             raise RefusedFile(f"{self._where}: {name} has {len(raw)} bytes, its header says {member.file_size}")
         return raw
 
+    def array(self, name: str, largest: int | None = None) -> Array:
+        """Reads the array NAME.npy.
+
+        Raises:
+            RefusedFile: As of `read`, or it is no array of numbers.
+        """
+        try:
+            return np.lib.format.read_array(io.BytesIO(self.read(f"{name}.npy", largest)), allow_pickle=False)
+        except (ValueError, EOFError, OSError, SyntaxError, MemoryError, OverflowError) as error:
+            raise RefusedFile(f"{self._where}: {name}.npy is no array ({error})") from error
+
     def _check(self, member: zipfile.ZipInfo) -> None:
         name = member.orig_filename  # as written: zipfile cuts `filename` at a null byte
         if name.startswith("/") or ".." in name.split("/") or any(c in name for c in "\\:\0") or not name:
@@ -105,6 +121,20 @@ class Archive:
                 f"{self._where}: member {name!r} grows from {member.compress_size} bytes to {_mb(member.file_size)}: "
                 "a zip bomb"
             )
+
+
+def add_member(file: zipfile.ZipFile, name: str, raw: bytes) -> None:
+    """Adds a member without a date, so that equal zips are equal files."""
+    member = zipfile.ZipInfo(name)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    file.writestr(member, raw)
+
+
+def array_bytes(values: Array) -> bytes:
+    """An array in NumPy's own form, which `Archive.array` reads as NAME.npy."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(values), allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _mb(size: int) -> str:

@@ -35,6 +35,16 @@ def test_a_plan_plays_nothing(tmp_path, capsys):
     assert not folder.exists()
 
 
+def test_a_cell_that_failed_is_told_and_is_no_success(tmp_path, capsys):
+    from tests.evaluation import sly  # noqa: F401  # registers an attack that leaves its reach
+
+    text = COINS.replace('"fgsm:loss=margin"', '"sly-leaky"')
+    assert call("benchmark", written(tmp_path, text), "--run", str(tmp_path / "run"), "--workers", "1") == 1
+    captured = capsys.readouterr()
+    assert "rlattack: 2 cells failed: `rlattack report`" in captured.err
+    assert json.loads((tmp_path / "run" / "leaderboard.json").read_text())["failed"] == 2
+
+
 def test_what_cannot_be_played_is_told(tmp_path, capsys):
     text = COINS.replace('"fgsm:loss=margin"', '"patch"')
     assert call("benchmark", written(tmp_path, text), "--plan") == 0
@@ -47,9 +57,12 @@ def test_what_cannot_be_played_is_told(tmp_path, capsys):
         (("smok",), "no grid 'smok'; did you mean 'smoke'"),
         (("smoke", "--episodes", "0"), "--episodes: expected at least 1, got 0"),
         (("smoke", "--victim", "my/none"), "my/none"),
+        (("{folder}/misspelt.toml",), "no attack 'fgms'; did you mean 'fgsm'"),
         (("smoke", "--only", "chess"), "--only chess: fits no game, attack or contender"),
     ],
 )
 def test_wrong_input_is_one_line(tmp_path, capsys, words, message):
+    written(tmp_path, COINS.replace("fgsm", "fgms"), name="misspelt")
+    words = [word.format(folder=tmp_path) for word in words]
     assert message in refused(capsys, "benchmark", *words, "--run", str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rlattack.arrays import packed, unpacked
 from rlattack.errors import ContentError, RefusedFile
 from rlattack.evaluation.ledger import (
     SHARE,
     Ledger,
     most_sampled,
-    packed,
     read_ledger,
     sampled_steps,
-    unpacked,
     write_ledger,
 )
 from tests.kit.runs import CARTPOLE, COINS, ROPE, evaluated, numbers

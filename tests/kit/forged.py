@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from rlattack.arrays import packed, unpacked
 from rlattack.evaluation.keys import digest
-from rlattack.evaluation.ledger import Ledger, packed, read_ledger, unpacked, write_ledger
+from rlattack.evaluation.ledger import Ledger, read_ledger, write_ledger
 
 
 class Forgery:

@@ -110,9 +110,8 @@ class Cell:
             if was != [*now, budget["free"]] or attack["schedule"].split(":")[0] != one["schedule"].split(":")[0]:
                 yield f"{name} is otherwise"
             wide = budget["norm"] in ("linf", "l0") and attack["radius"] != budget["eps"]
-            if wide or any(
-                one["spec"]["parameters"].get(word) != value for word, value in attack["parameters"].items()
-            ):
+            files, own = dict(one["files"]), one["spec"]["parameters"]
+            if wide or any(own.get(word) != files.get(word, value) for word, value in attack["parameters"].items()):
                 yield f"{name} has another radius or other parameters"
 
     def replay(self):

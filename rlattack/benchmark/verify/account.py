@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from rlattack.arrays import Array, BoolArray, IntArray
+from rlattack.arrays import Array, BoolArray, IntArray, unpacked
 from rlattack.errors import RefusedFile, one_line
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.keys import digest, game_identity
-from rlattack.evaluation.ledger import SHARE, Ledger, most_sampled, of_samples, sampled_steps, unpacked
+from rlattack.evaluation.ledger import SHARE, Ledger, most_sampled, of_samples, sampled_steps
 from rlattack.games.card import ActionMode, AtariOptions, GymnasiumOptions, Variant
 from rlattack.games.mujoco.task import Task
 
