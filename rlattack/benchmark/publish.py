@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,15 @@ _DIGITS = 6
 
 
 def write_leaderboard(board: Leaderboard, folder: Path) -> None:
-    """Writes `leaderboard.json`, `leaderboard.csv`, `leaderboard.html` and `tensorboard/` into the folder of a grid.
+    """Writes `leaderboard.json`, `.csv`, `.html` and `tensorboard/` into the folder of a grid; a page a game.
 
     Raises:
         Unwritable: The folder cannot be written.
     """
     write_whole(folder / "leaderboard.json", (json.dumps(to_json(board), indent=1, allow_nan=False) + "\n").encode())
     write_whole(folder / "leaderboard.csv", to_csv(board).encode())
-    write_whole(folder / "leaderboard.html", _page(board).encode())
+    for name, page in _pages(board).items():
+        write_whole(folder / name, page.encode())
     write_events(folder, dict(_events(board)))
 
 
@@ -152,18 +153,41 @@ def digits(ranking: Ranking) -> int:
     return decimals([row.clean.mean for row in ranking.rows])
 
 
-def _page(board: Leaderboard) -> str:
+def columns(ranking: Ranking) -> tuple[list[tuple[str, str]], list[list[Value]]]:
+    """The columns of `HEADS` of which at least one row of a table knows something, and all rows in these."""
+    rows = [cells(row, digits(ranking)) for row in ranking.rows]
+    known = [number for number in range(len(HEADS)) if any(row[number].known for row in rows)]
+    return [HEADS[number] for number in known], [[row[number] for number in known] for row in rows]
+
+
+def _pages(board: Leaderboard) -> dict[str, str]:
+    """The pages by their files: one a game, and where there are several an index of them."""
+    if len(board.boards) < 2:
+        return {"leaderboard.html": _page(board, board.boards)}
+    names = {one.game: f"leaderboard-{file_name(one.game)}.html" for one in board.boards}
+    pages = {names[one.game]: _page(board, (one,), one.game) for one in board.boards}
+    return {"leaderboard.html": _page(board, (), links=names), **pages}
+
+
+def _page(
+    board: Leaderboard, boards: Sequence[GameBoard], game: str = "", links: Mapping[str, str] | None = None
+) -> str:  # fmt: skip
     tables = [
         (of_game, [
-            (ranking, Markup(svg(f"rank-{game}-{place}", partial(_bars, ranking))),
-             [(row, cells(row, digits(ranking))) for row in ranking.rows])
+            (ranking, Markup(svg(f"rank-{place}", partial(_bars, ranking))), *_table(ranking))
             for place, ranking in enumerate(of_game.rankings)
         ])
-        for game, of_game in enumerate(board.boards)
+        for of_game in boards
     ]  # fmt: skip
+    title = ": ".join(filter(None, ["Leaderboard", board.title or board.grid, game]))
     return template("leaderboard.html.jinja", Path(__file__).parent).render(
-        title=f"Leaderboard: {board.title or board.grid}", board=board, tables=tables, heads=HEADS
+        title=title, board=board, tables=tables, links=links or {}
     )
+
+
+def _table(ranking: Ranking) -> tuple[list[tuple[str, str]], list[tuple[Standing, list[Value]]]]:
+    heads, rows = columns(ranking)
+    return heads, list(zip(ranking.rows, rows, strict=True))
 
 
 def _bars(ranking: Ranking) -> Figure:

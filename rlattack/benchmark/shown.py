@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rlattack.benchmark.publish import HEADS, cells, digits
+from rlattack.benchmark.publish import columns, digits
 from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.plan import Plan
@@ -69,14 +69,12 @@ def _counterexamples(ranking: Ranking) -> Iterator[str]:
 
 
 def _table(of_game: GameBoard, ranking: Ranking) -> Table:
-    places = digits(ranking)
-    columns = [place for place, (head, _) in enumerate(HEADS) if head in _SHOWN]
-    values = [cells(row, places) for row in ranking.rows]
-    known = [column for column in columns if any(of[column].known for of in values)]
-    shown = Table(title=f"{of_game.game}: {ranking.threat.words}", title_justify="left")
-    shown.add_column("contender", overflow="fold")
-    for column in known:
-        shown.add_column(HEADS[column][0], justify="right", overflow="fold")
-    for row, of in zip(ranking.rows, values, strict=True):
-        shown.add_row(*map(escape, (row.name, *(str(of[column]) for column in known))))
-    return shown
+    heads, rows = columns(ranking)
+    shown = [place for place, (head, _) in enumerate(heads) if head in _SHOWN]
+    table = Table(title=f"{of_game.game}: {ranking.threat.words}", title_justify="left")
+    table.add_column("contender", overflow="fold")
+    for place in shown:
+        table.add_column(heads[place][0], justify="right", overflow="fold")
+    for row, values in zip(ranking.rows, rows, strict=True):
+        table.add_row(*map(escape, (row.name, *(str(values[place]) for place in shown))))
+    return table

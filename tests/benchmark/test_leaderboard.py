@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -262,3 +263,21 @@ def test_a_grid_of_other_victims_is_another_program(tmp_path):
     other = plan_grid(grid.with_victims(["random"]))
     assert not {cell.key for cell in other.cells} & {cell.key for cell in plan_grid(grid).cells}
     assert dataclasses.replace(other, grid=grid).grid is grid
+
+
+def test_several_games_have_a_page_each_and_an_index(tmp_path):
+    played(planned(tmp_path, COINS.replace('"coins/any"', '"coins/any", "coins/else"')), tmp_path / "run")
+    index = (tmp_path / "run" / "leaderboard.html").read_text()
+    files = re.findall(r'href="(leaderboard-[^"]+)"', index)
+    assert len(files) == 2
+    assert "<table>" not in index
+    for game, file in zip(("coins/any", "coins/else"), files, strict=True):
+        page = (tmp_path / "run" / file).read_text()
+        assert f"<h2>{game}</h2>" in page
+        assert page.count("<h2>") == 1
+
+
+def test_a_page_shows_the_columns_that_somebody_knows(board):
+    page = (board[2] / "leaderboard.html").read_text()
+    assert ">best known</th>" in page
+    assert ">certified</th>" not in page
