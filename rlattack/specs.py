@@ -167,9 +167,14 @@ def parameters_of(kind: type[Any]) -> dict[str, Any]:
 
 def ranges_of(kind: type[Any]) -> dict[str, Range]:
     """The numbers that parameters of a registered class take, of those that say so; another default keeps them."""
+    return ranges_in(kind.config_type)
+
+
+def ranges_in(config: type[Any]) -> dict[str, Range]:
+    """The same of a dataclass of parameters."""
     return {
         name: mark
-        for owner in reversed(kind.config_type.__mro__)
+        for owner in reversed(config.__mro__)
         for name, hint in get_type_hints(owner, include_extras=True).items()
         for choice in (hint, *get_args(hint))
         for mark in getattr(choice, "__metadata__", ())

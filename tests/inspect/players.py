@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rlattack.policies import ModulePolicy
 from rlattack.policies.policy import Output
+from tests.kit.pictures import looker
 
 
 class Telling(ModulePolicy):
@@ -33,3 +34,8 @@ def telling_namer() -> Telling:
         layer.weight.copy_(torch.tensor([[0.0], [1.0], [0.0]]))
         layer.bias.zero_()
     return Telling(layer, (1,), 3)
+
+
+def unsure() -> ModulePolicy:
+    """In `sides` names the brighter side of the newest frame, not very surely: 0.02 of the means' difference."""
+    return looker(0.02)

@@ -1,0 +1,70 @@
+"""Every inspection with its parameters; what it does lies in the module that `WORK` names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import tyro
+
+from rlattack.inspect.inspection import Inspection
+from rlattack.registry import Registry
+from rlattack.specs import Range
+
+if TYPE_CHECKING:
+    from rlattack.inspect.finding import Finding
+    from rlattack.inspect.subject import Subject
+
+Way = Literal["background", "brighter", "darker", "blur"]
+States = Annotated[int, Range(least=2, most=20_000)]
+"""How many observations are looked at."""
+Apart = Annotated[int, Range(least=1, most=10_000)]
+"""Steps of an episode between two observations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeing(Inspection):
+    """What `occlusion` and `saliency` share."""
+
+    states: States = 64
+    """Observations that are looked at, of as many episodes at once as --envs says."""
+    every: Apart = 40
+    """Steps between two of them in an episode."""
+    film: Annotated[int, Range(least=0, most=600)] = 45
+    """Steps of an episode that are filmed; 0 for none. Of games whose observations are pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(Seeing):
+    """Which parts of the picture decide: how much the probability of the action falls where a block is hidden.
+
+    Beside it the same network with shuffled weights, as it is and with its scores scaled up to the agent's. What is
+    hidden is shown in several ways, since what a block is replaced by decides what can be found (`blur`: Greydanus et
+    al. 2018, eq. 1).
+    """
+
+    by: Annotated[tuple[Way, ...], tyro.conf.arg(metavar="WAY ...")] = ("background", "brighter", "blur")
+    """What a block becomes: the grey that its picture has most of, 25 grey levels brighter or darker, or blurred."""
+    block: Annotated[int, Range(least=1, most=256)] = 8
+    """Side of a block in pixels; of `blur`, 1.6 standard deviations of the mask."""
+    stride: Annotated[int, Range(least=1, most=256)] = 4
+    """Pixels from a block to the next."""
+
+    name: ClassVar[str] = "occlusion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saliency(Seeing):
+    """What the action's log-probability is most sensitive to: its gradient by each pixel, or by each entry.
+
+    Beside it the gradient of the same network with shuffled weights (Adebayo et al. 2018: a map that shuffling does
+    not change tells nothing of the agent). Works where observations are numbers, too.
+    """
+
+    name: ClassVar[str] = "saliency"
+
+
+WORK: Registry[Callable[["Subject", Any], "Finding"]] = Registry(
+    "inspection",
+    {"occlusion": "rlattack.inspect.occlusion:occlusion", "saliency": "rlattack.inspect.saliency:saliency"},
+)
+"""What each inspection does, by its name: takes whom it looks into and its options."""

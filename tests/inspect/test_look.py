@@ -1,0 +1,66 @@
+import json
+
+import pytest
+
+from rlattack.errors import InvalidInput, RunConflict, UnknownName
+from rlattack.inspect import Occlusion, Saliency, inspect
+from tests.inspect.looks import COINS, PUSHING, UNSURE, other
+
+pytestmark = pytest.mark.library
+OPTIONS = Occlusion(**UNSURE, states=4, every=2, block=6, stride=6, by=("brighter",), film=2)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_numbers_pictures_and_a_page_are_left_in_the_run():
+    found, folder = inspect(OPTIONS, command="rlattack inspect occlusion ...", progress=False)
+    assert folder.parts[0] == "runs"
+    assert folder.name.startswith("occlusion-sides-any-")
+    content = json.loads((folder / "inspection.json").read_text())
+    assert content["schema"] == "rlattack/inspection/1"
+    assert (content["inspection"], content["game"], content["seed"]) == ("occlusion", "sides/any", 0)
+    assert content["parameters"]["block"] == 6
+    assert content["finding"] == found.sentence
+    largest = content["numbers"]["ways"]["brighter"]["agent"]["largest"]
+    assert largest["ci"][0] <= largest["mean"] <= largest["ci"][1]
+    assert [(folder / name).is_file() for name in content["files"]] == [True, True]
+    page = (folder / "report.html").read_text()
+    assert "rlattack inspect occlusion ..." in page
+    assert page.count("data:image/png") == 1
+    assert json.loads((folder / "config.json").read_text())["configuration"]["parameters"]["stride"] == 6
+
+
+def test_another_configuration_in_a_named_folder_is_refused(folder):
+    named = other(OPTIONS, run=folder / "mine", film=0)
+    inspect(named, progress=False)
+    with pytest.raises(RunConflict, match=r"holds another configuration: parameters\.block is 6 there, 4 now"):
+        inspect(other(named, block=4), progress=False)
+
+
+def test_what_is_refused_leaves_no_folder(folder):
+    with pytest.raises(InvalidInput, match="expected observations that are pictures"):
+        inspect(Occlusion(**COINS), progress=False)
+    assert [path for path in folder.glob("runs/*") if path.name != "store"] == []
+
+
+def test_a_parameter_out_of_range_is_refused_before_anything_is_loaded():
+    with pytest.raises(InvalidInput, match="states: expected a number at least 2 and at most 20,000, got 1"):
+        inspect(Saliency(game="no/game", victim="nobody", states=1))
+
+
+def test_every_other_seat_needs_an_agent():
+    with pytest.raises(InvalidInput, match="against: expected 1 agents, one for each of the other seats, got nobody"):
+        inspect(Saliency(**{**PUSHING, "against": ()}))
+    with pytest.raises(UnknownName, match=r"seat: expected left \(0\) or right \(1\), got 'top'"):
+        inspect(Saliency(**PUSHING, seat="top"))
+
+
+def test_any_seat_can_be_looked_into():
+    found, folder = inspect(Saliency(**PUSHING, seat="left", states=6, every=1), progress=False)
+    content = json.loads((folder / "inspection.json").read_text())
+    assert (content["seat"], content["players"]) == ("left", ["tests.kit.players:puller", "zero"])
+    assert found.numbers["states"] == 6
