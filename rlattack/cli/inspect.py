@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from rlattack.inspect.inspection import Inspection
-from rlattack.inspect.kinds import Occlusion, Saliency
+from rlattack.inspect.kinds import Occlusion, Saliency, Units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,7 @@ class Inspect:
     verb: (
         Annotated[Occlusion, tyro.conf.subcommand("occlusion", prefix_name=False)]
         | Annotated[Saliency, tyro.conf.subcommand("saliency", prefix_name=False)]
+        | Annotated[Units, tyro.conf.subcommand("units", prefix_name=False)]
     )
 
     def __call__(self, command: list[str]) -> int:

@@ -63,8 +63,34 @@ class Saliency(Seeing):
     name: ClassVar[str] = "saliency"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Units(Inspection):
+    """Whether units stand for anything: what they like best against what random directions of their layer like.
+
+    Szegedy et al. 2014, sec. 3, saw no difference; here the likeness of the observations that a unit likes best is a
+    number, and the probability that a unit's is the larger is told with its interval.
+    """
+
+    layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
+    """Layers by the names of their weights; by default all hidden ones on which the action depends."""
+    units: Annotated[int, Range(least=2, most=5_000)] = 200
+    """Units of a layer that are drawn, and as many directions."""
+    top: Annotated[int, Range(least=2, most=100)] = 8
+    """Observations that a unit likes best."""
+    states: States = 800
+    """Observations that are looked at."""
+    every: Apart = 12
+    """Steps between two of them in an episode."""
+
+    name: ClassVar[str] = "units"
+
+
 WORK: Registry[Callable[["Subject", Any], "Finding"]] = Registry(
     "inspection",
-    {"occlusion": "rlattack.inspect.occlusion:occlusion", "saliency": "rlattack.inspect.saliency:saliency"},
+    {
+        "occlusion": "rlattack.inspect.occlusion:occlusion",
+        "saliency": "rlattack.inspect.saliency:saliency",
+        "units": "rlattack.inspect.units:units",
+    },
 )
 """What each inspection does, by its name: takes whom it looks into and its options."""
