@@ -85,12 +85,43 @@ class Units(Inspection):
     name: ClassVar[str] = "units"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fooling(Inspection):
+    """Inputs that are no game at all and make the agent sure of an action (Nguyen et al. 2015).
+
+    By gradient ascent from noise, by evolution of every entry, and of pictures by evolution of networks that paint
+    them; beside noise alone, and beside how sure the agent is in play. Of continuous actions what is maximised is how
+    far the likeliest action is towards an end of its range.
+    """
+
+    sure: Annotated[float, Range(above=0, below=1)] = 0.99
+    """Probability of an action from which on an input fools."""
+    steps: Annotated[int, Range(least=0, most=10_000)] = 50
+    """Of gradient ascent, at most; 0 for none, as of an agent without a gradient."""
+    size: Annotated[float, Range(above=0, most=1)] = 0.05
+    """Of a step, as a share of the input's range: each entry moves by it along the sign of its gradient."""
+    starts: Annotated[int, Range(least=1, most=1_000)] = 10
+    """Noise that ascent starts from, for each action."""
+    queries: Annotated[int, Range(least=0, most=1_000_000)] = 6_000
+    """Inputs that an evolution asks about, at most; 0 for none. As many of noise are asked about beside it."""
+    repeats: Annotated[int, Range(least=1, most=100)] = 3
+    """Evolutions, one after another."""
+    same: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME+NAME[+...] ...")] = ()
+    """Actions that mean nearly the same, whose probabilities are added up too; `none` for none. By default found by
+    playing each in copies of the game, where that is possible."""
+    others: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT ...")] = ()
+    """Agents that are shown the same inputs; by default those that ship for the game, `none` for none."""
+
+    name: ClassVar[str] = "fooling"
+
+
 WORK: Registry[Callable[["Subject", Any], "Finding"]] = Registry(
     "inspection",
     {
         "occlusion": "rlattack.inspect.occlusion:occlusion",
         "saliency": "rlattack.inspect.saliency:saliency",
         "units": "rlattack.inspect.units:units",
+        "fooling": "rlattack.inspect.fooling:fooling",
     },
 )
 """What each inspection does, by its name: takes whom it looks into and its options."""
