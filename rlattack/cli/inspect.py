@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from rlattack.inspect.inspection import Inspection
-from rlattack.inspect.kinds import Fooling, Occlusion, Saliency, Units
+from rlattack.inspect.kinds import Fooling, Occlusion, Reprogram, Saliency, Units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,7 @@ class Inspect:
         | Annotated[Saliency, tyro.conf.subcommand("saliency", prefix_name=False)]
         | Annotated[Units, tyro.conf.subcommand("units", prefix_name=False)]
         | Annotated[Fooling, tyro.conf.subcommand("fooling", prefix_name=False)]
+        | Annotated[Reprogram, tyro.conf.subcommand("reprogram", prefix_name=False)]
     )
 
     def __call__(self, command: list[str]) -> int:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rlattack.inspect.inspection import Inspection
-from rlattack.inspect.kinds import Fooling, Occlusion, Saliency, Units
+from rlattack.inspect.kinds import Fooling, Occlusion, Reprogram, Saliency, Units
 from rlattack.registry import lazily
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rlattack.inspect.recording import ActivationRecorder, conditions, record
 
 __all__ = [
-    "ActivationRecorder", "Finding", "Fooling", "Inspection", "Occlusion", "Recording", "Saliency", "Units",
+    "ActivationRecorder", "Finding", "Fooling", "Inspection", "Occlusion", "Recording", "Reprogram", "Saliency",
+    "Units",
     "check_activations", "conditions", "density", "embed", "inspect", "record", "write_activations",
 ]  # fmt: skip
 

@@ -49,7 +49,10 @@ def fooling(subject: Subject, options: Fooling) -> Finding:
     alone, noise = search.noise(max(options.queries, _LEAST))
     ways = {NOISE: alone, **_searched(search)}
     found = [
-        (of.best[target], target) for name, of in ways.items() if name != NOISE for target in np.flatnonzero(of.got)
+        (of.best[target], int(target))
+        for name, of in ways.items()
+        if name != NOISE
+        for target in np.flatnonzero(of.got)
     ]
     shown_to = transfer(subject, options, targets, found, others)
     named = {name: {way: of.numbers(place) for way, of in ways.items()} for place, name in enumerate(targets.names)}

@@ -45,7 +45,7 @@ class Inputs:
             seen = subject.states(_SEEN, 4).obs.astype(np.float64)
             low, high = np.where(wide, seen.min(axis=0), low), np.where(wide, seen.max(axis=0), high)
         ends = [torch.as_tensor(end.astype(np.float32)) for end in (low, high)]
-        return cls(ends[0], ends[1], bool(np.issubdtype(space.dtype, np.integer)))  # type: ignore[arg-type]
+        return cls(ends[0], ends[1], bool(np.issubdtype(space.dtype, np.integer)))
 
     def at(self, shares: Tensor) -> Tensor:
         """Inputs from shares of the range, in [0, 1], shape (n, *observation): rounded where they are whole."""

@@ -115,6 +115,32 @@ class Fooling(Inspection):
     name: ClassVar[str] = "fooling"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reprogram(Inspection):
+    """A program that makes the frozen agent do another task: a frame around a picture (Elsayed et al. 2019).
+
+    The first actions stand for the classes, and the program alone is trained. Beside it a frozen network with fresh
+    weights, as it is and with its outputs scaled up to the agent's, each with a program of its own.
+    """
+
+    task: Literal["squares", "digits"] = "squares"
+    """Counting squares on a board of 4 x 4, or reading the digits of scikit-learn (extra `analysis`)."""
+    picture: Annotated[int, Range(least=8, most=1_000)] = 36
+    """Side of the picture in the middle of the frame, in pixels."""
+    classes: Annotated[int, Range(least=2, most=16)] | None = None
+    """How many; by default as many as the agent has outputs, 10 digits at most."""
+    updates: Annotated[int, Range(least=1, most=1_000_000)] = 800
+    """Of each program."""
+    batch: Annotated[int, Range(least=1, most=10_000)] = 50
+    """Pictures an update."""
+    rate: Annotated[float, Range(above=0, most=10)] = 0.1
+    """Of Adam at first; it falls to nothing."""
+    fresh: Annotated[int, Range(least=10, most=100_000)] = 500
+    """Pictures that no program was trained on, by which it is measured; of digits at most a third of all."""
+
+    name: ClassVar[str] = "reprogram"
+
+
 WORK: Registry[Callable[["Subject", Any], "Finding"]] = Registry(
     "inspection",
     {
@@ -122,6 +148,7 @@ WORK: Registry[Callable[["Subject", Any], "Finding"]] = Registry(
         "saliency": "rlattack.inspect.saliency:saliency",
         "units": "rlattack.inspect.units:units",
         "fooling": "rlattack.inspect.fooling:fooling",
+        "reprogram": "rlattack.inspect.reprogram:reprogram",
     },
 )
 """What each inspection does, by its name: takes whom it looks into and its options."""

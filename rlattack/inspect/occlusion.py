@@ -51,7 +51,7 @@ def occlusion(subject: Subject, options: Occlusion) -> Finding:
     grid = Blocks.of(subject, options)
     twin = shuffled(subject.policy, options.seed)
     states = subject.states(options.states, options.every)
-    scaled = subject.rescaling(states, twin)
+    scaled = subject.rescaling(states.obs, twin, states.before)
     marked = grid.touching(stands_out(states.obs))
     area = states.share(marked)
     rows: list[tuple[str, list[Value]]] = [area_row("blocks where something stands out", area)]

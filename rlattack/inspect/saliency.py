@@ -42,7 +42,7 @@ def saliency(subject: Subject, options: Saliency) -> Finding:
     check_gradient(subject.policy, subject.name, "saliency", lambda: ["`rlattack inspect occlusion`"])
     twin = shuffled(subject.policy, options.seed)
     states = subject.states(options.states, options.every)
-    scaled = subject.rescaling(states, twin)
+    scaled = subject.rescaling(states.obs, twin, states.before)
     maps = {
         AGENT: _slopes(subject, states, subject.policy),
         SHUFFLED: _slopes(subject, states, twin),

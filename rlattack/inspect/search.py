@@ -62,8 +62,7 @@ class Fooled:
     @property
     def got(self) -> BoolArray:
         """Targets that were reached in any run, bool, shape (targets,)."""
-        reached: BoolArray = (self.reached >= 0).any(axis=0)
-        return reached
+        return np.asarray((self.reached >= 0).any(axis=0), dtype=np.bool_)
 
 
 @dataclass

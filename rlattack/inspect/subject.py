@@ -178,9 +178,9 @@ class Subject:
             ]
         return torch.cat(parts)
 
-    def rescaling(self, states: States, twin: Policy) -> "Rescaling":
-        """How what another network says is scaled, to be in the mean what the agent says, and to differ as much."""
-        own, other = (self.numbers(states.obs, states.before, policy) for policy in (self.policy, twin))
+    def rescaling(self, obs: Tensor | Array, twin: Policy, before: State = None) -> "Rescaling":
+        """How what another network says of observations is scaled: to the agent's mean, and to differ as much."""
+        own, other = (self.numbers(obs, before, policy) for policy in (self.policy, twin))
         apart = [self.certainty.variation(one) for one in (own, other)]
         return Rescaling(apart[0] / apart[1] if apart[1] else 1.0, other.mean(dim=0), own.mean(dim=0))
 

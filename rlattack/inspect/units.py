@@ -49,8 +49,8 @@ class Likeness:
         rows = states.obs.reshape(len(states), -1).astype(np.float32)
         if states.obs.dtype != np.uint8:
             spread = rows.std(axis=0)
-            rows = rows / np.where(spread > 0, spread, 1)
-        rows = rows - rows.mean(axis=0)
+            rows /= np.where(spread > 0, spread, 1)
+        rows -= rows.mean(axis=0)
         lengths = (rows.astype(np.float64) ** 2).sum(axis=1)
         squared = np.maximum(lengths[:, None] + lengths[None] - 2 * (rows @ rows.T).astype(np.float64), 0)
         return cls(squared, states.episode, top)

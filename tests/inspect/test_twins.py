@@ -52,6 +52,6 @@ def test_rescaled_scores_are_the_agents_in_mean_and_spread():
     subject: Subject = subject_of(Saliency(**UNSURE))
     states, twin = subject.states(12, 1), shuffled(subject.policy, 0)
     own = subject.numbers(states.obs)
-    other = subject.rescaling(states, twin)(subject.numbers(states.obs, policy=twin))
+    other = subject.rescaling(states.obs, twin)(subject.numbers(states.obs, policy=twin))
     torch.testing.assert_close(other.mean(dim=0), own.mean(dim=0))
     assert subject.certainty.variation(other) == pytest.approx(subject.certainty.variation(own), rel=1e-3)
