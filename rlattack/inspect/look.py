@@ -53,8 +53,10 @@ def inspect(inspection: Inspection, *, command: str = "", progress: bool = True)
         with Run(folder, configuration, {"command": command, **asked.circumstances}, tell) as run:
             fits = Store(run.store, tell).fits
             prepare([cell], fits, tell)
-            with Stages(quiet=not progress) as stages, on(cell.device):
-                found = WORK.get(inspection.name)(Subject(cell, fits, stages), inspection)
+            with Stages(quiet=not progress) as stages:
+                subject = Subject(cell, fits, stages)
+                with on(cell.device):
+                    found = WORK.get(inspection.name)(subject, inspection)
             found.write(folder, about(inspection, cell), command)
     except RlattackError:
         if fresh:  # what is refused leaves nothing

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.defences import pictures
+from rlattack.device import CPU
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.estimates import Mean, Rate
 from rlattack.evaluation.observer import Moment, Observer
@@ -156,7 +157,9 @@ class Subject:
         """
         cell = dataclasses.replace(self.cell, seed=self.cell.seed + seed)
         looking, numbers = _Looking(self.number, cell.envs, every, alone), itertools.count()
-        with closing(open_play(cell, lambda slot: next(numbers), [looking], fits=self.fits).play()) as steps:
+        with torch.device(CPU):  # on which agents are loaded; play puts what it needs on its own
+            play = open_play(cell, lambda slot: next(numbers), [looking], fits=self.fits)
+        with closing(play.play()) as steps:
             for _ in steps:
                 if looking.count >= count:
                     break

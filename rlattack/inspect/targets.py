@@ -53,17 +53,19 @@ class Targets:
 
     def sure(self, numbers: Tensor) -> Tensor:
         """How sure it is of each, shape (n, targets), of the numbers that it says."""
-        each = self.certainty(numbers)
-        return torch.stack([each[:, list(members)].sum(dim=1) for members in self.sets], dim=1)
+        return self.certainty(numbers) @ self._members.T.to(torch.float32)
 
     def climbed(self, numbers: Tensor, of: Tensor) -> Tensor:
         """What is climbed to make each row surer of its own target `of`, int64, shape (n,); shape (n,)."""
-        each = self.certainty.log(numbers)
-        if self.certainty.discrete:
-            climbed = [each[:, list(members)].logsumexp(dim=1) for members in self.sets]
-        else:
-            climbed = [each[:, list(members)].sum(dim=1) for members in self.sets]
-        return torch.stack(climbed, dim=1).gather(1, of[:, None]).squeeze(1)
+        own, each = self._members[of], self.certainty.log(numbers)
+        if not self.certainty.discrete:
+            return (own * each).sum(dim=1)
+        return each.masked_fill(~own, -torch.inf).logsumexp(dim=1)
+
+    @property
+    def _members(self) -> Tensor:
+        """Which names each target holds, bool, shape (targets, names)."""
+        return torch.as_tensor([[name in members for name in range(self.single)] for members in self.sets])
 
 
 def named_alike(certainty: Certainty, texts: Sequence[str]) -> list[list[int]]:

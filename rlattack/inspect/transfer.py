@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlattack.device import CPU
 from rlattack.errors import RlattackError
 from rlattack.evaluation.estimates import Rate
 from rlattack.evaluation.statistics import wilson
@@ -59,15 +60,16 @@ def others_of(subject: Subject, asked: Sequence[str]) -> list[Agent]:
         RlattackError: One that was asked for cannot be loaded, or does not fit.
     """
     game, seat = subject.cell.game.card.id, subject.seat
-    if asked:
-        return [] if tuple(asked) == (NONE,) else [load_agent(name, seat, game=game) for name in asked]
+    ship = [name for name, card in agent_cards() if card.game == game and card.role == "victim"]
+    names = [name for name in asked or ship if name not in (NONE, subject.name)]
     found = []
-    for name, card in agent_cards():
-        if card.game == game and card.role == "victim" and name != subject.name:
+    with torch.device(CPU):
+        for name in names:
             try:
                 found.append(load_agent(name, seat, game=game))
-            except RlattackError:  # of a variant that sees other things
-                continue
+            except RlattackError:
+                if asked:
+                    raise  # one that ships may be of a variant that sees other things
     return found
 
 
