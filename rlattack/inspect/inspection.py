@@ -1,6 +1,7 @@
 """What every inspection of an agent takes, and is typed after `rlattack inspect`."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -66,8 +67,20 @@ class Inspection(Playing):
         Raises:
             InvalidInput: Not one agent a seat.
         """
-        if len(self.against) != seats - 1:
-            got = " ".join(self.against) or "nobody"
-            raise InvalidInput(f"--against: expected {seats - 1} agents, one for each of the other seats, got {got}")
-        players = [*self.against[:victim], self.victim, *self.against[victim:]]
-        return Study.of(self, players=tuple((one,) for one in players), victim=str(victim), episodes=1)
+        players = seated((self.victim,), [(one,) for one in self.against], seats, victim)
+        return Study.of(self, players=players, victim=str(victim), episodes=1)
+
+
+def seated(
+    victims: tuple[str, ...], others: Sequence[tuple[str, ...]], seats: int, victim: int
+) -> tuple[tuple[str, ...], ...]:
+    """Who may take each seat: victims theirs, and others those that are left, in order.
+
+    Raises:
+        InvalidInput: Not one for each of the other seats.
+    """
+    if len(others) != seats - 1:
+        got = " ".join(map(",".join, others)) or "nobody"
+        words = "1 agent, for the other seat" if seats == 2 else f"{seats - 1} agents, one for each of the other seats"
+        raise InvalidInput(f"--against: expected {words if seats > 1 else 'nobody in a game of one seat'}, got {got}")
+    return (*others[:victim], victims, *others[victim:])

@@ -18,7 +18,7 @@ Way = Literal["background", "brighter", "darker", "blur"]
 States = Annotated[int, Range(least=2, most=20_000)]
 """How many observations are looked at."""
 Apart = Annotated[int, Range(least=1, most=10_000)]
-"""Steps of an episode between two observations."""
+"""So many times the agent acts from one observation to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Seeing(Inspection):
     states: States = 64
     """Observations that are looked at, of as many episodes at once as --envs says."""
     every: Apart = 40
-    """Steps between two of them in an episode."""
+    """Steps of its own from one of them to the next."""
     film: Annotated[int, Range(least=0, most=600)] = 45
     """Steps of an episode that are filmed; 0 for none. Of games whose observations are pictures."""
 
@@ -80,7 +80,7 @@ class Units(Inspection):
     states: States = 800
     """Observations that are looked at."""
     every: Apart = 12
-    """Steps between two of them in an episode."""
+    """Steps of its own from one of them to the next."""
 
     name: ClassVar[str] = "units"
 
@@ -133,7 +133,7 @@ class Reprogram(Inspection):
     """Of each program."""
     batch: Annotated[int, Range(least=1, most=10_000)] = 50
     """Pictures an update."""
-    rate: Annotated[float, Range(above=0, most=10)] = 0.1
+    rate: Annotated[float, Range(above=0, most=10)] = 0.03
     """Of Adam at first; it falls to nothing."""
     fresh: Annotated[int, Range(least=10, most=100_000)] = 500
     """Pictures that no program was trained on, by which it is measured; of digits at most a third of all."""

@@ -76,8 +76,17 @@ def about(inspection: Inspection, cell: Cell) -> dict[str, object]:
 
 def planned(inspection: Inspection) -> Plan:
     """The play that is looked at: who sits where, with nobody attacked."""
-    game = make_game(find_game(inspection.game), 1)
-    names = tuple(seat.name for seat in game.seats)
+    seats, victim = place_of(inspection.game, inspection.seat)
+    return plan(inspection.study(seats, victim))
+
+
+def place_of(name: str, seat: str) -> tuple[int, int]:
+    """How many seats a game has, and the number of one; of the last one where none is named.
+
+    Raises:
+        UnknownName: No such game or seat.
+    """
+    game = make_game(find_game(name), 1)
+    names = tuple(one.name for one in game.seats)
     game.close()
-    victim = seat_number("--seat", inspection.seat, names) if inspection.seat else len(names) - 1
-    return plan(inspection.study(len(names), victim))
+    return len(names), seat_number("--seat", seat, names) if seat else len(names) - 1

@@ -46,8 +46,11 @@ def occlusion(subject: Subject, options: Occlusion) -> Finding:
     """Hides block after block of what an agent saw, and of the same for the network with shuffled weights.
 
     Raises:
-        InvalidInput: Observations that are no pictures, a block larger than they are, or an agent without a network.
+        InvalidInput: Nothing to hide blocks by, observations that are no pictures, a block larger than they are, or an
+            agent without a network.
     """
+    if not options.by:
+        raise InvalidInput("--by: expected at least one way to hide a block, as in --by background blur, got none")
     grid = Blocks.of(subject, options)
     twin = shuffled(subject.policy, options.seed)
     states = subject.states(options.states, options.every)
@@ -57,7 +60,7 @@ def occlusion(subject: Subject, options: Occlusion) -> Finding:
     rows: list[tuple[str, list[Value]]] = [area_row("blocks where something stands out", area)]
     told: dict[str, dict[str, Told]] = {}
     panels: dict[str, FloatArray] = {}
-    for way in options.by:
+    for way in dict.fromkeys(options.by):
         maps = {AGENT: _falls(subject, grid, states, way, subject.policy)[0]}
         maps[SHUFFLED], maps[RESCALED] = _falls(subject, grid, states, way, twin, (as_said, scaled))
         told[way] = compare(maps, states, marked)

@@ -39,8 +39,8 @@ def saliency(subject: Subject, options: Saliency) -> Finding:
     Raises:
         InvalidInput: An agent without a network or without a gradient.
     """
-    check_gradient(subject.policy, subject.name, "saliency", lambda: ["`rlattack inspect occlusion`"])
     twin = shuffled(subject.policy, options.seed)
+    check_gradient(subject.policy, subject.name, "saliency", lambda: ["`rlattack inspect occlusion`"])
     states = subject.states(options.states, options.every)
     scaled = subject.rescaling(states.obs, twin, states.before)
     maps = {

@@ -151,7 +151,7 @@ class Subject:
 
         Args:
             count: How many observations; fewer where no more comes.
-            every: Steps of the game between two of one episode.
+            every: So many times it acts from one to the next.
             alone: Of the first slot alone, one after another.
             seed: Added to the run's: another one is other episodes.
         """
@@ -215,22 +215,23 @@ def batches(obs: Tensor, before: State = None) -> Iterator[tuple[Tensor, State]]
 
 
 class _Looking(Observer):
-    """Keeps what a seat received every so many steps of the game."""
+    """Keeps what a seat received, every so many times that it acted in a slot."""
 
     def __init__(self, seat: int, slots: int, every: int, alone: bool) -> None:
         super().__init__(seat, slots)
-        self._every, self._alone, self._steps, self.count = every, alone, 0, 0
+        self._every, self._alone, self.count = every, alone, 0
+        self._acted: IntArray = np.zeros(slots, dtype=np.int64)
         self._rows: list[tuple[Array, Tensor | None, IntArray]] = []
 
     def see(self, moment: Moment) -> None:
         """Keeps a row of every slot that acts."""
         if moment.seat != self.seat:
             return
-        self._steps += 1
-        if self._steps % self._every:
-            return
-        kept = np.flatnonzero(moment.acting)
+        self._acted += moment.acting
+        kept = np.flatnonzero(moment.acting & (self._acted % self._every == 0))
         kept = kept[kept == 0] if self._alone else kept
+        if not len(kept):
+            return
         rows = torch.as_tensor(kept)
         before = None if moment.before is None else moment.before[rows].clone()
         received = moment.received[rows].numpy(force=True).astype(moment.shown.dtype)

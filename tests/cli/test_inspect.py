@@ -5,6 +5,8 @@ import json
 import pytest
 from command_line import call, refused
 
+from tests.kit import games  # noqa: F401  # which registers `coins` and `pull`
+
 LOOK = ("inspect", "occlusion", "sides/any", "--victim", "tests.inspect.players:unsure", "--states", "4", "--envs", "2")
 SMALL = ("--block", "6", "--stride", "6", "--film", "0", "--every", "2", "--plugin", "tests.kit.pictures")
 
@@ -34,3 +36,17 @@ def test_the_numbers_are_printed_as_json(capsys):
 )
 def test_what_cannot_be_looked_into_is_refused_in_a_line(capsys, typed, message):
     assert message in refused(capsys, *typed)
+
+
+def test_activations_are_compared_by_an_inspection_too(capsys, working_folder):
+    pytest.importorskip("sklearn")
+    player = "tests.inspect.players:telling"
+    typed = ("inspect", "activations", "coins/any", "--victim", player, "--attack", "fgsm", "--eps", "0.5", "--space")
+    assert call(*typed, "raw", "--episodes", "8", "--run", "mine") == 0
+    assert "log-likelihood of the player's activations" in capsys.readouterr().out
+    assert (working_folder / "mine" / "activations.json").is_file()
+
+
+def test_activations_need_somebody_in_every_other_seat(capsys):
+    typed = ("inspect", "activations", "pull/any", "--victim", "zero")
+    assert "--against: expected 1 agent, for the other seat, got nobody" in refused(capsys, *typed)

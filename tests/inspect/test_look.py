@@ -4,7 +4,7 @@ import pytest
 
 from rlattack.errors import InvalidInput, RunConflict, UnknownName
 from rlattack.inspect import Occlusion, Saliency, inspect
-from tests.inspect.looks import COINS, PUSHING, UNSURE, other
+from tests.inspect.looks import COINS, PUSHING, UNSURE, other, subject_of
 
 pytestmark = pytest.mark.library
 OPTIONS = Occlusion(**UNSURE, states=4, every=2, block=6, stride=6, by=("brighter",), film=2)
@@ -53,7 +53,7 @@ def test_a_parameter_out_of_range_is_refused_before_anything_is_loaded():
 
 
 def test_every_other_seat_needs_an_agent():
-    with pytest.raises(InvalidInput, match="against: expected 1 agents, one for each of the other seats, got nobody"):
+    with pytest.raises(InvalidInput, match="against: expected 1 agent, for the other seat, got nobody"):
         inspect(Saliency(**{**PUSHING, "against": ()}))
     with pytest.raises(UnknownName, match=r"seat: expected left \(0\) or right \(1\), got 'top'"):
         inspect(Saliency(**PUSHING, seat="top"))
@@ -64,3 +64,25 @@ def test_any_seat_can_be_looked_into():
     content = json.loads((folder / "inspection.json").read_text())
     assert (content["seat"], content["players"]) == ("left", ["tests.kit.players:puller", "zero"])
     assert found.numbers["states"] == 6
+
+
+def test_a_seat_that_acts_at_every_second_step_is_seen():
+    options = Saliency(
+        game="turns/any", victim="tests.inspect.players:telling_namer", against=("zero",), seat="second", envs=2,
+        states=4, every=2,
+    )  # fmt: skip
+    states = subject_of(options).states(4, 2)
+    assert len(states) == 4
+    assert set(states.obs[:, 0] % 2) == {1}  # the second seat's turns
+
+
+def test_nothing_to_hide_by_is_refused():
+    with pytest.raises(InvalidInput, match="by: expected at least one way to hide a block"):
+        inspect(other(OPTIONS, by=()), progress=False)
+
+
+def test_a_defended_agent_is_looked_into_through_its_front():
+    plain, _ = inspect(other(OPTIONS, film=0), progress=False)
+    behind, _ = inspect(other(OPTIONS, film=0, defence=("blur:sigma=20",)), progress=False)
+    found = [one.numbers["ways"]["brighter"]["agent"]["largest"].mean for one in (plain, behind)]
+    assert found[1] < 0.5 * found[0]

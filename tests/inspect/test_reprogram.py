@@ -16,7 +16,9 @@ pytestmark = pytest.mark.library
 
 @pytest.fixture
 def options():
-    return Reprogram(**{**UNSURE, "victim": "tests.inspect.players:adder"}, picture=8, updates=60, batch=20, fresh=60)
+    return Reprogram(
+        **{**UNSURE, "victim": "tests.inspect.players:adder"}, picture=8, updates=60, batch=20, fresh=60, rate=0.1
+    )
 
 
 def test_who_weighs_light_counts_squares_by_a_program_alone(options):
