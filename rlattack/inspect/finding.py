@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,31 +42,35 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture (PNG) or a film, the name of its file without an ending, and what is seen there."""
+    """A picture or a film, the name of its file without an ending, and what is seen there.
+
+    Attributes:
+        made: Draws the picture, as a PNG, once it is to be written; or the film.
+    """
 
     name: str
     caption: str
-    content: bytes | Film
+    made: Callable[[], bytes] | Film
 
     @property
     def film(self) -> Film | None:
         """The film, of one that moves."""
-        return self.content if isinstance(self.content, Film) else None
+        return self.made if isinstance(self.made, Film) else None
 
     @property
     def file(self) -> str:
         """Its name in the run folder."""
-        return f"{self.name}{self.content.suffix if isinstance(self.content, Film) else '.png'}"
+        return f"{self.name}{self.film.suffix if self.film else '.png'}"
 
-    @property
+    @cached_property
     def raw(self) -> bytes:
         """What the file holds."""
-        return self.content.data if isinstance(self.content, Film) else self.content
+        return self.made.data if isinstance(self.made, Film) else self.made()
 
     @property
     def src(self) -> str:
         """An address that holds it."""
-        return data_url(self.raw, self.content.mime if isinstance(self.content, Film) else "image/png")
+        return data_url(self.raw, self.film.mime if self.film else "image/png")
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 from rlattack.arrays import Array, FloatArray
 from rlattack.attacks.make import check_gradient
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.estimates import Rate
-from rlattack.evaluation.recorder import newest
 from rlattack.inspect.evolution import Direct, Painted
 from rlattack.inspect.finding import Finding, Sheet, Shown
+from rlattack.inspect.gallery import Row, gallery
 from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Fooling
 from rlattack.inspect.search import Fooled, Search
 from rlattack.inspect.subject import Subject
 from rlattack.inspect.targets import ALIKE, NONE, Targets, measured_alike, named_alike
 from rlattack.inspect.transfer import HEADS, others_of, transfer
-from rlattack.report.curves import png
 from rlattack.report.values import Value, percent
 
 NOISE, ASCENT, DIRECT, CPPN = "noise alone", "ascent", "evolved entries", "evolved CPPN"
@@ -152,20 +150,12 @@ def _notes(subject: Subject, targets: Targets, apart: FloatArray | None, options
 def _gallery(subject: Subject, targets: Targets, ways: Mapping[str, Fooled]) -> Shown:
     """The best input of every way for every target, its newest frame."""
     kind = subject.seat.observation.dtype
-
-    def drawn() -> Figure:
-        figure = Figure(figsize=(1.7 * len(targets.sets) + 0.6, 2.0 * len(ways)), layout="constrained")
-        axes = figure.subplots(len(ways), len(targets.sets), squeeze=False)
-        for row, (way, of) in enumerate(ways.items()):
-            for place, name in enumerate(targets.names):
-                picture = newest(of.best[place].numpy(force=True).astype(kind))
-                axes[row, place].imshow(picture, cmap="gray", vmin=0, vmax=255)
-                axes[row, place].set_title(f"{name}\n{of.top[place]:.3f}", fontsize=7)
-                axes[row, place].set_xticks([])
-                axes[row, place].set_yticks([])
-            axes[row, 0].set_ylabel(way, fontsize=8)
-        return figure
-
-    return Shown(
-        "fooling", "The input of each way that makes the agent surest of each action: the newest frame.", png(drawn)
-    )
+    rows = [
+        Row(
+            way,
+            of.best.numpy(force=True).astype(kind),
+            [f"{name}\n{top:.3f}" for name, top in zip(targets.names, of.top, strict=True)],
+        )
+        for way, of in ways.items()
+    ]
+    return gallery("fooling", "The input of each way that makes the agent surest of each action, and how sure.", rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from rlattack.evaluation.estimates import Mean, Rate
 from rlattack.evaluation.recorder import newest
 from rlattack.games.camera import Picture, enlarge
 from rlattack.inspect.finding import Shown
+from rlattack.inspect.gallery import show_frame
 from rlattack.inspect.subject import Rescaling, States
 from rlattack.report.curves import png
 from rlattack.report.encoding import encode
@@ -136,7 +138,7 @@ def picture(obs: Array, panels: Mapping[str, FloatArray], name: str, caption: st
                 _panel(place, frame, maps[row], f"{title}\nlargest {maps[row].max():.3g}")
         return figure
 
-    return Shown(name, caption, png(drawn))
+    return Shown(name, caption, partial(png, drawn))
 
 
 def film(obs: Array, panels: Mapping[str, FloatArray], name: str, way: str) -> Shown:
@@ -173,13 +175,9 @@ def _tinted(grey: FloatArray, heat: FloatArray) -> FloatArray:
 
 
 def _panel(axes: Axes, frame: Array, heat: FloatArray | None, title: str) -> None:
-    axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
+    show_frame(axes, frame, title)
     if heat is not None:
-        top = float(heat.max()) or 1.0
-        axes.imshow(heat, cmap="inferno", vmin=0, vmax=top, alpha=0.7)
-    axes.set_title(title, fontsize=8)
-    axes.set_xticks([])
-    axes.set_yticks([])
+        axes.imshow(heat, cmap="inferno", vmin=0, vmax=float(heat.max()) or 1.0, alpha=0.7)
 
 
 def _likeness(one: FloatArray, other: FloatArray) -> FloatArray:

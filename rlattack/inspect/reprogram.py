@@ -10,23 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 
 from rlattack.attacks.make import check_gradient
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.estimates import Rate
-from rlattack.evaluation.recorder import newest
 from rlattack.evaluation.statistics import wilson
 from rlattack.inspect.finding import Finding, Sheet, Shown
+from rlattack.inspect.gallery import Row, gallery
 from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Reprogram
 from rlattack.inspect.subject import ROWS, Reading, Subject, as_said
 from rlattack.inspect.tasks import DIGITS, Pictures, digits, squares
 from rlattack.inspect.twins import reborn
 from rlattack.policies.policy import Output, Policy
-from rlattack.report.curves import png
 from rlattack.report.values import Value, percent
 
 AGENT, RANDOM, RESCALED = "the agent", "fresh weights", "fresh weights, rescaled"
@@ -220,23 +218,9 @@ def _picture(
     trained: dict[str, Program], fresh: Pictures, classes: int, networks: dict[str, tuple[Policy, Reading]]
 ) -> Shown:
     """Fresh pictures in the programs, with what is right and what each network says."""
-    shown = fresh.pictures[:_SHOWN]
-
-    def drawn() -> Figure:
-        figure = Figure(figsize=(1.9 * len(shown), 2.2 * len(trained)), layout="constrained")
-        for axes, (name, program) in zip(
-            figure.subplots(len(trained), len(shown), squeeze=False), trained.items(), strict=True
-        ):
-            said = _says(program, shown, classes, *networks[name])
-            whole = program.around(shown).numpy(force=True).astype(np.uint8)
-            for place, picture, answer, right in zip(axes, whole, said.tolist(), fresh.labels, strict=False):
-                place.imshow(newest(picture), cmap="gray", vmin=0, vmax=255)
-                place.set_title(f"class {right}: says {answer}", fontsize=7)
-                place.set_xticks([])
-                place.set_yticks([])
-            axes[0].set_ylabel(name, fontsize=8)
-        return figure
-
-    return Shown(
-        "reprogram", "Fresh pictures in their programs, the newest frame: the class, and what is said.", png(drawn)
-    )
+    some, rows = fresh.pictures[:_SHOWN], []
+    for name, program in trained.items():
+        said = _says(program, some, classes, *networks[name]).tolist()
+        words = [f"class {right}: says {answer}" for right, answer in zip(fresh.labels.tolist(), said, strict=False)]
+        rows.append(Row(name, program.around(some).numpy(force=True).astype(np.uint8), words))
+    return gallery("reprogram", "Fresh pictures in their programs: the class, and what is said of each.", rows)

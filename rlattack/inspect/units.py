@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from rlattack.arrays import Array, FloatArray, IntArray
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.estimates import Interval, Mean
-from rlattack.evaluation.recorder import newest
 from rlattack.inspect.finding import Finding, Sheet, Shown
+from rlattack.inspect.gallery import Row, gallery
 from rlattack.inspect.kinds import Units
 from rlattack.inspect.layers import activations, chosen, layers_of
 from rlattack.inspect.subject import States, Subject
-from rlattack.report.curves import png
 from rlattack.report.values import Value, mean
 
 _Z = 1.959964
@@ -210,24 +208,12 @@ def _notes(states: States, options: Units) -> list[str]:
 
 def _gallery(name: str, states: States, likes: dict[str, Array], likeness: Likeness) -> Shown:
     """The observations that some units and some directions like best; those of the middle of coherence."""
-
-    def drawn() -> Figure:
-        figure = Figure(figsize=(1.15 * likeness.top + 1, 1.25 * 2 * _ROWS), layout="constrained")
-        axes = figure.subplots(2 * _ROWS, likeness.top, squeeze=False)
-        for part, which in enumerate(("units", PLAIN)):
-            coherence = likeness.coherence(likes[which])
-            order = np.argsort(coherence)
-            middle = order[np.linspace(0, len(order) - 1, _ROWS + 2).round().astype(int)[1:-1]]
-            for row, direction in enumerate(middle):
-                best = np.argsort(-likes[which][:, direction], kind="stable")[: likeness.top]
-                for column, state in enumerate(best):
-                    place = axes[part * _ROWS + row, column]
-                    place.imshow(newest(states.obs[state]), cmap="gray", vmin=0, vmax=255)
-                    place.set_xticks([])
-                    place.set_yticks([])
-                what = "unit" if which == "units" else "random\ndirection"
-                axes[part * _ROWS + row, 0].set_ylabel(f"{what}\n{coherence[direction]:.2f}", fontsize=7)
-        return figure
-
+    rows = []
+    for which, whose in (("units", "unit"), (PLAIN, "random\ndirection")):
+        coherence = likeness.coherence(likes[which])
+        order = np.argsort(coherence)
+        for direction in order[np.linspace(0, len(order) - 1, _ROWS + 2).round().astype(int)[1:-1]]:
+            best = np.argsort(-likes[which][:, direction], kind="stable")[: likeness.top]
+            rows.append(Row(f"{whose}\n{coherence[direction]:.2f}", states.obs[best], [""] * len(best)))
     caption = f"{name}: what units (above) and random directions (below) like best, from less to more coherent."
-    return Shown(f"units-{name.replace('.', '-')}", caption, png(drawn))
+    return gallery(f"units-{name.replace('.', '-')}", caption, rows)
