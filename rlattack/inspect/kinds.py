@@ -29,6 +29,8 @@ class Seeing(Inspection):
     """Observations that are looked at, of as many episodes at once as --envs says."""
     every: Apart = 40
     """Steps of its own from one of them to the next."""
+    shuffles: Annotated[int, Range(least=1, most=100)] = 3
+    """Networks with shuffled weights that stand beside the agent; one may say hundreds of times less than another."""
     film: Annotated[int, Range(least=0, most=600)] = 45
     """Steps of an episode that are filmed; 0 for none. Of games whose observations are pictures."""
 

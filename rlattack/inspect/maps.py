@@ -39,12 +39,14 @@ class Told:
         times: The agent's largest over its own; None of the agent.
         mass: Share of a map that lies where something stands out.
         likeness: Rank correlation with the agent's map; None of the agent.
+        each: Largest of a state of each network of that kind, in the mean.
     """
 
     largest: Mean
     times: Mean | None
     mass: Mean | None
     likeness: Mean | None
+    each: list[float]
 
     @property
     def values(self) -> list[Value]:
@@ -58,24 +60,25 @@ class Told:
         return dict(vars(self))
 
 
-def compare(maps: Mapping[str, FloatArray], states: States, marked: BoolArray | None) -> dict[str, Told]:
+def compare(maps: Mapping[str, FloatArray], states: States, marked: BoolArray) -> dict[str, Told]:
     """Says what maps tell, the agent's first.
 
     Args:
-        maps: By whose they are, at least 0, shape (n, cells) each.
+        maps: By whose they are, at least 0, shape (networks, n, cells) each; networks of a kind are averaged.
         states: Of what they are.
-        marked: Cells where something stands out, shape (n, cells); None where that is not known.
+        marked: Cells where something stands out, shape (n, cells).
     """
     own = maps[AGENT]
     found = {}
     for name, heat in maps.items():
         other = name != AGENT
-        largest = heat.max(axis=1)
+        largest = heat.max(axis=2)
         found[name] = Told(
-            largest=states.mean(largest),
-            times=states.ratio(own.max(axis=1), largest) if other else None,
-            mass=None if marked is None else states.ratio((heat * marked).sum(axis=1), heat.sum(axis=1)),
-            likeness=states.mean(_likeness(own, heat)) if other else None,
+            largest=states.mean(largest.mean(axis=0)),
+            times=states.ratio(own.max(axis=2)[0], largest.mean(axis=0)) if other else None,
+            mass=states.ratio((heat * marked).sum(axis=(0, 2)), heat.sum(axis=(0, 2))),
+            likeness=states.mean(np.mean([_likeness(own[0], one) for one in heat], axis=0)) if other else None,
+            each=largest.mean(axis=1).tolist(),
         )
     return found
 
@@ -85,15 +88,18 @@ def area_row(name: str, area: Rate) -> tuple[str, list[Value]]:
     return name, [Value(), Value(), percent(area, 1), Value()]
 
 
-def cares(told: Mapping[str, Mapping[str, Told]], area: Rate, states: States, scaled: Rescaling) -> list[str]:
+def cares(told: Mapping[str, Mapping[str, Told]], area: Rate, states: States, scaled: Sequence[Rescaling]) -> list[str]:
     """What maps by several ways do not tell, and how they were measured."""
-    episodes = len(np.unique(states.episode))
+    episodes, factors = len(np.unique(states.episode)), ", ".join(f"{one.factor:.3g}" for one in scaled)
     notes = [
         f"Means over {len(states)} observations of {episodes} episodes, intervals over episodes; `rescaled`: the "
-        f"scores of the network with shuffled weights (one shuffle), scaled by {scaled.factor:.3g} about their mean "
-        "and moved to the agent's, so that they differ between observations as much."
+        f"scores of networks with shuffled weights, times {factors} about their mean and moved to the agent's, so that "
+        f"they differ between observations as much. Means over {len(scaled)} shuffles, whose spread no interval counts."
     ]
     for way, of in told.items():
+        if len(scaled) > 1:
+            ends = (min(of[SHUFFLED].each), max(of[SHUFFLED].each))
+            notes.append(f"{way}: the largest of single shuffles is {ends[0]:.3g} to {ends[1]:.3g}.")
         own, control = of[AGENT].mass, of[SHUFFLED].mass
         if own is None or control is None:
             continue

@@ -30,10 +30,12 @@ from rlattack.inspect.maps import (
     stands_out,
 )
 from rlattack.inspect.subject import Reading, States, Subject, as_said
-from rlattack.inspect.twins import shuffled
+from rlattack.inspect.twins import shuffles
 from rlattack.policies.policy import Policy
 from rlattack.report.values import Value
 
+_AT_ONCE = 100
+"""Blocks that are hidden at once; memory that is asked for anew costs more than what it is for."""
 _LEVELS = 25.0
 """Grey levels of `brighter` and `darker`."""
 _BLUR = 3.0
@@ -52,29 +54,31 @@ def occlusion(subject: Subject, options: Occlusion) -> Finding:
     if not options.by:
         raise InvalidInput("--by: expected at least one way to hide a block, as in --by background blur, got none")
     grid = Blocks.of(subject, options)
-    twin = shuffled(subject.policy, options.seed)
+    twins = shuffles(subject.policy, options.seed, options.shuffles)
     states = subject.states(options.states, options.every)
-    scaled = subject.rescaling(states.obs, twin, states.before)
+    scaled = [subject.rescaling(states.obs, twin, states.before) for twin in twins]
     marked = grid.touching(stands_out(states.obs))
     area = states.share(marked)
     rows: list[tuple[str, list[Value]]] = [area_row("blocks where something stands out", area)]
     told: dict[str, dict[str, Told]] = {}
     panels: dict[str, FloatArray] = {}
     for way in dict.fromkeys(options.by):
-        maps = {AGENT: _falls(subject, grid, states, way, subject.policy)[0]}
-        maps[SHUFFLED], maps[RESCALED] = _falls(subject, grid, states, way, twin, (as_said, scaled))
+        own = _falls(subject, grid, states, way, subject.policy)
+        pairs = zip(twins, scaled, strict=True)
+        others = np.stack([_falls(subject, grid, states, way, twin, (as_said, own_way)) for twin, own_way in pairs])
+        maps = {AGENT: np.stack(own), SHUFFLED: others[:, 0], RESCALED: others[:, 1]}
         told[way] = compare(maps, states, marked)
         rows += [(f"{way}: {name}", one.values) for name, one in told[way].items()]
-        panels |= {f"{way}, {name}": grid.spread(heat) for name, heat in maps.items() if name != SHUFFLED}
+        panels |= {f"{way}, {name}": grid.spread(heat[0]) for name, heat in maps.items() if name != SHUFFLED}
     shown = [picture(states.obs, panels, "occlusion", "How much each block takes of the action's probability.")]
     if options.film:
-        shown.append(_film(subject, grid, options, twin, scaled))
+        shown.append(_film(subject, grid, options, twins[0], scaled[0]))
     size = f"{options.block} x {options.block} pixels every {options.stride}"
     title = f"{subject.name} in {subject.cell.game.card.id}: fall of the action's probability, blocks of {size}"
     ways = {way: {name: one.numbers for name, one in of.items()} for way, of in told.items()}
     return Finding(
         _sentence(told), [Sheet(title, ("what a block becomes, for whom", *HEADS), rows)],
-        {"states": len(states), "area": area, "factor": scaled.factor, "ways": ways},
+        {"states": len(states), "area": area, "factors": [one.factor for one in scaled], "ways": ways},
         cares(told, area, states, scaled), shown,
     )  # fmt: skip
 
@@ -174,9 +178,11 @@ def _falls(
     for row in range(len(states)):
         subject.tell(f"hiding {len(masks)} blocks from {whose} ({way})", row, len(states))
         frames = subject.frames(torch.as_tensor(states.obs[row : row + 1]).to(torch.float32))
-        hidden = subject.laid(frames * (1 - masks) + _FILLS[way](frames) * masks)
-        seen = torch.cat([subject.laid(frames), hidden])
-        said = subject.numbers(seen, states.of(row, len(seen)), policy)
+        fill, parts = _FILLS[way](frames), [subject.numbers(subject.laid(frames), states.of(row, 1), policy)]
+        for some in torch.split(masks, _AT_ONCE):
+            hidden = subject.laid(frames + (fill - frames) * some)
+            parts.append(subject.numbers(hidden, states.of(row, len(hidden)), policy))
+        said = torch.cat(parts)
         for of, reading in zip(found, readings, strict=True):
             said_so = reading(said)
             before, after = said_so[:1], said_so[1:]

@@ -25,7 +25,7 @@ from rlattack.inspect.maps import (
     stands_out,
 )
 from rlattack.inspect.subject import Reading, States, Subject, as_said, batches
-from rlattack.inspect.twins import shuffled
+from rlattack.inspect.twins import shuffles
 from rlattack.policies.policy import Output, Policy
 from rlattack.report.values import Value
 
@@ -39,30 +39,31 @@ def saliency(subject: Subject, options: Saliency) -> Finding:
     Raises:
         InvalidInput: An agent without a network or without a gradient.
     """
-    twin = shuffled(subject.policy, options.seed)
+    twins = shuffles(subject.policy, options.seed, options.shuffles)
     check_gradient(subject.policy, subject.name, "saliency", lambda: ["`rlattack inspect occlusion`"])
     states = subject.states(options.states, options.every)
-    scaled = subject.rescaling(states.obs, twin, states.before)
+    scaled = [subject.rescaling(states.obs, twin, states.before) for twin in twins]
+    pairs = list(zip(twins, scaled, strict=True))
     maps = {
-        AGENT: _slopes(subject, states, subject.policy),
-        SHUFFLED: _slopes(subject, states, twin),
-        RESCALED: _slopes(subject, states, twin, scaled),
+        AGENT: _slopes(subject, states, subject.policy)[None],
+        SHUFFLED: np.stack([_slopes(subject, states, twin) for twin in twins]),
     }
     if not subject.pictures:
-        return _of_numbers(subject, states, {name: maps[name] for name in (AGENT, SHUFFLED)})
-    flat = {name: heat.reshape(len(heat), -1) for name, heat in maps.items()}
+        return _of_numbers(subject, states, maps)
+    maps[RESCALED] = np.stack([_slopes(subject, states, twin, reading) for twin, reading in pairs])
+    flat = {name: heat.reshape(*heat.shape[:2], -1) for name, heat in maps.items()}
     marked = stands_out(states.obs).reshape(len(states), -1)
     area, told = states.share(marked), compare(flat, states, marked)
     rows = [area_row("pixels where something stands out", area), *((name, one.values) for name, one in told.items())]
-    panels = {AGENT: maps[AGENT], RESCALED: maps[RESCALED]}
+    panels = {AGENT: maps[AGENT][0], RESCALED: maps[RESCALED][0]}
     shown = [picture(states.obs, panels, "saliency", "How much a grey level of each pixel moves the log-probability.")]
     if options.film:
-        shown.append(_film(subject, options, twin, scaled))
+        shown.append(_film(subject, options, *pairs[0]))
     title = f"{subject.name} in {subject.cell.game.card.id}: gradient of the action's log-probability by a grey level"
     numbers = {name: one.numbers for name, one in told.items()}
     return Finding(
         _sentence(told), [Sheet(title, ("of whom", *HEADS), rows)],
-        {"states": len(states), "area": area, "factor": scaled.factor, "networks": numbers},
+        {"states": len(states), "area": area, "factors": [one.factor for one in scaled], "networks": numbers},
         cares({"gradient": told}, area, states, scaled), shown,
     )  # fmt: skip
 
@@ -87,8 +88,10 @@ def _film(subject: Subject, options: Saliency, twin: Policy, scaled: Reading) ->
 def _of_numbers(subject: Subject, states: States, maps: dict[str, FloatArray]) -> Finding:
     """What is found where entries are seen: each by how much it moves the action, times how much it varies."""
     spread = states.obs.astype(np.float64).std(axis=0)
-    weighed = {name: (heat * spread).reshape(len(heat), -1) for name, heat in maps.items()}
-    shares = {name: heat / np.maximum(heat.sum(axis=1, keepdims=True), 1e-30) for name, heat in weighed.items()}
+    weighed = {name: (heat * spread).reshape(*heat.shape[:2], -1) for name, heat in maps.items()}
+    shares = {
+        name: (heat / np.maximum(heat.sum(axis=2, keepdims=True), 1e-30)).mean(axis=0) for name, heat in weighed.items()
+    }
     own = shares[AGENT].mean(axis=0)
     names = _entries(subject.seat, len(own))
     order = np.argsort(-own, kind="stable")

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +35,16 @@ def shuffled(policy: Policy, seed: int) -> Policy:
             order = torch.randperm(weight.numel(), generator=generator, device="cpu").to(weight.device)
             weight.data.copy_(weight.data.flatten()[order].view_as(weight))
     return twin
+
+
+def shuffles(policy: Policy, seed: int, count: int) -> list[Policy]:
+    """Several of `shuffled`, whose seeds come from one.
+
+    Raises:
+        InvalidInput: It holds no network.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(count)
+    return [shuffled(policy, int(one)) for one in seeds]
 
 
 def reborn(policy: Policy, seed: int) -> Policy:

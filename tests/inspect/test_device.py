@@ -14,7 +14,7 @@ from tests.kit.agents import network_agent
 from tests.kit.second_device import SECOND, second_device
 
 pytestmark = pytest.mark.library
-SMALL = {"states": 2, "every": 2, "film": 0}
+SMALL = {"states": 2, "shuffles": 2, "every": 2, "film": 0}
 INSPECTIONS = [
     Occlusion(**UNSURE, **SMALL, block=12, stride=8, by=("blur",)),
     Saliency(**UNSURE, **SMALL),

@@ -7,7 +7,7 @@ from rlattack.inspect.occlusion import Blocks, occlusion
 from tests.inspect.looks import COINS, UNSURE, other, subject_of
 
 pytestmark = pytest.mark.library
-BRIGHTER = Occlusion(**UNSURE, states=4, every=2, block=4, stride=4, by=("brighter",), film=0)
+BRIGHTER = Occlusion(**UNSURE, shuffles=1, states=4, every=2, block=4, stride=4, by=("brighter",), film=0)
 
 
 def told(options):
@@ -74,3 +74,9 @@ def test_a_game_without_pictures_is_refused_with_the_way_out():
 def test_a_block_larger_than_the_picture_is_refused():
     with pytest.raises(InvalidInput, match="block: expected at most 12, the picture's side, got 13"):
         told(other(BRIGHTER, block=13))
+
+
+def test_every_shuffle_is_told_and_their_mean_stands_beside_the_agent():
+    found = told(other(BRIGHTER, shuffles=3)).numbers["ways"]["brighter"]["shuffled weights"]
+    assert len(set(found["each"])) == 3
+    assert np.mean(found["each"]) == pytest.approx(found["largest"].mean)
