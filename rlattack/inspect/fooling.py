@@ -61,8 +61,8 @@ def fooling(subject: Subject, options: Fooling) -> Finding:
     }  # fmt: skip
     where = f"{subject.name} in {subject.cell.game.card.id}"
     sheets = [
-        Sheet(f"{where}: inputs that make it {options.sure:.0%} sure", ("of", *ways), _rows(targets, ways)),
-        Sheet("how often it is so sure of any action", ("seen", "share"), _anyhow(noise, play)),
+        Sheet(f"{where}: inputs that {_does(targets, options)}", ("target", *ways), _rows(targets, ways)),
+        Sheet("how often anything does", ("seen", "share"), _anyhow(noise, play)),
         *([Sheet("the same inputs, shown to others", HEADS, [one.row for one in shown_to])] if shown_to else []),
     ]
     shown = [_gallery(subject, targets, ways)] if subject.pictures else []
@@ -114,9 +114,17 @@ def _sentence(targets: Targets, ways: Mapping[str, Fooled], noise: Rate, options
             limit = options.steps if of.unit == "steps" else options.queries
             said.append(f"{name} within {limit:,} {of.unit} for {there} of {targets.single}")
     return (
-        f"Inputs that are no game make the agent {options.sure:.0%} sure of an action: {'; '.join(said)} (each name by "
-        f"itself). Noise alone does so in {noise.rate:.1%} of inputs."
+        f"Inputs that are no game {_does(targets, options)}: {'; '.join(said)}"
+        f"{' (each name by itself)' if targets.single < len(targets.sets) else ''}. Noise alone does so in "
+        f"{noise.rate:.1%} of inputs."
     )
+
+
+def _does(targets: Targets, options: Fooling) -> str:
+    """What fooling inputs do to an agent."""
+    if targets.certainty.discrete:
+        return f"make the agent {options.sure:.0%} sure of an action"
+    return f"bring the agent's likeliest action {options.sure:.0%} of the way to an end of its range"
 
 
 def _notes(subject: Subject, targets: Targets, apart: FloatArray | None, options: Fooling) -> list[str]:
@@ -137,7 +145,9 @@ def _notes(subject: Subject, targets: Targets, apart: FloatArray | None, options
             "range was maximised."
         )
     if not subject.pictures:
-        notes.append("Observations are no pictures, so no CPPN paints them; every entry moves in its range.")
+        notes.append(
+            "Observations are no pictures, so no CPPN paints them; entries without bounds move in the range of play."
+        )
     if subject.policy.acts == "greedy" and targets.certainty.discrete:
         notes.append("The agent acts by values: how sure it is depends on the temperature of its card.")
     notes.append(

@@ -20,7 +20,7 @@ from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.estimates import Mean, Rate
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import open_play
-from rlattack.evaluation.statistics import ratio
+from rlattack.evaluation.statistics import ratio, wilson
 from rlattack.inspect.certainty import Certainty
 from rlattack.policies.policy import Policy, State
 
@@ -83,7 +83,9 @@ class States:
 
     def share(self, marked: BoolArray) -> Rate:
         """The share of cells that are marked, bool, shape (n, cells), with its interval over episodes."""
-        found = self.mean(marked.mean(axis=1).astype(np.float64))
+        found, episodes = self.mean(marked.mean(axis=1).astype(np.float64)), len(np.unique(self.episode))
+        if found.mean in (0.0, 1.0):  # of which resamples tell nothing
+            return Rate(found.mean, wilson(round(found.mean * episodes), episodes))
         return Rate(found.mean, found.ci)
 
 

@@ -197,9 +197,11 @@ def _sentence(found: list[Layer]) -> str:
 
 def _notes(states: States, options: Units) -> list[str]:
     episodes = len(np.unique(states.episode))
+    seen = states.obs.dtype == np.uint8
+    how = "by pixels, which is not what a person sees in pictures" if seen else "each entry in its standard deviations"
     return [
         f"Coherence: 1 minus the mean squared distance between the {options.top} observations liked best over that of "
-        "all; of pictures by their pixels, which is not what a person sees in them.",
+        f"all, {how}.",
         f"{len(states)} observations of {episodes} episodes. Intervals of coherence are over units; of P over units, "
         "directions and episodes. A unit is live where the observations it likes best are no ties. Standardised: each "
         "unit over its standard deviation before directions are drawn.",

@@ -43,6 +43,7 @@ def test_evolution_gets_there_with_entries_or_pictures_and_says_how_often():
         assert "ascent" not in one
     (gallery,) = found.shown
     assert gallery.file == "fooling.png"
+    assert gallery.raw.startswith(b"\x89PNG")
 
 
 def test_same_seed_same_numbers():

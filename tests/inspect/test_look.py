@@ -1,9 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 
 from rlattack.errors import InvalidInput, RunConflict, UnknownName
 from rlattack.inspect import Occlusion, Saliency, inspect
+from rlattack.inspect.subject import States
 from tests.inspect.looks import COINS, PUSHING, UNSURE, other, subject_of
 
 pytestmark = pytest.mark.library
@@ -55,6 +57,8 @@ def test_a_parameter_out_of_range_is_refused_before_anything_is_loaded():
 def test_every_other_seat_needs_an_agent():
     with pytest.raises(InvalidInput, match="against: expected 1 agent, for the other seat, got nobody"):
         inspect(Saliency(**{**PUSHING, "against": ()}))
+    with pytest.raises(InvalidInput, match="against: expected nobody in a game of one seat, got zero"):
+        inspect(Saliency(**COINS, against=("zero",)))
     with pytest.raises(UnknownName, match=r"seat: expected left \(0\) or right \(1\), got 'top'"):
         inspect(Saliency(**PUSHING, seat="top"))
 
@@ -86,3 +90,18 @@ def test_a_defended_agent_is_looked_into_through_its_front():
     behind, _ = inspect(other(OPTIONS, film=0, defence=("blur:sigma=20",)), progress=False)
     found = [one.numbers["ways"]["brighter"]["agent"]["largest"].mean for one in (plain, behind)]
     assert found[1] < 0.5 * found[0]
+
+
+def test_a_share_of_nothing_has_an_interval_over_episodes():
+    states = States(np.zeros((6, 2)), None, np.asarray([0, 0, 0, 1, 1, 2]))
+    nothing = states.share(np.zeros((6, 3), dtype=np.bool_))
+    assert (nothing.rate, nothing.ci[0]) == (0, 0)
+    assert nothing.ci[1] == pytest.approx(0.561, abs=0.001)  # Wilson's for 0 of 3
+
+
+def test_a_ratio_of_sums_has_an_interval_of_ratios():
+    states = States(np.zeros((4, 2)), None, np.arange(4))
+    found = states.ratio(np.asarray([1.0, 2.0, 3.0, 6.0]), np.asarray([1.0, 1.0, 1.0, 1.0]))
+    assert found.mean == 3
+    assert 1 <= found.ci[0] < 3 < found.ci[1] <= 6
+    assert states.ratio(np.ones(4), np.zeros(4)) is None

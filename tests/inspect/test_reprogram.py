@@ -24,7 +24,10 @@ def options():
 def test_who_weighs_light_counts_squares_by_a_program_alone(options):
     subject = subject_of(options)
     before = [weight.clone() for weight in subject.policy.module.parameters()]
-    found = reprogram(subject, options).numbers
+    whole = reprogram(subject, options)
+    found = whole.numbers
+    (shown,) = whole.shown
+    assert shown.raw.startswith(b"\x89PNG")
     assert found["right"]["the agent"].rate > 0.8 > found["untrained"]["the agent"].rate
     assert found["chance"].rate == 0.5
     assert list(found["right"]) == ["the agent", "fresh weights", "fresh weights, rescaled"]

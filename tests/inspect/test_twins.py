@@ -1,11 +1,13 @@
 import pytest
 import torch
+from torch import nn
 
 from rlattack.errors import InvalidInput
 from rlattack.inspect.kinds import Saliency
 from rlattack.inspect.subject import Subject
 from rlattack.inspect.twins import modules_of, reborn, shuffled
 from rlattack.policies.load import load_agent
+from rlattack.policies.module import ModulePolicy
 from tests.inspect.looks import UNSURE, subject_of
 from tests.kit.agents import gaussian_policy, random_linear_policy
 
@@ -55,3 +57,16 @@ def test_rescaled_scores_are_the_agents_in_mean_and_spread():
     other = subject.rescaling(states.obs, twin)(subject.numbers(states.obs, policy=twin))
     torch.testing.assert_close(other.mean(dim=0), own.mean(dim=0))
     assert subject.certainty.variation(other) == pytest.approx(subject.certainty.variation(own), rel=1e-3)
+
+
+def test_a_network_of_nothing_that_can_be_drawn_anew_is_refused():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(3, 2))
+
+        def forward(self, obs):
+            return obs @ self.weight
+
+    with pytest.raises(InvalidInput, match="expected a network of torch's own layers, which can be drawn anew"):
+        reborn(ModulePolicy(Bare(), (3,), 2), 0)

@@ -108,3 +108,12 @@ def test_a_layer_that_always_says_the_same_is_refused(options, tmp_path):
         subject.policy.module.trunk[1].weight[1:] = 0
     with pytest.raises(InvalidInput, match=r"trunk\.1.: expected at least 2 units that say more .*, got [01]"):
         units(subject, other(options, layers=("trunk.1",)))
+
+
+def test_of_pictures_what_was_liked_best_is_shown(tmp_path):
+    spec = NetworkSpec(observation=(4, 12, 20), actions=2, head="q", scale=255.0, convolutions=((3, 4, 4),), actor=(6,))
+    agent = network_agent(tmp_path / "agent", "sides/any", spec, seed=1)
+    options = Units(**{**UNSURE, "victim": agent}, states=14, every=1, top=3, units=6, layers=("actor.0",))
+    (shown,) = units(subject_of(options), options).shown
+    assert shown.file == "units-actor-0.png"
+    assert shown.raw.startswith(b"\x89PNG")
