@@ -108,7 +108,7 @@ def reprogram(subject: Subject, options: Reprogram) -> Finding:
     }  # fmt: skip
     return Finding(
         _sentence(task, options, after, chance), [Sheet(title, ("frozen network", "program", "before training"), rows)],
-        numbers, _notes(options, len(known), scaled.factor, after), [_picture(trained, fresh, classes, networks)],
+        numbers, _notes(options, len(known), scaled.factor, after, chance), [_picture(trained, fresh, classes, networks)],
     )  # fmt: skip
 
 
@@ -200,13 +200,15 @@ def _sentence(task: str, options: Reprogram, after: dict[str, Rate], chance: Rat
     )
 
 
-def _notes(options: Reprogram, known: int, factor: float, after: dict[str, Rate]) -> list[str]:
+def _notes(options: Reprogram, known: int, factor: float, after: dict[str, Rate], chance: Rate) -> list[str]:
     notes = [
         f"Programs of {options.updates} updates on {known:,} pictures, none of them among the fresh ones; one program "
         f"each, intervals over pictures. Rescaled: the outputs of fresh weights times {factor:.3g} about their mean, "
         "so that they differ between pictures as much as the agent's."
     ]
-    if after[RESCALED].ci[1] >= after[AGENT].ci[0]:
+    if after[AGENT].ci[0] <= chance.ci[1]:
+        notes.append("The agent is not surely better than chance: no program was found for it.")
+    elif after[RESCALED].ci[1] >= after[AGENT].ci[0]:
         notes.append(
             "The network of fresh weights does no worse once its outputs are rescaled: what was learned in the game "
             "is no part of it, the program uses the network as any random features."

@@ -93,7 +93,7 @@ def measured_alike(subject: Subject) -> tuple[list[list[int]], FloatArray] | Non
     """Finds actions after which a game shows nearly always the same, by playing each in copies of the game.
 
     Returns:
-        Sets of at least two actions; and the share of states in which what is shown differs, shape (actions, actions).
+        Sets of at least two actions, and not of all; and the share of states in which what is shown differs, shape (actions, actions).
         None where the game cannot be copied, where others play too, or where actions are not chosen.
     """
     if len(subject.cell.seats) > 1 or not isinstance(subject.seat.action, Discrete):
@@ -111,7 +111,7 @@ def measured_alike(subject: Subject) -> tuple[list[list[int]], FloatArray] | Non
                 break
         else:
             sets.append([action])
-    return [of for of in sets if len(of) > 1], apart
+    return [of for of in sets if 1 < len(of) < len(apart)], apart  # of all of them anybody is sure
 
 
 def _apart(subject: Subject, game: Forkable) -> FloatArray:

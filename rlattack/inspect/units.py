@@ -192,7 +192,7 @@ def _sentence(found: list[Layer]) -> str:
         told = [f"more coherent than {words} in {', '.join(surely)}"] * bool(surely)
         told += [f"less in {', '.join(less)}"] * bool(less)
         said.append(" and ".join(told) or f"not told from {words} in any layer")
-    return f"Units are {'; '.join(said)} ({len(found)} layers)."
+    return f"Units are {'; '.join(said)} ({len(found)} layer{'s' * (len(found) > 1)})."
 
 
 def _notes(states: States, options: Units) -> list[str]:

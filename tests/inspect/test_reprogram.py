@@ -105,3 +105,8 @@ def test_a_game_without_pictures_is_refused_with_the_way_out():
     options = Reprogram(**COINS)
     with pytest.raises(InvalidInput, match=r"coins/any shows .*in which no picture stands; `rlattack inspect fooling`"):
         reprogram(subject_of(options), options)
+
+
+def test_a_program_that_does_no_better_than_chance_is_said_to_be_none(options):
+    found = reprogram(subject_of(options), other(options, updates=1, rate=1e-6))
+    assert any("not surely better than chance" in line for line in found.notes)
