@@ -108,7 +108,8 @@ def reprogram(subject: Subject, options: Reprogram) -> Finding:
     }  # fmt: skip
     return Finding(
         _sentence(task, options, after, chance), [Sheet(title, ("frozen network", "program", "before training"), rows)],
-        numbers, _notes(options, len(known), scaled.factor, after, chance), [_picture(trained, fresh, classes, networks)],
+        numbers, _notes(options, len(known), scaled.factor, after, chance),
+        [_picture(trained, fresh, classes, networks)],
     )  # fmt: skip
 
 
