@@ -94,7 +94,7 @@ def measured_alike(subject: Subject) -> tuple[list[list[int]], FloatArray] | Non
 
     Returns:
         Sets of at least two actions, and not of all; and the share of states in which what is shown differs, shape
-        (actions, actions). None where the game cannot be copied, where others play too, or where actions are not chosen.
+        (actions, actions). None where the game cannot be copied, others play too, or actions are not chosen.
     """
     if len(subject.cell.seats) > 1 or not isinstance(subject.seat.action, Discrete):
         return None
