@@ -168,14 +168,19 @@ def parameters_of(kind: type[Any]) -> dict[str, Any]:
 
 def ranges_of(kind: type[Any]) -> Mapping[str, Range]:
     """The numbers that parameters of a registered class take, of those that say so; another default keeps them."""
-    return _ranges(kind.config_type)
+    return ranges_in(kind.config_type)
+
+
+def ranges_in(config: Any) -> Mapping[str, Range]:  # a class; not every one of them is Hashable to a type checker
+    """The same of a dataclass of parameters."""
+    return _ranges(config)
 
 
 @functools.cache
-def _ranges(config_type: type[Any]) -> Mapping[str, Range]:
+def _ranges(config: Any) -> Mapping[str, Range]:
     return {
         name: mark
-        for owner in reversed(config_type.__mro__)
+        for owner in reversed(config.__mro__)
         for name, hint in get_type_hints(owner, include_extras=True).items()
         for choice in (hint, *get_args(hint))
         for mark in getattr(choice, "__metadata__", ())

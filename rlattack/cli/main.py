@@ -50,7 +50,7 @@ def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
     """Reads a command line, without the program's name; what does not fit ends in one line and exit code 2."""
     import tyro
 
-    from rlattack.cli import attack, benchmark, certify, importer, listing, perf, report, train, verify
+    from rlattack.cli import attack, benchmark, certify, importer, inspect, listing, perf, report, train, verify
     from rlattack.cli.parsing import parsed
 
     commands = (
@@ -59,6 +59,7 @@ def parse(arguments: list[str]) -> Any:  # one of the command dataclasses
         | Annotated[attack.Duel, tyro.conf.subcommand("duel", prefix_name=False)]
         | Annotated[certify.Certify, tyro.conf.subcommand("certify", prefix_name=False)]
         | Annotated[train.Train, tyro.conf.subcommand("train", prefix_name=False)]
+        | Annotated[inspect.Inspect, tyro.conf.subcommand("inspect", prefix_name=False)]
         | Annotated[benchmark.Benchmark, tyro.conf.subcommand("benchmark", prefix_name=False)]
         | Annotated[report.Report, tyro.conf.subcommand("report", prefix_name=False)]
         | Annotated[verify.Verify, tyro.conf.subcommand("verify", prefix_name=False)]

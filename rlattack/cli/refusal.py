@@ -3,7 +3,7 @@
 import itertools
 import re
 
-_WITH_VERBS = ("train",)
+_WITH_VERBS = ("train", "inspect")
 """Commands that have commands of their own."""
 
 

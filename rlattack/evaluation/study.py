@@ -53,11 +53,45 @@ class Plugins:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Plugins):
-    """Everything that results depend on, but who sits where; each option is spelled and documented here."""
+class Playing(Plugins):
+    """The game as it is played, and what stands before the victim: what whoever lets it play or looks into it takes."""
 
     game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
     """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
+    defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
+    """What stands before the victim, in order, as jpeg:quality=75; attacks go through it."""
+    actions: Literal["card", "sampled", "greedy"] = "card"
+    """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
+    sticky: float | None = None
+    """Probability that the emulator repeats the last action; the card's by default."""
+    env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
+    """Arguments of a Gymnasium environment, as continuous=true map_name=8x8, or of a control task, as rules=v4; values
+    as in JSON, else text."""
+    frame_stack: int | None = None
+    """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked, oldest first, as
+    VecFrameStack does; the card's by default."""
+    channels: Literal["as-shown", "first"] | None = None
+    """first: pictures (height, width, channels) of a Gymnasium environment are shown as (channels, height, width), as
+    agents of Stable-Baselines3 see them; the card's by default."""
+    max_steps: int | None = None
+    """Steps after which an episode is cut, for a game that may never end; the game's own limit by default."""
+    seed: int = 0
+    """Of the run: starts, sampled actions and random attacks come from it."""
+    envs: int = 8
+    """Episodes at once in a worker; part of the configuration."""
+    device: str = "cpu"
+    """cpu, or cuda for the victim, the attacks and the judge on a GPU, in one process: raise --envs, as to 256. A GPU
+    rounds otherwise, so its results are its own, and say so."""
+    normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
+    """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
+    trust: bool = False
+    """Load files that can only be read by running their code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Playing):
+    """Everything that results depend on, but who sits where; each option is spelled and documented here."""
+
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run. A
     value that holds a comma or a plus stands in double quotes. One may have a size and a norm of its own, in place of
@@ -75,8 +109,6 @@ class Options(Plugins):
     """Keys of a Dict observation that may change; all that hold numbers by default, and the others pass unchanged."""
     when: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SCHEDULE[:share=S] ...")] = (EVERY,)
     """When attacks act: every, random:share=0.1, timed:share=0.1; several are compared, controls keep the schedule."""
-    defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
-    """What stands before the victim, in order, as jpeg:quality=75; attacks go through it."""
     model: Model = "stack"
     """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
     grid: bool = False
@@ -87,8 +119,6 @@ class Options(Plugins):
     tuning episodes, as imitate:episodes=20."""
     mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SEAT[:initial|zero|noise] ...")] = (NO_MASK,)
     """Seats, by name or number, from which the other player is hidden; several are compared, and `none` is one."""
-    actions: Literal["card", "sampled", "greedy"] = "card"
-    """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
     observe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """What else is measured of the victim at every step, as margins or certified:eps=0.004; changes no episode."""
     detect: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DETECTOR[:key=value,...] ...")] = ()
@@ -97,32 +127,8 @@ class Options(Plugins):
     ledger: bool = False
     """Keep a ledger of each cell, by which `rlattack verify` checks it without the attack: all actions and rewards and,
     of about 1 step in 50, what the game showed, what arrived and what was said; changes no episode."""
-    sticky: float | None = None
-    """Probability that the emulator repeats the last action; the card's by default."""
-    env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
-    """Arguments of a Gymnasium environment, as continuous=true map_name=8x8, or of a control task, as rules=v4; values
-    as in JSON, else text."""
-    frame_stack: int | None = None
-    """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked, oldest first, as
-    VecFrameStack does; the card's by default."""
-    channels: Literal["as-shown", "first"] | None = None
-    """first: pictures (height, width, channels) of a Gymnasium environment are shown as (channels, height, width), as
-    agents of Stable-Baselines3 see them; the card's by default."""
-    max_steps: int | None = None
-    """Steps after which an episode is cut, for a game that may never end; the game's own limit by default."""
     episodes: int = 20
     """Episodes a cell; the same seeds in every cell."""
-    seed: int = 0
-    """Of the run: starts, sampled actions and random attacks come from it."""
-    envs: int = 8
-    """Episodes at once in a worker; part of the configuration."""
-    device: str = "cpu"
-    """cpu, or cuda for the victim, the attacks and the judge on a GPU, in one process: raise --envs, as to 256. A GPU
-    rounds otherwise, so its results are its own, and say so."""
-    normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
-    """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
-    trust: bool = False
-    """Load files that can only be read by running their code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +202,10 @@ class Study(Options):
             object.__setattr__(self, name, getattr(plain, name))
 
     @classmethod
-    def of(cls, options: Options, **more: Any) -> "Study":
-        """Makes a study of the options that a command has, and of who sits where."""
-        return cls(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}, **more)
+    def of(cls, options: Playing, **more: Any) -> "Study":
+        """Makes a study of the options that a command has, the others by default, and of who sits where."""
+        names = [field.name for field in dataclasses.fields(Options) if hasattr(options, field.name)]
+        return cls(**{name: getattr(options, name) for name in names}, **more)
 
     @property
     def candidates(self) -> tuple[tuple[str, ...], ...]:

@@ -3,11 +3,13 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rlattack.policies import ModulePolicy
 from rlattack.policies.policy import Output
+from tests.kit.pictures import SHAPE, looker
 
 
 class Telling(ModulePolicy):
@@ -33,3 +35,19 @@ def telling_namer() -> Telling:
         layer.weight.copy_(torch.tensor([[0.0], [1.0], [0.0]]))
         layer.bias.zero_()
     return Telling(layer, (1,), 3)
+
+
+def unsure() -> ModulePolicy:
+    """In `sides` names the brighter side of the newest frame, not very surely: 0.02 of the means' difference."""
+    return looker(0.02)
+
+
+def adder() -> ModulePolicy:
+    """In `sides` weighs the light of the newest frame twice against that of the oldest, whatever is to be seen."""
+    layer = nn.Linear(int(np.prod(SHAPE)), 2)
+    weight = torch.zeros(2, *SHAPE)
+    weight[0, 0], weight[1, -1] = 0.004, 0.008
+    with torch.no_grad():
+        layer.weight.copy_(weight.flatten(1))
+        layer.bias.zero_()
+    return ModulePolicy(nn.Sequential(nn.Flatten(), layer), SHAPE, 2)
