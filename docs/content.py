@@ -1,6 +1,7 @@
 """Pages that are written from the project itself: what can be named, with its own words, and who ships."""
 
 import inspect
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ _KINDS: Mapping[str, tuple[str, Registry[Any], str]] = {
     "detectors": ("Detectors", DETECTORS, "`--detect NAME:key=value,...`"),
     "observers": ("Observers", OBSERVERS, "`--observe NAME:key=value,...`: what else is measured of a victim"),
 }
-_DECLARED = ("access", "knowledge", "reaches", "control")
+EQUATIONS = tomllib.loads((Path(__file__).parent / "equations.toml").read_text(encoding="utf-8"))
+"""By kind and name, in LaTeX."""
 
 
 def write(folder: Path) -> None:
     """Writes a page of each registry, of the games and of the agents into a folder."""
     folder.mkdir(exist_ok=True)
-    pages = {name: "\n".join(_registry(*about)) for name, about in _KINDS.items()}
+    pages = {name: "\n".join(_registry(*about, EQUATIONS.get(name, {}))) for name, about in _KINDS.items()}
     pages |= {"games": "\n".join(_games()), "agents": "\n".join(_agents())}
     for name, text in pages.items():
         path = folder / f"{name}.md"
@@ -37,7 +39,7 @@ def write(folder: Path) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def _registry(title: str, registry: Registry[Any], usage: str) -> Iterator[str]:
+def _registry(title: str, registry: Registry[Any], usage: str, equations: Mapping[str, str]) -> Iterator[str]:
     yield from (f"# {title}", "", f"{usage}.", "")
     for name in registry:
         kind = registry.get(name)
@@ -45,6 +47,7 @@ def _registry(title: str, registry: Registry[Any], usage: str) -> Iterator[str]:
         module = inspect.getdoc(inspect.getmodule(kind))
         if module and kind.__module__.startswith("rlattack."):
             yield from (f"*{module.splitlines()[0]}*", "")
+        yield from (f"$${equations[name]}$$", "") if name in equations else ()
         yield from _declared(kind)
         yield from _parameters(kind)
 

@@ -2,11 +2,15 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from rlattack.attacks import ATTACKS
 from rlattack.cli.main import parse
+from rlattack.defences import FRONTS
+from rlattack.training.hardening import REGIMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -20,8 +24,9 @@ BLOCKS = [
 
 
 def commands():
-    """Command lines of blocks that are no Python, joined where they go on, without what only stands for something."""
+    """Command lines of blocks that are no Python, joined where they go on, and of tables of figures."""
     for page, text in TEXTS.items():
+        yield from ((page, line) for line in re.findall(r"\| `(rlattack [^`]+)` \|", text))
         for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL):
             lines = re.sub(r"\\\n", " ", block).splitlines() if language in ("", "sh", "bash") else []
             yield from ((page, line) for line in lines if line.startswith("rlattack ") and "..." not in line)
@@ -53,6 +58,16 @@ def test_links_to_files_lead_somewhere(page):
     targets = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]) if ":" not in link]
     missing = [link for link in targets if link and not ((ROOT / page).parent / link).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "registry"), [("attacks", ATTACKS), ("recipes", REGIMES), ("fronts", FRONTS)], ids=lambda one: str(one)[:8]
+)
+def test_everything_that_can_be_named_has_its_equation(kind, registry):
+    equations = tomllib.loads((ROOT / "docs" / "equations.toml").read_text(encoding="utf-8"))[kind]
+    own = {name for name in registry if registry.get(name).__module__.startswith("rlattack.")}
+    assert own - equations.keys() == set()
+    assert equations.keys() - own == set()
 
 
 def test_every_page_is_listed():
