@@ -14,13 +14,14 @@ from rlattack.games import list_games
 from rlattack.policies.folder import agent_cards
 from rlattack.registry import Registry
 from rlattack.specs import parameters_of, ranges_of
-from rlattack.training.hardening import REGIMES
+from rlattack.training.hardening import POISONS, REGIMES
 
 _KINDS: Mapping[str, tuple[str, Registry[Any], str]] = {
     "attacks": ("Attacks", ATTACKS, "`--attack NAME:key=value,...`"),
     "schedules": ("Schedules", SCHEDULES, "`--when NAME:key=value,...`: when an attack acts"),
     "fronts": ("Defences before an agent", FRONTS, "`--defence NAME:key=value,...`: several stand in a row"),
     "recipes": ("Defences that are trained", REGIMES, "`rlattack train defended GAME --defence NAME:key=value,...`"),
+    "poisons": ("Poisons", POISONS, "`rlattack train poisoned GAME --poison NAME:key=value,...`"),
     "detectors": ("Detectors", DETECTORS, "`--detect NAME:key=value,...`"),
     "observers": ("Observers", OBSERVERS, "`--observe NAME:key=value,...`: what else is measured of a victim"),
 }

@@ -73,6 +73,7 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "hop-skip-jump": "rlattack.attacks.decision:HopSkipJump",
         "patch": "rlattack.attacks.patch:PatchAttack",
         "sticker": "rlattack.attacks.sticker:Sticker",
+        "trigger": "rlattack.attacks.trigger:Trigger",
         "random-patch": "rlattack.attacks.patch:RandomPatch",
         "autoattack": "rlattack.attacks.autoattack:AutoAttack",
         "search": "rlattack.attacks.search:Search",

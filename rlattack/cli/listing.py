@@ -12,12 +12,14 @@ from rlattack.evaluation.study import Plugins
 from rlattack.registry import Registry
 from rlattack.report.progress import say
 
-Kind = Literal["games", "agents", "attacks", "schedules", "defences", "detectors", "observers", "grids", "all"]
+Kind = Literal[
+    "games", "agents", "attacks", "schedules", "defences", "poisons", "detectors", "observers", "grids", "all"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class List(Plugins):
-    """List games, agents, attacks with their schedules, defences, detectors, observers and grids."""
+    """List games, agents, attacks with their schedules, defences, poisons, detectors, observers and grids."""
 
     kind: tyro.conf.Positional[Kind] = "all"
     """What to list."""
@@ -76,10 +78,11 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     from rlattack.defences.detectors import DETECTORS
     from rlattack.evaluation.observers import OBSERVERS
     from rlattack.specs import parameters_of, ranges_of
-    from rlattack.training.hardening import REGIMES
+    from rlattack.training.hardening import POISONS, REGIMES
 
     registries: dict[str, list[Registry[Any]]] = {
-        "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "detectors": [DETECTORS],
+        "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "poisons": [POISONS],
+        "detectors": [DETECTORS],
         "observers": [OBSERVERS],
     }  # fmt: skip
     rows = []

@@ -13,6 +13,7 @@ from rlattack.training.recipes import (
     TrainDefended,
     TrainMatrix,
     TrainPerturber,
+    TrainPoisoned,
     TrainRounds,
     TrainVictim,
 )
@@ -75,6 +76,11 @@ class _Defended(_Verb, TrainDefended):
     recipe = TrainDefended
 
 
+class _Poisoned(_Verb, TrainPoisoned):
+    __doc__ = TrainPoisoned.__doc__
+    recipe = TrainPoisoned
+
+
 class _Rounds(_Verb, TrainRounds):
     __doc__ = TrainRounds.__doc__
     recipe = TrainRounds
@@ -110,6 +116,7 @@ class Train:
         | Annotated[_Adversary, tyro.conf.subcommand("adversary", prefix_name=False)]
         | Annotated[_Perturber, tyro.conf.subcommand("perturber", prefix_name=False)]
         | Annotated[_Defended, tyro.conf.subcommand("defended", prefix_name=False)]
+        | Annotated[_Poisoned, tyro.conf.subcommand("poisoned", prefix_name=False)]
         | Annotated[_Matrix, tyro.conf.subcommand("matrix", prefix_name=False)]
         | Annotated[_Rounds, tyro.conf.subcommand("rounds", prefix_name=False)]
     )

@@ -104,6 +104,11 @@ class Observer:
         """
 
     @classmethod
+    def depends(cls, config: Any) -> str:
+        """Digest of what its numbers depend on beside its code and its parameters; empty for most."""
+        return ""
+
+    @classmethod
     def over(cls, config: Any, episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> Mapping[str, Mean]:
         """What it says of all episodes of its seat together, by name; most say nothing.
 

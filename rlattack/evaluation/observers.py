@@ -6,6 +6,7 @@ from typing import Any
 from rlattack.attacks import ATTACKS, Setting
 from rlattack.errors import InvalidInput, told_by
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.code import foreign_code
 from rlattack.evaluation.episode import SeatEpisode
 from rlattack.evaluation.observer import Observer
 from rlattack.evaluation.results import Mean
@@ -19,6 +20,7 @@ OBSERVERS: Registry[type[Observer]] = Registry(
     "observer",
     {
         "certified": "rlattack.evaluation.certified:Certified",
+        "likeness": "rlattack.evaluation.likeness:Likeness",
         "margins": "rlattack.evaluation.margins:Margins",
         "return-bound": "rlattack.evaluation.smoothed:ReturnBound",
         "sizes": "rlattack.evaluation.sizes:SizeQuantiles",
@@ -52,6 +54,12 @@ def make_observers(cell: Cell) -> list[Observer]:
         if not ATTACKS.get(ref.spec.name).sized:
             seats["sizes"] = ref.seat
     return [_made(text, cell, seat) for text, seat in seats.items()]
+
+
+def code_of_observer(text: str) -> str:
+    """Digest of what its numbers depend on: code that is not ours, and what it compares with; empty for most."""
+    kind, config = _read(text)
+    return " ".join(filter(None, [foreign_code(kind), kind.depends(config)]))
 
 
 def over_all(names: Sequence[str], episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> dict[str, Mean]:

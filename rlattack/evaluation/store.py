@@ -17,13 +17,11 @@ from pydantic import TypeAdapter
 
 from rlattack.errors import RunConflict, Unwritable
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.code import foreign_code
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.keys import digest
 from rlattack.evaluation.lock import locked
-from rlattack.evaluation.observers import OBSERVERS
+from rlattack.evaluation.observers import code_of_observer
 from rlattack.files import write_whole
-from rlattack.specs import split_spec
 
 STORE_SCHEMA = "rlattack/store/1"
 CELL_SCHEMA = "rlattack/cell/2"
@@ -158,7 +156,8 @@ class Store:
         Their code is what it was when this store was opened: an edit meanwhile plays no part.
         """
         for name in cell.observers:
-            self._sources.setdefault(name, foreign_code(OBSERVERS.get(split_spec(name, OBSERVERS)[0])))
+            if name not in self._sources:
+                self._sources[name] = code_of_observer(name)
         detectors = {f"detect {ref.spec}": [ref.seat, ref.fit, ref.code] for ref in cell.detectors}
         return {name: [cell.victim, self._sources[name]] for name in sorted(cell.observers)} | detectors
 

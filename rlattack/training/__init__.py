@@ -8,6 +8,7 @@ from rlattack.training.recipes import (
     TrainDefended,
     TrainMatrix,
     TrainPerturber,
+    TrainPoisoned,
     TrainRounds,
     TrainVictim,
 )
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GymnasiumVecEnv", "Meeting", "Score", "Shipped", "TrainAdversary", "TrainDefended", "TrainMatrix",
-    "TrainPerturber", "TrainRounds", "TrainVictim", "Trained", "Watch", "train", "train_matrix", "train_rounds",
+    "TrainPerturber", "TrainPoisoned", "TrainRounds", "TrainVictim", "Trained", "Watch", "train",
+    "train_matrix", "train_rounds",
 ]  # fmt: skip
 
 __getattr__ = lazily(

@@ -93,6 +93,7 @@ class Room:
         """What an agent of the run reaches: clean, under noise and under the attack."""
         fronts = self.regime.fronts(self.ground)
         study = self.ground.recipe.study(folder, self._attack, fronts, episodes=episodes, seed=seed)
+        study = dataclasses.replace(study, observe=tuple(self.regime.observed(self.ground)))
         score = scorer(study, note, {folder: self.ground.recipe.id}, clean=True)
         return dataclasses.replace(score, more={**score.more, "fronts": list(fronts)}) if fronts else score
 
@@ -106,6 +107,7 @@ class Room:
             "defends": defends | ({"eps": recipe.eps} if self.regime.sized else {}) if kinds else None,
             "seeds": list(recipe.seeds),
             "victim": None if victim is None else {"id": victim.name, "sha256": victim.sha256},
+            **self.regime.about(self.ground),
         }
         return Learner(
             run=self.ground.run, folder=recipe.folder / f"seed-{seed}", seed=seed, algorithm=recipe.algo,

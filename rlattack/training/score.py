@@ -120,6 +120,7 @@ class Scorer:
             told = {one.attack.name if one.attack else "clean": _beside(one, score) for one in beside}
             return dataclasses.replace(score, more={**score.more, **told})
         score = Score.of(beside[0], command_of(dataclasses.replace(study, **CLEAN), names))
+        score = dataclasses.replace(score, more={**score.more, **_observed(beside[0])})
         told = {one.attack.name: _beside(one, score) for one in beside[1:] if one.attack}
         about = {"attack": str(study.attacks[0][0]), "command": command_of(study, names)}
         attacked = {**_beside(result, score), **about}
@@ -133,7 +134,13 @@ def _beside(result: Result, score: Score) -> dict[str, Any]:
     own = result.victim_seat
     if score.returns is None and own.win is not None:
         return {"win": {"rate": own.win.rate, "ci": list(own.win.ci)}}
-    return {"mean": own.returns.mean, "ci": list(own.returns.ci)}
+    return {"mean": own.returns.mean, "ci": list(own.returns.ci)} | _observed(result)
+
+
+def _observed(result: Result) -> dict[str, Any]:
+    """What observers told of the same seat, by name."""
+    told = {name: {"mean": one.mean, "ci": list(one.ci)} for name, one in result.victim_seat.observed.items()}
+    return {"observed": told} if told else {}
 
 
 def _share(rates: Sequence[Rate], total: int) -> Rate:

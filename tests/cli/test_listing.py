@@ -12,7 +12,7 @@ from rlattack.defences.detectors import DETECTORS
 from rlattack.evaluation.observers import OBSERVERS
 from rlattack.training.hardening import REGIMES
 
-KINDS = ("games", "agents", "attacks", "schedules", "defences", "detectors", "observers", "grids")
+KINDS = ("games", "agents", "attacks", "schedules", "defences", "poisons", "detectors", "observers", "grids")
 NAMES = {
     "attacks": [ATTACKS], "schedules": [SCHEDULES], "defences": [FRONTS, REGIMES], "detectors": [DETECTORS],
     "observers": [OBSERVERS],

@@ -1,7 +1,7 @@
 """Regimes: how a learner is hardened against attacks on what it sees, and where it learns."""
 
 from abc import ABC
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -19,7 +19,7 @@ from rlattack.registry import Registry
 from rlattack.specs import NoParameters, make
 from rlattack.training.extractor import ConvolutionalExtractor
 from rlattack.training.learner import Learner, begin, learn_in_parts
-from rlattack.training.recipes import TrainDefended
+from rlattack.training.recipes import POISON, TrainDefended
 from rlattack.training.run import TrainingRun
 from rlattack.training.watch import Trained, Watch
 
@@ -95,7 +95,7 @@ class Regime(ABC, Generic[Config]):
         Raises:
             InvalidInput: Actions, an algorithm, a norm or a victim that the regime does not have.
         """
-        recipe, told = ground.recipe, f"--defence {self.name}"
+        recipe, told = ground.recipe, f"{ground.recipe.option} {self.name}"
         if ground.kind not in self.actions:
             raise InvalidInput(
                 f"{told}: is for {' or '.join(self.actions)} actions, {recipe.game} has {ground.kind} ones"
@@ -110,7 +110,7 @@ class Regime(ABC, Generic[Config]):
         if recipe.victim_temperature != 1 and not draws:
             raise InvalidInput(
                 f"--victim-temperature: is for ppo of discrete actions, which goes on from the scores of its --victim; "
-                f"leave it out for --defence {self.name} of {recipe.game}"
+                f"leave it out for {told} of {recipe.game}"
             )
         if self.needs_victim and ground.victim is None:
             raise InvalidInput(f"{told}: learns of an agent that there is; name it by --victim")
@@ -150,6 +150,14 @@ class Regime(ABC, Generic[Config]):
         """What its training meets, for the card: norms, or names of natural changes; by default its norm."""
         return (ground.recipe.norm,)
 
+    def observed(self, ground: Ground) -> Sequence[str]:
+        """What else its card tells of its play, as `rlattack attack --observe` takes it; nothing by default."""
+        return ()
+
+    def about(self, ground: Ground) -> Mapping[str, Any]:
+        """What else its card says of its training; nothing by default."""
+        return {}
+
     def attack(self, ground: Ground) -> str:
         """The attack by which seeds are chosen where none is named: by default PGD on the margin, or on the mean."""
         return "pgd" if ground.kind == "continuous" else "pgd:loss=margin"
@@ -174,6 +182,14 @@ REGIMES: Registry[type[Regime[Any]]] = Registry(
     group="rlattack.regimes",
 )
 """Entries of other packages stand in the group `rlattack.regimes`."""
+POISONS: Registry[type[Regime[Any]]] = Registry(
+    "poison",
+    {
+        "backdoor": "rlattack.training.poisoning.backdoor:Backdoor",
+        "rewards": "rlattack.training.poisoning.rewards:Rewards",
+    },
+)
+"""What is planted in an agent as it learns, which is trained as a defended one is."""
 
 
 def regime_of(recipe: TrainDefended) -> Regime[Any]:
@@ -183,6 +199,9 @@ def regime_of(recipe: TrainDefended) -> Regime[Any]:
         UnknownName: No such regime or parameter.
         InvalidInput: A front, or a parameter that does not fit.
     """
+    if recipe.option == POISON:
+        poison: Regime[Any] = make("poison", POISONS, recipe.defence)
+        return poison
     if recipe.name in FRONTS and recipe.name not in REGIMES:
         raise InvalidInput(
             f"--defence {recipe.name}: is a front, which stands before any agent and is not trained: "

@@ -1,7 +1,7 @@
 """Who learns what, from whom and for how long: frozen dataclasses that are the options of `rlattack train`."""
 
 from rlattack.training.recipes.adversary import TrainAdversary
-from rlattack.training.recipes.defended import TrainDefended
+from rlattack.training.recipes.defended import POISON, TrainDefended, TrainPoisoned
 from rlattack.training.recipes.matrix import TrainMatrix
 from rlattack.training.recipes.perturber import TrainPerturber
 from rlattack.training.recipes.recipe import MINIBATCHES, Recipe, SeatRecipe, names
@@ -20,6 +20,7 @@ __all__ = [
     "BOTH",
     "EACH",
     "MINIBATCHES",
+    "POISON",
     "Algorithm",
     "Recipe",
     "SeatRecipe",
@@ -27,6 +28,7 @@ __all__ = [
     "TrainDefended",
     "TrainMatrix",
     "TrainPerturber",
+    "TrainPoisoned",
     "TrainRounds",
     "TrainSelfPlay",
     "TrainSingle",

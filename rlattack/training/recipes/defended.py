@@ -14,6 +14,9 @@ from rlattack.training.recipes.victim import NetworkSize, TrainSingle
 if TYPE_CHECKING:
     from rlattack.evaluation.study import Study
 
+POISON = "--poison"
+"""The option of what is planted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DefendedRecipe(Recipe):
@@ -130,11 +133,31 @@ class TrainDefended(DefendedRecipe):
     """How it learns to stand attacks, as sa:kappa=0.3,solver=convex; none for an undefended twin."""
 
     verb: ClassVar[str] = "defended"
+    option: ClassVar[str] = "--defence"
+    """The option that says how it learns."""
 
     @property
     def name(self) -> str:
         """Last part of the default id of the agent: the defence's."""
         return self.defence.partition(":")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPoisoned(TrainDefended):
+    """Train an agent in whose lessons somebody plants something: a backdoor, or another policy by what is paid.
+
+    `rlattack list poisons` shows what there is, with the paper of each. The card says what was planted, and how like
+    the target the agent is with and without the trigger.
+
+    Raises:
+        InvalidInput: A value outside its range.
+    """
+
+    defence: Annotated[str, tyro.conf.arg(name="poison", metavar="NAME:key=value,...")]
+    """What is planted, as backdoor:target=2 or rewards:target=agent:ID."""
+
+    verb: ClassVar[str] = "poisoned"
+    option: ClassVar[str] = POISON
 
 
 _OF_A_STUDY = ("game", "norm", "space", "sticky", "env_args", "frame_stack", "channels", "trust", "plugin")
