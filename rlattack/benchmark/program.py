@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,8 +113,8 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
         say: Told in a line what is loaded.
 
     Raises:
-        RlattackError: An agent, a game or an option that does not fit; an attack that an agent cannot have is listed
-            instead, and the rest is played.
+        RlattackError: An agent, a game or an option that does not fit, or a game in several protocols; an attack that
+            an agent cannot have is listed instead, and the rest is played.
     """
     impossible: list[Impossible] = []
     plans: list[Plan] = []
@@ -128,6 +129,7 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
             cells[agent] = tuple({cell.key: cell for one in found for cell in one.cells}.values())
         entrants.append(Entrant(contender, cells))
     _refuse_doubles(entrants)
+    _refuse_protocols(entrants)
     runs = _runs(plans)
     notes = tuple(dict.fromkeys(one.note for one in runs.values() if one.note))
     return Program(grid, tuple(entrants), runs, tuple(dict.fromkeys(impossible)), notes)
@@ -177,4 +179,20 @@ def _refuse_doubles(entrants: Sequence[Entrant]) -> None:
                 raise InvalidInput(
                     f"grid: {agent} and {other} are the same agent by two names: leave one out, or a ranking counts it "
                     "twice"
+                )
+
+
+def _refuse_protocols(entrants: Sequence[Entrant]) -> None:
+    """Refuses a game that is played by several rules, or in which actions are chosen in several ways."""
+    known: dict[str, tuple[str, dict[str, Any]]] = {}
+    for entrant in entrants:
+        game, name = entrant.names
+        for cell in itertools.chain.from_iterable(entrant.cells.values()):
+            own = {"seat": cell.seats[cell.victim], "actions": cell.actions[cell.victim], **cell.game.card.rules}
+            whose, other = known.setdefault(game, (name, own))
+            apart = next((rule for rule in own if own[rule] != other[rule]), None)
+            if apart is not None:
+                raise InvalidInput(
+                    f"grid: {game}: {whose} plays with {apart} {other[apart]}, and {name} with {apart} {own[apart]}: "
+                    "a ranking is of one protocol; make a grid of each"
                 )

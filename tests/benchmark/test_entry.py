@@ -1,6 +1,7 @@
 """Entries: what is stated of an agent with its weights, in a folder that is read as anybody's."""
 
 import dataclasses
+import hashlib
 import pickle
 
 import pytest
@@ -45,8 +46,9 @@ def test_its_digest_changes_with_anything_that_it_states(entry):
         dataclasses.replace(made, claim=dataclasses.replace(made.claim, eps=0.4)),
         dataclasses.replace(made, sha256="0" * 64),
         dataclasses.replace(made, defence=("temporal",)),
+        dataclasses.replace(made, card="0" * 64),
     ]
-    assert len({one.digest for one in (made, *others)}) == 4
+    assert len({one.digest for one in (made, *others)}) == 5
 
 
 def test_the_claim_of_an_agent_that_ships_is_that_of_its_card(tmp_path):
@@ -117,9 +119,24 @@ def edited(old, new):
     return edit
 
 
+def colder(folder):
+    """Changes what the weights do, and no weight."""
+    path = folder / "agent" / "agent.toml"
+    path.write_text(path.read_text().replace("temperature = 1.0", "temperature = 0.1"))
+
+
+def of_other_rules(folder):
+    """Asks for a game that lasts longer, in a card that is the one stated."""
+    path, before = folder / "agent" / "agent.toml", read_entry(folder).card
+    path.write_text(path.read_text() + "\n[options]\nstack = 2\nargs = {max_episode_steps = 5000}\n")
+    edited(before, hashlib.sha256(path.read_bytes()).hexdigest())(folder)
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
+        (colder, RefusedFile, "its agent.toml has the sha256 .*, it states"),
+        (of_other_rules, RefusedFile, r"asks for other rules of coins/any: args; .* its \[options\] hold resize, "),
         (pickled, RefusedFile, "extra.pkl: an entry holds .*, and nothing that could be code"),
         (outside, RefusedFile, "policy.safetensors: a link; an entry holds its files itself"),
         (lambda folder: (folder / "more").mkdir(), RefusedFile, "more: an entry holds no folder but agent"),
