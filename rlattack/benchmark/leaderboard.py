@@ -3,13 +3,13 @@
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, worst_decile
 from rlattack.benchmark.grid import Grid
-from rlattack.benchmark.hits import AgentRecord, Hit, threat_of
+from rlattack.benchmark.hits import AgentRecord, Hit, threat_of, voids
 from rlattack.benchmark.play import Played
 from rlattack.benchmark.program import Program
 from rlattack.benchmark.standing import (
@@ -28,7 +28,7 @@ from rlattack.benchmark.tiers import tier
 from rlattack.benchmark.trials import Tried
 from rlattack.evaluation.certified import CERTIFIED, Measured
 from rlattack.evaluation.commands import command_of
-from rlattack.evaluation.results import Mean, Rate
+from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.evaluation.statistics import holm, wilson
 
 STANDARD = "autoattack"
@@ -68,7 +68,8 @@ def rank(
 
 def _board(grid: Grid, game: str, agents: Sequence[AgentRecord], verified: Collection[str]) -> GameBoard:
     found = {threat_of(one.result) for agent in agents for one in agent.played}
-    threats = sorted(threat for threat in found if threat is not None)
+    kinds = sorted(threat for threat in found if threat is not None)
+    threats = {threat: set().union(*(agent.met(threat) for agent in agents)) for threat in kinds}
     rankings = []
     for threat in threats:
         found_rows = (_standing(grid, of, threat, threats, verified) for of in _contenders(agents))
@@ -76,9 +77,15 @@ def _board(grid: Grid, game: str, agents: Sequence[AgentRecord], verified: Colle
         if rows:
             ranked = _ranked(rows)
             rankings.append(Ranking(threat, ranked, _differences(agents, ranked, threat)))
-    first = agents[0].played[0].result
-    protocol = {"actions": first.actions, "sticky": first.sticky, "episodes": first.episodes, "device": first.device}
+    results = [one.result for agent in agents for one in agent.played]
+    protocol = {name: _shared(name, results) for name in ("actions", "sticky", "episodes", "device")}
     return GameBoard(game, protocol, tuple(rankings), _attackers(agents, threats))
+
+
+def _shared(name: str, results: Sequence[Result]) -> object:
+    """What all cells have of a protocol; in words where they differ, as agents choose actions in their own way."""
+    values = list(dict.fromkeys(getattr(one, name) for one in results))
+    return values[0] if len(values) == 1 else " and ".join(map(str, values))
 
 
 def _contenders(agents: Sequence[AgentRecord]) -> Iterator[list[AgentRecord]]:
@@ -89,16 +96,17 @@ def _contenders(agents: Sequence[AgentRecord]) -> Iterator[list[AgentRecord]]:
 
 
 def _standing(
-    grid: Grid, agents: Sequence[AgentRecord], threat: Threat, threats: Sequence[Threat], verified: Collection[str]
-) -> Standing | None:
-    """A row of a contender; None where none of its agents met the threat."""
+    grid: Grid, agents: Sequence[AgentRecord], threat: Threat, threats: Mapping[Threat, Collection[str]],
+    verified: Collection[str],
+) -> Standing | None:  # fmt: skip
+    """A row of a contender; None where none of its agents met the threat. Threats have the attacks that others met."""
     pairs = [(agent, hit) for agent in agents if (hit := agent.strongest(threat)) is not None]
     if not pairs:
         return None
     agents, hits = [agent for agent, _ in pairs], [hit for _, hit in pairs]
     contender, results = agents[0].entrant.contender, [one.result for agent in agents for one in agent.played]
     controls = [found[0].returns for agent in agents if (found := agent.hits(threat, control=True))]
-    standard = [hit for agent in agents for hit in agent.hits(threat) if hit.name == STANDARD]
+    standard = [hit for agent in agents if (hit := _standard(agent, threat)) is not None]
     clean = over_seeds([agent.clean_returns for agent in agents])
     curve = [(0.0, clean.mean), *_curve(agents, threat, threats)]
     claim, stated = agents[0].clean[0].result.claim, _reported(grid, agents[0], threat)
@@ -107,11 +115,11 @@ def _standing(
         group=contender.group,
         defence="" if claim is None else claim.words,
         clean=clean,
-        control=over_seeds(controls) if controls else None,
+        control=over_seeds(controls) if len(controls) == len(agents) else None,
         standard=_score(standard) if len(standard) == len(agents) else None,
         best=_score(hits),
         certificate=_certificate(agents, threat),
-        area=area(curve),
+        area=area(curve) if len(curve) > len([one for one in threats if one.kind == threat.kind]) else None,
         half=half_size(curve),
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
         warnings=tuple(dict.fromkeys(line for agent in agents for line in agent.warnings)),
@@ -122,8 +130,25 @@ def _standing(
         **stated,  # type: ignore[arg-type]  # fields of the row
     )
     fresh = bool(grid.salt and contender.entry)
-    level, reasons = tier(row, results, replayed=all(one.cell in verified for one in results), fresh=fresh)
+    gaps = _gaps(agents, threat, threats[threat])
+    level, reasons = tier(row, results, gaps, replayed=all(one.cell in verified for one in results), fresh=fresh)
     return dataclasses.replace(row, tier=level, reasons=reasons)
+
+
+def _standard(agent: AgentRecord, threat: Threat) -> Hit | None:
+    """What `autoattack` left an agent; of several the least."""
+    found = [hit for hit in agent.hits(threat) if hit.name == STANDARD]
+    return min(found, key=lambda hit: (hit.returns.mean(), hit.label), default=None)
+
+
+def _gaps(agents: Sequence[AgentRecord], threat: Threat, attacks: Collection[str]) -> tuple[str, ...]:
+    """What a row did not meet of what others met: whoever meets less stands higher for it."""
+    unmet = sorted({*attacks} - set.intersection(*(agent.met(threat) for agent in agents)))
+    absent = len(agents[0].entrant.contender.studies) - len(agents)
+    return (
+        *[f"not all attacks of this table were played on it: {', '.join(unmet)}"] * bool(unmet),
+        *[f"{absent} of its agents met none of them"] * bool(absent),
+    )
 
 
 def _score(hits: Sequence[Hit]) -> Score:
@@ -141,7 +166,7 @@ def _score(hits: Sequence[Hit]) -> Score:
     )
 
 
-def _curve(agents: Sequence[AgentRecord], threat: Threat, threats: Sequence[Threat]) -> Iterator[tuple[float, float]]:
+def _curve(agents: Sequence[AgentRecord], threat: Threat, threats: Iterable[Threat]) -> Iterator[tuple[float, float]]:
     """What is left at each size of the kind of a threat, where all agents met it."""
     for other in threats:
         if dataclasses.replace(other, eps=threat.eps) == threat and other.eps > 0:
@@ -162,7 +187,7 @@ def _certificate(agents: Sequence[AgentRecord], threat: Threat) -> Certificate |
         ]
         shares += [max(at_size, key=lambda one: one.mean)] if at_size else []
     attacked = [one for agent in agents for one in (*agent.played, *(at for of in agent.tried for at in of.attacked))]
-    voided = any("certificate is wrong" in one.result.status for one in attacked)
+    voided = any(voids(one.result) for one in attacked)
     if len(shares) < len(agents):
         return Certificate(voided=True) if voided else None
     low, high = (float(np.mean([one.ci[end] for one in shares])) for end in (0, 1))
@@ -174,7 +199,8 @@ def _reported(grid: Grid, agent: AgentRecord, threat: Threat) -> dict[str, objec
     contender, player = agent.entrant.contender, agent.clean[0].cell.players[agent.clean[0].cell.victim]
     for entry in grid.entries.values():
         claim = entry.claim
-        if entry.digest == contender.entry and (claim.norm, claim.space, claim.eps) == threat.size:
+        same = threat.access == "observation" and (claim.norm, claim.space, claim.eps) == threat.size
+        if entry.digest == contender.entry and same:
             return {"reported": claim.attacked, "reported_clean": claim.clean, "source": entry.source or "its entry"}
     for one in grid.reported:
         of_it = one.agent in (contender.name, agent.name) and one.game in ("", contender.game)
@@ -238,7 +264,7 @@ def _p_value(first: Sequence[Hit], second: Sequence[Hit]) -> float | None:
     return p_value([hit.returns for hit in first], [hit.returns for hit in second])
 
 
-def _attackers(agents: Sequence[AgentRecord], threats: Sequence[Threat]) -> tuple[Attacker, ...]:
+def _attackers(agents: Sequence[AgentRecord], threats: Iterable[Threat]) -> tuple[Attacker, ...]:
     """How often each attack leaves an agent least, and by how much."""
     met: Counter[str] = Counter()
     margins: dict[str, list[float]] = {}

@@ -90,12 +90,15 @@ def there(program: Program, folder: Path, say: Say = lambda line: None) -> Progr
 def verified(program: Program, folder: Path, say: Say = lambda line: None) -> set[str]:
     """Keys of the cells of a program that were replayed from their ledgers, and of which nothing failed.
 
-    What failed is told in a line each; it may be of a run, and then is none of its cells verified.
+    Runs of which nothing was played yet are left out. What failed is told in a line each; it may be of a run, and then
+    is none of its cells verified.
     """
     from rlattack.benchmark.verify import verify  # whoever verifies nothing needs none of it
 
     found: set[str] = set()
     for name, planned in program.runs.items():
+        if not (folder / name).exists():
+            continue
         say(f"verifying {name}")
         verdict = verify(folder / name, say=say)
         for check in verdict.failed:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import fnmatch
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,20 +75,25 @@ class Program:
         return [cell for one in self.runs.values() for cell in one.cells]
 
     def only(self, pattern: str) -> "Program":
-        """The part whose contender, game or attack a pattern fits, with the clean cells that it is read beside.
+        """The part whose contender, game or attack a pattern fits, with the clean cells and controls beside it.
 
         Raises:
             InvalidInput: It fits nothing.
         """
-        whose = {
-            cell.key: entrant.contender for entrant in self.entrants for of in entrant.cells.values() for cell in of
-        }
+        whose: dict[str, set[str]] = {}
+        for entrant in self.entrants:
+            for agent, cells in entrant.cells.items():
+                for cell in cells:
+                    whose.setdefault(cell.key, set()).update((entrant.contender.name, agent))
 
         def fits(cell: Cell) -> bool:
-            words = (cell.game.card.id, whose[cell.key].name, cell.label)
+            words = (cell.game.card.id, *whose[cell.key], cell.label)
             return any(fnmatch.fnmatch(word, pattern) or pattern in word for word in words)
 
-        wanted = {key for cell in self.cells if fits(cell) for key in (cell.key, cell.clean.key)}
+        fitting = [cell for cell in self.cells if fits(cell)]
+        beside = {_size(cell) for cell in fitting}
+        controls = {cell.key for cell in self.cells if cell.control and _size(cell) in beside}
+        wanted = {key for cell in fitting for key in (cell.key, cell.clean.key)} | controls
         if not wanted:
             names = ", ".join(dict.fromkeys(one.contender.name for one in self.entrants))
             raise InvalidInput(f"--only {pattern}: fits no game, attack or contender; there are {names}")
@@ -103,6 +107,12 @@ class Program:
             if (kept := tuple(cell for cell in one.cells if cell.key in keys))
         }
         return dataclasses.replace(self, runs=runs)
+
+
+def _size(cell: Cell) -> tuple[object, ...]:
+    """What an attack shares with its control: who plays, and how much is allowed when."""
+    allowed = ((ref.seat, ref.budget.norm, ref.budget.space, ref.budget.eps, ref.schedule) for ref in cell.attacks)
+    return (cell.clean.key, *allowed)
 
 
 def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
@@ -183,16 +193,18 @@ def _refuse_doubles(entrants: Sequence[Entrant]) -> None:
 
 
 def _refuse_protocols(entrants: Sequence[Entrant]) -> None:
-    """Refuses a game that is played by several rules, or in which actions are chosen in several ways."""
-    known: dict[str, tuple[str, dict[str, Any]]] = {}
+    """Refuses a game that is played by several rules, and an agent whose actions are chosen in several ways."""
+    known: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
     for entrant in entrants:
         game, name = entrant.names
-        for cell in itertools.chain.from_iterable(entrant.cells.values()):
-            own = {"seat": cell.seats[cell.victim], "actions": cell.actions[cell.victim], **cell.game.card.rules}
-            whose, other = known.setdefault(game, (name, own))
-            apart = next((rule for rule in own if own[rule] != other[rule]), None)
-            if apart is not None:
-                raise InvalidInput(
-                    f"grid: {game}: {whose} plays with {apart} {other[apart]}, and {name} with {apart} {own[apart]}: "
-                    "a ranking is of one protocol; make a grid of each"
-                )
+        for agent, cells in entrant.cells.items():
+            for cell in cells:
+                rules = {"seat": cell.seats[cell.victim], **cell.game.card.rules}
+                for place, own in (((game,), rules), ((game, agent), {"actions": cell.actions[cell.victim]})):
+                    whose, other = known.setdefault(place, (name, own))
+                    if apart := [rule for rule in own if own[rule] != other[rule]]:
+                        (rule, *_) = apart
+                        raise InvalidInput(
+                            f"grid: {game}: {whose} plays with {rule} {other[rule]}, and {name} with {rule} "
+                            f"{own[rule]}: a ranking is of one protocol; make a grid of each"
+                        )

@@ -240,7 +240,7 @@ class GameBoard:
 
     Attributes:
         game: Its id.
-        protocol: What all its cells share, by name.
+        protocol: What all its cells share, by name; in words where they have several.
         rankings: Of small sizes first.
         attackers: The most successful first.
     """

@@ -15,7 +15,7 @@ import pytest
 
 from rlattack.benchmark import plan_grid, rank, read_grid
 from rlattack.benchmark.forecast import forecast
-from rlattack.benchmark.play import play_grid, there
+from rlattack.benchmark.play import play_grid, there, verified
 from rlattack.benchmark.publish import stable, to_csv
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation import Study, evaluate
@@ -187,7 +187,7 @@ def test_only_plays_a_part_and_the_leaderboard_shows_what_is_there(tmp_path):
     assert board.missing == len(whole.cells) // 2
     assert [row.name for row in board.boards[0].rankings[0].rows] == ["tests.kit.players:coin"]
     fgsm = whole.only("fgsm")
-    assert {cell.attacks[0].spec.name if cell.attacks else "clean" for cell in fgsm.cells} == {"clean", "fgsm"}
+    assert {cell.attacks[0].spec.name if cell.attacks else "clean" for cell in fgsm.cells} == {"clean", "fgsm", "noise"}
     with pytest.raises(InvalidInput, match=r"--only chess: fits no game, attack or contender; there are tests\.kit"):
         whole.only("chess")
 
@@ -281,3 +281,56 @@ def test_a_page_shows_the_columns_that_somebody_knows(board):
     page = (board[2] / "leaderboard.html").read_text()
     assert ">best known</th>" in page
     assert ">certified</th>" not in page
+
+
+def test_who_met_less_than_others_is_told_so_and_is_no_higher_for_it(tmp_path):
+    other = chooser(tmp_path / "other", 0, scale=20.0)
+    less = f"""
+[[tables]]
+games = ["coins/any"]
+victims = [{json.dumps(other)}]
+attack = ["fgsm:loss=margin"]
+eps = [0.5]
+"""
+    found, _ = played(planned(tmp_path, COINS + less), tmp_path / "run")
+    rows = {row.name: row for row in found.boards[0].rankings[0].rows}
+    unmet = "not all attacks of this table were played on it: pgd loss=margin steps=2"
+    assert unmet in rows[other].reasons
+    assert rows[other].area is None
+    assert not [reason for reason in rows["tests.kit.players:coin"].reasons if "not all" in reason]
+    assert rows["tests.kit.players:coin"].area is not None
+
+
+def test_of_a_group_the_agents_that_met_nothing_are_counted(tmp_path):
+    agents = [chooser(tmp_path / f"agent-{number}", number, scale=20.0) for number in range(2)]
+    text = COINS.replace("tests.kit.players:coin", "mine") + f"\n[groups]\nmine = {json.dumps(agents)}\n"
+    program = planned(tmp_path, text)
+    cells = play_grid(program.only("agent-0"), tmp_path / "run", watch=silent, workers=1)
+    (row,) = rank(program, cells).boards[0].rankings[0].rows
+    assert "1 of its agents met none of them" in row.reasons
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("failed: an attack changed 1 actions that were certified: the certificate is wrong", True),
+     ("failed: the attack left its budget in 1 of 9 steps", False)],
+)  # fmt: skip
+def test_an_attack_that_breaks_a_certificate_lowers_the_row_and_one_beyond_its_size_does_not(board, status, counts):
+    found, _, folder, program = board
+    cells = dict(play_grid(program, folder, watch=silent, workers=1))
+    before = found.boards[0].rankings[1].rows[0]
+    for key, one in cells.items():
+        if one.result.attack is not None and not one.result.control and one.result.eps == 1.5:
+            cells[key] = dataclasses.replace(one, result=dataclasses.replace(one.result, status=status))
+    after = rank(program, cells).boards[0]
+    assert len(after.rankings[1].rows if len(after.rankings) > 1 else ()) == counts
+    if counts:
+        (row,) = after.rankings[1].rows
+        assert row.best == before.best
+        assert row.certificate is not None
+        assert row.certificate.voided
+        assert "2 cells failed" in row.reasons
+
+
+def test_runs_that_are_not_there_are_not_verified(board, tmp_path):
+    assert verified(board[3], tmp_path) == set()
