@@ -90,7 +90,7 @@ def write_entry(
         agent: An agent of the project's own form, by its id or folder.
         folder: Where to.
         licence: Of the weights.
-        name: On the leaderboard; the agent's by default.
+        name: On the leaderboard; by default the agent's id, or the name of its folder.
         claim: What is stated of it; by default what its card says that it was trained to stand, and its score there.
         defence: Fronts that stand before it.
         authors: Who made it.
@@ -112,7 +112,7 @@ def write_entry(
     _check_options(card, f"--entry {agent}")
     stated = claim or _stated(agent, card)
     entry = Entry(
-        name=name or agent, game=card.game, licence=licence, claim=stated, defence=defence, authors=authors,
+        name=name or _called(agent), game=card.game, licence=licence, claim=stated, defence=defence, authors=authors,
         source=source, sha256=card.sha256, card=_digest(place / "agent.toml"),
     )  # fmt: skip
     _check(entry, "--entry")
@@ -123,6 +123,12 @@ def write_entry(
     table["defence"] = list(defence)
     write_whole(folder / CARD, tomli_w.dumps({"schema": SCHEMA, **table}).encode())
     return read_entry(folder)
+
+
+def _called(agent: str) -> str:
+    """The id of an agent; of a folder its name, for nobody else has its path."""
+    place = Path(agent).expanduser()
+    return place.resolve().name if place.is_dir() else agent
 
 
 def _stated(agent: str, card: Any) -> Stated:
@@ -173,6 +179,8 @@ def read_entry(folder: Path) -> Entry:
 
 def _check(entry: Entry, where: str) -> None:
     claim = entry.claim
+    if not entry.name[:1].isalnum() or entry.name != " ".join(entry.name.split()):
+        raise ContentError(f"{where}: name: expected one that begins with a letter or digit, got {entry.name!r}")
     check_stated(entry.licence, "the weights", claim.norm, claim.space, claim.eps, where)
 
 

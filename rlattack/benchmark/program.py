@@ -123,8 +123,8 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
         say: Told in a line what is loaded.
 
     Raises:
-        RlattackError: An agent, a game or an option that does not fit, or a game in several protocols; an attack that
-            an agent cannot have is listed instead, and the rest is played.
+        RlattackError: An agent, a game or an option that does not fit, a game in several protocols, or no attack that
+            any agent can have; one that some cannot have is listed instead, and the rest is played.
     """
     impossible: list[Impossible] = []
     plans: list[Plan] = []
@@ -140,6 +140,9 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
         entrants.append(Entrant(contender, cells))
     _refuse_doubles(entrants)
     _refuse_protocols(entrants)
+    if impossible and not any(cell.attacks for one in plans for cell in one.cells):
+        first = impossible[0]
+        raise InvalidInput(f"grid {grid.name}: no attack can be played; {first.attack} on {first.agent}: {first.why}")
     runs = _runs(plans)
     notes = tuple(dict.fromkeys(one.note for one in runs.values() if one.note))
     return Program(grid, tuple(entrants), runs, tuple(dict.fromkeys(impossible)), notes)

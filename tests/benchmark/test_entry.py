@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import pickle
 
 import pytest
@@ -132,9 +133,23 @@ def of_other_rules(folder):
     edited(before, hashlib.sha256(path.read_bytes()).hexdigest())(folder)
 
 
+def endless(folder):
+    os.mkfifo(folder / "README.md")
+
+
+def huge_card(folder):
+    with (folder / "entry.toml").open("a") as file:
+        file.write("#" * (1 << 20))
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
+        (endless, RefusedFile, "README.md: is no file that could be read to its end"),
+        (huge_card, RefusedFile, "entry.toml: 1,04.,... bytes; in an entry it has at most 1,048,576"),
+        (edited('attack = "fgsm"', r'attack = "\u001b[2J"'), ContentError, "expected texts of one line"),
+        (edited('name = "mine"', 'name = "=SUM(A1)"'), ContentError, "name: expected one that begins with a letter or"),
+        (edited('name = "mine"', 'name = "mine "'), ContentError, "name: expected one that begins with a letter or"),
         (colder, RefusedFile, "its agent.toml has the sha256 .*, it states"),
         (of_other_rules, RefusedFile, r"asks for other rules of coins/any: args; .* its \[options\] hold resize, "),
         (pickled, RefusedFile, "extra.pkl: an entry holds .*, and nothing that could be code"),
@@ -157,6 +172,11 @@ def test_a_spoilt_entry_is_refused_in_one_line(entry, spoil, kind, message):
     spoil(folder)
     with pytest.raises(kind, match=message):
         read_entry(folder)
+
+
+def test_by_default_an_entry_of_a_folder_has_its_name_and_no_path(tmp_path):
+    agent = chooser(tmp_path / "robust", 0)
+    assert write_entry(agent, tmp_path / "entry", licence="MIT", claim=CLAIM).name == "robust"
 
 
 def test_what_makes_no_entry_is_told(tmp_path):

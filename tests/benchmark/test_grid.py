@@ -102,6 +102,8 @@ BAD = [
     (COINS.replace("grid/1", "grid/9"), "written for 'rlattack/grid/9', this version reads rlattack/grid/1"),
     (COINS.replace('schema = "rlattack/grid/1"\n', ""), "expected schema = 'rlattack/grid/1'"),
     (COINS + "[[", "not a readable grid"),
+    (changed(seeds="[]"), "table 1: seeds: expected at least one, got none"),
+    (changed(games="[]"), "table 1: games: expected at least one, got none"),
     (COINS + '\n[groups]\nboth = []\n', r"groups.both: expected a list of agents, got \[\]"),
     (COINS + '\n[groups]\nboth = ["zero", "zero"]\n', "groups.both: expected each agent once"),
     (COINS + '\n[[reported]]\nagent = "zero"\n', "reported 1: source is missing"),

@@ -196,7 +196,10 @@ def test_a_forecast_counts_what_is_there_and_times_what_is_like_it(tmp_path):
     whole, folder = planned(tmp_path, two(tmp_path)), tmp_path / "run"
     before = forecast(whole, folder)
     assert (before.cells, before.there, before.episodes, before.unknown) == (14, 0, 84, 14)
-    assert before.words(2) == "14 cells, 0 there, 14 to play (84 episodes)"
+    assert before.words(2) == (
+        "14 cells, 0 there, 14 to play (84 episodes); how long, the same command tells once some of it, or of its "
+        "like, was played"
+    )
     play_grid(whole.only("tests.kit"), folder, watch=silent, workers=1)
     after = forecast(whole, folder)
     assert (after.there, after.episodes, after.unknown) == (7, 42, 0)
@@ -260,7 +263,7 @@ def test_a_store_of_another_version_is_refused(tmp_path):
 
 def test_a_grid_of_other_victims_is_another_program(tmp_path):
     grid = read_grid(written(tmp_path))
-    other = plan_grid(grid.with_victims(["random"]))
+    other = plan_grid(grid.with_victims([chooser(tmp_path / "other", 0)]))
     assert not {cell.key for cell in other.cells} & {cell.key for cell in plan_grid(grid).cells}
     assert dataclasses.replace(other, grid=grid).grid is grid
 
@@ -334,3 +337,8 @@ def test_an_attack_that_breaks_a_certificate_lowers_the_row_and_one_beyond_its_s
 
 def test_runs_that_are_not_there_are_not_verified(board, tmp_path):
     assert verified(board[3], tmp_path) == set()
+
+
+def test_a_grid_of_which_no_attack_can_be_played_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match=r"grid coins: no attack can be played; fgsm:loss=margin on tests.* got -1"):
+        planned(tmp_path, COINS.replace("[0.5, 1.5]", "[-1]"))
