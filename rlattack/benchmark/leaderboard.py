@@ -12,26 +12,25 @@ from rlattack.benchmark.grid import Grid
 from rlattack.benchmark.hits import AgentRecord, Hit, threat_of, voids
 from rlattack.benchmark.play import Played
 from rlattack.benchmark.program import Program
+from rlattack.benchmark.scores import agent_score, score, standard_hit
 from rlattack.benchmark.standing import (
-    AgentScore,
     Attacker,
     Certificate,
     Difference,
     GameBoard,
     Leaderboard,
     Ranking,
-    Score,
     Standing,
     Threat,
 )
 from rlattack.benchmark.tiers import tier
 from rlattack.benchmark.trials import Tried
 from rlattack.evaluation.certified import CERTIFIED, Measured
-from rlattack.evaluation.commands import command_of
-from rlattack.evaluation.results import Mean, Rate, Result
-from rlattack.evaluation.statistics import holm, wilson
+from rlattack.evaluation.results import Mean, Result
+from rlattack.evaluation.statistics import holm
 
-STANDARD = "autoattack"
+_SEEDS = 5
+"""Training seeds from which on a bootstrap over them says something."""
 
 
 def rank(
@@ -106,7 +105,7 @@ def _standing(
     agents, hits = [agent for agent, _ in pairs], [hit for _, hit in pairs]
     contender, results = agents[0].entrant.contender, [one.result for agent in agents for one in agent.played]
     controls = [found[0].returns for agent in agents if (found := agent.hits(threat, control=True))]
-    standard = [hit for agent in agents if (hit := _standard(agent, threat)) is not None]
+    standard = [hit for agent in agents if (hit := standard_hit(agent, threat)) is not None]
     clean = over_seeds([agent.clean_returns for agent in agents])
     curve = [(0.0, clean.mean), *_curve(agents, threat, threats)]
     claim, stated = agents[0].clean[0].result.claim, _reported(grid, agents[0], threat)
@@ -116,14 +115,14 @@ def _standing(
         defence="" if claim is None else claim.words,
         clean=clean,
         control=over_seeds(controls) if len(controls) == len(agents) else None,
-        standard=_score(standard) if len(standard) == len(agents) else None,
-        best=_score(hits),
+        standard=score(standard) if len(standard) == len(agents) else None,
+        best=score(hits),
         certificate=_certificate(agents, threat),
         area=area(curve) if len(curve) > len([one for one in threats if one.kind == threat.kind]) else None,
         half=half_size(curve),
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
-        warnings=tuple(dict.fromkeys(line for agent in agents for line in agent.warnings)),
-        agents=tuple(_agent_score(agent, hit) for agent, hit in pairs),
+        warnings=_warnings(agents),
+        agents=tuple(agent_score(agent, hit, standard_hit(agent, threat)) for agent, hit in pairs),
         counterexamples=tuple(one for agent in agents for one in agent.shown(threat)),
         seeds=tuple(dict.fromkeys(one.seed for one in results)),
         seconds=sum(one.seconds for agent in agents for one in agent.played),
@@ -135,34 +134,21 @@ def _standing(
     return dataclasses.replace(row, tier=level, reasons=reasons)
 
 
-def _standard(agent: AgentRecord, threat: Threat) -> Hit | None:
-    """What `autoattack` left an agent; of several the least."""
-    found = [hit for hit in agent.hits(threat) if hit.name == STANDARD]
-    return min(found, key=lambda hit: (hit.returns.mean(), hit.label), default=None)
+def _warnings(agents: Sequence[AgentRecord]) -> tuple[str, ...]:
+    """What weakens the numbers of a row."""
+    few = f"Intervals over {len(agents)} training seeds mean little, and are too narrow: compare {_SEEDS} or more."
+    own = dict.fromkeys(line for agent in agents for line in agent.warnings)
+    return (*([few] if 1 < len(agents) < _SEEDS else []), *own)
 
 
 def _gaps(agents: Sequence[AgentRecord], threat: Threat, attacks: Collection[str]) -> tuple[str, ...]:
     """What a row did not meet of what others met: whoever meets less stands higher for it."""
-    unmet = sorted({*attacks} - set.intersection(*(agent.met(threat) for agent in agents)))
+    met = [agent.met(threat) for agent in agents]
+    unmet = sorted({*attacks} - met[0].intersection(*met))
     absent = len(agents[0].entrant.contender.studies) - len(agents)
     return (
         *[f"not all attacks of this table were played on it: {', '.join(unmet)}"] * bool(unmet),
         *[f"{absent} of its agents met none of them"] * bool(absent),
-    )
-
-
-def _score(hits: Sequence[Hit]) -> Score:
-    """The attack of each agent as one number."""
-    names = Counter(hit.label for hit in hits)
-    wins = [one.wins for hit in hits for one in hit.played]
-    won, total = int(sum(one.sum() for one in wins)), sum(map(len, wins))
-    seats = [one.result.attacked for hit in hits for one in hit.played]
-    return Score(
-        attack=min(names, key=lambda name: (-names[name], name)),
-        value=over_seeds([hit.returns for hit in hits]),
-        win=Rate(won / total, wilson(won, total)) if total else None,
-        queries=float(np.mean([seat.queries for seat in seats])),
-        gradients=float(np.mean([seat.gradients for seat in seats])),
     )
 
 
@@ -209,29 +195,6 @@ def _reported(grid: Grid, agent: AgentRecord, threat: Threat) -> dict[str, objec
     if player.published is None or contender.group:
         return {}
     return {"reported_clean": player.published.mean, "source": player.published.source}
-
-
-def _agent_score(agent: AgentRecord, hit: Hit) -> AgentScore:
-    cell, first = hit.played[0].cell, hit.played[0]
-    study = agent.entrant.contender.studies[agent.name][0]
-    ref = cell.attacks[0]
-    names = "+".join(str(one.spec) for one in cell.attacks)
-    own = {
-        "attack": (names,), "eps": () if ref.budget.eps is None else (ref.budget.eps,), "norm": ref.budget.norm,
-        "when": (ref.schedule,), "seed": cell.seed, "episodes": cell.episodes, "envs": cell.envs, "observe": (),
-        "detect": (),
-    }  # fmt: skip
-    if ref.budget.norm not in ("linf", "l2", "l1", "l0"):
-        own["norm"] = study.norm
-    return AgentScore(
-        agent=agent.name,
-        sha256=cell.players[cell.victim].identity,
-        clean=float(agent.clean_returns.mean()),
-        best=float(hit.returns.mean()),
-        attack=hit.label,
-        command=command_of(dataclasses.replace(study, **own)),  # type: ignore[arg-type]  # fields of a study
-        date=first.date,
-    )
 
 
 def _ranked(rows: Sequence[Standing]) -> tuple[Standing, ...]:

@@ -188,8 +188,12 @@ class GameCard:
     @property
     def rules(self) -> dict[str, Any]:
         """What decides what an episode pays, by name, as far as a command or an agent may change it."""
-        of = (self.atari, self.gymnasium, *([] if self.task is None else [self.task]))
-        options = {name: value for one in of for name, value in vars(one).items() if name not in SHOWN}
+        tables = {"atari": self.atari, "gymnasium": self.gymnasium, "task": self.task}
+        options = {
+            f"{table} {name}": value
+            for table, of in tables.items() if of is not None
+            for name, value in vars(of).items() if name not in SHOWN
+        }  # fmt: skip
         return {**options, "max_steps": self.max_steps, "sticky": self.protocol.sticky}
 
     @property

@@ -106,6 +106,9 @@ def test_a_group_is_ranked_over_its_seeds_and_told_one_by_one(tmp_path):
     assert (row.best.value.seeds, row.best.value.episodes) == (3, 18)
     low, high = row.best.value.ci
     assert low <= row.best.value.mean <= high
+    assert "Intervals over 3 training seeds mean little, and are too narrow: compare 5 or more." in row.warnings
+    page = (tmp_path / "run" / "leaderboard.html").read_text()
+    assert f"median {row.best.value.median:.4g}, interquartile mean {row.best.value.iqm:.4g}" in page
 
 
 def test_who_is_no_worse_beyond_doubt_shares_a_rank(tmp_path):
@@ -136,6 +139,8 @@ def test_several_run_seeds_are_pooled(tmp_path):
     both, _ = played(planned(tmp_path, COINS.replace("[[tables]]", "[[tables]]\nseeds = [0, 1]")), tmp_path / "two")
     row = both.boards[0].rankings[0].rows[0]
     assert row.seeds == (0, 1)
+    commands = row.agents[0].command.splitlines()
+    assert ["--seed 0" in commands[0], "--seed 1" in commands[1]] == [True, True]
     assert row.best.value.episodes == 12 == 2 * one.boards[0].rankings[0].rows[0].best.value.episodes
 
 
@@ -342,3 +347,22 @@ def test_runs_that_are_not_there_are_not_verified(board, tmp_path):
 def test_a_grid_of_which_no_attack_can_be_played_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match=r"grid coins: no attack can be played; fgsm:loss=margin on tests.* got -1"):
         planned(tmp_path, COINS.replace("[0.5, 1.5]", "[-1]"))
+
+
+def test_each_command_has_the_options_of_its_own_table(tmp_path):
+    table = COINS[COINS.index("[[tables]]") :].replace("[0.5, 1.5]", "[2.5]")
+    table += f"surrogate = {json.dumps([chooser(tmp_path / 'other', 0)])}\n"
+    found, _ = played(planned(tmp_path, COINS + table), tmp_path / "run")
+    commands = [ranking.rows[0].agents[0].command for ranking in found.boards[0].rankings]
+    assert ["--surrogate" in command for command in commands] == [False, False, True]
+
+
+def test_autoattack_has_a_command_beside_that_of_the_least(tmp_path):
+    text = COINS.replace('"pgd:steps=2,loss=margin"', '"autoattack"').replace("[0.5, 1.5]", "[0.5]")
+    found, content = played(planned(tmp_path, text), tmp_path / "run")
+    row = found.boards[0].rankings[0].rows[0]
+    (agent,) = row.agents
+    assert row.standard is not None
+    assert agent.standard == row.standard.value.mean
+    assert "--attack autoattack" in agent.standard_command
+    assert content["boards"][0]["rankings"][0]["rows"][0]["agents"][0]["identity"] == agent.identity
