@@ -199,7 +199,7 @@ class Grid:
 
 def _revealed(drawn: bytes, number: int) -> int:
     """A seed of at most nine digits: those of tuning episodes lie above."""
-    return int.from_bytes(hashlib.sha256(drawn + bytes([number])).digest()[:8], "big") % 1_000_000_000
+    return int.from_bytes(hashlib.sha256(drawn + number.to_bytes(4)).digest()[:8], "big") % 1_000_000_000
 
 
 def _joined(one: Contender, other: Contender, grid: str) -> Contender:

@@ -171,14 +171,21 @@ def _plans(study: Study, agent: str, impossible: list[Impossible], laid: Laid) -
 
 
 def _runs(plans: Sequence[Plan]) -> dict[str, Plan]:
-    """Plans of one game and protocol as one, by a name."""
+    """Plans of one game and protocol as one, by a name; with other victims it is another one in the same store."""
     groups: dict[str, list[Plan]] = {}
     for one in plans:
         shared = {key: value for key, value in one.configuration.items() if key not in ("victims", "versions")}
-        game = re.sub(r"[^\w.-]", "-", str(one.cells[0].game.card.id))
-        name = f"{game}-{digest(json.loads(json.dumps(shared)))[:8]}"
-        groups.setdefault(name, []).append(one)
-    return {name: together(of) for name, of in groups.items()}
+        groups.setdefault(_digest(shared), []).append(one)
+    joined = map(together, groups.values())
+    return {f"{_file_name(one)}-{_digest(one.configuration)[:8]}": one for one in joined}
+
+
+def _digest(configuration: Mapping[str, Any]) -> str:
+    return digest(json.loads(json.dumps(configuration)))
+
+
+def _file_name(planned: Plan) -> str:
+    return re.sub(r"[^\w.-]", "-", str(planned.cells[0].game.card.id))
 
 
 def _refuse_doubles(entrants: Sequence[Entrant]) -> None:

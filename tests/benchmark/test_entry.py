@@ -79,6 +79,8 @@ def test_revealed_seeds_come_of_what_was_fixed_and_of_the_salt(entry, tmp_path):
     assert seeds["a"] == grid.revealed("a").products[0].seeds
     assert len({*seeds["a"], *seeds["b"], 0, 1}) == 6
     assert all(0 <= seed < 1_000_000_000 for seed in (*seeds["a"], *seeds["b"]))
+    many = read_grid(written(tmp_path, text.replace("seeds = [0, 1]", f"seeds = {list(range(300))}")))
+    assert len({*many.revealed("a").products[0].seeds}) == 300
     with pytest.raises(InvalidInput, match="--reveal: expected victims that are entries"):
         read_grid(written(tmp_path)).revealed("a")
 

@@ -366,3 +366,15 @@ def test_autoattack_has_a_command_beside_that_of_the_least(tmp_path):
     assert agent.standard == row.standard.value.mean
     assert "--attack autoattack" in agent.standard_command
     assert content["boards"][0]["rankings"][0]["rows"][0]["agents"][0]["identity"] == agent.identity
+
+
+def test_who_comes_later_joins_and_nothing_is_played_again(tmp_path):
+    first, folder = planned(tmp_path), tmp_path / "run"
+    before, _ = played(first, folder)
+    whole = planned(tmp_path, two(tmp_path))
+    assert (forecast(whole, folder).there, len(whole.cells)) == (7, 14)
+    board, _ = played(whole, folder)
+    rows = {row.name: row for row in board.boards[0].rankings[0].rows}
+    assert len(rows) == 2
+    assert rows["tests.kit.players:coin"].best == before.boards[0].rankings[0].rows[0].best
+    assert played(first, folder)[0].boards[0].rankings[0].rows[0].best == rows["tests.kit.players:coin"].best
