@@ -378,3 +378,14 @@ def test_who_comes_later_joins_and_nothing_is_played_again(tmp_path):
     assert len(rows) == 2
     assert rows["tests.kit.players:coin"].best == before.boards[0].rankings[0].rows[0].best
     assert played(first, folder)[0].boards[0].rankings[0].rows[0].best == rows["tests.kit.players:coin"].best
+
+
+def test_a_cell_whose_sizes_cannot_be_measured_anew_is_not_verified(tmp_path):
+    text = COINS.replace('"pgd:steps=2,loss=margin"', '"gain"').replace("episodes = 6", "episodes = 6\nledger = true")
+    program, said = planned(tmp_path, text), []
+    cells = play_grid(program, tmp_path / "run", watch=silent, workers=1)
+    checked = verified(program, tmp_path / "run", said.append)
+    reaches = {key: one.result.attack and one.result.attack.reach for key, one in cells.items()}
+    assert {reaches[key] for key in checked} == {None, "linf"}
+    assert {reaches[key] for key in cells.keys() - checked} == {"gain"}
+    assert any("cells are not verified: gain: natural changes count from" in line for line in said)
