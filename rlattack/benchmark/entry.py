@@ -12,9 +12,10 @@ from rlattack.benchmark.foreign import Form, check_stated, refuse_taken
 from rlattack.budget import NORMS
 from rlattack.errors import ContentError, InvalidInput, RefusedFile
 from rlattack.files import write_whole
+from rlattack.games.card import SHOWN
 from rlattack.games.table import parse_table
 from rlattack.policies.claim import claim_of
-from rlattack.policies.folder import WEIGHTS, read_agent
+from rlattack.policies.folder import WEIGHTS, AgentCard, read_agent
 from rlattack.policies.load import agent_folder
 
 SCHEMA = "rlattack/entry/1"
@@ -60,6 +61,7 @@ class Entry:
         authors: Who made it.
         source: Where it is described.
         sha256: Of the weights.
+        card: Digest of `agent.toml`, which says what network they are of and how the game is shown to it.
     """
 
     name: str
@@ -70,10 +72,11 @@ class Entry:
     authors: str = ""
     source: str = ""
     sha256: str = ""
+    card: str = ""
 
     @property
     def digest(self) -> str:
-        """Names the entry as it was fixed: of all that it states and of its weights."""
+        """Names the entry as it was fixed: of all that it states, of its weights and of their card."""
         return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()
 
 
@@ -87,7 +90,7 @@ def write_entry(
         agent: An agent of the project's own form, by its id or folder.
         folder: Where to.
         licence: Of the weights.
-        name: On the leaderboard; the agent's by default.
+        name: On the leaderboard; by default the agent's id, or the name of its folder.
         claim: What is stated of it; by default what its card says that it was trained to stand, and its score there.
         defence: Fronts that stand before it.
         authors: Who made it.
@@ -95,6 +98,7 @@ def write_entry(
 
     Raises:
         InvalidInput: No licence, no size in the claim, or an agent of another form.
+        RefusedFile: An agent that asks for other rules of its game.
         ContentError: A place that is taken.
         Unwritable: The folder cannot be written.
     """
@@ -105,10 +109,11 @@ def write_entry(
         )
     refuse_taken(folder, "the entry")
     card, _ = read_agent(place)
+    _check_options(card, f"--entry {agent}")
     stated = claim or _stated(agent, card)
     entry = Entry(
-        name=name or agent, game=card.game, licence=licence, claim=stated, defence=defence, authors=authors,
-        source=source, sha256=card.sha256,
+        name=name or _called(agent), game=card.game, licence=licence, claim=stated, defence=defence, authors=authors,
+        source=source, sha256=card.sha256, card=_digest(place / "agent.toml"),
     )  # fmt: skip
     _check(entry, "--entry")
     for file in ("agent.toml", WEIGHTS):
@@ -118,6 +123,12 @@ def write_entry(
     table["defence"] = list(defence)
     write_whole(folder / CARD, tomli_w.dumps({"schema": SCHEMA, **table}).encode())
     return read_entry(folder)
+
+
+def _called(agent: str) -> str:
+    """The id of an agent; of a folder its name, for nobody else has its path."""
+    place = Path(agent).expanduser()
+    return place.resolve().name if place.is_dir() else agent
 
 
 def _stated(agent: str, card: Any) -> Stated:
@@ -146,7 +157,8 @@ def read_entry(folder: Path) -> Entry:
 
     Raises:
         ContentError: A card that does not hold what it must.
-        RefusedFile: A file that does not belong there, one that lies elsewhere, or weights that are not those stated.
+        RefusedFile: A file that does not belong there, one that lies elsewhere, an agent that is not the one stated, or
+            one that asks for other rules of its game.
     """
     table, where = _FORM.read(folder), str(folder / CARD)
     claim = parse_table(Stated, table.get("claim"), f"{where}: [claim]")
@@ -155,6 +167,11 @@ def read_entry(folder: Path) -> Entry:
     card, _ = read_agent(folder / AGENT)
     if card.sha256 != entry.sha256:
         raise RefusedFile(f"{folder}: its weights have the sha256 {card.sha256[:12]}, it states {entry.sha256[:12]}")
+    if (found := _digest(folder / AGENT / "agent.toml")) != entry.card:
+        raise RefusedFile(
+            f"{folder}: its agent.toml has the sha256 {found[:12]}, it states {entry.card[:12] or 'none'}"
+        )
+    _check_options(card, where)
     if card.game != entry.game:
         raise ContentError(f"{where}: game {entry.game}, but its agent plays {card.game}")
     return entry
@@ -162,4 +179,19 @@ def read_entry(folder: Path) -> Entry:
 
 def _check(entry: Entry, where: str) -> None:
     claim = entry.claim
+    if not entry.name[:1].isalnum() or entry.name != " ".join(entry.name.split()):
+        raise ContentError(f"{where}: name: expected one that begins with a letter or digit, got {entry.name!r}")
     check_stated(entry.licence, "the weights", claim.norm, claim.space, claim.eps, where)
+
+
+def _check_options(card: AgentCard, where: str) -> None:
+    """Refuses an agent whose card changes more of the game than how it is shown: all others play by its rules."""
+    if rules := sorted(card.options.keys() - {*SHOWN}):
+        raise RefusedFile(
+            f"{where}: its agent asks for other rules of {card.game}: {', '.join(rules)}; an entry plays as all others "
+            f"do, and its [options] hold {', '.join(SHOWN)} alone"
+        )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -34,8 +34,10 @@ class Forecast:
         """The whole in a line, for a number of workers."""
         waiting = self.cells - self.there
         said = f"{self.cells:,} cells, {self.there:,} there, {waiting:,} to play ({self.episodes:,} episodes)"
-        if not waiting or self.unknown == waiting:
+        if not waiting:
             return said
+        if self.unknown == waiting:
+            return f"{said}; how long, the same command tells once some of it, or of its like, was played"
         hours, minutes = divmod(round(self.seconds / workers / 60), 60)
         unknown = f", and {self.unknown:,} of which no like was played yet" if self.unknown else ""
         return f"{said}: about {f'{hours} h ' if hours else ''}{minutes} min with {workers} workers{unknown}"

@@ -1,6 +1,6 @@
 """Folders that strangers send, as entries and counterexamples: what they may hold, and what each must state."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from rlattack.errors import ContentError, InvalidInput, RefusedFile
 
 _WORDS = 500
 """Characters of a text on a card."""
+_CARD = 1 << 20
+"""Bytes of a card."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Form:
         table = read_card(folder / self.card, self.schema)
         if table is None:
             raise ContentError(f"{folder / self.card}: expected schema = {self.schema!r}")
-        for words in filter(lambda value: isinstance(value, str), table.values()):
+        for words in _texts(table):
             if not words.isprintable() or len(words) > _WORDS:
                 raise ContentError(f"{folder / self.card}: expected texts of one line, got {words[:20]!r}")
         return {key: value for key, value in table.items() if key != "schema"}
@@ -71,10 +73,20 @@ class Form:
                 raise RefusedFile(
                     f"{path}: {self.what} holds {', '.join(sorted(self.files))}, and nothing that could be code"
                 )
-            if path.stat().st_size > self.largest:
-                raise RefusedFile(
-                    f"{path}: {path.stat().st_size:,} bytes; a file of {self.what} has at most {self.largest:,}"
-                )
+            if not path.is_file():
+                raise RefusedFile(f"{path}: is no file that could be read to its end")
+            most = _CARD if path.suffix == ".toml" else self.largest
+            if path.stat().st_size > most:
+                raise RefusedFile(f"{path}: {path.stat().st_size:,} bytes; in {self.what} it has at most {most:,}")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts of a table, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def check_stated(licence: str, of_what: str, norm: str, space: str, eps: float, where: str) -> None:

@@ -146,7 +146,7 @@ class Grid:
         """Who is compared, each with all that its agents play.
 
         Raises:
-            InvalidInput: An option that does not fit, or a table in which nobody plays.
+            InvalidInput: An option that does not fit, a table in which nobody plays, or two victims of one name.
         """
         found: dict[tuple[str, str], Contender] = {}
         for number, product in enumerate(self.products, start=1):
@@ -158,7 +158,7 @@ class Grid:
                 )
             for one in of_product:
                 before = found.get((one.game, one.name))
-                found[one.game, one.name] = one if before is None else _joined(before, one)
+                found[one.game, one.name] = one if before is None else _joined(before, one, self.name)
         return list(found.values())
 
     def _of(self, product: Product, where: str) -> Iterator[Contender]:
@@ -199,13 +199,15 @@ class Grid:
 
 def _revealed(drawn: bytes, number: int) -> int:
     """A seed of at most nine digits: those of tuning episodes lie above."""
-    return int.from_bytes(hashlib.sha256(drawn + bytes([number])).digest()[:8], "big") % 1_000_000_000
+    return int.from_bytes(hashlib.sha256(drawn + number.to_bytes(4)).digest()[:8], "big") % 1_000_000_000
 
 
-def _joined(one: Contender, other: Contender) -> Contender:
+def _joined(one: Contender, other: Contender, grid: str) -> Contender:
     """A contender of several tables, with what it plays in all of them."""
-    agents = dict.fromkeys([*one.studies, *other.studies])
-    both = {name: tuple(dict.fromkeys((*one.studies.get(name, ()), *other.studies.get(name, ())))) for name in agents}
+    if list(one.studies) != list(other.studies):
+        agents = f"{', '.join(one.studies)} and {', '.join(other.studies)}"
+        raise InvalidInput(f"grid {grid}: two victims are called {one.name}, {agents}: rename one, or leave it out")
+    both = {name: tuple(dict.fromkeys((*studies, *other.studies[name]))) for name, studies in one.studies.items()}
     return dataclasses.replace(one, studies=both)
 
 

@@ -92,6 +92,9 @@ def _product(values: object, defaults: Mapping[str, Any], where: str) -> Product
     for name, value in {**defaults, **values}.items():
         (given if name in own else given["options"])[name] = value
     product = parse_table(Product, given, where)
+    for name in ("games", "defences", "seeds"):
+        if not getattr(product, name):
+            raise ContentError(f"{where}: {name}: expected at least one, got none")
     if bool(product.victims) == bool(product.players):
         raise ContentError(f"{where}: expected victims, or the players of a game of several seats, and not both")
     return product

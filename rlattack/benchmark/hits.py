@@ -18,6 +18,7 @@ from rlattack.report.warnings import warnings
 
 _PROOFS = ("gwc", "awc")
 """Not what an attacker does, but what is left open at worst: no row is ranked by them."""
+_VOID = "certificate is wrong"
 _EPISODES = 10
 """Fewest episodes of a counterexample that counts."""
 
@@ -73,6 +74,11 @@ class AgentRecord:
         """Of its episodes without an attack."""
         return np.concatenate([one.returns for one in self.clean])
 
+    def met(self, threat: Threat) -> set[str]:
+        """Labels of the grid's attacks of a threat that were played on all its run seeds."""
+        seeds = {one.cell.seed for one in self.clean}
+        return {hit.label for hit in self.hits(threat) if {*hit.seeds} == seeds}
+
     def hits(self, threat: Threat, *, control: bool = False) -> list[Hit]:
         """The grid's attacks of a threat that kept their reach, or its controls; by label."""
         return self._hits.get((threat, control), [])
@@ -81,7 +87,7 @@ class AgentRecord:
     def _hits(self) -> dict[tuple[Threat | None, bool], list[Hit]]:
         found: dict[tuple[Threat | None, bool, str], list[Played]] = {}
         for one in self.played:
-            if one.result.ok:
+            if kept_reach(one.result):
                 key = threat_of(one.result), one.result.control, attack_label(one.result)
                 found.setdefault(key, []).append(one)
         hits: dict[tuple[Threat | None, bool], list[Hit]] = {}
@@ -113,6 +119,16 @@ class AgentRecord:
             shown.append(found)
             best = Hit(found.words, one.attacked) if found.counted else best
         return best, tuple(shown)
+
+
+def voids(result: Result) -> bool:
+    """Whether an attack did what was said to be proven impossible."""
+    return _VOID in result.status
+
+
+def kept_reach(result: Result) -> bool:
+    """Whether an attack did no more than it may; it is not its fault where a certificate is wrong."""
+    return result.ok or voids(result)
 
 
 def threat_of(result: Result) -> Threat | None:
@@ -148,7 +164,7 @@ def _over(played: Sequence[Played]) -> Estimate:
 
 def _against(tried: Tried, value: Estimate, own: Estimate, best: float, clean: Estimate) -> str:
     """Why a counterexample does not count; empty where it does."""
-    failed = [one.result.status for one in (*tried.attacked, *tried.clean) if not one.result.ok]
+    failed = [one.result.status for one in (*tried.attacked, *tried.clean) if not kept_reach(one.result)]
     if failed:
         return failed[0]
     if tried.replayed is False:

@@ -3,35 +3,34 @@
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, worst_decile
 from rlattack.benchmark.grid import Grid
-from rlattack.benchmark.hits import AgentRecord, Hit, threat_of
+from rlattack.benchmark.hits import AgentRecord, Hit, threat_of, voids
 from rlattack.benchmark.play import Played
 from rlattack.benchmark.program import Program
+from rlattack.benchmark.scores import agent_score, score, standard_hit
 from rlattack.benchmark.standing import (
-    AgentScore,
     Attacker,
     Certificate,
     Difference,
     GameBoard,
     Leaderboard,
     Ranking,
-    Score,
     Standing,
     Threat,
 )
 from rlattack.benchmark.tiers import tier
 from rlattack.benchmark.trials import Tried
 from rlattack.evaluation.certified import CERTIFIED, Measured
-from rlattack.evaluation.commands import command_of
-from rlattack.evaluation.results import Mean, Rate
-from rlattack.evaluation.statistics import holm, wilson
+from rlattack.evaluation.results import Mean, Result
+from rlattack.evaluation.statistics import holm
 
-STANDARD = "autoattack"
+_SEEDS = 5
+"""Training seeds from which on a bootstrap over them says something."""
 
 
 def rank(
@@ -68,7 +67,8 @@ def rank(
 
 def _board(grid: Grid, game: str, agents: Sequence[AgentRecord], verified: Collection[str]) -> GameBoard:
     found = {threat_of(one.result) for agent in agents for one in agent.played}
-    threats = sorted(threat for threat in found if threat is not None)
+    kinds = sorted(threat for threat in found if threat is not None)
+    threats = {threat: set().union(*(agent.met(threat) for agent in agents)) for threat in kinds}
     rankings = []
     for threat in threats:
         found_rows = (_standing(grid, of, threat, threats, verified) for of in _contenders(agents))
@@ -76,9 +76,15 @@ def _board(grid: Grid, game: str, agents: Sequence[AgentRecord], verified: Colle
         if rows:
             ranked = _ranked(rows)
             rankings.append(Ranking(threat, ranked, _differences(agents, ranked, threat)))
-    first = agents[0].played[0].result
-    protocol = {"actions": first.actions, "sticky": first.sticky, "episodes": first.episodes, "device": first.device}
+    results = [one.result for agent in agents for one in agent.played]
+    protocol = {name: _shared(name, results) for name in ("actions", "sticky", "episodes", "device")}
     return GameBoard(game, protocol, tuple(rankings), _attackers(agents, threats))
+
+
+def _shared(name: str, results: Sequence[Result]) -> object:
+    """What all cells have of a protocol; in words where they differ, as agents choose actions in their own way."""
+    values = list(dict.fromkeys(getattr(one, name) for one in results))
+    return values[0] if len(values) == 1 else " and ".join(map(str, values))
 
 
 def _contenders(agents: Sequence[AgentRecord]) -> Iterator[list[AgentRecord]]:
@@ -89,16 +95,17 @@ def _contenders(agents: Sequence[AgentRecord]) -> Iterator[list[AgentRecord]]:
 
 
 def _standing(
-    grid: Grid, agents: Sequence[AgentRecord], threat: Threat, threats: Sequence[Threat], verified: Collection[str]
-) -> Standing | None:
-    """A row of a contender; None where none of its agents met the threat."""
+    grid: Grid, agents: Sequence[AgentRecord], threat: Threat, threats: Mapping[Threat, Collection[str]],
+    verified: Collection[str],
+) -> Standing | None:  # fmt: skip
+    """A row of a contender; None where none of its agents met the threat. Threats have the attacks that others met."""
     pairs = [(agent, hit) for agent in agents if (hit := agent.strongest(threat)) is not None]
     if not pairs:
         return None
     agents, hits = [agent for agent, _ in pairs], [hit for _, hit in pairs]
     contender, results = agents[0].entrant.contender, [one.result for agent in agents for one in agent.played]
     controls = [found[0].returns for agent in agents if (found := agent.hits(threat, control=True))]
-    standard = [hit for agent in agents for hit in agent.hits(threat) if hit.name == STANDARD]
+    standard = [hit for agent in agents if (hit := standard_hit(agent, threat)) is not None]
     clean = over_seeds([agent.clean_returns for agent in agents])
     curve = [(0.0, clean.mean), *_curve(agents, threat, threats)]
     claim, stated = agents[0].clean[0].result.claim, _reported(grid, agents[0], threat)
@@ -107,41 +114,45 @@ def _standing(
         group=contender.group,
         defence="" if claim is None else claim.words,
         clean=clean,
-        control=over_seeds(controls) if controls else None,
-        standard=_score(standard) if len(standard) == len(agents) else None,
-        best=_score(hits),
+        control=over_seeds(controls) if len(controls) == len(agents) else None,
+        standard=score(standard) if len(standard) == len(agents) else None,
+        best=score(hits),
         certificate=_certificate(agents, threat),
-        area=area(curve),
+        area=area(curve) if len(curve) > len([one for one in threats if one.kind == threat.kind]) else None,
         half=half_size(curve),
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
-        warnings=tuple(dict.fromkeys(line for agent in agents for line in agent.warnings)),
-        agents=tuple(_agent_score(agent, hit) for agent, hit in pairs),
+        warnings=_warnings(agents),
+        agents=tuple(agent_score(agent, hit, standard_hit(agent, threat)) for agent, hit in pairs),
         counterexamples=tuple(one for agent in agents for one in agent.shown(threat)),
         seeds=tuple(dict.fromkeys(one.seed for one in results)),
         seconds=sum(one.seconds for agent in agents for one in agent.played),
         **stated,  # type: ignore[arg-type]  # fields of the row
     )
     fresh = bool(grid.salt and contender.entry)
-    level, reasons = tier(row, results, replayed=all(one.cell in verified for one in results), fresh=fresh)
+    gaps = _gaps(agents, threat, threats[threat])
+    level, reasons = tier(row, results, gaps, replayed=all(one.cell in verified for one in results), fresh=fresh)
     return dataclasses.replace(row, tier=level, reasons=reasons)
 
 
-def _score(hits: Sequence[Hit]) -> Score:
-    """The attack of each agent as one number."""
-    names = Counter(hit.label for hit in hits)
-    wins = [one.wins for hit in hits for one in hit.played]
-    won, total = int(sum(one.sum() for one in wins)), sum(map(len, wins))
-    seats = [one.result.attacked for hit in hits for one in hit.played]
-    return Score(
-        attack=min(names, key=lambda name: (-names[name], name)),
-        value=over_seeds([hit.returns for hit in hits]),
-        win=Rate(won / total, wilson(won, total)) if total else None,
-        queries=float(np.mean([seat.queries for seat in seats])),
-        gradients=float(np.mean([seat.gradients for seat in seats])),
+def _warnings(agents: Sequence[AgentRecord]) -> tuple[str, ...]:
+    """What weakens the numbers of a row."""
+    few = f"Intervals over {len(agents)} training seeds mean little, and are too narrow: compare {_SEEDS} or more."
+    own = dict.fromkeys(line for agent in agents for line in agent.warnings)
+    return (*([few] if 1 < len(agents) < _SEEDS else []), *own)
+
+
+def _gaps(agents: Sequence[AgentRecord], threat: Threat, attacks: Collection[str]) -> tuple[str, ...]:
+    """What a row did not meet of what others met: whoever meets less stands higher for it."""
+    met = [agent.met(threat) for agent in agents]
+    unmet = sorted({*attacks} - met[0].intersection(*met))
+    absent = len(agents[0].entrant.contender.studies) - len(agents)
+    return (
+        *[f"not all attacks of this table were played on it: {', '.join(unmet)}"] * bool(unmet),
+        *[f"{absent} of its agents met none of them"] * bool(absent),
     )
 
 
-def _curve(agents: Sequence[AgentRecord], threat: Threat, threats: Sequence[Threat]) -> Iterator[tuple[float, float]]:
+def _curve(agents: Sequence[AgentRecord], threat: Threat, threats: Iterable[Threat]) -> Iterator[tuple[float, float]]:
     """What is left at each size of the kind of a threat, where all agents met it."""
     for other in threats:
         if dataclasses.replace(other, eps=threat.eps) == threat and other.eps > 0:
@@ -162,7 +173,7 @@ def _certificate(agents: Sequence[AgentRecord], threat: Threat) -> Certificate |
         ]
         shares += [max(at_size, key=lambda one: one.mean)] if at_size else []
     attacked = [one for agent in agents for one in (*agent.played, *(at for of in agent.tried for at in of.attacked))]
-    voided = any("certificate is wrong" in one.result.status for one in attacked)
+    voided = any(voids(one.result) for one in attacked)
     if len(shares) < len(agents):
         return Certificate(voided=True) if voided else None
     low, high = (float(np.mean([one.ci[end] for one in shares])) for end in (0, 1))
@@ -174,7 +185,8 @@ def _reported(grid: Grid, agent: AgentRecord, threat: Threat) -> dict[str, objec
     contender, player = agent.entrant.contender, agent.clean[0].cell.players[agent.clean[0].cell.victim]
     for entry in grid.entries.values():
         claim = entry.claim
-        if entry.digest == contender.entry and (claim.norm, claim.space, claim.eps) == threat.size:
+        same = threat.access == "observation" and (claim.norm, claim.space, claim.eps) == threat.size
+        if entry.digest == contender.entry and same:
             return {"reported": claim.attacked, "reported_clean": claim.clean, "source": entry.source or "its entry"}
     for one in grid.reported:
         of_it = one.agent in (contender.name, agent.name) and one.game in ("", contender.game)
@@ -183,29 +195,6 @@ def _reported(grid: Grid, agent: AgentRecord, threat: Threat) -> dict[str, objec
     if player.published is None or contender.group:
         return {}
     return {"reported_clean": player.published.mean, "source": player.published.source}
-
-
-def _agent_score(agent: AgentRecord, hit: Hit) -> AgentScore:
-    cell, first = hit.played[0].cell, hit.played[0]
-    study = agent.entrant.contender.studies[agent.name][0]
-    ref = cell.attacks[0]
-    names = "+".join(str(one.spec) for one in cell.attacks)
-    own = {
-        "attack": (names,), "eps": () if ref.budget.eps is None else (ref.budget.eps,), "norm": ref.budget.norm,
-        "when": (ref.schedule,), "seed": cell.seed, "episodes": cell.episodes, "envs": cell.envs, "observe": (),
-        "detect": (),
-    }  # fmt: skip
-    if ref.budget.norm not in ("linf", "l2", "l1", "l0"):
-        own["norm"] = study.norm
-    return AgentScore(
-        agent=agent.name,
-        sha256=cell.players[cell.victim].identity,
-        clean=float(agent.clean_returns.mean()),
-        best=float(hit.returns.mean()),
-        attack=hit.label,
-        command=command_of(dataclasses.replace(study, **own)),  # type: ignore[arg-type]  # fields of a study
-        date=first.date,
-    )
 
 
 def _ranked(rows: Sequence[Standing]) -> tuple[Standing, ...]:
@@ -238,7 +227,7 @@ def _p_value(first: Sequence[Hit], second: Sequence[Hit]) -> float | None:
     return p_value([hit.returns for hit in first], [hit.returns for hit in second])
 
 
-def _attackers(agents: Sequence[AgentRecord], threats: Sequence[Threat]) -> tuple[Attacker, ...]:
+def _attackers(agents: Sequence[AgentRecord], threats: Iterable[Threat]) -> tuple[Attacker, ...]:
     """How often each attack leaves an agent least, and by how much."""
     met: Counter[str] = Counter()
     margins: dict[str, list[float]] = {}

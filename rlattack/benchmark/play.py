@@ -1,8 +1,10 @@
 """Plays the program of a grid, run by run, in one store; killed anywhere, the same call goes on."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from rlattack.evaluation.results import Result
 from rlattack.evaluation.run import shared_store
 from rlattack.evaluation.store import Store
 from rlattack.evaluation.summary import outcome
+
+if TYPE_CHECKING:
+    from rlattack.benchmark.verify import Check
 
 
 @dataclass(frozen=True)
@@ -90,20 +95,31 @@ def there(program: Program, folder: Path, say: Say = lambda line: None) -> Progr
 def verified(program: Program, folder: Path, say: Say = lambda line: None) -> set[str]:
     """Keys of the cells of a program that were replayed from their ledgers, and of which nothing failed.
 
+    Runs of which nothing was played yet are left out, and cells of which a ledger cannot tell how far the attack went.
     What failed is told in a line each; it may be of a run, and then is none of its cells verified.
     """
     from rlattack.benchmark.verify import verify  # whoever verifies nothing needs none of it
 
     found: set[str] = set()
     for name, planned in program.runs.items():
+        if not (folder / name).exists():
+            continue
         say(f"verifying {name}")
         verdict = verify(folder / name, say=say)
         for check in verdict.failed:
             say(f"{name}: {check.name} {check.cell} failed: {check.why}")
         failed = {check.cell for check in verdict.failed}
+        unmeasured = {check.cell: check.why for check in verdict.checks if _is_unmeasured(check)}
+        for why, count in Counter(unmeasured.values()).items():
+            say(f"{name}: {count} cells are not verified: {why}")
         replayed = {check.cell for check in verdict.checks if (check.name, check.status) == ("replay", "ok")}
-        found |= set() if "" in failed else {cell.key for cell in planned.cells} & replayed - failed
+        found |= set() if "" in failed else {cell.key for cell in planned.cells} & replayed - failed - unmeasured.keys()
     return found
+
+
+def _is_unmeasured(check: "Check") -> bool:
+    """Whether nobody could tell by a ledger how far an attack went."""
+    return (check.name, check.status) == ("reach", "not checked")
 
 
 def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, Played]:

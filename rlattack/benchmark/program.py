@@ -75,20 +75,25 @@ class Program:
         return [cell for one in self.runs.values() for cell in one.cells]
 
     def only(self, pattern: str) -> "Program":
-        """The part whose contender, game or attack a pattern fits, with the clean cells that it is read beside.
+        """The part whose contender, game or attack a pattern fits, with the clean cells and controls beside it.
 
         Raises:
             InvalidInput: It fits nothing.
         """
-        whose = {
-            cell.key: entrant.contender for entrant in self.entrants for of in entrant.cells.values() for cell in of
-        }
+        whose: dict[str, set[str]] = {}
+        for entrant in self.entrants:
+            for agent, cells in entrant.cells.items():
+                for cell in cells:
+                    whose.setdefault(cell.key, set()).update((entrant.contender.name, agent))
 
         def fits(cell: Cell) -> bool:
-            words = (cell.game.card.id, whose[cell.key].name, cell.label)
+            words = (cell.game.card.id, *whose[cell.key], cell.label)
             return any(fnmatch.fnmatch(word, pattern) or pattern in word for word in words)
 
-        wanted = {key for cell in self.cells if fits(cell) for key in (cell.key, cell.clean.key)}
+        fitting = [cell for cell in self.cells if fits(cell)]
+        beside = {_size(cell) for cell in fitting}
+        controls = {cell.key for cell in self.cells if cell.control and _size(cell) in beside}
+        wanted = {key for cell in fitting for key in (cell.key, cell.clean.key)} | controls
         if not wanted:
             names = ", ".join(dict.fromkeys(one.contender.name for one in self.entrants))
             raise InvalidInput(f"--only {pattern}: fits no game, attack or contender; there are {names}")
@@ -104,6 +109,12 @@ class Program:
         return dataclasses.replace(self, runs=runs)
 
 
+def _size(cell: Cell) -> tuple[object, ...]:
+    """What an attack shares with its control: who plays, and how much is allowed when."""
+    allowed = ((ref.seat, ref.budget.norm, ref.budget.space, ref.budget.eps, ref.schedule) for ref in cell.attacks)
+    return (cell.clean.key, *allowed)
+
+
 def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
     """Loads and checks all that a grid asks for; plays nothing.
 
@@ -112,8 +123,8 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
         say: Told in a line what is loaded.
 
     Raises:
-        RlattackError: An agent, a game or an option that does not fit; an attack that an agent cannot have is listed
-            instead, and the rest is played.
+        RlattackError: An agent, a game or an option that does not fit, a game in several protocols, or no attack that
+            any agent can have; one that some cannot have is listed instead, and the rest is played.
     """
     impossible: list[Impossible] = []
     plans: list[Plan] = []
@@ -128,6 +139,10 @@ def plan_grid(grid: Grid, say: Say = lambda line: None) -> Program:
             cells[agent] = tuple({cell.key: cell for one in found for cell in one.cells}.values())
         entrants.append(Entrant(contender, cells))
     _refuse_doubles(entrants)
+    _refuse_protocols(entrants)
+    if impossible and not any(cell.attacks for one in plans for cell in one.cells):
+        first = impossible[0]
+        raise InvalidInput(f"grid {grid.name}: no attack can be played; {first.attack} on {first.agent}: {first.why}")
     runs = _runs(plans)
     notes = tuple(dict.fromkeys(one.note for one in runs.values() if one.note))
     return Program(grid, tuple(entrants), runs, tuple(dict.fromkeys(impossible)), notes)
@@ -156,14 +171,21 @@ def _plans(study: Study, agent: str, impossible: list[Impossible], laid: Laid) -
 
 
 def _runs(plans: Sequence[Plan]) -> dict[str, Plan]:
-    """Plans of one game and protocol as one, by a name."""
+    """Plans of one game and protocol as one, by a name; with other victims it is another one in the same store."""
     groups: dict[str, list[Plan]] = {}
     for one in plans:
         shared = {key: value for key, value in one.configuration.items() if key not in ("victims", "versions")}
-        game = re.sub(r"[^\w.-]", "-", str(one.cells[0].game.card.id))
-        name = f"{game}-{digest(json.loads(json.dumps(shared)))[:8]}"
-        groups.setdefault(name, []).append(one)
-    return {name: together(of) for name, of in groups.items()}
+        groups.setdefault(_digest(shared), []).append(one)
+    joined = map(together, groups.values())
+    return {f"{_file_name(one)}-{_digest(one.configuration)[:8]}": one for one in joined}
+
+
+def _digest(configuration: Mapping[str, Any]) -> str:
+    return digest(json.loads(json.dumps(configuration)))
+
+
+def _file_name(planned: Plan) -> str:
+    return re.sub(r"[^\w.-]", "-", str(planned.cells[0].game.card.id))
 
 
 def _refuse_doubles(entrants: Sequence[Entrant]) -> None:
@@ -178,3 +200,21 @@ def _refuse_doubles(entrants: Sequence[Entrant]) -> None:
                     f"grid: {agent} and {other} are the same agent by two names: leave one out, or a ranking counts it "
                     "twice"
                 )
+
+
+def _refuse_protocols(entrants: Sequence[Entrant]) -> None:
+    """Refuses a game that is played by several rules, and an agent whose actions are chosen in several ways."""
+    known: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+    for entrant in entrants:
+        game, name = entrant.names
+        for agent, cells in entrant.cells.items():
+            for cell in cells:
+                rules = {"seat": cell.seats[cell.victim], **cell.game.card.rules}
+                for place, own in (((game,), rules), ((game, agent), {"actions": cell.actions[cell.victim]})):
+                    whose, other = known.setdefault(place, (name, own))
+                    if apart := [rule for rule in own if own[rule] != other[rule]]:
+                        (rule, *_) = apart
+                        raise InvalidInput(
+                            f"grid: {game}: {whose} plays with {rule} {other[rule]}, and {name} with {rule} "
+                            f"{own[rule]}: a ranking is of one protocol; make a grid of each"
+                        )

@@ -49,8 +49,8 @@ def print_leaderboard(board: Leaderboard, console: Console | None = None) -> Non
             console.print(_table(of_game, ranking))
             for line in _counterexamples(ranking):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-        if of_game.attackers:
-            best = of_game.attackers[0]
+        best = next((one for one in of_game.attackers if one.strongest), None)
+        if best is not None:
             words = f"{of_game.game}: {best.name} left least most often, on {best.strongest} of {best.met}"
             console.print(words, markup=False, highlight=False, soft_wrap=True)
     if board.missing:

@@ -68,21 +68,25 @@ class AgentScore:
 
     Attributes:
         agent: As it was named.
-        sha256: Of its weights, where they are a file.
+        identity: Digest of all that its play depends on.
         clean: Mean return without an attack.
         best: Under the attack that leaves it least.
         attack: That attack.
-        command: Plays it again.
-        date: When it was played.
+        command: Plays it again, a line a run seed.
+        date: When the last of it was played.
+        standard: Mean return under `autoattack`; None where it was not played.
+        standard_command: Plays that again.
     """
 
     agent: str
-    sha256: str
+    identity: str
     clean: float
     best: float
     attack: str
     command: str
     date: str = ""
+    standard: float | None = None
+    standard_command: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +244,7 @@ class GameBoard:
 
     Attributes:
         game: Its id.
-        protocol: What all its cells share, by name.
+        protocol: What all its cells share, by name; in words where they have several.
         rankings: Of small sizes first.
         attackers: The most successful first.
     """

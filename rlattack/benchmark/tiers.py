@@ -10,7 +10,7 @@ _EPISODES = 20
 
 
 def tier(
-    row: Standing, results: Sequence[Result], *, replayed: bool = False, fresh: bool = False
+    row: Standing, results: Sequence[Result], gaps: Sequence[str] = (), *, replayed: bool = False, fresh: bool = False
 ) -> tuple[Tier, tuple[str, ...]]:
     """The tier of a row, with the reasons why it is not higher.
 
@@ -20,6 +20,7 @@ def tier(
     Args:
         row: Without a tier.
         results: All cells that it stands on.
+        gaps: What it did not meet of what others of the table met.
         replayed: Whether all of them were replayed from their ledgers, and nothing failed.
         fresh: Whether it is an entry, on seeds that were drawn after it was fixed.
     """
@@ -30,6 +31,7 @@ def tier(
         *["no control of that size"] * (row.control is None),
         *[f"cells of fewer than {_EPISODES} episodes"] * bool(short),
         *[f"{len(failed)} cells failed"] * bool(failed),
+        *gaps,
     ]
     if reasons:
         return "smoke", tuple(reasons)

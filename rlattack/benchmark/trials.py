@@ -122,7 +122,7 @@ def _trial(program: Program, folder: Path) -> Trial:
     own = [(entrant, name, cells) for entrant, name, cells in _agents(program) if _is_about(told, cells)]
     if not own:
         raise InvalidInput(
-            f"{where}: is about {told.victim} in {told.game} (sha256 {told.identity[:12]}), and the grid has no such "
+            f"{where}: is about {told.victim} in {told.game} (identity {told.identity[:12]}), and the grid has no such "
             "agent; name it by --victim"
         )
     fits = [(entrant, name, cells) for entrant, name, cells in own if told.play in map(play_digest, cells)]

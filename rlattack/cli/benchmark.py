@@ -69,6 +69,8 @@ class Benchmark(Plugins):
     cell is played once more to keep what arrives; an adversary that was trained is copied instead."""
     out: Path | None = None
     """With --entry and --counterexample: its folder; by default runs/entry-AGENT or runs/counterexample-RUN."""
+    name: str = ""
+    """With --entry: on the leaderboard; by default the agent's id, or the name of its folder."""
     licence: str = ""
     """With --entry and --counterexample: of what it holds, as MIT."""
     eps: float | None = None
@@ -181,8 +183,8 @@ class Benchmark(Plugins):
         folder = self.out or Path("runs") / f"entry-{self.entry.replace('/', '-')}"
         claim = None if self.eps is None else Stated(eps=self.eps, norm=self.norm, space=self.space)
         made = write_entry(
-            self.entry, folder, licence=self.licence, claim=claim, defence=self.defence, authors=self.authors,
-            source=self.source,
+            self.entry, folder, licence=self.licence, name=self.name, claim=claim, defence=self.defence,
+            authors=self.authors, source=self.source,
         )  # fmt: skip
         say(f"{folder} is an entry of {made.name} in {made.game}: digest {made.digest[:16]}", markup=False)
         say(f"`rlattack benchmark GRID --victim {folder}` plays it", markup=False)

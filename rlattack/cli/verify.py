@@ -18,7 +18,8 @@ class Verify(Plugins):
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Run folder of `attack`, `duel` or `certify`; played with --ledger, it can be checked wholly."""
+    """Run folder of `attack`, `duel` or `certify`, or the folder of a `benchmark`, of which each run is checked; played
+    with --ledger (`benchmark --verify`), it can be checked wholly."""
     trust: bool = False
     """Run code that the run names: agents by module:function, games of other packages, files that hold code."""
 
@@ -27,6 +28,10 @@ class Verify(Plugins):
         from rlattack.benchmark.verify import verify
         from rlattack.benchmark.verify.table import show
 
-        verdict = verify(self.run, trust=self.trust, say=lambda line: say(line, stderr=True, markup=False))
-        show(verdict, self.run)
-        return int(not verdict.ok)
+        within = sorted(path.parent for path in self.run.glob("*/results.json"))
+        failed = False
+        for run in within if within and not (self.run / "results.json").exists() else [self.run]:
+            verdict = verify(run, trust=self.trust, say=lambda line: say(line, stderr=True, markup=False))
+            show(verdict, run)
+            failed |= not verdict.ok
+        return int(failed)

@@ -1,6 +1,7 @@
 """Keeps the ledger of a cell at play: an observer writes whole episodes, which are joined when the cell ends."""
 
 import shutil
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ def keep_ledger(folder: Path, cell: Cell, episodes: Sequence[Episode]) -> None:
                 parts.append(read_ledger(ledger_path(folder, cell)).only(there).arrays)
             try:
                 parts += [read_part(_parts(folder, cell) / f"{one.episode}.npz") for one in episodes[there:]]
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
                 raise RunConflict(
                     f"{folder}: what was written of cell {cell.key} is gone or damaged; run it again"
                 ) from error

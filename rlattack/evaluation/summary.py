@@ -107,11 +107,11 @@ def _status(episodes: Sequence[Episode]) -> str:
     judged = [seat.judged for episode in episodes for seat in episode.seats if seat.judged is not None]
     broken, steps = sum(one.broken for one in judged), sum(one.steps for one in judged)
     wrong = sum(certificates_broken(seat.measured) for episode in episodes for seat in episode.seats)
+    if broken:  # what it did beyond, says nothing of a certificate
+        return f"failed: the attack left its budget in {broken} of {steps} steps"
     if wrong:
         return f"failed: an attack changed {wrong:.0f} actions that were certified: the certificate is wrong"
-    if broken == 0:
-        return "ok"
-    return f"failed: the attack left its budget in {broken} of {steps} steps"
+    return "ok"
 
 
 def _published(cell: Cell, episodes: Sequence[Episode]) -> ScoreResult | None:

@@ -15,6 +15,8 @@ SCHEMA = "rlattack/game/1"
 ActionMode = Literal["sampled", "greedy"]
 Outcome = Literal["win", "tie", "loss"]
 _ONE_SEAT = ("atari", "gymnasium")
+SHOWN = ("resize", "crop", "stack", "stack_fill", "channels", "action_set")
+"""Options of how a game is shown, and by which buttons it is played; all others are rules of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +184,17 @@ class GameCard:
             raise ContentError(f"game {self.id}: stand_in: expected a finite number, got {self.stand_in:g}")
         if self.max_steps is not None and not 0 < self.max_steps < 2**31:
             raise ContentError(f"max_steps: expected a whole number from 1 to 2^31, got {self.max_steps}")
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What decides what an episode pays, by name, as far as a command or an agent may change it."""
+        tables = {"atari": self.atari, "gymnasium": self.gymnasium, "task": self.task}
+        options = {
+            f"{table} {name}": value
+            for table, of in tables.items() if of is not None
+            for name, value in vars(of).items() if name not in SHOWN
+        }  # fmt: skip
+        return {**options, "max_steps": self.max_steps, "sticky": self.protocol.sticky}
 
     @property
     def family(self) -> str:

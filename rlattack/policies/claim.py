@@ -8,6 +8,8 @@ from rlattack.policies.folder import AgentCard
 
 _MET = "learned against"
 """In place of a recipe: of who learned to play against opponents, which are named."""
+_LARGEST, _LONGEST = 1e9, 500
+"""Beyond which a size, or the characters of a text, are a slip."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ class Claim:
 def claim_of(card: AgentCard | None) -> Claim | None:
     """Reads what a card claims; None where it claims nothing, or nothing that can be read."""
     told = {} if card is None else card.provenance.get("defends")
-    if not isinstance(told, Mapping) or not isinstance(told.get("defence"), str):
+    if not isinstance(told, Mapping) or not _texts([told.get("defence")]):
         return None if card is None else _met(card)
     eps, norm = told.get("eps"), told.get("norm")
-    sized = isinstance(eps, int | float) and not isinstance(eps, bool)
+    sized = isinstance(eps, int | float) and not isinstance(eps, bool) and 0 < eps < _LARGEST
+    space = "".join(_texts([told.get("space", "")]))
     kinds = _texts(told.get("kinds", [norm] if sized else []))  # cards of before have no kinds
-    return Claim(told["defence"], kinds, float(eps) if sized else None, str(told.get("space", "")))  # type: ignore[arg-type]  # `sized` says so
+    return Claim(told["defence"], kinds, float(eps) if sized else None, space)  # type: ignore[arg-type]  # `sized` says so
 
 
 def _met(card: AgentCard) -> Claim | None:
@@ -55,4 +58,6 @@ def _met(card: AgentCard) -> Claim | None:
 
 
 def _texts(found: Any) -> tuple[str, ...]:
-    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list | tuple) else ()
+    """The texts of a list, but for those that no card of anybody needs: of several lines, or very long."""
+    told = found if isinstance(found, list | tuple) else ()
+    return tuple(one for one in told if isinstance(one, str) and one.isprintable() and len(one) <= _LONGEST)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -82,7 +83,7 @@ def _check_score(score: dict[str, Any], where: str) -> None:
     if not isinstance(win, dict):
         raise ContentError(f"{where}: win expects a table, got {win!r}")
     for name, number in (("mean", score.get("mean", 0.0)), ("win.rate", win.get("rate"))):
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > sys.float_info.max:
             raise ContentError(f"{where}: {name} expects a number, got {number!r}")
 
 

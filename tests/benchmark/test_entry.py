@@ -1,6 +1,8 @@
 """Entries: what is stated of an agent with its weights, in a folder that is read as anybody's."""
 
 import dataclasses
+import hashlib
+import os
 import pickle
 
 import pytest
@@ -45,8 +47,9 @@ def test_its_digest_changes_with_anything_that_it_states(entry):
         dataclasses.replace(made, claim=dataclasses.replace(made.claim, eps=0.4)),
         dataclasses.replace(made, sha256="0" * 64),
         dataclasses.replace(made, defence=("temporal",)),
+        dataclasses.replace(made, card="0" * 64),
     ]
-    assert len({one.digest for one in (made, *others)}) == 4
+    assert len({one.digest for one in (made, *others)}) == 5
 
 
 def test_the_claim_of_an_agent_that_ships_is_that_of_its_card(tmp_path):
@@ -76,6 +79,8 @@ def test_revealed_seeds_come_of_what_was_fixed_and_of_the_salt(entry, tmp_path):
     assert seeds["a"] == grid.revealed("a").products[0].seeds
     assert len({*seeds["a"], *seeds["b"], 0, 1}) == 6
     assert all(0 <= seed < 1_000_000_000 for seed in (*seeds["a"], *seeds["b"]))
+    many = read_grid(written(tmp_path, text.replace("seeds = [0, 1]", f"seeds = {list(range(300))}")))
+    assert len({*many.revealed("a").products[0].seeds}) == 300
     with pytest.raises(InvalidInput, match="--reveal: expected victims that are entries"):
         read_grid(written(tmp_path)).revealed("a")
 
@@ -117,9 +122,38 @@ def edited(old, new):
     return edit
 
 
+def colder(folder):
+    """Changes what the weights do, and no weight."""
+    path = folder / "agent" / "agent.toml"
+    path.write_text(path.read_text().replace("temperature = 1.0", "temperature = 0.1"))
+
+
+def of_other_rules(folder):
+    """Asks for a game that lasts longer, in a card that is the one stated."""
+    path, before = folder / "agent" / "agent.toml", read_entry(folder).card
+    path.write_text(path.read_text() + "\n[options]\nstack = 2\nargs = {max_episode_steps = 5000}\n")
+    edited(before, hashlib.sha256(path.read_bytes()).hexdigest())(folder)
+
+
+def endless(folder):
+    os.mkfifo(folder / "README.md")
+
+
+def huge_card(folder):
+    with (folder / "entry.toml").open("a") as file:
+        file.write("#" * (1 << 20))
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
+        (endless, RefusedFile, "README.md: is no file that could be read to its end"),
+        (huge_card, RefusedFile, "entry.toml: 1,04.,... bytes; in an entry it has at most 1,048,576"),
+        (edited('attack = "fgsm"', r'attack = "\u001b[2J"'), ContentError, "expected texts of one line"),
+        (edited('name = "mine"', 'name = "=SUM(A1)"'), ContentError, "name: expected one that begins with a letter or"),
+        (edited('name = "mine"', 'name = "mine "'), ContentError, "name: expected one that begins with a letter or"),
+        (colder, RefusedFile, "its agent.toml has the sha256 .*, it states"),
+        (of_other_rules, RefusedFile, r"asks for other rules of coins/any: args; .* its \[options\] hold resize, "),
         (pickled, RefusedFile, "extra.pkl: an entry holds .*, and nothing that could be code"),
         (outside, RefusedFile, "policy.safetensors: a link; an entry holds its files itself"),
         (lambda folder: (folder / "more").mkdir(), RefusedFile, "more: an entry holds no folder but agent"),
@@ -140,6 +174,11 @@ def test_a_spoilt_entry_is_refused_in_one_line(entry, spoil, kind, message):
     spoil(folder)
     with pytest.raises(kind, match=message):
         read_entry(folder)
+
+
+def test_by_default_an_entry_of_a_folder_has_its_name_and_no_path(tmp_path):
+    agent = chooser(tmp_path / "robust", 0)
+    assert write_entry(agent, tmp_path / "entry", licence="MIT", claim=CLAIM).name == "robust"
 
 
 def test_what_makes_no_entry_is_told(tmp_path):

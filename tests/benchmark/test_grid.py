@@ -1,11 +1,14 @@
 """A grid is read strictly: what it asks for, or one line that says what does not fit."""
 
+import json
+
 import pytest
 
-from rlattack.benchmark import read_grid
+from rlattack.benchmark import read_grid, write_entry
+from rlattack.benchmark.entry import Stated
 from rlattack.benchmark.grid_file import list_grids
 from rlattack.errors import ContentError, InvalidInput, RlattackError, UnknownName
-from tests.benchmark.grids import COINS, chooser, written
+from tests.benchmark.grids import COINS, chooser, planned, written
 
 
 def grid(tmp_path, text=COINS):
@@ -99,6 +102,8 @@ BAD = [
     (COINS.replace("grid/1", "grid/9"), "written for 'rlattack/grid/9', this version reads rlattack/grid/1"),
     (COINS.replace('schema = "rlattack/grid/1"\n', ""), "expected schema = 'rlattack/grid/1'"),
     (COINS + "[[", "not a readable grid"),
+    (changed(seeds="[]"), "table 1: seeds: expected at least one, got none"),
+    (changed(games="[]"), "table 1: games: expected at least one, got none"),
     (COINS + '\n[groups]\nboth = []\n', r"groups.both: expected a list of agents, got \[\]"),
     (COINS + '\n[groups]\nboth = ["zero", "zero"]\n', "groups.both: expected each agent once"),
     (COINS + '\n[[reported]]\nagent = "zero"\n', "reported 1: source is missing"),
@@ -128,3 +133,23 @@ def test_a_grid_that_is_not_there_says_which_ones_are(tmp_path):
         read_grid("smok")
     with pytest.raises(ContentError, match=r"there is no such file; a file, or one of .*smoke"):
         read_grid(str(tmp_path / "none.toml"))
+
+
+def test_two_victims_of_one_name_are_refused_and_not_pooled(tmp_path):
+    for number in range(2):
+        agent = chooser(tmp_path / f"agent-{number}", number)
+        write_entry(agent, tmp_path / f"entry-{number}", licence="MIT", name="mine", claim=Stated(eps=0.5, space="raw"))
+    victims = json.dumps([str(tmp_path / f"entry-{number}") for number in range(2)])
+    with pytest.raises(InvalidInput, match=r"grid coins: two victims are called mine, .*entry-0.* and .*entry-1"):
+        _ = grid(tmp_path, changed(victims=victims)).contenders
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [('actions = "sampled"', "actions greedy, and .* with actions sampled"), ("max_steps = 1", "max_steps None, and")],
+)
+def test_a_game_in_two_protocols_is_refused_and_not_pooled(tmp_path, option, message):
+    table = COINS[COINS.index("[[tables]]") :]
+    text = COINS.replace('space = "raw"', 'space = "raw"\nactions = "greedy"') + f"{table}{option}\n"
+    with pytest.raises(InvalidInput, match=f"coins/any: tests.kit.players:coin plays with {message}.*one protocol"):
+        planned(tmp_path, text)

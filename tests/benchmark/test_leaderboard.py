@@ -15,7 +15,7 @@ import pytest
 
 from rlattack.benchmark import plan_grid, rank, read_grid
 from rlattack.benchmark.forecast import forecast
-from rlattack.benchmark.play import play_grid, there
+from rlattack.benchmark.play import play_grid, there, verified
 from rlattack.benchmark.publish import stable, to_csv
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation import Study, evaluate
@@ -106,6 +106,9 @@ def test_a_group_is_ranked_over_its_seeds_and_told_one_by_one(tmp_path):
     assert (row.best.value.seeds, row.best.value.episodes) == (3, 18)
     low, high = row.best.value.ci
     assert low <= row.best.value.mean <= high
+    assert "Intervals over 3 training seeds mean little, and are too narrow: compare 5 or more." in row.warnings
+    page = (tmp_path / "run" / "leaderboard.html").read_text()
+    assert f"median {row.best.value.median:.4g}, interquartile mean {row.best.value.iqm:.4g}" in page
 
 
 def test_who_is_no_worse_beyond_doubt_shares_a_rank(tmp_path):
@@ -136,6 +139,8 @@ def test_several_run_seeds_are_pooled(tmp_path):
     both, _ = played(planned(tmp_path, COINS.replace("[[tables]]", "[[tables]]\nseeds = [0, 1]")), tmp_path / "two")
     row = both.boards[0].rankings[0].rows[0]
     assert row.seeds == (0, 1)
+    commands = row.agents[0].command.splitlines()
+    assert ["--seed 0" in commands[0], "--seed 1" in commands[1]] == [True, True]
     assert row.best.value.episodes == 12 == 2 * one.boards[0].rankings[0].rows[0].best.value.episodes
 
 
@@ -187,7 +192,7 @@ def test_only_plays_a_part_and_the_leaderboard_shows_what_is_there(tmp_path):
     assert board.missing == len(whole.cells) // 2
     assert [row.name for row in board.boards[0].rankings[0].rows] == ["tests.kit.players:coin"]
     fgsm = whole.only("fgsm")
-    assert {cell.attacks[0].spec.name if cell.attacks else "clean" for cell in fgsm.cells} == {"clean", "fgsm"}
+    assert {cell.attacks[0].spec.name if cell.attacks else "clean" for cell in fgsm.cells} == {"clean", "fgsm", "noise"}
     with pytest.raises(InvalidInput, match=r"--only chess: fits no game, attack or contender; there are tests\.kit"):
         whole.only("chess")
 
@@ -196,7 +201,10 @@ def test_a_forecast_counts_what_is_there_and_times_what_is_like_it(tmp_path):
     whole, folder = planned(tmp_path, two(tmp_path)), tmp_path / "run"
     before = forecast(whole, folder)
     assert (before.cells, before.there, before.episodes, before.unknown) == (14, 0, 84, 14)
-    assert before.words(2) == "14 cells, 0 there, 14 to play (84 episodes)"
+    assert before.words(2) == (
+        "14 cells, 0 there, 14 to play (84 episodes); how long, the same command tells once some of it, or of its "
+        "like, was played"
+    )
     play_grid(whole.only("tests.kit"), folder, watch=silent, workers=1)
     after = forecast(whole, folder)
     assert (after.there, after.episodes, after.unknown) == (7, 42, 0)
@@ -260,7 +268,7 @@ def test_a_store_of_another_version_is_refused(tmp_path):
 
 def test_a_grid_of_other_victims_is_another_program(tmp_path):
     grid = read_grid(written(tmp_path))
-    other = plan_grid(grid.with_victims(["random"]))
+    other = plan_grid(grid.with_victims([chooser(tmp_path / "other", 0)]))
     assert not {cell.key for cell in other.cells} & {cell.key for cell in plan_grid(grid).cells}
     assert dataclasses.replace(other, grid=grid).grid is grid
 
@@ -281,3 +289,103 @@ def test_a_page_shows_the_columns_that_somebody_knows(board):
     page = (board[2] / "leaderboard.html").read_text()
     assert ">best known</th>" in page
     assert ">certified</th>" not in page
+
+
+def test_who_met_less_than_others_is_told_so_and_is_no_higher_for_it(tmp_path):
+    other = chooser(tmp_path / "other", 0, scale=20.0)
+    less = f"""
+[[tables]]
+games = ["coins/any"]
+victims = [{json.dumps(other)}]
+attack = ["fgsm:loss=margin"]
+eps = [0.5]
+"""
+    found, _ = played(planned(tmp_path, COINS + less), tmp_path / "run")
+    rows = {row.name: row for row in found.boards[0].rankings[0].rows}
+    unmet = "not all attacks of this table were played on it: pgd loss=margin steps=2"
+    assert unmet in rows[other].reasons
+    assert rows[other].area is None
+    assert not [reason for reason in rows["tests.kit.players:coin"].reasons if "not all" in reason]
+    assert rows["tests.kit.players:coin"].area is not None
+
+
+def test_of_a_group_the_agents_that_met_nothing_are_counted(tmp_path):
+    agents = [chooser(tmp_path / f"agent-{number}", number, scale=20.0) for number in range(2)]
+    text = COINS.replace("tests.kit.players:coin", "mine") + f"\n[groups]\nmine = {json.dumps(agents)}\n"
+    program = planned(tmp_path, text)
+    cells = play_grid(program.only("agent-0"), tmp_path / "run", watch=silent, workers=1)
+    (row,) = rank(program, cells).boards[0].rankings[0].rows
+    assert "1 of its agents met none of them" in row.reasons
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("failed: an attack changed 1 actions that were certified: the certificate is wrong", True),
+     ("failed: the attack left its budget in 1 of 9 steps", False)],
+)  # fmt: skip
+def test_an_attack_that_breaks_a_certificate_lowers_the_row_and_one_beyond_its_size_does_not(board, status, counts):
+    found, _, folder, program = board
+    cells = dict(play_grid(program, folder, watch=silent, workers=1))
+    before = found.boards[0].rankings[1].rows[0]
+    for key, one in cells.items():
+        if one.result.attack is not None and not one.result.control and one.result.eps == 1.5:
+            cells[key] = dataclasses.replace(one, result=dataclasses.replace(one.result, status=status))
+    after = rank(program, cells).boards[0]
+    assert len(after.rankings[1].rows if len(after.rankings) > 1 else ()) == counts
+    if counts:
+        (row,) = after.rankings[1].rows
+        assert row.best == before.best
+        assert row.certificate is not None
+        assert row.certificate.voided
+        assert "2 cells failed" in row.reasons
+
+
+def test_runs_that_are_not_there_are_not_verified(board, tmp_path):
+    assert verified(board[3], tmp_path) == set()
+
+
+def test_a_grid_of_which_no_attack_can_be_played_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match=r"grid coins: no attack can be played; fgsm:loss=margin on tests.* got -1"):
+        planned(tmp_path, COINS.replace("[0.5, 1.5]", "[-1]"))
+
+
+def test_each_command_has_the_options_of_its_own_table(tmp_path):
+    table = COINS[COINS.index("[[tables]]") :].replace("[0.5, 1.5]", "[2.5]")
+    table += f"surrogate = {json.dumps([chooser(tmp_path / 'other', 0)])}\n"
+    found, _ = played(planned(tmp_path, COINS + table), tmp_path / "run")
+    commands = [ranking.rows[0].agents[0].command for ranking in found.boards[0].rankings]
+    assert ["--surrogate" in command for command in commands] == [False, False, True]
+
+
+def test_autoattack_has_a_command_beside_that_of_the_least(tmp_path):
+    text = COINS.replace('"pgd:steps=2,loss=margin"', '"autoattack"').replace("[0.5, 1.5]", "[0.5]")
+    found, content = played(planned(tmp_path, text), tmp_path / "run")
+    row = found.boards[0].rankings[0].rows[0]
+    (agent,) = row.agents
+    assert row.standard is not None
+    assert agent.standard == row.standard.value.mean
+    assert "--attack autoattack" in agent.standard_command
+    assert content["boards"][0]["rankings"][0]["rows"][0]["agents"][0]["identity"] == agent.identity
+
+
+def test_who_comes_later_joins_and_nothing_is_played_again(tmp_path):
+    first, folder = planned(tmp_path), tmp_path / "run"
+    before, _ = played(first, folder)
+    whole = planned(tmp_path, two(tmp_path))
+    assert (forecast(whole, folder).there, len(whole.cells)) == (7, 14)
+    board, _ = played(whole, folder)
+    rows = {row.name: row for row in board.boards[0].rankings[0].rows}
+    assert len(rows) == 2
+    assert rows["tests.kit.players:coin"].best == before.boards[0].rankings[0].rows[0].best
+    assert played(first, folder)[0].boards[0].rankings[0].rows[0].best == rows["tests.kit.players:coin"].best
+
+
+def test_a_cell_whose_sizes_cannot_be_measured_anew_is_not_verified(tmp_path):
+    text = COINS.replace('"pgd:steps=2,loss=margin"', '"gain"').replace("episodes = 6", "episodes = 6\nledger = true")
+    program, said = planned(tmp_path, text), []
+    cells = play_grid(program, tmp_path / "run", watch=silent, workers=1)
+    checked = verified(program, tmp_path / "run", said.append)
+    reaches = {key: one.result.attack and one.result.attack.reach for key, one in cells.items()}
+    assert {reaches[key] for key in checked} == {None, "linf"}
+    assert {reaches[key] for key in cells.keys() - checked} == {"gain"}
+    assert any("cells are not verified: gain: natural changes count from" in line for line in said)

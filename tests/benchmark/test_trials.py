@@ -250,7 +250,7 @@ def test_where_its_ledger_says_otherwise_it_does_not_count(flipped, tmp_path):
     [
         (
             GRID.replace("players:coin", "players:coin_by_values"),
-            r"is about tests.kit.players:coin in coins/any \(sha256 .*, and the grid has no such agent; name it by",
+            r"is about tests.kit.players:coin in coins/any \(identity .*, and the grid has no such agent; name it by",
         ),
         (GRID.replace('space = "raw"', 'space = "raw"\nactions = "greedy"'), "plays actions sampled, and the grid act"),
         (GRID.replace("eps = [0.5, 1.5, 2.5]", "eps = [0.5]"), "and the grid attacks .* at no such size or a larger"),

@@ -20,3 +20,12 @@ def test_verify_ends_with_2_and_a_line_for_what_is_no_run(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.startswith("rlattack: ")
     assert said.endswith("expected a run folder, and it has no results.json\n")
+
+
+def test_of_the_folder_of_a_grid_each_run_is_checked(tmp_path, capsys):
+    for name in ("one", "two"):
+        evaluated(tmp_path / "whole" / name, **CARTPOLE | {"episodes": 2})
+    assert main(["verify", str(tmp_path / "whole")]) == 0
+    assert capsys.readouterr().out.count("nothing failed") == 2
+    Forgery(tmp_path / "whole" / "two", tmp_path / "whole" / "three").rows(lambda rows: rows.pop())
+    assert main(["verify", str(tmp_path / "whole")]) == 1

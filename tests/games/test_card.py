@@ -1,7 +1,7 @@
 import pytest
 
 from rlattack.errors import ContentError, InvalidInput
-from rlattack.games import find_game
+from rlattack.games import find_game, with_variant
 from rlattack.games.card import AtariOptions, GameCard, Protocol, Stall, Variant, Win, parse_card
 from rlattack.games.table import parse_table
 
@@ -116,3 +116,18 @@ def test_a_variant_hides_nothing_unless_it_says_so():
     Variant(card).check_nothing_hidden()
     with pytest.raises(InvalidInput, match="game atari/x: only MuJoCo games can hide the other player from a seat"):
         Variant(card, hidden=((0, "zero"),)).check_nothing_hidden()
+
+
+@pytest.mark.parametrize(
+    ("game", "options", "same"),
+    [
+        ("atari/pong", {"stack": 2, "resize": [42, 42]}, True),
+        ("atari/pong", {"noop_max": 1}, False),
+        ("gymnasium/CartPole-v1", {"args": {"max_episode_steps": 5000}}, False),
+        ("mujoco/hopper", {"args": {"max_steps": 5000}}, False),
+        ("mujoco/hopper", {"args": {"healthy": 9.0}}, False),
+    ],
+)
+def test_how_a_game_is_shown_is_no_rule_of_it_and_all_else_is(game, options, same):
+    card = find_game(game)
+    assert (with_variant(card, options=options).rules == card.rules) is same

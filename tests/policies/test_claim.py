@@ -38,11 +38,23 @@ def test_who_learned_against_opponents_claims_them():
 
 @pytest.mark.parametrize(
     "provenance",
-    [{}, {"defends": "sa"}, {"defends": {"defence": 3}}, {"opponents": "a"}, {"opponents": [3, {"name": "a"}]}],
+    [
+        {},
+        {"defends": "sa"},
+        {"defends": {"defence": 3}},
+        {"defends": {"defence": "a\x1b[2J"}},
+        {"opponents": "a"},
+        {"opponents": [3, {"name": "a"}]},
+    ],
 )
 def test_what_cannot_be_read_claims_nothing(provenance):
     assert claimed(**provenance) is None
     assert claim_of(None) is None
+
+
+@pytest.mark.parametrize("eps", [float("nan"), float("inf"), 10**400, -1.0])
+def test_a_size_that_no_file_could_hold_is_left_out(eps):
+    assert claimed(defends=SA | {"eps": eps, "kinds": ["linf"]}).eps is None
 
 
 def test_a_size_that_is_none_is_left_out():

@@ -69,6 +69,11 @@ def test_agents_in_the_working_folder_are_found(make_agent):
             'temperature = 1.0\nscore = {mean = "high"}',
             r"\[score\]: mean expects a number, got 'high'",
         ),
+        (
+            "temperature = 1.0",
+            f"temperature = 1.0\nscore = {{mean = 1{'0' * 400}}}",
+            r"\[score\]: mean expects a number",
+        ),
         ("actions = 6", 'actions = "6"', "actions expects a whole number"),
         ("actions = 6", "", "actions is missing"),
         ("actions = 6", "actions = -6", "sizes from 1"),
