@@ -155,6 +155,7 @@ def _shown(tried: Tried, best: float, clean: Estimate) -> Shown:
     return Shown(
         attack=told.attack, agent=tried.trial.agent, authors=told.authors, source=told.source, eps=told.claim.eps,
         stated=told.claim.mean, value=value, clean=own, counted=not why, why=why,
+        recorded=tried.trial.recorded,
     )  # fmt: skip
 
 

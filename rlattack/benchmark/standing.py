@@ -104,6 +104,8 @@ class Shown:
         clean: The same episodes without an attack.
         counted: Whether it lowers what is known.
         why: Why it does not; empty where it does.
+        recorded: Whether it is of recorded perturbations, on seeds that its authors chose: it shows that the victim can
+            be brought so low there, and of seeds that are drawn perhaps less.
     """
 
     attack: str
@@ -116,11 +118,13 @@ class Shown:
     clean: Estimate
     counted: bool
     why: str
+    recorded: bool = False
 
     @property
     def words(self) -> str:
         """The attack and who showed it."""
-        return f"{self.attack}, a counterexample" + (f" by {self.authors}" if self.authors else "")
+        by = f" by {self.authors}" if self.authors else ""
+        return f"{self.attack}, a counterexample{by}{' on seeds of its own' if self.recorded else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,10 @@ def test_replayed_it_leaves_what_it_states_and_lowers_every_size_that_allows_it(
     for row in (same, large):
         (shown,) = row.counterexamples
         assert (shown.counted, shown.why, shown.stated, shown.authors) == (True, "", 0.0, "us")
-        assert (row.best.value.mean, row.best.attack) == (0, "fgsm:loss=margin, a counterexample by us")
+        assert (row.best.value.mean, row.best.attack) == (
+            0,
+            "fgsm:loss=margin, a counterexample by us on seeds of its own",
+        )
         assert row.agents[0].best == 0
         assert f"--attack recorded:file={folder}/perturbations.npz --eps 1.5" in row.agents[0].command
         assert "--seed 3" in row.agents[0].command
@@ -138,7 +141,12 @@ def test_the_files_and_the_page_show_it(flipped, tmp_path):
     rows = list(csv.DictReader((tmp_path / "run" / "leaderboard.csv").read_text().splitlines()))
     assert [(row["counterexamples"], row["counted"]) for row in rows] == [("0", "0"), ("1", "1"), ("1", "1")]
     page = (tmp_path / "run" / "leaderboard.html").read_text()
-    assert page.count("fgsm:loss=margin, a counterexample by us (a paper) on tests.kit.players:coin at 1.5") == 2
+    assert (
+        page.count(
+            "fgsm:loss=margin, a counterexample by us on seeds of its own (a paper) on tests.kit.players:coin at 1.5"
+        )
+        == 2
+    )
     assert "It counts." in page
 
 
@@ -183,7 +191,7 @@ def test_one_that_is_not_lower_by_more_than_its_interval_does_not_count(flipped,
     first, second = rows_of(board)[1].counterexamples
     assert (first.counted, second.counted) == (True, False)
     assert second.why == "not below the 0 that is known by more than its interval"
-    assert rows_of(board)[1].best.attack == "fgsm:loss=margin, a counterexample by us"
+    assert rows_of(board)[1].best.attack == "fgsm:loss=margin, a counterexample by us on seeds of its own"
 
 
 def test_one_of_few_episodes_does_not_count(tmp_path):

@@ -30,7 +30,7 @@ def test_a_run_becomes_a_counterexample_that_lowers_a_row(tmp_path, capsys):
     grid = ("benchmark", written(tmp_path, GRID), "--run", str(tmp_path / "board"), "--workers", "1")
     assert call(*grid, "--against", str(place)) == 0
     said = capsys.readouterr()
-    shown = "fgsm:loss=margin, a counterexample by us, on tests.kit.players:coin: "
+    shown = "fgsm:loss=margin, a counterexample by us on seeds of its own, on tests.kit.players:coin: "
     assert f"{shown}0.0 [0.0, 0.0]*, counts" in said.out
     assert "its perturbations are replayed; it states 0" in said.err
     board = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
