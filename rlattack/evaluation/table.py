@@ -231,6 +231,7 @@ class Table:
         study, kind = self.study, ATTACKS.get(spec.name)
         space = self._space(norm)
         grid = study.grid and (norm in NORMS or kind.access == "observation")  # natural changes of actions have none
+        grid |= study.model == "screen" and kind.access == "observation"
         seat = self.seats[self.attacked_seat]
         free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None if kind.is_control else self._crafted_on(base, on)

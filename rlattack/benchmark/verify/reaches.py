@@ -48,7 +48,7 @@ class Reaches:
         """Measures every sampled step of every seat."""
         for seat in range(len(self._seats)):
             on = [(number, one) for number, one in self._account.attacks if one["seat"] == seat]
-            if not any(self._access(number) == "observation" for number, _ in on):
+            if all(self._access(number) == "action" for number, _ in on):
                 self._check_untouched(seat)
             else:
                 self._check_range(seat)
@@ -97,7 +97,8 @@ class Reaches:
             return place + len(NORMS)
         self.radii.append(reach.radius if np.isfinite(reach.radius) else None)
         self._compare(number, seat, place, reach)
-        if told["spec"]["name"] in _NOISE and told["schedule"] == "every" and norm != "patch":
+        on_screen = self._access(number) == "screen"
+        if told["spec"]["name"] in _NOISE and told["schedule"] == "every" and norm != "patch" and not on_screen:
             self._draw_noise(number, seat, reach)
         return place + len(reach.names)
 
@@ -112,6 +113,11 @@ class Reaches:
         normaliser = None if policy is None else policy.normaliser
         deviation = None if normaliser is None else normaliser.unit
         space = self._seats[seat].observation
+        if self._access(number) == "screen":
+            screen = self._seats[seat].screen
+            if screen is None:
+                raise BudgetError("the game has no screen of an emulator, which is said to be changed")
+            space = screen.space
         return budget.reach(space, newest=told["model"] == "frame", deviation=deviation)
 
     def _compare(self, number: int, seat: int, place: int, reach: Reach) -> None:
@@ -124,6 +130,11 @@ class Reaches:
         if beyond.any():
             largest = float(own[beyond].max())
             self.unlike.append(f"{told['spec']['name']} goes {largest:g} far, {reach.radius:g} are allowed")
+        if self._access(number) == "screen":
+            self.skipped["no ledger holds what a screen showed: of changes there only the sizes that were stated"] = (
+                None
+            )
+            return
         acting = account.acting(seat)
         for first in range(0, len(acting), _AT_ONCE):
             rows = np.arange(first, min(first + _AT_ONCE, len(acting)))
