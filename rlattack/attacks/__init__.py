@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
     "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Rehearsal", "Runner",
-    "Schedule", "ScreenAttacker", "Setting", "Target", "Tuning", "TuningStep", "make_attack", "make_schedule", "parse_attack",
-    "title_of",
+    "Schedule", "ScreenAttacker", "Setting", "Target", "Tuning", "TuningStep", "make_attack", "make_schedule",
+    "parse_attack", "title_of",
 ]  # fmt: skip
 
 __getattr__ = lazily(
