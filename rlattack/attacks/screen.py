@@ -15,6 +15,7 @@ from torch import Tensor
 from rlattack.arrays import Array, BoolArray, IntArray, rowwise
 from rlattack.attacks.attack import ObservationAttack
 from rlattack.attacks.attacker import HeldFrames
+from rlattack.attacks.leader import is_agent
 from rlattack.attacks.runner import Runner
 from rlattack.attacks.schedule import Schedule
 from rlattack.budget import CHANGES, Budget
@@ -90,7 +91,12 @@ class ScreenAttacker(Runner):
                 "--model out, or play an atari/ game"
             )
         budget, self.screen = budget or attack.budget, seat.screen
-        _check(budget)
+        _check_budget(budget)
+        if attack.adversaries or attack.replays or is_agent(getattr(attack.config, "target", None)):
+            raise InvalidInput(
+                f"attack {attack.name}: who leads it, or what was recorded, is of frames and not of a screen; use "
+                "--model frame"
+            )
         self._device = device_of(policy)
         with on(self._device):
             super().__init__(attack, policy, self.screen.space, slots, schedule, handed=self.screen.space.shape)
@@ -152,7 +158,7 @@ class ScreenAttacker(Runner):
         return self._perturb(self.target, obs, self._handed_reach, self._draws)
 
 
-def _check(budget: Budget) -> None:
+def _check_budget(budget: Budget) -> None:
     """Refuses what is no size of a picture in colours."""
     if budget.norm in CHANGES:
         raise BudgetError(f"--model screen: {budget.norm} changes what the victim sees; leave --model out")

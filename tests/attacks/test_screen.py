@@ -241,6 +241,11 @@ def test_a_game_without_a_screen_is_refused_with_the_way_out():
         attacker_of("fgsm", seat=seat)
 
 
+def test_who_leads_an_attack_by_frames_is_refused():
+    with pytest.raises(InvalidInput, match="attack pgd: who leads it, or what was recorded, is of frames"):
+        attacker_of("pgd", target="agent:atari/pong/ppo")
+
+
 def test_frames_larger_than_the_screen_are_refused():
     with pytest.raises(InvalidInput, match=r"no larger than the screen, \[210, 160\], got \[240, 84\]"):
         Twin(Screen(resize=(240, 84)))

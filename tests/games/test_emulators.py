@@ -78,7 +78,7 @@ def test_without_opencv_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(
         MissingExtra,
-        match="looking ahead in Atari games, and attacks on their screen, need OpenCV: pip install opencv-",
+        match="attacks on their screen, need OpenCV: pip install opencv-python-headless",
     ):
         Emulators(find_game("atari/pong"), 1)
 

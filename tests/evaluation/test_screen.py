@@ -1,0 +1,70 @@
+"""Attacks on the screen of Atari games, from the study to the verdict."""
+
+import pytest
+
+from rlattack.benchmark.verify import verify
+from rlattack.cli.main import main
+from rlattack.evaluation import Study, evaluate
+from rlattack.evaluation.plan import plan
+from rlattack.policies.network import SMALL, NetworkSpec
+from tests.kit.agents import network_agent
+
+pytest.importorskip("ale_py")
+
+SHORT = """
+schema = "rlattack/game/1"
+title = "A short Pong"
+rom = "pong"
+[atari]
+max_frames = 60
+"""
+STUDY = {
+    "game": "atari/short", "players": ("me",), "model": "screen", "space": "raw", "eps": (8,), "episodes": 2, "envs": 2,
+}  # fmt: skip
+
+
+@pytest.fixture
+def short(tmp_path, monkeypatch):
+    """A working folder with a game of 15 steps and an agent that plays it at random."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "envs" / "atari").mkdir(parents=True)
+    (tmp_path / "envs" / "atari" / "short.toml").write_text(SHORT)
+    spec = NetworkSpec(observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(32,))
+    network_agent(tmp_path / "agents" / "me", "atari/short", spec)
+    return tmp_path
+
+
+def test_attacks_on_the_screen_are_judged_there_and_verified_as_far_as_a_ledger_goes(short):
+    asked = ("fgsm", "universal:states=50,epochs=1", "patch:states=50,epochs=1,eps=30")
+    cells = evaluate(Study(**STUDY, attack=asked, ledger=True), run=short / "run").cells
+    assert all(cell.ok for cell in cells)
+    found = {cell.attack.name: (cell.attack, cell.seats[0]) for cell in cells[1:]}
+    assert {*found} == {"noise", "fgsm", "universal", "patch", "random-patch"}
+    assert {(one.access, one.model, one.grid) for one, _ in found.values()} == {("screen", "screen", True)}
+    assert {name: seat.sizes.get("linf", seat.sizes.get("patch")) for name, (_, seat) in found.items()} == {
+        "noise": 8, "fgsm": 8, "universal": 8, "patch": 30, "random-patch": 30,
+    }  # fmt: skip
+    verdict = verify(short / "run", say=lambda line: None)
+    assert verdict.ok
+    whys = {check.why for check in verdict.checks if check.name == "reach"}
+    assert whys == {"", "no ledger holds what a screen showed: of changes there only the sizes that were stated"}
+
+
+@pytest.mark.slow
+def test_screen_attacks_do_not_depend_on_workers(short):
+    study = Study(**STUDY | {"episodes": 4}, attack="pgd:steps=2")
+    one, two = (evaluate(study, run=short / str(workers), workers=workers).cells for workers in (1, 2))
+    assert [cell.seats for cell in one] == [cell.seats for cell in two]
+
+
+def test_natural_changes_leave_the_screen_out(short):
+    found = plan(Study(**STUDY | {"eps": (), "space": "unit"}, attack="natural:all"))
+    assert {ref.access for cell in found.cells for ref in cell.attacks} <= {"action"}
+    assert "natural:all leaves out what there is none of here: rotate" in found.note
+
+
+def test_a_game_without_a_screen_is_refused_in_a_line(capsys):
+    asked = ["--victim", "gymnasium/CartPole-v1/dqn", "--attack", "fgsm", "--eps", "0.1", "--space", "raw"]
+    assert main(["attack", "gymnasium/CartPole-v1", *asked, "--model", "screen"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.endswith("and this game has none: leave --model out, or play an atari/ game")
