@@ -53,7 +53,7 @@ class Twin:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Frames, float32, shape (n, 1, height, width), of pictures, float32, shape (n, 210, 160, 6)."""
-        grey = _rounded(pictures.unflatten(3, (2, COLOURS)) @ self._luma)
+        grey = _rounded(pictures.view(*pictures.shape[:3], 2, COLOURS) @ self._luma)
         brighter = torch.maximum(grey[..., 0], grey[..., 1])
         return _rounded(self._rows @ brighter @ self._columns.T)[:, None]
 

@@ -1,5 +1,6 @@
 """Attacks on the screen of Atari games, from the study to the verdict."""
 
+import numpy as np
 import pytest
 
 from rlattack.benchmark.verify import verify
@@ -8,6 +9,7 @@ from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.plan import plan
 from rlattack.policies.network import SMALL, NetworkSpec
 from tests.kit.agents import network_agent
+from tests.kit.forged import Forgery
 
 pytest.importorskip("ale_py")
 
@@ -47,7 +49,17 @@ def test_attacks_on_the_screen_are_judged_there_and_verified_as_far_as_a_ledger_
     verdict = verify(short / "run", say=lambda line: None)
     assert verdict.ok
     whys = {check.why for check in verdict.checks if check.name == "reach"}
-    assert whys == {"", "no ledger holds what a screen showed: of changes there only the sizes that were stated"}
+    left = "no ledger holds what a screen showed: of changes there only the sizes that were stated"
+    assert whys == {"", left, f"{left}, and that frames are no further off"}
+    forged = Forgery(short / "run", short / "forged")
+    forged.received(_further_off, cell="noise")
+    failed = {check.name: check.why for check in verify(forged.folder, say=lambda line: None).failed}
+    assert failed["reach"].endswith("a screen within the budget makes no such frame")
+
+
+def _further_off(received):
+    """Frames of which a pixel is ten grey levels further than the screen could bring it."""
+    received[:, -1, 0, 0] += np.where(received[:, -1, 0, 0] < 128, 20, -20)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from torch import Tensor
 from rlattack.arrays import Array, BoolArray
 from rlattack.benchmark.verify.account import Account
 from rlattack.budget import NORMS, Budget, Reach
+from rlattack.budget.norms import LinfBall
 from rlattack.draws import Streams, attack_seed
 from rlattack.errors import BudgetError
 from rlattack.games.game import Seat
@@ -19,6 +20,8 @@ _NOISE = ("noise",)
 CONTROLS = ("action-noise", "direction", "gwc-noise", "noise", "random-patch", "redraws")
 """All attacks that stand beside others without their wits."""
 _AT_ONCE = 256
+_LEVEL = 1.0
+"""By how much more than a screen a frame of it may change: means of it are rounded to whole bytes."""
 
 
 class Reaches:
@@ -131,9 +134,7 @@ class Reaches:
             largest = float(own[beyond].max())
             self.unlike.append(f"{told['spec']['name']} goes {largest:g} far, {reach.radius:g} are allowed")
         if self._access(number) == "screen":
-            self.skipped["no ledger holds what a screen showed: of changes there only the sizes that were stated"] = (
-                None
-            )
+            self._check_frames(seat, reach)
             return
         acting = account.acting(seat)
         for first in range(0, len(acting), _AT_ONCE):
@@ -148,6 +149,21 @@ class Reaches:
             self._say(self.unlike, ~measured.legal & acting[rows], "it is out of reach", rows)
         if told["model"] == "frame":
             self.skipped["of held frames only the newest: older ones came between sampled steps"] = None
+
+    def _check_frames(self, seat: int, reach: Reach) -> None:
+        """Checks that frames are no further off than a screen within the budget makes them, where that is known."""
+        what = "no ledger holds what a screen showed: of changes there only the sizes that were stated"
+        if not isinstance(reach, LinfBall):
+            self.skipped[what] = None
+            return
+        self.skipped[f"{what}, and that frames are no further off"] = None
+        account, acting = self._account, self._account.acting(seat)
+        if not len(acting):
+            return
+        newest, clean = account.received(seat)[:, -1], account.array(f"shown.{seat}")[:, -1].astype(np.float32)
+        apart = np.abs(newest - clean).reshape(len(acting), -1).max(axis=1)
+        beyond = apart > reach.radius * float(reach.scale) + _LEVEL
+        self._say(self.unlike, beyond & acting, "a screen within the budget makes no such frame")
 
     def _pair(self, number: int, seat: int, rows: Array) -> tuple[Tensor, Tensor]:
         """What was changed, after and before, in some sampled steps."""
