@@ -21,7 +21,7 @@ rom = "pong"
 max_frames = 60
 """
 STUDY = {
-    "game": "atari/short", "players": ("me",), "model": "screen", "space": "raw", "eps": (8,), "episodes": 2, "envs": 2,
+    "game": "atari/short", "players": ("me",), "model": "screen", "space": "raw", "eps": (8,), "episodes": 1, "envs": 1,
 }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_attacks_on_the_screen_are_judged_there_and_verified_as_far_as_a_ledger_
     forged = Forgery(short / "run", short / "forged")
     forged.received(_further_off, cell="noise")
     failed = {check.name: check.why for check in verify(forged.folder, say=lambda line: None).failed}
-    assert failed["reach"].endswith("a screen within the budget makes no such frame")
+    assert "a screen within the budget makes no such frame" in failed["reach"]
 
 
 def _further_off(received):
@@ -64,7 +64,7 @@ def _further_off(received):
 
 @pytest.mark.slow
 def test_screen_attacks_do_not_depend_on_workers(short):
-    study = Study(**STUDY | {"episodes": 4}, attack="pgd:steps=2")
+    study = Study(**STUDY | {"episodes": 4, "envs": 2}, attack="pgd:steps=2")
     one, two = (evaluate(study, run=short / str(workers), workers=workers).cells for workers in (1, 2))
     assert [cell.seats for cell in one] == [cell.seats for cell in two]
 
