@@ -63,7 +63,7 @@ class Table:
             seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
-        check_memory(study.envs, seats)
+        check_memory(study.envs, seats, screens=study.model == "screen")
         names = tuple(seat.name for seat in seats)
         check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
