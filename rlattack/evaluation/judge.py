@@ -167,10 +167,10 @@ class _ScreenMeasure(_Measure):
         lit, pictures = self.lit, self.pictures
         found = self._measured(lit, pictures, acting)
         alone = self._frames.fresh | self._screen.alone
-        first = (lit[..., :COLOURS] == pictures[..., :COLOURS]).flatten(1).all(dim=1).cpu()
-        whole = (lit == lit.floor()).flatten(1).all(dim=1).cpu() & (first | ~alone)
+        first = (lit[..., :COLOURS] == pictures[..., :COLOURS]).flatten(1).all(dim=1)
+        whole = (lit == lit.floor()).flatten(1).all(dim=1) & (first | ~alone)
         made = torch.as_tensor(self._screen.frames(lit.byte().numpy(force=True))).to(received)
-        whole &= (made == received[:, -1:]).flatten(1).all(dim=1).cpu()
+        whole &= (made == received[:, -1:]).flatten(1).all(dim=1)
         changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy(force=True)
         kept = self._frames.kept(received, shown)
         return Sizes(found.values, found.legal & kept & whole.numpy(force=True), changed)
