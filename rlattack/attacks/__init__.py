@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rlattack.attacks.make import ATTACKS, make_attack, parse_attack, title_of
     from rlattack.attacks.runner import Runner
     from rlattack.attacks.schedule import SCHEDULES, Every, Schedule, make_schedule
+    from rlattack.attacks.screen import ScreenAttacker
     from rlattack.attacks.target import Target
     from rlattack.attacks.tuning import Rehearsal, Tuning, TuningStep
     from rlattack.attacks.words import Access, Fitted, Knowledge
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
     "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Rehearsal", "Runner",
-    "Schedule", "Setting", "Target", "Tuning", "TuningStep", "make_attack", "make_schedule", "parse_attack", "title_of",
+    "Schedule", "ScreenAttacker", "Setting", "Target", "Tuning", "TuningStep", "make_attack", "make_schedule",
+    "parse_attack", "title_of",
 ]  # fmt: skip
 
 __getattr__ = lazily(
@@ -30,6 +32,7 @@ __getattr__ = lazily(
     make="ATTACKS make_attack parse_attack title_of",
     runner="Runner",
     schedule="SCHEDULES Every Schedule make_schedule",
+    screen="ScreenAttacker",
     target="Target",
     tuning="Rehearsal Tuning TuningStep",
     words="Access Fitted Knowledge",

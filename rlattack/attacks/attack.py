@@ -42,7 +42,7 @@ class Setting:
 
     Attributes:
         actions: What the policy under attack does where it sees zeros, one row.
-        observation: Shape of what it sees.
+        observation: Shape of what it sees, as the attack is handed it.
         action: One of its actions.
         space: What is changed: one observation, or one action.
         normaliser: Statistics of what the policy saw in training.

@@ -73,6 +73,11 @@ class Attacker(Runner):
         slots = self.pipeline.slots if slots is None else slots
         if model not in MODELS:
             raise InvalidInput(f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
+        if model == "screen":
+            raise InvalidInput(
+                "--model screen changes what an emulator shows before it becomes an observation: `rlattack attack` has "
+                "it, a wrapper has not"
+            )
         if model == "frame" and not (isinstance(space, Box) and is_stack(space)):
             raise InvalidInput(
                 f"--model frame is for stacked images (frames, height, width), this game shows {space.shape}"
@@ -94,7 +99,7 @@ class Attacker(Runner):
             reach = budget.reach(space, newest=model == "frame", deviation=deviation)
             super().__init__(attack, crafted_on, space, slots, schedule)
             self._hold(reach)
-            self._frames = _HeldFrames(slots, shape) if model == "frame" else None
+            self._frames = HeldFrames(slots, shape) if model == "frame" else None
         self.model, self.space, self.grid = model, space, budget.grid
         self._perturb = attack.perturb
 
@@ -136,7 +141,7 @@ class Attacker(Runner):
         return self._perturb(self.target, obs, self._handed_reach, self._draws)
 
 
-class _HeldFrames:
+class HeldFrames:
     """The frames that the victims received so far: in the `frame` model they stay as they were received."""
 
     def __init__(self, slots: int, shape: tuple[int, ...]) -> None:

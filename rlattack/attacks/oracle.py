@@ -48,6 +48,7 @@ class Oracle:
     Attributes:
         queries: Outputs that were asked for in each slot.
         gradients: Backward passes that were asked for in each slot.
+        through: What the policy sees of what attacks ask about, with a slope, where that is another thing.
 
     Raises:
         InvalidInput: A policy that cannot be copied.
@@ -72,6 +73,7 @@ class Oracle:
         self.planned: Tensor | None = None
         self.lookahead: Lookahead | None = None
         self.watch: Watch | None = None
+        self.through: Callable[[Tensor], Tensor] | None = None
 
     def begin(
         self, clean: Tensor, active: BoolArray, legal: Tensor | None = None, handed: Tensor | None = None
@@ -119,7 +121,7 @@ class Oracle:
     def output(self, level: Knowledge, obs: Tensor, only: Tensor | None, draws: Draws | None = None) -> Output:
         """Outputs for the whole batch; a query a slot of `only`."""
         self._allow(level)
-        return self._answer(obs, only, draws)
+        return self._answer(obs, only, draws, through=self.through)
 
     def gradient(self, obs: Tensor, loss: Loss, only: Tensor | None, draws: Draws | None = None) -> Tensor:
         """Gradient of a loss with respect to the whole batch; a backward pass a slot of `only`."""
@@ -134,8 +136,14 @@ class Oracle:
             return loss(out)
 
         drawn = {} if draws is None else {"draws": draws}
-        grad, _ = self._policy.gradient(obs, remembering, self._state, **drawn)
-        return grad
+        if self.through is None:
+            return self._policy.gradient(obs, remembering, self._state, **drawn)[0]
+        point = obs.detach().requires_grad_(True)
+        with torch.enable_grad():
+            seen = self.through(point)
+        grad, _ = self._policy.gradient(seen.detach(), remembering, self._state, **drawn)
+        (slope,) = torch.autograd.grad(seen, point, grad)
+        return slope
 
     def value_gradient(self, obs: Tensor, action: Tensor) -> Tensor | None:
         """Gradient of the policy's own value of continuous actions; None, and free, without a critic of actions."""
@@ -183,6 +191,7 @@ class Oracle:
         return slope
 
     def _suspected(self, obs: Tensor) -> Tensor:
+        obs = obs if self.through is None else self.through(obs)
         if self.watch is None:
             raise InvalidInput(
                 "evade=: a detector learns on clean tuning episodes first: play the attack by `rlattack.evaluate`"
@@ -195,6 +204,7 @@ class Oracle:
         return self.watch.suspicion(obs, self._policy(obs, self._state).among(self._legal), ask)
 
     def _estimated(self, of: Estimate, obs: Tensor) -> Tensor:
+        obs = obs if self.through is None else self.through(obs)
         if of == "value":
             found = self._policy.value(obs, None, self._state)
         else:
@@ -242,11 +252,15 @@ class Oracle:
             return obs, asked
         return obs.masked_fill(rowwise(torch.as_tensor(~asked), obs), 0), asked
 
-    def _answer(self, obs: Tensor, only: Tensor | None, draws: Draws | None = None, state: State = None) -> Output:
+    def _answer(
+        self, obs: Tensor, only: Tensor | None, draws: Draws | None = None, state: State = None,
+        through: Callable[[Tensor], Tensor] | None = None,
+    ) -> Output:  # fmt: skip
         obs, asked = self._asked(obs, only)
         self.queries += asked
         with torch.no_grad():
-            out = self._policy(obs, self._state if state is None else state, draws).among(self._legal)
+            seen = obs if through is None else through(obs)
+            out = self._policy(seen, self._state if state is None else state, draws).among(self._legal)
         if draws is None:  # else another answer might come
             self._remember(obs, out)
         return out

@@ -40,6 +40,14 @@ class Runner(ABC):
         slots: Number of episodes at once.
         model: Whether stacked frames are attacked anew each step, or held as they were received.
 
+    Args:
+        attack: The attack.
+        policy: Who is asked.
+        space: One thing that is changed.
+        slots: Number of episodes at once.
+        schedule: When it acts; every step by default.
+        handed: Shape of what the attack is handed, where that is not what the policy sees.
+
     Raises:
         InvalidInput: The attack or the schedule does not fit the policy.
     """
@@ -49,10 +57,13 @@ class Runner(ABC):
     model: Model = "stack"
 
     def __init__(
-        self, attack: Attack[Any], policy: Policy, space: Space[Any], slots: int, schedule: Schedule[Any] | None
-    ) -> None:
+        self, attack: Attack[Any], policy: Policy, space: Space[Any], slots: int, schedule: Schedule[Any] | None,
+        handed: tuple[int, ...] | None = None,
+    ) -> None:  # fmt: skip
         self.schedule: Schedule[Any] = schedule or Every()
         setting = dataclasses.replace(Setting.of(policy, space), planned=self.schedule.looks_ahead)
+        if handed is not None:
+            setting = dataclasses.replace(setting, observation=handed)
         check_attack(attack, setting)
         self.schedule.check(setting)
         if self.schedule.leads and not (attack.is_control or getattr(attack.config, "target", None) == "planned"):

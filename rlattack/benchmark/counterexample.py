@@ -221,7 +221,7 @@ def _check_cell(cell: Cell, result: Result) -> None:
     if len(cell.players) > 1 or len(cell.attacks) > 1 or cell.attacks[0].spec.name == "recorded":
         raise InvalidInput(f"{what}: expected one attack of its own, in a game of one seat")
     ref = cell.attacks[0]
-    if ref.budget.eps is None or ref.budget.norm not in NORMS or ATTACKS.get(ref.spec.name).access != "observation":
+    if ref.budget.eps is None or ref.budget.norm not in NORMS or ref.access != "observation":
         raise InvalidInput(
             f"{what}: expected an attack on what is seen with an --eps in a norm, as entries claim one: "
             f"{', '.join(NORMS)}"

@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Unit = Literal["unit", "raw", "sigma"]
-Model = Literal["stack", "frame"]
-"""What of stacked frames may change: all anew each step, or the newest alone, which then stays as it was received."""
+Model = Literal["stack", "frame", "screen"]
+"""What may change: all stacked frames anew each step, the newest alone, which then stays as it was received, or what an
+emulator's screen shows before it becomes the newest frame, which stays so too."""
 NORMS: tuple[Norm, ...] = get_args(Norm)
 SPACES: tuple[Unit, ...] = get_args(Unit)
 MODELS: tuple[Model, ...] = get_args(Model)

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from rlattack.arrays import Array, IntArray, packed
-from rlattack.attacks import ATTACKS
 from rlattack.errors import RlattackError, RunConflict
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.episode import Episode
@@ -200,4 +199,4 @@ def _player(ref: AgentRef) -> dict[str, Any]:
 
 
 def _attack(ref: AttackRef) -> dict[str, Any]:
-    return {"access": ATTACKS.get(ref.spec.name).access, "control": ref.control, "schedule": ref.schedule}
+    return {"access": ref.access, "control": ref.control, "schedule": ref.schedule}

@@ -41,7 +41,7 @@ def _below(bound: Cell, cell: Cell) -> bool:
     same = ref.seat == own.seat and ref.budget.norm == own.budget.norm and ref.budget.space == own.budget.space
     size, most = ref.budget.eps, own.budget.eps
     within = size is not None and most is not None and size <= most
-    return same and within and ATTACKS.get(ref.spec.name).access == "observation"
+    return same and within and ref.access == "observation"
 
 
 def _undercut(bound: Cell, cell: Cell, read: Read) -> str:

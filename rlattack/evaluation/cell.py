@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlattack.attacks import ATTACKS, SCHEDULES, AttackSpec
+from rlattack.attacks import ATTACKS, SCHEDULES, Access, AttackSpec
 from rlattack.attacks.imitation import learns_by_watching
 from rlattack.budget import Budget, Model
 from rlattack.budget.words import entries_words
@@ -104,6 +104,12 @@ class AttackRef:
     """Digests of files that its parameters name, by parameter."""
     entries: str = ""
     """What may change, where the game has words for it; decides no play."""
+
+    @property
+    def access(self) -> Access:
+        """What it changes: the screen, where an attack on what is seen works there."""
+        access = ATTACKS.get(self.spec.name).access
+        return "screen" if self.model == "screen" and access == "observation" else access
 
     @property
     def control(self) -> bool:

@@ -11,7 +11,6 @@ from gymnasium import Space
 from torch import Tensor
 
 from rlattack.arrays import BoolArray
-from rlattack.attacks import ATTACKS
 from rlattack.attacks.worst import Bounds
 from rlattack.budget import Budget, Norm, Unit
 from rlattack.budget.change import is_picture
@@ -136,7 +135,7 @@ class Certified(Observer):
         """Looks where nothing is attacked, and where attacks of its size work on what the seat sees."""
         assert config is not None, "it has parameters"
         same = [config.covers(ref.budget) for ref in cell.attacks]
-        seen = [ref.seat == seat and ATTACKS.get(ref.spec.name).access == "observation" for ref in cell.attacks]
+        seen = [ref.seat == seat and ref.access == "observation" for ref in cell.attacks]
         fits = bool(cell.attacks) and all(same) and all(seen)
         units = {ref.budget.space for ref in cell.attacks}
         return cls(seat, cell.envs, config, None if cell.attacks and not fits else fits, units)

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import BoolArray, FloatArray
-from rlattack.attacks import Runner
+from rlattack.arrays import Array, BoolArray, FloatArray
+from rlattack.attacks import Runner, ScreenAttacker
 from rlattack.budget import Ball, Change, Sizes
 from rlattack.budget.choice import Choice
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
+from rlattack.games.screen import COLOURS
 
 
 class Judge(Observer):
@@ -35,18 +36,26 @@ class Judge(Observer):
         self._changed = np.zeros(slots)
         self._sizes = [np.zeros((slots, len(measure.names))) for measure in self._measures]
 
-    def look(self, received: Tensor, shown: Tensor, acting: BoolArray | None = None) -> list[Sizes | None]:
+    def look(
+        self, received: Tensor, shown: Tensor, acting: BoolArray | None = None, lit: Tensor | None = None,
+        pictures: Array | None = None,
+    ) -> list[Sizes | None]:  # fmt: skip
         """Measures what a player is to receive before it does, since a user's policy may write to it.
 
         Args:
             received: What its attackers made of it, float32, shape (slots, *observation).
             shown: What the game showed: its own array, or a copy that nobody else has, of that shape.
             acting: Slots in which the seat is to act; all by default.
+            lit: What the screen showed after an attack on it, float32, as `pictures`.
+            pictures: What it showed before: the game's own array.
 
         Returns:
             Sizes by attack; None of one on what the player does.
         """
         acting = np.ones(len(received), dtype=np.bool_) if acting is None else acting
+        for measure in self._measures:
+            if isinstance(measure, _ScreenMeasure) and lit is not None:
+                measure.lit, measure.pictures = lit, torch.as_tensor(pictures)
         return [measure.look(received, shown, acting) for measure in self._measures]
 
     def see(self, moment: Moment) -> None:
@@ -143,6 +152,35 @@ class _HeldMeasure(_Measure):
         self._frames.fresh[slot] = True
 
 
+class _ScreenMeasure(_Measure):
+    """Measures an attack on the screen, and makes of what that showed what the player is to receive: nothing else."""
+
+    lit: Tensor
+    pictures: Tensor
+
+    def __init__(self, attacker: ScreenAttacker) -> None:
+        super().__init__(attacker)
+        self._screen, self._frames = attacker.screen, _HeldFrames(attacker.slots)
+
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray) -> Sizes:
+        """Sizes of what the screen showed."""
+        lit, pictures = self.lit, self.pictures
+        found = self._measured(lit, pictures, acting)
+        alone = self._frames.fresh | self._screen.alone
+        first = (lit[..., :COLOURS] == pictures[..., :COLOURS]).flatten(1).all(dim=1)
+        whole = (lit == lit.floor()).flatten(1).all(dim=1) & (first | ~alone)
+        made = torch.as_tensor(self._screen.frames(lit.byte().numpy(force=True))).to(received)
+        whole &= (made == received[:, -1:]).flatten(1).all(dim=1)
+        changed = found.changed | (received != shown).flatten(1).any(dim=1).numpy(force=True)
+        kept = self._frames.kept(received, shown)
+        return Sizes(found.values, found.legal & kept & whole.numpy(force=True), changed)
+
+    def clear(self, slot: int) -> None:
+        """Expects a first observation in the slot."""
+        super().clear(slot)
+        self._frames.fresh[slot] = True
+
+
 class _ActionMeasure(_Measure):
     """Measures an attack on what a seat does, beside its choice as the game would clip it."""
 
@@ -164,6 +202,8 @@ def _of(attacker: Runner) -> _Measure:
     """What measures an attack."""
     if attacker.access == "action":
         return _ActionMeasure(attacker)
+    if isinstance(attacker, ScreenAttacker):
+        return _ScreenMeasure(attacker)
     return _HeldMeasure(attacker) if attacker.model == "frame" else _Measure(attacker)
 
 

@@ -11,7 +11,9 @@ _COPY, _TIMES = 2**20, 16
 """The least that a copy of a game takes, in bytes, and how often what it shows is held at a step, as floats."""
 
 
-def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs", *, apiece: int = _COPY) -> None:
+def check_memory(
+    slots: int, seats: Sequence[Seat], what: str = "--envs", *, apiece: int = _COPY, screens: bool = False
+) -> None:  # fmt: skip
     """Refuses more copies of a game than the machine holds, by the least that a copy and what it shows take.
 
     Args:
@@ -19,6 +21,7 @@ def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs", *, api
         seats: Who is shown something.
         what: Asks for them, for the message.
         apiece: Bytes of a copy beside what it shows.
+        screens: Whether the pictures of emulators are shown too.
 
     Raises:
         InvalidInput: They need more memory than there is.
@@ -27,7 +30,9 @@ def check_memory(slots: int, seats: Sequence[Seat], what: str = "--envs", *, api
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not a Unix: then the system says so
         return
-    needed = slots * sum(apiece + _TIMES * 4 * math.prod(seat.observation.shape or ()) for seat in seats)
+    shown = [seat.observation.shape or () for seat in seats]
+    shown += [seat.screen.space.shape for seat in seats if screens and seat.screen is not None]
+    needed = slots * (len(seats) * apiece + sum(_TIMES * 4 * math.prod(shape) for shape in shown))
     if needed > there:
         most = there * slots // needed
         raise InvalidInput(

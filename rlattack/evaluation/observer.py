@@ -42,6 +42,7 @@ class Moment:
         sizes: What the judge measured of each attack on the seat, for those who look after it.
         eps: The same as a budget says it, per entry, shape (slots,) each.
         space: One of the seat's observations.
+        pictures: What the screen showed of which the newest of `shown` is made, where the game tells.
     """
 
     seat: int
@@ -60,6 +61,7 @@ class Moment:
     sizes: Sequence[Sizes] = ()
     eps: Sequence[FloatArray] = ()
     space: Space[Any] | None = field(default=None, repr=False)
+    pictures: Array | None = field(default=None, repr=False)
 
     @cached_property
     def clean(self) -> Output:

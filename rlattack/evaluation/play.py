@@ -168,8 +168,9 @@ class Play(Slots):
 
 
 def open_play(
-    cell: Cell, take: Take, observers: Sequence[Observer] = (), *, camera: bool = False, fits: Path | None = None
-) -> Play:
+    cell: Cell, take: Take, observers: Sequence[Observer] = (), *, camera: bool = False, fits: Path | None = None,
+    screens: bool = False,
+) -> Play:  # fmt: skip
     """Makes the game of a cell and lets its players take their seats.
 
     Args:
@@ -178,6 +179,7 @@ def open_play(
         observers: Who looks on.
         camera: Whether the game is to be filmed.
         fits: Folder of what attacks and fronts learned; needed where one of the cell learned something.
+        screens: Whether the game is to show its screen, whatever is attacked in the cell.
 
     Raises:
         RefusedFile: A player, or code of others, that is not what was planned with.
@@ -185,7 +187,8 @@ def open_play(
     """
     check_code(cell)
     threads = 1 if cell.device == CPU else cores()  # elsewhere there is one process, which has them all
-    game = make_game(cell.game, cell.envs, threads=threads, camera=camera, forks=cell.looks_ahead)
+    screens |= any(ref.access == "screen" for ref in cell.attacks)
+    game = make_game(cell.game, cell.envs, threads=threads, camera=camera, forks=cell.looks_ahead, screens=screens)
     policies = [load_player(ref, seat, cell, fits) for ref, seat in zip(cell.players, game.seats, strict=True)]
     keys = [(ref.fit, ref.timing) for ref in cell.attacks] if fits is not None else []
     learned = [(_read(fits, attack), _read(fits, schedule)) for attack, schedule in keys]

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from rlattack.attacks import (
     Fitted,
     ObservationAttack,
     Runner,
+    Schedule,
+    ScreenAttacker,
     make_attack,
     make_schedule,
 )
@@ -31,13 +34,15 @@ from rlattack.games.forks import make_forkable
 from rlattack.games.game import Forkable, Game, Seat, View
 from rlattack.policies.policy import Output, Policy, State, choose
 
+Sight = Attacker | ScreenAttacker
+"""What works on what a seat sees: on its observations, or on the screen that they are made of."""
 Learned = tuple[Fitted | None, Fitted | None]
 """What an attack learned on tuning episodes, and what its schedule did."""
 
 
 def make_attacker(
     ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Learned = (None, None)
-) -> Attacker | ActionAttacker:
+) -> Sight | ActionAttacker:
     """Makes the attack on a seat.
 
     Args:
@@ -58,14 +63,34 @@ def make_attacker(
     if attack.access == "action" and isinstance(attack, ActionAttack):
         return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation, Certifier)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
-        return Attacker(
-            attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,
-            budget=ref.budget,
-        )  # fmt: skip
+        return make_sight(attack, ref, crafted_on, victim, seat, slots, schedule)
     if attack.access not in ("action", "observation"):
         raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}, which cannot be played yet")
     base = f"{attack.access.capitalize()}Attack"
     raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
+
+
+def make_sight(
+    attack: ObservationAttack[Any, Any], ref: AttackRef, crafted_on: Policy, victim: Policy, seat: Seat, slots: int,
+    schedule: Schedule[Any] | None = None,
+) -> Sight:  # fmt: skip
+    """Lets an attack work on what a seat sees, held to a budget, in the model that was asked for; see `make_attacker`.
+
+    Args:
+        attack: As it is at each step: whoever fits it changes it meanwhile.
+        ref: Its budget and its model.
+        crafted_on: Who is asked.
+        victim: Who receives what it gives.
+        seat: What the victim sees.
+        slots: Number of episodes at once.
+        schedule: When it acts; every step by default.
+    """
+    if ref.model == "screen":
+        return ScreenAttacker(attack, crafted_on, seat, slots, schedule, ref.budget)
+    return Attacker(
+        attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,
+        budget=ref.budget,
+    )  # fmt: skip
 
 
 def here(learned: Fitted | None) -> Fitted | None:
@@ -103,7 +128,7 @@ class Player:
         self.number, self.policy, self._seat, self._mode, self._slots = number, policy, seat, mode, slots
         self.judge: Judge | None = None
         self._draws, self._state = Streams(slots), policy.initial_state(slots)
-        self._sight: Attacker | None = None
+        self._sight: Sight | None = None
         self._hand: ActionAttacker | None = None
         self._own = False  # whether the attack on what it sees is crafted on the policy itself
         self.attackers: list[tuple[int, Runner]] = []
@@ -122,16 +147,16 @@ class Player:
             InvalidInput: It does not fit, or there is one already on what the seat sees, or does.
         """
         made = make_attacker(ref, self.policy, surrogate, self._seat, self._slots, learned)
-        if (self._sight if isinstance(made, Attacker) else self._hand) is not None:
+        if (self._sight if isinstance(made, Sight) else self._hand) is not None:
             raise InvalidInput(
                 f"--attack: two attacks on what the {self._seat.name} sees, or on what it does; name one of each"
             )
         self.arm(number, made, own=surrogate is None)
         self.judge = Judge(self.number, [attacker for _, attacker in self.attackers])
 
-    def arm(self, number: int, made: Attacker | ActionAttacker, *, own: bool) -> None:
+    def arm(self, number: int, made: Sight | ActionAttacker, *, own: bool) -> None:
         """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays."""
-        if isinstance(made, Attacker):
+        if isinstance(made, Sight):
             self._sight, self._own = made, own
         else:
             self._hand = made
@@ -176,8 +201,9 @@ class Player:
         legal, before = _legal(view), self._state
         shown = torch.as_tensor(view.obs)  # on a GPU a copy, which the judge keeps to itself
         clean = shown.to(torch.float32, copy=True)
-        received = clean if self._sight is None else self._sight(clean, acting, legal)
-        looked = None if self.judge is None else self.judge.look(received, shown, acting)
+        received = clean if self._sight is None else self._received(self._sight, view, clean, acting, legal)
+        lit = self._sight.lit if isinstance(self._sight, ScreenAttacker) else None
+        looked = None if self.judge is None else self.judge.look(received, shown, acting, lit, view.pictures)
         out = self.policy(received, before, self._draws).among(legal)
         self._state = renewed(torch.as_tensor(acting), out.state, before)
         chosen = choose(out.actions, self._mode, self._draws)
@@ -185,15 +211,21 @@ class Player:
             seat=self.number, acting=acting, episode=np.where(acting, episode, -1), shown=view.obs, received=received,
             before=before, out=out, chosen=chosen, legal=legal, looked=looked,
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
-            policy=self.policy,
-            space=self._seat.observation,
+            policy=self.policy, space=self._seat.observation, pictures=view.pictures,
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip
         for watch in self._evaded:
             watch.see(moment)
         return moment
 
-    def _clean_output(self, sight: Attacker, clean: Tensor, before: State, legal: Tensor | None) -> Output:
+    @staticmethod
+    def _received(sight: Sight, view: View, clean: Tensor, acting: BoolArray, legal: Tensor | None) -> Tensor:
+        if isinstance(sight, Attacker):
+            return sight(clean, acting, legal)
+        assert view.pictures is not None, "who plays a cell of that model makes the game so"
+        return sight(clean, view.pictures, acting, legal)
+
+    def _clean_output(self, sight: Sight, clean: Tensor, before: State, legal: Tensor | None) -> Output:
         """What the policy says of the truly clean view; free where its attack has asked for it already."""
         known = sight.oracle.known_clean_output if self._own else None
         return self.policy(clean, before).among(legal) if known is None else known

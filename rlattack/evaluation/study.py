@@ -110,7 +110,8 @@ class Options(Playing):
     when: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SCHEDULE[:share=S] ...")] = (EVERY,)
     """When attacks act: every, random:share=0.1, timed:share=0.1; several are compared, controls keep the schedule."""
     model: Model = "stack"
-    """Perturb all stacked frames anew each step, or each frame once, when it is newest."""
+    """Perturb all stacked frames anew each step, or each frame once, when it is newest; screen: what the emulator of an
+    Atari game shows in colours, in whole bytes, before it becomes the newest frame."""
     grid: bool = False
     """Keep perturbed pixels whole bytes."""
     surrogate: Annotated[tuple[str, ...], tyro.conf.arg(metavar="AGENT|self|bare|imitate[:key=value,...] ...")] = ()

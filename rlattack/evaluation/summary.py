@@ -214,7 +214,7 @@ def _attack(cell: Cell, ref: AttackRef, radius: float, note: str, facts: Mapping
     return AttackResult(
         name=ref.spec.name,
         seat=cell.seats[ref.seat],
-        access=kind.access,
+        access=ref.access,
         knowledge=knows if ref.surrogate is None else "decision" if ref.surrogate.learns else "none",
         control=ref.control,
         parameters=dict(ref.spec.parameters),

@@ -63,7 +63,7 @@ class Table:
             seats, action_names = game.seats, getattr(game, "action_names", None)
         finally:
             game.close()
-        check_memory(study.envs, seats)
+        check_memory(study.envs, seats, screens=study.model == "screen")
         names = tuple(seat.name for seat in seats)
         check_players(study, card, names)
         victim = seat_number("--victim", study.victim, names) if study.victim else len(seats) - 1
@@ -231,6 +231,7 @@ class Table:
         study, kind = self.study, ATTACKS.get(spec.name)
         space = self._space(norm)
         grid = study.grid and (norm in NORMS or kind.access == "observation")  # natural changes of actions have none
+        grid |= study.model == "screen" and kind.access == "observation"
         seat = self.seats[self.attacked_seat]
         free = free_entries(study.free, study.keys, seat) if kind.access == "observation" else ()
         surrogate = None if kind.is_control else self._crafted_on(base, on)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
-from rlattack.attacks import Attacker, ObservationAttack, Schedule, TuningStep
+from rlattack.attacks import ObservationAttack, Schedule, ScreenAttacker, TuningStep
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.defences import Defended, Front, defend, make_front
@@ -24,7 +25,7 @@ from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import Play, open_play
-from rlattack.evaluation.player import here, make_attacker
+from rlattack.evaluation.player import Sight, here, make_attacker, make_sight
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Step
 from rlattack.policies.policy import Output, State
@@ -74,25 +75,35 @@ class Tuned:
         self.reach: Reach = attacker.reach
         self.victim = attacker.target
         self._oracle = attacker.oracle
+        self._screens = attacker if isinstance(attacker, ScreenAttacker) else None
+        self._stacks: dict[bytes, Tensor] = {}
         if timing:
             self._oracle.count(np.ones(cell.envs, dtype=np.bool_), type(attacker.schedule).knowledge)
         self.draws: Draws = SharedDraws(cell.envs, self._cell.seed % 2**63)
 
     def begin(self, obs: Tensor) -> None:
-        """Makes these the clean observations of `victim` from now on."""
-        self._oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
+        """Makes these the clean observations of `victim` from now on: of a screen, those that were made of it."""
+        if self._screens is None:
+            self._oracle.begin(obs, np.ones(len(obs), dtype=np.bool_))
+        else:
+            self._screens.rehearse(self._stacks[_name(obs)])
 
     def observations(self, count: int) -> Iterator[Tensor]:
         """`count` batches of what the game showed, float32, of steps that are not much like each other."""
         numbers = itertools.count()
         seen = _Looking(self._ref.seat, self._cell.envs)
-        play = open_play(self._cell, lambda slot: next(numbers), [seen], fits=self._fits)
+        on_screen = self._screens is not None
+        play = open_play(self._cell, lambda slot: next(numbers), [seen], fits=self._fits, screens=on_screen)
         with contextlib.closing(play.play()) as steps:
             for _ in range(count):
                 for _ in range(_EVERY):
                     next(steps)
                     self.steps += self._cell.envs
-                yield torch.as_tensor(seen.shown.astype(np.float32))
+                shown = torch.as_tensor(seen.shown.astype(np.float32))
+                if seen.pictures is not None:
+                    stack, shown = shown, torch.as_tensor(seen.pictures.astype(np.float32))
+                    self._stacks[_name(shown)] = stack
+                yield shown
 
     def rehearse(
         self, attack: ObservationAttack[Any, Any] | None, slots: int, *, sampled: bool = False
@@ -103,17 +114,15 @@ class Tuned:
         actions = list(self._cell.actions)
         actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
-        opened = open_play(cell, lambda slot: None, fits=self._fits)
+        on_screen = attack is not None and self._screens is not None
+        opened = open_play(cell, lambda slot: None, fits=self._fits, screens=on_screen)
         policies = list(opened.policies)
         policies[ref.seat] = plays
         rehearsing = Rehearsing(cell, opened.game, policies, ref.seat)
         if attack is not None:
             with on(cell.device):
-                space = opened.game.seats[ref.seat].observation
-                attacker = Attacker(
-                    attack, plays, space, slots, model=ref.model, victim=self._victim, budget=ref.budget
-                )
-                rehearsing.arm(attacker)
+                seat = opened.game.seats[ref.seat]
+                rehearsing.arm(make_sight(attack, ref, plays, self._victim, seat, slots))
         return rehearsing
 
 
@@ -207,7 +216,7 @@ class Rehearsing(Play):
         super().__init__(cell, game, policies, lambda slot: None, [self._looking])
         self._stopped: BoolArray = np.zeros(cell.envs, dtype=np.bool_)
 
-    def arm(self, attacker: Attacker) -> None:
+    def arm(self, attacker: Sight) -> None:
         """Lets an attack work on the seat."""
         self._players[self._looking.seat].arm(0, attacker, own=True)
 
@@ -254,6 +263,7 @@ class _Looking(Observer):
     """Keeps what a seat was shown, received and did last, and what it was paid."""
 
     shown: Array = np.empty(0)
+    pictures: Array | None = None
     received: Tensor
     action: Tensor
     acting: BoolArray
@@ -266,8 +276,14 @@ class _Looking(Observer):
         if moment.seat == self.seat:
             self.shown, self.received, self.action = moment.shown, moment.received, moment.action
             self.acting, self.out, self.about = moment.acting, moment.out, moment.about
+            self.pictures = moment.pictures
 
     def after(self, step: Step) -> None:
         """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""
         paid = step.rewards if step.sparse is None or len(step.rewards) == 1 else step.sparse
         self.reward = paid[self.seat]
+
+
+def _name(pictures: Tensor) -> bytes:
+    """Names a batch of pictures by what is in them, of whatever device and copy."""
+    return hashlib.sha256(pictures.byte().numpy(force=True).tobytes()).digest()

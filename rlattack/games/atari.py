@@ -17,6 +17,7 @@ from rlattack.games.camera import Camera, enlarge
 from rlattack.games.card import AtariOptions, GameCard, Variant
 from rlattack.games.emulators import Emulators
 from rlattack.games.game import OVER, PLAYER, Seat, Step, View, always, check_seeds, one_seat_step
+from rlattack.games.screen import Screen
 
 Frames = npt.NDArray[np.uint8]
 CRASHING = ("combat", "joust", "maze_craze", "warlords")
@@ -141,29 +142,35 @@ class Preprocessing:
 class AtariGame:
     """An Atari game of one seat, stepped in C++. A seeded reset costs about 65 ms a slot, a step 0.25 ms.
 
-    With `forks` it is stepped in Python, to the same bit, and can be saved and restored: a step costs 0.7 ms.
+    With `forks` it is stepped in Python, to the same bit, and can be saved and restored: a step costs 0.7 ms. So it is
+    with `screens`, and shows what was on the screen too.
     """
 
     endings: tuple[str, ...] = OVER
 
     def __init__(
-        self, variant: Variant, slots: int, threads: int = 1, *, camera: bool = False, forks: bool = False
-    ) -> None:
+        self, variant: Variant, slots: int, threads: int = 1, *, camera: bool = False, forks: bool = False,
+        screens: bool = False,
+    ) -> None:  # fmt: skip
         variant.check_nothing_hidden()
-        self._env: Any = Emulators(variant.card, slots) if forks else vector_env(variant.card, slots, threads=threads)
+        in_python, card = forks or screens, variant.card
+        self._env: Any = (
+            Emulators(card, slots, colours=screens) if in_python else vector_env(card, slots, threads=threads)
+        )
         self._preprocessing = Preprocessing(variant.card.atari, self._env.single_action_space, slots)
-        self._started, self._forks = False, forks
+        self._started, self._in_python, self._screens = False, in_python, screens
         self._turn = always(slots)
         self._second = 60 / variant.card.atari.frame_skip
         self.slots = slots
         seen, done = self._preprocessing.observation_space, self._preprocessing.action_space
-        self.seats = (Seat(PLAYER, seen, done, stacked=variant.card.atari.stack),)
+        screen = Screen(card.atari.resize, card.atari.crop, alone=card.atari.frame_skip == 1)
+        self.seats = (Seat(PLAYER, seen, done, stacked=card.atari.stack, screen=screen),)
         self._newest: Frames = np.zeros((slots, 1, *variant.card.atari.frame), dtype=np.uint8)
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
         """Starts new episodes in the slots of `mask`."""
         seeds = check_seeds(mask, seeds)
-        if not self._started and not (mask.all() or self._forks):  # the C++ environment wants one full reset first
+        if not self._started and not (mask.all() or self._in_python):  # the C++ environment wants one full reset first
             self._env.reset()
         self._started = True
         obs, _ = self._env.reset(seed=seeds, options={"reset_mask": mask})
@@ -189,7 +196,7 @@ class AtariGame:
     @property
     def action_names(self) -> list[str]:
         """ALE's name of every action, as NOOP or RIGHTFIRE."""
-        available = self._env.action_set if self._forks else self._env.unwrapped.ale.get_action_set()
+        available = self._env.action_set if self._in_python else self._env.unwrapped.ale.get_action_set()
         return [available[action].name for action in self._preprocessing.actions]
 
     def camera(self, size: tuple[int, int]) -> Camera:
@@ -202,7 +209,7 @@ class AtariGame:
 
     def _view(self, obs: Frames) -> View:
         self._newest = self._preprocessing.show(obs)
-        return View(self._newest, self._turn)
+        return View(self._newest, self._turn, pictures=self._env.pictures if self._screens else None)
 
 
 def _ale_py() -> ModuleType:

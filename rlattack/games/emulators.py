@@ -15,12 +15,11 @@ import numpy.typing as npt
 from gymnasium.spaces import Discrete
 
 from rlattack.arrays import Array, BoolArray, IntArray
-from rlattack.errors import InvalidInput, MissingExtra
+from rlattack.errors import InvalidInput
 from rlattack.games.card import GameCard
+from rlattack.games.screen import COLOURS, SCREEN, load_cv2, shrunk
 
 Frames = npt.NDArray[np.uint8]
-_SCREEN = (210, 160)
-"""Of the picture whose size the C++ environment takes every screen for."""
 _WORDS = 2**32
 
 
@@ -31,6 +30,7 @@ class Saved:
     console: Any
     chance: Any
     screens: Frames
+    pictures: Frames | None
     stack: Frames
     last: int
     lives: int
@@ -43,12 +43,14 @@ class Emulator:
     Args:
         card: The game.
         rom: Where its ROM lies.
+        colours: Whether it keeps what its screen showed.
 
     Attributes:
         stack: What is shown, shape (stack, height, width), oldest first; a new array each time.
+        pictures: What its screen showed in the last two frames that the newest of them is made of, (2, 210, 160, 3).
     """
 
-    def __init__(self, card: GameCard, rom: str) -> None:
+    def __init__(self, card: GameCard, rom: str, *, colours: bool = False) -> None:
         ale, self._options = _ale_py(), card.atari
         ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)
         self._console = ale.ALEInterface()
@@ -61,7 +63,8 @@ class Emulator:
         self._noop, self._fire = ale.Action.NOOP, ale.Action.FIRE
         self._fires = card.atari.fire_reset and self._fire in self.actions
         self._chance = np.random.RandomState(0)
-        self._screens: Frames = np.zeros((2, *_SCREEN), dtype=np.uint8)
+        self._screens: Frames = np.zeros((2, *SCREEN), dtype=np.uint8)
+        self.pictures: Frames | None = np.zeros((2, *SCREEN, COLOURS), dtype=np.uint8) if colours else None
         self.stack: Frames = np.zeros((card.atari.stack, *card.atari.resize), dtype=np.uint8)
         self._last, self._lives, self._elapsed = self._noop, 0, 0
 
@@ -78,7 +81,9 @@ class Emulator:
             if self._console.game_over():
                 self._restart()
         self._screens[0] = 0
-        self._console.getScreenGrayscale(self._screens[1])
+        if self.pictures is not None:
+            self.pictures[0] = 0
+        self._look(1)
         self.stack = np.zeros_like(self.stack)
         self._show()
         self._lives, self._elapsed = self._console.lives(), 0
@@ -95,7 +100,7 @@ class Emulator:
             if over or self._elapsed >= self._options.max_frames:
                 break
             if left <= 2:
-                self._console.getScreenGrayscale(self._screens[2 - left])
+                self._look(2 - left)
         self._show()
         self._lives = self._console.lives()
         return reward, over, self._elapsed >= self._options.max_frames
@@ -104,8 +109,8 @@ class Emulator:
         """The whole state."""
         chance = self._chance.get_state() if self._sticky else None
         return Saved(
-            self._console.cloneSystemState(), chance, self._screens.copy(), self.stack, self._last, self._lives,
-            self._elapsed,
+            self._console.cloneSystemState(), chance, self._screens.copy(),
+            None if self.pictures is None else self.pictures.copy(), self.stack, self._last, self._lives, self._elapsed,
         )  # fmt: skip
 
     def restore(self, saved: Saved) -> None:
@@ -114,6 +119,8 @@ class Emulator:
         if saved.chance is not None:
             self._chance.set_state(saved.chance)
         self._screens[:], self.stack = saved.screens, saved.stack
+        if self.pictures is not None and saved.pictures is not None:
+            self.pictures[:] = saved.pictures
         self._last, self._lives, self._elapsed = saved.last, saved.lives, saved.elapsed
 
     def _restart(self) -> None:
@@ -128,17 +135,19 @@ class Emulator:
             self._last = action
         return int(self._console.act(action))
 
+    def _look(self, place: int) -> None:
+        """Takes what the screen shows, as the first or the second of both pictures."""
+        self._console.getScreenGrayscale(self._screens[place])
+        if self.pictures is not None:
+            self._console.getScreenRGB(self.pictures[place])
+
     def _show(self) -> None:
         """Adds the newest picture: the brighter of both screens everywhere, made smaller by area.
 
         The brighter one stays where the last screen was, and counts as it where a step ends early.
         """
         before, last = self._screens
-        shown: Any = np.maximum(before, last, out=last)
-        height, width = self._options.resize
-        if height != _SCREEN[0] and width != _SCREEN[1]:
-            cv2 = _cv2()
-            shown = cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA)
+        shown = shrunk(np.maximum(before, last, out=last), self._options.resize)
         self.stack = np.concatenate([self.stack[1:], shown[None]])
 
 
@@ -148,21 +157,22 @@ class Emulators:
     Args:
         card: The game.
         slots: Number of emulators.
+        colours: Whether they keep what their screens showed.
 
     Raises:
         MissingExtra: OpenCV is not installed.
         InvalidInput: A resize of which one number alone is the screen's, which the C++ environment does not survive.
     """
 
-    def __init__(self, card: GameCard, slots: int) -> None:
-        _cv2()
-        if sum(map(operator.eq, card.atari.resize, _SCREEN)) == 1:
+    def __init__(self, card: GameCard, slots: int, *, colours: bool = False) -> None:
+        load_cv2()
+        if sum(map(operator.eq, card.atari.resize, SCREEN)) == 1:
             raise InvalidInput(
-                f"game {card.id}: ahead is looked with a resize of which both numbers or none are the screen's, "
-                f"{list(_SCREEN)}, got {list(card.atari.resize)}"
+                f"game {card.id}: ahead is looked, and a screen attacked, with a resize of which both numbers or none "
+                f"are the screen's, {list(SCREEN)}, got {list(card.atari.resize)}"
             )
         rom = str(_ale_py().roms.get_rom_path(card.rom))
-        self._all = [Emulator(card, rom) for _ in range(slots)]
+        self._all = [Emulator(card, rom, colours=colours) for _ in range(slots)]
         self._idle: BoolArray = np.ones(slots, dtype=np.bool_)
         self.action_set = self._all[0].actions
         self.single_action_space = Discrete(len(self.action_set))
@@ -192,6 +202,12 @@ class Emulators:
         self._all[slot].restore(saved)
         self._idle[slot] = False
 
+    @property
+    def pictures(self) -> Frames | None:
+        """What the screens showed, where they keep that, shape (slots, 210, 160, 6) as `Screen.space`; a new array."""
+        kept = [one.pictures for one in self._all if one.pictures is not None]
+        return np.stack([np.concatenate([*both], axis=2) for both in kept]) if kept else None
+
     def close(self) -> None:
         """Holds nothing that must be freed."""
 
@@ -215,11 +231,3 @@ def _ale_py() -> ModuleType:
     import ale_py.roms
 
     return ale_py
-
-
-def _cv2() -> ModuleType:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtra("looking ahead in Atari games needs OpenCV: pip install opencv-python-headless") from error
-    return cv2

@@ -86,8 +86,9 @@ def find_game(name: str) -> GameCard:
 
 
 def make_game(
-    game: Variant | GameCard, slots: int, *, threads: int = 1, camera: bool = False, forks: bool = False
-) -> Game:
+    game: Variant | GameCard, slots: int, *, threads: int = 1, camera: bool = False, forks: bool = False,
+    screens: bool = False,
+) -> Game:  # fmt: skip
     """Builds a game in `slots` copies.
 
     Args:
@@ -96,6 +97,7 @@ def make_game(
         threads: That step them, where the game can; changes no result.
         camera: Whether it is to be filmed (`rlattack.games.camera`).
         forks: Whether it is to be saved and restored, where the game must know that (`rlattack.games.forks`).
+        screens: Whether it is to show what is on the screen of its emulator too, where it has one.
 
     Raises:
         InvalidInput: Fewer than one slot or thread, or a game that cannot be played, hidden or filmed as it is.
@@ -119,7 +121,7 @@ def make_game(
     takes = inspect.signature(family).parameters
     if camera and "camera" not in takes:
         raise InvalidInput(f"{name} cannot be filmed, {FILMED}")
-    asked = {"camera": camera, "forks": forks and "forks" in takes}
+    asked = {"camera": camera, "forks": forks and "forks" in takes, "screens": screens and "screens" in takes}
     return family(variant, slots, threads, **{option: True for option, wanted in asked.items() if wanted})
 
 

@@ -9,6 +9,7 @@ from gymnasium import Space
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput
+from rlattack.games.screen import Screen
 
 Mask = Literal["initial", "zero", "noise"]
 """How the other player is hidden from a seat (Gleave et al. 2019): as at the scene's start, all zero, or noised."""
@@ -69,6 +70,7 @@ class Seat:
         features: Names of the entries of an observation, where the game tells them.
         parts: What a flattened observation is made of, in order; empty where it is one array by itself.
         stacked: How many observations of the game one is, as `--frame-stack` says.
+        screen: How the picture of an emulator becomes what is seen; None where nothing is seen by one.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Seat:
     features: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     stacked: int = 1
+    screen: Screen | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,14 @@ class View:
         obs: Observations, shape (slots, *observation), the space's dtype. A new array each time: keep it as you like.
         turn: Whether the seat is to act, shape (slots,); where it is not, its action is not looked at.
         legal: Legal actions, shape (slots, actions), where the game tells.
+        pictures: What the screen showed in the frames of which the newest of `obs` is made, as `Screen.space`, of a
+            game that was made with `screens`; a new array each time.
     """
 
     obs: Array
     turn: BoolArray
     legal: BoolArray | None = None
+    pictures: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rlattack.specs import Spec
 
 _AIMS = {
     "observation": "what the {} sees",
-    "screen": "what the {} sees",
+    "screen": "the screen of the {}",
     "action": "what the {} does",
     "reward": "what the {} is paid",
     "dynamics": "how the world of the {} behaves",
@@ -229,7 +229,7 @@ def _meeting(result: Result) -> tuple[object, ...]:
 
 def _label(attack: AttackResult) -> str:
     words = [attack.name, *(f"{key}={value}" for key, value in sorted(attack.parameters.items()))]
-    words += ["frame"] * (attack.model == "frame") + ["grid"] * attack.grid
+    words += [attack.model] * (attack.model != "stack") + ["grid"] * (attack.grid and attack.model != "screen")
     words += [f"free {attack.entries or entries_words(attack.free)}"] * bool(attack.free)
     words += [f"when {attack.schedule}"] * (attack.schedule != "every")
     words += ["oblivious"] if attack.oblivious else [f"from {attack.surrogate}"] if attack.surrogate else []

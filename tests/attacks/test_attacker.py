@@ -152,7 +152,7 @@ def test_the_clean_output_is_kept_where_the_attack_asked_for_it(policy, obs):
 @pytest.mark.parametrize(
     ("model", "actions", "shown", "message"),
     [
-        ("camera", 3, FRAMES, "--model: expected one of stack, frame, got 'camera'"),
+        ("camera", 3, FRAMES, "--model: expected one of stack, frame, screen, got 'camera'"),
         ("frame", 3, Box(0, 255, (108,), np.uint8), r"stacked images.*shows \(108,\)"),
         ("frame", 3, Box(0, 255, (6, 6, 3), np.uint8), "stacked images"),
         ("frame", 3, Picture(0, 255, (3, 6, 6), np.uint8), r"shows \(3, 6, 6\) of one picture in colours"),

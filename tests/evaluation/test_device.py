@@ -76,6 +76,7 @@ PLAYED = [
     {**FILM, "attack": ("finite-differences:queries=6,directions=2", "simba:queries=4", "redraws:queries=4")},
     {**CARTPOLE, "attack": ("boundary:queries=50", "hop-skip-jump:queries=50"), "norm": "l2"},
     {**PONG, "attack": "fgsm"},
+    {**PONG, "attack": "fgsm", "model": "screen", "eps": 0.04},
     {
         **CARTPOLE,
         "attack": ("fgsm", "gwc", "awc:horizon=2"),

@@ -76,7 +76,10 @@ def test_what_is_restored_plays_on_alike_in_another_game_with_the_last_action_an
 
 def test_without_opencv_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(MissingExtra, match="looking ahead in Atari games needs OpenCV: pip install opencv-python-"):
+    with pytest.raises(
+        MissingExtra,
+        match="attacks on their screen, need OpenCV: pip install opencv-python-headless",
+    ):
         Emulators(find_game("atari/pong"), 1)
 
 

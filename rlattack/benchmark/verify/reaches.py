@@ -7,6 +7,7 @@ from torch import Tensor
 from rlattack.arrays import Array, BoolArray
 from rlattack.benchmark.verify.account import Account
 from rlattack.budget import NORMS, Budget, Reach
+from rlattack.budget.norms import LinfBall
 from rlattack.draws import Streams, attack_seed
 from rlattack.errors import BudgetError
 from rlattack.games.game import Seat
@@ -19,6 +20,8 @@ _NOISE = ("noise",)
 CONTROLS = ("action-noise", "direction", "gwc-noise", "noise", "random-patch", "redraws")
 """All attacks that stand beside others without their wits."""
 _AT_ONCE = 256
+_LEVEL = 1.0
+"""By how much more than a screen a frame of it may change: means of it are rounded to whole bytes."""
 
 
 class Reaches:
@@ -48,7 +51,7 @@ class Reaches:
         """Measures every sampled step of every seat."""
         for seat in range(len(self._seats)):
             on = [(number, one) for number, one in self._account.attacks if one["seat"] == seat]
-            if not any(self._access(number) == "observation" for number, _ in on):
+            if all(self._access(number) == "action" for number, _ in on):
                 self._check_untouched(seat)
             else:
                 self._check_range(seat)
@@ -97,7 +100,8 @@ class Reaches:
             return place + len(NORMS)
         self.radii.append(reach.radius if np.isfinite(reach.radius) else None)
         self._compare(number, seat, place, reach)
-        if told["spec"]["name"] in _NOISE and told["schedule"] == "every" and norm != "patch":
+        on_screen = self._access(number) == "screen"
+        if told["spec"]["name"] in _NOISE and told["schedule"] == "every" and norm != "patch" and not on_screen:
             self._draw_noise(number, seat, reach)
         return place + len(reach.names)
 
@@ -112,6 +116,11 @@ class Reaches:
         normaliser = None if policy is None else policy.normaliser
         deviation = None if normaliser is None else normaliser.unit
         space = self._seats[seat].observation
+        if self._access(number) == "screen":
+            screen = self._seats[seat].screen
+            if screen is None:
+                raise BudgetError("the game has no screen of an emulator, which is said to be changed")
+            space = screen.space
         return budget.reach(space, newest=told["model"] == "frame", deviation=deviation)
 
     def _compare(self, number: int, seat: int, place: int, reach: Reach) -> None:
@@ -124,6 +133,9 @@ class Reaches:
         if beyond.any():
             largest = float(own[beyond].max())
             self.unlike.append(f"{told['spec']['name']} goes {largest:g} far, {reach.radius:g} are allowed")
+        if self._access(number) == "screen":
+            self._check_frames(seat, reach)
+            return
         acting = account.acting(seat)
         for first in range(0, len(acting), _AT_ONCE):
             rows = np.arange(first, min(first + _AT_ONCE, len(acting)))
@@ -137,6 +149,21 @@ class Reaches:
             self._say(self.unlike, ~measured.legal & acting[rows], "it is out of reach", rows)
         if told["model"] == "frame":
             self.skipped["of held frames only the newest: older ones came between sampled steps"] = None
+
+    def _check_frames(self, seat: int, reach: Reach) -> None:
+        """Checks that frames are no further off than a screen within the budget makes them, where that is known."""
+        what = "no ledger holds what a screen showed: of changes there only the sizes that were stated"
+        if not isinstance(reach, LinfBall):
+            self.skipped[what] = None
+            return
+        self.skipped[f"{what}, and that frames are no further off"] = None
+        account, acting = self._account, self._account.acting(seat)
+        if not len(acting):
+            return
+        newest, clean = account.received(seat)[:, -1], account.array(f"shown.{seat}")[:, -1].astype(np.float32)
+        apart = np.abs(newest - clean).reshape(len(acting), -1).max(axis=1)
+        beyond = apart > reach.radius * float(reach.scale) + _LEVEL
+        self._say(self.unlike, beyond & acting, "a screen within the budget makes no such frame")
 
     def _pair(self, number: int, seat: int, rows: Array) -> tuple[Tensor, Tensor]:
         """What was changed, after and before, in some sampled steps."""
