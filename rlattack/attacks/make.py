@@ -51,6 +51,9 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "gain": "rlattack.attacks.sensors:Gain",
         "action-slip": "rlattack.attacks.natural_action:ActionSlip",
         "action-delay": "rlattack.attacks.natural_action:ActionDelay",
+        "world": "rlattack.attacks.world:OneWorld",
+        "worst-world": "rlattack.attacks.world:WorstWorld",
+        "random-world": "rlattack.attacks.world:RandomWorld",
         "gwc": "rlattack.attacks.worst:GreedyWorst",
         "gwc-noise": "rlattack.attacks.worst:RandomOpen",
         "awc": "rlattack.attacks.worst:AbsoluteWorst",
@@ -101,7 +104,9 @@ def parse_attack(text: str) -> Spec:
     if name != "none":
         spec = parse_spec("attack", ATTACKS, text)
         if not issubclass(ATTACKS.get(spec.name), Attack):
-            raise InvalidInput(f"attack {spec.name}: expected a subclass of ObservationAttack or ActionAttack")
+            raise InvalidInput(
+                f"attack {spec.name}: expected a subclass of ObservationAttack, ActionAttack or DynamicsAttack"
+            )
         return spec
     if rest:
         raise InvalidInput(f"attack none takes no parameters, got {rest!r}")

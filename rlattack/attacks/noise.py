@@ -25,7 +25,7 @@ class Noise(ObservationAttack[NoParameters, Reach]):
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
-    reaches: ClassVar[tuple[str, ...]] = tuple(kind for kind in KINDS if kind != "slip")
+    reaches: ClassVar[tuple[str, ...]] = tuple(kind for kind in KINDS if kind not in ("slip", "world"))
     is_control: ClassVar[bool] = True
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:

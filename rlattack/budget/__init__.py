@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from rlattack.budget.reach import TOLERANCE, Reach, Sizes
     from rlattack.budget.viewpoint import Rotation
     from rlattack.budget.words import KINDS, MODELS, NORMS, SPACES, Model, Norm, Unit
+    from rlattack.budget.world import World
 
 __all__ = [
     "CHANGES", "KINDS", "MODELS", "NORMS", "SPACES", "TOLERANCE", "Ball", "Budget", "Change", "Model", "Norm", "Patch",
     "Picture",
-    "Reach", "Rotation", "Sizes", "Unit", "is_stack",
+    "Reach", "Rotation", "Sizes", "Unit", "World", "is_stack",
 ]  # fmt: skip
 
 __getattr__ = lazily(
@@ -32,4 +33,5 @@ __getattr__ = lazily(
     reach="TOLERANCE Reach Sizes",
     viewpoint="Rotation",
     words="KINDS MODELS NORMS SPACES Model Norm Unit",
+    world="World",
 )

@@ -62,6 +62,7 @@ _KINDS = {
     "bias": _Kind("bias: eps is what is added to every entry", "bias", measure=", to every entry"),
     "gain": _Kind("gain: eps is per cent", "gain: %", counts="%"),
     "slip": _Kind("slip: eps is per cent of the steps", "slip: %", counts="%"),
+    "world": _Kind("world: eps is per cent of its box", "world: % of its box", counts="%"),
 }
 """A reach of another kind adds a line."""
 KINDS = tuple(_KINDS)

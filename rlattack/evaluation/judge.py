@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray, FloatArray
 from rlattack.attacks import Runner
-from rlattack.budget import Ball, Change, Sizes
+from rlattack.budget import Ball, Change, Sizes, World
 from rlattack.budget.choice import Choice
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
@@ -44,7 +44,7 @@ class Judge(Observer):
             acting: Slots in which the seat is to act; all by default.
 
         Returns:
-            Sizes by attack; None of one on what the player does.
+            Sizes by attack; None of one on what the player does, or on its world.
         """
         acting = np.ones(len(received), dtype=np.bool_) if acting is None else acting
         return [measure.look(received, shown, acting) for measure in self._measures]
@@ -160,8 +160,23 @@ class _ActionMeasure(_Measure):
         return self._measured(moment.action, moment.chosen.clamp(self._low, self._high), moment.acting)
 
 
+class _WorldMeasure(_Measure):
+    """Measures an attack on how the world behaves, by the engine's own numbers beside the usual ones."""
+
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray) -> None:
+        """Nothing: the world is no part of what is seen."""
+
+    def __call__(self, moment: Moment) -> Sizes:
+        """Sizes of one step."""
+        assert moment.world is not None, "whoever plays tells it"
+        assert isinstance(self._reach, World), "worlds have no other reach"
+        return self._reach.measure(moment.world, self._reach.usual)
+
+
 def _of(attacker: Runner) -> _Measure:
     """What measures an attack."""
+    if attacker.access == "dynamics":
+        return _WorldMeasure(attacker)
     if attacker.access == "action":
         return _ActionMeasure(attacker)
     return _HeldMeasure(attacker) if attacker.model == "frame" else _Measure(attacker)

@@ -42,6 +42,8 @@ class Moment:
         sizes: What the judge measured of each attack on the seat, for those who look after it.
         eps: The same as a budget says it, per entry, shape (slots,) each.
         space: One of the seat's observations.
+        world: How the world of each slot behaves by the engine's own numbers, where an attack makes it, float64,
+            shape (slots, parameters).
     """
 
     seat: int
@@ -60,6 +62,7 @@ class Moment:
     sizes: Sequence[Sizes] = ()
     eps: Sequence[FloatArray] = ()
     space: Space[Any] | None = field(default=None, repr=False)
+    world: Tensor | None = field(default=None, repr=False)
 
     @cached_property
     def clean(self) -> Output:

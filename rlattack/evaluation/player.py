@@ -12,6 +12,8 @@ from rlattack.attacks import (
     ActionAttack,
     ActionAttacker,
     Attacker,
+    DynamicsAttack,
+    DynamicsAttacker,
     Fitted,
     ObservationAttack,
     Runner,
@@ -27,6 +29,7 @@ from rlattack.evaluation.detecting import Watch
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from rlattack.games.card import ActionMode
+from rlattack.games.dynamics import Bendable
 from rlattack.games.forks import make_forkable
 from rlattack.games.game import Forkable, Game, Seat, View
 from rlattack.policies.policy import Output, Policy, State, choose
@@ -37,7 +40,7 @@ Learned = tuple[Fitted | None, Fitted | None]
 
 def make_attacker(
     ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Learned = (None, None)
-) -> Attacker | ActionAttacker:
+) -> Attacker | ActionAttacker | DynamicsAttacker:
     """Makes the attack on a seat.
 
     Args:
@@ -62,7 +65,9 @@ def make_attacker(
             attack, crafted_on, seat.observation, slots, model=ref.model, schedule=schedule, victim=victim,
             budget=ref.budget,
         )  # fmt: skip
-    if attack.access not in ("action", "observation"):
+    if attack.access == "dynamics" and isinstance(attack, DynamicsAttack):
+        return DynamicsAttacker(attack, crafted_on, seat.bodies, slots, schedule, ref.budget)
+    if attack.access not in ("action", "observation", "dynamics"):
         raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}, which cannot be played yet")
     base = f"{attack.access.capitalize()}Attack"
     raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
@@ -88,6 +93,14 @@ def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead |
     return lookahead
 
 
+def bend(game: Game, players: Sequence["Player"]) -> None:
+    """Lets the attacks that make worlds make those of a game."""
+    for attacker in (attacker for player in players for _, attacker in player.attackers):
+        if isinstance(attacker, DynamicsAttacker):
+            assert isinstance(game, Bendable), "its seats name bodies"
+            attacker.game = game
+
+
 class Player:
     """A policy in a seat.
 
@@ -105,6 +118,7 @@ class Player:
         self._draws, self._state = Streams(slots), policy.initial_state(slots)
         self._sight: Attacker | None = None
         self._hand: ActionAttacker | None = None
+        self._world: DynamicsAttacker | None = None
         self._own = False  # whether the attack on what it sees is crafted on the policy itself
         self.attackers: list[tuple[int, Runner]] = []
         self._evaded: list[Watch] = []
@@ -119,22 +133,25 @@ class Player:
             learned: What it and its schedule learned on tuning episodes.
 
         Raises:
-            InvalidInput: It does not fit, or there is one already on what the seat sees, or does.
+            InvalidInput: It does not fit, or there is one already on what the seat sees, or does, or on its world.
         """
         made = make_attacker(ref, self.policy, surrogate, self._seat, self._slots, learned)
-        if (self._sight if isinstance(made, Attacker) else self._hand) is not None:
+        if any(attacker.access == made.access for _, attacker in self.attackers):
             raise InvalidInput(
-                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does; name one of each"
+                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does, or on its world; name "
+                "one of each"
             )
         self.arm(number, made, own=surrogate is None)
         self.judge = Judge(self.number, [attacker for _, attacker in self.attackers])
 
-    def arm(self, number: int, made: Attacker | ActionAttacker, *, own: bool) -> None:
+    def arm(self, number: int, made: Attacker | ActionAttacker | DynamicsAttacker, *, own: bool) -> None:
         """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays."""
         if isinstance(made, Attacker):
             self._sight, self._own = made, own
-        else:
+        elif isinstance(made, ActionAttacker):
             self._hand = made
+        else:
+            self._world = made
         self.attackers.append((number, made))
 
     def evade(self, number: int, watch: Watch) -> None:
@@ -187,6 +204,7 @@ class Player:
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
             policy=self.policy,
             space=self._seat.observation,
+            world=None if self._world is None else self._world.bent(),
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip
         for watch in self._evaded:

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
-from rlattack.attacks import Attacker, ObservationAttack, Schedule, TuningStep
+from rlattack.attacks import (
+    Attacker,
+    DynamicsAttack,
+    DynamicsAttacker,
+    ObservationAttack,
+    Schedule,
+    TuningStep,
+)
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.defences import Defended, Front, defend, make_front
@@ -24,10 +31,10 @@ from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import Play, open_play
-from rlattack.evaluation.player import here, make_attacker
+from rlattack.evaluation.player import bend, here, make_attacker
 from rlattack.evaluation.slots import Take
-from rlattack.games.game import Step
-from rlattack.policies.policy import Output, State
+from rlattack.games.game import Seat, Step
+from rlattack.policies.policy import Output, Policy, State
 from rlattack.specs import NoParameters
 
 TUNING = 1_000_000_007
@@ -95,7 +102,7 @@ class Tuned:
                 yield torch.as_tensor(seen.shown.astype(np.float32))
 
     def rehearse(
-        self, attack: ObservationAttack[Any, Any] | None, slots: int, *, sampled: bool = False
+        self, attack: ObservationAttack[Any, Any] | DynamicsAttack[Any] | None, slots: int, *, sampled: bool = False
     ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
@@ -109,12 +116,19 @@ class Tuned:
         rehearsing = Rehearsing(cell, opened.game, policies, ref.seat)
         if attack is not None:
             with on(cell.device):
-                space = opened.game.seats[ref.seat].observation
-                attacker = Attacker(
-                    attack, plays, space, slots, model=ref.model, victim=self._victim, budget=ref.budget
-                )
-                rehearsing.arm(attacker)
+                rehearsing.arm(self._rehearsed(attack, plays, opened.game.seats[ref.seat], slots))
         return rehearsing
+
+    def _rehearsed(
+        self, attack: ObservationAttack[Any, Any] | DynamicsAttack[Any], plays: Policy, seat: Seat, slots: int
+    ) -> Attacker | DynamicsAttacker:
+        """An attack at work on whoever plays, held to the reach."""
+        ref = self._ref
+        if isinstance(attack, DynamicsAttack):
+            return DynamicsAttacker(attack, plays, seat.bodies, slots, budget=ref.budget)
+        return Attacker(
+            attack, plays, seat.observation, slots, model=ref.model, victim=self._victim, budget=ref.budget
+        )  # fmt: skip
 
 
 def watched(cell: Cell, seat: int, fits: Path | None = None) -> "Rehearsing":
@@ -207,9 +221,10 @@ class Rehearsing(Play):
         super().__init__(cell, game, policies, lambda slot: None, [self._looking])
         self._stopped: BoolArray = np.zeros(cell.envs, dtype=np.bool_)
 
-    def arm(self, attacker: Attacker) -> None:
+    def arm(self, attacker: Attacker | DynamicsAttacker) -> None:
         """Lets an attack work on the seat."""
         self._players[self._looking.seat].arm(0, attacker, own=True)
+        bend(self.game, self._players)
 
     @property
     def asked(self) -> tuple[int, int]:

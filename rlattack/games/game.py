@@ -69,6 +69,7 @@ class Seat:
         features: Names of the entries of an observation, where the game tells them.
         parts: What a flattened observation is made of, in order; empty where it is one array by itself.
         stacked: How many observations of the game one is, as `--frame-stack` says.
+        bodies: Names of the bodies of the world, where a physics engine moves them.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Seat:
     features: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     stacked: int = 1
+    bodies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

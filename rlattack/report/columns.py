@@ -112,8 +112,8 @@ def _return(seat: int) -> Callable[[Result], Mean | None]:
 
 
 def _moved(cell: Result) -> Value:
-    """A dash where actions themselves are attacked: what the player chose is then as it was."""
-    chose = not cell.attacks or any(attack.access != "action" for attack in cell.attacks)
+    """A dash where actions themselves, or the world, are attacked: what the player chose is then as it was."""
+    chose = not cell.attacks or any(attack.access not in ("action", "dynamics") for attack in cell.attacks)
     return share(cell.attacked.action_change if chose else None)
 
 
