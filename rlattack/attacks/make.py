@@ -57,6 +57,9 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "gwc": "rlattack.attacks.worst:GreedyWorst",
         "gwc-noise": "rlattack.attacks.worst:RandomOpen",
         "awc": "rlattack.attacks.worst:AbsoluteWorst",
+        "nr-mdp": "rlattack.attacks.robust_mdp:NRMDP",
+        "pr-mdp": "rlattack.attacks.robust_mdp:PRMDP",
+        "las": "rlattack.attacks.las:LAS",
         "mas": "rlattack.attacks.mas:MAS",
         "deepfool": "rlattack.attacks.deepfool:DeepFool",
         "fab": "rlattack.attacks.fab:FAB",
@@ -212,6 +215,7 @@ def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) 
     wanted = [name for name, kind in kinds.items() if not (blind and kind.knowledge == "white")]
     norm = attack.budget.norm
     other = {name: f" --norm {kinds[name].reaches[0]}" for name in wanted if norm in {*NORMS} - {*kinds[name].reaches}}
+    other = {name: way for name, way in other.items() if kinds[name].reaches[0] in NORMS}
     wanted.sort(key=lambda name: (name in other, kinds[name].knowledge != attack.knowledge))
     return [f"{name}{other.get(name, '')}" for name in wanted if _replaces(name, attack, setting)][:_MOST]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlattack.arrays import BoolArray, FloatArray
 from rlattack.attacks import Runner
-from rlattack.budget import Ball, Change, Sizes, World
+from rlattack.budget import Ball, Change, Mix, Shared, Sizes, World
 from rlattack.budget.choice import Choice
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
@@ -148,7 +148,7 @@ class _ActionMeasure(_Measure):
 
     def __init__(self, attacker: Runner) -> None:
         super().__init__(attacker)
-        assert isinstance(self._reach, Ball | Change | Choice), "actions have no other reach"
+        assert isinstance(self._reach, Ball | Change | Choice | Mix | Shared), "actions have no other reach"
         self._low, self._high = self._reach.low[0], self._reach.high[0]
         self.names = [f"action {name}" for name in self._reach.names]
 

@@ -13,7 +13,7 @@ from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import NATURAL
-from rlattack.budget import CHANGES, NORMS, Budget, Unit
+from rlattack.budget import CHANGES, NORMS, Budget, Shared, Unit
 from rlattack.defences import make_front, outline
 from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
@@ -224,6 +224,8 @@ class Table:
         """What sizes are counted in: most natural changes in no space, those of numbers by default in deviations."""
         if norm in NORMS:
             return self.study.space
+        if norm == Shared.kind:
+            return "raw"
         in_space = norm in CHANGES and CHANGES[norm].in_space
         return "unit" if not in_space else "sigma" if self.study.space == "unit" else self.study.space
 

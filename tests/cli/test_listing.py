@@ -86,7 +86,7 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         },
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
-        "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "mas",
+        "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "nr-mdp", "pr-mdp", "las", "mas",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "dynamics"] == [
         "world", "worst-world", "random-world",

@@ -19,6 +19,11 @@ _NOISE = ("noise",)
 CONTROLS = ("action-noise", "direction", "gwc-noise", "noise", "random-patch", "random-world", "redraws")
 """All attacks that stand beside others without their wits."""
 _AT_ONCE = 256
+_UNTOLD = {
+    "shared": ("windows of steps share a budget, and a ledger samples single steps", 2),
+    "chance": ("in which steps chance struck stands in no ledger", 1),
+}
+"""Why sizes of a kind of reach are not measured anew, and how many it has."""
 
 
 class Reaches:
@@ -87,10 +92,11 @@ class Reaches:
         norm, remembers = told["budget"]["norm"], "natural changes count from what was settled, which no ledger holds"
         if self._access(number) == "dynamics":
             return self._measure_world(number, seat, place)
-        if norm not in (*NORMS, "patch"):
-            self.skipped[f"{norm}: {remembers}"] = None
+        if norm not in (*NORMS, "patch", "mix"):
+            why, count = _UNTOLD.get(norm, (remembers, 1))
+            self.skipped[f"{norm}: {why}"] = None
             self.radii.append(None)
-            return place + 1
+            return place + count
         try:
             reach = self._reach(number, seat)
         except BudgetError as error:
