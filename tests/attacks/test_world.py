@@ -168,6 +168,23 @@ def test_a_world_is_judged_by_the_engine_and_takes_what_a_victim_earns(tmp_path)
         assert cell.attacked.returns.mean != clean.attacked.returns.mean
 
 
+def test_a_world_is_attacked_at_once_with_what_is_seen_and_stays_where_that_acts_at_times(tmp_path):
+    pytest.importorskip("mujoco")
+    asked = HOPPER | {
+        "attack": ('pgd:steps=2,eps=0.1+world:at="mass=1.5"',),
+        "space": "raw",
+        "when": ("random:share=0.5",),
+    }
+    _, control, both = run(tmp_path / "run", **asked)
+    assert [(one.name, one.eps, one.schedule) for one in both.attacks] == [
+        ("pgd", 0.1, "random:share=0.5"), ("world", 100.0, "every"),
+    ]  # fmt: skip
+    assert [one.name for one in control.attacks] == ["noise", "random-world"]
+    assert both.attacked.sizes["linf"] == pytest.approx(0.1, rel=1e-5)
+    assert both.attacked.sizes["world"] == both.attacks[1].eps
+    assert both.status == control.status == "ok"
+
+
 @pytest.mark.slow
 def test_a_worst_world_is_the_same_whatever_the_workers(tmp_path):
     pytest.importorskip("mujoco")
