@@ -1,7 +1,8 @@
 """Worlds in which a victim is to fail: one that is named, the worst of a box, and the worst of random ones.
 
-The worst is looked for on tuning episodes, by what the victim earns there: at the corners of the box first, then from
-the worst of them by CMA-ES (Hansen 2016) wherever in the box that leads. Its control tries as many random worlds.
+The worst is looked for on tuning episodes, by what the victim earns there: at the corners of the box and at random
+first, then from the worst of them by CMA-ES (Hansen 2016) wherever in the box that leads. Its control tries as many
+random worlds.
 """
 
 import contextlib
@@ -31,9 +32,9 @@ from rlattack.specs import Range
 
 _AT_ONCE = 16
 """Worlds that are tried at once, and of a generation."""
-_SPREAD = 0.5
+_SPREAD = 0.3
 """Standard deviation of the first generation, in half sides of the box."""
-_CHOOSING, _EPISODES = 0.2, 16
+_CHOOSING, _EPISODES = 0.2, 32
 """Share of what may be played that is left for choosing among the worst, by so many episodes each."""
 _UNSEEN = 1_000_000
 """Number of the first tuning episode by which they are chosen."""
@@ -63,8 +64,8 @@ class BoxConfig:
     evaluations: Annotated[int, Range(least=1, most=100_000)] = 200
     """Worlds that are tried, each in `episodes` tuning episodes; a fifth of that play goes to choosing among the worst
     on fresh ones."""
-    episodes: Annotated[int, Range(least=1, most=1000)] = 2
-    """Tuning episodes of each, the same ones."""
+    episodes: Annotated[int, Range(least=1, most=1000)] = 4
+    """Tuning episodes of each; those tried at once play the same ones."""
 
     def __post_init__(self) -> None:
         parse_region(self.box)
@@ -122,6 +123,7 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
     def __init__(self, budget: Budget, config: WorstConfig) -> None:
         super().__init__(budget, config)
         self._loaded: Tensor | None = None
+        self._begun = 0
 
     @property
     def box(self) -> str:
@@ -150,10 +152,11 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
         with contextlib.closing(tuning.rehearse(self, slots)) as rehearsal:
             race = Race(rehearsal, slots, load)
             tried: Tried = []
+            self._begun = 0
             for more in self._search(race, tuning.draws):
                 tried += more
                 tuning.say(f"{len(tried)} worlds, {min(tried, key=_earned)[0]:,.0f} in the worst")
-            earned, way = self._chosen(race, sorted(tried, key=_earned)[: config.finalists], slots)
+            earned, way = self._chosen(race, _ranked(tried, config.finalists), slots)
         self._loaded = None
         world = reach.place(torch.as_tensor(way[None]))[0]
         facts = {"return": earned, "world": self.region.words(world.tolist()), "corner": bool((abs(way) >= 1).all())}
@@ -165,13 +168,15 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
         return f'found "{learned.facts["world"]}", {where}: {learned.facts["return"]:,.6g} in tuning episodes'
 
     def _search(self, race: Race, draws: Draws) -> Iterator[Tried]:
-        """Tries corners, then generations from the worst of them."""
+        """Tries corners and random worlds, then generations from the worst of them."""
         config, size, count = self.config, len(self.region.parameters), 0
         everywhere = config.points == "all"
         worst: tuple[float, FloatArray] = (math.inf, np.zeros(size))
         corners = _corners(size, max(1, config.tried // 2 if everywhere else config.tried), draws)
-        for first in range(0, len(corners), _AT_ONCE):
-            tried = self._run(race, corners[first : first + _AT_ONCE])
+        scattered = 2 * draws.uniform(config.tried // 4, size)[0].double().numpy(force=True) - 1
+        begun = np.concatenate([corners, scattered]) if everywhere else corners
+        for first in range(0, len(begun), _AT_ONCE):
+            tried = self._run(race, begun[first : first + _AT_ONCE])
             worst, count = min(worst, *tried, key=_earned), count + len(tried)
             yield tried
         search = CMAES(worst[1], _SPREAD, _AT_ONCE)
@@ -185,7 +190,9 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
 
     def _run(self, race: Race, ways: FloatArray) -> Tried:
         most = max(self.config.finalists, _AT_ONCE // 4)
-        earned = race.run(ways, range(self.config.episodes), most)
+        first, each = self._begun, self.config.episodes
+        self._begun += each
+        earned = race.run(ways, range(first, first + each), most)
         return list(zip(earned.tolist(), ways, strict=True))
 
     def _chosen(self, race: Race, ranked: Tried, slots: int) -> tuple[float, FloatArray]:
@@ -227,6 +234,15 @@ class RandomWorld(WorstWorld):
         ways = 2 * draws.uniform(self.config.tried, len(self.region.parameters))[0].double().numpy(force=True) - 1
         for first in range(0, len(ways), _AT_ONCE):
             yield self._run(race, ways[first : first + _AT_ONCE])
+
+
+def _ranked(tried: Tried, count: int) -> Tried:
+    """The worst of the worlds that were tried, so many, with the worst corner among them where there are several."""
+    ranked = sorted(tried, key=_earned)
+    corners = [place for place, (_, way) in enumerate(ranked) if (abs(way) >= 1).all()]
+    if count == 1 or not corners or corners[0] < count:
+        return ranked[:count]
+    return [*ranked[: count - 1], ranked[corners[0]]]
 
 
 def _earned(tried: tuple[float, FloatArray]) -> float:

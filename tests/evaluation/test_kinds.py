@@ -57,13 +57,13 @@ def test_one_of_several_at_once_that_has_no_size_is_told():
         plan(Study(**ROPE, attack=("pgd:eps=0.1+mas",)))
 
 
-def test_what_opponents_and_attacks_on_both_channels_do_is_in_one_cell(tmp_path):
+def test_what_an_opponent_and_attacks_on_both_channels_do_is_in_one_cell(tmp_path):
     asked = ROPE | {"players": (("zero", "random"), "tests.kit.players:puller")}
     cells = run(tmp_path / "run", **asked, attack=("pgd:steps=2,eps=0.1+mas:eps=0.25",))
     attacked = [cell for cell in cells if len(cell.attacks) == 2 and not cell.control]
     assert [cell.seats[0].player for cell in attacked] == ["zero", "random"]
     assert all(cell.attacked.name == "right" and cell.seats[0].attacked is None for cell in attacked)
-    assert len({cell.attacked.returns.mean for cell in attacked}) == 2
+    assert len({cell.seats[0].returns.mean for cell in attacked}) == 2
 
 
 def test_actions_that_are_no_numbers_are_not_attacked():
