@@ -34,7 +34,7 @@ _AT_ONCE = 16
 """Worlds that are tried at once, and of a generation."""
 _SPREAD = 0.3
 """Standard deviation of the first generation, in half sides of the box."""
-_CHOOSING, _EPISODES = 0.2, 32
+_CHOOSING, _EPISODES = 0.2, 16
 """Share of what may be played that is left for choosing among the worst, by so many episodes each."""
 _UNSEEN = 1_000_000
 """Number of the first tuning episode by which they are chosen."""
@@ -123,7 +123,7 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
     def __init__(self, budget: Budget, config: WorstConfig) -> None:
         super().__init__(budget, config)
         self._loaded: Tensor | None = None
-        self._begun = 0
+        self._begun = self._scattered = 0
 
     @property
     def box(self) -> str:
@@ -156,7 +156,7 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
             for more in self._search(race, tuning.draws):
                 tried += more
                 tuning.say(f"{len(tried)} worlds, {min(tried, key=_earned)[0]:,.0f} in the worst")
-            earned, way = self._chosen(race, _ranked(tried, config.finalists), slots)
+            earned, way = self._chosen(race, self._finalists(tried), slots)
         self._loaded = None
         world = reach.place(torch.as_tensor(way[None]))[0]
         facts = {"return": earned, "world": self.region.words(world.tolist()), "corner": bool((abs(way) >= 1).all())}
@@ -175,6 +175,7 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
         corners = _corners(size, max(1, config.tried // 2 if everywhere else config.tried), draws)
         scattered = 2 * draws.uniform(config.tried // 4, size)[0].double().numpy(force=True) - 1
         begun = np.concatenate([corners, scattered]) if everywhere else corners
+        self._scattered = len(begun)
         for first in range(0, len(begun), _AT_ONCE):
             tried = self._run(race, begun[first : first + _AT_ONCE])
             worst, count = min(worst, *tried, key=_earned), count + len(tried)
@@ -187,6 +188,15 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
             search.tell(candidates, np.asarray([earned for earned, _ in tried]))
             count += len(tried)
             yield tried
+
+    def _finalists(self, tried: Tried) -> Tried:
+        """The worst of those that were scattered and of those that were climbed to, in turns.
+
+        Many that are climbed to are close to each other, and were met by the same luck.
+        """
+        parts = [sorted(part, key=_earned) for part in (tried[: self._scattered], tried[self._scattered :])]
+        turns = itertools.chain.from_iterable(itertools.zip_longest(*parts))
+        return [one for one in turns if one is not None][: self.config.finalists]
 
     def _run(self, race: Race, ways: FloatArray) -> Tried:
         most = max(self.config.finalists, _AT_ONCE // 4)
@@ -231,18 +241,10 @@ class RandomWorld(WorstWorld):
         return super().told(learned) if learned.facts else ""
 
     def _search(self, race: Race, draws: Draws) -> Iterator[Tried]:
+        self._scattered = self.config.tried
         ways = 2 * draws.uniform(self.config.tried, len(self.region.parameters))[0].double().numpy(force=True) - 1
         for first in range(0, len(ways), _AT_ONCE):
             yield self._run(race, ways[first : first + _AT_ONCE])
-
-
-def _ranked(tried: Tried, count: int) -> Tried:
-    """The worst of the worlds that were tried, so many, with the worst corner among them where there are several."""
-    ranked = sorted(tried, key=_earned)
-    corners = [place for place, (_, way) in enumerate(ranked) if (abs(way) >= 1).all()]
-    if count == 1 or not corners or corners[0] < count:
-        return ranked[:count]
-    return [*ranked[: count - 1], ranked[corners[0]]]
 
 
 def _earned(tried: tuple[float, FloatArray]) -> float:
