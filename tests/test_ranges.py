@@ -64,7 +64,7 @@ def test_defaults_are_within_their_ranges(registry):
 @pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS.get(name).fitted and name not in ATTACKS.added])
 def test_a_fit_is_of_no_fewer_states_than_anything_is_learned_from_and_of_no_more_than_are_held(name):
     ranges = ranges_of(ATTACKS.get(name))
-    sizes = [ranges[size] for size in ("states", "rollout", "effort", "population") if size in ranges]
+    sizes = [ranges[size] for size in ("states", "rollout", "effort", "population", "evaluations") if size in ranges]
     assert sizes
     assert all(math.isfinite(size.most) for size in sizes)
     assert all(ranges[size].least >= FEWEST for size in ("states", "rollout") if size in ranges)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from rlattack.attacks.action import ActionAttack, ActionAttacker
     from rlattack.attacks.attack import Attack, AttackSpec, ObservationAttack, Setting
     from rlattack.attacks.attacker import Attacker
+    from rlattack.attacks.dynamics import DynamicsAttack, DynamicsAttacker
     from rlattack.attacks.make import ATTACKS, make_attack, parse_attack, title_of
     from rlattack.attacks.runner import Runner
     from rlattack.attacks.schedule import SCHEDULES, Every, Schedule, make_schedule
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTACKS", "SCHEDULES", "Access", "ActionAttack", "ActionAttacker", "Attack", "AttackObservation",
-    "AttackSpec", "Attacker", "Every", "Fitted", "Knowledge", "ObservationAttack", "Rehearsal", "Runner",
-    "Schedule", "ScreenAttacker", "Setting", "Target", "Tuning", "TuningStep", "make_attack", "make_schedule",
-    "parse_attack", "title_of",
+    "AttackSpec", "Attacker", "DynamicsAttack", "DynamicsAttacker", "Every", "Fitted", "Knowledge",
+    "ObservationAttack", "Rehearsal", "Runner", "Schedule", "ScreenAttacker", "Setting", "Target", "Tuning",
+    "TuningStep", "make_attack", "make_schedule", "parse_attack", "title_of",
 ]  # fmt: skip
 
 __getattr__ = lazily(
@@ -29,6 +30,7 @@ __getattr__ = lazily(
     action="ActionAttack ActionAttacker",
     attack="Attack AttackSpec ObservationAttack Setting",
     attacker="Attacker",
+    dynamics="DynamicsAttack DynamicsAttacker",
     make="ATTACKS make_attack parse_attack title_of",
     runner="Runner",
     schedule="SCHEDULES Every Schedule make_schedule",

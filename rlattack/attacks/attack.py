@@ -174,6 +174,10 @@ class Attack(ABC, Generic[Config]):
         """Learns on tuning episodes; most attacks learn nothing."""
         return Fitted()
 
+    def told(self, learned: Fitted) -> str:
+        """What it learned, for whoever waited for it, in a line; empty for most."""
+        return ""
+
     def known(self, name: str) -> Tensor:
         """What it learned, by name.
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from rlattack.attacks.attack import ObservationAttack, Setting
+from rlattack.attacks.attack import Attack, ObservationAttack, Setting
 from rlattack.attacks.director import led
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball, Budget
@@ -36,8 +36,8 @@ class LearnedConfig:
 Config = TypeVar("Config", bound=LearnedConfig)
 
 
-class Learned(ObservationAttack[Config, Ball]):
-    """Does with what is seen what an adversary says, by its mean: numbers in [-1, 1]; an attack writes what they mean.
+class Learned(Attack[Config]):
+    """Does what an adversary says, by its mean: numbers in [-1, 1]; an attack writes what they mean.
 
     Attributes:
         tell: Says it, shape (slots, outputs), of observations: the trained adversary, or who is learning.
@@ -65,10 +65,6 @@ class Learned(ObservationAttack[Config, Ball]):
     @abstractmethod
     def outputs(self, setting: Setting) -> int:
         """How many numbers the adversary says."""
-
-    @abstractmethod
-    def moved(self, victim: Target, obs: Tensor, said: Tensor, reach: Ball) -> Tensor:
-        """What becomes of observations, shape (slots, *observation), by what the adversary said, in [-1, 1]."""
 
     def check(self, setting: Setting) -> None:
         """Refuses an adversary of another shape, and none at all.
@@ -118,12 +114,11 @@ class Learned(ObservationAttack[Config, Ball]):
             return ""
         return f"{self.config.agent} learned at {_words(learned)} and plays at {_words(plays)}"
 
-    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
-        """Asks the adversary, and does what it says."""
+    def said(self, obs: Tensor) -> Tensor:
+        """What the adversary says of observations, in [-1, 1], shape (slots, outputs)."""
         assert self.tell is not None, "checked before play"
         with torch.no_grad():
-            said = self.tell(obs).clamp(-1, 1)
-        return self.moved(victim, obs, said, reach)
+            return self.tell(obs).clamp(-1, 1)
 
     def _told_of(self, agent: Agent) -> dict[str, Any]:
         """What the adversary's card says of what it learned.
@@ -144,6 +139,18 @@ class Learned(ObservationAttack[Config, Ball]):
         if not isinstance(about.get("eps"), int | float):
             raise InvalidInput(f"attack {self.name}: the card of {agent.name} tells no eps that it learned at")
         return about
+
+
+class LearnedObservation(Learned[Config], ObservationAttack[Config, Ball]):
+    """Does with what is seen what an adversary says."""
+
+    @abstractmethod
+    def moved(self, victim: Target, obs: Tensor, said: Tensor, reach: Ball) -> Tensor:
+        """What becomes of observations, shape (slots, *observation), by what the adversary said, in [-1, 1]."""
+
+    def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
+        """Asks the adversary, and does what it says."""
+        return self.moved(victim, obs, self.said(obs), reach)
 
 
 def _words(circumstances: Mapping[str, Any]) -> str:

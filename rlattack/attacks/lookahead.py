@@ -23,12 +23,15 @@ class Ahead:
         last: What is seen there before it ends, float32, shape (plans, *observation).
         asked: How often the victim was asked in each, shape (plans,).
         over: Whether it ended before the horizon, shape (plans,).
+        path: What is seen before each of the first steps, as many as were asked for, float32, shape
+            (plans, steps, *observation); what comes after an end is seen as the last there.
     """
 
     returns: FloatArray
     last: Tensor
     asked: IntArray
     over: BoolArray
+    path: Tensor
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Lookahead:
         """The same for another seat."""
         return Lookahead(self._game, self._spare, seat, self.stands)
 
-    def play(self, here: Here, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+    def play(self, here: Here, slots: IntArray, plans: Array, horizon: int, path: int = 0) -> Ahead:
         """Plays plans, which the victim follows with its own actions.
 
         Args:
@@ -70,6 +73,7 @@ class Lookahead:
             slots: The slot that each plan starts from, shape (plans,).
             plans: Actions, shape (plans, steps, *action); in place of an illegal one the victim's own is played.
             horizon: Steps to be played in all.
+            path: In how many of them to tell what is seen.
 
         Raises:
             SlotFault: The game fails, or cannot be copied.
@@ -81,19 +85,20 @@ class Lookahead:
             own = slots[start : start + FORKS]
             try:
                 self._spare.restore(np.arange(len(own)), [saved[slot] for slot in own.tolist()])
-                parts.append(self._forks(here, own, plans[start : start + FORKS], horizon))
+                parts.append(self._forks(here, own, plans[start : start + FORKS], horizon, path))
             except SlotFault as fault:
                 raise SlotFault(int(own[fault.slot]), f"{fault}, as one looks ahead") from fault
         return Ahead(
             np.concatenate([part.returns for part in parts]), torch.cat([part.last for part in parts]),
             np.concatenate([part.asked for part in parts]), np.concatenate([part.over for part in parts]),
+            torch.cat([part.path for part in parts]),
         )  # fmt: skip
 
     def close(self) -> None:
         """Closes the spare game."""
         self._spare.close()
 
-    def _forks(self, here: Here, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+    def _forks(self, here: Here, slots: IntArray, plans: Array, horizon: int, path: int) -> Ahead:
         count, rows = len(slots), torch.as_tensor(np.resize(slots, FORKS))  # rows that are over repeat others
         plans = np.resize(plans, (FORKS, *plans.shape[1:])) if plans.size else np.zeros((FORKS, *plans.shape[1:]))
         stands = [_spread(one, rows) for one in self.stands] or [here]
@@ -101,10 +106,12 @@ class Lookahead:
         obs = stands[self._seat].obs
         alive: BoolArray = np.arange(FORKS) < count
         returns, asked, last = np.zeros(FORKS), np.zeros(FORKS, dtype=np.int64), obs
+        seen = obs[:, None].repeat(1, path, *[1] * (obs.ndim - 1))
         for step in range(horizon):
             if not alive.any():
                 break
             last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
+            seen[:, step:] = last[:, None]
             planned = plans[:, step] if step < plans.shape[1] else None
             acts = [_chosen(one, planned if seat == self._seat else None) for seat, one in enumerate(stands)]
             played = self._spare.step([action for action, _, _ in acts])
@@ -117,7 +124,7 @@ class Lookahead:
             ]
             obs = stands[self._seat].obs
         last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
-        return Ahead(returns[:count], last[:count], asked[:count], ~alive[:count])
+        return Ahead(returns[:count], last[:count], asked[:count], ~alive[:count], seen[:count])
 
 
 def _spread(here: Here, rows: Tensor) -> Here:

@@ -51,9 +51,15 @@ ATTACKS: Registry[type[Attack[Any]]] = Registry(
         "gain": "rlattack.attacks.sensors:Gain",
         "action-slip": "rlattack.attacks.natural_action:ActionSlip",
         "action-delay": "rlattack.attacks.natural_action:ActionDelay",
+        "world": "rlattack.attacks.world:OneWorld",
+        "worst-world": "rlattack.attacks.world:WorstWorld",
+        "random-world": "rlattack.attacks.world:RandomWorld",
         "gwc": "rlattack.attacks.worst:GreedyWorst",
         "gwc-noise": "rlattack.attacks.worst:RandomOpen",
         "awc": "rlattack.attacks.worst:AbsoluteWorst",
+        "nr-mdp": "rlattack.attacks.robust_mdp:NRMDP",
+        "pr-mdp": "rlattack.attacks.robust_mdp:PRMDP",
+        "las": "rlattack.attacks.las:LAS",
         "mas": "rlattack.attacks.mas:MAS",
         "deepfool": "rlattack.attacks.deepfool:DeepFool",
         "fab": "rlattack.attacks.fab:FAB",
@@ -102,7 +108,9 @@ def parse_attack(text: str) -> Spec:
     if name != "none":
         spec = parse_spec("attack", ATTACKS, text)
         if not issubclass(ATTACKS.get(spec.name), Attack):
-            raise InvalidInput(f"attack {spec.name}: expected a subclass of ObservationAttack or ActionAttack")
+            raise InvalidInput(
+                f"attack {spec.name}: expected a subclass of ObservationAttack, ActionAttack or DynamicsAttack"
+            )
         return spec
     if rest:
         raise InvalidInput(f"attack none takes no parameters, got {rest!r}")
@@ -208,6 +216,7 @@ def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) 
     wanted = [name for name, kind in kinds.items() if not (blind and kind.knowledge == "white")]
     norm = attack.budget.norm
     other = {name: f" --norm {kinds[name].reaches[0]}" for name in wanted if norm in {*NORMS} - {*kinds[name].reaches}}
+    other = {name: way for name, way in other.items() if kinds[name].reaches[0] in NORMS}
     wanted.sort(key=lambda name: (name in other, kinds[name].knowledge != attack.knowledge))
     return [f"{name}{other.get(name, '')}" for name in wanted if _replaces(name, attack, setting)][:_MOST]
 

@@ -13,7 +13,7 @@ from rlattack.attacks.action import ActionAttack
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.draws import Draws
-from rlattack.policies.distributions import Normal, Point, SquashedNormal
+from rlattack.policies.distributions import Actions, Normal, Point, SquashedNormal
 from rlattack.specs import Count
 
 _NEAR = 1e-3
@@ -39,17 +39,27 @@ class MAS(ActionAttack[MASConfig]):
         """Projected gradient descent from a point next to the chosen action."""
         adv = action + _NEAR * (reach.random_point(action, draws) - action)
         for _ in range(self.config.steps):
-            worse = _worse(victim, obs, adv)
-            adv = reach.project(reach.ascend(adv, worse, 2.5 / self.config.steps * reach.radius), action)
+            way = worse(victim, obs, adv)
+            adv = reach.project(reach.ascend(adv, way, 2.5 / self.config.steps * reach.radius), action)
         return adv
 
 
-def _worse(victim: Target, obs: Tensor, action: Tensor) -> Tensor:
-    """The direction in which actions become worse, by the victim's critic or else by its distribution."""
+def worse(victim: Target, obs: Tensor, action: Tensor, said: Actions | None = None) -> Tensor:
+    """The direction in which actions become worse, by the victim's critic or else by its distribution there.
+
+    Args:
+        victim: Whose critic and distribution they are.
+        obs: What it sees, shape (slots, *observation).
+        action: Continuous actions, shape (slots, entries).
+        said: What it says of that, where that is known; by default what it says of the clean observations.
+
+    Returns:
+        A slope of that shape.
+    """
     slope = victim.value_gradient(obs, action)
     if slope is not None:
         return -slope
-    actions = victim.clean_output.actions
+    actions = victim.clean_output.actions if said is None else said
     assert isinstance(actions, Normal | SquashedNormal | Point), "declared in `needs`"
     point = action.detach().requires_grad_(True)
     with torch.enable_grad():

@@ -19,13 +19,16 @@ from rlattack.errors import InvalidInput
 from rlattack.policies.distributions import Actions
 from rlattack.specs import NoParameters
 
+_ELSEWHERE = ("slip", "chance", "mix", "shared", "world")
+"""Kinds of reach of what is not seen."""
+
 
 class Noise(ObservationAttack[NoParameters, Reach]):
     """A random direction, as far as the budget goes; asks nothing of the victim."""
 
     name = "noise"
     knowledge: ClassVar[Knowledge] = "none"
-    reaches: ClassVar[tuple[str, ...]] = tuple(kind for kind in KINDS if kind != "slip")
+    reaches: ClassVar[tuple[str, ...]] = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
     is_control: ClassVar[bool] = True
 
     def perturb(self, victim: Target, obs: Tensor, reach: Reach, draws: Draws) -> Tensor:
@@ -39,7 +42,7 @@ class ActionNoise(ActionAttack[NoParameters]):
     name = "action-noise"
     title = "Another action"
     knowledge: ClassVar[Knowledge] = "none"
-    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "slip", "delay")
+    reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1", "slip", "delay", "chance", "mix", "shared")
     needs: ClassVar[frozenset[type[Actions]]] = frozenset()
     is_control: ClassVar[bool] = True
 

@@ -213,14 +213,15 @@ class Oracle:
         assert found is not None, "who has no critic is refused before play"
         return found
 
-    def ahead(self, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+    def ahead(self, slots: IntArray, plans: Array, horizon: int, path: int = 0) -> Ahead:
         """What would come of plans, as `Lookahead.play` finds it."""
         self._allow("decision")
         if self.lookahead is None:
             raise InvalidInput(
                 "--when: who looks ahead plays the game itself: `rlattack attack` has it, a wrapper has not"
             )
-        found = self.lookahead.play(Here(self._policy, self._clean, self._legal, self._state), slots, plans, horizon)
+        here = Here(self._policy, self._clean, self._legal, self._state)
+        found = self.lookahead.play(here, slots, plans, horizon, path)
         np.add.at(self.queries, slots, found.asked)
         return found
 

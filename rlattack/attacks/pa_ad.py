@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.director import lead, led, outputs
-from rlattack.attacks.learned import Learned, LearnedConfig
+from rlattack.attacks.learned import LearnedConfig, LearnedObservation
 from rlattack.attacks.target import Target
 from rlattack.budget import Ball
 from rlattack.specs import Count
@@ -27,7 +27,7 @@ class PAADConfig(LearnedConfig):
     """Gradient steps of the actor: FGSM of one, PGD of several."""
 
 
-class PAAD(Learned[PAADConfig]):
+class PAAD(LearnedObservation[PAADConfig]):
     """Moves what is seen so that the victim's decision goes where a trained director says."""
 
     name = "pa-ad"

@@ -144,7 +144,9 @@ class Planned(Schedule[Config]):
         ends = np.cumsum(counts)
         for own, end in zip(plans, ends, strict=True):
             rows = slice(end - len(own), end)
-            yield own, Ahead(found.returns[rows], found.last[rows], found.asked[rows], found.over[rows])
+            yield own, Ahead(
+                found.returns[rows], found.last[rows], found.asked[rows], found.over[rows], found.path[rows]
+            )  # fmt: skip
 
 
 class Critical(Planned[CriticalConfig]):

@@ -122,10 +122,11 @@ class Runner(ABC):
         return done
 
     def _settled(self, obs: Tensor, clean: Tensor, now: BoolArray) -> Tensor:
+        settle = self.reach.settle  # before the attack is at work, which may reach for it
         # what is wanted of whole actions are severities, no whole numbers
         wanted = self._wanted(obs, clean).detach().to(clean.device, torch.float32)
-        settled = self.reach.settle(wanted, clean)
-        if self.attack.replays:  # rounded once more, play would go elsewhere
+        settled = settle(wanted, clean)
+        if type(self.attack).replays:  # rounded once more, play would go elsewhere
             same = torch.as_tensor(self.reach.measure(wanted, clean).legal, device=clean.device)
             same &= wanted.isclose(settled, atol=TOLERANCE).flatten(1).all(dim=1)
             settled = torch.where(rowwise(same, clean), wanted, settled)

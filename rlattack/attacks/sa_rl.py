@@ -10,13 +10,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from rlattack.attacks.attack import Setting
-from rlattack.attacks.learned import Learned, LearnedConfig
+from rlattack.attacks.learned import LearnedConfig, LearnedObservation
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.budget import Ball
 from rlattack.errors import InvalidInput
 
 
-class SARL(Learned[LearnedConfig]):
+class SARL(LearnedObservation[LearnedConfig]):
     """Moves every entry by as much as a trained adversary says; asks the victim nothing."""
 
     name = "sa-rl"

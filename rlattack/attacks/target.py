@@ -81,9 +81,9 @@ class Target:
         assert planned is not None, "who follows a plan without one is refused before play"
         return planned.clone()
 
-    def ahead(self, slots: IntArray, plans: Array, horizon: int) -> Ahead:
+    def ahead(self, slots: IntArray, plans: Array, horizon: int, path: int = 0) -> Ahead:
         """Plays plans in forks of the game, as `Lookahead.play` does: a query a step of the policy's own play there."""
-        return self.__oracle.ahead(slots, plans, horizon)
+        return self.__oracle.ahead(slots, plans, horizon, path)
 
     def estimate(self, of: Estimate, obs: Tensor) -> Tensor:
         """What the policy's own critic says of each row of the batch, shape (slots,): one query a slot.

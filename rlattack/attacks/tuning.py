@@ -16,6 +16,7 @@ from rlattack.specs import Range
 
 if TYPE_CHECKING:
     from rlattack.attacks.attack import ObservationAttack
+    from rlattack.attacks.dynamics import DynamicsAttack
 
 FEWEST = 50
 """States, or steps, without which nothing is learned."""
@@ -127,7 +128,9 @@ class Tuning(Protocol):
     def observations(self, count: int) -> Iterator[Tensor]:
         """Batches of what the game showed in tuning episodes, (slots, *observation) each, `count` of them."""
 
-    def rehearse(self, attack: "ObservationAttack[Any, Any] | None", slots: int, *, sampled: bool = False) -> Rehearsal:
+    def rehearse(
+        self, attack: "ObservationAttack[Any, Any] | DynamicsAttack[Any] | None", slots: int, *, sampled: bool = False
+    ) -> Rehearsal:
         """Opens the game in `slots` slots, for the victim under an attack, held to the reach, that nobody judges.
 
         Args:

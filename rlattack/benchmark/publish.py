@@ -25,6 +25,8 @@ SCHEMA = "rlattack/leaderboard/1"
 VOLATILE = ("seconds", "date")
 """What two runs of one grid need not share."""
 _DIGITS = 6
+_LONGEST = 40
+"""Letters of a name beside a picture."""
 
 
 def write_leaderboard(board: Leaderboard, folder: Path) -> None:
@@ -200,12 +202,17 @@ def _bars(ranking: Ranking) -> Figure:
         if row.control is not None:
             _interval(axes, row.control.as_mean, place, "|", "noise" if place == 0 else None)
         _interval(axes, row.best.value.as_mean, place + 0.16, "s", "best known" if place == 0 else None)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_yticks(range(len(rows)), [_short(row.name) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("mean return, with 95 % intervals")
     axes.grid(axis="x")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return drawn
+
+
+def _short(name: str) -> str:
+    """A name as it fits beside a picture: of a long one, as a path, the end."""
+    return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
 
 
 def _interval(axes: Any, measured: Mean, place: float, marker: str, label: str | None) -> None:

@@ -17,13 +17,16 @@ from rlattack.budget.ball import Ball
 from rlattack.budget.change import is_picture
 from rlattack.budget.changes import CHANGES
 from rlattack.budget.frames import is_stack
+from rlattack.budget.mix import Mix
 from rlattack.budget.norms import L0Ball, L1Ball, L2Ball, LinfBall
 from rlattack.budget.patch import Patch
 from rlattack.budget.reach import Reach
+from rlattack.budget.shared import Shared
 from rlattack.budget.words import KINDS, NORMS, SPACES, Unit, entries_words
 from rlattack.errors import BudgetError, nearest
 
 _BALLS: dict[str, type[Ball]] = {ball.kind: ball for ball in (LinfBall, L2Ball, L1Ball, L0Ball)}
+_OF_ACTIONS: dict[str, type[Mix] | type[Shared]] = {kind.kind: kind for kind in (Mix, Shared)}
 _FINEST = float(np.spacing(np.float32(255))) / 255
 """Distance between two floats at the value of a white pixel, in unit space."""
 _UNBOUNDED = 1e30
@@ -83,7 +86,9 @@ class Budget:
         Raises:
             BudgetError: The space and the budget do not fit.
         """
-        change = CHANGES.get(self.norm)
+        change, of_actions = CHANGES.get(self.norm), _OF_ACTIONS.get(self.norm)
+        if of_actions is not None:
+            return of_actions(self.size, space)
         if change is None and self.norm != Patch.kind:
             return self.ball(space, newest=newest, deviation=deviation)
         if self.free and (change is None or change.pictures):

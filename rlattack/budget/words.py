@@ -63,6 +63,10 @@ _KINDS = {
     "bias": _Kind("bias: eps is what is added to every entry", "bias", measure=", to every entry"),
     "gain": _Kind("gain: eps is per cent", "gain: %", counts="%"),
     "slip": _Kind("slip: eps is per cent of the steps", "slip: %", counts="%"),
+    "chance": _Kind("chance: eps is per cent of the steps", "chance: %", counts="%"),
+    "mix": _Kind("mix: eps is per cent of each action", "mix: %", counts="%"),
+    "shared": _Kind("shared: eps is the mean size over a window of steps", "shared", measure=", mean over a window"),
+    "world": _Kind("world: eps is per cent of its box", "world: % of its box", counts="%"),
 }
 """A reach of another kind adds a line."""
 KINDS = tuple(_KINDS)

@@ -61,7 +61,8 @@ class Screen(Watch):
             say(f"[bold]{folder}[/bold] can now be attacked: {escape(under['command'])}")
             return
         if "clean" in score.more:
-            beside = ", ".join(f"{name} {_reached(score.more[name])}" for name in ("clean", "noise"))
+            others = [name for name in ("clean", "noise", "action-noise") if name in score.more]
+            beside = ", ".join(f"{name} {_reached(score.more[name])}" for name in others)
             verb = "earns" if score.returns is not None else "wins"
             say(escape(f"the victim {verb} {_reached(score.table)} over {score.episodes} episodes ({beside})"))
             say(f"[bold]{folder}[/bold] can now attack: {escape(score.command)}")

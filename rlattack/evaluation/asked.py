@@ -4,8 +4,9 @@ import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from rlattack.attacks import ATTACKS, SCHEDULES, parse_attack
+from rlattack.attacks import ATTACKS, SCHEDULES, Attack, parse_attack
 from rlattack.attacks.natural import ALL
 from rlattack.budget import NORMS
 from rlattack.errors import InvalidInput, UnknownName
@@ -24,11 +25,18 @@ class Asked:
         specs: One attack, or several.
         sizes: Each plays in cells of its own; None for what has no size. Empty where the command's are meant.
         norm: Empty where the command's is meant.
+        own: Of several at once, the size and the norm that each has of its own; None, and empty, where it has none.
     """
 
     specs: tuple[Spec, ...]
     sizes: tuple[float | None, ...] = ()
     norm: str = ""
+    own: tuple[tuple[float | None, str], ...] = ()
+
+    @property
+    def each(self) -> tuple[tuple[float | None, str], ...]:
+        """The size of its own that each has, None where one of `sizes` is meant, and its norm."""
+        return self.own or ((None, self.norm),) * len(self.specs)
 
     @property
     def all_natural(self) -> bool:
@@ -75,11 +83,22 @@ def with_sizes(
             found += [Asked((spec,), ATTACKS.get(spec.name).standard) for spec in natural()]
             continue
         kinds = [ATTACKS.get(spec.name) for spec in one.specs]
+        if len(kinds) > 1:
+            one = replace(one, own=_standard(one, kinds))
         own = one.sizes or sizes or (kinds[0].standard if len(kinds) == 1 else ())
-        if any(kind.sized and not kind.is_control for kind in kinds) and not own:
+        left = [kind for kind, (size, _) in zip(kinds, one.each, strict=True) if kind.sized and size is None]
+        if any(not kind.is_control for kind in left) and not own:
             raise InvalidInput("--eps: expected at least one size, as in --eps 0.001 0.0025")
-        found.append(replace(one, sizes=own))
+        found.append(replace(one, sizes=own if left else (None,)))
     return found
+
+
+def _standard(asked: Asked, kinds: Sequence[type[Attack[Any]]]) -> tuple[tuple[float | None, str], ...]:
+    """The sizes of several at once: one that counts per cent plays at its one standard size where it has no own."""
+    return tuple(
+        (kind.standard[0] if size is None and len(kind.standard) == 1 else size, norm)
+        for kind, (size, norm) in zip(kinds, asked.each, strict=True)
+    )
 
 
 def check_ahead(game: Variant, asked: Sequence[Asked], whens: Sequence[str]) -> None:
@@ -113,9 +132,10 @@ def _read(text: str) -> Asked:
         raise InvalidInput(f"--attack {text}: expected attacks joined by +, and `none` is the clean game")
     if several := [spec.name for spec in specs if spec.name == ALL]:
         raise InvalidInput(f"--attack {text}: expected attacks joined by +, and {several[0]} is many")
-    if sized := [key for _, found in own for key in found]:
-        raise InvalidInput(f"--attack {text}: {sized[0]}: attacks joined by + have one size: give it by --{sized[0]}")
-    return Asked(specs)
+    if not any(found for _, found in own):
+        return Asked(specs)
+    each = [_sized(spec, found) for spec, (_, found) in zip(specs, own, strict=True)]
+    return Asked(specs, own=tuple((one.sizes[0] if one.sizes else None, one.norm) for one in each))
 
 
 def _own(text: str) -> tuple[str, dict[str, str]]:

@@ -65,6 +65,8 @@ class Bookkeeper(Observer):
         seat = moment.seat
         self._most = min(self._most if seat else 2**31, most_sampled(max(1, moment.shown[0].size)))
         rows = {"action": moment.action.numpy(force=True).copy(), "acting": moment.acting.copy()}
+        if moment.world is not None:
+            rows["world"] = moment.world.float().numpy(force=True)
         if moment.sizes:
             moved = moment.out.actions.moved(moment.clean.actions).numpy(force=True)
             values = np.concatenate([one.values for one in moment.sizes], axis=1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray
 from rlattack.attacks import Runner, ScreenAttacker
-from rlattack.budget import Ball, Change, Sizes
+from rlattack.budget import Ball, Change, Mix, Shared, Sizes, World
 from rlattack.budget.choice import Choice
 from rlattack.evaluation.episode import Judgement
 from rlattack.evaluation.observer import Moment, Observer
@@ -50,7 +50,7 @@ class Judge(Observer):
             pictures: What it showed before: the game's own array.
 
         Returns:
-            Sizes by attack; None of one on what the player does.
+            Sizes by attack; None of one on what the player does, or on its world.
         """
         acting = np.ones(len(received), dtype=np.bool_) if acting is None else acting
         for measure in self._measures:
@@ -186,7 +186,7 @@ class _ActionMeasure(_Measure):
 
     def __init__(self, attacker: Runner) -> None:
         super().__init__(attacker)
-        assert isinstance(self._reach, Ball | Change | Choice), "actions have no other reach"
+        assert isinstance(self._reach, Ball | Change | Choice | Mix | Shared), "actions have no other reach"
         self._low, self._high = self._reach.low[0], self._reach.high[0]
         self.names = [f"action {name}" for name in self._reach.names]
 
@@ -198,8 +198,23 @@ class _ActionMeasure(_Measure):
         return self._measured(moment.action, moment.chosen.clamp(self._low, self._high), moment.acting)
 
 
+class _WorldMeasure(_Measure):
+    """Measures an attack on how the world behaves, by the engine's own numbers beside the usual ones."""
+
+    def look(self, received: Tensor, shown: Tensor, acting: BoolArray) -> None:
+        """Nothing: the world is no part of what is seen."""
+
+    def __call__(self, moment: Moment) -> Sizes:
+        """Sizes of one step."""
+        assert moment.world is not None, "whoever plays tells it"
+        assert isinstance(self._reach, World), "worlds have no other reach"
+        return self._reach.measure(moment.world, self._reach.usual)
+
+
 def _of(attacker: Runner) -> _Measure:
     """What measures an attack."""
+    if attacker.access == "dynamics":
+        return _WorldMeasure(attacker)
     if attacker.access == "action":
         return _ActionMeasure(attacker)
     if isinstance(attacker, ScreenAttacker):

@@ -4,6 +4,7 @@ A ledger is a zip: `ledger.json` says what was played and what came of it; every
 own form, `NAME.npy`, of which each step, or each sampled step, of the episodes in order has a row:
 
 - `rewards` (seats,); of every seat s `action.s`, as the game was given it, and `acting.s`, whether it was its turn;
+- of a seat whose world is attacked `world.s` (parameters,), what the engine's numbers say of them, float32;
 - of an attacked seat `sizes.s` (the sizes of all its attacks in order, float32), `legal.s`, `changed.s`, `moved.s`;
 - of sampled steps `sampled` (episode, step), and of every seat `shown.s`, `received.s`, `chosen.s`, `said.s.FIELD` (its
   distribution), and where there is such `allowed.s` (legal actions) and `before.s` (the memory of who plays).

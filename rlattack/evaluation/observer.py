@@ -43,6 +43,8 @@ class Moment:
         eps: The same as a budget says it, per entry, shape (slots,) each.
         space: One of the seat's observations.
         pictures: What the screen showed of which the newest of `shown` is made, where the game tells.
+        world: How the world of each slot behaves by the engine's own numbers, where an attack makes it, float64,
+            shape (slots, parameters).
     """
 
     seat: int
@@ -62,6 +64,7 @@ class Moment:
     eps: Sequence[FloatArray] = ()
     space: Space[Any] | None = field(default=None, repr=False)
     pictures: Array | None = field(default=None, repr=False)
+    world: Tensor | None = field(default=None, repr=False)
 
     @cached_property
     def clean(self) -> Output:

@@ -13,6 +13,8 @@ from rlattack.attacks import (
     ActionAttack,
     ActionAttacker,
     Attacker,
+    DynamicsAttack,
+    DynamicsAttacker,
     Fitted,
     ObservationAttack,
     Runner,
@@ -30,6 +32,7 @@ from rlattack.evaluation.detecting import Watch
 from rlattack.evaluation.judge import Judge
 from rlattack.evaluation.observer import Moment
 from rlattack.games.card import ActionMode
+from rlattack.games.dynamics import Bendable
 from rlattack.games.forks import make_forkable
 from rlattack.games.game import Forkable, Game, Seat, View
 from rlattack.policies.policy import Output, Policy, State, choose
@@ -42,7 +45,7 @@ Learned = tuple[Fitted | None, Fitted | None]
 
 def make_attacker(
     ref: AttackRef, victim: Policy, surrogate: Policy | None, seat: Seat, slots: int, learned: Learned = (None, None)
-) -> Sight | ActionAttacker:
+) -> Sight | ActionAttacker | DynamicsAttacker:
     """Makes the attack on a seat.
 
     Args:
@@ -64,7 +67,9 @@ def make_attacker(
         return ActionAttacker(attack, crafted_on, seat.action, slots, schedule, ref.budget, seat.observation, Certifier)
     if attack.access == "observation" and isinstance(attack, ObservationAttack):
         return make_sight(attack, ref, crafted_on, victim, seat, slots, schedule)
-    if attack.access not in ("action", "observation"):
+    if attack.access == "dynamics" and isinstance(attack, DynamicsAttack):
+        return DynamicsAttacker(attack, crafted_on, seat.bodies, slots, schedule, ref.budget)
+    if attack.access not in ("action", "observation", "dynamics"):
         raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}, which cannot be played yet")
     base = f"{attack.access.capitalize()}Attack"
     raise InvalidInput(f"attack {ref.spec.name} changes the {attack.access}: expected a subclass of {base}")
@@ -113,6 +118,14 @@ def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead |
     return lookahead
 
 
+def bend(game: Game, players: Sequence["Player"]) -> None:
+    """Lets the attacks that make worlds make those of a game."""
+    for attacker in (attacker for player in players for _, attacker in player.attackers):
+        if isinstance(attacker, DynamicsAttacker):
+            assert isinstance(game, Bendable), "its seats name bodies"
+            attacker.game = game
+
+
 class Player:
     """A policy in a seat.
 
@@ -130,6 +143,7 @@ class Player:
         self._draws, self._state = Streams(slots), policy.initial_state(slots)
         self._sight: Sight | None = None
         self._hand: ActionAttacker | None = None
+        self._world: DynamicsAttacker | None = None
         self._own = False  # whether the attack on what it sees is crafted on the policy itself
         self.attackers: list[tuple[int, Runner]] = []
         self._evaded: list[Watch] = []
@@ -144,22 +158,28 @@ class Player:
             learned: What it and its schedule learned on tuning episodes.
 
         Raises:
-            InvalidInput: It does not fit, or there is one already on what the seat sees, or does.
+            InvalidInput: It does not fit, or there is one already on what the seat sees, or does, or on its world.
         """
         made = make_attacker(ref, self.policy, surrogate, self._seat, self._slots, learned)
-        if (self._sight if isinstance(made, Sight) else self._hand) is not None:
+        taken = (
+            self._sight if isinstance(made, Sight) else self._hand if isinstance(made, ActionAttacker) else self._world
+        )
+        if taken is not None:
             raise InvalidInput(
-                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does; name one of each"
+                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does, or on its world; name "
+                "one of each"
             )
         self.arm(number, made, own=surrogate is None)
         self.judge = Judge(self.number, [attacker for _, attacker in self.attackers])
 
-    def arm(self, number: int, made: Sight | ActionAttacker, *, own: bool) -> None:
+    def arm(self, number: int, made: Sight | ActionAttacker | DynamicsAttacker, *, own: bool) -> None:
         """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays."""
         if isinstance(made, Sight):
             self._sight, self._own = made, own
-        else:
+        elif isinstance(made, ActionAttacker):
             self._hand = made
+        else:
+            self._world = made
         self.attackers.append((number, made))
 
     def evade(self, number: int, watch: Watch) -> None:
@@ -212,6 +232,7 @@ class Player:
             before=before, out=out, chosen=chosen, legal=legal, looked=looked,
             action=chosen if self._hand is None else self._hand(received, chosen, acting, legal),
             policy=self.policy, space=self._seat.observation, pictures=view.pictures,
+            world=None if self._world is None else self._world.bent(),
             ask=lambda: out if self._sight is None else self._clean_output(self._sight, clean, before, legal),
         )  # fmt: skip
         for watch in self._evaded:

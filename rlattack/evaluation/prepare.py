@@ -236,7 +236,10 @@ def _fit(cell: Cell, ref: AttackRef, timing: bool, folder: Path, say: Say, far: 
     tuning = Tuned(cell, cell.attacks.index(ref), far, folder, timing=timing)
     try:
         with on(cell.device):
-            return (tuning.schedule if timing else tuning.attack).fit(tuning)
+            learned = (tuning.schedule if timing else tuning.attack).fit(tuning)
+        if not timing and (told := tuning.attack.told(learned)):
+            say(f"attack {ref.spec.name} {told}")
+        return learned
     except RlattackError:
         raise
     except (Exception, SystemExit) as error:

@@ -95,7 +95,7 @@ class Options(Playing):
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
     """Attacks as NAME or NAME:key=value,..., several at once joined by +; the clean game and the control always run. A
     value that holds a comma or a plus stands in double quotes. One may have a size and a norm of its own, in place of
-    --eps and --norm: pgd:eps=0.5,norm=l2 patch:eps=8."""
+    --eps and --norm: pgd:eps=0.5,norm=l2 patch:eps=8, each of several at once too: pgd:eps=0.1+mas:eps=0.3."""
     eps: Annotated[tuple[float, ...], tyro.conf.arg(metavar="E ...")] = ()
     """Sizes per entry in units of --space; the number of pixels for --norm l0. Attacks that look for the smallest
     size, as deepfool, take none; natural changes, as rotate, play at standard severities where none is given."""

@@ -13,7 +13,7 @@ from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import NATURAL
-from rlattack.budget import CHANGES, NORMS, Budget, Unit
+from rlattack.budget import CHANGES, NORMS, Budget, Shared, Unit
 from rlattack.defences import make_front, outline
 from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
@@ -26,7 +26,7 @@ from rlattack.evaluation.observers import check_observers
 from rlattack.evaluation.player import make_attacker
 from rlattack.evaluation.prepare import detector_ref, evaded_ref, fit_key, fronted, imitation_key, timing_key
 from rlattack.evaluation.seats import Hidden, check_players, free_entries, free_words, parse_mask, seat_number
-from rlattack.evaluation.study import BARE, NO_MASK, SELF, Study
+from rlattack.evaluation.study import BARE, EVERY, NO_MASK, SELF, Study
 from rlattack.games import find_game, make_game, with_variant
 from rlattack.games.card import ActionMode, GameCard, Variant
 from rlattack.games.game import Seat
@@ -156,14 +156,22 @@ class Table:
         played = [*beside, *((one.specs, one) for one in asked)] or [(noise, Asked(noise, self.study.sizes))]
         for specs, like in played:
             sizes = like.sizes if any(ATTACKS.get(spec.name).sized for spec in specs) else (None,)
-            reaches = [self._reach(spec, like.norm) for spec in like.specs]
+            reaches = [self._reach(spec, norm) for spec, (_, norm) in zip(like.specs, like.each, strict=True)]
             whens = self.study.when if all(ATTACKS.get(spec.name).is_control for spec in specs) else self._whens
             for eps, when, on in itertools.product(sizes, whens, crafted_on):
-                about = zip(specs, reaches, strict=True)
-                armed = [self._armed(base, spec, norm, eps, when, on) for spec, norm in about]
+                about = zip(specs, reaches, like.each, strict=True)
+                armed = [
+                    self._armed(base, spec, norm, eps if own is None else own, self._when(spec, when, specs), on)
+                    for spec, norm, (own, _) in about
+                ]
                 cell = dataclasses.replace(base, attacks=tuple(armed))
                 cells.setdefault(cell.key, cell)
         return list(cells.values())
+
+    def _when(self, spec: AttackSpec, when: str, specs: Sequence[AttackSpec]) -> str:
+        """When an attack acts: beside others that act at times, a world is what it is all the time."""
+        lasts = len(specs) > 1 and ATTACKS.get(spec.name).access == "dynamics"
+        return EVERY if lasts else when
 
     @functools.cached_property
     def _whens(self) -> list[str]:
@@ -224,6 +232,8 @@ class Table:
         """What sizes are counted in: most natural changes in no space, those of numbers by default in deviations."""
         if norm in NORMS:
             return self.study.space
+        if norm == Shared.kind:
+            return "raw"
         in_space = norm in CHANGES and CHANGES[norm].in_space
         return "unit" if not in_space else "sigma" if self.study.space == "unit" else self.study.space
 

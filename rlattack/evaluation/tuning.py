@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
-from rlattack.attacks import ObservationAttack, Schedule, ScreenAttacker, TuningStep
+from rlattack.attacks import (
+    DynamicsAttack,
+    DynamicsAttacker,
+    ObservationAttack,
+    Schedule,
+    ScreenAttacker,
+    TuningStep,
+)
 from rlattack.attacks.attack import Attack
 from rlattack.budget import Reach
 from rlattack.defences import Defended, Front, defend, make_front
@@ -25,10 +32,10 @@ from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import Play, open_play
-from rlattack.evaluation.player import Sight, here, make_attacker, make_sight
+from rlattack.evaluation.player import Sight, bend, here, make_attacker, make_sight
 from rlattack.evaluation.slots import Take
-from rlattack.games.game import Step
-from rlattack.policies.policy import Output, State
+from rlattack.games.game import Seat, Step
+from rlattack.policies.policy import Output, Policy, State
 from rlattack.specs import NoParameters
 
 TUNING = 1_000_000_007
@@ -106,7 +113,7 @@ class Tuned:
                 yield shown
 
     def rehearse(
-        self, attack: ObservationAttack[Any, Any] | None, slots: int, *, sampled: bool = False
+        self, attack: ObservationAttack[Any, Any] | DynamicsAttack[Any] | None, slots: int, *, sampled: bool = False
     ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
@@ -121,9 +128,17 @@ class Tuned:
         rehearsing = Rehearsing(cell, opened.game, policies, ref.seat)
         if attack is not None:
             with on(cell.device):
-                seat = opened.game.seats[ref.seat]
-                rehearsing.arm(make_sight(attack, ref, plays, self._victim, seat, slots))
+                rehearsing.arm(self._rehearsed(attack, plays, opened.game.seats[ref.seat], slots))
         return rehearsing
+
+    def _rehearsed(
+        self, attack: ObservationAttack[Any, Any] | DynamicsAttack[Any], plays: Policy, seat: Seat, slots: int
+    ) -> Sight | DynamicsAttacker:
+        """An attack at work on whoever plays, held to the reach."""
+        ref = self._ref
+        if isinstance(attack, DynamicsAttack):
+            return DynamicsAttacker(attack, plays, seat.bodies, slots, budget=ref.budget)
+        return make_sight(attack, ref, plays, self._victim, seat, slots)
 
 
 def watched(cell: Cell, seat: int, fits: Path | None = None) -> "Rehearsing":
@@ -216,9 +231,10 @@ class Rehearsing(Play):
         super().__init__(cell, game, policies, lambda slot: None, [self._looking])
         self._stopped: BoolArray = np.zeros(cell.envs, dtype=np.bool_)
 
-    def arm(self, attacker: Sight) -> None:
+    def arm(self, attacker: Sight | DynamicsAttacker) -> None:
         """Lets an attack work on the seat."""
         self._players[self._looking.seat].arm(0, attacker, own=True)
+        bend(self.game, self._players)
 
     @property
     def asked(self) -> tuple[int, int]:

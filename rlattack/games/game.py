@@ -71,6 +71,7 @@ class Seat:
         parts: What a flattened observation is made of, in order; empty where it is one array by itself.
         stacked: How many observations of the game one is, as `--frame-stack` says.
         screen: How the picture of an emulator becomes what is seen; None where nothing is seen by one.
+        bodies: Names of the bodies of the world, where a physics engine moves them.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Seat:
     parts: tuple[Part, ...] = ()
     stacked: int = 1
     screen: Screen | None = None
+    bodies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,11 +80,14 @@ def _observed(setting: Setting, seat: int, name: str) -> Column:
 
 
 def _budget(cell: Result) -> Value:
-    if cell.eps is None:
-        return Value()
-    reach, space = cell.spaces
+    """The sizes of all attacks, each once."""
+    sized = [(one.eps, one.reach or "", one.space or "") for one in cell.attacks if one.eps is not None]
+    return Value(" + ".join(dict.fromkeys(_size(*one) for one in sized))) if sized else Value()
+
+
+def _size(eps: float, reach: str, space: str) -> str:
     unit = {"raw": "", "unit": "", "sigma": " sigma"}.get(space, f" {space}")
-    return Value(size_words(cell.eps, reach, space) if counted(reach) else f"{reach} {cell.eps:g}{unit}")
+    return size_words(eps, reach, space) if counted(reach) else f"{reach} {eps:g}{unit}"
 
 
 def _levels(cell: Result) -> Value:
@@ -112,8 +115,8 @@ def _return(seat: int) -> Callable[[Result], Mean | None]:
 
 
 def _moved(cell: Result) -> Value:
-    """A dash where actions themselves are attacked: what the player chose is then as it was."""
-    chose = not cell.attacks or any(attack.access != "action" for attack in cell.attacks)
+    """A dash where actions themselves, or the world, are attacked: what the player chose is then as it was."""
+    chose = not cell.attacks or any(attack.access not in ("action", "dynamics") for attack in cell.attacks)
     return share(cell.attacked.action_change if chose else None)
 
 

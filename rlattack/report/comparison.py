@@ -54,6 +54,7 @@ class Pairing:
         def likeness(one: Result) -> int:
             alike = ("model", "grid", "free", "schedule")
             shared = sum(bool(getattr(one.attack, name) == getattr(cell.attack, name)) for name in alike)
+            shared += 2 * len(alike) * ([of.eps for of in one.attacks] == [of.eps for of in cell.attacks])
             return shared + len(alike) * (own == [str(Spec(of.name, of.parameters)) for of in one.attacks])
 
         return max(same, key=likeness, default=None)
@@ -170,10 +171,10 @@ def attack_label(result: Result) -> str:
 
 def aim(result: Result) -> str:
     """Says what a cell attacks: `what the runner sees`; empty in a game of one seat whose observations it perturbs."""
-    attack = result.attack
-    if attack is None or (len(result.seats) == 1 and attack.access == "observation"):
+    aims = dict.fromkeys((one.access, one.seat) for one in result.attacks)
+    if len(result.seats) == 1 and all(access == "observation" for access, _ in aims):
         return ""
-    return _AIMS.get(attack.access, "the {}").format(attack.seat)
+    return " and ".join(_AIMS.get(access, "the {}").format(seat) for access, seat in aims)
 
 
 def size(result: Result) -> str:

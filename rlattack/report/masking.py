@@ -108,6 +108,8 @@ def _no_better(pairing: Pairing) -> Iterator[str]:
         falls = [] if control is None else list(zip(_falls(cell), _falls(control), strict=False))
         if any(noise.ci[0] > 0 for _, noise in falls) and all(own.ci[0] <= noise.ci[1] for own, noise in falls):
             assert control is not None, "it has falls"
+            if cell.attacked.returns.ci[1] < control.attacked.returns.ci[0]:  # both falls hold the clean game's spread
+                continue
             yield (
                 f"{attack_label(cell)} at {size(cell)} does not measurably more harm than "
                 f"{title_of(control.attacks[0].name).lower()}, which does some: the attack is weak, which says nothing "

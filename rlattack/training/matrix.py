@@ -78,7 +78,7 @@ def _sizes(recipe: TrainMatrix, asked: Asked) -> tuple[float, ...]:
         InvalidInput: There is none.
     """
     kinds = [ATTACKS.get(spec.name) for spec in asked.specs if not asked.all_natural]
-    if asked.sizes or not any(kind.sized for kind in kinds) or (len(kinds) == 1 and kinds[0].standard):
+    if asked.sizes or asked.own or not any(kind.sized for kind in kinds) or (len(kinds) == 1 and kinds[0].standard):
         return ()
     if asked.on_balls and recipe.eps is not None:
         return (recipe.eps,)

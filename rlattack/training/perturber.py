@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from rlattack.attacks import Fitted, make_attack
+from rlattack.attacks import ATTACKS, Fitted, make_attack
 from rlattack.attacks.learned import Learned
 from rlattack.attacks.make import check_gradient
-from rlattack.budget import Budget
+from rlattack.budget import NORMS, Budget
 from rlattack.defences import defend
 from rlattack.device import check_device
 from rlattack.errors import InvalidInput
@@ -113,7 +113,9 @@ class Room:
 
     def _made(self) -> Learned[Any]:
         """The attack that waits for who learns."""
-        budget = Budget(norm=self.recipe.norm, eps=self.recipe.eps, space=self.recipe.space)
+        recipe, kinds = self.recipe, ATTACKS.get(self.spec.name).reaches
+        own = not set(kinds) & set(NORMS)  # a size that counts something of its own
+        budget = Budget(norm=kinds[0], eps=recipe.eps) if own else _ball(recipe)
         made = make_attack(self.spec.name, budget, **self.spec.parameters)
         assert isinstance(made, Learned), "as `recipe.spec` says"
         return made
@@ -123,7 +125,7 @@ class Room:
         recipe, table = self.recipe, self.table
         game = make_game(table.card, recipe.envs, threads=recipe.threads or cores())
         policy = defend(self._victim.policy, recipe.defence, game.seats[self._seat], self._learned())
-        if self._attack.knowledge == "white":
+        if self._attack.access == "observation" and self._attack.knowledge == "white":
             ways = ["sa-rl"] * (len(policy.observation) == 1)
             check_gradient(policy, self._victim.name, self._attack.name, lambda: ways)
         others = {number: agent for number, agent in enumerate(self._agents) if number != self._seat}
@@ -158,6 +160,11 @@ def _seats(recipe: TrainPerturber) -> tuple[tuple[str, ...], int]:
         return seats, seat_number("--seat", recipe.seat, seats)
     own = own_seat(recipe.victim)
     return seats, seats.index(own) if own in seats else len(seats) - 1
+
+
+def _ball(recipe: TrainPerturber) -> Budget:
+    """The size of a ball, as it was asked for."""
+    return Budget(norm=recipe.norm, eps=recipe.eps, space=recipe.space)
 
 
 def _named(agent: Agent) -> dict[str, str]:

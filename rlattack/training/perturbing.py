@@ -1,4 +1,4 @@
-"""The game of a perturber: its action is what happens to what a frozen victim sees, its reward minus the victim's."""
+"""The game of a perturber: it acts on what a frozen victim sees or does, and is paid minus what that one is."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,22 +9,23 @@ from gymnasium.spaces import Box
 from gymnasium.vector.utils import batch_space
 
 from rlattack.arrays import Array, BoolArray
-from rlattack.attacks import Attacker
+from rlattack.attacks import ActionAttack, ActionAttacker, Attacker, ObservationAttack
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.learned import Learned
 from rlattack.device import on
 from rlattack.evaluation.player import Player
 from rlattack.games.card import ActionMode
-from rlattack.games.game import Game
+from rlattack.games.game import Game, Seat
 from rlattack.games.solo import Solo
 from rlattack.policies.policy import Policy
 
 
 class Perturbing(Solo):
-    """A game for who perturbs what a player of it sees (Zhang et al. 2020, lemma 1; Sun et al. 2022, sec. 4.1).
+    """A game for who perturbs what a player of it sees (Zhang et al. 2020, lemma 1) or does (Tessler et al. 2019).
 
     The perturber sees what the game shows and says numbers in [-1, 1]. The attack makes of them what the victim
-    receives, within its budget and as in an evaluation: the victim has its memory, its draws and its own way to choose.
+    receives (Sun et al. 2022, sec. 4.1, too), or what is done in its place, within its budget and as in an evaluation:
+    the victim has its memory, its draws and its own way to choose.
 
     Args:
         game: The game.
@@ -69,7 +70,7 @@ class Perturbing(Solo):
         place = game.seats[seat]
         with on(self._device):
             player = Player(seat, place, victim, self._mode, game.slots)
-            player.arm(0, Attacker(attack, victim, place.observation, game.slots), own=True)
+            player.arm(0, _at_work(attack, victim, place, game.slots), own=True)
         return player
 
     def _seed(self, seed: int | Sequence[int] | None) -> None:
@@ -92,3 +93,11 @@ class Perturbing(Solo):
             self._said = torch.as_tensor(actions, dtype=torch.float32)
             done = self._player.act(self._view, self._all, self._episodes).action
         return super()._play(done.numpy(force=True).copy())
+
+
+def _at_work(attack: Learned[Any], victim: Policy, place: Seat, slots: int) -> Attacker | ActionAttacker:
+    """An attack on what the victim sees, or on what it does."""
+    if isinstance(attack, ActionAttack):
+        return ActionAttacker(attack, victim, place.action, slots)
+    assert isinstance(attack, ObservationAttack), "there are no others"
+    return Attacker(attack, victim, place.observation, slots)

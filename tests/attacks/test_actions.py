@@ -16,7 +16,8 @@ from tests.attacks.hands import ACTION, SLOTS, Certain, attacker_of, begun, ever
 from tests.kit.agents import random_linear_policy
 
 HAND = [name for name in ATTACKS if name not in ATTACKS.added and ATTACKS.get(name).access == "action"]
-HAND = [name for name in HAND if Point in ATTACKS.get(name).needs]  # the others: `test_natural`, `test_worst`
+HAND = [name for name in HAND if Point in ATTACKS.get(name).needs and "linf" in ATTACKS.get(name).reaches]
+"""Those of balls; the others: `test_natural`, `test_worst`, `test_robust_mdp`, `test_las`."""
 CASES = list(itertools.product(HAND, ("linf", "l2", "l1")))
 
 
@@ -152,7 +153,7 @@ def test_an_action_out_of_reach_is_judged_broken(change):
         ({"eps": 3.0}, Certain(), ACTION, {}, BudgetError, "more than the whole range of an entry, 2 in --space raw"),
         ({"space": "unit"}, Certain(), ACTION, {}, BudgetError, "use --space raw"),
         ({"eps": None}, Certain(), ACTION, {}, BudgetError, "needs at least one size"),
-        ({}, random_linear_policy((3,)), Discrete(3), {}, InvalidInput, "expected continuous actions$"),
+        ({}, random_linear_policy((3,)), Discrete(3), {}, InvalidInput, "expected continuous actions; use pr-mdp$"),
     ],
 )
 def test_what_makes_no_sense_for_actions_is_refused(name, budget, policy, space, parameters, error, message):

@@ -9,8 +9,10 @@ import pytest
 from rlattack.attacks import ATTACKS, make_attack, parse_attack, title_of
 from rlattack.budget import Budget
 from rlattack.errors import InvalidInput, UnknownName
-from rlattack.specs import parameters_of
+from rlattack.specs import REQUIRED, parameters_of
 
+_NEEDED = {"agent": "some.model", "file": "some.npz", "at": "mass=2", "box": "mass=0.5..2"}
+"""What has no default."""
 OURS = sorted({*ATTACKS} - {*ATTACKS.added})
 
 
@@ -76,7 +78,7 @@ def test_every_attack_tells_its_parameters_and_is_its_own_name():
     for name in OURS:
         kind = ATTACKS.get(name)
         assert kind.name == name
-        given = dict.fromkeys(kind.files, "some.model")  # what names a file has no default
+        given = {name: _NEEDED[name] for name, default in parameters_of(kind).items() if default is REQUIRED}
         assert kind.config_type(**parameters_of(kind) | given) == kind.config_type(**given)
     assert parameters_of(ATTACKS.get("fgsm")) == {
         "loss": None, "target": None, "eot": None, "evade": None, "caution": 1.0, "random_start": False,
@@ -103,7 +105,7 @@ def test_a_control_changes_the_same_thing_asks_nothing_and_is_its_own():
 def test_an_attack_that_is_not_fitted_learns_nothing():
     for name in OURS:
         kind = ATTACKS.get(name)
-        if not kind.fitted and not kind.files:
+        if not kind.fitted and REQUIRED not in parameters_of(kind).values():
             attack = make_attack(name, Budget(norm=kind.reaches[0], eps=1 if kind.sized else None))
             assert not attack.fit(None).tensors
 

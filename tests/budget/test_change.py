@@ -16,7 +16,7 @@ COLOUR = Box(0, 255, (21, 21, 3), np.uint8)
 FIRST = Picture(0, 255, (3, 21, 21), np.uint8)
 NUMBERS = Box(-np.inf, np.inf, (6,), np.float64)
 OF_NUMBERS = ("bias", "gain")
-OF_ACTIONS = ("slip",)
+OF_ACTIONS = ("slip", "chance")
 OF_IMAGES = [kind for kind in CHANGES if kind not in (*OF_NUMBERS, *OF_ACTIONS)]
 SHOWN = [
     *((kind, space) for kind in OF_IMAGES for space in (STACK, COLOUR, FIRST)),

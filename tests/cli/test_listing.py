@@ -86,17 +86,20 @@ def test_an_attack_says_what_it_changes_asks_and_learns_and_what_runs_beside_it(
         },
     }  # fmt: skip
     assert [name for name, row in attacks.items() if row["access"] == "action"] == [
-        "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "mas",
+        "action-noise", "action-slip", "action-delay", "gwc", "gwc-noise", "awc", "nr-mdp", "pr-mdp", "las", "mas",
+    ]  # fmt: skip
+    assert [name for name, row in attacks.items() if row["access"] == "dynamics"] == [
+        "world", "worst-world", "random-world",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["reaches"] == ["rotation"]] == ["rotate"]
     assert [name for name, row in attacks.items() if not row["sized"]] == [
         "deepfool", "fab", "cw", "ead", "lbfgs", "jsma", "direction", "boundary", "hop-skip-jump",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["fitted"]] == [
-        "universal", "patch", "sticker", "random-patch", "autoattack", "search", "sarsa",
+        "worst-world", "random-world", "universal", "patch", "sticker", "random-patch", "autoattack", "search", "sarsa",
     ]  # fmt: skip
     assert [name for name, row in attacks.items() if row["control"] is None] == [
-        "noise", "action-noise", "gwc-noise", "direction", "redraws", "random-patch",
+        "noise", "action-noise", "random-world", "gwc-noise", "direction", "redraws", "random-patch",
     ]  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_mas_stands_beside_noise_on_actions_and_workers_change_nothing(tmp_path)
         ({"space": "unit"}, BudgetError, "use --space raw"),
         ({"attack": ("mas:steps=0",)}, InvalidInput, "attack mas: steps: expected a number at least 1, got 0"),
         ({"attack": ("mas+action-noise",)}, InvalidInput, "both change the action of right"),
-        ({"game": "turns/any", "players": ("zero", "tests.kit.players:namer")}, InvalidInput, "continuous actions$"),
+        ({"game": "turns/any", "players": ("zero", "tests.kit.players:namer")}, InvalidInput, "actions; use pr-mdp$"),
     ],
 )
 def test_what_makes_no_sense_for_actions_is_refused_before_play(changes, error, message):

@@ -190,7 +190,7 @@ def test_an_attack_may_have_a_size_and_a_norm_of_its_own():
         ("shift-x:eps=2,norm=l2", "attack shift-x: norm: its size counts something of its own: leave norm out"),
         ("deepfool:eps=2", "attack deepfool: eps: it has no size of its own: leave that out"),
         ("none:eps=2", "attack none: eps: it has no size of its own: leave that out"),
-        ("fgsm:eps=0.1+noise", "eps: attacks joined by [+] have one size: give it by --eps"),
+        ("fgsm+deepfool:eps=2", "attack deepfool: eps: it has no size of its own: leave that out"),
     ],
 )
 def test_a_size_of_its_own_that_is_none_is_refused(text, message):

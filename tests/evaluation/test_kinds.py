@@ -38,6 +38,34 @@ def test_attacks_on_what_a_victim_sees_and_does_work_at_once_beside_both_control
     assert both.attacked.sizes["action linf"] == pytest.approx(0.25, rel=1e-5)
 
 
+def test_attacks_at_once_may_each_have_a_size_of_their_own_as_their_controls_then_have(tmp_path):
+    asked = ROPE | {"attack": ("pgd:steps=2,eps=0.1+mas", "pgd:steps=2,eps=0.1+nr-mdp:steps=2"), "eps": (0.25,)}
+    clean, control, other, both, mixed = run(tmp_path / "run", **asked)
+    assert names((control, other)) == ["noise + action-noise"] * 2
+    for cell in (control, both):
+        assert [one.eps for one in cell.attacks] == [0.1, 0.25]
+        assert cell.attacked.sizes["linf"] == pytest.approx(0.1, rel=1e-5)
+        assert cell.attacked.sizes["action linf"] == pytest.approx(0.25, rel=1e-5)
+    for cell in (other, mixed):  # what counts per cent plays at its own standard size
+        assert [(one.reach, one.eps) for one in cell.attacks] == [("linf", 0.1), ("mix", 10.0)]
+        assert cell.status == "ok"
+    assert clean.attacked.returns.mean != both.attacked.returns.mean
+
+
+def test_one_of_several_at_once_that_has_no_size_is_told():
+    with pytest.raises(InvalidInput, match="--eps: expected at least one size"):
+        plan(Study(**ROPE, attack=("pgd:eps=0.1+mas",)))
+
+
+def test_what_an_opponent_and_attacks_on_both_channels_do_is_in_one_cell(tmp_path):
+    asked = ROPE | {"players": (("zero", "random"), "tests.kit.players:puller")}
+    cells = run(tmp_path / "run", **asked, attack=("pgd:steps=2,eps=0.1+mas:eps=0.25",))
+    attacked = [cell for cell in cells if len(cell.attacks) == 2 and not cell.control]
+    assert [cell.seats[0].player for cell in attacked] == ["zero", "random"]
+    assert all(cell.attacked.name == "right" and cell.seats[0].attacked is None for cell in attacked)
+    assert len({cell.seats[0].returns.mean for cell in attacked}) == 2
+
+
 def test_actions_that_are_no_numbers_are_not_attacked():
     with pytest.raises(InvalidInput, match="attack mas: expected continuous actions"):
         plan(Study(**COINS, attack=("mas",), eps=(0.25,)))

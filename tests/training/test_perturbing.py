@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 
 from rlattack.attacks import make_attack
 from rlattack.budget import Budget
+from rlattack.policies.gaussian import GaussianPolicy
 from rlattack.training.perturbing import Perturbing
-from tests.kit.agents import linear_policy
+from tests.kit.agents import linear_gaussian_network, linear_policy
 from tests.kit.by_hand import Remembering
 from tests.kit.games import Coins
+from tests.kit.ledge import FALL, Ledge
 
 SLOTS = 3
 
@@ -102,3 +105,16 @@ def test_the_same_seed_plays_the_same_games(mode):
 
     assert np.array_equal(played(3), played(3))
     assert not np.array_equal(played(3), played(4))
+
+
+def test_who_acts_in_a_victim_s_place_is_paid_what_that_one_loses():
+    walker = GaussianPolicy(linear_gaussian_network([[0.0, 1.0]]), Box(-1, 1, (1,)))  # away from the ledge
+    made = make_attack("nr-mdp", Budget(norm="mix", eps=100.0))
+    env = Perturbing(Ledge(40, continuous=True), made, walker, "greedy")
+    assert env.single_action_space.shape == (1,)
+    obs, _ = env.reset(seed=3)
+    near = np.round(obs[:, 0] * 100) == 1
+    _, earned, terminated, *_ = env.step(np.full((40, 1), -1.0, dtype=np.float32))
+    assert earned.tolist() == np.where(near, FALL, -1.0).tolist()
+    assert terminated.tolist() == near.tolist()
+    assert 0 < near.sum() < 40

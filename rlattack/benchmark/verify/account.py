@@ -16,6 +16,7 @@ from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.keys import digest, game_identity
 from rlattack.evaluation.ledger import SHARE, Ledger, most_sampled, of_samples, sampled_steps
 from rlattack.games.card import ActionMode, AtariOptions, GymnasiumOptions, Variant
+from rlattack.games.dynamics import Parameter, Region, parse_region
 from rlattack.games.mujoco.task import Task
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -86,6 +87,13 @@ class Account:
         """Every attack with its number."""
         return list(enumerate(self.identity["attacks"]))
 
+    @property
+    def worlds(self) -> list[tuple[tuple[Parameter, ...], Array]]:
+        """What was otherwise of worlds, and how it was in every step, shape (steps, parameters)."""
+        made = [number for number, one in enumerate(self.about["attacks"]) if one["access"] == "dynamics"]
+        refs = [self.attacks[number][1] for number in made]
+        return [(region_of(ref).parameters, self.array(f"world.{ref['seat']}")) for ref in refs]
+
     def mode(self, seat: int) -> ActionMode:
         """How the player of a seat chooses."""
         return "greedy" if self.identity["actions"][seat] == "greedy" else "sampled"
@@ -136,6 +144,8 @@ class Account:
                 raise ValueError(f"{name} of another number of steps")
             if values.dtype.kind not in "biuf" or (values.dtype.kind == "f" and not np.isfinite(values).all()):
                 raise ValueError(f"{name} holds what is no finite number")
+        if any(values.shape[1:] != (len(parameters),) for parameters, values in self.worlds):
+            raise ValueError("worlds of another number of parameters")
         if samples and not all(np.isfinite(self.received(seat)).all() for seat in range(len(self.seats))):
             raise ValueError("received holds what is no finite number")
 
@@ -177,6 +187,12 @@ class Account:
             if counts != (acting.sum(), changed.sum(), (~legal).sum()) or not same:
                 wrong.append(f"episode {one.episode}: the judge says otherwise than its steps")
         return wrong
+
+
+def region_of(attack: Mapping[str, Any]) -> Region:
+    """The worlds that an attack of an identity may make: of one that is named, those on the way to it."""
+    parameters = attack["spec"]["parameters"]
+    return parse_region(parameters["box"] if "box" in parameters else parameters["at"])
 
 
 def _game(told: Mapping[str, Any]) -> Variant:

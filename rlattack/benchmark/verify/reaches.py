@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray
-from rlattack.benchmark.verify.account import Account
-from rlattack.budget import NORMS, Budget, Reach
+from rlattack.benchmark.verify.account import Account, region_of
+from rlattack.budget import NORMS, Budget, Reach, World
 from rlattack.budget.norms import LinfBall
 from rlattack.draws import Streams, attack_seed
 from rlattack.errors import BudgetError
@@ -17,11 +17,16 @@ _ROUNDING = 1e-5
 """By how much a size may differ when it is measured again, relative and absolute."""
 _NOISE = ("noise",)
 """Controls that are a random direction as far as the budget goes, and nothing else."""
-CONTROLS = ("action-noise", "direction", "gwc-noise", "noise", "random-patch", "redraws")
+CONTROLS = ("action-noise", "direction", "gwc-noise", "noise", "random-patch", "random-world", "redraws")
 """All attacks that stand beside others without their wits."""
 _AT_ONCE = 256
 _LEVEL = 1.0
 """By how much more than a screen a frame of it may change: means of it are rounded to whole bytes."""
+_UNTOLD = {
+    "shared": ("windows of steps share a budget, and a ledger samples single steps", 2),
+    "chance": ("in which steps chance struck stands in no ledger", 1),
+}
+"""Why sizes of a kind of reach are not measured anew, and how many it has."""
 
 
 class Reaches:
@@ -88,10 +93,13 @@ class Reaches:
         """Measures an attack; returns the place of the sizes of the next one on that seat."""
         told = self._account.attacks[number][1]
         norm, remembers = told["budget"]["norm"], "natural changes count from what was settled, which no ledger holds"
-        if norm not in (*NORMS, "patch"):
-            self.skipped[f"{norm}: {remembers}"] = None
+        if self._access(number) == "dynamics":
+            return self._measure_world(number, seat, place)
+        if norm not in (*NORMS, "patch", "mix"):
+            why, count = _UNTOLD.get(norm, (remembers, 1))
+            self.skipped[f"{norm}: {why}"] = None
             self.radii.append(None)
-            return place + 1
+            return place + count
         try:
             reach = self._reach(number, seat)
         except BudgetError as error:
@@ -104,6 +112,21 @@ class Reaches:
         if told["spec"]["name"] in _NOISE and told["schedule"] == "every" and norm != "patch" and not on_screen:
             self._draw_noise(number, seat, reach)
         return place + len(reach.names)
+
+    def _measure_world(self, number: int, seat: int, place: int) -> int:
+        """Compares worlds with the box that was played, in every step."""
+        told, account = self._account.attacks[number][1], self._account
+        region = region_of(told)
+        values, acting = account.array(f"world.{seat}"), account.array(f"acting.{seat}")
+        reach = World(told["budget"]["eps"], region.low, region.high, [one.usual for one in region.parameters])
+        found = reach.measure(torch.as_tensor(values), reach.usual)
+        said = account.array(f"sizes.{seat}")[:, place]
+        if (acting & (np.abs(found.values[:, 0] - said) > _ROUNDING * (1 + np.abs(said)))).any():
+            self.unlike.append(f"{told['spec']['name']}: other sizes of worlds are measured than the ledger says")
+        if (acting & ~found.legal).any():
+            self.unlike.append(f"{told['spec']['name']}: a world is out of the box")
+        self.radii.append(reach.radius)
+        return place + 1
 
     def _reach(self, number: int, seat: int) -> Reach:
         told = self._account.attacks[number][1]

@@ -14,6 +14,7 @@ from rlattack.errors import RlattackError, said_by
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.slots import Slots
 from rlattack.evaluation.tally import Ended, Tally
+from rlattack.games.dynamics import Bendable
 from rlattack.games.find import make_game
 from rlattack.games.game import WAIT, Game, View
 
@@ -43,6 +44,7 @@ class Replay(Slots):
         self._end: IntArray = np.zeros(game.slots, dtype=np.int64)
         self._over: BoolArray = np.zeros(game.slots, dtype=np.bool_)
         self._sample = dict(zip(account.rows.tolist(), range(len(account.rows)), strict=True))
+        self._worlds = account.worlds
         self._actions = [account.array(f"action.{seat}") for seat in range(len(game.seats))]
         self._paid: set[int] = set()
         self._views: tuple[View, ...]
@@ -51,6 +53,9 @@ class Replay(Slots):
         self._row[started] = self._account.begins[self.episode[started]]
         self._end[started] = self._account.begins[self.episode[started] + 1]
         self._tally.begin(started)
+        for parameters, values in self._worlds:
+            assert isinstance(self._game, Bendable), "its worlds were measured"
+            self._game.bend(started, parameters, values[self._row[started]].astype(np.float64))
         self._views = self._game.reset(reset, seeds)
 
     def _step(self, active: BoolArray) -> BoolArray:

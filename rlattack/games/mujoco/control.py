@@ -9,6 +9,7 @@ from gymnasium.spaces import Box
 from rlattack.arrays import Array, FloatArray
 from rlattack.games.card import Variant
 from rlattack.games.game import NOBODY, PLAYER, UNDECIDED, Seat, Step, View
+from rlattack.games.mujoco.dynamics import body_names
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.scene import ASSETS
 from rlattack.games.mujoco.scenes import MujocoGame
@@ -49,7 +50,8 @@ class ControlGame(MujocoGame):
         self._box = Box(low, high)
         seen = features(task, [model.joint(number).name for number in range(model.njnt)])
         self._before = self._place_now()
-        self.seats = (Seat(PLAYER, Box(-np.inf, np.inf, (width,), np.float64), self._box, seen),)
+        shown = Box(-np.inf, np.inf, (width,), np.float64)
+        self.seats = (Seat(PLAYER, shown, self._box, seen, bodies=body_names(model)),)
 
     def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a slot, `actions[0]`, shape (slots, actuators).

@@ -9,6 +9,7 @@ from rlattack.arrays import Array, FloatArray
 from rlattack.errors import InvalidInput
 from rlattack.games.card import Variant
 from rlattack.games.game import MASKS, Seat, Step, View
+from rlattack.games.mujoco.dynamics import body_names
 from rlattack.games.mujoco.engine import mujoco
 from rlattack.games.mujoco.observe import bind, observe
 from rlattack.games.mujoco.rules import ENDINGS, Seen, judge, void
@@ -61,7 +62,8 @@ class DuelGame(MujocoGame):
         seen = self._views()[0].obs[0].shape
         low, high = self.model.actuator_ctrlrange[: self.model.nu // 2].T.astype(np.float32)
         self._low, self._high = low.astype(np.float64), high.astype(np.float64)
-        self.seats = tuple(Seat(name, Box(-np.inf, np.inf, seen, np.float32), Box(low, high)) for name in card.seats)
+        shown, bodies = Box(-np.inf, np.inf, seen, np.float32), body_names(self.model)
+        self.seats = tuple(Seat(name, shown, Box(low, high), bodies=bodies) for name in card.seats)
 
     def step(self, actions: Sequence[Array]) -> Step:
         """Plays one action a seat and slot, each (slots, actuators) as the networks give them; they are clipped.

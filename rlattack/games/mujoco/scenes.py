@@ -9,7 +9,9 @@ import numpy as np
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
 from rlattack.errors import InvalidInput
 from rlattack.games.camera import Camera
+from rlattack.games.dynamics import Parameter
 from rlattack.games.game import Seat, Step, View, always, check_seeds
+from rlattack.games.mujoco.dynamics import Dynamics
 from rlattack.games.mujoco.engine import mujoco
 
 TALL = np.asarray([[-0.9, 0.0, -1.0], [0.9, 0.0, -1.0], [0.0, 0.0, 0.8]])
@@ -64,6 +66,7 @@ class MujocoGame(ABC):
         self._held = [self.scenes.bind(name) for name in _STATE]
         self.elapsed = np.zeros(slots, dtype=np.int64)
         self._turn = always(slots)
+        self._dynamics: Dynamics | None = None  # of a batch that was never bent the engine shares all numbers
 
     def reset(self, mask: BoolArray, seeds: IntArray) -> tuple[View, ...]:
         """Starts new episodes in the slots of `mask`."""
@@ -72,6 +75,8 @@ class MujocoGame(ABC):
             self.scenes.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
             for slot, seed in zip(ids.tolist(), seeds.tolist(), strict=True):
                 self._place(slot, seed)
+            if self._dynamics is not None:
+                self._dynamics.push(ids)
             self.scenes.forward(ids)
             self.elapsed[ids] = 0
             self._before[ids] = self._place_now()[ids]
@@ -87,13 +92,35 @@ class MujocoGame(ABC):
 
     def save(self, slots: IntArray) -> list[object]:
         """The state of each of these slots."""
-        return [[row[slot].copy() for row in self._kept] for slot in slots.tolist()]
+        bent = self._dynamics
+        return [
+            ([row[slot].copy() for row in self._kept], None if bent is None else bent.save(slot))
+            for slot in slots.tolist()
+        ]
 
     def restore(self, slots: IntArray, states: Sequence[Any]) -> None:
         """Goes on in these slots from what was saved."""
-        for slot, state in zip(slots.tolist(), states, strict=True):
+        for slot, (state, bent) in zip(slots.tolist(), states, strict=True):
             for row, saved in zip(self._kept, state, strict=True):
                 row[slot] = saved
+            if bent is not None:
+                self._own_dynamics().restore(slot, bent)
+            elif self._dynamics is not None:
+                self._dynamics.bend(np.asarray([slot]), (), np.zeros((1, 0)))
+                self._dynamics.push(np.asarray([slot]))
+
+    def bend(self, slots: IntArray, parameters: Sequence[Parameter], values: FloatArray) -> None:
+        """Makes the worlds of these slots what is said of them, from the next reset on; all else becomes usual."""
+        self._own_dynamics().bend(slots, parameters, values)
+
+    def bent(self, parameters: Sequence[Parameter]) -> FloatArray:
+        """How the worlds behave now, by the engine's own numbers, shape (slots, parameters)."""
+        return self._own_dynamics().bent(parameters)
+
+    def _own_dynamics(self) -> Dynamics:
+        if self._dynamics is None:
+            self._dynamics = Dynamics(self.model, self.scenes)
+        return self._dynamics
 
     @property
     def _kept(self) -> list[Array]:

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlattack.attacks import Attacker, make_attack
 from rlattack.attacks.director import led
-from rlattack.attacks.learned import Learned
+from rlattack.attacks.learned import LearnedObservation
 from rlattack.games import make_game
 from rlattack.games.game import Game
 from rlattack.policies.policy import Policy
@@ -97,11 +97,11 @@ class ATLA(Regime[ATLAConfig]):
                 actor, Vicinity.of(model, ground.budget, self.config.share(model.done)), batch
             )
 
-    def _attack(self, ground: Ground) -> Learned[Any]:
+    def _attack(self, ground: Ground) -> LearnedObservation[Any]:
         """The attack at the size of now, which waits for who says what it does."""
         budget = replace(ground.budget, eps=self._share * ground.budget.size)
         made = make_attack(self.against, budget)
-        assert isinstance(made, Learned)
+        assert isinstance(made, LearnedObservation)
         return made
 
     def _armed(self, policy: Policy, ground: Ground) -> Sequence[Attacker]:

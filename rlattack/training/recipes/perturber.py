@@ -1,4 +1,4 @@
-"""The recipe of perturbers: policies that make a frozen victim fail by what it sees (Zhang et al. 2021)."""
+"""The recipe of perturbers: policies that make a frozen victim fail by what it sees or does (Zhang et al. 2021)."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPerturber(Recipe):
-    """Train who perturbs what a frozen victim sees, within a budget, by PPO on minus the victim's reward.
+    """Train who perturbs what a frozen victim sees or does, within a budget, by PPO on minus the victim's reward.
 
     With sa-rl (Zhang et al. 2021) it says how far every number moves; with pa-ad (Sun et al. 2022), for pictures too,
-    where the victim's decision should go, and gradients through the victim do the rest. If killed, the same command
+    where the victim's decision should go, and gradients through the victim do the rest; with nr-mdp and pr-mdp (Tessler
+    et al. 2019) what is done in the victim's place, in part or by chance. If killed, the same command
     with --resume goes on and ends with the same agent. In TensorBoard rollout/ep_rew_mean is minus the victim's return.
 
     Raises:
@@ -30,10 +31,10 @@ class TrainPerturber(Recipe):
 
     victim: Annotated[str, AGENT]
     """Who is to fail: an agent's id, folder or file."""
-    attack: Annotated[str, tyro.conf.arg(metavar="sa-rl|pa-ad[:steps=N]")]
+    attack: Annotated[str, tyro.conf.arg(metavar="sa-rl|pa-ad[:steps=N]|nr-mdp|pr-mdp")]
     """What the perturber says; steps of pa-ad are gradients through the victim at each of its own."""
     eps: float
-    """Size per entry in units of --space, as `rlattack attack` has it."""
+    """Size per entry in units of --space, as `rlattack attack` has it; of nr-mdp and pr-mdp per cent."""
     norm: Norm = "linf"
     """Largest entry, root mean square, or mean; sa-rl has linf."""
     space: Unit = "unit"
