@@ -83,7 +83,8 @@ def _check_score(score: dict[str, Any], where: str) -> None:
     if not isinstance(win, dict):
         raise ContentError(f"{where}: win expects a table, got {win!r}")
     for name, number in (("mean", score.get("mean", 0.0)), ("win.rate", win.get("rate"))):
-        if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > sys.float_info.max:
+        too_long = isinstance(number, int) and abs(number) > sys.float_info.max  # which no float holds
+        if isinstance(number, bool) or not isinstance(number, int | float) or too_long:
             raise ContentError(f"{where}: {name} expects a number, got {number!r}")
 
 

@@ -167,7 +167,7 @@ REFUSED = {
     "no_module:Push": "no attack 'no_module:Push'",
     "plug:Puhs": "attack 'plug:Puhs' cannot be imported: AttributeError: module 'plug' has no attribute 'Puhs'",
     "plug:Way": "attack plug:Way: expected a class of attacks, got <class 'plug.Way'>",
-    "front:Glass": "attack front:Glass: expected a subclass of ObservationAttack or ActionAttack",
+    "front:Glass": "attack front:Glass: expected a subclass of ObservationAttack, ActionAttack or DynamicsAttack",
     "plug:Push:sing=1": "attack plug:Push has no parameter 'sing'; did you mean 'sign'?",
     "plug:Push:sign": "attack plug:Push: expected sign=value once, got 'plug:Push:sign'",
     "fgms:loss=kl": "no attack 'fgms'; did you mean 'fgsm'?",

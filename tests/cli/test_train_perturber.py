@@ -44,7 +44,7 @@ def test_a_perturber_is_trained_and_its_attack_is_a_command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--attack", "fgsm"), "--attack: expected pa-ad or sa-rl, got 'fgsm'"),
+        (("--attack", "fgsm"), "--attack: expected nr-mdp or pa-ad or pr-mdp or sa-rl, got 'fgsm'"),
         (("--attack", "sa-rl", "--norm", "l1"), "attack sa-rl has the norms linf, got l1"),
         (("--attack", "sa-rl", "--steps", "10"), "--steps: expected at least 32, one --batch, got 10"),
         (("--attack", "sa-rl", "--resume"), "--resume: runs/train-gymnasium-CartPole-v1-sa-rl holds no training run"),

@@ -185,8 +185,8 @@ def test_what_goes_wrong_with_one_seed_is_told_as_if_it_learned_alone(tmp_path, 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"attack": "fgsm"}, "--attack: expected pa-ad or sa-rl, got 'fgsm'"),
-        ({"attack": "perturber"}, "--attack: expected pa-ad or sa-rl, got 'perturber'"),
+        ({"attack": "fgsm"}, "--attack: expected nr-mdp or pa-ad or pr-mdp or sa-rl, got 'fgsm'"),
+        ({"attack": "perturber"}, "--attack: expected nr-mdp or pa-ad or pr-mdp or sa-rl, got 'perturber'"),
         ({"attack": "pa-ad:agent=x"}, "--attack pa-ad:agent=x: agent is for `rlattack attack`: here one is trained"),
         ({"attack": "pa-ad:steps=0"}, "attack pa-ad: steps: expected a number at least 1, got 0"),
         ({"attack": "sa-rl", "norm": "l2"}, "attack sa-rl has the norms linf, got l2"),
