@@ -1,6 +1,7 @@
 import errno
 import os
 import pickle
+import re
 import zipfile
 
 import pytest
@@ -27,13 +28,15 @@ def saved(folder, algorithm="ppo", **changes):
     return content
 
 
-def refuse(folder, match, algorithm="ppo"):
+def refusal(folder, algorithm="ppo"):
+    """What is said of a checkpoint that is refused, of which the learner took nothing."""
     learner = trained(algorithm, steps=0)
     before = {name: tensor.clone() for name, tensor in learner.policy.state_dict().items()}
-    with pytest.raises(RefusedFile, match=match):
+    with pytest.raises(RefusedFile) as refused:
         load_checkpoint(folder).restore(learner, str(folder / FILE))
     assert all(tensor.equal(before[name]) for name, tensor in learner.policy.state_dict().items())
     assert learner.num_timesteps == 0
+    return str(refused.value)
 
 
 @pytest.mark.parametrize("space", ["images", "vectors"])
@@ -138,7 +141,7 @@ class Payload:
 )
 def test_a_pickle_with_a_payload_is_refused_and_does_not_run(tmp_path, write):
     write({"steps": 1, "policy": Payload(tmp_path / "was-here"), "optimizers": {}}, tmp_path / FILE)
-    refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
+    assert re.search("checkpoint.pt: .*; remove it to start over", refusal(tmp_path))
     assert not (tmp_path / "was-here").exists()
 
 
@@ -147,7 +150,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, keep):
     saved(tmp_path)
     raw = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(raw[: int(keep * len(raw)) if keep < 1 else keep])
-    refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
+    assert re.search("checkpoint.pt: .*; remove it to start over", refusal(tmp_path))
 
 
 def test_a_checkpoint_with_a_flipped_bit_is_refused(tmp_path):
@@ -155,13 +158,13 @@ def test_a_checkpoint_with_a_flipped_bit_is_refused(tmp_path):
     raw = bytearray((tmp_path / FILE).read_bytes())
     raw[len(raw) // 2] ^= 1
     (tmp_path / FILE).write_bytes(bytes(raw))
-    refuse(tmp_path, "checkpoint.pt: .*; remove it to start over")
+    assert re.search("checkpoint.pt: .*; remove it to start over", refusal(tmp_path))
 
 
 def test_a_zip_bomb_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / FILE, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("archive/data.pkl", bytes(20 * 1024**2))
-    refuse(tmp_path, "a zip bomb; remove it to start over")
+    assert re.search("a zip bomb; remove it to start over", refusal(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -175,24 +178,24 @@ def test_a_zip_bomb_is_refused(tmp_path):
 )
 def test_another_file_of_torch_is_refused(tmp_path, content):
     torch.save(content, tmp_path / FILE)
-    refuse(tmp_path, "not a checkpoint of a training run; remove it to start over")
+    assert re.search("not a checkpoint of a training run; remove it to start over", refusal(tmp_path))
 
 
 def test_a_checkpoint_of_another_algorithm_is_refused(tmp_path):
     saved(tmp_path, "dqn")
-    refuse(tmp_path, r"checkpoint.pt: tensor action_net.bias: expected shape \(3,\), got NoneType")
+    assert re.search(r"checkpoint.pt: tensor action_net.bias: expected shape \(3,\), got NoneType", refusal(tmp_path))
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
     policy = saved(tmp_path)["policy"]
     saved(tmp_path, policy=policy | {"action_net.bias": torch.tensor([0.0, float("nan"), 0.0])})
-    refuse(tmp_path, "tensor action_net.bias: values that are not finite")
+    assert re.search("tensor action_net.bias: values that are not finite", refusal(tmp_path))
 
 
 def test_a_tensor_that_pretends_to_be_huge_is_refused_by_its_shape(tmp_path):
     policy = saved(tmp_path)["policy"]
     saved(tmp_path, policy=policy | {"action_net.bias": torch.zeros(1).expand(10**12)})
-    refuse(tmp_path, r"action_net.bias: expected shape \(3,\), got \(1000000000000,\)")
+    assert re.search(r"action_net.bias: expected shape \(3,\), got \(1000000000000,\)", refusal(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ def test_a_tensor_that_pretends_to_be_huge_is_refused_by_its_shape(tmp_path):
 )
 def test_a_state_of_another_optimiser_is_refused(tmp_path, state, match):
     saved(tmp_path, optimizers={"policy.optimizer": {"state": state, "param_groups": []}})
-    refuse(tmp_path, match)
+    assert re.search(match, refusal(tmp_path))
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
