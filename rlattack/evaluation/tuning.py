@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.arrays import BoolArray, IntArray
 from rlattack.attacks import (
     DynamicsAttack,
     DynamicsAttacker,
@@ -29,13 +29,13 @@ from rlattack.draws import Draws, SharedDraws
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.code import code_of
 from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
+from rlattack.evaluation.looking import Looking
 from rlattack.evaluation.memory import check_memory
-from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.play import Play, open_play
 from rlattack.evaluation.player import Sight, bend, here, make_attacker, make_sight
 from rlattack.evaluation.slots import Take
-from rlattack.games.game import Seat, Step
-from rlattack.policies.policy import Output, Policy, State
+from rlattack.games.game import Seat
+from rlattack.policies.policy import Policy, State
 from rlattack.specs import NoParameters
 
 TUNING = 1_000_000_007
@@ -98,7 +98,7 @@ class Tuned:
     def observations(self, count: int) -> Iterator[Tensor]:
         """`count` batches of what the game showed, float32, of steps that are not much like each other."""
         numbers = itertools.count()
-        seen = _Looking(self._ref.seat, self._cell.envs)
+        seen = Looking(self._ref.seat, self._cell.envs)
         on_screen = self._screens is not None
         play = open_play(self._cell, lambda slot: next(numbers), [seen], fits=self._fits, screens=on_screen)
         with contextlib.closing(play.play()) as steps:
@@ -227,7 +227,7 @@ class Rehearsing(Play):
     """
 
     def __init__(self, cell: Cell, game: Any, policies: Any, seat: int) -> None:
-        self._looking = _Looking(seat, cell.envs)
+        self._looking = Looking(seat, cell.envs)
         super().__init__(cell, game, policies, lambda slot: None, [self._looking])
         self._stopped: BoolArray = np.zeros(cell.envs, dtype=np.bool_)
 
@@ -273,31 +273,6 @@ class Rehearsing(Play):
 
     def _close(self) -> None:
         """The game goes on with the next round."""
-
-
-class _Looking(Observer):
-    """Keeps what a seat was shown, received and did last, and what it was paid."""
-
-    shown: Array = np.empty(0)
-    pictures: Array | None = None
-    received: Tensor
-    action: Tensor
-    acting: BoolArray
-    out: Output
-    about: Callable[[Tensor], Output]
-    reward: FloatArray
-
-    def see(self, moment: Moment) -> None:
-        """Keeps the game's own array, and the tensors of play."""
-        if moment.seat == self.seat:
-            self.shown, self.received, self.action = moment.shown, moment.received, moment.action
-            self.acting, self.out, self.about = moment.acting, moment.out, moment.about
-            self.pictures = moment.pictures
-
-    def after(self, step: Step) -> None:
-        """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""
-        paid = step.rewards if step.sparse is None or len(step.rewards) == 1 else step.sparse
-        self.reward = paid[self.seat]
 
 
 def _name(pictures: Tensor) -> bytes:
