@@ -12,7 +12,7 @@ import tyro
 
 from rlattack.budget import Norm, Unit
 from rlattack.errors import InvalidInput
-from rlattack.evaluation.study import Plugins
+from rlattack.evaluation.options import Plugins
 from rlattack.report.progress import say
 
 if TYPE_CHECKING:

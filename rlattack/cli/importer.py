@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from rlattack.evaluation.study import Plugins
+from rlattack.evaluation.options import Plugins
 from rlattack.report.progress import say
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import tyro
 
-from rlattack.evaluation.study import Plugins
+from rlattack.evaluation.options import Plugins
 from rlattack.registry import Registry
 from rlattack.report.progress import say
 

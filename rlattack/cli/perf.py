@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlattack.errors import InvalidInput
-from rlattack.evaluation.study import Plugins
+from rlattack.evaluation.options import Plugins
 from rlattack.report.progress import Stages, say
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlattack.budget import Model, Norm, Unit
 from rlattack.errors import InvalidInput
+from rlattack.evaluation.options import PlayOptions
 from rlattack.specs import Spec
 
 if TYPE_CHECKING:
@@ -44,52 +45,7 @@ EVERY = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plugins:
-    """What every command takes that names games, agents or attacks."""
-
-    plugin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODULE ...")] = ()
-    """Modules of your own to import first, in workers too: what they register (environments, attacks, importers) can be
-    named."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Playing(Plugins):
-    """The game as it is played, and what stands before the victim: what whoever lets it play or looks into it takes."""
-
-    game: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="GAME")]
-    """Game to play, as `rlattack list games` shows: atari/pong, gymnasium/CartPole-v1, mujoco/you-shall-not-pass."""
-    defence: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FRONT[:key=value,...] ...")] = ()
-    """What stands before the victim, in order, as jpeg:quality=75; attacks go through it."""
-    actions: Literal["card", "sampled", "greedy"] = "card"
-    """How players choose; `card`: as the game's card says, which for those that act by Q values means greedy."""
-    sticky: float | None = None
-    """Probability that the emulator repeats the last action; the card's by default."""
-    env_args: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
-    """Arguments of a Gymnasium environment, as continuous=true map_name=8x8, or of a control task, as rules=v4; values
-    as in JSON, else text."""
-    frame_stack: int | None = None
-    """Observations of a Gymnasium environment, or frames of an Atari game, that are stacked, oldest first, as
-    VecFrameStack does; the card's by default."""
-    channels: Literal["as-shown", "first"] | None = None
-    """first: pictures (height, width, channels) of a Gymnasium environment are shown as (channels, height, width), as
-    agents of Stable-Baselines3 see them; the card's by default."""
-    max_steps: int | None = None
-    """Steps after which an episode is cut, for a game that may never end; the game's own limit by default."""
-    seed: int = 0
-    """Of the run: starts, sampled actions and random attacks come from it."""
-    envs: int = 8
-    """Episodes at once in a worker; part of the configuration."""
-    device: str = "cpu"
-    """cpu, or cuda for the victim, the attacks and the judge on a GPU, in one process: raise --envs, as to 256. A GPU
-    rounds otherwise, so its results are its own, and say so."""
-    normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
-    """Statistics of what the victim saw in training, such as vecnormalize.pkl; by default those beside its file."""
-    trust: bool = False
-    """Load files that can only be read by running their code."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options(Playing):
+class Options(PlayOptions):
     """Everything that results depend on, but who sits where; each option is spelled and documented here."""
 
     attack: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[:key=value,...] ...")] = ()
@@ -203,7 +159,7 @@ class Study(Options):
             object.__setattr__(self, name, getattr(plain, name))
 
     @classmethod
-    def of(cls, options: Playing, **more: Any) -> "Study":
+    def of(cls, options: PlayOptions, **more: Any) -> "Study":
         """Makes a study of the options that a command has, the others by default, and of who sits where."""
         names = [field.name for field in dataclasses.fields(Options) if hasattr(options, field.name)]
         return cls(**{name: getattr(options, name) for name in names}, **more)

@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar
 import tyro
 
 from rlattack.errors import InvalidInput
-from rlattack.evaluation.study import Playing, Study
+from rlattack.evaluation.options import PlayOptions
+from rlattack.evaluation.study import Study
 from rlattack.specs import ranges_in
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inspection(Playing):
+class Inspection(PlayOptions):
     """What all inspections share: whom to look into, in which game, and where what was found goes.
 
     Whoever inherits adds parameters of its own, each with its range, and names its work in `name`.

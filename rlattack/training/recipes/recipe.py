@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from rlattack.errors import InvalidInput
-from rlattack.evaluation.study import Plugins
+from rlattack.evaluation.options import Plugins
 
 MINIBATCHES = 4
 """A batch of PPO in games of several seats is divided into so many."""
