@@ -8,7 +8,7 @@ from typing import Any
 
 from rlattack.attacks import ATTACKS, SCHEDULES, Attack, parse_attack
 from rlattack.attacks.natural import ALL
-from rlattack.budget import NORMS
+from rlattack.budget import CHANGES, NORMS, Shared, Unit
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.games.card import Variant
 from rlattack.games.forks import check_forks
@@ -171,3 +171,18 @@ def _number(text: str, told: str) -> float:
         if math.isfinite(value := float(text)):
             return value
     raise InvalidInput(f"{told}: eps: expected a number, got {text!r}")
+
+
+def space_of(asked: Unit, norm: str) -> Unit:
+    """What sizes are counted in: most natural changes in no space, those of numbers by default in deviations.
+
+    Args:
+        asked: The space that was asked for.
+        norm: What an attack may change.
+    """
+    if norm in NORMS:
+        return asked
+    if norm == Shared.kind:
+        return "raw"
+    in_space = norm in CHANGES and CHANGES[norm].in_space
+    return "unit" if not in_space else "sigma" if asked == "unit" else asked

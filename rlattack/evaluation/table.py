@@ -13,11 +13,11 @@ from rlattack.attacks.imitation import learns_by_watching, surrogate_name
 from rlattack.attacks.leader import is_agent, leader_name
 from rlattack.attacks.make import check_gradient, check_together, replacements
 from rlattack.attacks.natural import NATURAL
-from rlattack.budget import CHANGES, NORMS, Budget, Shared, Unit
+from rlattack.budget import CHANGES, NORMS, Budget
 from rlattack.defences import make_front, outline
 from rlattack.defences.detectors import check_detectors, check_evaded, detector_name
 from rlattack.errors import BudgetError, InvalidInput
-from rlattack.evaluation.asked import Asked, check_ahead, with_sizes
+from rlattack.evaluation.asked import Asked, check_ahead, space_of, with_sizes
 from rlattack.evaluation.cell import AgentRef, AttackRef, Cell
 from rlattack.evaluation.code import attack_code, attack_files, playing_code
 from rlattack.evaluation.loading import load_surrogate
@@ -214,7 +214,7 @@ class Table:
         """Whether a natural change is one of what the attacked seat sees or does, whoever sits there."""
         kind, number = ATTACKS.get(spec.name), self.attacked_seat
         seat, norm = self.seats[number], self._reach(spec)
-        budget = Budget(norm=norm, eps=max(kind.standard), space=self._space(norm))
+        budget = Budget(norm=norm, eps=max(kind.standard), space=space_of(self.study.space, norm))
         ref = AttackRef(spec=spec, seat=number, budget=budget, model=self.study.model)
         try:
             for agent in self.agents[number].values():
@@ -228,18 +228,9 @@ class Table:
         kinds = ATTACKS.get(spec.name).reaches
         return (norm or self.study.norm) if set(kinds) & set(NORMS) else kinds[0]
 
-    def _space(self, norm: str) -> Unit:
-        """What sizes are counted in: most natural changes in no space, those of numbers by default in deviations."""
-        if norm in NORMS:
-            return self.study.space
-        if norm == Shared.kind:
-            return "raw"
-        in_space = norm in CHANGES and CHANGES[norm].in_space
-        return "unit" if not in_space else "sigma" if self.study.space == "unit" else self.study.space
-
     def _armed(self, base: Cell, spec: AttackSpec, norm: str, eps: float | None, when: str, on: str) -> AttackRef:
         study, kind = self.study, ATTACKS.get(spec.name)
-        space = self._space(norm)
+        space = space_of(self.study.space, norm)
         grid = study.grid and (norm in NORMS or kind.access == "observation")  # natural changes of actions have none
         grid |= study.model == "screen" and kind.access == "observation"
         seat = self.seats[self.attacked_seat]
