@@ -56,3 +56,9 @@ def chooser(folder, seed, scale=1.0):
     for tensor in network.parameters():
         tensor.data *= scale
     return save_network(folder, "coins/any", network)
+
+
+def two(folder, text=COINS):
+    """The grid of one more agent, of random weights."""
+    other = chooser(folder / "other", 0, scale=20.0)
+    return text.replace('["tests.kit.players:coin"]', json.dumps(["tests.kit.players:coin", other]))
