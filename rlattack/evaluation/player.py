@@ -118,8 +118,8 @@ def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead |
     return lookahead
 
 
-def bend(game: Game, players: Sequence["Player"]) -> None:
-    """Lets the attacks that make worlds make those of a game."""
+def lend_worlds(game: Game, players: Sequence["Player"]) -> None:
+    """Lends a game to the attacks that make its worlds."""
     for attacker in (attacker for player in players for _, attacker in player.attackers):
         if isinstance(attacker, DynamicsAttacker):
             assert isinstance(game, Bendable), "its seats name bodies"

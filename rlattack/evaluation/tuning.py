@@ -32,7 +32,7 @@ from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
 from rlattack.evaluation.looking import Looking
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.play import Play, open_play
-from rlattack.evaluation.player import Sight, bend, here, make_attacker, make_sight
+from rlattack.evaluation.player import Sight, here, lend_worlds, make_attacker, make_sight
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Seat
 from rlattack.policies.policy import Policy, State
@@ -234,7 +234,7 @@ class Rehearsing(Play):
     def arm(self, attacker: Sight | DynamicsAttacker) -> None:
         """Lets an attack work on the seat."""
         self._players[self._looking.seat].arm(0, attacker, own=True)
-        bend(self.game, self._players)
+        lend_worlds(self.game, self._players)
 
     @property
     def asked(self) -> tuple[int, int]:
