@@ -117,11 +117,11 @@ class Tuned:
     ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
-        check_memory(slots, self._seats, f"attack {ref.spec.name}")
+        on_screen = attack is not None and self._screens is not None
+        check_memory(slots, self._seats, f"attack {ref.spec.name}", screens=on_screen)
         actions = list(self._cell.actions)
         actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
-        on_screen = attack is not None and self._screens is not None
         opened = open_play(cell, lambda slot: None, fits=self._fits, screens=on_screen)
         policies = list(opened.policies)
         policies[ref.seat] = plays
