@@ -35,7 +35,7 @@ Certify = Callable[[Policy, Ball, Any], Certificate]
 
 
 class ActionAttack(Attack[Config], Generic[Config]):
-    """A rule that turns continuous actions into others within a ball around them."""
+    """A rule that turns actions into others: most turn continuous ones, within a ball around them."""
 
     access: ClassVar[Access] = "action"
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")

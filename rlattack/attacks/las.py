@@ -16,6 +16,7 @@ import torch
 from gymnasium import Space
 from torch import Tensor
 
+from rlattack.arrays import rowwise
 from rlattack.attacks.action import ActionAttack, Certify
 from rlattack.attacks.mas import worse
 from rlattack.attacks.target import Target
@@ -69,9 +70,8 @@ class LAS(ActionAttack[LASConfig]):
         best, least = self._at_once(victim, tried, change, reach, slots)
         for _ in range(self.config.steps):
             slopes = tried.worse(victim, change) * going
-            climbed = change + _rowed(left, slopes) * slopes / _rowed(slopes.flatten(1).norm(dim=1), slopes).clamp(
-                1e-12
-            )
+            lengths = rowwise(slopes.flatten(1).norm(dim=1), slopes).clamp(1e-12)
+            climbed = change + rowwise(left, slopes) * slopes / lengths
             wanted = (tried.own + climbed).clamp(reach.low, reach.high) - tried.own
             plan = (tried.own + _projected(wanted, left) * going).clamp(reach.low, reach.high)
             change = plan - tried.own
@@ -87,7 +87,7 @@ class LAS(ActionAttack[LASConfig]):
         """What is done now by the best plan of one step that has all that is left, and what the victim earns then."""
         steps, places = change.shape[1], slots.numpy(force=True)
         left, room = reach.left(len(change)), reach.steps_left(len(change))
-        ends = _rowed(left, change) * clean.worse(victim, change).sign()
+        ends = rowwise(left, change) * clean.worse(victim, change).sign()
         alone = torch.eye(steps, device=change.device)[None, ..., None]
         # (slots, which step and way, steps, entries)
         plans = clean.own[:, None] + torch.cat([alone * ends[:, None], -alone * ends[:, None]], dim=1)
@@ -142,11 +142,6 @@ class _Tried:
         return torch.stack(ways, dim=1)
 
 
-def _rowed(numbers: Tensor, things: Tensor) -> Tensor:
-    """Numbers a row as they broadcast over things."""
-    return numbers.view(-1, *[1] * (things.ndim - 1))
-
-
 def _projected(change: Tensor, left: Tensor) -> Tensor:
     """Changes of windows whose sizes, the largest entry a step, sum to what is left: the nearest in sizes."""
     sizes = change.flatten(2).abs().amax(dim=2)
@@ -154,4 +149,4 @@ def _projected(change: Tensor, left: Tensor) -> Tensor:
     above = (falling.cumsum(dim=1) - left[:, None]) / torch.arange(1, sizes.shape[1] + 1, device=sizes.device)
     cut = above.gather(1, ((falling > above).sum(dim=1, keepdim=True) - 1).clamp(min=0)).clamp(min=0)
     shrunk = (sizes - cut).clamp(min=0) / sizes.clamp(min=1e-12)
-    return change * _rowed(shrunk.flatten(), change.flatten(0, 1)).view(*sizes.shape, *[1] * (change.ndim - 2))
+    return change * shrunk.view(*sizes.shape, *[1] * (change.ndim - 2))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.arrays import Array, BoolArray, FloatArray, IntArray, rowwise
 from rlattack.games.game import Forkable, SlotFault, View
 from rlattack.policies.policy import Policy, State
 
@@ -32,6 +32,10 @@ class Ahead:
     asked: IntArray
     over: BoolArray
     path: Tensor
+
+    def of(self, plans: slice) -> "Ahead":
+        """What would come of some of them."""
+        return Ahead(self.returns[plans], self.last[plans], self.asked[plans], self.over[plans], self.path[plans])
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ class Lookahead:
         for step in range(horizon):
             if not alive.any():
                 break
-            last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
+            last = torch.where(rowwise(torch.as_tensor(alive), obs), obs, last)
             seen[:, step:] = last[:, None]
             planned = plans[:, step] if step < plans.shape[1] else None
             acts = [_chosen(one, planned if seat == self._seat else None) for seat, one in enumerate(stands)]
@@ -123,8 +127,8 @@ class Lookahead:
                 for one, view, (_, state, _) in zip(stands, played.views, acts, strict=True)
             ]
             obs = stands[self._seat].obs
-        last = torch.where(torch.as_tensor(alive).view(-1, *[1] * (obs.ndim - 1)), obs, last)
-        return Ahead(returns[:count], last[:count], asked[:count], ~alive[:count], seen[:count])
+        last = torch.where(rowwise(torch.as_tensor(alive), obs), obs, last)
+        return Ahead(returns, last, asked, ~alive, seen).of(slice(count))
 
 
 def _spread(here: Here, rows: Tensor) -> Here:

@@ -215,8 +215,8 @@ def replacements(attack: Attack[Any], setting: Setting, *, blind: bool = False) 
     kinds = {name: kind for name, kind in ATTACKS.working() if name != attack.name}
     wanted = [name for name, kind in kinds.items() if not (blind and kind.knowledge == "white")]
     norm = attack.budget.norm
-    other = {name: f" --norm {kinds[name].reaches[0]}" for name in wanted if norm in {*NORMS} - {*kinds[name].reaches}}
-    other = {name: way for name, way in other.items() if kinds[name].reaches[0] in NORMS}
+    first = {name: kinds[name].reaches[0] for name in wanted if norm in {*NORMS} - {*kinds[name].reaches}}
+    other = {name: f" --norm {kind}" for name, kind in first.items() if kind in NORMS}
     wanted.sort(key=lambda name: (name in other, kinds[name].knowledge != attack.knowledge))
     return [f"{name}{other.get(name, '')}" for name in wanted if _replaces(name, attack, setting)][:_MOST]
 

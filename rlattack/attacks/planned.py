@@ -143,10 +143,7 @@ class Planned(Schedule[Config]):
         found = victim.ahead(np.repeat(slots, counts), np.concatenate(plans), self.config.horizon)
         ends = np.cumsum(counts)
         for own, end in zip(plans, ends, strict=True):
-            rows = slice(end - len(own), end)
-            yield own, Ahead(
-                found.returns[rows], found.last[rows], found.asked[rows], found.over[rows], found.path[rows]
-            )  # fmt: skip
+            yield own, found.of(slice(end - len(own), end))
 
 
 class Critical(Planned[CriticalConfig]):

@@ -46,7 +46,7 @@ class Budget:
     """
 
     norm: str = "linf"
-    """What `eps` counts: one of `NORMS`, or the kind of a natural change."""
+    """What `eps` counts: one of `NORMS`, or another kind of reach, one of `KINDS`: a natural change, a patch, a mix."""
     eps: float | None
     """Size per entry in units of `space`; the number of pixels for l0. None: as large as it takes."""
     space: Unit = "unit"
@@ -81,7 +81,7 @@ class Budget:
         return self.eps
 
     def reach(self, space: Space[object], *, newest: bool = False, deviation: Tensor | None = None) -> Reach:
-        """Fits the budget to a space, as a ball or as the natural change that its norm names; arguments as in `ball`.
+        """Fits the budget to a space, as a ball or as the other reach that its norm names; arguments as in `ball`.
 
         Raises:
             BudgetError: The space and the budget do not fit.

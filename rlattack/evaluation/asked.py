@@ -94,7 +94,7 @@ def with_sizes(
 
 
 def _standard(asked: Asked, kinds: Sequence[type[Attack[Any]]]) -> tuple[tuple[float | None, str], ...]:
-    """The sizes of several at once: one that counts per cent plays at its one standard size where it has no own."""
+    """The sizes of several at once: one that has a single standard size, as 100 per cent, plays at it by default."""
     return tuple(
         (kind.standard[0] if size is None and len(kind.standard) == 1 else size, norm)
         for kind, (size, norm) in zip(kinds, asked.each, strict=True)

@@ -16,7 +16,8 @@ class Judgement:
     steps: int
     """Steps in which the seat acted; the counts below are of these."""
     attacked: int
-    """Steps in which the victim received something else than the game showed, or did another thing than it chose."""
+    """Steps in which the victim received something else than the game showed, did another thing than it chose, or was
+    in another world."""
     changed: float
     """Sum over steps of how much its greedy action moved from the one on the clean view, each in [0, 1]."""
     sizes: Mapping[str, float]

@@ -22,7 +22,7 @@ from rlattack.evaluation.executor import Beat, cores
 from rlattack.evaluation.fits import read_fit
 from rlattack.evaluation.loading import load_player, surrogates_of
 from rlattack.evaluation.observer import Observer
-from rlattack.evaluation.player import Learned, Player, bend, foreseen
+from rlattack.evaluation.player import Learned, Player, foreseen, lend_worlds
 from rlattack.evaluation.slots import Slots, Take
 from rlattack.evaluation.tally import Tally
 from rlattack.games.find import FAMILIES, make_game
@@ -57,7 +57,7 @@ class Play(Slots):
         self.cell, self.game, self.policies = cell, game, tuple(policies)
         with on(cell.device):
             self._players = self._seated(surrogates, learned)
-        bend(game, self._players)
+        lend_worlds(game, self._players)
         self._lookahead = foreseen(cell, game, self._players)
         judges = [player.judge for player in self._players if player.judge is not None]
         self._observers: list[Observer] = [*judges, *observers]

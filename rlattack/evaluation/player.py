@@ -118,8 +118,8 @@ def foreseen(cell: Cell, game: Game, players: Sequence["Player"]) -> Lookahead |
     return lookahead
 
 
-def bend(game: Game, players: Sequence["Player"]) -> None:
-    """Lets the attacks that make worlds make those of a game."""
+def lend_worlds(game: Game, players: Sequence["Player"]) -> None:
+    """Lends a game to the attacks that make its worlds."""
     for attacker in (attacker for player in players for _, attacker in player.attackers):
         if isinstance(attacker, DynamicsAttacker):
             assert isinstance(game, Bendable), "its seats name bodies"
@@ -161,25 +161,27 @@ class Player:
             InvalidInput: It does not fit, or there is one already on what the seat sees, or does, or on its world.
         """
         made = make_attacker(ref, self.policy, surrogate, self._seat, self._slots, learned)
-        taken = (
-            self._sight if isinstance(made, Sight) else self._hand if isinstance(made, ActionAttacker) else self._world
-        )
-        if taken is not None:
-            raise InvalidInput(
-                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does, or on its world; name "
-                "one of each"
-            )
         self.arm(number, made, own=surrogate is None)
         self.judge = Judge(self.number, [attacker for _, attacker in self.attackers])
 
     def arm(self, number: int, made: Sight | ActionAttacker | DynamicsAttacker, *, own: bool) -> None:
-        """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays."""
+        """Lets an attack work on the seat, with nobody to judge it; `own`: it is crafted on the policy that plays.
+
+        Raises:
+            InvalidInput: There is one already on what the seat sees, or does, or on its world.
+        """
+        before: Runner | None
         if isinstance(made, Sight):
-            self._sight, self._own = made, own
+            before, self._sight, self._own = self._sight, made, own
         elif isinstance(made, ActionAttacker):
-            self._hand = made
+            before, self._hand = self._hand, made
         else:
-            self._world = made
+            before, self._world = self._world, made
+        if before is not None:
+            raise InvalidInput(
+                f"--attack: two attacks on what the {self._seat.name} sees, or on what it does, or on its world; name "
+                "one of each"
+            )
         self.attackers.append((number, made))
 
     def evade(self, number: int, watch: Watch) -> None:

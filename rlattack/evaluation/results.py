@@ -77,7 +77,8 @@ class SeatResult:
     drop: Drop | None = None
     """Beside the clean cell; None in that one, and for a seat that is not attacked."""
     attacked: float | None = None
-    """Share of its steps in which it received something else than the game showed; None for a seat without attack."""
+    """Share of its steps in which it received something else than the game showed, did another thing than it chose, or
+    was in another world; None for a seat without attack."""
     action_change: float | None = None
     """Mean over steps of how much its greedy action moved, in [0, 1]."""
     sizes: dict[str, float] = field(default_factory=dict)

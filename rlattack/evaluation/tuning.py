@@ -32,7 +32,7 @@ from rlattack.evaluation.loading import learned_by, load_player, surrogates_of
 from rlattack.evaluation.looking import Looking
 from rlattack.evaluation.memory import check_memory
 from rlattack.evaluation.play import Play, open_play
-from rlattack.evaluation.player import Sight, bend, here, make_attacker, make_sight
+from rlattack.evaluation.player import Sight, here, lend_worlds, make_attacker, make_sight
 from rlattack.evaluation.slots import Take
 from rlattack.games.game import Seat
 from rlattack.policies.policy import Policy, State
@@ -117,11 +117,11 @@ class Tuned:
     ) -> "Rehearsing":
         """Opens the game; whom the attack is crafted on plays, which is a surrogate where there is one."""
         ref, plays = self._ref, self._surrogate or self._victim
-        check_memory(slots, self._seats, f"attack {ref.spec.name}")
+        on_screen = attack is not None and self._screens is not None
+        check_memory(slots, self._seats, f"attack {ref.spec.name}", screens=on_screen)
         actions = list(self._cell.actions)
         actions[ref.seat] = plays.acts or ("sampled" if sampled else actions[ref.seat])
         cell = dataclasses.replace(self._cell, envs=slots, actions=tuple(actions))
-        on_screen = attack is not None and self._screens is not None
         opened = open_play(cell, lambda slot: None, fits=self._fits, screens=on_screen)
         policies = list(opened.policies)
         policies[ref.seat] = plays
@@ -234,7 +234,7 @@ class Rehearsing(Play):
     def arm(self, attacker: Sight | DynamicsAttacker) -> None:
         """Lets an attack work on the seat."""
         self._players[self._looking.seat].arm(0, attacker, own=True)
-        bend(self.game, self._players)
+        lend_worlds(self.game, self._players)
 
     @property
     def asked(self) -> tuple[int, int]:

@@ -9,23 +9,17 @@ import pytest
 from rlattack.evaluation import Study, evaluate
 from rlattack.policies.folder import agent_cards
 from rlattack.policies.importer import import_agent
-from rlattack.policies.network import SMALL, NetworkSpec
-from tests.kit.agents import network_agent
+from tests.kit.agents import short_pong
 from tests.kit.runs import rows
 
 pytest.importorskip("ale_py")
 
-SHORT = """
-schema = "rlattack/game/1"
-title = "A short Pong"
-rom = "pong"
+WON = """
 [win]
 rule = "threshold"
 score = 0
 [stall]
 steps = 60
-[atari]
-max_frames = 480
 """
 
 
@@ -33,10 +27,7 @@ max_frames = 480
 def short(tmp_path, monkeypatch):
     """A working folder with a game of at most 120 steps and an agent that plays it at random."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "envs" / "atari").mkdir(parents=True)
-    (tmp_path / "envs" / "atari" / "short.toml").write_text(SHORT)
-    spec = NetworkSpec(observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(32,))
-    network_agent(tmp_path / "agents" / "me", "atari/short", spec)
+    short_pong(tmp_path, 480, about=WON)
     return tmp_path
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlattack.errors import BudgetError
+from rlattack.errors import BudgetError, InvalidInput
 from rlattack.evaluation.play import Play
 from rlattack.evaluation.player import make_attacker
 from rlattack.games import make_game
@@ -58,6 +58,12 @@ def test_both_seats_can_be_attacked_at_once_each_by_draws_of_its_own():
     assert {found.sizes["linf"] for found in judged(episodes, 1)} == {0.5}
     signs = [(torch.cat(one.received) - torch.cat(one.shown)).sign().flatten().tolist() for one in both]
     assert signs[0] != signs[1]
+
+
+def test_two_attacks_on_what_one_seat_sees_are_refused():
+    cell = make_cell(attacks=(*attack_on(1, "noise"), *attack_on(1)), **GREEDY)
+    with pytest.raises(InvalidInput, match="two attacks on what the right sees, or on what it does"):
+        play(cell, puller(), puller())
 
 
 def test_an_episode_s_attack_comes_from_its_own_seed():

@@ -7,19 +7,11 @@ from rlattack.benchmark.verify import verify
 from rlattack.cli.main import main
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.plan import plan
-from rlattack.policies.network import SMALL, NetworkSpec
-from tests.kit.agents import network_agent
+from tests.kit.agents import short_pong
 from tests.kit.forged import Forgery
 
 pytest.importorskip("ale_py")
 
-SHORT = """
-schema = "rlattack/game/1"
-title = "A short Pong"
-rom = "pong"
-[atari]
-max_frames = 200
-"""
 STUDY = {
     "game": "atari/short", "players": ("me",), "model": "screen", "space": "raw", "eps": (8,), "episodes": 1, "envs": 1,
 }  # fmt: skip
@@ -29,10 +21,7 @@ STUDY = {
 def short(tmp_path, monkeypatch):
     """A working folder with a game of 50 steps and an agent that plays it at random."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "envs" / "atari").mkdir(parents=True)
-    (tmp_path / "envs" / "atari" / "short.toml").write_text(SHORT)
-    spec = NetworkSpec(observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(32,))
-    network_agent(tmp_path / "agents" / "me", "atari/short", spec)
+    short_pong(tmp_path, 200)
     return tmp_path
 
 

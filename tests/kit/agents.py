@@ -16,7 +16,7 @@ from rlattack.policies.folder import AgentCard, AnyNetwork, save_agent
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
 from rlattack.policies.gaussian_spec import GaussianSpec
 from rlattack.policies.module import ModulePolicy
-from rlattack.policies.network import Network, NetworkSpec
+from rlattack.policies.network import SMALL, Network, NetworkSpec
 from rlattack.policies.policy import ActionMode, Policy, State, choose
 
 Weights = Tensor | Sequence[Sequence[float]]
@@ -156,6 +156,22 @@ def network_agent(folder: Path | str, game: str, spec: NetworkSpec = VECTOR, *, 
     """Saves an agent of discrete actions that knows nothing, and returns its folder; `card` as in `save_network`."""
     torch.manual_seed(seed)
     return save_network(folder, game, Network(spec), **card)
+
+
+def short_pong(folder: Path, frames: int, about: str = "") -> None:
+    """Puts into a working folder `atari/short`, a Pong of so many frames, and `me`, who plays it at random.
+
+    Args:
+        folder: Where games are looked for in `envs`, and agents in `agents`.
+        frames: After which an episode is cut.
+        about: More tables of the game's card.
+    """
+    path = folder / "envs" / "atari" / "short.toml"
+    path.parent.mkdir(parents=True)
+    head = 'schema = "rlattack/game/1"\ntitle = "A short Pong"\nrom = "pong"\n'
+    path.write_text(f"{head}[atari]\nmax_frames = {frames}\n{about}")
+    spec = NetworkSpec(observation=(4, 84, 84), actions=6, head="actor-critic", convolutions=SMALL, hidden=(32,))
+    network_agent(folder / "agents" / "me", "atari/short", spec)
 
 
 def perturber_agent(folder: Path | str, game: str, network: AnyNetwork, attack: str, **about: Any) -> str:

@@ -49,6 +49,7 @@ class Account:
         try:
             episodes = TypeAdapter(tuple[Episode, ...]).validate_python(ledger.said["episodes"])
             made = cls(ledger, _game(ledger.said["identity"]["game"]), episodes)
+            made.check_attacks()
             made.check_shapes()
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ValidationError) as error:
             raise RefusedFile(f"ledger: does not hold what it must ({one_line(error)[:200]})") from error
@@ -127,6 +128,16 @@ class Account:
     def received(self, seat: int) -> Array:
         """What arrived in the sampled steps, float32."""
         return unpacked(self.array(f"received.{seat}"), self.array(f"shown.{seat}"))
+
+    def check_attacks(self) -> None:
+        """Checks that what is said of every attack fits what was played: on a screen less can be measured.
+
+        Raises:
+            ValueError: It does not.
+        """
+        for (number, played), told in zip(self.attacks, self.about["attacks"], strict=True):
+            if told["access"] == "screen" != played["model"]:
+                raise ValueError(f"attack {number} changes the screen and was played in the model {played['model']}")
 
     def check_shapes(self) -> None:
         """Checks that arrays have a row for each step, or sampled step, and hold numbers alone.

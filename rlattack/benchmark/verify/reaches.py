@@ -56,10 +56,10 @@ class Reaches:
         """Measures every sampled step of every seat."""
         for seat in range(len(self._seats)):
             on = [(number, one) for number, one in self._account.attacks if one["seat"] == seat]
-            if all(self._access(number) == "action" for number, _ in on):
-                self._check_untouched(seat)
-            else:
+            if any(self._access(number) in ("observation", "screen") for number, _ in on):
                 self._check_range(seat)
+            else:
+                self._check_untouched(seat)
         places = dict.fromkeys(range(len(self._seats)), 0)
         for number, one in self._account.attacks:
             seat = int(one["seat"])

@@ -74,8 +74,9 @@ class Dynamics:
     def _set(self, one: Parameter, slots: IntArray, value: FloatArray) -> None:
         if one.kind in _SCALED:
             for name in _SCALED[one.kind]:
-                rows, usual = np.ix_(slots, self._rows(name, one.body)), self._usual[name][self._rows(name, one.body)]
-                self._now[name][rows] = usual * value.reshape(-1, *[1] * usual.ndim)
+                rows = self._rows(name, one.body)
+                usual = self._usual[name][rows]
+                self._now[name][np.ix_(slots, rows)] = usual * value.reshape(-1, *[1] * usual.ndim)
         elif one.kind == "gravity":
             self._now["opt.gravity"][slots] = self._usual["opt.gravity"] * value[:, None]
         elif one.kind.startswith("wind"):

@@ -25,15 +25,14 @@ def status(folder, name):
     return {check.status for check in verify(folder).checks if check.name == name}
 
 
-def forged(folder, change):
-    """The same run with other worlds in the ledgers of whoever was attacked."""
+def forged(folder, change, name="world.0"):
+    """The same run with other worlds, or another array, in the ledgers of whoever was attacked."""
     before = {}
     for path in (folder / "ledgers").glob("*.npz"):
         ledger = read_ledger(path)
         before[path] = path.read_bytes()
         if "world.0" in ledger.arrays:
-            worlds = change(ledger.arrays["world.0"])
-            write_ledger(path, Ledger(ledger.said, {**ledger.arrays, "world.0": worlds}))
+            write_ledger(path, Ledger(ledger.said, {**ledger.arrays, name: change(ledger.arrays[name])}))
     return before
 
 
@@ -53,6 +52,16 @@ def test_another_world_than_was_played_is_found(folder, change, name):
     before = forged(folder, change)
     try:
         assert "failed" in status(folder, name)
+    finally:
+        for path, content in before.items():
+            path.write_bytes(content)
+
+
+def test_who_is_attacked_by_a_world_alone_received_what_was_shown(folder):
+    before = forged(folder, lambda planes: planes ^ np.uint8([[1], [0], [0], [0]]), "received.0")
+    try:
+        whys = [check.why for check in verify(folder).checks if check.name == "reach"]
+        assert any("player is not attacked, and received something else" in why for why in whys)
     finally:
         for path, content in before.items():
             path.write_bytes(content)
