@@ -78,7 +78,7 @@ class Agent:
 
 def load_agent(
     spec: "str | Path | Policy | nn.Module | BaseAlgorithm", seat: Seat | None = None, *, game: str | None = None,
-    trust: bool = False, normaliser: str = "", way_out: str = "swap the --players",
+    trust: bool = False, normaliser: str = "", way_out: str = "swap the players, or choose another --seat",
 ) -> Agent:  # fmt: skip
     """Loads an agent and checks that it can take its seat; runs no code of a file unless `trust`.
 
