@@ -70,6 +70,13 @@ def test_everything_that_can_be_named_has_its_equation(kind, registry):
     assert equations.keys() - own == set()
 
 
+def test_messages_of_the_questions_are_those_of_the_program():
+    said = re.findall(r'\*\*"(.+?)"\*\*', TEXTS["docs/faq.md"])
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rlattack").glob("**/*.py"))
+    assert len(said) >= 5
+    assert [message for message in said if message not in code] == []
+
+
 def test_every_page_is_listed():
     listed = set(re.findall(r"^([\w/-]+)$", TEXTS["docs/index.md"], re.MULTILINE))
     pages = {page.removeprefix("docs/").removesuffix(".md") for page in TEXTS if page.startswith("docs/")}
