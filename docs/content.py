@@ -1,11 +1,12 @@
 """Pages that are written from the project itself: what can be named, with its own words, and who ships."""
 
-import csv
 import inspect
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import figures
 
 from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.defences import FRONTS
@@ -28,12 +29,6 @@ _KINDS: Mapping[str, tuple[str, Registry[Any], str]] = {
 }
 EQUATIONS = tomllib.loads((Path(__file__).parent / "equations.toml").read_text(encoding="utf-8"))
 """By kind and name, in LaTeX."""
-PLAYED = [
-    row
-    for path in sorted((Path(__file__).parent / "reference").glob("*.csv"))
-    for row in csv.DictReader(path.open(encoding="utf-8"))
-]
-"""Cells in which what can be named was played once, as `rlattack report --as csv` writes them."""
 
 
 def write(folder: Path) -> None:
@@ -58,8 +53,9 @@ def _registry(title: str, registry: Registry[Any], usage: str, equations: Mappin
         yield from (f"$${equations[name]}$$", "") if name in equations else ()
         yield from _declared(kind)
         yield from _parameters(kind)
-        yield from _pictured(name)
-        yield from _figures(name, kind)
+        yield from figures.of_attack(name, kind) if registry is ATTACKS else ()
+        yield from figures.of_front(name) if registry is FRONTS else ()
+        yield from figures.of_recipe(name) if registry is REGIMES else ()
 
 
 def _declared(kind: Any) -> Iterator[str]:
@@ -81,33 +77,6 @@ def _parameters(kind: Any) -> Iterator[str]:
     yield ""
 
 
-def _pictured(name: str) -> Iterator[str]:
-    if (Path(__file__).parent / "pictures" / "attacks" / f"{name}.png").exists():
-        yield from (f"![What is shown, what {name} makes of it, and the change](../pictures/attacks/{name}.png)", "")
-
-
-def _figures(name: str, kind: Any) -> Iterator[str]:
-    own = [row for row in PLAYED if row["attack"] == name]
-    if not own or not hasattr(kind, "access"):
-        return
-    yield from ("| victim | size | clean | control | attacked | asked in a step |", "|---|---|---|---|---|---|")
-    for row in own:
-        beside = [other for other in PLAYED if other["run"] == row["run"]]
-        clean = next(other for other in beside if other["attack"] == "none")
-        control = None if kind.is_control else kind.control().name
-        same = [other for other in beside if other["attack"] == control and other["eps"] == row["eps"]]
-        size = f"{row['reach']} {row['eps']}" if row["eps"] else "the least"
-        asked = f"{float(row['queries']):.4g} outputs, {float(row['gradients']):.4g} gradients"
-        told = (_return(clean), _return(same[0]) if same else "", _return(row), asked)
-        yield f"| {row['victim']} | {size} | {' | '.join(told)} |"
-    yield ""
-
-
-def _return(row: Mapping[str, str]) -> str:
-    mean, low, high = (f"{float(row[key]):.4g}" for key in ("return", "return_low", "return_high"))
-    return f"{mean} [{low}, {high}]"
-
-
 def _games() -> Iterator[str]:
     yield from ("# Games", "", "| id | family | title |", "|---|---|---|")
     for row in list_games():
@@ -127,9 +96,6 @@ def _agents() -> Iterator[str]:
         yield from ("```", str(card.provenance.get("command", "")), "```", "")
         score, attacked = card.score, card.score.get("attacked", {})
         if "mean" in score:
-            low, high = score["ci"]
-            line = f"It earns {score['mean']:.4g} [{low:.4g}, {high:.4g}] over {score['episodes']} episodes"
-            if attacked:
-                low, high = attacked["ci"]
-                line += f", and {attacked['mean']:.4g} [{low:.4g}, {high:.4g}] under `{attacked['attack']}`"
+            line = f"It earns {figures.interval(score)} over {score['episodes']} episodes"
+            line += f", and {figures.interval(attacked)} under `{attacked['attack']}`" if attacked else ""
             yield from (f"{line}.", "")
