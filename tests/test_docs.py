@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rlattack.attacks import ATTACKS
+from rlattack.attacks import ATTACKS, SCHEDULES
 from rlattack.cli.main import parse
 from rlattack.defences import FRONTS
-from rlattack.training.hardening import REGIMES
+from rlattack.defences.detectors import DETECTORS
+from rlattack.training.hardening import POISONS, REGIMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -61,7 +62,18 @@ def test_links_to_files_lead_somewhere(page):
 
 
 @pytest.mark.parametrize(
-    ("kind", "registry"), [("attacks", ATTACKS), ("recipes", REGIMES), ("fronts", FRONTS)], ids=lambda one: str(one)[:8]
+    ("kind", "registry"),
+    [
+        pytest.param(kind, registry, id=kind)
+        for kind, registry in (
+            ("attacks", ATTACKS),
+            ("schedules", SCHEDULES),
+            ("recipes", REGIMES),
+            ("fronts", FRONTS),
+            ("poisons", POISONS),
+            ("detectors", DETECTORS),
+        )
+    ],
 )
 def test_everything_that_can_be_named_has_its_equation(kind, registry):
     equations = tomllib.loads((ROOT / "docs" / "equations.toml").read_text(encoding="utf-8"))[kind]
