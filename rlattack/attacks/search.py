@@ -165,8 +165,7 @@ class Search(ObservationAttack[SearchConfig, Ball]):
 
     def work(self, length: float) -> Work:
         """All the steps that it may play, each with the slope that leads a director."""
-        steps = self.config.steps
-        return Work(steps, gradients=steps * (self.config.kind == "director"))
+        return Work(steps=1, gradients=self.config.kind == "director") * self.config.steps
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Goes as far as the reach in the direction that the rule says.
