@@ -121,15 +121,17 @@ class Grid:
         Raises:
             InvalidInput: No victim is an entry.
         """
-        fixed = sorted(entry.digest for entry in self.entries.values())
-        if not fixed:
+        if not self.fixed:
             raise InvalidInput("--reveal: expected victims that are entries; `rlattack benchmark --entry` makes one")
-        drawn = hashlib.sha256("\n".join([salt, *fixed]).encode()).digest()
         products = tuple(
-            dataclasses.replace(one, seeds=tuple(_revealed(drawn, number) for number in range(len(one.seeds))))
-            for one in self.products
+            dataclasses.replace(one, seeds=drawn_seeds(salt, self.fixed, len(one.seeds))) for one in self.products
         )
         return dataclasses.replace(self, products=products, salt=salt)
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Digests of the entries among its victims, in order."""
+        return tuple(sorted(entry.digest for entry in self.entries.values()))
 
     @functools.cached_property
     def entries(self) -> dict[str, Entry]:
@@ -197,9 +199,17 @@ class Grid:
                 yield text, (text,)
 
 
-def _revealed(drawn: bytes, number: int) -> int:
-    """A seed of at most nine digits: those of tuning episodes lie above."""
-    return int.from_bytes(hashlib.sha256(drawn + number.to_bytes(4)).digest()[:8], "big") % 1_000_000_000
+def drawn_seeds(salt: str, entries: Sequence[str], count: int) -> tuple[int, ...]:
+    """Seeds that nobody knew before a salt was known and entries were fixed: of at most nine digits, below tuning ones.
+
+    Args:
+        salt: What became known.
+        entries: Digests of the entries, in order.
+        count: How many.
+    """
+    drawn = hashlib.sha256("\n".join([salt, *entries]).encode()).digest()
+    digests = (hashlib.sha256(drawn + number.to_bytes(4)).digest() for number in range(count))
+    return tuple(int.from_bytes(one[:8], "big") % 1_000_000_000 for one in digests)
 
 
 def _joined(one: Contender, other: Contender, grid: str) -> Contender:

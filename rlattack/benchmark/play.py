@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlattack.arrays import FloatArray
+from rlattack.benchmark.hits import Scored, won
 from rlattack.benchmark.program import Program, Say
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
@@ -24,25 +24,15 @@ if TYPE_CHECKING:
     from rlattack.benchmark.verify import Check
 
 
-@dataclass(frozen=True)
-class Played:
-    """A cell that was played.
+@dataclass(frozen=True, kw_only=True)
+class Played(Scored):
+    """A cell that was played, with what came of it.
 
     Attributes:
         cell: What was asked for.
-        result: What came of it.
-        returns: Of the victim, an episode each, shape (episodes,).
-        wins: 1 for each that it won, else 0; empty where nothing says who wins.
-        seconds: Spent by all workers together.
-        date: When the last of it was played, as 2026-11-27.
     """
 
     cell: Cell
-    result: Result
-    returns: FloatArray
-    wins: FloatArray
-    seconds: float
-    date: str
 
 
 Watch = Callable[[str, Plan], tuple[Callable[[Episode, bool], None], Callable[[str, int], None], Callable[[], None]]]
@@ -133,9 +123,8 @@ def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, 
         seats = [episode.seats[cell.victim] for episode in kept.episodes[: cell.episodes]]
         said = [outcome(cell, seat) for seat in seats]
         found[cell.key] = Played(
-            cell, result, np.asarray([seat.score for seat in seats]),
-            np.asarray([one == "win" for one in said], dtype=np.float64) if any(said) else np.empty(0),
-            kept.seconds * cell.episodes / len(kept.episodes), store.date(cell),
+            result, np.asarray([seat.score for seat in seats]), won(said),
+            kept.seconds * cell.episodes / len(kept.episodes), store.date(cell), cell=cell,
         )  # fmt: skip
     return found
 

@@ -99,8 +99,8 @@ class Benchmark(Plugins):
             raise InvalidInput("expected a grid, as in `rlattack benchmark smoke`, or --entry or --counterexample")
         from rlattack.benchmark import plan_grid
         from rlattack.benchmark.forecast import forecast
-        from rlattack.benchmark.publish import to_json
         from rlattack.benchmark.shown import print_leaderboard
+        from rlattack.benchmark.tables import to_json
         from rlattack.benchmark.trials import plan_trials
         from rlattack.evaluation.executor import cores
 

@@ -14,7 +14,7 @@ import pytest
 from rlattack.benchmark import plan_grid, rank, read_grid
 from rlattack.benchmark.forecast import forecast
 from rlattack.benchmark.play import play_grid, there, verified
-from rlattack.benchmark.publish import stable
+from rlattack.benchmark.tables import stable
 from rlattack.errors import InvalidInput, RunConflict
 from rlattack.evaluation.pace import Pace
 from tests.benchmark.grids import COINS, chooser, planned, played, silent, two, written
