@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from rlattack.evaluation.results import Result
 from rlattack.evaluation.run import shared_store
 from rlattack.evaluation.store import Store
 from rlattack.evaluation.summary import outcome
-
-if TYPE_CHECKING:
-    from rlattack.benchmark.verify import Check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +94,10 @@ def verified(program: Program, folder: Path, say: Say = lambda line: None) -> se
         verdict = verify(folder / name, say=say)
         for check in verdict.failed:
             say(f"{name}: {check.name} {check.cell} failed: {check.why}")
-        failed = {check.cell for check in verdict.failed}
-        unmeasured = {check.cell: check.why for check in verdict.checks if _is_unmeasured(check)}
-        for why, count in Counter(unmeasured.values()).items():
+        for why, count in Counter(verdict.unmeasured.values()).items():
             say(f"{name}: {count} cells are not verified: {why}")
-        replayed = {check.cell for check in verdict.checks if (check.name, check.status) == ("replay", "ok")}
-        found |= set() if "" in failed else {cell.key for cell in planned.cells} & replayed - failed - unmeasured.keys()
+        found |= {cell.key for cell in planned.cells} & verdict.replayed
     return found
-
-
-def _is_unmeasured(check: "Check") -> bool:
-    """Whether nobody could tell by a ledger how far an attack went."""
-    return (check.name, check.status) == ("reach", "not checked")
 
 
 def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, Played]:

@@ -171,6 +171,7 @@ class Challenge:
         recorded: Whether it is of recorded perturbations, on seeds that its authors chose.
         attacked: Keys of its cells.
         clean: Keys of the cells without it.
+        runs: Run folders that they lie in.
     """
 
     game: str
@@ -184,6 +185,7 @@ class Challenge:
     recorded: bool
     attacked: tuple[str, ...]
     clean: tuple[str, ...]
+    runs: tuple[str, ...]
 
     @property
     def about(self) -> tuple[str, str, str]:

@@ -44,7 +44,7 @@ class Trial:
         return Challenge(
             game=told.game, contender=self.contender, agent=self.agent, attack=told.attack, authors=told.authors,
             source=told.source, eps=told.claim.eps, stated=told.claim.mean, recorded=self.recorded,
-            attacked=tuple(key for key, _ in pairs), clean=tuple(key for _, key in pairs),
+            attacked=tuple(key for key, _ in pairs), clean=tuple(key for _, key in pairs), runs=tuple(self.runs),
         )  # fmt: skip
 
     @property
