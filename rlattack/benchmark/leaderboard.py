@@ -11,11 +11,13 @@ from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, w
 from rlattack.benchmark.hits import AgentRecord, Hit, threat_of, voids
 from rlattack.benchmark.scores import agent_score, score, standard_hit
 from rlattack.benchmark.standing import (
+    OWN_SEEDS,
     Attacker,
     Certificate,
     Difference,
     GameBoard,
     Ranking,
+    Score,
     Standing,
     Threat,
 )
@@ -93,12 +95,12 @@ def _standing(
         clean=clean,
         control=over_seeds(controls) if len(controls) == len(agents) else None,
         standard=score(standard) if len(standard) == len(agents) else None,
-        best=score(hits),
+        best=(best := score(hits)),
         certificate=_certificate(agents, threat),
         area=area(curve) if len(curve) > len([one for one in threats if one.kind == threat.kind]) else None,
         half=half_size(curve),
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
-        warnings=_warnings(agents),
+        warnings=_warnings(agents, best),
         agents=tuple(agent_score(agent, hit, standard_hit(agent, threat)) for agent, hit in pairs),
         counterexamples=tuple(one for agent in agents for one in agent.shown(threat)),
         seeds=tuple(dict.fromkeys(one.seed for one in results)),
@@ -111,11 +113,12 @@ def _standing(
     return dataclasses.replace(row, tier=level, reasons=reasons)
 
 
-def _warnings(agents: Sequence[AgentRecord]) -> tuple[str, ...]:
+def _warnings(agents: Sequence[AgentRecord], best: Score) -> tuple[str, ...]:
     """What weakens the numbers of a row."""
+    chosen = f"Its best known is {OWN_SEEDS}: it shows how low it can be brought there, beside no mean of other seeds."
     few = f"Intervals over {len(agents)} training seeds mean little, and are too narrow: compare {_SEEDS} or more."
     own = dict.fromkeys(line for agent in agents for line in agent.warnings)
-    return (*([few] if 1 < len(agents) < _SEEDS else []), *own)
+    return (*([few] if 1 < len(agents) < _SEEDS else []), *([chosen] if best.own_seeds else []), *own)
 
 
 def _gaps(agents: Sequence[AgentRecord], threat: Threat, attacks: Collection[str]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Writes a leaderboard down: `leaderboard.json`, CSV, a page that needs no network, TensorBoard."""
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from rlattack.benchmark.estimates import Estimate
-from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking, Score, Standing
+from rlattack.benchmark.standing import OWN_SEEDS, GameBoard, Leaderboard, Ranking, Score, Standing
 from rlattack.benchmark.tables import to_csv, to_json
 from rlattack.evaluation.estimates import Mean
 from rlattack.files import write_whole
@@ -76,7 +77,10 @@ def _estimate(found: Estimate | None, places: int) -> Value:
 
 
 def _score(found: Score | None, places: int) -> Value:
-    return _estimate(None if found is None else found.value, places)
+    shown = _estimate(None if found is None else found.value, places)
+    if found is None or not found.own_seeds:
+        return shown
+    return dataclasses.replace(shown, interval=f"{shown.interval} {OWN_SEEDS}".strip())
 
 
 def digits(ranking: Ranking) -> int:
@@ -126,11 +130,13 @@ def _bars(ranking: Ranking) -> Figure:
     rows = ranking.rows
     drawn = Figure(figsize=(7.4, 0.9 + 0.42 * len(rows)), layout="constrained")
     axes = drawn.subplots()
+    best: dict[bool, tuple[str, str | None]] = {False: ("s", "best known"), True: ("^", f"best known {OWN_SEEDS}")}
     for place, row in enumerate(rows):
         _interval(axes, row.clean.as_mean, place - 0.16, "o", "clean" if place == 0 else None)
         if row.control is not None:
             _interval(axes, row.control.as_mean, place, "|", "noise" if place == 0 else None)
-        _interval(axes, row.best.value.as_mean, place + 0.16, "s", "best known" if place == 0 else None)
+        _interval(axes, row.best.value.as_mean, place + 0.16, *best[row.best.own_seeds])
+        best[row.best.own_seeds] = (best[row.best.own_seeds][0], None)
     axes.set_yticks(range(len(rows)), [_short(row.name) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("mean return, with 95 % intervals")

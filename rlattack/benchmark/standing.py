@@ -9,6 +9,8 @@ from rlattack.budget.words import size_words
 from rlattack.evaluation.estimates import Mean, Rate
 
 Tier = Literal["smoke", "tuned", "verified"]
+OWN_SEEDS = "on seeds of its own"
+"""Of what is left in episodes that the authors of a counterexample chose."""
 
 
 @dataclass(frozen=True, order=True)
@@ -127,7 +129,7 @@ class Shown:
     def words(self) -> str:
         """The attack and who showed it."""
         by = f" by {self.authors}" if self.authors else ""
-        return f"{self.attack}, a counterexample{by}{' on seeds of its own' if self.recorded else ''}"
+        return f"{self.attack}, a counterexample{by}{f' {OWN_SEEDS}' if self.recorded else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

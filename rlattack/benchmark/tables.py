@@ -39,8 +39,8 @@ def _plain(content: Any) -> Any:
 _COLUMNS = (
     "game", "access", "reach", "space", "eps", "rank", "name", "group", "defence", "tier", "clean", "clean_low",
     "clean_high", "control", "reported", "standard", "standard_low", "standard_high", "best", "best_low", "best_high",
-    "best_median", "best_iqm", "strongest", "win", "certified", "voided", "area", "half", "worst_decile", "queries",
-    "gradients", "seeds", "episodes", "counterexamples", "counted",
+    "best_median", "best_iqm", "own_seeds", "strongest", "win", "certified", "voided", "area", "half", "worst_decile",
+    "queries", "gradients", "seeds", "episodes", "counterexamples", "counted",
 )  # fmt: skip
 
 
@@ -65,7 +65,8 @@ def _flat(row: Standing) -> dict[str, object]:
         **_ends("clean", row.clean), "control": None if row.control is None else row.control.mean,
         "reported": row.reported, **_ends("standard", None if row.standard is None else row.standard.value),
         **_ends("best", best.value),
-        "best_median": best.value.median, "best_iqm": best.value.iqm, "strongest": best.attack,
+        "best_median": best.value.median, "best_iqm": best.value.iqm, "own_seeds": best.own_seeds,
+        "strongest": best.attack,
         "win": None if best.win is None else best.win.rate, "certified": share,
         "voided": certificate is not None and certificate.voided, "area": row.area, "half": row.half,
         "worst_decile": row.worst, "queries": best.queries, "gradients": best.gradients, "seeds": best.value.seeds,
