@@ -118,10 +118,10 @@ class _Board:
 
     def _identities(self, one: Compared) -> Iterator[str]:
         """Where ledgers say that somebody else has played the cells of an agent."""
-        for key, path in self._ledgers.items():
-            if key in one.cells:
+        for key in one.cells:
+            if key in self._ledgers:
                 with contextlib.suppress(RlattackError, KeyError, IndexError, TypeError):  # told of the run
-                    said = read_ledger(path).said
+                    said = read_ledger(self._ledgers[key]).said
                     identity = str(said["identity"]["players"][said["about"]["victim"]][0])
                     if identity != one.identity:
                         yield f"cell {key} was played by {identity[:12]}, and {one.agent} is {one.identity[:12]}"
