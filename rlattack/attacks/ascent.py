@@ -10,6 +10,7 @@ from torch import Tensor
 from rlattack.arrays import rowwise
 from rlattack.attacks.objective import Climb, GradientAttack, Objective
 from rlattack.attacks.target import Target
+from rlattack.attacks.words import Work
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -52,6 +53,11 @@ class Ascent(GradientAttack[Config]):
     def starts_clean(self) -> bool:
         """Whether its first gradient is at the clean observation, where a divergence has no slope."""
         return not self.config.random_start
+
+    @property
+    def step_work(self) -> Work:
+        """The slopes of every run."""
+        return Work(steps=1, gradients=self.config.steps * self.config.restarts)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Runs as often as it may, and keeps the point of highest loss in each slot."""

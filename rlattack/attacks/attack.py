@@ -15,7 +15,7 @@ from rlattack.attacks.copies import copied
 from rlattack.attacks.oracle import is_random
 from rlattack.attacks.target import Estimate, Target
 from rlattack.attacks.tuning import Tuning
-from rlattack.attacks.words import Access, Fitted, Knowledge
+from rlattack.attacks.words import Access, Fitted, Knowledge, Work
 from rlattack.budget import NORMS, Budget, Reach
 from rlattack.draws import Draws
 from rlattack.errors import BudgetError, InvalidInput
@@ -173,6 +173,15 @@ class Attack(ABC, Generic[Config]):
     def fit(self, tuning: Tuning) -> Fitted:
         """Learns on tuning episodes; most attacks learn nothing."""
         return Fitted()
+
+    def work(self, length: float) -> Work:
+        """About what `fit` asks for, where an episode has `length` steps; nothing for most."""
+        return Work()
+
+    @property
+    def step_work(self) -> Work:
+        """About what a step asks for of an attack that learns, which nobody can time before it has learned."""
+        return Work(steps=1, gradients=1)
 
     def told(self, learned: Fitted) -> str:
         """What it learned, for whoever waited for it, in a line; empty for most."""

@@ -19,12 +19,12 @@ from rlattack.arrays import IntArray
 from rlattack.attacks.attack import ObservationAttack, Setting
 from rlattack.attacks.ensemble import Ensemble, Member
 from rlattack.attacks.make import make_attack, parse_attack
-from rlattack.attacks.probes import look
+from rlattack.attacks.probes import GRADIENTS, look
 from rlattack.attacks.race import Race
 from rlattack.attacks.search import SearchConfig
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import FEWEST, Tuning
-from rlattack.attacks.words import Fitted
+from rlattack.attacks.words import Fitted, Work
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput, RlattackError
@@ -112,6 +112,17 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
         )  # fmt: skip
         return Fitted(learned.tensors, {"ensemble": dataclasses.asdict(ensemble), "member": dict(learned.facts)})
 
+    def work(self, length: float) -> Work:
+        """What members learn in, the episodes in which each is tried, and the states in which gradients are probed."""
+        members, played = self._members, _EPISODES * length
+        probes = Work(queries=_QUERIES, gradients=GRADIENTS) * (_STATES * min(1.0, self.config.effort))
+        return sum((one.work(length) + one.step_work * played for one in members), probes)
+
+    @property
+    def step_work(self) -> Work:
+        """The mean of its members: which of them plays is found first."""
+        return sum((one.step_work for one in self._members), Work()) * (1 / len(self._members))
+
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Does what the chosen member does.
 
@@ -129,6 +140,11 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
             self._played = self._made(parse_attack(self.learned.facts["ensemble"]["plays"]))
             self._played.learned = Fitted(self.learned.tensors, self.learned.facts["member"])
         return self._played
+
+    @property
+    def _members(self) -> list[ObservationAttack[Any, Any]]:
+        """All that are tried; nothing was learned yet."""
+        return list(map(self._made, (*self._learners, *self._climbers)))
 
     @property
     def _learners(self) -> list[Spec]:

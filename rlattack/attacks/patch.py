@@ -18,8 +18,8 @@ from rlattack.attacks.kept import Kept
 from rlattack.attacks.mask import Shape, file_mask, read_mask, shape_mask
 from rlattack.attacks.objective import LossAttack, Objective
 from rlattack.attacks.target import Target
-from rlattack.attacks.tuning import States, Tuning
-from rlattack.attacks.words import Fitted
+from rlattack.attacks.tuning import STRIDE, States, Tuning
+from rlattack.attacks.words import Fitted, Work
 from rlattack.budget import Budget, Patch
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -130,6 +130,10 @@ class PatchAttack(LossAttack[PatchConfig, Patch]):
         if not self.config.roams:
             facts |= {"row": place[0], "column": place[1]}
         return Fitted({"values": values, "place": torch.as_tensor(place), "mask": mask}, facts)
+
+    def work(self, length: float) -> Work:
+        """Steps of which some are looked at, and climbed in as often as there are epochs."""
+        return Work(steps=STRIDE * self.config.states, gradients=self.config.epochs * self.config.states)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Patch, draws: Draws) -> Tensor:
         """Covers what it covers.

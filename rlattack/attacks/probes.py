@@ -24,6 +24,8 @@ _STEPS, _TIMES = 10, 4
 _RESTARTS = 5
 """Of the best of all: the divergence of continuous actions has several peaks, which random points all see."""
 _FEW, _MORE, _WIDE = f"pgd:steps={_STEPS}", f"pgd:steps={_STEPS * _TIMES}", f"pgd:steps={_STEPS} at twice the size"
+GRADIENTS = (2 + _TIMES) * _STEPS + 2 * _STEPS * _RESTARTS
+"""Backward passes in every state, of all attacks together."""
 _BEST, _BLIND, _DRAWN = f"apgd:steps={2 * _STEPS},restarts={_RESTARTS}", "square", "redraws"
 _PAIRS: tuple[tuple[Kind, str, str], ...] = (
     ("steps", _FEW, _MORE), ("size", _FEW, _WIDE), ("black box", _BLIND, _BEST), ("random starts", _DRAWN, _BEST),

@@ -12,6 +12,7 @@ from rlattack.arrays import rowwise
 from rlattack.attacks.attack import AttackSpec
 from rlattack.attacks.objective import Climb, GradientAttack, Loss, Objective
 from rlattack.attacks.target import Knowledge, Target
+from rlattack.attacks.words import Work
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.specs import Count
@@ -75,6 +76,11 @@ class QueryAttack(GradientAttack[Config]):
         """That, with as many questions about the same loss."""
         kept = {name: value for name, value in parameters.items() if name in ("queries", "loss", "target")}
         return AttackSpec("redraws", kept)
+
+    @property
+    def step_work(self) -> Work:
+        """Its questions."""
+        return Work(steps=1, queries=self.config.queries)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Searches until all questions are asked."""

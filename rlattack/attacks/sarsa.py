@@ -30,7 +30,7 @@ from rlattack.attacks.pgd import PGD
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import FEWEST, Tuning, TuningStep
-from rlattack.attacks.words import Fitted
+from rlattack.attacks.words import Fitted, Work
 from rlattack.budget import Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -108,12 +108,9 @@ class Sarsa(PGD[SarsaConfig]):
 
     def fit(self, tuning: Tuning) -> Fitted:
         """Learns a critic for every place of the grid, and takes the one under which the victim earns least."""
-        data, config = self._rolled(tuning), self.config
-        boxes = _BOXES if config.box is None else (config.box,)
-        costs = _REGULARISERS if config.regulariser is None else (config.regulariser,)
-        grid = list(itertools.product(boxes, costs))
+        data, grid = self._rolled(tuning), self._grid
         around, cost = torch.as_tensor(grid, dtype=torch.float32).T
-        updates = sorted({max(1, config.updates >> halved) for halved in range(_HALVINGS + 1)})
+        updates = self._updates
         learned = []
         for critics in learn(data, around[:, None] * self._half, cost, tuning.draws, updates):
             learned.append(critics)
@@ -124,6 +121,12 @@ class Sarsa(PGD[SarsaConfig]):
         facts |= dict(zip(("box", "regulariser"), grid[number % len(grid)], strict=True))
         return Fitted(every[torch.as_tensor([number])].tensors, facts)
 
+    def work(self, length: float) -> Work:
+        """Roll-outs, and the episodes in which critics are tried; how long critics learn is left out."""
+        critics = len(self._grid) * len(self._updates)
+        tried = length * (critics * _TRIED + min(critics, _BEST) * _EPISODES)
+        return Work(steps=self.config.rollout) + self.step_work * tried
+
     def climb(self, victim: Target, obs: Tensor, draws: Draws) -> Climb:
         """Minus what the critic says of what the victim would do, and MAD where it was asked for.
 
@@ -132,6 +135,18 @@ class Sarsa(PGD[SarsaConfig]):
         """
         self.known("mean")
         return _Worse(self.config, victim, obs, draws, Critics(self.learned.tensors))
+
+    @property
+    def _grid(self) -> list[tuple[float, float]]:
+        """Boxes, each with every regulariser."""
+        boxes = _BOXES if self.config.box is None else (self.config.box,)
+        costs = _REGULARISERS if self.config.regulariser is None else (self.config.regulariser,)
+        return list(itertools.product(boxes, costs))
+
+    @property
+    def _updates(self) -> list[int]:
+        """How many batches critics learn from."""
+        return sorted({max(1, self.config.updates >> halved) for halved in range(_HALVINGS + 1)})
 
     def _rolled(self, tuning: Tuning) -> RollOuts:
         """Roll-outs of the victim; one whose actions are certain sees noise, so that it does not always do the same."""

@@ -23,7 +23,7 @@ from rlattack.attacks.director import lead, led
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Knowledge, Target
 from rlattack.attacks.tuning import Tuning
-from rlattack.attacks.words import Fitted
+from rlattack.attacks.words import Fitted, Work
 from rlattack.budget import Ball, Budget
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -162,6 +162,10 @@ class Search(ObservationAttack[SearchConfig, Ball]):
         steps = race.steps + tuning.steps - before
         facts = {"return": earned, "start": start, "generations": len(means), "steps": steps}
         return Fitted({"weights": weights, **known}, facts)
+
+    def work(self, length: float) -> Work:
+        """All the steps that it may play, each with the slope that leads a director."""
+        return Work(steps=1, gradients=self.config.kind == "director") * self.config.steps
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Goes as far as the reach in the direction that the rule says.

@@ -22,6 +22,8 @@ FEWEST = 50
 """States, or steps, without which nothing is learned."""
 States = Annotated[int, Range(least=FEWEST, most=20_000)]
 """How many observations somebody learns from, who holds all of them at once."""
+STRIDE = 4
+"""Steps between two batches of `Tuning.observations`, since one step is much like the next."""
 APART = 5
 """Of so many episodes one is kept apart, by which is told how well something was learned."""
 

@@ -20,8 +20,8 @@ from rlattack.attacks.boundary import to_boundary
 from rlattack.attacks.minimal import Turn
 from rlattack.attacks.objective import GradientAttack, Objective
 from rlattack.attacks.target import Target
-from rlattack.attacks.tuning import States, Tuning
-from rlattack.attacks.words import Fitted
+from rlattack.attacks.tuning import STRIDE, States, Tuning
+from rlattack.attacks.words import Fitted, Work
 from rlattack.budget import Ball
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -100,6 +100,10 @@ class Universal(GradientAttack[UniversalConfig]):
             changed += float(victim(received).actions.moved(victim.clean_output.actions).sum())
         states = sum(map(len, batches))
         return Fitted({"delta": delta[0].clone()}, {"states": states, "action_change": changed / states})
+
+    def work(self, length: float) -> Work:
+        """Steps of which some are looked at, and climbed in as often as there are epochs."""
+        return Work(steps=STRIDE * self.config.states, gradients=self.config.epochs * self.config.states)
 
     def perturb(self, victim: Target, obs: Tensor, reach: Ball, draws: Draws) -> Tensor:
         """Adds what was learned.

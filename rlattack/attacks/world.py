@@ -23,7 +23,7 @@ from rlattack.attacks.dynamics import DynamicsAttack
 from rlattack.attacks.race import Race
 from rlattack.attacks.target import Target
 from rlattack.attacks.tuning import Tuning
-from rlattack.attacks.words import Fitted
+from rlattack.attacks.words import Fitted, Work
 from rlattack.budget import Budget, World
 from rlattack.draws import Draws
 from rlattack.errors import InvalidInput
@@ -161,6 +161,15 @@ class WorstWorld(DynamicsAttack[WorstConfig]):
         world = reach.place(torch.as_tensor(way[None]))[0]
         facts = {"return": earned, "world": self.region.words(world.tolist()), "corner": bool((abs(way) >= 1).all())}
         return Fitted({"world": world}, facts | {"evaluations": config.evaluations, "steps": race.steps})
+
+    def work(self, length: float) -> Work:
+        """All episodes to their end."""
+        return Work(steps=length * self.config.evaluations * self.config.episodes)
+
+    @property
+    def step_work(self) -> Work:
+        """A world asks for nothing."""
+        return Work(steps=1)
 
     def told(self, learned: Fitted) -> str:
         """The world that was found, as `world` takes it, and what the victim earns there."""

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from rlattack.benchmark.entry import Entry, read_entry, write_entry
     from rlattack.benchmark.grid import Grid
     from rlattack.benchmark.grid_file import read_grid
-    from rlattack.benchmark.leaderboard import rank
     from rlattack.benchmark.play import play_grid
     from rlattack.benchmark.program import Program, plan_grid
     from rlattack.benchmark.publish import write_leaderboard
+    from rlattack.benchmark.ranking import rank
     from rlattack.benchmark.standing import Leaderboard
     from rlattack.benchmark.trials import plan_trials, try_all
 
@@ -24,7 +24,7 @@ __all__ = [
 
 __getattr__ = lazily(
     __name__, counterexample="Counterexample read_counterexample write_counterexample",
-    entry="Entry read_entry write_entry", grid="Grid", grid_file="read_grid", leaderboard="rank",
+    entry="Entry read_entry write_entry", grid="Grid", grid_file="read_grid", ranking="rank",
     play="play_grid", program="Program plan_grid", publish="write_leaderboard", standing="Leaderboard",
     trials="plan_trials try_all",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlattack.benchmark.entry import AGENT, Entry, is_entry, read_entry
-from rlattack.errors import InvalidInput, UnknownName, typed
+from rlattack.errors import InvalidInput, UnknownName, nearest, typed
 from rlattack.evaluation.study import Study
 from rlattack.policies.folder import agent_cards
 
@@ -78,6 +78,11 @@ class Contender:
     studies: Mapping[str, tuple[Study, ...]]
     entry: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """By which something may be stated of it: its own, and those of its agents."""
+        return self.name, *self.studies
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
@@ -110,7 +115,9 @@ class Grid:
                 groups[name] = tuple(agents.split(","))
         names = tuple(text.partition("=")[0] for text in victims)
         products = tuple(dataclasses.replace(one, victims=names) if one.victims else one for one in self.products)
-        return dataclasses.replace(self, groups=groups, products=products)
+        other = dataclasses.replace(self, groups=groups, products=products, reported=())
+        known = {name for one in other.contenders for name in one.names}
+        return dataclasses.replace(other, reported=tuple(one for one in self.reported if one.agent in known))
 
     def revealed(self, salt: str) -> "Grid":
         """The same on other seeds: drawn of what all entries are, so that nobody knew them before these were fixed.
@@ -121,24 +128,27 @@ class Grid:
         Raises:
             InvalidInput: No victim is an entry.
         """
-        fixed = sorted(entry.digest for entry in self.entries.values())
-        if not fixed:
+        if not self.fixed:
             raise InvalidInput("--reveal: expected victims that are entries; `rlattack benchmark --entry` makes one")
-        drawn = hashlib.sha256("\n".join([salt, *fixed]).encode()).digest()
         products = tuple(
-            dataclasses.replace(one, seeds=tuple(_revealed(drawn, number) for number in range(len(one.seeds))))
-            for one in self.products
+            dataclasses.replace(one, seeds=drawn_seeds(salt, self.fixed, len(one.seeds))) for one in self.products
         )
         return dataclasses.replace(self, products=products, salt=salt)
 
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Digests of the entries among its victims, in order."""
+        return tuple(sorted(entry.digest for entry in self.entries.values()))
+
     @functools.cached_property
     def entries(self) -> dict[str, Entry]:
-        """The entries among its victims, by their folders; each is checked as a foreign file.
+        """The entries among its victims and in their groups, by their folders; each is checked as a foreign file.
 
         Raises:
             RlattackError: One that is damaged, or holds what it may not.
         """
-        named = dict.fromkeys(text for product in self.products for text in product.victims)
+        victims = [text for product in self.products for text in product.victims]
+        named = dict.fromkeys(agent for text in victims for agent in self.groups.get(text, (text,)))
         return {text: read_entry(Path(text)) for text in named if is_entry(Path(text))}
 
     @property
@@ -146,7 +156,8 @@ class Grid:
         """Who is compared, each with all that its agents play.
 
         Raises:
-            InvalidInput: An option that does not fit, a table in which nobody plays, or two victims of one name.
+            InvalidInput: An option that does not fit, a table in which nobody plays, two victims of one name, or
+                something that is reported of nobody.
         """
         found: dict[tuple[str, str], Contender] = {}
         for number, product in enumerate(self.products, start=1):
@@ -159,7 +170,22 @@ class Grid:
             for one in of_product:
                 before = found.get((one.game, one.name))
                 found[one.game, one.name] = one if before is None else _joined(before, one, self.name)
+        self._check_reported(list(found.values()))
         return list(found.values())
+
+    def _check_reported(self, contenders: Sequence[Contender]) -> None:
+        """Refuses a number that is reported of nobody who plays."""
+        known = list(dict.fromkeys(name for one in contenders for name in one.names))
+        for number, one in enumerate(self.reported, start=1):
+            where = f"grid {self.name}, reported {number}"
+            if one.agent not in known:
+                raise InvalidInput(
+                    f"{where}: agent: nobody is called {one.agent!r}{nearest(one.agent, known)}; there are "
+                    f"{', '.join(known)}"
+                )
+            games = dict.fromkeys(of.game for of in contenders if one.agent in of.names)
+            if one.game and one.game not in games:
+                raise InvalidInput(f"{where}: game: {one.agent} plays {', '.join(games)}, got {one.game!r}")
 
     def _of(self, product: Product, where: str) -> Iterator[Contender]:
         for game, fronts in itertools.product(product.games, product.defences):
@@ -171,16 +197,22 @@ class Grid:
                 studies = tuple(_study(one | more, where) for one in options)
                 yield Contender(name=name + behind, game=game, group=False, studies={name: studies})
             for name, agents in self._named(product.victims, game):
-                entry = self.entries.get(name)
-                own = {} if entry is None or fronts else {"defence": entry.defence}
+                entries = [self.entries[agent] for agent in agents if agent in self.entries]
                 yield Contender(
-                    name=(name if entry is None else entry.name) + behind, game=game, group=name in self.groups,
-                    studies={
-                        agent: tuple(_study(one | own | {"players": (agent,)}, where) for one in options)
-                        for agent in agents
-                    },
-                    entry="" if entry is None else entry.digest,
+                    name=(entries[0].name if entries and name not in self.groups else name) + behind, game=game,
+                    group=name in self.groups,
+                    studies=dict(self._played(agent, options, where) for agent in agents),
+                    entry=_fixed(entries) if len(entries) == len(agents) else "",
                 )  # fmt: skip
+
+    def _played(
+        self, agent: str, options: Sequence[Mapping[str, Any]], where: str
+    ) -> tuple[str, tuple[Study, ...]]:  # fmt: skip
+        """An agent with what it plays: one of an entry behind its own fronts, where a table names no others."""
+        entry = self.entries.get(agent)
+        own = {} if entry is None or options[0]["defence"] else {"defence": entry.defence}
+        player = agent if entry is None else str(Path(agent) / AGENT)
+        return player, tuple(_study({**one, **own, "players": (player,)}, where) for one in options)
 
     def _named(self, victims: Sequence[str], game: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Who plays a game: groups, agents, and those that a pattern fits."""
@@ -189,7 +221,7 @@ class Grid:
                 yield text, self.groups[text]
             elif text in self.entries:
                 if self.entries[text].game == game:
-                    yield text, (str(Path(text) / AGENT),)
+                    yield text, (text,)
             elif any(sign in text for sign in "*?["):
                 listed = (name for name, card in agent_cards() if card.game == game and card.role == "victim")
                 yield from ((name, (name,)) for name in listed if fnmatch.fnmatch(name, text))
@@ -197,9 +229,24 @@ class Grid:
                 yield text, (text,)
 
 
-def _revealed(drawn: bytes, number: int) -> int:
-    """A seed of at most nine digits: those of tuning episodes lie above."""
-    return int.from_bytes(hashlib.sha256(drawn + number.to_bytes(4)).digest()[:8], "big") % 1_000_000_000
+def _fixed(entries: Sequence[Entry]) -> str:
+    """Digest of one entry, or of all of a group."""
+    if len(entries) == 1:
+        return entries[0].digest
+    return hashlib.sha256("\n".join(entry.digest for entry in entries).encode()).hexdigest()
+
+
+def drawn_seeds(salt: str, entries: Sequence[str], count: int) -> tuple[int, ...]:
+    """Seeds that nobody knew before a salt was known and entries were fixed: of at most nine digits, below tuning ones.
+
+    Args:
+        salt: What became known.
+        entries: Digests of the entries, in order.
+        count: How many.
+    """
+    drawn = hashlib.sha256("\n".join([salt, *entries]).encode()).digest()
+    digests = (hashlib.sha256(drawn + number.to_bytes(4)).digest() for number in range(count))
+    return tuple(int.from_bytes(one[:8], "big") % 1_000_000_000 for one in digests)
 
 
 def _joined(one: Contender, other: Contender, grid: str) -> Contender:

@@ -1,20 +1,16 @@
 """What attacks left an agent of a leaderboard, of the grid's own attacks and of counterexamples that others sent."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rlattack.arrays import FloatArray
 from rlattack.benchmark.estimates import Estimate, over_seeds
-from rlattack.benchmark.play import Played
-from rlattack.benchmark.program import Entrant
-from rlattack.benchmark.standing import Shown, Threat
-from rlattack.benchmark.trials import Tried
+from rlattack.benchmark.standing import Challenge, Compared, Shown, Threat
 from rlattack.evaluation.results import Result
-from rlattack.report.comparison import attack_label, settings
-from rlattack.report.warnings import warnings
+from rlattack.report.comparison import attack_label
 
 _PROOFS = ("gwc", "awc")
 """Not what an attacker does, but what is left open at worst: no row is ranked by them."""
@@ -24,11 +20,54 @@ _EPISODES = 10
 
 
 @dataclass(frozen=True)
+class Scored:
+    """What came of a cell.
+
+    Attributes:
+        result: In numbers.
+        returns: Of the victim, an episode each, shape (episodes,).
+        wins: 1 for each that it won, else 0; empty where nothing says who wins.
+        seconds: Spent by all workers together.
+        date: When the last of it was played, as 2026-11-27.
+    """
+
+    result: Result
+    returns: FloatArray
+    wins: FloatArray
+    seconds: float = 0.0
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a counterexample.
+
+    Attributes:
+        challenge: Whom it is about, and what is stated.
+        attacked: Under it, a cell each run seed.
+        clean: The same episodes without an attack.
+        replayed: Whether its ledgers were verified, and nothing failed; None where nobody verified them.
+    """
+
+    challenge: Challenge
+    attacked: tuple[Scored, ...]
+    clean: tuple[Scored, ...]
+    replayed: bool | None = None
+
+
+@dataclass(frozen=True)
 class Hit:
-    """One attack of a threat on one agent, on all run seeds."""
+    """One attack of a threat on one agent, on all run seeds.
+
+    Attributes:
+        label: What is done.
+        played: Its cells.
+        chosen: Whether its episodes are on seeds that the authors of a counterexample chose.
+    """
 
     label: str
-    played: tuple[Played, ...]
+    played: tuple[Scored, ...]
+    chosen: bool = False
 
     @functools.cached_property
     def returns(self) -> FloatArray:
@@ -45,7 +84,7 @@ class Hit:
     @property
     def seeds(self) -> list[int]:
         """Run seeds of its episodes."""
-        return [one.cell.seed for one in self.played]
+        return [one.result.seed for one in self.played]
 
 
 @dataclass(frozen=True)
@@ -53,19 +92,23 @@ class AgentRecord:
     """An agent with all that was played of it.
 
     Attributes:
-        name: As it was named.
-        entrant: The contender that it belongs to.
+        about: Who it is.
         played: Cells of the grid.
         tried: Counterexamples about it, in the order in which they were given.
+        warnings: What weakens the numbers of the grid's own cells.
+        command: Plays a cell again, by its key.
+        reported: What is stated elsewhere of how it does under a threat: fields of a row.
     """
 
-    name: str
-    entrant: Entrant
-    played: tuple[Played, ...]
+    about: Compared
+    played: tuple[Scored, ...]
     tried: tuple[Tried, ...] = ()
+    warnings: tuple[str, ...] = ()
+    command: Callable[[str], str] = lambda key: ""
+    reported: Callable[[Threat], Mapping[str, object]] = lambda threat: {}
 
     @property
-    def clean(self) -> tuple[Played, ...]:
+    def clean(self) -> tuple[Scored, ...]:
         """Its cells without an attack."""
         return tuple(one for one in self.played if one.result.clean)
 
@@ -76,7 +119,7 @@ class AgentRecord:
 
     def met(self, threat: Threat) -> set[str]:
         """Labels of the grid's attacks of a threat that were played on all its run seeds."""
-        seeds = {one.cell.seed for one in self.clean}
+        seeds = {one.result.seed for one in self.clean}
         return {hit.label for hit in self.hits(threat) if {*hit.seeds} == seeds}
 
     def hits(self, threat: Threat, *, control: bool = False) -> list[Hit]:
@@ -85,7 +128,7 @@ class AgentRecord:
 
     @functools.cached_property
     def _hits(self) -> dict[tuple[Threat | None, bool], list[Hit]]:
-        found: dict[tuple[Threat | None, bool, str], list[Played]] = {}
+        found: dict[tuple[Threat | None, bool, str], list[Scored]] = {}
         for one in self.played:
             if kept_reach(one.result):
                 key = threat_of(one.result), one.result.control, attack_label(one.result)
@@ -94,11 +137,6 @@ class AgentRecord:
         for (threat, control, label), of in found.items():
             hits.setdefault((threat, control), []).append(Hit(label, tuple(of)))
         return hits
-
-    @functools.cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What weakens the numbers of the grid's own cells."""
-        return tuple(line for one in settings([one.result for one in self.played]) for line in warnings(one))
 
     def strongest(self, threat: Threat) -> Hit | None:
         """What left it least: an attack of the grid, or a counterexample that counts."""
@@ -117,8 +155,13 @@ class AgentRecord:
             assert best is not None, "seen just now"
             found = _shown(one, float(best.returns.mean()), over_seeds([self.clean_returns]))
             shown.append(found)
-            best = Hit(found.words, one.attacked) if found.counted else best
+            best = Hit(found.words, one.attacked, found.recorded) if found.counted else best
         return best, tuple(shown)
+
+
+def won(outcomes: Sequence[str | None]) -> FloatArray:
+    """1 for each episode that was won, else 0; empty where nothing says who wins."""
+    return np.asarray([one == "win" for one in outcomes], dtype=np.float64) if any(outcomes) else np.empty(0)
 
 
 def voids(result: Result) -> bool:
@@ -149,17 +192,15 @@ def _within(tried: Tried, threat: Threat) -> bool:
 
 def _shown(tried: Tried, best: float, clean: Estimate) -> Shown:
     """A counterexample beside the least that was known before, and the clean score on the grid's own seeds."""
-    told = tried.trial.counterexample
-    value, own = _over(tried.attacked), _over(tried.clean)
+    told, value, own = tried.challenge, _over(tried.attacked), _over(tried.clean)
     why = _against(tried, value, own, best, clean)
     return Shown(
-        attack=told.attack, agent=tried.trial.agent, authors=told.authors, source=told.source, eps=told.claim.eps,
-        stated=told.claim.mean, value=value, clean=own, counted=not why, why=why,
-        recorded=tried.trial.recorded,
+        attack=told.attack, agent=told.agent, authors=told.authors, source=told.source, eps=told.eps,
+        stated=told.stated, value=value, clean=own, counted=not why, why=why, recorded=told.recorded,
     )  # fmt: skip
 
 
-def _over(played: Sequence[Played]) -> Estimate:
+def _over(played: Sequence[Scored]) -> Estimate:
     return over_seeds([np.concatenate([one.returns for one in played])])
 
 
@@ -172,7 +213,7 @@ def _against(tried: Tried, value: Estimate, own: Estimate, best: float, clean: E
         return "its ledger was replayed, and something else came of it"
     if value.episodes < _EPISODES:
         return f"{value.episodes} episodes, and at least {_EPISODES} count"
-    if tried.trial.recorded and own.mean < clean.ci[0]:
+    if tried.challenge.recorded and own.mean < clean.ci[0]:
         return (
             f"its seeds are hard without an attack: {own.mean:.4g} there, below the {clean.mean:.4g} "
             f"[{clean.ci[0]:.4g}, {clean.ci[1]:.4g}] of the grid's own"

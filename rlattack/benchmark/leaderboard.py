@@ -1,4 +1,4 @@
-"""From what was played to a leaderboard: three numbers a claim, ranks with ties, differences, attackers."""
+"""From what was played of agents to rows: three numbers a claim, ranks with ties, differences, attackers."""
 
 import dataclasses
 import itertools
@@ -8,24 +8,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, worst_decile
-from rlattack.benchmark.grid import Grid
 from rlattack.benchmark.hits import AgentRecord, Hit, threat_of, voids
-from rlattack.benchmark.play import Played
-from rlattack.benchmark.program import Program
 from rlattack.benchmark.scores import agent_score, score, standard_hit
 from rlattack.benchmark.standing import (
+    OWN_SEEDS,
     Attacker,
     Certificate,
     Difference,
     GameBoard,
-    Leaderboard,
     Ranking,
+    Score,
     Standing,
     Threat,
 )
 from rlattack.benchmark.tiers import tier
-from rlattack.benchmark.trials import Tried
-from rlattack.evaluation.certified import CERTIFIED, Measured
+from rlattack.evaluation.measured import CERTIFIED, Measured
 from rlattack.evaluation.results import Mean, Result
 from rlattack.evaluation.statistics import holm
 
@@ -33,45 +30,27 @@ _SEEDS = 5
 """Training seeds from which on a bootstrap over them says something."""
 
 
-def rank(
-    program: Program, played: Mapping[str, Played], verified: Collection[str] = (), tried: Sequence[Tried] = ()
-) -> Leaderboard:
-    """Ranks all contenders.
+def game_boards(agents: Sequence[AgentRecord], verified: Collection[str] = (), salt: str = "") -> tuple[GameBoard, ...]:
+    """Ranks agents, game by game.
 
     Args:
-        program: Who plays what.
-        played: What was played of it, by the key of the cell; what is missing is left out and counted.
+        agents: With what was played of each, in the order of the grid.
         verified: Keys of the cells that `rlattack verify` has nothing against.
-        tried: Counterexamples that were replayed, in the order in which they may count.
+        salt: By which seeds were drawn after entries were fixed.
     """
-    agents = [
-        AgentRecord(name, entrant, there, tuple(one for one in tried if one.trial.about == (*entrant.names, name)))
-        for entrant in program.entrants
-        for name, cells in entrant.cells.items()
-        if (there := tuple(played[cell.key] for cell in cells if cell.key in played))
-    ]
     boards: dict[str, list[AgentRecord]] = {}
     for agent in agents:
-        boards.setdefault(agent.entrant.contender.game, []).append(agent)
-    versions = {name: text for one in program.runs.values() for name, text in one.circumstances["versions"].items()}
-    return Leaderboard(
-        grid=program.grid.name,
-        title=program.grid.title,
-        boards=tuple(_board(program.grid, game, of, verified) for game, of in boards.items()),
-        impossible=tuple((one.agent, one.attack, one.why) for one in program.impossible),
-        missing=len({cell.key for cell in program.cells} - played.keys()),
-        failed=sum(not one.result.ok for one in played.values()),
-        versions=versions,
-    )
+        boards.setdefault(agent.about.game, []).append(agent)
+    return tuple(_board(game, of, verified, salt) for game, of in boards.items())
 
 
-def _board(grid: Grid, game: str, agents: Sequence[AgentRecord], verified: Collection[str]) -> GameBoard:
+def _board(game: str, agents: Sequence[AgentRecord], verified: Collection[str], salt: str) -> GameBoard:
     found = {threat_of(one.result) for agent in agents for one in agent.played}
     kinds = sorted(threat for threat in found if threat is not None)
     threats = {threat: set().union(*(agent.met(threat) for agent in agents)) for threat in kinds}
     rankings = []
     for threat in threats:
-        found_rows = (_standing(grid, of, threat, threats, verified) for of in _contenders(agents))
+        found_rows = (_standing(of, threat, threats, verified, salt) for of in _contenders(agents))
         rows = [row for row in found_rows if row is not None]
         if rows:
             ranked = _ranked(rows)
@@ -90,62 +69,63 @@ def _shared(name: str, results: Sequence[Result]) -> object:
 def _contenders(agents: Sequence[AgentRecord]) -> Iterator[list[AgentRecord]]:
     groups: dict[str, list[AgentRecord]] = {}
     for agent in agents:
-        groups.setdefault(agent.entrant.contender.name, []).append(agent)
+        groups.setdefault(agent.about.contender, []).append(agent)
     yield from groups.values()
 
 
 def _standing(
-    grid: Grid, agents: Sequence[AgentRecord], threat: Threat, threats: Mapping[Threat, Collection[str]],
-    verified: Collection[str],
+    agents: Sequence[AgentRecord], threat: Threat, threats: Mapping[Threat, Collection[str]],
+    verified: Collection[str], salt: str,
 ) -> Standing | None:  # fmt: skip
     """A row of a contender; None where none of its agents met the threat. Threats have the attacks that others met."""
     pairs = [(agent, hit) for agent in agents if (hit := agent.strongest(threat)) is not None]
     if not pairs:
         return None
     agents, hits = [agent for agent, _ in pairs], [hit for _, hit in pairs]
-    contender, results = agents[0].entrant.contender, [one.result for agent in agents for one in agent.played]
+    about, results = agents[0].about, [one.result for agent in agents for one in agent.played]
     controls = [found[0].returns for agent in agents if (found := agent.hits(threat, control=True))]
     standard = [hit for agent in agents if (hit := standard_hit(agent, threat)) is not None]
     clean = over_seeds([agent.clean_returns for agent in agents])
     curve = [(0.0, clean.mean), *_curve(agents, threat, threats)]
-    claim, stated = agents[0].clean[0].result.claim, _reported(grid, agents[0], threat)
+    claim, stated = agents[0].clean[0].result.claim, agents[0].reported(threat)
     row = Standing(
-        name=contender.name,
-        group=contender.group,
+        name=about.contender,
+        group=about.group,
         defence="" if claim is None else claim.words,
         clean=clean,
         control=over_seeds(controls) if len(controls) == len(agents) else None,
         standard=score(standard) if len(standard) == len(agents) else None,
-        best=score(hits),
+        best=(best := score(hits)),
         certificate=_certificate(agents, threat),
         area=area(curve) if len(curve) > len([one for one in threats if one.kind == threat.kind]) else None,
         half=half_size(curve),
         worst=worst_decile(np.concatenate([hit.returns for hit in hits])),
-        warnings=_warnings(agents),
+        warnings=_warnings(agents, best),
         agents=tuple(agent_score(agent, hit, standard_hit(agent, threat)) for agent, hit in pairs),
         counterexamples=tuple(one for agent in agents for one in agent.shown(threat)),
         seeds=tuple(dict.fromkeys(one.seed for one in results)),
         seconds=sum(one.seconds for agent in agents for one in agent.played),
         **stated,  # type: ignore[arg-type]  # fields of the row
     )
-    fresh = bool(grid.salt and contender.entry)
+    fresh = bool(salt and about.entry)
     gaps = _gaps(agents, threat, threats[threat])
     level, reasons = tier(row, results, gaps, replayed=all(one.cell in verified for one in results), fresh=fresh)
     return dataclasses.replace(row, tier=level, reasons=reasons)
 
 
-def _warnings(agents: Sequence[AgentRecord]) -> tuple[str, ...]:
+def _warnings(agents: Sequence[AgentRecord], best: Score) -> tuple[str, ...]:
     """What weakens the numbers of a row."""
+    chosen = f"Its best known is {OWN_SEEDS}: it shows how low it can be brought there, beside no mean of other seeds."
     few = f"Intervals over {len(agents)} training seeds mean little, and are too narrow: compare {_SEEDS} or more."
     own = dict.fromkeys(line for agent in agents for line in agent.warnings)
-    return (*([few] if 1 < len(agents) < _SEEDS else []), *own)
+    return (*([few] if 1 < len(agents) < _SEEDS else []), *([chosen] if best.own_seeds else []), *own)
 
 
 def _gaps(agents: Sequence[AgentRecord], threat: Threat, attacks: Collection[str]) -> tuple[str, ...]:
     """What a row did not meet of what others met: whoever meets less stands higher for it."""
     met = [agent.met(threat) for agent in agents]
     unmet = sorted({*attacks} - met[0].intersection(*met))
-    absent = len(agents[0].entrant.contender.studies) - len(agents)
+    absent = agents[0].about.agents - len(agents)
     return (
         *[f"not all attacks of this table were played on it: {', '.join(unmet)}"] * bool(unmet),
         *[f"{absent} of its agents met none of them"] * bool(absent),
@@ -180,23 +160,6 @@ def _certificate(agents: Sequence[AgentRecord], threat: Threat) -> Certificate |
     return Certificate(share=Mean(float(np.mean([one.mean for one in shares])), (low, high)), voided=voided)
 
 
-def _reported(grid: Grid, agent: AgentRecord, threat: Threat) -> dict[str, object]:
-    """What is stated elsewhere: by the grid, else by the agent's own card."""
-    contender, player = agent.entrant.contender, agent.clean[0].cell.players[agent.clean[0].cell.victim]
-    for entry in grid.entries.values():
-        claim = entry.claim
-        same = threat.access == "observation" and (claim.norm, claim.space, claim.eps) == threat.size
-        if entry.digest == contender.entry and same:
-            return {"reported": claim.attacked, "reported_clean": claim.clean, "source": entry.source or "its entry"}
-    for one in grid.reported:
-        of_it = one.agent in (contender.name, agent.name) and one.game in ("", contender.game)
-        if of_it and one.eps in (None, threat.eps):
-            return {"reported": one.attacked, "reported_clean": one.clean, "source": one.source}
-    if player.published is None or contender.group:
-        return {}
-    return {"reported_clean": player.published.mean, "source": player.published.source}
-
-
 def _ranked(rows: Sequence[Standing]) -> tuple[Standing, ...]:
     """The best first; who is no worse beyond doubt than those above shares their rank."""
     ordered = sorted(rows, key=lambda row: (-row.best.value.mean, row.name))
@@ -206,7 +169,7 @@ def _ranked(rows: Sequence[Standing]) -> tuple[Standing, ...]:
 
 def _differences(agents: Sequence[AgentRecord], rows: Sequence[Standing], threat: Threat) -> tuple[Difference, ...]:
     hits = {
-        of[0].entrant.contender.name: [hit for agent in of if (hit := agent.strongest(threat)) is not None]
+        of[0].about.contender: [hit for agent in of if (hit := agent.strongest(threat)) is not None]
         for of in _contenders(agents)
     }
     pairs = list(itertools.combinations(rows, 2))

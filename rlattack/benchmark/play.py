@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlattack.arrays import FloatArray
+from rlattack.benchmark.hits import Scored, won
 from rlattack.benchmark.program import Program, Say
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.episode import Episode
@@ -20,29 +19,16 @@ from rlattack.evaluation.run import shared_store
 from rlattack.evaluation.store import Store
 from rlattack.evaluation.summary import outcome
 
-if TYPE_CHECKING:
-    from rlattack.benchmark.verify import Check
 
-
-@dataclass(frozen=True)
-class Played:
-    """A cell that was played.
+@dataclass(frozen=True, kw_only=True)
+class Played(Scored):
+    """A cell that was played, with what came of it.
 
     Attributes:
         cell: What was asked for.
-        result: What came of it.
-        returns: Of the victim, an episode each, shape (episodes,).
-        wins: 1 for each that it won, else 0; empty where nothing says who wins.
-        seconds: Spent by all workers together.
-        date: When the last of it was played, as 2026-11-27.
     """
 
     cell: Cell
-    result: Result
-    returns: FloatArray
-    wins: FloatArray
-    seconds: float
-    date: str
 
 
 Watch = Callable[[str, Plan], tuple[Callable[[Episode, bool], None], Callable[[str, int], None], Callable[[], None]]]
@@ -108,18 +94,10 @@ def verified(program: Program, folder: Path, say: Say = lambda line: None) -> se
         verdict = verify(folder / name, say=say)
         for check in verdict.failed:
             say(f"{name}: {check.name} {check.cell} failed: {check.why}")
-        failed = {check.cell for check in verdict.failed}
-        unmeasured = {check.cell: check.why for check in verdict.checks if _is_unmeasured(check)}
-        for why, count in Counter(unmeasured.values()).items():
+        for why, count in Counter(verdict.unmeasured.values()).items():
             say(f"{name}: {count} cells are not verified: {why}")
-        replayed = {check.cell for check in verdict.checks if (check.name, check.status) == ("replay", "ok")}
-        found |= set() if "" in failed else {cell.key for cell in planned.cells} & replayed - failed - unmeasured.keys()
+        found |= {cell.key for cell in planned.cells} & verdict.replayed
     return found
-
-
-def _is_unmeasured(check: "Check") -> bool:
-    """Whether nobody could tell by a ledger how far an attack went."""
-    return (check.name, check.status) == ("reach", "not checked")
 
 
 def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, Played]:
@@ -133,9 +111,8 @@ def collect(planned: Plan, results: list[Result], store: Store) -> Mapping[str, 
         seats = [episode.seats[cell.victim] for episode in kept.episodes[: cell.episodes]]
         said = [outcome(cell, seat) for seat in seats]
         found[cell.key] = Played(
-            cell, result, np.asarray([seat.score for seat in seats]),
-            np.asarray([one == "win" for one in said], dtype=np.float64) if any(said) else np.empty(0),
-            kept.seconds * cell.episodes / len(kept.episodes), store.date(cell),
+            result, np.asarray([seat.score for seat in seats]), won(said),
+            kept.seconds * cell.episodes / len(kept.episodes), store.date(cell), cell=cell,
         )  # fmt: skip
     return found
 

@@ -1,8 +1,6 @@
 """Writes a leaderboard down: `leaderboard.json`, CSV, a page that needs no network, TensorBoard."""
 
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +11,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from rlattack.benchmark.estimates import Estimate
-from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking, Score, Standing
+from rlattack.benchmark.standing import OWN_SEEDS, GameBoard, Leaderboard, Ranking, Score, Standing
+from rlattack.benchmark.tables import to_csv, to_json
 from rlattack.evaluation.estimates import Mean
 from rlattack.files import write_whole
 from rlattack.report.curves import INK, svg
@@ -21,10 +20,6 @@ from rlattack.report.events import Point, file_name, scalar, write_events
 from rlattack.report.page import template
 from rlattack.report.values import Value, decimals, mean, number, percent
 
-SCHEMA = "rlattack/leaderboard/1"
-VOLATILE = ("seconds", "date")
-"""What two runs of one grid need not share."""
-_DIGITS = 6
 _LONGEST = 40
 """Letters of a name beside a picture."""
 
@@ -40,71 +35,6 @@ def write_leaderboard(board: Leaderboard, folder: Path) -> None:
     for name, page in _pages(board).items():
         write_whole(folder / name, page.encode())
     write_events(folder, dict(_events(board)))
-
-
-def to_json(board: Leaderboard) -> dict[str, Any]:
-    """The whole as it stands in `leaderboard.json`; numbers have six digits, as much as two machines may share."""
-    found: dict[str, Any] = {"schema": SCHEMA, **_plain(dataclasses.asdict(board))}
-    return found
-
-
-def stable(content: Any) -> Any:
-    """The content of a `leaderboard.json` without speeds and dates: what two runs of one grid must share."""
-    if isinstance(content, Mapping):
-        return {name: stable(value) for name, value in content.items() if name not in VOLATILE}
-    return [stable(one) for one in content] if isinstance(content, list) else content
-
-
-def _plain(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        return {str(name): _plain(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(one) for one in content]
-    return float(f"{content:.{_DIGITS}g}") if isinstance(content, float) else content
-
-
-_COLUMNS = (
-    "game", "access", "reach", "space", "eps", "rank", "name", "group", "defence", "tier", "clean", "clean_low",
-    "clean_high", "control", "reported", "standard", "standard_low", "standard_high", "best", "best_low", "best_high",
-    "best_median", "best_iqm", "strongest", "win", "certified", "voided", "area", "half", "worst_decile", "queries",
-    "gradients", "seeds", "episodes", "counterexamples", "counted",
-)  # fmt: skip
-
-
-def to_csv(board: Leaderboard) -> str:
-    """A row a contender and size."""
-    file = io.StringIO()
-    table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-    table.writeheader()
-    for of_game in board.boards:
-        for ranking in of_game.rankings:
-            for row in ranking.rows:
-                flat = {"game": of_game.game, **dataclasses.asdict(ranking.threat), **_flat(row)}
-                table.writerow({name: "" if flat[name] is None else flat[name] for name in _COLUMNS})
-    return file.getvalue()
-
-
-def _flat(row: Standing) -> dict[str, object]:
-    best, certificate = row.best, row.certificate
-    share = None if certificate is None or certificate.share is None else certificate.share.mean
-    found: dict[str, object] = {
-        "rank": row.rank, "name": row.name, "group": row.group, "defence": row.defence, "tier": row.tier,
-        **_ends("clean", row.clean), "control": None if row.control is None else row.control.mean,
-        "reported": row.reported, **_ends("standard", None if row.standard is None else row.standard.value),
-        **_ends("best", best.value),
-        "best_median": best.value.median, "best_iqm": best.value.iqm, "strongest": best.attack,
-        "win": None if best.win is None else best.win.rate, "certified": share,
-        "voided": certificate is not None and certificate.voided, "area": row.area, "half": row.half,
-        "worst_decile": row.worst, "queries": best.queries, "gradients": best.gradients, "seeds": best.value.seeds,
-        "episodes": best.value.episodes, "counterexamples": len(row.counterexamples),
-        "counted": sum(one.counted for one in row.counterexamples),
-    }  # fmt: skip
-    return {name: _plain(value) for name, value in found.items()}
-
-
-def _ends(name: str, estimate: Estimate | None) -> dict[str, object]:
-    low, high = (None, None) if estimate is None else estimate.ci
-    return {name: None if estimate is None else estimate.mean, f"{name}_low": low, f"{name}_high": high}
 
 
 HEADS = (
@@ -147,7 +77,10 @@ def _estimate(found: Estimate | None, places: int) -> Value:
 
 
 def _score(found: Score | None, places: int) -> Value:
-    return _estimate(None if found is None else found.value, places)
+    shown = _estimate(None if found is None else found.value, places)
+    if found is None or not found.own_seeds:
+        return shown
+    return dataclasses.replace(shown, interval=f"{shown.interval} {OWN_SEEDS}".strip())
 
 
 def digits(ranking: Ranking) -> int:
@@ -197,11 +130,13 @@ def _bars(ranking: Ranking) -> Figure:
     rows = ranking.rows
     drawn = Figure(figsize=(7.4, 0.9 + 0.42 * len(rows)), layout="constrained")
     axes = drawn.subplots()
+    best: dict[bool, tuple[str, str | None]] = {False: ("s", "best known"), True: ("^", f"best known {OWN_SEEDS}")}
     for place, row in enumerate(rows):
         _interval(axes, row.clean.as_mean, place - 0.16, "o", "clean" if place == 0 else None)
         if row.control is not None:
             _interval(axes, row.control.as_mean, place, "|", "noise" if place == 0 else None)
-        _interval(axes, row.best.value.as_mean, place + 0.16, "s", "best known" if place == 0 else None)
+        _interval(axes, row.best.value.as_mean, place + 0.16, *best[row.best.own_seeds])
+        best[row.best.own_seeds] = (best[row.best.own_seeds][0], None)
     axes.set_yticks(range(len(rows)), [_short(row.name) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("mean return, with 95 % intervals")

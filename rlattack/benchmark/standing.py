@@ -9,6 +9,8 @@ from rlattack.budget.words import size_words
 from rlattack.evaluation.estimates import Mean, Rate
 
 Tier = Literal["smoke", "tuned", "verified"]
+OWN_SEEDS = "on seeds of its own"
+"""Of what is left in episodes that the authors of a counterexample chose."""
 
 
 @dataclass(frozen=True, order=True)
@@ -53,6 +55,8 @@ class Score:
         win: Share of won episodes; None where nothing says who wins.
         queries: Outputs of the victim that were asked for, a step.
         gradients: Backward passes, a step.
+        own_seeds: Whether it is, at least of one agent, of episodes on seeds that the authors of a counterexample
+            chose: what is left there is no mean over the seeds of other rows.
     """
 
     attack: str
@@ -60,6 +64,7 @@ class Score:
     win: Rate | None = None
     queries: float = 0.0
     gradients: float = 0.0
+    own_seeds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +129,70 @@ class Shown:
     def words(self) -> str:
         """The attack and who showed it."""
         by = f" by {self.authors}" if self.authors else ""
-        return f"{self.attack}, a counterexample{by}{' on seeds of its own' if self.recorded else ''}"
+        return f"{self.attack}, a counterexample{by}{f' {OWN_SEEDS}' if self.recorded else ''}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """An agent that is compared, and all that its row is made of.
+
+    Attributes:
+        game: Its game.
+        contender: Of its row.
+        group: Whether that is a group of training seeds.
+        agents: How many agents that has.
+        entry: Digest of the entry that it is; empty for others.
+        agent: As it was named.
+        identity: Digest of all that its play depends on.
+        cells: Keys of the cells that were played of it.
+    """
+
+    game: str
+    contender: str
+    group: bool
+    agents: int
+    entry: str
+    agent: str
+    identity: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """A counterexample that was replayed, and what its numbers are made of.
+
+    Attributes:
+        game: Of whom it is about.
+        contender: Of whose row.
+        agent: Whom it is about.
+        attack: In words.
+        authors: Who found it.
+        source: Where it is described.
+        eps: Its size.
+        stated: What it left, as its authors state it.
+        recorded: Whether it is of recorded perturbations, on seeds that its authors chose.
+        attacked: Keys of its cells.
+        clean: Keys of the cells without it.
+        runs: Run folders that they lie in.
+    """
+
+    game: str
+    contender: str
+    agent: str
+    attack: str
+    authors: str
+    source: str
+    eps: float
+    stated: float
+    recorded: bool
+    attacked: tuple[str, ...]
+    clean: tuple[str, ...]
+    runs: tuple[str, ...]
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """Game, contender and agent."""
+        return self.game, self.contender, self.agent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +338,11 @@ class Leaderboard:
         impossible: Pairs that were not played: agent, attack, why.
         missing: Cells that are not there yet.
         failed: Cells that failed, as where an attack left its reach; they stand in no row.
+        salt: By which seeds were drawn after entries were fixed; empty where they were known before.
+        entries: Digests of the entries of which they were drawn too.
+        runs: Run folders that it is made of.
+        compared: Who is compared, by which cells.
+        challenges: Counterexamples, in the order in which they may count.
     """
 
     grid: str
@@ -278,5 +351,10 @@ class Leaderboard:
     impossible: tuple[tuple[str, str, str], ...] = ()
     missing: int = 0
     failed: int = 0
+    salt: str = ""
+    entries: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    challenges: tuple[Challenge, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of all that played."""

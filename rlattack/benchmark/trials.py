@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlattack.benchmark.counterexample import PERTURBATIONS, Counterexample, play_digest, read_counterexample
-from rlattack.benchmark.play import Played, Watch, play_grid, verified
+from rlattack.benchmark.hits import Tried
+from rlattack.benchmark.play import Watch, play_grid, verified
 from rlattack.benchmark.program import Entrant, Program
+from rlattack.benchmark.standing import Challenge
 from rlattack.budget.words import size_words
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.evaluation.cell import Cell
@@ -36,10 +38,14 @@ class Trial:
     contender: str
     runs: dict[str, Plan]
 
-    @property
-    def about(self) -> tuple[str, str, str]:
-        """Game, contender and agent."""
-        return self.counterexample.game, self.contender, self.agent
+    def challenge(self, pairs: Sequence[tuple[str, str]]) -> Challenge:
+        """What a leaderboard keeps of it, with the keys of its cells, each beside its clean one."""
+        told = self.counterexample
+        return Challenge(
+            game=told.game, contender=self.contender, agent=self.agent, attack=told.attack, authors=told.authors,
+            source=told.source, eps=told.claim.eps, stated=told.claim.mean, recorded=self.recorded,
+            attacked=tuple(key for key, _ in pairs), clean=tuple(key for _, key in pairs), runs=tuple(self.runs),
+        )  # fmt: skip
 
     @property
     def words(self) -> str:
@@ -49,23 +55,6 @@ class Trial:
         size = size_words(claim.eps, claim.norm, claim.space)
         how = "perturbations are replayed" if self.recorded else "adversary plays"
         return f"counterexample{by} to {self.agent}, {told.attack} at {size}: its {how}; it states {claim.mean:.6g}"
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What came of a counterexample.
-
-    Attributes:
-        trial: What was played.
-        attacked: Under it, a cell each run seed.
-        clean: The same episodes without an attack.
-        replayed: Whether its ledgers were verified, and nothing failed; None where nobody verified them.
-    """
-
-    trial: Trial
-    attacked: tuple[Played, ...]
-    clean: tuple[Played, ...]
-    replayed: bool | None = None
 
 
 def plan_trials(program: Program, folders: Sequence[Path]) -> list[Trial]:
@@ -109,7 +98,7 @@ def try_all(
         checked = verified(own, folder, say) if verify else None
         found.append(
             Tried(
-                trial, tuple(played[key] for key, _ in pairs), tuple(played[key] for _, key in pairs),
+                trial.challenge(pairs), tuple(played[key] for key, _ in pairs), tuple(played[key] for _, key in pairs),
                 None if checked is None else all({*pair} <= checked for pair in pairs),
             )
         )  # fmt: skip

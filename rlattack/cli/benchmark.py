@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from rlattack.benchmark import Grid, Leaderboard, Program
     from rlattack.benchmark.trials import Trial
+    from rlattack.evaluation.cell import Cell
     from rlattack.evaluation.executor import Executor
+    from rlattack.evaluation.pace import Pace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,8 @@ class Benchmark(Plugins):
     """Play only where the game, the agent or the attack has this in its name, or fits this pattern; the leaderboard
     shows all that is there. With --counterexample: which cell of the run."""
     plan: bool = False
-    """Say what would be played and how long it takes, and play nothing."""
+    """Say what would be played and about how long it takes, and play none of it: what nobody has played the like of is
+    measured for a few seconds, once on a machine."""
     episodes: int | None = None
     """Episodes a cell, in place of the grid's."""
     verify: bool = False
@@ -96,8 +99,8 @@ class Benchmark(Plugins):
             raise InvalidInput("expected a grid, as in `rlattack benchmark smoke`, or --entry or --counterexample")
         from rlattack.benchmark import plan_grid
         from rlattack.benchmark.forecast import forecast
-        from rlattack.benchmark.publish import to_json
         from rlattack.benchmark.shown import print_leaderboard
+        from rlattack.benchmark.tables import to_json
         from rlattack.benchmark.trials import plan_trials
         from rlattack.evaluation.executor import cores
 
@@ -113,7 +116,7 @@ class Benchmark(Plugins):
         trials = plan_trials(found, self.against)
         for trial in trials:
             _say(trial.words)
-        _say(forecast(asked, folder).words(self.workers or cores()))
+        _say(forecast(asked, folder, self._measure if self.plan else None, _say).words(self.workers or cores()))
         if self.plan:
             return 0
         board = self._played(found, asked, trials, folder, shlex.join(command))
@@ -151,6 +154,12 @@ class Benchmark(Plugins):
         from rlattack.benchmark.cluster import Ray
 
         return Ray(self.ray, gpus=self.gpus)
+
+    @staticmethod
+    def _measure(cell: "Cell", clean: "Pace | None") -> "Pace":
+        from rlattack.perf.pace import measure_pace  # which a benchmark does without
+
+        return measure_pace(cell, clean)
 
     def _played(
         self, whole: "Program", asked: "Program", trials: "Sequence[Trial]", folder: Path, command: str

@@ -18,20 +18,23 @@ class Verify(Plugins):
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Run folder of `attack`, `duel` or `certify`, or the folder of a `benchmark`, of which each run is checked; played
-    with --ledger (`benchmark --verify`), it can be checked wholly."""
+    """Run folder of `attack`, `duel` or `certify`, or the folder of a `benchmark`, of which each run is checked, and
+    the leaderboard computed anew; played with --ledger (`benchmark --verify`), it can be checked wholly."""
     trust: bool = False
     """Run code that the run names: agents by module:function, games of other packages, files that hold code."""
 
     def __call__(self, command: list[str]) -> int:
         """Runs the command."""
-        from rlattack.benchmark.verify import verify
+        from rlattack.benchmark.verify import Verdict, verify
+        from rlattack.benchmark.verify.board import FILE, verify_board
         from rlattack.benchmark.verify.table import show
 
         within = sorted(path.parent for path in self.run.glob("*/results.json"))
-        failed = False
+        verdicts: dict[Path, Verdict] = {}
         for run in within if within and not (self.run / "results.json").exists() else [self.run]:
-            verdict = verify(run, trust=self.trust, say=lambda line: say(line, stderr=True, markup=False))
-            show(verdict, run)
-            failed |= not verdict.ok
-        return int(failed)
+            verdicts[run] = verify(run, trust=self.trust, say=lambda line: say(line, stderr=True, markup=False))
+            show(verdicts[run], run)
+        if self.run not in verdicts and (self.run / FILE).exists():
+            verdicts[self.run] = verify_board(self.run, {run.name: verdict for run, verdict in verdicts.items()})
+            show(verdicts[self.run], self.run)
+        return int(not all(verdict.ok for verdict in verdicts.values()))

@@ -1,6 +1,5 @@
 """How much of play is certain: states in which no attack of a size changes what is done, beside one that tries."""
 
-import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Self
@@ -17,43 +16,14 @@ from rlattack.budget.change import is_picture
 from rlattack.defences.certificates.certifier import Certifier
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
+from rlattack.evaluation.measured import BROKEN, CERTIFIED, MOVES, OPEN, RADIUS, Measured
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.games.game import Seat
 from rlattack.policies.policy import Policy
 from rlattack.specs import Count, Fraction, Positive
 
-CERTIFIED, RADIUS, MOVES, OPEN, BROKEN = "certified", "certified radius", "may move", "open", "certificates broken"
-"""What is measured, before the size and the method."""
-_NAMED = re.compile(r"(?P<what>.+) at (?P<norm>linf|l2|l1) (?P<eps>\S+)(?: by (?P<method>\S+))?")
 _MOVED = 1e-5
 """Share of its range by which rounding may move a mean."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a number says, of which size and by which bounds, as its name tells."""
-
-    what: str
-    norm: str
-    eps: float
-    method: str = ""
-
-    @property
-    def name(self) -> str:
-        """Of the number."""
-        return f"{self.what} at {self.norm} {self.eps:g}{f' by {self.method}' if self.method else ''}"
-
-    def fits(self, norm: str, eps: float | None) -> bool:
-        """Whether it is of that size, which a name tells with six digits."""
-        return eps is not None and (self.norm, f"{self.eps:g}") == (norm, f"{eps:g}")
-
-    @classmethod
-    def read(cls, name: str) -> "Measured | None":
-        """Reads the name of a number; None of what is measured by somebody else."""
-        found = _NAMED.fullmatch(name)
-        if found is None or found["what"] not in (CERTIFIED, RADIUS, MOVES, OPEN, BROKEN):
-            return None
-        return cls(found["what"], found["norm"], float(found["eps"]), found["method"] or "")
 
 
 @dataclass(frozen=True, kw_only=True)

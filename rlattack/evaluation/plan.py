@@ -113,7 +113,15 @@ def _configuration(study: Study, tables: Sequence[Table]) -> dict[str, Any]:
         "game": game_identity(Variant(table.card)),
         "victims": sorted({agent.identity for one in tables for agent in one.agents[one.victim].values()}),
         "versions": table.code,
+        **_games(tables),
     }
+
+
+def _games(tables: Sequence[Table]) -> dict[str, Any]:
+    """The game as each victim has it, where its card asks for another one than the first victim's does."""
+    games = {name: game_identity(Variant(one.card)) for one in tables for name in one.agents[one.victim]}
+    first, *others = games.values()
+    return {"games": games} if any(other != first for other in others) else {}
 
 
 def _circumstances(study: Study, tables: Sequence[Table]) -> dict[str, Any]:

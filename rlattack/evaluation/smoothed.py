@@ -20,8 +20,8 @@ from rlattack.defences.certificates.smoothed import Smoothed, Vote
 from rlattack.draws import Streams, seat_seed
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.certified import CERTIFIED, RADIUS, Measured
 from rlattack.evaluation.episode import SeatEpisode
+from rlattack.evaluation.measured import CERTIFIED, RADIUS, Measured
 from rlattack.evaluation.observer import Moment, Observer
 from rlattack.evaluation.results import Mean
 from rlattack.games.game import Seat

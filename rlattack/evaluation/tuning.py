@@ -22,6 +22,7 @@ from rlattack.attacks import (
     TuningStep,
 )
 from rlattack.attacks.attack import Attack
+from rlattack.attacks.tuning import STRIDE
 from rlattack.budget import Reach
 from rlattack.defences import Defended, Front, defend, make_front
 from rlattack.device import on
@@ -40,8 +41,6 @@ from rlattack.specs import NoParameters
 
 TUNING = 1_000_000_007
 """Run seeds of tuning episodes are those of the run plus this: nothing is measured on what was learned from."""
-_EVERY = 4
-"""Steps between two batches of observations, since one step is much like the next."""
 
 
 def tuning_of(cell: Cell) -> Cell:
@@ -103,7 +102,7 @@ class Tuned:
         play = open_play(self._cell, lambda slot: next(numbers), [seen], fits=self._fits, screens=on_screen)
         with contextlib.closing(play.play()) as steps:
             for _ in range(count):
-                for _ in range(_EVERY):
+                for _ in range(STRIDE):
                     next(steps)
                     self.steps += self._cell.envs
                 shown = torch.as_tensor(seen.shown.astype(np.float32))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from rlattack.evaluation.bounded import BOUND
-from rlattack.evaluation.certified import BROKEN, CERTIFIED, MOVES, OPEN, RADIUS, Measured
+from rlattack.evaluation.measured import BROKEN, CERTIFIED, MOVES, OPEN, RADIUS, Measured
 from rlattack.evaluation.results import Mean, Result
 from rlattack.evaluation.smoothed import MEAN_BOUND, QUANTILE_BOUND, SMOOTH
 from rlattack.report.columns import Column

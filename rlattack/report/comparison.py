@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from rlattack.attacks.make import control_of
 from rlattack.budget.words import entries_words, size_words
 from rlattack.evaluation.results import AttackResult, Result, SeatResult
 from rlattack.specs import Spec
@@ -48,6 +47,8 @@ class Pairing:
 
     def control(self, cell: Result) -> Result | None:
         """Returns the control of a cell: of its reach and size; of several its own, of its model and schedule."""
+        from rlattack.attacks.make import control_of  # who reads names alone makes no attack
+
         own = [str(control_of(attack.name, attack.parameters)) for attack in cell.attacks]
         same = [one for one in self.good if one.control and (one.spaces, one.eps) == (cell.spaces, cell.eps)]
 

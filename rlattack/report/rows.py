@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from rlattack.evaluation.certified import CERTIFIED, Measured
+from rlattack.evaluation.measured import CERTIFIED, Measured
 from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.runs import RunRecord
 

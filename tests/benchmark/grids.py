@@ -5,7 +5,7 @@ import json
 import torch
 
 from rlattack.benchmark import plan_grid, play_grid, rank, read_grid, write_leaderboard
-from rlattack.benchmark.publish import stable
+from rlattack.benchmark.tables import stable
 from rlattack.policies.network import Network, NetworkSpec
 from tests.kit.agents import save_network
 from tests.kit.games import made  # noqa: F401  # registers the games that are named here

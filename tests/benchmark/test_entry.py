@@ -2,15 +2,21 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 
 from rlattack.benchmark import read_entry, read_grid, write_entry
 from rlattack.benchmark.entry import Stated
+from rlattack.benchmark.publish import write_leaderboard
+from rlattack.benchmark.verify import verify
+from rlattack.benchmark.verify.board import verify_board
 from rlattack.errors import ContentError, InvalidInput, RefusedFile, RlattackError
 from tests.benchmark.grids import COINS, chooser, planned, played, written
+from tests.kit.forged_boards import changed
 
 CLAIM = Stated(eps=0.5, space="raw", clean=3.0, attacked=2.0, attack="fgsm")
 
@@ -100,8 +106,47 @@ def test_a_row_is_verified_when_replayed_on_revealed_seeds_under_autoattack(entr
     assert (tuned.tier, tuned.reasons) == ("tuned", ("not replayed from its ledger (--verify)",))
     checked = verified(program, tmp_path / "run")
     assert checked == cells.keys()
-    row = rank(program, cells, checked).boards[0].rankings[0].rows[0]
+    board = rank(program, cells, checked)
+    row = board.boards[0].rankings[0].rows[0]
     assert (row.tier, row.reasons) == ("verified", ())
+    write_leaderboard(board, tmp_path / "run")
+    verdicts = {name: verify(tmp_path / "run" / name) for name in program.runs}
+    assert verify_board(tmp_path / "run", verdicts).failed == ()
+    (unverified,) = verify_board(tmp_path / "run", {}).failed
+    assert "tier: verified there, tuned computed anew" in unverified.why
+    changed(tmp_path / "run", lambda content: content.update(salt="another"))
+    (drawn,) = verify_board(tmp_path / "run", verdicts).failed
+    assert drawn.why.endswith("was not drawn of the salt and the entries")
+
+
+def test_entries_in_a_group_are_read_as_entries(tmp_path):
+    folders = []
+    for number in range(2):
+        agent = chooser(tmp_path / f"agent-{number}", number, scale=20.0)
+        folders.append(str(tmp_path / f"entry-{number}"))
+        front = ("temporal",) if number else ()
+        write_entry(agent, Path(folders[-1]), licence="MIT", claim=CLAIM, defence=front)
+    text = COINS.replace('"tests.kit.players:coin"', '"mine"') + f"\n[groups]\nmine = {json.dumps(folders)}\n"
+    grid = read_grid(written(tmp_path, text))
+    assert list(grid.entries) == folders
+    (one,) = grid.contenders
+    assert (one.name, one.group, list(one.studies)) == ("mine", True, [f"{folder}/agent" for folder in folders])
+    assert [studies[0].defence for studies in one.studies.values()] == [(), ("temporal",)]
+    assert len(one.entry) == 64
+    assert grid.revealed("salt").products[0].seeds != grid.products[0].seeds
+    board, _ = played(planned(tmp_path, text), tmp_path / "run")
+    (row,) = board.boards[0].rankings[0].rows
+    assert (row.name, row.best.value.seeds) == ("mine", 2)
+    (tmp_path / "entry-1" / "code.py").touch()
+    with pytest.raises(RefusedFile, match="an entry holds"):
+        _ = read_grid(written(tmp_path, text)).contenders
+
+
+def test_a_group_of_which_one_is_no_entry_was_not_fixed(tmp_path, entry):
+    agents = [str(entry[0]), chooser(tmp_path / "bare", 1)]
+    text = COINS.replace('"tests.kit.players:coin"', '"mine"') + f"\n[groups]\nmine = {json.dumps(agents)}\n"
+    (one,) = read_grid(written(tmp_path, text)).contenders
+    assert (list(one.studies), one.entry) == ([f"{agents[0]}/agent", agents[1]], "")
 
 
 def pickled(folder):

@@ -1,6 +1,7 @@
 """A grid is read strictly: what it asks for, or one line that says what does not fit."""
 
 import json
+import re
 
 import pytest
 
@@ -153,3 +154,39 @@ def test_a_game_in_two_protocols_is_refused_and_not_pooled(tmp_path, option, mes
     text = COINS.replace('space = "raw"', 'space = "raw"\nactions = "greedy"') + f"{table}{option}\n"
     with pytest.raises(InvalidInput, match=f"coins/any: tests.kit.players:coin plays with {message}.*one protocol"):
         planned(tmp_path, text)
+
+
+REPORTED = COINS + '\n[[reported]]\nsource = "a paper"\nattacked = 1.0\nagent = '
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (
+            '"tests.kit.players:con"',
+            "grid coins, reported 1: agent: nobody is called 'tests.kit.players:con'; did you mean "
+            "'tests.kit.players:coin'?; there are tests.kit.players:coin",
+        ),
+        ('"zero"', "nobody is called 'zero'; there are tests.kit.players:coin"),
+        (
+            '"tests.kit.players:coin"\ngame = "coins/else"',
+            "reported 1: game: tests.kit.players:coin plays coins/any, got 'coins/else'",
+        ),
+    ],
+)
+def test_what_is_reported_of_nobody_is_refused(tmp_path, stated, message):
+    with pytest.raises(InvalidInput, match=re.escape(message)):
+        _ = grid(tmp_path, REPORTED + stated).contenders
+
+
+def test_what_is_reported_of_a_group_or_of_one_of_its_agents_is_taken(tmp_path):
+    for agent in ("both", "zero"):
+        text = (REPORTED + json.dumps(agent)).replace('["tests.kit.players:coin"]', '["both"]')
+        assert grid(tmp_path, text + '\n[groups]\nboth = ["zero", "random"]\n').contenders
+
+
+def test_of_other_victims_nothing_is_reported(tmp_path):
+    whole = grid(tmp_path, REPORTED + '"tests.kit.players:coin"')
+    assert whole.with_victims(["zero"]).reported == ()
+    assert whole.with_victims(["zero", "tests.kit.players:coin"]).reported == whole.reported
+    assert whole.with_victims(["mine=zero,tests.kit.players:coin"]).reported == whole.reported

@@ -10,7 +10,7 @@ import pytest
 
 from rlattack.benchmark import rank
 from rlattack.benchmark.play import play_grid
-from rlattack.benchmark.publish import stable, to_csv
+from rlattack.benchmark.tables import stable, to_csv
 from rlattack.evaluation import Study, evaluate
 from tests.benchmark.grids import COINS, chooser, planned, played, silent, two
 

@@ -14,8 +14,9 @@ import pytest
 from rlattack.benchmark import plan_grid, rank, read_grid
 from rlattack.benchmark.forecast import forecast
 from rlattack.benchmark.play import play_grid, there, verified
-from rlattack.benchmark.publish import stable
+from rlattack.benchmark.tables import stable
 from rlattack.errors import InvalidInput, RunConflict
+from rlattack.evaluation.pace import Pace
 from tests.benchmark.grids import COINS, chooser, planned, played, silent, two, written
 
 
@@ -76,15 +77,54 @@ def test_a_forecast_counts_what_is_there_and_times_what_is_like_it(tmp_path):
     whole, folder = planned(tmp_path, two(tmp_path)), tmp_path / "run"
     before = forecast(whole, folder)
     assert (before.cells, before.there, before.episodes, before.unknown) == (14, 0, 84, 14)
-    assert before.words(2) == (
-        "14 cells, 0 there, 14 to play (84 episodes); how long, the same command tells once some of it, or of its "
-        "like, was played"
-    )
+    assert before.words(2) == "14 cells, 0 there, 14 to play (84 episodes); --plan measures how long"
     play_grid(whole.only("tests.kit"), folder, watch=silent, workers=1)
-    after = forecast(whole, folder)
+    after = forecast(whole, folder, measure=refusing)
     assert (after.there, after.episodes, after.unknown) == (7, 42, 0)
     assert after.seconds > 0
     assert "with 2 workers" in after.words(2)
+
+
+def refusing(cell, clean):
+    raise InvalidInput("this cannot be measured")
+
+
+def test_what_nobody_has_played_is_measured_once_and_kept(tmp_path):
+    """Two victims, clean and at two sizes under noise and two attacks, of 6 episodes in 4 slots: 8 that take 2 s."""
+    whole, folder, measured = planned(tmp_path, two(tmp_path)), tmp_path / "run", []
+
+    def measure(cell, clean):
+        measured.append((cell.label, clean))
+        return Pace(begin=1.0, step=0.01, length=12.5)
+
+    found = forecast(whole, folder, measure)
+    assert (found.there, found.unknown, found.seconds) == (0, 0, 14 * 2.0)
+    assert found.words(2).endswith("14 to play (84 episodes): about 14 s with 2 workers")
+    labels, paces = zip(*measured, strict=True)
+    assert labels == ("clean", "noise 0.5", "fgsm:loss=margin 0.5", "pgd:steps=2,loss=margin 0.5")
+    assert paces == (None, *[Pace(begin=1.0, step=0.01, length=12.5)] * 3)
+    assert forecast(whole, folder, refusing) == forecast(whole, folder) == found
+
+
+def test_what_cannot_be_measured_is_counted_and_said(tmp_path):
+    said = []
+    found = forecast(planned(tmp_path), tmp_path / "run", refusing, said.append)
+    assert (found.unknown, found.seconds) == (7, 0)
+    assert said == ["measuring coins/any, clean", "cannot be measured: this cannot be measured"]
+
+
+def test_what_is_learned_before_is_counted_once(tmp_path):
+    text = COINS.replace('"pgd:steps=2,loss=margin"', '"universal"').replace("[0.5, 1.5]", "[0.5]")
+    program, folder = planned(tmp_path, text), tmp_path / "run"
+
+    def measure(cell, clean):
+        return Pace(begin=0.0, step=0.0, length=1.0, fit=100.0 * any(ref.fit for ref in cell.attacks))
+
+    assert forecast(program, folder, measure).seconds == 100.0
+    play_grid(program, folder, watch=silent, workers=1)
+    assert forecast(program, folder, measure).words(1) == "4 cells, 4 there, 0 to play (0 episodes)"
+    longer = planned(tmp_path, text.replace("episodes = 6", "episodes = 12"))
+    assert forecast(longer, folder, measure).seconds < 100.0
 
 
 @pytest.mark.parametrize("workers", [2, 3])

@@ -13,6 +13,7 @@ import pytest
 from rlattack.attacks.recording import Page, Recording, recording_bytes
 from rlattack.benchmark import plan_grid, play_grid, rank, read_grid, write_leaderboard
 from rlattack.benchmark.counterexample import play_digest, read_counterexample
+from rlattack.benchmark.publish import columns
 from rlattack.benchmark.trials import plan_trials, try_all
 from rlattack.benchmark.verify import verify
 from rlattack.draws import game_seed
@@ -108,10 +109,27 @@ def test_it_touches_nothing_else_of_the_row(flipped, tmp_path):
     board, _ = board_of(program, tmp_path / "run", flipped[0])
     alone = rank(program, play_grid(program, tmp_path / "run", watch=silent, workers=1))
     for row, without in zip(rows_of(board), rows_of(alone), strict=True):
-        kept = ("clean", "control", "standard", "tier", "reasons", "seeds", "warnings", "certificate")
+        kept = ("clean", "control", "standard", "tier", "reasons", "seeds", "certificate")
         assert all(getattr(row, name) == getattr(without, name) for name in kept)
     assert board.boards[0].attackers == alone.boards[0].attackers
     assert board.missing == alone.missing == 0
+
+
+def test_a_best_known_on_seeds_of_its_own_is_told_apart_wherever_it_stands(flipped, tmp_path):
+    board, _ = board_of(grid_of(tmp_path), tmp_path / "run", flipped[0])
+    write_leaderboard(board, tmp_path / "run")
+    content = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    told = [ranking["rows"][0]["best"]["own_seeds"] for ranking in content["boards"][0]["rankings"]]
+    assert told == [row.best.own_seeds for row in rows_of(board)] == [False, True, True]
+    rows = csv.DictReader((tmp_path / "run" / "leaderboard.csv").read_text().splitlines())
+    assert [row["own_seeds"] for row in rows] == ["False", "True", "True"]
+    for ranking, own in zip(board.boards[0].rankings, told, strict=True):
+        heads, (values,) = columns(ranking)
+        shown = {head: str(value) for (head, _), value in zip(heads, values, strict=True)}
+        assert shown["best known"].endswith(" on seeds of its own") == own
+        assert ("on seeds of its own" in " ".join(ranking.rows[0].warnings)) == own
+    page = (tmp_path / "run" / "leaderboard.html").read_text()
+    assert page.count("] on seeds of its own</span>") + page.count("]* on seeds of its own</span>") == 2
 
 
 def test_on_the_grids_own_seed_neither_takes_the_others_episodes(tmp_path):

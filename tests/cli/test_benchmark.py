@@ -1,6 +1,7 @@
 """`rlattack benchmark`: a grid in, a leaderboard out."""
 
 import json
+import re
 
 import pytest
 from command_line import call, refused
@@ -26,13 +27,17 @@ def test_a_grid_becomes_a_table_a_page_and_files(tmp_path, capsys):
     assert "7 cells, 7 there, 0 to play (0 episodes)" in captured.err
 
 
-def test_a_plan_plays_nothing(tmp_path, capsys):
+def test_a_plan_plays_nothing_and_measures_what_nobody_has_played(tmp_path, capsys):
     folder = tmp_path / "run"
-    assert call("benchmark", written(tmp_path), "--run", str(folder), "--plan", "--episodes", "9") == 0
+    plan = ("benchmark", written(tmp_path), "--run", str(folder), "--plan", "--episodes", "9", "--workers", "2")
+    assert call(*plan) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "7 cells, 0 there, 7 to play (63 episodes)" in captured.err
-    assert not folder.exists()
+    assert "rlattack: measuring coins/any, clean\n" in captured.err
+    assert re.search(r"7 cells, 0 there, 7 to play \(63 episodes\): about \d+ s with 2 workers", captured.err)
+    assert {path.name for path in folder.rglob("*.json")} == {path.name for path in folder.glob("store/paces/*.json")}
+    assert call(*plan) == 0
+    assert "measuring" not in capsys.readouterr().err
 
 
 def test_a_cell_that_failed_is_told_and_is_no_success(tmp_path, capsys):

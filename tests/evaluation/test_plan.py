@@ -182,10 +182,14 @@ def test_each_victim_plays_the_variant_that_its_own_card_asks_for(tmp_path):
     one, other = (
         network_agent(tmp_path / f"a{noops}", "atari/pong", spec, options={"noop_max": noops}) for noops in (7, 8)
     )
-    together = plan(Study(game="atari/pong", players=((one, other),))).cells
-    alone = [plan(Study(game="atari/pong", players=(who,))).cells[0] for who in (one, other)]
-    assert [cell.game.card.atari.noop_max for cell in together] == [7, 8]
-    assert [cell.key for cell in together] == [cell.key for cell in alone]
+    together = plan(Study(game="atari/pong", players=((one, other),)))
+    alone = [plan(Study(game="atari/pong", players=(who,))) for who in (one, other)]
+    assert [cell.game.card.atari.noop_max for cell in together.cells] == [7, 8]
+    assert [cell.key for cell in together.cells] == [each.cells[0].key for each in alone]
+    games = together.configuration["games"]
+    assert {name: game["atari"]["noop_max"] for name, game in games.items()} == {one: 7, other: 8}
+    assert list(games.values()) == [each.configuration["game"] for each in alone]
+    assert not any("games" in each.configuration for each in alone)
 
 
 def test_all_spellings_of_an_attack_a_schedule_or_a_front_are_one_cell():

@@ -115,12 +115,12 @@ class Cell:
                 yield f"{name} has another radius or other parameters"
 
     def replay(self):
-        told, row = self.played["game"], 0
-        game = make_game(Variant(find_game(told["id"]), tuple(map(tuple, told["hidden"]))), 1)
+        told, row, card = self.played["game"], 0, find_game(self.played["game"]["id"])
+        game, patience = make_game(Variant(card, tuple(map(tuple, told["hidden"]))), 1), card.stall and card.stall.steps
         for one in self.episodes:
             seed = int(self.stream(one["episode"], 0).generate_state(1)[0] >> 1)
             views, mixed = game.reset(np.ones(1, bool), np.asarray([seed])), np.uint64(0)
-            scores, ended = np.zeros(len(self.seats)), ""
+            scores, ended, still = np.zeros(len(self.seats)), "", 0
             for step in range(one["length"]):
                 if ended:
                     yield f"episode {one['episode']} is over before step {step}"
@@ -138,15 +138,20 @@ class Cell:
                     total = ((bits ^ (bits >> np.uint64(32))) * WEIGHTS[: len(bits)]).sum(dtype=np.uint64)
                     mixed = (mixed ^ total ^ (total >> np.uint64(29))) * np.uint64(0x100000001B3)
                     mixed += np.uint64(0x9E3779B97F4A7C15)
-                cut = step + 1 == told["max_steps"]
-                ended = "over" if over else "time" if late else "--max-steps" if cut else ""
+                still = 0 if rewards.any() else still + 1
+                ended = game.endings[found.ending[0]] if over or late else "stalled" * (still == patience)
+                ended = ended or "--max-steps" * (step + 1 == told["max_steps"])
                 yield from ["something else is paid"] * (not np.array_equal(rewards, self.of["rewards"][row]))
                 scores, row = scores + rewards, row + 1
             said = (one["seed"], one["trajectory"], [seat["score"] for seat in one["seats"]])
             if said != (seed, f"{int(mixed):016x}", list(scores)) or not ended:
                 yield f"episode {one['episode']} went otherwise"
-            if len(self.seats) == 1 and (one["ending"], one["truncated"]) != (ended, ended in ("time", "--max-steps")):
-                yield f"episode {one['episode']} ended otherwise"
+            ends = [ended, ended == "--max-steps" or bool(late and not over), ended == "stalled"]
+            other = ends != [one[name] for name in ("ending", "truncated", "stalled")]
+            yield from [f"episode {one['episode']} ended otherwise"] * other
+            winner = -2 if ended in ("stalled", "--max-steps") else found.winner[0]  # -2: nobody says so; -1: a tie
+            won = [{-2: None, -1: "tie"}.get(winner, "win" if winner == seat else "loss") for seat in self.seats]
+            yield from ["somebody else has won"] * (won != [seat["outcome"] for seat in one["seats"]])
 
     def received(self, seat):
         shown, planes = self.of[f"shown.{seat}"].astype("<f4"), self.of[f"received.{seat}"].transpose(0, 2, 1)
@@ -155,11 +160,7 @@ class Cell:
     def reach(self):
         for seat in self.seats:
             shown, received = self.of[f"shown.{seat}"].astype("<f4"), self.received(seat)
-            flat, start, far = (
-                received.reshape(len(shown), -1),
-                shown.reshape(len(shown), -1),
-                self.of[f"acting.{seat}"],
-            )
+            flat, start = received.reshape(len(shown), -1), shown.reshape(len(shown), -1)
             own = [(number, one) for number, one in enumerate(self.played["attacks"]) if one["seat"] == seat]
             own = [pair for pair in own if self.about["attacks"][pair[0]]["access"] == "observation"]
             if not own and not np.array_equal(shown, received):
@@ -172,7 +173,7 @@ class Cell:
                 sizes = [delta.max(1), np.sqrt((delta**2).sum(1)), delta.sum(1), (delta > 0).sum(1)]
                 radius = (budget["eps"] or np.inf) * {"l2": math.sqrt(entries), "l1": entries}.get(budget["norm"], 1)
                 place = ["linf", "l2", "l1", "l0"].index(budget["norm"])
-                if (self.of[f"sizes.{seat}"][far][:, place] > radius * (1 + 1e-5) + 1e-5).any():
+                if (self.of[f"sizes.{seat}"][self.of[f"acting.{seat}"]][:, place] > radius * (1 + 1e-5) + 1e-5).any():
                     yield f"seat {seat} receives more than the budget allows"
                 same = np.allclose(np.stack(sizes, 1), self.of[f"sizes.{seat}"][self.at][:, :4], 1e-4, 1e-4)
                 ends = (0, 255) if self.of[f"shown.{seat}"].dtype == np.uint8 else (-np.inf, np.inf)
@@ -202,7 +203,7 @@ class Cell:
         of, x = self.tensors(seat), self.received(seat)
         card = tomllib.loads((self.agents / self.about["players"][seat]["spec"] / "agent.toml").read_text())
         net = card["network"]
-        bend = np.tanh if net["activation"] == "tanh" else lambda x: np.maximum(x, 0)
+        bend = np.tanh if net.get("activation", "tanh") == "tanh" else lambda x: np.maximum(x, 0)
         if net.get("kind") == "gaussian":
             x = np.clip((x - of["obs_mean"]) / of["obs_std"], -net["clip"], net["clip"])
             for layer in range(0, 2 * len(net["hidden"]), 2):

@@ -18,6 +18,9 @@ SUBJECTS = {
     "episodes": "episodes.csv is what was played",
     "figures": "the numbers in results.json, computed anew",
     "control": "beside each attack stands a control of its size, which is one",
+    "rows": "every cell of the leaderboard's runs stands in a row, in that of who played it",
+    "standings": "the numbers in leaderboard.json, computed anew from the cells",
+    "table": "leaderboard.csv says the same",
     "costs": "questions, gradients, speed, and what observers and detectors found",
 }
 """What each check is of."""
@@ -51,6 +54,18 @@ class Verdict:
     def failed(self) -> tuple[Check, ...]:
         """What failed."""
         return tuple(check for check in self.checks if check.status == "failed")
+
+    @property
+    def replayed(self) -> set[str]:
+        """Keys of the cells that were replayed from their ledgers, and of which nothing failed."""
+        failed = {check.cell for check in self.failed}
+        replayed = {check.cell for check in self.checks if (check.name, check.status) == ("replay", "ok")}
+        return set() if "" in failed else replayed - failed - self.unmeasured.keys()
+
+    @property
+    def unmeasured(self) -> dict[str, str]:
+        """Keys of the cells of which nobody could tell by a ledger how far an attack went, and why."""
+        return {one.cell: one.why for one in self.checks if (one.name, one.status) == ("reach", "not checked")}
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Rows of the table: a check, of how many it holds, and what is wrong or was not checked."""

@@ -1,16 +1,18 @@
 """Computes the numbers of results.json anew, from episodes as the ledger has them, or from episodes.csv alone."""
 
+import csv
 import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rlattack.arrays import FloatArray
-from rlattack.errors import RefusedFile
+from rlattack.errors import ContentError, RefusedFile
 from rlattack.evaluation.episode import Episode, Judgement, a_step
 from rlattack.evaluation.results import UNSTABLE, Drop, Mean, Rate, Result
 from rlattack.evaluation.run import HEAD
@@ -54,6 +56,28 @@ def told_by_ledger(episodes: Iterable[Episode], win: Win | None) -> list[Told]:
         )
         for one in episodes
     ]  # fmt: skip
+
+
+def read_rows(folder: Path) -> dict[str, list[Row]]:
+    """The rows of episodes.csv in a run folder, by cell.
+
+    Raises:
+        ContentError: It cannot be read, or has other columns.
+    """
+    found: dict[str, list[Row]] = {}
+    path = folder / "episodes.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            table = csv.DictReader(file)
+            if tuple(table.fieldnames or ()) != HEAD:
+                raise ContentError(f"{path}: expected the columns {', '.join(HEAD)}")
+            for row in table:
+                if None in row or None in row.values():
+                    raise ContentError(f"{path}: a row of another number of columns")
+                found.setdefault(row["cell"], []).append(row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ContentError(f"{path}: cannot be read ({error})") from error
+    return found
 
 
 def told_by_rows(rows: Sequence[Row], seats: Sequence[str]) -> list[Told]:

@@ -1,6 +1,5 @@
 """Checks a run: what its ledgers, tables and numbers say is played, measured, asked and computed anew."""
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,16 @@ from pathlib import Path
 from rlattack.benchmark.verify.account import Account
 from rlattack.benchmark.verify.checks import Check, Verdict, found, skipped
 from rlattack.benchmark.verify.controls import without_control
-from rlattack.benchmark.verify.figures import Row, Told, as_rows, rows_unlike, told_by_ledger, told_by_rows, unlike
+from rlattack.benchmark.verify.figures import (
+    Row,
+    Told,
+    as_rows,
+    read_rows,
+    rows_unlike,
+    told_by_ledger,
+    told_by_rows,
+    unlike,
+)
 from rlattack.benchmark.verify.played import CHECKS, played_checks
 from rlattack.benchmark.verify.players import Players
 from rlattack.draws import game_seed
@@ -17,7 +25,7 @@ from rlattack.errors import ContentError, RefusedFile, RlattackError
 from rlattack.evaluation.keys import digest
 from rlattack.evaluation.ledger import read_ledger
 from rlattack.evaluation.results import SCHEMA, Result
-from rlattack.evaluation.run import CONFIG_SCHEMA, HEAD
+from rlattack.evaluation.run import CONFIG_SCHEMA
 from rlattack.report.runs import RunRecord, read_run
 
 
@@ -73,7 +81,7 @@ class _Verification:
     accounts: dict[str, Account] = field(default_factory=dict)
 
     def verdict(self) -> Verdict:
-        rows = self._rows()
+        rows = read_rows(self.run.folder)
         self._check_cells(rows)
         self._check_weights()
         for result in self.run.results:
@@ -84,23 +92,6 @@ class _Verification:
             self._check(result, rows.get(result.cell, []), told)
         self.checks.append(skipped("costs", "only whoever plays the attack again can tell"))
         return Verdict(tuple(self.checks))
-
-    def _rows(self) -> dict[str, list[Row]]:
-        """The rows of episodes.csv, by cell."""
-        found: dict[str, list[Row]] = {}
-        path = self.run.folder / "episodes.csv"
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                table = csv.DictReader(file)
-                if tuple(table.fieldnames or ()) != HEAD:
-                    raise ContentError(f"{path}: expected the columns {', '.join(HEAD)}")
-                for row in table:
-                    if None in row or None in row.values():
-                        raise ContentError(f"{path}: a row of another number of columns")
-                    found.setdefault(row["cell"], []).append(row)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ContentError(f"{path}: cannot be read ({error})") from error
-        return found
 
     def _check_cells(self, rows: Mapping[str, Sequence[Row]]) -> None:
         keys, planned = [result.cell for result in self.run.results], self.run.config.get("cells")
