@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.attacks.fooling import Encoding, Evolved, Inputs, evolve
 from rlattack.evaluation.estimates import Rate
 from rlattack.evaluation.statistics import wilson
-from rlattack.inspect.evolution import Encoding, Evolved, evolve
-from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Fooling
 from rlattack.inspect.subject import Subject, batches
 from rlattack.inspect.targets import Targets
