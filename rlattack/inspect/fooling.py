@@ -41,7 +41,7 @@ def fooling(subject: Subject, options: Fooling) -> Finding:
     targets, apart = _targets(subject, options.same)
     search = Search(subject, options, subject.inputs, targets)
     own = subject.states(_PLAYED, 10)
-    most = targets.sure(subject.numbers(own.obs, own.before))[:, : targets.single].amax(dim=1)
+    most = targets.sure(subject.numbers(own.obs, own.before, garbage=True))[:, : targets.single].amax(dim=1)
     play = own.share((most >= options.sure).numpy(force=True)[:, None])
     alone, noise = search.noise(max(options.queries, _LEAST))
     ways = {NOISE: alone, **_searched(search)}

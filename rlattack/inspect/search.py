@@ -91,7 +91,8 @@ class Search:
 
     def sure(self, obs: Tensor) -> FloatArray:
         """The same of inputs as they are shown."""
-        found: FloatArray = self.targets.sure(self.subject.numbers(obs)).numpy(force=True).astype(np.float64)
+        said = self.subject.numbers(obs, garbage=True)
+        found: FloatArray = self.targets.sure(said).numpy(force=True).astype(np.float64)
         return found
 
     def noise(self, count: int) -> tuple[Fooled, Rate]:
@@ -163,7 +164,7 @@ class Search:
             at += len(obs)
 
             def climbed(out: Output, of: Tensor = of) -> Tensor:
-                return self.targets.climbed(self.subject.certainty.numbers(out.actions), of).sum()
+                return self.targets.climbed(self.subject.certainty.numbers(out.actions, out.garbage), of).sum()
 
             found.append(self.subject.policy.gradient(obs, climbed)[0])
         return torch.cat(found)

@@ -175,21 +175,21 @@ class Subject:
                     break
         return looking.states(count)
 
-    def numbers(self, obs: Tensor | Array, before: State = None, policy: Policy | None = None) -> Tensor:
+    def numbers(
+        self, obs: Tensor | Array, before: State = None, policy: Policy | None = None, *, garbage: bool = False
+    ) -> Tensor:
         """What a policy says of observations, shape (n, ...), as `Certainty.numbers`; no gradient.
 
         Args:
             obs: Shape (n, *observation).
             before: Recurrent state before each.
             policy: The victim by default.
+            garbage: With the log-odds of garbage, of who has that class.
         """
         asked = policy or self.policy
         with torch.no_grad():
-            parts = [
-                self.certainty.numbers(asked(batch, state).actions)
-                for batch, state in batches(torch.as_tensor(obs), before)
-            ]
-        return torch.cat(parts)
+            outs = [asked(batch, state) for batch, state in batches(torch.as_tensor(obs), before)]
+        return torch.cat([self.certainty.numbers(out.actions, out.garbage if garbage else None) for out in outs])
 
     def rescaling(self, obs: Tensor | Array, twin: Policy, before: State = None) -> "Rescaling":
         """How what another network says of observations is scaled: to the agent's mean, and to differ as much."""
