@@ -18,6 +18,8 @@ from rlattack.errors import RefusedFile
 from rlattack.files import write_whole
 from rlattack.policies.policy import Policy
 
+_ELSE = 1e9
+"""By how much an action leads over what is never done."""
 _BURST, _LONGEST = 0.008, 16
 """How often a burst of random actions starts, a step, and how long it is at most."""
 
@@ -35,6 +37,17 @@ class Lesson:
     obs: Array
     chances: Tensor
     values: Tensor
+
+    def chosen(self, scores: Tensor, accept: float) -> Tensor:
+        """What a student does where it does right, int64, shape (n,).
+
+        Args:
+            scores: Its own, shape (n, actions).
+            accept: Actions that the teacher would do at least so likely as its likeliest, as a share, are right.
+        """
+        wrong = self.chances < accept * self.chances.amax(dim=1, keepdim=True)
+        found: Tensor = scores.detach().masked_fill(wrong, -_ELSE).argmax(dim=1)
+        return found
 
     def save(self, path: Path) -> None:
         """Writes it, pictures in a small part of their size.
