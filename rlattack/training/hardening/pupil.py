@@ -42,14 +42,14 @@ class Desk:
         folder: Of its seed in the run.
         curve: Where its curves are written.
         watch: Hears how far it is.
-        states: Of a lesson.
+        lessons: How many there are.
     """
 
     env: VectorEnv[Any, Any, Any]
     folder: Path
     curve: SummaryWriter
     watch: Watch
-    states: int
+    lessons: int
 
 
 class Pupil(ABC):
@@ -61,6 +61,7 @@ class Pupil(ABC):
         self._teacher = ground.victim.policy
         self._device = torch.device(ground.recipe.device)
         self._known = Aggregate(regime.config.memory)
+        self._states = -(-ground.recipe.steps // desk.lessons)
         self._note, self.num_timesteps = "", 0
         self.policy: Student
 
@@ -94,7 +95,7 @@ class Pupil(ABC):
 
     def restore(self) -> int:
         """Makes the student by the first lesson, as a checkpoint left it where there is one; how many it has had."""
-        first = self.lesson(self._desk.states // 10 + 1, (self._seed, 0, 0), everything=True)
+        first = self.lesson(self._states // 10 + 1, (self._seed, 0, 0), everything=True)
         spec = self.spec()
         frames = self._regime.config.frames if len(spec.observation) == 3 else None
         torch.manual_seed(self._seed)
@@ -105,14 +106,14 @@ class Pupil(ABC):
         if found is None:
             return 0
         found.restore(self, str(self._desk.folder / FILE))  # type: ignore[arg-type]  # as much of a learner as it looks at
-        done = round(found.steps / self._desk.states)
+        done = round(found.steps * self._desk.lessons / self._ground.recipe.steps)
         for number in range(done):
             self._learn_of(Lesson.load(self._lesson(number)), number)
         return done
 
     def attend(self, number: int) -> None:
         """A lesson, by its number; the first one is the teacher's alone."""
-        lesson = self.lesson(self._desk.states, (self._seed, 1, number), led=number > 0)
+        lesson = self.lesson(self._states, (self._seed, 1, number), led=number > 0)
         lesson.save(self._lesson(number))
         self._learn_of(lesson, number)
 

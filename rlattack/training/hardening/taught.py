@@ -82,7 +82,7 @@ class Taught(Regime[Config], Generic[Config]):
         recipe, folder = ground.recipe, ground.recipe.folder / f"seed-{seed}"
         lessons, updates = self.lessons(ground), self.config.updates
         with closing(training_env(ground.run.card, _COPIES, recipe.threads or 1)) as env, curves(folder) as curve:
-            pupil = self.pupil(ground, seed, Desk(env, folder, curve, watch, -(-recipe.steps // lessons)))
+            pupil = self.pupil(ground, seed, Desk(env, folder, curve, watch, lessons))
             for number in range(pupil.restore(), lessons):
                 pupil.attend(number)
                 for update in range(number * updates // lessons, (number + 1) * updates // lessons):
