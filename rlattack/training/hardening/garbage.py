@@ -70,8 +70,8 @@ class Garbage(Taught[GarbageConfig]):
             )
 
     def kinds(self, ground: Ground) -> Sequence[str]:
-        """Nothing that attacks on play have."""
-        return ()
+        """Fooling inputs, which no attack in play shows."""
+        return ("fooling",)
 
     def attack(self, ground: Ground) -> str:
         """A natural change, which has a size of its own."""
