@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from rlattack.arrays import FloatArray
+from rlattack.arrays import Array, FloatArray
 from rlattack.attacks.fooling import Inputs
 from rlattack.errors import InvalidInput
 from rlattack.policies.network import NetworkSpec
@@ -96,6 +96,7 @@ class _Sorter(Pupil):
         first, rounds = desk.lessons // 2, regime.config.rounds
         self._begins = [first + number * (desk.lessons - first) // rounds for number in range(rounds)]
         self._rounds: list[Round] = []
+        self._pool: Array = np.empty(0)
         self._inputs: Inputs
 
     def spec(self) -> NetworkSpec:
@@ -112,7 +113,9 @@ class _Sorter(Pupil):
         space = self._ground.seat.observation
         assert isinstance(space, Box), "others are refused"
         self._inputs = Inputs.of(space, lambda: self.lesson(_PLAYED, (self._seed, 4), everything=True).obs)
-        self._rounds = [Round.load(self._round(number)) for number, begin in enumerate(self._begins) if begin < done]
+        for number, begin in enumerate(self._begins):
+            if begin < done:
+                self._add(Round.load(self._round(number)))
         return done
 
     def attend(self, number: int) -> None:
@@ -130,32 +133,31 @@ class _Sorter(Pupil):
     def loss(self, done: float, lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Cross-entropy of what the teacher chooses in play and of garbage, over actions and garbage."""
         student, count = self.policy, len(lesson.obs)
-        parts = [self.taken(lesson.obs), *([self.taken(self._drawn(rng))] if self._rounds else [])]
-        hidden = student.network.trunk(torch.cat(parts))
+        rows = rng.integers(len(self._pool), size=self._regime.config.waste) if self._rounds else np.empty(0, np.int64)
+        seen = np.concatenate([lesson.obs, self._pool[rows]]) if len(rows) else lesson.obs
+        hidden = student.network.trunk(self.taken(seen))
         classes = student.classes(hidden)
         garbage = classes.shape[1] - 1
         action = lesson.chosen(classes[:count, :garbage], self._regime.config.clean_accept)
         right = torch.cat([action, action.new_full((len(classes) - count,), garbage)])
-        rows = F.cross_entropy(classes, right, reduction="none")
+        loss = F.cross_entropy(classes, right, reduction="none")
         value = student.value_loss(student.values(hidden[:count]), lesson.values)
         agrees = (classes[:, :garbage].argmax(dim=1) == right)[:count].float().mean()
         called = (classes.argmax(dim=1) == garbage).float()
         told = {"agrees": agrees, "false_alarms": called[:count].mean()}
-        if not self._rounds:
-            return rows.mean() + value, told
-        return rows[:count].mean() + rows[count:].mean() + value, told | {"found": called[count:].mean()}
+        if not len(rows):
+            return loss.mean() + value, told
+        return loss[:count].mean() + loss[count:].mean() + value, told | {"found": called[count:].mean()}
 
     def said(self, told: Told) -> str:
         """In how many states it does what is right, and how much of the garbage it calls so."""
         found = f", finds {told['found']:.3f} of the garbage" if "found" in told else ""
         return f"agrees in {told['agrees']:.3f}{found}"
 
-    def _drawn(self, rng: np.random.Generator) -> Any:
-        """Inputs of all rounds, each as likely as any other, shape (waste, *seen)."""
-        ends = np.cumsum([len(one.inputs) for one in self._rounds])
-        places = rng.integers(ends[-1], size=self._regime.config.waste)
-        of = np.searchsorted(ends, places, side="right")
-        return np.stack([self._rounds[one].inputs[place - ends[one]] for one, place in zip(of, places, strict=True)])
+    def _add(self, made: Round) -> None:
+        """Takes what a round found into what is garbage."""
+        self._rounds.append(made)
+        self._pool = np.concatenate([one.inputs for one in self._rounds])
 
     def _evolve(self) -> None:
         """A round, or what is kept of it, where the student was the same."""
@@ -163,7 +165,7 @@ class _Sorter(Pupil):
         path, config = self._round(number), self._regime.config
         kept = Round.load(path) if path.exists() else None
         if kept is not None and kept.steps == self.num_timesteps:
-            self._rounds.append(kept)
+            self._add(kept)
             return
         said, rng = f", round {number} of {config.rounds}: evolving ", np.random.default_rng((self._seed, 5, number))
         breeding = Breeding(evolutions=config.evolutions, queries=config.queries, enough=config.sure)
@@ -174,9 +176,9 @@ class _Sorter(Pupil):
             said_of = torch.cat([self._classes(part) for part in np.array_split(played.obs, _PARTS)])
         called = said_of.argmax(dim=1) == played.chances.shape[1]
         inputs = self.policy.standard.newest(evolved).numpy(force=True).astype(played.obs.dtype)
-        made = Round(self.num_timesteps, ways, float(called.float().mean()), inputs)
+        made = Round(self.num_timesteps, ways, float(called.double().mean()), inputs)
         made.save(path)
-        self._rounds.append(made)
+        self._add(made)
         self._show(number, made)
 
     @torch.no_grad()
