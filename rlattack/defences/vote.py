@@ -12,6 +12,8 @@ from rlattack.policies.distributions import Actions, Categorical, Choices, Norma
 from rlattack.policies.policy import Output
 
 Vote = Literal["mean", "majority", "median"]
+_MEANS = ("values", "hidden", "garbage")
+"""What else an output tells, of which the mean is taken."""
 _FEWEST = 1e-6
 """Share of the votes for what nobody chose, so that its logarithm is a number."""
 _INSIDE = 1 - 1e-6
@@ -36,7 +38,7 @@ def voted(out: Output, copies: int, vote: Vote) -> Output:
     def middle(values: Tensor | None) -> Tensor | None:
         return None if values is None else _middle(values, copies, vote)
 
-    mean = {name: _mean(value, copies) for name in ("values", "hidden") if (value := getattr(out, name)) is not None}
+    mean = {name: _mean(value, copies) for name in _MEANS if (value := getattr(out, name)) is not None}
     return Output(_actions(out, copies, vote), q=middle(out.q), **mean)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from gymnasium.spaces import Discrete, MultiDiscrete
 from torch import Tensor
 
@@ -54,22 +55,30 @@ class Certainty:
         """Whether actions are chosen, and not continuous."""
         return bool(self.counts)
 
-    def numbers(self, actions: Actions) -> Tensor:
-        """What a policy says, by which it acts: scores (n, actions), or the likeliest action (n, entries)."""
-        return actions.scores if isinstance(actions, Categorical | Choices) else actions.greedy
+    def numbers(self, actions: Actions, garbage: Tensor | None = None) -> Tensor:
+        """What a policy says, by which it acts: scores (n, actions), or the likeliest action (n, entries).
+
+        Args:
+            actions: Its distributions.
+            garbage: Log-odds of that class, shape (n,), which stand behind the scores; so it is less sure of actions.
+        """
+        if not isinstance(actions, Categorical | Choices):
+            return actions.greedy
+        return actions.scores if garbage is None else torch.cat([actions.scores, garbage[:, None]], dim=1)
 
     def choices(self, numbers: Tensor) -> tuple[Tensor, ...]:
         """What is said of each choice, shape (n, actions of it) each, of discrete actions."""
-        return torch.split(numbers, list(self.counts), dim=1)
+        return torch.split(numbers[:, : sum(self.counts)], list(self.counts), dim=1)
 
     def log(self, numbers: Tensor) -> Tensor:
         """What is climbed to make it surer of each target, shape (n, targets): log-probability, or how far."""
         if not self.discrete:
             return self(numbers)
-        return torch.cat([one.log_softmax(dim=1) for one in self.choices(numbers)], dim=1)
+        no_garbage = F.logsigmoid(-numbers[:, sum(self.counts) :]).sum(dim=1, keepdim=True)
+        return torch.cat([one.log_softmax(dim=1) for one in self.choices(numbers)], dim=1) + no_garbage
 
     def __call__(self, numbers: Tensor) -> Tensor:
-        """How sure it is of each target, shape (n, targets), in [0, 1]; the targets of a choice add up to 1.
+        """How sure it is of each target, shape (n, targets), in [0, 1]; those of a choice, and garbage, add up to 1.
 
         Raises:
             InvalidInput: A continuous action without bounds.

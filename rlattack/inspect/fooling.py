@@ -6,13 +6,12 @@ import numpy as np
 import torch
 
 from rlattack.arrays import Array, FloatArray
+from rlattack.attacks.fooling import Direct, Painted
 from rlattack.attacks.make import check_gradient
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.estimates import Rate
-from rlattack.inspect.evolution import Direct, Painted
 from rlattack.inspect.finding import Finding, Sheet, Shown
 from rlattack.inspect.gallery import Row, gallery
-from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Fooling
 from rlattack.inspect.search import Fooled, Search
 from rlattack.inspect.subject import Subject
@@ -40,9 +39,9 @@ def fooling(subject: Subject, options: Fooling) -> Finding:
         check_gradient(subject.policy, subject.name, "ascent", lambda: ["--steps 0, which evolves alone"])
     others = others_of(subject, options.others)
     targets, apart = _targets(subject, options.same)
-    search = Search(subject, options, Inputs.of(subject), targets)
+    search = Search(subject, options, subject.inputs, targets)
     own = subject.states(_PLAYED, 10)
-    most = targets.sure(subject.numbers(own.obs, own.before))[:, : targets.single].amax(dim=1)
+    most = targets.sure(subject.numbers(own.obs, own.before, garbage=True))[:, : targets.single].amax(dim=1)
     play = own.share((most >= options.sure).numpy(force=True)[:, None])
     alone, noise = search.noise(max(options.queries, _LEAST))
     ways = {NOISE: alone, **_searched(search)}

@@ -93,7 +93,8 @@ class Fooling(Inspection):
 
     By gradient ascent from noise, by evolution of every entry, and of pictures by evolution of networks that paint
     them; beside noise alone, and beside how sure the agent is in play. Of continuous actions what is maximised is how
-    far the likeliest action is towards an end of its range.
+    far the likeliest action is towards an end of its range. An agent with a class of garbage is sure of an action where
+    its probability beside garbage is so large.
     """
 
     sure: Annotated[float, Range(above=0, below=1)] = 0.99

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rlattack.attacks.fooling import Inputs
 from rlattack.attacks.make import check_gradient
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.estimates import Rate
 from rlattack.evaluation.statistics import wilson
 from rlattack.inspect.finding import Finding, Sheet, Shown
 from rlattack.inspect.gallery import Row, gallery
-from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Reprogram
 from rlattack.inspect.subject import ROWS, Reading, Subject, as_said
 from rlattack.inspect.tasks import DIGITS, Pictures, digits, squares
@@ -144,7 +144,7 @@ def _task(options: Reprogram, classes: int, rng: np.random.Generator) -> tuple[P
 
 def _blank(subject: Subject, options: Reprogram) -> Program:
     """A program that was not trained."""
-    inputs = Inputs.of(subject)
+    inputs = subject.inputs
     channels = subject.frames(inputs.low[None]).shape[1]
     generator = torch.Generator().manual_seed(options.seed)
     weights = _SPREAD * torch.randn(channels, *subject.sides, generator=generator, device="cpu")

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.attacks.fooling import Encoding, Evolved, Inputs, evolve
 from rlattack.evaluation.estimates import Rate
 from rlattack.evaluation.statistics import wilson
-from rlattack.inspect.evolution import Encoding, Evolved, evolve
-from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Fooling
 from rlattack.inspect.subject import Subject, batches
 from rlattack.inspect.targets import Targets
@@ -92,7 +91,8 @@ class Search:
 
     def sure(self, obs: Tensor) -> FloatArray:
         """The same of inputs as they are shown."""
-        found: FloatArray = self.targets.sure(self.subject.numbers(obs)).numpy(force=True).astype(np.float64)
+        said = self.subject.numbers(obs, garbage=True)
+        found: FloatArray = self.targets.sure(said).numpy(force=True).astype(np.float64)
         return found
 
     def noise(self, count: int) -> tuple[Fooled, Rate]:
@@ -164,7 +164,7 @@ class Search:
             at += len(obs)
 
             def climbed(out: Output, of: Tensor = of) -> Tensor:
-                return self.targets.climbed(self.subject.certainty.numbers(out.actions), of).sum()
+                return self.targets.climbed(self.subject.certainty.numbers(out.actions, out.garbage), of).sum()
 
             found.append(self.subject.policy.gradient(obs, climbed)[0])
         return torch.cat(found)

@@ -14,6 +14,7 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.arrays import Array, BoolArray, FloatArray, IntArray
+from rlattack.attacks.fooling import Inputs
 from rlattack.defences import pictures
 from rlattack.device import CPU
 from rlattack.evaluation.cell import Cell
@@ -27,6 +28,8 @@ from rlattack.policies.policy import Policy, State
 ROWS = 256
 """Observations that a policy is asked about at once."""
 _RESAMPLES = 9999
+_SEEN = 200
+"""Observations of play from which the range of entries without bounds is taken."""
 Tell = Callable[[str, int, int], None]
 """Called with what is being done, and how much of how much of it is; 0 of 0 where that cannot be counted."""
 Reading = Callable[[Tensor], Tensor]
@@ -142,10 +145,15 @@ class Subject:
         """The way back from `frames`."""
         return frames[:, 0] if len(self._box.shape) == 2 else pictures.shown(frames, self._box)
 
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What it could be shown."""
+        return Inputs.of(self._box, lambda: self.states(_SEEN, 4).obs)
+
     @property
     def _box(self) -> Box:
         space = self.seat.observation
-        assert isinstance(space, Box), "pictures are"
+        assert isinstance(space, Box), "games show what else there is flattened"
         return space
 
     def states(self, count: int, every: int, *, alone: bool = False, seed: int = 0) -> States:
@@ -167,21 +175,21 @@ class Subject:
                     break
         return looking.states(count)
 
-    def numbers(self, obs: Tensor | Array, before: State = None, policy: Policy | None = None) -> Tensor:
+    def numbers(
+        self, obs: Tensor | Array, before: State = None, policy: Policy | None = None, *, garbage: bool = False
+    ) -> Tensor:
         """What a policy says of observations, shape (n, ...), as `Certainty.numbers`; no gradient.
 
         Args:
             obs: Shape (n, *observation).
             before: Recurrent state before each.
             policy: The victim by default.
+            garbage: With the log-odds of garbage, of who has that class.
         """
         asked = policy or self.policy
         with torch.no_grad():
-            parts = [
-                self.certainty.numbers(asked(batch, state).actions)
-                for batch, state in batches(torch.as_tensor(obs), before)
-            ]
-        return torch.cat(parts)
+            outs = [asked(batch, state) for batch, state in batches(torch.as_tensor(obs), before)]
+        return torch.cat([self.certainty.numbers(out.actions, out.garbage if garbage else None) for out in outs])
 
     def rescaling(self, obs: Tensor | Array, twin: Policy, before: State = None) -> "Rescaling":
         """How what another network says of observations is scaled: to the agent's mean, and to differ as much."""

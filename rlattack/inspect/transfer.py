@@ -90,7 +90,7 @@ def transfer(
     inputs, goals = torch.stack([one for one, _ in found]), np.asarray([goal for _, goal in found])
     told = []
     for other in others:
-        numbers = subject.numbers(inputs, None, placed(other.policy, subject.cell.device))
+        numbers = subject.numbers(inputs, None, placed(other.policy, subject.cell.device), garbage=True)
         sure = targets.sure(numbers).numpy(force=True)
         likeliest = sure[:, : targets.single].argmax(axis=1)
         means = np.asarray([[one in of for of in targets.sets] for one in likeliest])  # (inputs, targets)

@@ -20,10 +20,10 @@ class ModulePolicy(Differentiable):
     """A torch module as a policy of discrete actions.
 
     Args:
-        module: Maps (n, *observation) to scores (n, actions), or to a tuple (scores, values), (scores, values, state)
-            or (scores, values, state, hidden), of which all but the scores may be None. Observations are in the game's
-            own range (0..255 for pixels), as in `Policy`. With `state_shape` it is called as `module(obs, state)` and
-            must return the state too. Frozen by this.
+        module: Maps (n, *observation) to scores (n, actions), or to a tuple that begins as (scores, values, state,
+            hidden, garbage), of which all but the scores may be None; `garbage` (n,) is the score of what is no game,
+            beside those of actions. Observations are in the game's own range (0..255 for pixels), as in `Policy`. With
+            `state_shape` it is called as `module(obs, state)` and must return the state too. Frozen by this.
         observation: Shape of one observation.
         actions: Number of actions.
         value_based: Scores are Q values: the policy acts greedily by them.
@@ -60,9 +60,11 @@ class ModulePolicy(Differentiable):
     def __call__(self, obs: Tensor, state: State = None, draws: Draws | None = None) -> Output:
         """Asks the module; Q values over the temperature become scores, and the largest of them the value."""
         out = self.module(obs) if self._state_shape is None else self.module(obs, state)
-        scores, values, after, hidden = (*out, None, None, None)[:4] if isinstance(out, tuple) else (out, *[None] * 3)
+        whole = (*(out if isinstance(out, tuple) else (out,)), *[None] * 4)
+        scores, values, after, hidden, garbage = whole[:5]
         if not self._value_based:
-            return Output(Categorical(scores), values=values, hidden=hidden, state=after)
+            odds = None if garbage is None else garbage - scores.logsumexp(dim=1)
+            return Output(Categorical(scores), values=values, hidden=hidden, state=after, garbage=odds)
         values = scores.amax(dim=1) if values is None else values
         return Output(Categorical(scores / self.temperature), values=values, q=scores, hidden=hidden, state=after)
 

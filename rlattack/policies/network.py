@@ -48,6 +48,8 @@ class NetworkSpec:
     quantiles: int = 1
     shared: bool = True
     """Whether actor and critic stand on one trunk."""
+    garbage: bool = False
+    """Whether the actor has one class more than there are actions, of what is no game."""
 
     def __post_init__(self) -> None:
         """Checks what the types cannot say.
@@ -64,6 +66,8 @@ class NetworkSpec:
             raise ContentError(f"network: expected at most {_MOST_SIZES} sizes of layers, got {len(layers)}")
         if not 0 < self.scale < math.inf:
             raise ContentError(f"network: expected a scale above 0, got {self.scale}")
+        if self.garbage and self.head != "actor-critic":
+            raise ContentError(f"network: a class of garbage stands beside scores of an actor, not {self.head}")
         if self.convolutions and len(self.observation) != 3:
             raise ContentError(f"network: convolutions need (frames, height, width), got {self.observation}")
 
@@ -87,13 +91,14 @@ class Network(nn.Module):
         if spec.head == "actor-critic":
             self.critic_trunk = None if spec.shared else _trunk(spec)[0]
             self.critic = _mlp((width, *spec.critic, 1), spec.activation)
+        self.garbage = nn.Linear((width, *spec.actor)[-1], 1) if spec.garbage else None
 
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor | None, None, Tensor]:
+    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor | None, None, Tensor, Tensor | None]:
         """Maps observations (n, *observation), float32 in the game's own range, to outputs.
 
         Returns:
-            Logits or Q values (n, actions), values (n,) where the network has a critic, no state, and the last hidden
-            layer of the actor (n, width).
+            Logits or Q values (n, actions), values (n,) where the network has a critic, no state, the last hidden
+            layer of the actor (n, width), and the logit of garbage (n,) where the network has that class.
         """
         scaled = obs / self.spec.scale
         features = hidden = self.trunk(scaled)
@@ -104,10 +109,11 @@ class Network(nn.Module):
         if self.spec.head == "quantile":
             out = out.view(-1, self.spec.quantiles, self.spec.actions).mean(dim=1)
         if self.spec.head != "actor-critic":
-            return out, None, None, hidden
+            return out, None, None, hidden, None
         if self.critic_trunk is not None:
             features = self.critic_trunk(scaled)
-        return out, self.critic(features).squeeze(1), None, hidden
+        garbage = None if self.garbage is None else self.garbage(hidden).squeeze(1)
+        return out, self.critic(features).squeeze(1), None, hidden, garbage
 
 
 def convolutions(spec: tuple[Convolution, ...], channels: int) -> list[nn.Module]:

@@ -26,6 +26,8 @@ class Output:
         q: Q values, shape (n, actions), of a policy of discrete actions that acts by them.
         hidden: Activations of the last hidden layer, shape (n, width), where the policy tells.
         state: Recurrent state after this step.
+        garbage: Log-odds that it is no game at all, against all actions together, shape (n,), where the policy has
+            that class (Nguyen et al. 2015, sec. 3.6); it decides no action.
     """
 
     actions: Actions
@@ -33,6 +35,7 @@ class Output:
     q: Tensor | None = None
     hidden: Tensor | None = None
     state: State = None
+    garbage: Tensor | None = None
 
     def among(self, legal: Tensor | None) -> "Output":
         """The same with no more than the legal actions of each row, bool, (n, actions); itself where none is given."""
@@ -40,8 +43,8 @@ class Output:
 
     def detach(self) -> "Output":
         """The same without its graph."""
-        others = (None if one is None else one.detach() for one in (self.values, self.q, self.hidden, self.state))
-        return Output(self.actions.detach(), *others)
+        others = (self.values, self.q, self.hidden, self.state, self.garbage)
+        return Output(self.actions.detach(), *(None if one is None else one.detach() for one in others))
 
 
 Loss = Callable[[Output], Tensor]

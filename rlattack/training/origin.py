@@ -87,6 +87,8 @@ def fill(model: BaseAlgorithm, origin: Origin, temperature: float = 1.0) -> None
     _, ours = convert_policy(model)  # views of the learner's own tensors, by our names
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
+            if name.startswith("garbage."):  # no learner has that class
+                continue
             last = name.startswith(f"actor.{len(network.actor) - 1}.")
             ours[name].copy_(tensor / temperature if last else tensor)
     if isinstance(model, DQN):  # which explores no more than at its end: what to do is known

@@ -45,6 +45,8 @@ def test_a_majority_is_what_most_copies_would_choose_and_its_slope_that_of_the_m
 def test_the_mean_is_of_probabilities_and_of_q_values_where_there_are_some():
     found = voted(Output(Categorical(COPIES)), 3, "mean").actions
     assert torch.allclose(found.probabilities, softened(COPIES).mean(dim=1))
+    odds = voted(Output(Categorical(COPIES), garbage=torch.arange(6.0)), 3, "mean").garbage
+    assert odds.tolist() == [1.0, 4.0]
     by_q = voted(Output(Categorical(COPIES / 0.5), q=COPIES, values=COPIES.amax(dim=1)), 3, "mean")
     assert torch.equal(by_q.q, COPIES.view(2, 3, 2).mean(dim=1))
     assert torch.equal(by_q.actions.scores, by_q.q / 0.5)

@@ -32,7 +32,8 @@ WATCHED = Study(**CART, detect=tuple(SPECS.values()))
 
 
 def test_there_is_an_example_of_every_detector():
-    assert set(SPECS) == {name for name in DETECTORS if name not in DETECTORS.added}
+    known = {name for name in DETECTORS if name not in DETECTORS.added}
+    assert set(SPECS) == known - {"garbage"}  # which a victim must have; `tests/training/test_garbage.py` has one
 
 
 @pytest.fixture(scope="module")

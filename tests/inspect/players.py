@@ -51,3 +51,20 @@ def adder() -> ModulePolicy:
         layer.weight.copy_(weight.flatten(1))
         layer.bias.zero_()
     return ModulePolicy(nn.Sequential(nn.Flatten(), layer), SHAPE, 2)
+
+
+class Sorting(nn.Module):
+    """Calls everything garbage with probability 0.5."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, obs: Tensor) -> tuple[Tensor, None, None, None, Tensor]:
+        scores = self.module(obs)
+        return scores, None, None, None, scores.logsumexp(dim=1)
+
+
+def sorting() -> ModulePolicy:
+    """As `unsure`, with a class of garbage."""
+    return ModulePolicy(Sorting(looker(0.02).module), SHAPE, 2)

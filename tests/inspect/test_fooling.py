@@ -82,6 +82,25 @@ def test_games_that_cannot_be_copied_have_none_that_are_measured():
     assert any("was not measured" in line for line in fooling(subject_of(options), options).notes)
 
 
+def test_who_has_a_class_of_garbage_is_less_sure_of_actions_by_it():
+    certainty = Certainty.of(Seat(PLAYER, SEEN, Discrete(2)))
+    scores, garbage = torch.tensor([[1.0, 2.0], [0.0, 5.0]]), torch.tensor([3.0, -4.0])
+    whole = torch.cat([scores, garbage[:, None]], dim=1).softmax(dim=1)
+    numbers = certainty.numbers(Categorical(scores), garbage - scores.logsumexp(dim=1))
+    torch.testing.assert_close(certainty(numbers), whole[:, :2])
+    climbed = Targets.of(certainty).climbed(numbers, torch.tensor([1, 0]))
+    torch.testing.assert_close(climbed, whole[[0, 1], [1, 0]].log())
+
+
+def test_ascent_on_a_class_of_garbage_gets_no_further_than_its_chance_leaves_it():
+    options = other(SIDES, size=0.1, queries=0, victim="tests.inspect.players:sorting")
+    found = fooling(subject_of(options), options).numbers
+    for name in ("0", "1"):
+        assert found["targets"][name]["ascent"]["reached"].rate == 0
+        assert found["targets"][name]["ascent"]["sure"] <= 0.5
+    assert found["play"].rate == 0
+
+
 def test_of_choices_each_is_sure_by_itself():
     certainty = Certainty.of(Seat(PLAYER, SEEN, MultiDiscrete([2, 3])))
     assert certainty.names == ("0: 0", "0: 1", "1: 0", "1: 1", "1: 2")

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from rlattack.errors import InvalidInput, MissingExtra
-from rlattack.inspect.inputs import Inputs
 from rlattack.inspect.kinds import Reprogram
 from rlattack.inspect.reprogram import Program, reprogram
 from rlattack.inspect.tasks import digits, squares
@@ -38,7 +37,7 @@ def test_who_weighs_light_counts_squares_by_a_program_alone(options):
 def test_a_program_stands_around_every_frame_and_never_in_the_picture(options):
     subject = subject_of(options)
     weights = torch.randn(4, 12, 20, generator=torch.Generator().manual_seed(0))
-    program = Program(subject, Inputs.of(subject), weights, 8)
+    program = Program(subject, subject.inputs, weights, 8)
     pictures = squares(3, 2, 8, np.random.default_rng(0)).pictures
     made = program.around(pictures)
     assert made.shape == (3, 4, 12, 20)
@@ -53,7 +52,7 @@ def test_a_program_stands_around_every_frame_and_never_in_the_picture(options):
 def test_the_slope_of_a_program_is_that_of_what_is_seen_through_tanh(options):
     subject = subject_of(options)
     weights = torch.randn(4, 12, 20, generator=torch.Generator().manual_seed(0))
-    program = Program(subject, Inputs.of(subject), weights, 8)
+    program = Program(subject, subject.inputs, weights, 8)
     slope = program.slope(torch.ones(5, 4, 12, 20))
     assert (slope[:, 2:10, 6:14] == 0).all()
     assert slope[0, 0, 0].item() == pytest.approx(5 * 255 * 0.5 * (1 - weights[0, 0, 0].tanh().item() ** 2), rel=1e-5)

@@ -19,6 +19,7 @@ def spec(**changes) -> NetworkSpec:
         ({"hidden": (1,) * 101}, "at most 100 sizes"),
         ({"scale": 0.0}, "scale above 0"),
         ({"scale": float("inf")}, "scale above 0"),
+        ({"garbage": True}, "a class of garbage stands beside scores of an actor, not q"),
         ({"observation": (4,)}, r"convolutions need \(frames, height, width\)"),
     ],
 )
@@ -48,6 +49,15 @@ def test_actor_and_critic_can_have_a_trunk_each():
     after = network(obs)
     assert before[0].equal(after[0])
     assert not before[1].equal(after[1])
+
+
+def test_a_class_of_garbage_stands_beside_the_actions():
+    network = Network(spec(head="actor-critic", actor=(8,), garbage=True))
+    obs = torch.rand(2, 4, 84, 84) * 255
+    scores, _, _, hidden, garbage = network(obs)
+    assert garbage.equal(network.garbage(hidden).squeeze(1))
+    assert scores.shape == (2, 6)
+    assert Network(spec(head="actor-critic"))(obs)[4] is None
 
 
 @pytest.mark.parametrize("side", [84, 80, 82])

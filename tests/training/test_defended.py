@@ -34,6 +34,10 @@ RECIPES = [
     (COINS, 'adversarial:attack="pgd:steps=2,loss=margin",share=1,pool=50,layer=hidden'),
     (COINS, "natural:changes=missing+delay+action-slip"),
     ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8"),
+    (
+        {**COINS, "victim": "tests.kit.players:coin", "eps": None},
+        "garbage:updates=16,batch=8,rounds=1,evolutions=1,queries=40",
+    ),
 ]
 """Every regime, as small as it gets."""
 MORE_RECIPES = [

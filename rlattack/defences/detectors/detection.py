@@ -25,6 +25,7 @@ DETECTORS: Registry[type[Detector[Any]]] = Registry(
         "mixture": "rlattack.defences.detectors.mixture:MixtureDetector",
         "foresight": "rlattack.defences.detectors.foresight:Foresight",
         "ad3": "rlattack.defences.detectors.divergence:Divergence",
+        "garbage": "rlattack.defences.detectors.garbage:Garbage",
     },
     "rlattack.detectors",
 )
@@ -144,8 +145,8 @@ def check_detectors(texts: Iterable[str], policy: Policy, seat: Seat) -> None:
     for text in texts:
         detector = make_detector(text, seat)
         with torch.no_grad():
-            shown = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
-        detector.check(Setting.of(policy, seat.observation), shown.hidden is not None)
+            out = policy(torch.zeros(1, *policy.observation), policy.initial_state(1))
+        detector.check(Setting.of(policy, seat.observation), out)
 
 
 def check_evaded(text: str, policy: Policy, seat: Seat) -> None:

@@ -116,12 +116,12 @@ class Detector(ABC, Generic[Config]):
         self.config, self.seat = config, seat
         self.learned = Fitted()
 
-    def check(self, setting: Setting, hidden: bool) -> None:
+    def check(self, setting: Setting, out: Output) -> None:
         """Refuses a victim of whom it can say nothing.
 
         Args:
             setting: What the victim is.
-            hidden: Whether it shows the activations of its last hidden layer.
+            out: What it says where it sees zeros, one row.
 
         Raises:
             InvalidInput: Actions of another kind, or no activations.
@@ -130,7 +130,7 @@ class Detector(ABC, Generic[Config]):
             raise InvalidInput(
                 f"detector {self.name}: expected a victim of {kinds(self.needs)} actions, {self.seat.name} has others"
             )
-        if self.inside and not hidden:
+        if self.inside and out.hidden is None:
             raise InvalidInput(
                 f"detector {self.name}: expected a victim whose outputs tell the last hidden layer (`Output.hidden`), "
                 "as agent folders and Stable-Baselines3 zips have; squeeze and foresight need none"

@@ -20,7 +20,7 @@ from rlattack.attacks.tuning import FEWEST
 from rlattack.defences.detectors.detector import Clean, Detector, DetectorConfig, Look, Spread, distance, enough
 from rlattack.defences.detectors.predictor import Predictor
 from rlattack.games.game import Seat
-from rlattack.policies.policy import State
+from rlattack.policies.policy import Output, State
 from rlattack.specs import Count, Range
 
 _BATCH, _STEP, _SEED = 32, 3e-3, 0
@@ -46,9 +46,9 @@ class Foresight(Detector[ForesightConfig]):
 
     _model: Predictor | None = None
 
-    def check(self, setting: Setting, hidden: bool) -> None:
+    def check(self, setting: Setting, out: Output) -> None:
         """Refuses what cannot be predicted."""
-        super().check(setting, hidden)
+        super().check(setting, out)
         _blank(self.seat)
 
     def fit(self, clean: Iterator[Clean], say: Callable[[str], None]) -> Fitted:

@@ -1,12 +1,9 @@
 """Courses of play from which a student learns: what it or its teacher meets, and what the teacher says of it."""
 
-import io
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -14,10 +11,11 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from rlattack.arrays import Array, IntArray
-from rlattack.errors import RefusedFile
-from rlattack.files import write_whole
 from rlattack.policies.policy import Policy
+from rlattack.training.hardening.arrays import load_arrays, save_arrays
 
+_ELSE = 1e9
+"""By how much an action leads over what is never done."""
 _BURST, _LONGEST = 0.008, 16
 """How often a burst of random actions starts, a step, and how long it is at most."""
 
@@ -36,33 +34,25 @@ class Lesson:
     chances: Tensor
     values: Tensor
 
-    def save(self, path: Path) -> None:
-        """Writes it, pictures in a small part of their size.
+    def chosen(self, scores: Tensor, accept: float) -> Tensor:
+        """What a student does where it does right, int64, shape (n,).
 
-        Raises:
-            Unwritable: The disk is full, or the place cannot be written.
+        Args:
+            scores: Its own, shape (n, actions).
+            accept: Actions that the teacher would do at least so likely as its likeliest, as a share, are right.
         """
-        buffer = io.BytesIO()
-        with ZipFile(buffer, "w", ZIP_DEFLATED, compresslevel=1) as packed:
-            for name, part in (("obs", self.obs), ("chances", self.chances.numpy()), ("values", self.values.numpy())):
-                with packed.open(f"{name}.npy", "w", force_zip64=True) as one:
-                    np.lib.format.write_array(one, part, allow_pickle=False)
-        write_whole(path, buffer.getvalue())
+        wrong = self.chances < accept * self.chances.amax(dim=1, keepdim=True)
+        found: Tensor = scores.detach().masked_fill(wrong, -_ELSE).argmax(dim=1)
+        return found
+
+    def save(self, path: Path) -> None:
+        """Writes it; errors as of `save_arrays`."""
+        save_arrays(path, {"obs": self.obs, "chances": self.chances.numpy(), "values": self.values.numpy()})
 
     @classmethod
     def load(cls, path: Path) -> "Lesson":
-        """Reads it; runs no code of it.
-
-        Raises:
-            RefusedFile: It is not there, or damaged.
-        """
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
-                obs, chances, values = (found[name] for name in ("obs", "chances", "values"))
-        except (OSError, ValueError, KeyError, BadZipFile, zlib.error) as error:
-            raise RefusedFile(
-                f"{path}: expected a lesson of this run, got none that can be read; begin anew"
-            ) from error
+        """Reads it; errors as of `load_arrays`."""
+        obs, chances, values = load_arrays(path, ("obs", "chances", "values"), "a lesson")
         return cls(obs, torch.as_tensor(chances), torch.as_tensor(values))
 
 

@@ -4,38 +4,31 @@ Policy distillation (Rusu et al. 2016) on states that the student visits itself 
 worst-case cross-entropy of interval bounds (Gowal et al. 2018, eq. 9 to 13) or of PGD (Madry et al. 2018, eq. 2.1).
 """
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
-from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.defences.bounds import lead, propagate
-from rlattack.errors import InvalidInput
-from rlattack.games import training_env
-from rlattack.specs import Count, Fraction, Positive, Range
+from rlattack.specs import Count, Fraction, Range
 from rlattack.training.hardening.courses import Lesson
-from rlattack.training.hardening.pupil import Pupil, curves
+from rlattack.training.hardening.pupil import Desk, Pupil, Told
 from rlattack.training.hardening.ramp import Ramped
-from rlattack.training.hardening.regime import Ground, Regime
+from rlattack.training.hardening.regime import Ground
 from rlattack.training.hardening.search import ascend
 from rlattack.training.hardening.student import Student
+from rlattack.training.hardening.taught import Taught, TaughtConfig
 from rlattack.training.hardening.vicinity import Vicinity
-from rlattack.training.watch import Trained, Watch
 
-_COPIES = 8
-"""Games at once: few, so that a lesson holds whole ones."""
-_LESSON = 20_000
-"""States between two checkpoints, at most; at each, games begin anew."""
 _ELSE = 1e9
 """By how much an action leads over what is never done."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistilConfig(Ramped):
+class DistilConfig(Ramped, TaughtConfig):
     """Parameters of `distil`."""
 
     start: Annotated[float, Range(least=0, below=1)] = 0.1
@@ -50,78 +43,23 @@ class DistilConfig(Ramped):
     """Weight of the worst case; the rest is that of what is shown as it is. 0 for an undefended twin."""
     slack: Annotated[float, Range(least=1, most=2)] = 1.1
     """Trains at this many times the size, so that what is asked for is certified with some room."""
-    updates: Count = 6000
-    """Steps of Adam."""
-    memory: Count = 60_000
-    """States of past lessons that it goes on learning from."""
-    batch: Count = 128
-    """States of each."""
-    rate: Positive = 1e-3
-    """The learning rate, which falls to 0 in the last third."""
     accept: Fraction = 0.2
     """Actions that the teacher would do at least so likely as its likeliest are all right: the student chooses."""
-    clean_accept: Fraction = 0.9
-    """The same of what is shown as it is, where no bound asks for room."""
-    frames: Count = 2
-    """Of pictures: looks at so many, the newest of the stack."""
-    temperature: Positive = 0.7
-    """Divides scores in the end: the smaller, the nearer is sampled play to greedy play, which in a game without chance
-    may lose one round for ever as it lost it first; no certificate depends on it."""
 
 
-class Distil(Regime[DistilConfig]):
+class Distil(Taught[DistilConfig]):
     """Teaches a student to choose as a teacher would everywhere in the box, on states that the student visits."""
 
     name = "distil"
-    algorithms: ClassVar[tuple[str, ...]] = ()
-    actions = ("discrete",)
-    needs_victim = True
     config_type: ClassVar[type[Any]] = DistilConfig
-
-    def check(self, ground: Ground) -> None:
-        """Refuses a teacher with a memory, what is no array, and a button that is none."""
-        super().check(ground)
-        assert ground.victim is not None
-        seen, teacher = ground.seat.observation, ground.victim
-        if not isinstance(seen, Box) or len(seen.shape) not in (1, 3):
-            raise InvalidInput(f"--defence distil: expected pictures or numbers in a row to see, got {seen}")
-        if teacher.policy.initial_state(1) is not None:
-            raise InvalidInput(f"--defence distil: expected a teacher without a memory, {teacher.name} has one")
-        if len(seen.shape) == 3 and self.config.frames > seen.shape[0]:
-            raise InvalidInput(f"--defence distil: frames: {seen.shape[0]} are shown, got {self.config.frames}")
 
     def kinds(self, ground: Ground) -> Sequence[str]:
         """Its norm; nothing where the worst case has no weight."""
         return super().kinds(ground) if self.config.robust else ()
 
-    def begin(self, ground: Ground) -> None:
-        """Opens the run."""
-        recipe = ground.recipe
-        ground.run.check((recipe.id, recipe.folder))
-        ground.run.open()
-
-    def learn(self, ground: Ground, seed: int, watch: Watch) -> Trained:
-        """Learns lesson after lesson; after each a checkpoint, from which it goes on as if nothing had been.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C; the last checkpoint stands.
-        """
-        recipe, folder = ground.recipe, ground.recipe.folder / f"seed-{seed}"
-        lessons = -(-recipe.steps // min(_LESSON, recipe.checkpoint_every))
-        states, updates, steps = (-(-recipe.steps // lessons), self.config.updates, recipe.steps)
-        pupil = Pupil(self, ground, seed)
-        with closing(training_env(ground.run.card, _COPIES, recipe.threads or 1)) as env, curves(folder) as curve:
-            done = pupil.restore(env, folder, states)
-            for number in range(done, lessons):
-                pupil.attend(env, folder, number, states)
-                for update in range(number * updates // lessons, (number + 1) * updates // lessons):
-                    watch.steps(update * steps // updates, steps, f"seed {seed}{pupil.note}")
-                    if watch.stops:
-                        raise KeyboardInterrupt
-                    pupil.update(update, curve)
-                pupil.save(folder, (number + 1) * steps // lessons)
-            watch.steps(steps, steps, f"seed {seed}{pupil.note}")
-        return Trained(seed=seed, steps=recipe.steps, folder=folder / "agent")
+    def pupil(self, ground: Ground, seed: int, desk: Desk) -> Pupil:
+        """A student that is shown the worst case."""
+        return _Hardened(self, ground, seed, desk)
 
     def loss(self, student: Student, vicinity: Vicinity | None, seen: Tensor, lesson: Lesson) -> "Learned":
         """What a student is to make small on a batch of states.
@@ -133,18 +71,10 @@ class Distil(Regime[DistilConfig]):
             lesson: What the teacher says of these states.
         """
         scores, values = student(seen)
-        chances, best = lesson.chances, lesson.chances.amax(dim=1)
-        weight = 1 - chances.amin(dim=1) / best
-
-        def chosen(accept: float) -> Tensor:
-            wrong = chances < accept * best[:, None]
-            found: Tensor = scores.detach().masked_fill(wrong, -_ELSE).argmax(dim=1)
-            return found
-
-        action = chosen(self.config.accept)
-        clean = (weight * F.cross_entropy(scores, chosen(self.config.clean_accept), reduction="none")).mean()
-        low, high = student.value_scale
-        value = F.smooth_l1_loss(values, (lesson.values - low) / high)
+        weight = 1 - lesson.chances.amin(dim=1) / lesson.chances.amax(dim=1)
+        action, clear = (lesson.chosen(scores, share) for share in (self.config.accept, self.config.clean_accept))
+        clean = (weight * F.cross_entropy(scores, clear, reduction="none")).mean()
+        value = student.value_loss(values, lesson.values)
         agrees = (scores.argmax(dim=1) == action).float().mean()
         if vicinity is None:
             return Learned(clean + value, agrees, agrees)
@@ -178,3 +108,24 @@ class Learned:
     loss: Tensor
     agrees: Tensor
     stands: Tensor
+
+
+class _Hardened(Pupil):
+    """Who learns what the worst case is, as its size grows."""
+
+    _regime: Distil
+
+    def loss(self, done: float, lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """That of the regime, at the size of the hour."""
+        config, student = self._regime.config, self.policy
+        share = config.slack * config.share(done)
+        vicinity = None
+        if share > 0 and config.robust > 0:
+            of = self._teacher.normaliser
+            vicinity = student.standard.vicinity(self._ground.seat, self._ground.budget, of, share)
+        made = self._regime.loss(student, vicinity, self.taken(lesson.obs), lesson)
+        return made.loss, {"agrees": made.agrees, "stands": made.stands, "size": made.loss.new_tensor(share)}
+
+    def said(self, told: Told) -> str:
+        """In how many states it does what is right, and does so everywhere in the box."""
+        return f"agrees in {told['agrees']:.3f}, stands in {told['stands']:.3f}"

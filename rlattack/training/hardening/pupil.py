@@ -1,12 +1,16 @@
 """Who learns from a teacher: a student with its optimiser, lesson after lesson, from checkpoint to checkpoint."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from gymnasium.vector import VectorEnv
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from rlattack.files import writing_events
@@ -17,105 +21,172 @@ from rlattack.training.checkpoint import FILE, Checkpoint, load_checkpoint, save
 from rlattack.training.hardening.courses import Aggregate, Lesson, attend
 from rlattack.training.hardening.regime import Ground
 from rlattack.training.hardening.student import Standard, Student
+from rlattack.training.watch import Watch
 
 if TYPE_CHECKING:
-    from rlattack.training.hardening.distil import Distil
+    from rlattack.training.hardening.taught import Taught
 
 _TOLD = 100
 """Updates between two points of the curves."""
 _VECTORS: dict[str, Any] = {"hidden": (64, 64)}
+Told = Mapping[str, float]
+"""Numbers of an update, by the names of their curves."""
 
 
-class Pupil:
+@dataclass(frozen=True)
+class Desk:
+    """Where a pupil sits.
+
+    Attributes:
+        env: Copies of the game, as `courses.attend` takes them.
+        folder: Of its seed in the run.
+        curve: Where its curves are written.
+        watch: Hears how far it is.
+        lessons: How many there are.
+    """
+
+    env: VectorEnv[Any, Any, Any]
+    folder: Path
+    curve: SummaryWriter
+    watch: Watch
+    lessons: int
+
+
+class Pupil(ABC):
     """A student of a seed with all that it learns by; to a checkpoint, a learner like those of Stable-Baselines3."""
 
-    def __init__(self, regime: "Distil", ground: Ground, seed: int) -> None:
+    def __init__(self, regime: "Taught[Any]", ground: Ground, seed: int, desk: Desk) -> None:
         assert ground.victim is not None
-        self._regime, self._ground, self._seed = regime, ground, seed
+        self._regime, self._ground, self._seed, self._desk = regime, ground, seed, desk
         self._teacher = ground.victim.policy
         self._device = torch.device(ground.recipe.device)
         self._known = Aggregate(regime.config.memory)
-        self.note, self.num_timesteps = "", 0
+        self._states = -(-ground.recipe.steps // desk.lessons)
+        self._note, self.num_timesteps = "", 0
         self.policy: Student
+
+    @abstractmethod
+    def loss(self, done: float, lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """What is to be small on a batch of states.
+
+        Args:
+            done: Share of the updates that are over.
+            lesson: The states, with what the teacher says of them.
+            rng: Of the update.
+
+        Returns:
+            A scalar, and what curves tell beside it.
+        """
+
+    @abstractmethod
+    def said(self, told: Told) -> str:
+        """How the student does, in words for who watches."""
+
+    def about(self) -> Mapping[str, Any]:
+        """What else the agent's card says of its training; nothing by default."""
+        return {}
 
     def get_parameters(self) -> dict[str, Any]:
         """Names of what a checkpoint holds."""
         return {"policy": self.policy, "policy.optimizer": self.policy.optimizer}
 
-    def get_vec_normalize_env(self) -> None:
+    def get_vec_normalize_env(self) -> None:  # noqa: B027  # which nobody is to override
         """Nothing: what it sees is brought to a common size once and for all."""
 
-    def restore(self, env: Any, folder: Path, states: int) -> int:
+    def restore(self) -> int:
         """Makes the student by the first lesson, as a checkpoint left it where there is one; how many it has had."""
-        first = attend(env, self._teacher, lambda obs: obs, states // 10 + 1, None, (self._seed, 0, 0))
-        spec = self._spec()
+        first = self.lesson(self._states // 10 + 1, (self._seed, 0, 0), everything=True)
+        spec = self.spec()
         frames = self._regime.config.frames if len(spec.observation) == 3 else None
         torch.manual_seed(self._seed)
         scale = float(first.values.mean()), float(first.values.std().clamp_min(1e-3))
         seen = torch.as_tensor(first.obs, dtype=torch.float32, device=self._device)
-        standard = Standard.of(self._ground.seat, seen, frames)
-        self.policy = Student(spec, standard, scale)
-        found = load_checkpoint(folder)
+        self.policy = Student(spec, Standard.of(self._ground.seat, seen, frames), scale)
+        found = load_checkpoint(self._desk.folder)
         if found is None:
             return 0
-        found.restore(self, str(folder / FILE))  # type: ignore[arg-type]  # as much of a learner as it looks at
-        done = round(found.steps / states)
+        found.restore(self, str(self._desk.folder / FILE))  # type: ignore[arg-type]  # as much of a learner as it looks at
+        done = round(found.steps * self._desk.lessons / self._ground.recipe.steps)
         for number in range(done):
-            self._learn_of(Lesson.load(_lesson(folder, number)), number)
+            self._learn_of(Lesson.load(self._lesson(number)), number)
         return done
 
-    def attend(self, env: Any, folder: Path, number: int, states: int) -> None:
+    def attend(self, number: int) -> None:
         """A lesson, by its number; the first one is the teacher's alone."""
-        standard = self.policy.standard
-        leads = None if number == 0 else self._leads
-        lesson = attend(env, self._teacher, standard.newest, states, leads, (self._seed, 1, number))
-        lesson.save(_lesson(folder, number))
+        lesson = self.lesson(self._states, (self._seed, 1, number), led=number > 0)
+        lesson.save(self._lesson(number))
         self._learn_of(lesson, number)
 
-    def update(self, number: int, curve: SummaryWriter) -> None:
+    def lesson(self, states: int, seed: tuple[int, ...], *, led: bool = False, everything: bool = False) -> Lesson:
+        """So many states of play with what the teacher says of them.
+
+        Args:
+            states: How many.
+            seed: Of the games and all draws.
+            led: Whether the student plays, too.
+            everything: Whether frames that it does not look at are kept.
+        """
+        newest = (lambda obs: obs) if everything else self.policy.standard.newest
+        return attend(self._desk.env, self._teacher, newest, states, self._leads if led else None, seed)
+
+    def tell(self, steps: int, note: str = "") -> None:
+        """Says how far it is.
+
+        Raises:
+            KeyboardInterrupt: It is to stop.
+        """
+        self._desk.watch.steps(steps, self._ground.recipe.steps, f"seed {self._seed}{note or self._note}")
+        if self._desk.watch.stops:
+            raise KeyboardInterrupt
+
+    def update(self, number: int) -> None:
         """One step on a batch of all lessons that is drawn by its number."""
         config, student = self._regime.config, self.policy
         done = number / config.updates
-        share = config.slack * config.share(done)
         for group in student.optimizer.param_groups:
             group["lr"] = config.rate * min(1.0, 3 * (1 - done))
         rng = np.random.default_rng((self._seed, 2, number))
         torch.manual_seed(int(rng.integers(2**63)))
         drawn = self._known.drawn(config.batch, rng)
-        picked = Lesson(drawn.obs, drawn.chances.to(self._device), drawn.values.to(self._device))
-        seen = student.standard(torch.as_tensor(picked.obs, device=self._device))
-        vicinity = None
-        if share > 0 and config.robust > 0:
-            of = self._teacher.normaliser
-            vicinity = student.standard.vicinity(self._ground.seat, self._ground.budget, of, share)
-        made = self._regime.loss(student, vicinity, seen, picked)
+        lesson = Lesson(drawn.obs, drawn.chances.to(self._device), drawn.values.to(self._device))
+        loss, beside = self.loss(done, lesson, rng)
         student.optimizer.zero_grad()
-        made.loss.backward()  # type: ignore[no-untyped-call]  # of torch
+        loss.backward()  # type: ignore[no-untyped-call]  # of torch
         torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
         student.optimizer.step()
         if number % _TOLD == 0:
-            told = {name: one.item() for name, one in vars(made).items()} | {"size": share}
+            told = {name: one.item() for name, one in {"loss": loss, **beside}.items()}
             for name, value in told.items():
-                curve.add_scalar(f"distil/{name}", value, number)
-            self.note = f", agrees in {told['agrees']:.3f}, stands in {told['stands']:.3f}"
+                self._desk.curve.add_scalar(f"{self._regime.name}/{name}", value, number)
+            self._note = f", {self.said(told)}"
 
-    def save(self, folder: Path, steps: int) -> None:
+    def taken(self, obs: Any) -> Tensor:
+        """What the network takes of the part of observations that is looked at, shape (n, *seen)."""
+        return self.policy.standard(torch.as_tensor(obs, device=self._device))
+
+    def save(self, steps: int) -> None:
         """Writes the agent and the checkpoint."""
         self.num_timesteps = steps
+        self.export()
+        save_checkpoint(self._desk.folder, Checkpoint.of(self), win=None, cut=False)  # type: ignore[arg-type]  # as in `restore`
+
+    def export(self) -> None:
+        """Writes the agent."""
         learner = self._ground.learner(self._seed)
         network = self.policy.agent(self._regime.config.temperature)
+        about = {**learner.about, **self.about()}
         card = AgentCard(
-            game=self._ground.run.card.id, role=self._ground.recipe.role, algorithm="distil", network=network.spec,
-            options=dict(learner.options),
-            provenance=self._ground.run.provenance(steps, self._seed, **learner.about),
+            game=self._ground.run.card.id, role=self._ground.recipe.role, algorithm=self._regime.name,
+            network=network.spec, options=dict(learner.options),
+            provenance=self._ground.run.provenance(self.num_timesteps, self._seed, **about),
         )  # fmt: skip
-        save_agent(folder / "agent", card, network)
-        save_checkpoint(folder, Checkpoint.of(self), win=None, cut=False)  # type: ignore[arg-type]  # as in `restore`
+        save_agent(self._desk.folder / "agent", card, network)
 
-    def _learn_of(self, lesson: Lesson, number: int) -> None:
-        self._known.add(lesson, (self._seed, 3, number))
+    def end(self) -> None:
+        """What is done after the last lesson: it says so."""
+        self.tell(self._ground.recipe.steps)
 
-    def _spec(self) -> NetworkSpec:
+    def spec(self) -> NetworkSpec:
         """The agent that comes of it."""
         seen: Any = self._ground.seat.observation
         action: Any = self._ground.seat.action
@@ -126,15 +197,16 @@ class Pupil:
             **layers,
         )  # fmt: skip
 
+    def _learn_of(self, lesson: Lesson, number: int) -> None:
+        self._known.add(lesson, (self._seed, 3, number))
+
     @torch.no_grad()
     def _leads(self, obs: Any) -> Any:
-        standard = self.policy.standard
-        scores, _ = self.policy(standard(torch.as_tensor(standard.newest(obs), device=self._device)))
+        scores, _ = self.policy(self.taken(self.policy.standard.newest(obs)))
         return scores.argmax(dim=1).numpy(force=True)
 
-
-def _lesson(folder: Path, number: int) -> Path:
-    return folder / "lessons" / f"{number}.npz"
+    def _lesson(self, number: int) -> Path:
+        return self._desk.folder / "lessons" / f"{number}.npz"
 
 
 @contextmanager

@@ -168,6 +168,7 @@ REGIMES: Registry[type[Regime[Any]]] = Registry(
     {
         "none": "rlattack.training.hardening.plain:Plain",
         "distil": "rlattack.training.hardening.distil:Distil",
+        "garbage": "rlattack.training.hardening.garbage:Garbage",
         "sa": "rlattack.training.hardening.sa:SA",
         "radial": "rlattack.training.hardening.radial:Radial",
         "car": "rlattack.training.hardening.car:CAR",

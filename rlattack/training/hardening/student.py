@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from stable_baselines3.common.preprocessing import is_image_space
 from torch import Tensor, nn
 
@@ -87,7 +88,22 @@ class Student(nn.Module):
     def forward(self, taken: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (n, actions) and standardised values (n,)."""
         hidden = self.network.trunk(taken)
-        return self.last(hidden), self.network.critic(hidden.detach()).squeeze(1)
+        return self.last(hidden), self.values(hidden)
+
+    def values(self, hidden: Tensor) -> Tensor:
+        """Standardised values (n,) of what its trunk makes, which does not learn from them."""
+        found: Tensor = self.network.critic(hidden.detach()).squeeze(1)
+        return found
+
+    def classes(self, hidden: Tensor) -> Tensor:
+        """Scores of actions, and behind them that of garbage, (n, actions + 1), of what its trunk makes."""
+        assert self.network.garbage is not None, "who sorts has that class"
+        return torch.cat([self.last(hidden), self.network.garbage(hidden)], dim=1)
+
+    def value_loss(self, values: Tensor, expected: Tensor) -> Tensor:
+        """How far what its critic says is from what a teacher expects, a scalar; both of shape (n,)."""
+        mean, deviation = self.value_scale
+        return F.smooth_l1_loss(values, (expected - mean) / deviation)
 
     def agent(self, temperature: float) -> Network:
         """The same as the network of an agent, which takes what the game shows.
@@ -95,7 +111,8 @@ class Student(nn.Module):
         What is done to observations goes into the first layer; frames that are not looked at have no weight.
 
         Args:
-            temperature: Scores are divided by it; this changes no greedy action and no certificate.
+            temperature: Scores, that of garbage too, are divided by it; this changes no greedy action and no
+                certificate.
         """
         network = Network(self.spec)
         state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
@@ -105,9 +122,9 @@ class Student(nn.Module):
         whole = weight.new_zeros(network.state_dict()[f"trunk.{first}.weight"].shape)
         standard.newest(whole)[:] = weight * (self.spec.scale / standard.spread)
         state[f"trunk.{first}.weight"] = whole
-        actor = len(self.network.actor) - 1
-        state[f"actor.{actor}.weight"] /= temperature
-        state[f"actor.{actor}.bias"] /= temperature
+        for name in (f"actor.{len(self.network.actor) - 1}", *(["garbage"] if self.spec.garbage else [])):
+            state[f"{name}.weight"] /= temperature
+            state[f"{name}.bias"] /= temperature
         critic = len(self.network.critic) - 1
         mean, deviation = self.value_scale
         state[f"critic.{critic}.weight"] *= deviation

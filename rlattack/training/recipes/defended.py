@@ -34,7 +34,7 @@ class DefendedRecipe(Recipe):
     space: Unit = "unit"
     """Pixels over 255, the game's own range, or standard deviations of what it sees in training."""
     victim: Annotated[str | None, AGENT] = None
-    """Start from this agent: its weights, and its observation statistics, frozen; of distil the teacher."""
+    """Start from this agent: its weights, and its observation statistics, frozen; of distil and garbage the teacher."""
     victim_temperature: float = 1.0
     """Divide the --victim's scores by this before it goes on: above 1, one that hardly draws explores again. Of ppo
     and discrete actions."""
@@ -43,7 +43,7 @@ class DefendedRecipe(Recipe):
     steps: int = 1_000_000
     """Agent steps to learn from, of each seed."""
     network: NetworkSize = "small"
-    """For images, without a --victim: half the channels of Mnih et al. 2015, or all of them."""
+    """For images, of students and without a --victim: half the channels of Mnih et al. 2015, or all of them."""
     learning_rate: float | None = None
     """At the start; the published one by default, which falls as in `rlattack train victim`."""
     sticky: float | None = None

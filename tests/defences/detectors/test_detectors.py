@@ -1,6 +1,7 @@
 """What each detector finds suspicious, where the answer is known by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rlattack.defences.detectors import (
 from rlattack.defences.detectors.detector import Spread, distance
 from rlattack.errors import InvalidInput, UnknownName
 from rlattack.games.game import Seat
+from rlattack.policies import ModulePolicy
 from rlattack.policies.distributions import Categorical, Choices, Normal, Point
 from rlattack.policies.policy import Output
 from tests.kit.agents import CARTPOLE, gaussian_policy, linear_policy, scores_as_seen
@@ -50,6 +52,22 @@ def test_a_gaussian_s_mahalanobis_distance_is_the_squared_sum_of_its_deviations(
     asked = torch.tensor([[3.0, 3.0, 3.0], [5.0, 3.0, 3.0], [3.0, 9.0, 4.0]])
     found = detector.score(look(torch.zeros(3, 2), hidden=asked), None)
     assert found.tolist() == pytest.approx([0.0, 4.0, 9.0 + 4.0], rel=0.1, abs=0.02)
+
+
+def test_garbage_is_what_the_victim_itself_calls_so():
+    class Sorting(torch.nn.Module):
+        def forward(self, obs):
+            return obs, None, None, None, obs.sum(dim=1)
+
+    victim, seen = ModulePolicy(Sorting(), (2,), 2), torch.tensor([[0.0, 0.0], [1.0, 3.0]])
+    out = victim(seen)
+    scores = make_detector("garbage", NUMBERS).score(replace(look(seen), out=out), None)
+    chances = torch.cat([seen, seen.sum(dim=1, keepdim=True)], dim=1).softmax(dim=1)
+    torch.testing.assert_close(scores.sigmoid(), chances[:, 2])
+    torch.testing.assert_close(out.actions.probabilities, seen.softmax(dim=1))  # it decides no action
+    check_detectors(["garbage"], victim, NUMBERS)
+    with pytest.raises(InvalidInput, match="detector garbage: expected a victim with a class of garbage, which"):
+        check_detectors(["garbage"], scores_as_seen(2), NUMBERS)
 
 
 def test_mahalanobis_takes_the_nearest_action_and_one_covariance_for_all():
@@ -219,6 +237,8 @@ def test_rows_are_spread_over_all_steps():
 def test_who_was_never_fitted_says_so(name):
     with pytest.raises(InvalidInput, match=f"detector {name} learns on clean tuning episodes first: play it by"):
         make_detection(name, NUMBERS, None)
+    if name == "garbage":  # it learns no more than its threshold
+        return
     detector, action = make_detector(name, NUMBERS), torch.zeros(2, dtype=torch.int64)
     one, memory = look(torch.zeros(2, 2), hidden=torch.zeros(2, 3), action=action), detector.memory(2)
     asked = detector.after if name == "ad3" else detector.score

@@ -30,7 +30,7 @@ def network():
 
 
 class Hidden(torch.nn.Module):
-    """A network that tells its last hidden layer."""
+    """A network that tells its last hidden layer, and has a class of garbage."""
 
     def __init__(self):
         super().__init__()
@@ -38,12 +38,13 @@ class Hidden(torch.nn.Module):
 
     def forward(self, obs):
         hidden = self.first(obs).tanh()
-        return self.last(hidden), None, None, hidden
+        return self.last(hidden), None, None, hidden, hidden.sum(dim=1)
 
 
 SMALL = {
     "squeeze": "squeeze:rate=0.1", "mahalanobis": "mahalanobis:rate=0.1", "mixture": "mixture:rate=0.1,components=2",
     "foresight": "foresight:rate=0.1,epochs=1,states=100", "ad3": "ad3:rate=0.1,skip=3,window=4",
+    "garbage": "garbage:rate=0.1",
 }  # fmt: skip
 
 

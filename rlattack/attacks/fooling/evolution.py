@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from rlattack.arrays import Array, FloatArray, IntArray
-from rlattack.inspect.cppn import CPPN, coordinates
+from rlattack.attacks.fooling.cppn import CPPN, coordinates
 
 _CHANGED = 0.1
 """Part of an input's entries that a child changes (Nguyen et al. 2015, sec. 2.2)."""

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rlattack.inspect.cppn import CPPN, INPUTS, Node, coordinates
-from rlattack.inspect.evolution import Direct, evolve
+from rlattack.attacks.fooling.cppn import CPPN, INPUTS, Node, coordinates
+from rlattack.attacks.fooling.evolution import Direct, evolve
 
 
 def test_evolution_reaches_targets_that_noise_is_far_from():

@@ -1,5 +1,6 @@
 """What an agent could be shown, whether the game ever shows it or not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,6 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from rlattack.arrays import Array
-from rlattack.inspect.subject import Subject
-
-_SEEN = 200
-"""Observations of play from which the range of entries without bounds is taken."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +26,17 @@ class Inputs:
     whole: bool
 
     @classmethod
-    def of(cls, subject: Subject) -> "Inputs":
-        """The range that the game declares; of entries without bounds that of what was seen in play."""
-        space = subject.seat.observation
-        assert isinstance(space, Box), "games show what else there is flattened"
+    def of(cls, space: Box, play: Callable[[], Array]) -> "Inputs":
+        """The range that a game declares; of entries without bounds that of what was seen in play.
+
+        Args:
+            space: One observation.
+            play: Gives observations of play, shape (n, *observation); asked where there are such entries.
+        """
         low, high = (np.asarray(end, dtype=np.float64) for end in (space.low, space.high))
         wide = ~(np.abs(high - low) < 1e6)
         if wide.any():
-            seen = subject.states(_SEEN, 4).obs.astype(np.float64)
+            seen = play().astype(np.float64)
             low, high = np.where(wide, seen.min(axis=0), low), np.where(wide, seen.max(axis=0), high)
         ends = [torch.as_tensor(end.astype(np.float32)) for end in (low, high)]
         return cls(ends[0], ends[1], bool(np.issubdtype(space.dtype, np.integer)))

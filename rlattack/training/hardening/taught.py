@@ -1,0 +1,101 @@
+"""Regimes of students: who learns from a teacher, lesson after lesson, on states that it visits itself.
+
+Policy distillation (Rusu et al. 2016) in the way of DAgger (Ross et al. 2011).
+"""
+
+from abc import abstractmethod
+from contextlib import closing
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from gymnasium.spaces import Box
+
+from rlattack.errors import InvalidInput
+from rlattack.games import training_env
+from rlattack.specs import Count, Fraction, Positive
+from rlattack.training.hardening.pupil import Desk, Pupil, curves
+from rlattack.training.hardening.regime import Ground, Regime
+from rlattack.training.watch import Trained, Watch
+
+_COPIES = 8
+"""Games at once: few, so that a lesson holds whole ones."""
+_LESSON = 20_000
+"""States between two checkpoints, at most; at each, games begin anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaughtConfig:
+    """Parameters of regimes of students."""
+
+    updates: Count = 6000
+    """Steps of Adam."""
+    memory: Count = 60_000
+    """States of past lessons that it goes on learning from."""
+    batch: Count = 128
+    """States of each."""
+    rate: Positive = 1e-3
+    """The learning rate, which falls to 0 in the last third."""
+    clean_accept: Fraction = 0.9
+    """Of what is shown as it is, actions that the teacher would do at least so likely as its likeliest are all right:
+    the student chooses."""
+    frames: Count = 2
+    """Of pictures: looks at so many, the newest of the stack."""
+    temperature: Positive = 0.7
+    """Divides scores in the end: the smaller, the nearer is sampled play to greedy play, which in a game without chance
+    may lose one round for ever as it lost it first; no certificate depends on it."""
+
+
+Config = TypeVar("Config", bound=TaughtConfig)
+
+
+class Taught(Regime[Config], Generic[Config]):
+    """Lets a student learn from a teacher; whoever inherits says what it is to make small."""
+
+    algorithms: ClassVar[tuple[str, ...]] = ()
+    actions = ("discrete",)
+    needs_victim = True
+
+    def check(self, ground: Ground) -> None:
+        """Refuses a teacher with a memory, what is no array, and more frames than are shown."""
+        super().check(ground)
+        assert ground.victim is not None
+        told, seen, teacher = f"--defence {self.name}", ground.seat.observation, ground.victim
+        if not isinstance(seen, Box) or len(seen.shape) not in (1, 3):
+            raise InvalidInput(f"{told}: expected pictures or numbers in a row to see, got {seen}")
+        if teacher.policy.initial_state(1) is not None:
+            raise InvalidInput(f"{told}: expected a teacher without a memory, {teacher.name} has one")
+        if len(seen.shape) == 3 and self.config.frames > seen.shape[0]:
+            raise InvalidInput(f"{told}: frames: {seen.shape[0]} are shown, got {self.config.frames}")
+
+    def begin(self, ground: Ground) -> None:
+        """Opens the run."""
+        recipe = ground.recipe
+        ground.run.check((recipe.id, recipe.folder))
+        ground.run.open()
+
+    def learn(self, ground: Ground, seed: int, watch: Watch) -> Trained:
+        """Learns lesson after lesson; after each a checkpoint, from which it goes on as if nothing had been.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the last checkpoint stands.
+        """
+        recipe, folder = ground.recipe, ground.recipe.folder / f"seed-{seed}"
+        lessons, updates = self.lessons(ground), self.config.updates
+        with closing(training_env(ground.run.card, _COPIES, recipe.threads or 1)) as env, curves(folder) as curve:
+            pupil = self.pupil(ground, seed, Desk(env, folder, curve, watch, lessons))
+            for number in range(pupil.restore(), lessons):
+                pupil.attend(number)
+                for update in range(number * updates // lessons, (number + 1) * updates // lessons):
+                    pupil.tell(update * recipe.steps // updates)
+                    pupil.update(update)
+                pupil.save((number + 1) * recipe.steps // lessons)
+            pupil.end()
+        return Trained(seed=seed, steps=recipe.steps, folder=folder / "agent")
+
+    def lessons(self, ground: Ground) -> int:
+        """How many there are."""
+        return -(-ground.recipe.steps // min(_LESSON, ground.recipe.checkpoint_every))
+
+    @abstractmethod
+    def pupil(self, ground: Ground, seed: int, desk: Desk) -> Pupil:
+        """Who learns with a seed."""
