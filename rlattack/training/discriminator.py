@@ -20,7 +20,7 @@ from rlattack.training.demonstrations import Transitions
 
 _HIDDEN = 100
 """Width of both hidden layers, as Ho and Ermon's (app. B)."""
-_BATCH, _PASSES, _RATE = 128, 2, 3e-4
+_BATCH, _PASSES, _RATE = 128, 2, 1e-3
 """Steps of play a gradient step, beside as many of demonstrations; how often each is taken; Adam's learning rate."""
 _FAR = 10.0
 """Deviations beyond which a number counts as that many: what demonstrations never vary would else tell all."""

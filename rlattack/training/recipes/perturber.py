@@ -157,9 +157,7 @@ class TrainPerturber(Recipe):
         from rlattack.evaluation.study import Study
 
         more: dict[str, Any] = {} if not attack else {"attack": (attack,), "eps": (self.eps,)}
-        same = {name: getattr(self, name) for name in _OF_A_STUDY}
-        if target:
-            same |= {"defence": (), "normaliser": ""}
+        same = {name: getattr(self, name) for name in _OF_A_STUDY if not (target and name in _OF_THE_VICTIM)}
         own = str(self.towards) if target else self.victim
         players = tuple(own if number == victim else str(self.opponent) for number in range(len(seats)))
         return Study(**same, players=players, victim=seats[victim], episodes=episodes, seed=seed, **more)
@@ -170,3 +168,5 @@ _OF_A_STUDY = (
     "trust", "plugin",
 )  # fmt: skip
 """Options that say what is played, as those of `rlattack attack` do."""
+_OF_THE_VICTIM = ("norm", "space", "defence", "normaliser")
+"""Those of them that are not of who plays in its place."""
