@@ -3,7 +3,9 @@
 BIA (Yamabe et al. 2026): the perturber that leads a victim to a wanted policy is found by adversarial imitation in the
 game of who perturbs: by GAIL (Ho and Ermon 2016, eq. 16, alg. 1) on states and the victim's actions (BIA-ILfD), or by
 GAIfO (Torabi et al. 2018, alg. 1) on states and next states (BIA-ILfO). Of both the discriminator D rises by
-E_play[log D] + E_demonstrations[log(1 - D)], and the perturber is paid -log D.
+E_play[log D] + E_demonstrations[log(1 - D)], and the perturber is paid -log D. What it says is kept from being steep
+between the two (Gulrajani et al. 2017, eq. 3; in imitation Kostrikov et al. 2019, sec. 5): who is quite sure of a few
+demonstrations would pay nothing anywhere.
 """
 
 import itertools
@@ -22,6 +24,8 @@ _HIDDEN = 100
 """Width of both hidden layers, as Ho and Ermon's (app. B)."""
 _BATCH, _PASSES, _RATE = 128, 2, 1e-3
 """Steps of play a gradient step, beside as many of demonstrations; how often each is taken; Adam's learning rate."""
+_SMOOTH = 10.0
+"""Weight of the penalty of slopes that are not 1."""
 _FAR = 10.0
 """Deviations beyond which a number counts as that many: what demonstrations never vary would else tell all."""
 
@@ -84,11 +88,15 @@ class Discriminator:
 
     def _step(self, play: Tensor, demonstrations: Tensor) -> tuple[float, float]:
         """One step of Adam (Kingma and Ba 2015) on as many rows of each."""
-        told = self.net(torch.cat([play.to(demonstrations), demonstrations]))
+        scaled = self.net.scaled(torch.cat([play.to(demonstrations), demonstrations]))
+        told = self.net.told(scaled)
         true = torch.arange(len(told), device=told.device) >= len(play)
         loss = F.binary_cross_entropy_with_logits(told, true.to(told))
+        share = torch.as_tensor(self._rng.random((len(play), 1)), dtype=torch.float32)
+        between = scaled[: len(play)].lerp(scaled[len(play) :], share.to(scaled)).requires_grad_(True)
+        (slope,) = torch.autograd.grad(self.net.told(between).sum(), between, create_graph=True)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # of torch
+        (loss + _SMOOTH * (slope.norm(dim=1) - 1).square().mean()).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()  # the perturber's own step is clipped by all gradients that it finds
         return float(loss.detach()), float(((told > 0) == true).float().mean())
@@ -131,5 +139,13 @@ class _Net(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Tells it of rows, shape (n, numbers)."""
-        found: Tensor = self.layers(((rows.to(self.mean) - self.mean) / self.deviation).clamp(-_FAR, _FAR))
+        return self.told(self.scaled(rows))
+
+    def scaled(self, rows: Tensor) -> Tensor:
+        """Rows in deviations from the mean of demonstrations."""
+        return ((rows.to(self.mean) - self.mean) / self.deviation).clamp(-_FAR, _FAR)
+
+    def told(self, scaled: Tensor) -> Tensor:
+        """Tells it of such rows."""
+        found: Tensor = self.layers(scaled)
         return found.squeeze(1)

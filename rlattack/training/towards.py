@@ -49,7 +49,7 @@ class Towards:
             )
         if self.agent.identity == victim.identity:
             raise InvalidInput(f"--towards: expected another agent than the victim, got {self.agent.name} for both")
-        self._policy = load_leader(name, Setting.of(victim.policy, place.observation), f"--towards {recipe.towards}")
+        load_leader(name, Setting.of(victim.policy, place.observation), f"--towards {recipe.towards}")
         self.observe = (str(Spec("likeness", {"target": name})),)
 
     @property
@@ -86,5 +86,5 @@ class Towards:
     def _likeness(self, play: Transitions) -> float:
         """How like what it would have done what the victim did was; for who looks on, not for who learns."""
         with torch.no_grad():
-            does = self._policy(torch.as_tensor(play.shown.astype(np.float32))).actions
+            does = self.agent.policy(torch.as_tensor(play.shown.astype(np.float32))).actions
             return float(alike(torch.as_tensor(play.did), does.greedy, does).mean())

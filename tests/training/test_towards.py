@@ -106,6 +106,7 @@ def test_states_alone_show_the_way_of_numbers_in_a_game_of_two(tmp_path):
     assert score["observed"]["likeness"]["mean"] > 0.85
     assert max(score[name]["observed"]["likeness"]["mean"] for name in ("clean", "noise")) < 0.75
     assert score["target"]["win"]["rate"] == score["win"]["rate"] == 0
+    assert list(curve(tmp_path / "run/seed-0", "rollout/likeness").values())[-1] > 0.8
 
 
 @pytest.mark.parametrize("states_only", [False, True])
