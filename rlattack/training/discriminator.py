@@ -3,9 +3,8 @@
 BIA (Yamabe et al. 2026): the perturber that leads a victim to a wanted policy is found by adversarial imitation in the
 game of who perturbs: by GAIL (Ho and Ermon 2016, eq. 16, alg. 1) on states and the victim's actions (BIA-ILfD), or by
 GAIfO (Torabi et al. 2018, alg. 1) on states and next states (BIA-ILfO). Of both the discriminator D rises by
-E_play[log D] + E_demonstrations[log(1 - D)], and the perturber is paid -log D. What it says is kept from being steep
-between the two (Gulrajani et al. 2017, eq. 3; in imitation Kostrikov et al. 2019, sec. 5): who is quite sure of a few
-demonstrations would pay nothing anywhere.
+E_play[log D] + E_demonstrations[log(1 - D)], and the perturber is paid -log D. D is kept from being steep (Mescheder et
+al. 2018, eq. 9 and 10): who is quite sure of a few demonstrations pays nothing anywhere.
 """
 
 import itertools
@@ -24,10 +23,10 @@ _HIDDEN = 100
 """Width of both hidden layers, as Ho and Ermon's (app. B)."""
 _BATCH, _PASSES, _RATE = 128, 2, 1e-3
 """Steps of play a gradient step, beside as many of demonstrations; how often each is taken; Adam's learning rate."""
-_SMOOTH = 10.0
-"""Weight of the penalty of slopes that are not 1."""
+_SMOOTH = 0.1
+"""Weight of the squared slope."""
 _FAR = 10.0
-"""Deviations beyond which a number counts as that many: what demonstrations never vary would else tell all."""
+"""Deviations beyond which a number counts as that many."""
 
 
 class Discriminator:
@@ -76,7 +75,8 @@ class Discriminator:
         """
         play = Transitions.together(self._play)
         self._play.clear()
-        rows, shown = self._rows(play), self.net.demonstrations
+        rows, shown = self._rows(play).to(self.net.mean), self.net.demonstrations
+        self.net.look(rows)
         told = []
         for _ in range(_PASSES):
             mixed = self._rng.permutation(len(rows))
@@ -88,15 +88,13 @@ class Discriminator:
 
     def _step(self, play: Tensor, demonstrations: Tensor) -> tuple[float, float]:
         """One step of Adam (Kingma and Ba 2015) on as many rows of each."""
-        scaled = self.net.scaled(torch.cat([play.to(demonstrations), demonstrations]))
+        scaled = self.net.scaled(torch.cat([play, demonstrations])).requires_grad_(True)
         told = self.net.told(scaled)
         true = torch.arange(len(told), device=told.device) >= len(play)
         loss = F.binary_cross_entropy_with_logits(told, true.to(told))
-        share = torch.as_tensor(self._rng.random((len(play), 1)), dtype=torch.float32)
-        between = scaled[: len(play)].lerp(scaled[len(play) :], share.to(scaled)).requires_grad_(True)
-        (slope,) = torch.autograd.grad(self.net.told(between).sum(), between, create_graph=True)
+        (slope,) = torch.autograd.grad(told.sum(), scaled, create_graph=True)
         self.optimizer.zero_grad()
-        (loss + _SMOOTH * (slope.norm(dim=1) - 1).square().mean()).backward()
+        (loss + _SMOOTH * slope.square().sum(dim=1).mean()).backward()  # type: ignore[no-untyped-call]  # of torch
         self.optimizer.step()
         self.optimizer.zero_grad()  # the perturber's own step is clipped by all gradients that it finds
         return float(loss.detach()), float(((told > 0) == true).float().mean())
@@ -127,10 +125,10 @@ class _Net(nn.Module):
 
     def __init__(self, demonstrations: Tensor, seed: int) -> None:
         super().__init__()
-        deviation, mean = torch.std_mean(demonstrations.double(), dim=0, correction=0)
         self.register_buffer("demonstrations", demonstrations)
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("deviation", torch.where(deviation > 1e-6, deviation, 1.0).float())
+        self.register_buffer("mean", torch.zeros(demonstrations.shape[1]))
+        self.register_buffer("deviation", torch.ones(demonstrations.shape[1]))
+        self.look(demonstrations)
         sizes = (demonstrations.shape[1], _HIDDEN, _HIDDEN, 1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -141,8 +139,16 @@ class _Net(nn.Module):
         """Tells it of rows, shape (n, numbers)."""
         return self.told(self.scaled(rows))
 
+    def look(self, play: Tensor) -> None:
+        """Takes the statistics of demonstrations and of play, of which each counts as half, whatever its size."""
+        both = [torch.var_mean(one.double(), dim=0, correction=0) for one in (self.demonstrations, play)]
+        (theirs, mean), (own, other) = both
+        deviation = ((theirs + own) / 2 + ((mean - other) / 2).square()).sqrt()
+        self.mean.copy_((mean + other) / 2)
+        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
+
     def scaled(self, rows: Tensor) -> Tensor:
-        """Rows in deviations from the mean of demonstrations."""
+        """Rows in deviations from the mean."""
         return ((rows.to(self.mean) - self.mean) / self.deviation).clamp(-_FAR, _FAR)
 
     def told(self, scaled: Tensor) -> Tensor:
