@@ -20,7 +20,7 @@ from rlattack.arrays import Array, FloatArray
 from rlattack.training.demonstrations import Transitions
 
 _HIDDEN = 100
-"""Width of both hidden layers, as Ho and Ermon's (app. B)."""
+"""Width of both hidden layers, as Ho and Ermon's (sec. 6)."""
 _BATCH, _PASSES, _RATE = 128, 2, 1e-3
 """Steps of play a gradient step, beside as many of demonstrations; how often each is taken; Adam's learning rate."""
 _SMOOTH = 0.1
