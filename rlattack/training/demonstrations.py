@@ -12,7 +12,7 @@ from rlattack.evaluation.tuning import watched
 
 
 @dataclass(frozen=True)
-class Transitions:
+class Experience:
     """What was shown, what was done, and what was shown then, a row a step; of demonstrations or of play.
 
     Attributes:
@@ -26,12 +26,12 @@ class Transitions:
     then: Array
 
     @classmethod
-    def together(cls, parts: "list[Transitions]") -> "Transitions":
+    def together(cls, parts: "list[Experience]") -> "Experience":
         """All rows of several, in order."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("shown", "did", "then")))
 
 
-def demonstrate(cell: Cell, seat: int, episodes: int) -> Transitions:
+def demonstrate(cell: Cell, seat: int, episodes: int) -> Experience:
     """Plays demonstrations: tuning episodes of a cell, by which nothing is measured, in one thread.
 
     Args:
@@ -49,11 +49,11 @@ def demonstrate(cell: Cell, seat: int, episodes: int) -> Transitions:
     finally:
         torch.set_num_threads(threads)
         play.close()
-    return told.transitions
+    return told.whole
 
 
 class _Told:
-    """Transitions of running episodes: one is whole when the seat is to act again, or the episode is over."""
+    """Experience of running episodes: one is whole when the seat is to act again, or the episode is over."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[Array, Array, Array]] = []
@@ -72,9 +72,9 @@ class _Told:
                 self._close(slot, step.then)
 
     @property
-    def transitions(self) -> Transitions:
-        """All that are whole."""
-        return Transitions(*map(np.asarray, zip(*self._rows, strict=True)))
+    def whole(self) -> Experience:
+        """All that can be told."""
+        return Experience(*map(np.asarray, zip(*self._rows, strict=True)))
 
     def _close(self, slot: int, then: Array) -> None:
         if slot in self._open:

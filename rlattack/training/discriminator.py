@@ -17,7 +17,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from torch import Tensor, nn
 
 from rlattack.arrays import Array, FloatArray
-from rlattack.training.demonstrations import Transitions
+from rlattack.training.demonstrations import Experience
 
 _HIDDEN = 100
 """Width of both hidden layers, as Ho and Ermon's (sec. 6)."""
@@ -45,13 +45,13 @@ class Discriminator:
     """
 
     def __init__(
-        self, demonstrations: Transitions, action: Space[object], states_only: bool, seed: int, device: str = "cpu"
+        self, demonstrations: Experience, action: Space[object], states_only: bool, seed: int, device: str = "cpu"
     ) -> None:  # fmt: skip
         self._action, self._states_only = action, states_only
         self._rng = np.random.default_rng(seed)
         self.net = _Net(self._rows(demonstrations), seed).to(device)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=_RATE)
-        self._play: list[Transitions] = []
+        self._play: list[Experience] = []
 
     def pay(self, shown: Array, did: Array, then: Array) -> FloatArray:
         """Pays for a step of play, and keeps it to learn from: -log D, shape (slots,), float64, 0 or more.
@@ -61,19 +61,19 @@ class Discriminator:
             did: What the victim did, shape (slots,) or (slots, numbers).
             then: What was truly shown after it, shape (slots, entries).
         """
-        step = Transitions(shown.copy(), did.copy(), then.copy())
+        step = Experience(shown.copy(), did.copy(), then.copy())
         self._play.append(step)
         with torch.no_grad():
             paid: FloatArray = F.softplus(self.net(self._rows(step))).numpy(force=True).astype(np.float64)
         return paid
 
-    def learn(self) -> tuple[Transitions, dict[str, float]]:
+    def learn(self) -> tuple[Experience, dict[str, float]]:
         """Learns from what was played since it last did, beside as many steps of demonstrations, drawn anew.
 
         Returns:
             What was played, and the mean `loss` (cross-entropy) and `accuracy` of its parts before each was learned.
         """
-        play = Transitions.together(self._play)
+        play = Experience.together(self._play)
         self._play.clear()
         rows, shown = self._rows(play).to(self.net.mean), self.net.demonstrations
         self.net.look(rows)
@@ -99,7 +99,7 @@ class Discriminator:
         self.optimizer.zero_grad()  # the perturber's own step is clipped by all gradients that it finds
         return float(loss.detach()), float(((told > 0) == true).float().mean())
 
-    def _rows(self, steps: Transitions) -> Tensor:
+    def _rows(self, steps: Experience) -> Tensor:
         """What it looks at, a row a step, float32: the state, and the action or the way to the next state."""
         shown = steps.shown.astype(np.float32)
         beside = steps.then.astype(np.float32) - shown if self._states_only else self._numbers(steps.did)

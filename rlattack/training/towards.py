@@ -15,7 +15,7 @@ from rlattack.evaluation.likeness import alike
 from rlattack.evaluation.table import Table
 from rlattack.policies.load import Agent
 from rlattack.specs import Spec
-from rlattack.training.demonstrations import Transitions, demonstrate
+from rlattack.training.demonstrations import Experience, demonstrate
 from rlattack.training.discriminator import Discriminator
 from rlattack.training.hardening.learners import HardenedPPO
 from rlattack.training.perturbing import Perturbing
@@ -60,7 +60,7 @@ class Towards:
         return {"id": self.agent.name, "sha256": sha256, **shown}
 
     @functools.cached_property
-    def demonstrations(self) -> Transitions:
+    def demonstrations(self) -> Experience:
         """What is known of it."""
         return demonstrate(self._table.pairs[0], self._seat, self._recipe.demonstrations)
 
@@ -83,7 +83,7 @@ class Towards:
         made.collected = turn
         return made
 
-    def _likeness(self, play: Transitions) -> float:
+    def _likeness(self, play: Experience) -> float:
         """How like what it would have done what the victim did was; for who looks on, not for who learns."""
         with torch.no_grad():
             does = self.agent.policy(torch.as_tensor(play.shown.astype(np.float32))).actions

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from rlattack.training.demonstrations import Transitions
+from rlattack.training.demonstrations import Experience
 from rlattack.training.discriminator import Discriminator
 
 ROWS = 400
@@ -14,7 +14,7 @@ ROWS = 400
 def steps(did, way=0.0, seed=0, rows=ROWS):
     """Somebody is anywhere, does that, and goes that way."""
     shown = np.random.default_rng(seed).normal(size=(rows, 2)).astype(np.float32)
-    return Transitions(shown, np.broadcast_to(np.asarray(did), (rows, *np.shape(did))).copy(), shown + np.float32(way))
+    return Experience(shown, np.broadcast_to(np.asarray(did), (rows, *np.shape(did))).copy(), shown + np.float32(way))
 
 
 def taught(demonstrations, play, action, *, states_only=False, turns=30):
@@ -71,7 +71,7 @@ def test_actions_count_as_the_game_takes_them_and_what_is_far_off_as_no_further(
     made, _ = taught(steps([0.5]), steps([0.0], seed=1), action, turns=1)
     assert np.array_equal(paid(made, steps([7.0])), paid(made, steps([1.0])))
     far = steps([0.5])
-    beyond = Transitions(far.shown + np.float32(1e6), far.did, far.then)
+    beyond = Experience(far.shown + np.float32(1e6), far.did, far.then)
     assert np.isfinite(paid(made, beyond)).all()
 
 
