@@ -23,40 +23,39 @@ def is_agent(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_PREFIX)
 
 
-def leader_name(value: str) -> str:
-    """The name of the agent in the value of a parameter.
+def leader_name(value: str, where: str = "") -> str:
+    """The name of the agent in the value of a parameter, which messages call `where`, by default `target=agent:NAME`.
 
     Raises:
         InvalidInput: It is of none that looks at the game.
     """
-    name = value.removeprefix(_PREFIX)
+    name, where = value.removeprefix(_PREFIX), where or f"target={value}"
     if name in PLACEHOLDERS:
         raise InvalidInput(
-            f"target={value}: expected an agent that looks at the game, and {name} does not; `rlattack list agents` "
-            "shows some"
+            f"{where}: expected an agent that looks at the game, and {name} does not; `rlattack list agents` shows some"
         )
     return name
 
 
-def load_leader(value: str, setting: Setting) -> Policy:
-    """Loads the agent that a parameter names.
+def load_leader(value: str, setting: Setting, where: str = "") -> Policy:
+    """Loads the agent that a parameter names, `where` as in `leader_name`.
 
     Raises:
         InvalidInput: It sees or does something else than the policy under attack, or has a memory.
         RlattackError: It cannot be loaded.
     """
-    name = leader_name(value)
+    name, where = leader_name(value, where), where or f"target={value}"
     policy = load_agent(name).policy
     with torch.no_grad():
         does = policy(torch.zeros(1, *policy.observation, device="cpu"), policy.initial_state(1)).actions
     seen = tuple(policy.observation)
     if seen != setting.observation or _kind(does) != _kind(setting.actions):
         raise InvalidInput(
-            f"target={value}: expected an agent that sees {setting.observation} and does what the victim does, got one "
+            f"{where}: expected an agent that sees {setting.observation} and does what the victim does, got one "
             f"that sees {seen} and acts by {policy.action}"
         )
     if policy.initial_state(1) is not None:
-        raise InvalidInput(f"target={value}: expected an agent without memory: what it would do depends on its past")
+        raise InvalidInput(f"{where}: expected an agent without memory: what it would do depends on its past")
     return placed(policy, str(torch.get_default_device()))
 
 

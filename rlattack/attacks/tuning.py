@@ -44,6 +44,7 @@ class TuningStep:
         episode: The episode of each slot, shape (slots,); -1 where it is idle.
         out: What the victim said of what it received.
         ask: Gives what it would have said of something else.
+        then: What the game showed after it, at the end of an episode too, as `shown`.
     """
 
     active: BoolArray
@@ -57,6 +58,7 @@ class TuningStep:
     episode: IntArray | None = None
     out: Output | None = None
     ask: Callable[[Tensor], Output] | None = None
+    then: Array | None = None
 
 
 @dataclass

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rlattack.evaluation import Results
+from rlattack.evaluation.likeness import DOES
 from rlattack.evaluation.results import Mean, Rate
 from rlattack.report import print_results, write_run
 from rlattack.report.progress import StepBar, say
@@ -65,6 +66,8 @@ class Screen(Watch):
             beside = ", ".join(f"{name} {_reached(score.more[name])}" for name in others)
             verb = "earns" if score.returns is not None else "wins"
             say(escape(f"the victim {verb} {_reached(score.table)} over {score.episodes} episodes ({beside})"))
+            if "target" in score.more:
+                say(escape(_likeness(score.table)))
             say(f"[bold]{folder}[/bold] can now attack: {escape(score.command)}")
             return
         if score.returns is not None:
@@ -116,17 +119,32 @@ def _reached(table: Mapping[str, Any]) -> str:
     return "{:.1f} [{:.1f}, {:.1f}]".format(table["mean"], *table["ci"])
 
 
+def _likeness(table: Mapping[str, Any]) -> str:
+    """How like a target a victim was, beside clean play, noise and the target itself, as a card has it."""
+
+    def told(of: Mapping[str, Any]) -> str:
+        return "{mean:.3f} [{ci[0]:.3f}, {ci[1]:.3f}]".format(**of["observed"][DOES])
+
+    names = {"clean": "clean", "noise": "noise", "target": "the target itself"}
+    beside = ", ".join(f"{name} {told(table[key])}" for key, name in names.items())
+    verb = "wins" if "win" in table else "earns"
+    return f"likeness to the target {told(table)} ({beside}); the target {verb} {_reached(table['target'])}"
+
+
 def _seeds(shipped: Shipped) -> Table:
     """How all seeds of a run did."""
     earned = any(isinstance(one.tuning, Mean) for one in shipped.tried)
+    like = all(one.likeness is not None for one in shipped.tried)
     title = "seeds, by what the victim earned" if earned else "seeds, by what they won of tuning games"
+    title = "seeds, by likeness to the target" if like else title
     table = Table(title="seeds, by what they earned under attack" if shipped.defended else title)
-    for name in ("seed", "steps", "training", "tuning"):
+    for name in ("seed", "steps", "training", "tuning", *["likeness"] * like):
         table.add_column(name, justify="right")
     for one in shipped.tried:
         table.add_row(
             str(one.seed), f"{one.steps:,}" + (" (cut)" if one.cut else ""),
             "" if one.win is None else f"{100 * one.win:.1f} %",
             f"{one.tuning.mean:.1f}" if isinstance(one.tuning, Mean) else str(percent(one.tuning, 1)),
+            *[] if one.likeness is None else [f"{one.likeness.mean:.3f}"],
         )  # fmt: skip
     return table

@@ -12,9 +12,10 @@ from rlattack.policies.policy import Output
 
 
 class Looking(Observer):
-    """Keeps what a seat was shown, received and did last, and what it was paid."""
+    """Keeps what a seat was shown, received and did last, what it was paid, and what it was shown then."""
 
     shown: Array = np.empty(0)
+    then: Array
     pictures: Array | None = None
     received: Tensor
     action: Tensor
@@ -33,4 +34,4 @@ class Looking(Observer):
     def after(self, step: Step) -> None:
         """Keeps what the step paid; where several play, for the end of a game alone, which a win is read from."""
         paid = step.rewards if step.sparse is None or len(step.rewards) == 1 else step.sparse
-        self.reward = paid[self.seat]
+        self.reward, self.then = paid[self.seat], step.views[self.seat].obs

@@ -266,7 +266,7 @@ class Rehearsing(Play):
         ended, terminated = over & active, self._tally.last.terminated & active
         self._now = TuningStep(
             active, seen.shown, seen.received, seen.action, seen.reward, ended, terminated, seen.acting,
-            self.episode.copy(), seen.out, seen.about,
+            self.episode.copy(), seen.out, seen.about, seen.then,
         )  # fmt: skip
         return over
 

@@ -78,5 +78,6 @@ def _row(one: Trained) -> dict[str, object]:
     """What a card tells of a seed; a card holds no None."""
     tuning = "tuning_win_rate" if isinstance(one.tuning, Rate) else "tuning_return"
     rates = {"training_win_rate": one.win, tuning: None if one.tuning is None else one.tuning.value}
+    rates["tuning_likeness"] = None if one.likeness is None else one.likeness.mean
     known = {name: rate for name, rate in rates.items() if rate is not None}
     return {"seed": one.seed, "steps": one.steps, "cut": one.cut, **known}

@@ -1,4 +1,4 @@
-"""Trains perturbers of what a frozen victim sees, one a seed, and ships the best of them (SA-RL, PA-AD)."""
+"""Trains perturbers of what a frozen victim sees, one a seed, and ships the best of them (SA-RL, PA-AD, BIA)."""
 
 import dataclasses
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rlattack.attacks import ATTACKS, Fitted, make_attack
 from rlattack.attacks.learned import Learned
@@ -16,10 +17,12 @@ from rlattack.defences import defend
 from rlattack.device import check_device
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.executor import cores
+from rlattack.evaluation.likeness import DOES
 from rlattack.evaluation.loading import learned_by
 from rlattack.evaluation.prepare import prepare
 from rlattack.evaluation.seats import seat_number
 from rlattack.evaluation.spawned import held_back
+from rlattack.evaluation.study import Study
 from rlattack.evaluation.table import Table
 from rlattack.games import make_game
 from rlattack.policies.load import Agent
@@ -34,6 +37,7 @@ from rlattack.training.recipes import TrainPerturber, seat_names
 from rlattack.training.run import TrainingRun, ship
 from rlattack.training.score import EVALUATION_SEED, TUNING_SEED, Score, Scorer
 from rlattack.training.seeds import learn_seeds
+from rlattack.training.towards import Towards
 from rlattack.training.vecenv import SoloVecEnv
 from rlattack.training.watch import Shipped, Trained, Watch
 
@@ -42,7 +46,10 @@ SEAT = "perturber"
 
 
 def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Iterator[Shipped]:
-    """Trains a perturber a seed, or goes on with them, and scores the one under which the victim earns least."""
+    """Trains a perturber a seed, or goes on with them, and scores the one under which the victim earns least.
+
+    Where the victim is led towards another agent, the one under which it is most like that one.
+    """
     check_device(recipe.device)
     room = Room(recipe, command)
     begin([room.learner(seed) for seed in recipe.seeds], (recipe.id, recipe.folder))
@@ -52,13 +59,18 @@ def train_perturber(recipe: TrainPerturber, watch: Watch, command: str) -> Itera
     )
     tuned = trained if len(trained) > 1 else []
     # the clean game, noise and the attack
-    scorer = Scorer(recipe.folder, 3 * (len(tuned) * recipe.tuning + recipe.episodes), watch.episodes)
+    total = 3 * (len(tuned) * recipe.tuning + recipe.episodes) + recipe.episodes * (recipe.towards is not None)
+    scorer = Scorer(recipe.folder, total, watch.episodes)
     for number, one in enumerate(tuned):
         score = room.play(scorer, str(one.folder), recipe.tuning, TUNING_SEED, f"choosing, seed {one.seed}")
-        trained[number] = dataclasses.replace(one, tuning=score.returns or score.rates["loss"])
+        tuning, likeness = score.returns or score.rates["loss"], score.observed.get(DOES)
+        trained[number] = dataclasses.replace(one, tuning=tuning, likeness=likeness)
     best = choose(recipe.folder, trained)
     own = str(recipe.folder / "agent")
     score = room.play(scorer, own, recipe.episodes, EVALUATION_SEED + best.seed, "evaluating")
+    if recipe.towards is not None:
+        target = room.target(scorer, recipe.episodes, EVALUATION_SEED + best.seed)
+        score = dataclasses.replace(score, more={**score.more, "target": target.table})
     yield ship(recipe.folder, recipe.id, score, tried=tuple(trained))
 
 
@@ -87,15 +99,23 @@ class Room:
         if not self._victim.looks:
             raise InvalidInput(f"--victim: expected an agent, got {self._victim.name!r}, which looks at nothing")
         self._attack = self._made()
+        self._towards = None if recipe.towards is None else Towards(recipe, self._seats, self._seat, self._victim)
         self._env = self._opened()
-        players = [agent.identity for agent in self._agents]
-        self._run = TrainingRun(recipe=recipe, card=table.card, command=command, agents={"players_identity": players})
+        agents: dict[str, Any] = {"players_identity": [agent.identity for agent in self._agents]}
+        if self._towards is not None:
+            agents["towards_identity"] = self._towards.agent.identity
+        self._run = TrainingRun(recipe=recipe, card=table.card, command=command, agents=agents)
 
     def play(self, scorer: Scorer, folder: str, episodes: int, seed: int, note: str) -> Score:
         """What the victim reaches under a perturber of the run, beside clean play and noise."""
         spec = Spec(self.spec.name, {**self.spec.parameters, "agent": folder})
         study = self.recipe.study(self._seats, self._seat, str(spec), episodes=episodes, seed=seed)
-        return scorer(study, note, {folder: self.recipe.id})
+        return scorer(self._observed(study), note, {folder: self.recipe.id})
+
+    def target(self, scorer: Scorer, episodes: int, seed: int) -> Score:
+        """What the target itself reaches in the victim's place, clean, and how like its likeliest actions it does."""
+        study = self.recipe.study(self._seats, self._seat, target=True, episodes=episodes, seed=seed)
+        return scorer(self._observed(study), "the target itself", {})
 
     def learner(self, seed: int) -> Learner:
         """Who learns with a seed; only one at a time, since all learn in the same games."""
@@ -104,12 +124,24 @@ class Room:
             "attack": self.spec.name, "victim": victim.name, "victim_identity": victim.identity,
             **self._attack.circumstances,
         }  # fmt: skip
-        about = {"victim": _named(victim), "perturbs": perturbs, "seeds": list(recipe.seeds)}
+        about: dict[str, Any] = {"victim": _named(victim), "perturbs": perturbs, "seeds": list(recipe.seeds)}
+        if self._towards is not None:
+            about["towards"] = self._towards.about
         others = [_named(agent) for agent in self._agents if agent is not victim]
         return Learner(
             run=self._run, folder=recipe.folder / f"seed-{seed}", seed=seed, seat=SEAT, note=f"seed {seed}",
-            make=lambda seed: make_perturber(recipe, SoloVecEnv(self._env), seed), about=about | {"others": others},
+            make=self._learning, about=about | {"others": others},
         )  # fmt: skip
+
+    def _learning(self, seed: int) -> OnPolicyAlgorithm:
+        """PPO of a seed, in the game."""
+        if self._towards is not None:
+            return self._towards.make(self._env, seed)
+        return make_perturber(self.recipe, SoloVecEnv(self._env), seed)
+
+    def _observed(self, study: Study) -> Study:
+        """A study in which likeness is told, where there is a target."""
+        return study if self._towards is None else dataclasses.replace(study, observe=self._towards.observe)
 
     def _made(self) -> Learned[Any]:
         """The attack that waits for who learns."""

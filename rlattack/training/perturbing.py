@@ -1,6 +1,6 @@
 """The game of a perturber: it acts on what a frozen victim sees or does, and is paid minus what that one is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from gymnasium.spaces import Box
 from gymnasium.vector.utils import batch_space
 
-from rlattack.arrays import Array, BoolArray
+from rlattack.arrays import Array, BoolArray, FloatArray
 from rlattack.attacks import ActionAttack, ActionAttacker, Attacker, ObservationAttack
 from rlattack.attacks.attack import Setting
 from rlattack.attacks.learned import Learned
@@ -37,9 +37,14 @@ class Perturbing(Solo):
         opponents: Hold the other seats, on the CPU; then what is paid on the way does not count.
         greedy: Whether they play their most likely actions.
 
+    Attributes:
+        pay: Pays in place of that for what was truly shown, what was done and what was shown then, a row a slot.
+
     Raises:
         RlattackError: Attack, budget and victim do not fit.
     """
+
+    pay: Callable[[Array, Array, Array], FloatArray] | None = None
 
     def __init__(
         self, game: Game, attack: Learned[Any], victim: Policy, mode: ActionMode, device: str = "cpu", *, seat: int = 0,
@@ -91,8 +96,13 @@ class Perturbing(Solo):
     def _play(self, actions: Array) -> Any:  # what came of a turn, which is Solo's own
         with on(self._device), torch.no_grad():
             self._said = torch.as_tensor(actions, dtype=torch.float32)
-            done = self._player.act(self._view, self._all, self._episodes).action
-        return super()._play(done.numpy(force=True).copy())
+            done = self._player.act(self._view, self._all, self._episodes).action.numpy(force=True).copy()
+        if self.pay is None:
+            return super()._play(done)
+        shown, did = self._view.obs.copy(), done.copy()
+        turn = super()._play(done)
+        turn.earned[:] = self.pay(shown, did, self._view.obs)
+        return turn
 
 
 def _at_work(attack: Learned[Any], victim: Policy, place: Seat, slots: int) -> Attacker | ActionAttacker:

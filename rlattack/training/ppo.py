@@ -57,7 +57,9 @@ def make_ppo(recipe: SeatRecipe, env: VecEnv, seed: int, init: GaussianNetwork |
     return learner
 
 
-def make_perturber(recipe: TrainPerturber, env: VecEnv, seed: int) -> OnPolicyAlgorithm:
+def make_perturber(
+    recipe: TrainPerturber, env: VecEnv, seed: int, kind: type[OnPolicyAlgorithm] | None = None
+) -> OnPolicyAlgorithm:
     """Builds PPO for who perturbs: on numbers as on control tasks (Schulman et al. 2017), on pictures a CNN's.
 
     Rewards are normalised, and so are numbers that are seen. The learning rate falls over the whole run, whose parts
@@ -67,6 +69,7 @@ def make_perturber(recipe: TrainPerturber, env: VecEnv, seed: int) -> OnPolicyAl
         recipe: What to train.
         env: The game of the perturber, `recipe.envs` copies.
         seed: Of weights, games and exploration.
+        kind: A class of PPO in place of Stable-Baselines3's.
 
     Raises:
         InvalidInput: What is seen is neither a row of numbers nor pictures with their channels first.
@@ -82,7 +85,7 @@ def make_perturber(recipe: TrainPerturber, env: VecEnv, seed: int) -> OnPolicyAl
     normal = VecNormalize(VecMonitor(env), norm_obs=not pictures, gamma=0.99)
     network: dict[str, Any] = SMALL_TRUNK if pictures else {"activation_fn": torch.nn.Tanh}
     made: OnPolicyAlgorithm = build(
-        PPO, "CnnPolicy" if pictures else "MlpPolicy", normal, seed=seed, device=recipe.device,
+        kind or PPO, "CnnPolicy" if pictures else "MlpPolicy", normal, seed=seed, device=recipe.device,
         n_steps=recipe.batch // recipe.envs, batch_size=recipe.minibatch, n_epochs=4 if pictures else 10,
         learning_rate=recipe.learning_rate, ent_coef=recipe.entropy, gamma=0.99, gae_lambda=0.95, clip_range=0.2,
         vf_coef=0.5, max_grad_norm=0.5, policy_kwargs={"net_arch": list(_HIDDEN), **network},

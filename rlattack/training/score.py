@@ -1,6 +1,7 @@
 """The score of a trained agent: fresh episodes, which `rlattack attack` and `rlattack duel` play again for anybody."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Score:
             one seat.
         more: What else its card says: `distinct`, `sticky`, `length`, `endings`, `against`.
         attacked: Mean return under an attack, where clean play is what was scored.
+        observed: Means of what observers told, by name.
     """
 
     episodes: int
@@ -42,13 +44,14 @@ class Score:
     rates: Mapping[str, Rate] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
     attacked: Mean | None = None
+    observed: Mapping[str, Mean] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result, command: str) -> "Score":
         """The score of the seat under study."""
         own = result.seats[result.victim]
         about: dict[str, Any] = {name: getattr(result, name) for name in ("episodes", "seed", "actions")}
-        about["command"] = command
+        about |= {"command": command, "observed": own.observed}
         if own.win is None or own.tie is None or own.loss is None or len(result.seats) == 1:
             return cls(**about, returns=own.returns, more={"distinct": result.distinct, "sticky": result.sticky})
         more = {"length": result.length.mean, "distinct": result.distinct, "endings": result.endings}
@@ -72,17 +75,18 @@ class Score:
         found = {} if self.returns is None else {"mean": self.returns.mean, "ci": list(self.returns.ci)}
         rates = {name: {"rate": one.rate, "ci": list(one.ci)} for name, one in self.rates.items()}
         about = {name: getattr(self, name) for name in ("episodes", "actions", "seed", "command")}
-        return found | rates | dict(self.more) | about
+        return found | rates | dict(self.more) | about | _observed(self.observed)
 
     @property
     def points(self) -> dict[str, float]:
         """The score as points of curves."""
+        observed = {re.sub(r"\W+", "_", name): one.mean for name, one in self.observed.items()}
         if self.returns is not None:
             low, high = self.returns.ci
-            return {"return_mean": self.returns.mean, "return_low": low, "return_high": high}
+            return {"return_mean": self.returns.mean, "return_low": low, "return_high": high} | observed
         low, high = self.rates["win"].ci
         shares = {f"{name}_rate": one.rate for name, one in self.rates.items()}
-        return shares | {"win_rate_low": low, "win_rate_high": high}
+        return shares | {"win_rate_low": low, "win_rate_high": high} | observed
 
 
 class Scorer:
@@ -120,7 +124,6 @@ class Scorer:
             told = {one.attack.name if one.attack else "clean": _beside(one, score) for one in beside}
             return dataclasses.replace(score, more={**score.more, **told})
         score = Score.of(beside[0], command_of(dataclasses.replace(study, **CLEAN), names))
-        score = dataclasses.replace(score, more={**score.more, **_observed(beside[0])})
         told = {one.attack.name: _beside(one, score) for one in beside[1:] if one.attack}
         about = {"attack": str(study.attacks[0][0]), "command": command_of(study, names)}
         attacked = {**_beside(result, score), **about}
@@ -133,13 +136,13 @@ def _beside(result: Result, score: Score) -> dict[str, Any]:
     """What the same seat reached in another cell, as it stands on a card beside a score."""
     own = result.victim_seat
     if score.returns is None and own.win is not None:
-        return {"win": {"rate": own.win.rate, "ci": list(own.win.ci)}}
-    return {"mean": own.returns.mean, "ci": list(own.returns.ci)} | _observed(result)
+        return {"win": {"rate": own.win.rate, "ci": list(own.win.ci)}} | _observed(own.observed)
+    return {"mean": own.returns.mean, "ci": list(own.returns.ci)} | _observed(own.observed)
 
 
-def _observed(result: Result) -> dict[str, Any]:
-    """What observers told of the same seat, by name."""
-    told = {name: {"mean": one.mean, "ci": list(one.ci)} for name, one in result.victim_seat.observed.items()}
+def _observed(observed: Mapping[str, Mean]) -> dict[str, Any]:
+    """What observers told, as it stands on a card."""
+    told = {name: {"mean": one.mean, "ci": list(one.ci)} for name, one in observed.items()}
     return {"observed": told} if told else {}
 
 

@@ -19,6 +19,7 @@ class Trained:
         cut: Whether it was given up for winning too little.
         tuning: Share that it won of the games by which the best seed was chosen, or what the victim earned in them;
             None of a seed without others.
+        likeness: How like the wanted behaviour the victim's was in them, where there is one.
     """
 
     seed: int
@@ -27,10 +28,13 @@ class Trained:
     win: float | None = None
     cut: bool = False
     tuning: Rate | Mean | None = None
+    likeness: Mean | None = None
 
     @property
     def harm(self) -> float:
-        """By which the best of several adversaries is chosen: what it won, or minus what the victim earned."""
+        """By which the best of adversaries is chosen: likeness, what it won, or minus what the victim earned."""
+        if self.likeness is not None:
+            return self.likeness.mean
         return self.worth if isinstance(self.tuning, Rate) else -self.worth
 
     @property

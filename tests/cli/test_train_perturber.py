@@ -41,6 +41,20 @@ def test_a_perturber_is_trained_and_its_attack_is_a_command(tmp_path, capsys):
     assert line.endswith("holds a training run; add --resume to go on, or choose another folder")
 
 
+def test_likeness_to_a_target_is_shown_beside_what_is_earned(tmp_path, capsys):
+    target = network_agent(tmp_path / "target", GAME, seed=1)
+    arguments = (*SMALL, "--attack", "sa-rl", "--towards", target, "--demonstrations", "4", "--states-only")
+    assert call(*arguments, "--seeds", "0", "1", "--tuning", "1", "--agent", "my/perturber") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    score = read_agent_card(tmp_path / "agents/my/perturber").score
+    told = [of["observed"]["likeness"] for of in (score, score["clean"], score["noise"], score["target"])]
+    like = ["{:.3f} [{:.3f}, {:.3f}]".format(one["mean"], *one["ci"]) for one in told]
+    earned = "{:.1f} [{:.1f}, {:.1f}]".format(score["target"]["mean"], *score["target"]["ci"])
+    assert "seeds, by likeness to the target" in shown
+    line = "likeness to the target {} (clean {}, noise {}, the target itself {}); the target earns {}"
+    assert line.format(*like, earned) in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -53,6 +67,17 @@ def test_a_perturber_is_trained_and_its_attack_is_a_command(tmp_path, capsys):
             "--agent '../x': expected an id such as gymnasium/CartPole-v1/sa-rl",
         ),
         (("--attack", "sa-rl", "--victim", "atari/pong/ppo"), "atari/pong/ppo was trained for atari/pong"),
+        (("--attack", "sa-rl", "--towards", "victim"), "--towards: expected another agent than the victim, got victim"),
+        (("--attack", "sa-rl", "--towards", "random"), "--towards random: expected an agent that looks at the game"),
+        (
+            ("--attack", "sa-rl", "--towards", "x", "--demonstrations", "0"),
+            "--demonstrations: expected at least 1, got 0",
+        ),
+        (
+            ("--attack", "pr-mdp", "--towards", "x"),
+            "--towards: expected an attack on what the victim sees, pa-ad or sa",
+        ),
+        (("--attack", "sa-rl", "--states-only"), "--states-only: expected --towards, whose demonstrations those are"),
         ((), "--attack"),
     ],
 )

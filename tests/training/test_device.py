@@ -55,14 +55,15 @@ def test_a_learner_learns_there_what_it_learns_here(algo, space):
     assert_alike(there, here, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("attack", ["pa-ad", "sa-rl"])
-def test_a_perturber_learns_there_what_it_learns_here(working_folder, attack):
+@pytest.mark.parametrize(("attack", "towards"), [("pa-ad", False), ("sa-rl", False), ("sa-rl", True)])
+def test_a_perturber_learns_there_what_it_learns_here(working_folder, attack, towards):
     victim = gaussian_agent(working_folder / "victim", "tug/any", 3, seat="right", clip=5.0)
+    target = gaussian_agent(working_folder / "target", "tug/any", 3, seat="right", clip=5.0, seed=1)
 
     def perturbs(device):
         recipe = TrainPerturber(
             game="tug/any", victim=victim, opponent="tests.kit.learning:weak", attack=attack, eps=0.5, space="sigma",
-            batch=32, minibatch=16, envs=2, device=device,
+            batch=32, minibatch=16, envs=2, device=device, towards=target if towards else None,
         )  # fmt: skip
         return weights(Room(recipe, "").learner(0).make(0).learn(96))
 

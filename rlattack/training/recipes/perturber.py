@@ -22,8 +22,10 @@ class TrainPerturber(Recipe):
 
     With sa-rl (Zhang et al. 2021) it says how far every number moves; with pa-ad (Sun et al. 2022), for pictures too,
     where the victim's decision should go, and gradients through the victim do the rest; with nr-mdp and pr-mdp (Tessler
-    et al. 2019) what is done in the victim's place, in part or by chance. If killed, the same command
-    with --resume goes on and ends with the same agent. In TensorBoard rollout/ep_rew_mean is minus the victim's return.
+    et al. 2019) what is done in the victim's place, in part or by chance. With --towards the victim is to do what
+    another agent does, and how like demonstrations of it its play seems is what is paid (BIA, Yamabe et al. 2026). If
+    killed, the same command with --resume goes on and ends with the same agent. In TensorBoard rollout/ep_rew_mean is
+    what is paid: minus the victim's return, or likeness to demonstrations by the discriminator of now.
 
     Raises:
         InvalidInput: A value outside its range.
@@ -35,6 +37,13 @@ class TrainPerturber(Recipe):
     """What the perturber says; steps of pa-ad are gradients through the victim at each of its own."""
     eps: float
     """Size per entry in units of --space, as `rlattack attack` has it; of nr-mdp and pr-mdp per cent."""
+    towards: Annotated[str | None, AGENT] = None
+    """Whose behaviour the victim is to show, for sa-rl and pa-ad on numbers: an agent of the same game, of which the
+    perturber is shown demonstrations. It is then paid by likeness to them, and chosen and scored by likeness."""
+    demonstrations: int = 10
+    """Clean episodes that --towards plays, in games of their own."""
+    states_only: bool = False
+    """Demonstrations show states alone, not what was done in them (BIA-ILfO)."""
     norm: Norm = "linf"
     """Largest entry, root mean square, or mean; sa-rl has linf."""
     space: Unit = "unit"
@@ -61,8 +70,8 @@ class TrainPerturber(Recipe):
     normaliser: Annotated[str, tyro.conf.arg(metavar="FILE|none")] = ""
     """Statistics of what the victim saw in training; by default those beside its file."""
     seeds: tuple[int, ...] = (0,)
-    """Each trains a perturber from the start; that under which the victim earns least in tuning episodes becomes the
-    agent."""
+    """Each trains a perturber from the start; that under which the victim earns least in tuning episodes, or is most
+    like --towards, becomes the agent."""
     workers: int | None = None
     """Seeds that learn at once, a process each; one a core by default. Changes no result."""
     steps: int = 1_000_000
@@ -102,6 +111,8 @@ class TrainPerturber(Recipe):
         self.expect("entropy", "a weight of 0 or more", 0 <= self.entropy < math.inf)
         if self.workers is not None:
             self.expect("workers", "at least 1", self.workers >= 1)
+        if self.states_only and self.towards is None:
+            raise InvalidInput("--states-only: expected --towards, whose demonstrations those are; name an agent")
 
     @property
     def name(self) -> str:
@@ -113,7 +124,7 @@ class TrainPerturber(Recipe):
         """The attack.
 
         Raises:
-            InvalidInput: Another one than those that are trained, or a parameter that does not fit.
+            InvalidInput: Another one than those that are trained, or towards a target; a parameter that does not fit.
         """
         from rlattack.attacks import ATTACKS, parse_attack  # which need torch
 
@@ -121,27 +132,34 @@ class TrainPerturber(Recipe):
         if self.name not in trained:
             raise InvalidInput(f"--attack: expected {' or '.join(sorted(trained))}, got {self.attack!r}")
         spec = parse_attack(self.attack)
+        seen = [name for name in trained if ATTACKS.get(name).access == "observation"]
+        if self.towards is not None and spec.name not in seen:
+            expected = f"an attack on what the victim sees, {' or '.join(sorted(seen))}"
+            raise InvalidInput(f"--towards: expected {expected}, got {self.attack!r}")
         if given := sorted({"agent", "transfer"} & spec.parameters.keys()):
             raise InvalidInput(f"--attack {self.attack}: {given[0]} is for `rlattack attack`: here one is trained")
         return spec
 
     def study(
-        self, seats: Sequence[str], victim: int, attack: str = "", *, episodes: int = 1, seed: int = 0
-    ) -> "Study":
+        self, seats: Sequence[str], victim: int, attack: str = "", *, target: bool = False, episodes: int = 1,
+        seed: int = 0,
+    ) -> "Study":  # fmt: skip
         """The victim's game, under an attack or clean.
 
         Args:
             seats: Names of the game's seats.
             victim: Number of the victim's.
             attack: The attack, as typed.
+            target: Whether the one of `towards` plays in the victim's place, with nothing before it.
             episodes: How many.
             seed: Of the run.
         """
         from rlattack.evaluation.study import Study
 
         more: dict[str, Any] = {} if not attack else {"attack": (attack,), "eps": (self.eps,)}
-        same = {name: getattr(self, name) for name in _OF_A_STUDY}
-        players = tuple(self.victim if number == victim else str(self.opponent) for number in range(len(seats)))
+        same = {name: getattr(self, name) for name in _OF_A_STUDY if not (target and name in _OF_THE_VICTIM)}
+        own = str(self.towards) if target else self.victim
+        players = tuple(own if number == victim else str(self.opponent) for number in range(len(seats)))
         return Study(**same, players=players, victim=seats[victim], episodes=episodes, seed=seed, **more)
 
 
@@ -150,3 +168,5 @@ _OF_A_STUDY = (
     "trust", "plugin",
 )  # fmt: skip
 """Options that say what is played, as those of `rlattack attack` do."""
+_OF_THE_VICTIM = ("norm", "space", "defence", "normaliser")
+"""Those of them that are not of who plays in its place."""

@@ -21,6 +21,7 @@ AGENTS = tyro.conf.arg(metavar="A,B,...")
 CUT = tyro.conf.arg(metavar="STEPS RATE")
 _COUNTS = (
     "rounds", "episodes", "tuning", "steps", "envs", "threads", "batch", "checkpoint_every", "snapshot_every", "turns",
+    "demonstrations",
 )  # fmt: skip
 
 
