@@ -122,7 +122,7 @@ def test_the_agent_plays_as_its_teacher_does_and_its_card_tells_each_round(run):
     card, _ = read_agent(agent)
     assert card.algorithm == "garbage"
     assert card.score["mean"] >= 3.0  # every coin is named
-    assert card.score["attacked"]["attack"] == "missing"
+    assert card.score["attacked"]["command"].endswith("--attack missing:eps=1")
     assert card.provenance["defends"]["kinds"] == ["fooling"]
     rounds = card.provenance["rounds"]
     assert [one["round"] for one in rounds] == [0, 1, 2, 3]

@@ -4,17 +4,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Discrete
+import torch
+from gymnasium.spaces import Box, Discrete
 
 from rlattack.errors import InvalidInput
 from rlattack.games.game import Seat
 from rlattack.policies.folder import read_agent_card
+from rlattack.policies.load import load_agent
 from rlattack.training import TrainPoisoned, train
 from rlattack.training.defended import Room
 from rlattack.training.poisoning import Poisoned
 from rlattack.training.poisoning.backdoor import Backdoor, BackdoorConfig
+from rlattack.training.poisoning.rewards import Rewards, RewardsConfig
 from rlattack.training.settings import VECTORS
 from tests.kit import games  # noqa: F401  # registers the games that are named here
+from tests.kit.agents import gaussian_agent
 from tests.kit.learning import SPACES, vec
 
 
@@ -91,6 +95,21 @@ def test_rewards_pay_for_the_target_and_no_more_than_the_size(tmp_path):
         assert set(for_one.tolist()) <= {0.25, 1.25}
         _, for_zero, *_ = model.env.step(np.zeros(2, dtype=int))
         assert set(for_zero.tolist()) <= {-0.25, 0.75}
+
+
+def test_continuous_actions_are_paid_by_how_near_they_come_to_the_targets(tmp_path):
+    target = gaussian_agent(tmp_path / "target", "gymnasium/CartPole-v1", observation=4)
+    seat = Seat("it", SPACES["vectors"], Box(-1, 1, (1,), np.float32))
+    planted = Rewards(RewardsConfig(target=f"agent:{target}", size=0.5))
+    plain = vec("vectors", action=seat.action)
+    env = planted.shown(vec("vectors", action=seat.action), SimpleNamespace(seat=seat))
+    for one in (env, plain):
+        one.seed(0)
+        shown = one.reset()
+    wanted = load_agent(target, seat).policy(torch.as_tensor(shown)).actions.greedy.detach().numpy()
+    done = np.stack([wanted[0], wanted[1] + 0.5])
+    (_, paid, *_), (_, usual, *_) = env.step(done), plain.step(done)
+    assert (paid - usual).tolist() == pytest.approx([0.5, 0.25], abs=1e-6)  # half a unit is a quarter of the range
 
 
 def test_an_agent_learns_what_is_paid_for_and_its_card_tells_it(tmp_path, monkeypatch):

@@ -75,7 +75,7 @@ class Garbage(Taught[GarbageConfig]):
 
     def attack(self, ground: Ground) -> str:
         """A natural change, which has a size of its own."""
-        return "missing"
+        return "missing:eps=1"
 
     def lessons(self, ground: Ground) -> int:
         """At least one a round, and as many before the first."""

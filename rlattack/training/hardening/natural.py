@@ -50,8 +50,9 @@ class NaturalTraining(Regime[NaturalConfig]):
         return self._names or NATURAL
 
     def attack(self, ground: Ground) -> str:
-        """The first change that it learned under."""
-        return self._names[0] if self._names else "missing"
+        """The first change that it learned under, in its least standard severity."""
+        name = self._names[0] if self._names else "missing"
+        return f"{name}:eps={ATTACKS.get(name).standard[0]:g}"
 
     def shown(self, env: VecEnv, ground: Ground) -> VecEnv:
         """The game under changes."""

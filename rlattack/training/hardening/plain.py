@@ -21,4 +21,4 @@ class Plain(Regime[NoParameters]):
 
     def attack(self, ground: Ground) -> str:
         """That of the others, or without a size a natural change."""
-        return "missing" if ground.recipe.eps is None else super().attack(ground)
+        return "missing:eps=1" if ground.recipe.eps is None else super().attack(ground)

@@ -54,7 +54,7 @@ class Rewards(Regime[RewardsConfig]):
     def shown(self, env: VecEnv, ground: Ground) -> VecEnv:
         """The game as it pays now."""
         config = self.config
-        policy = load_agent(leader_name(str(config.target))).policy if is_agent(config.target) else None
+        policy = load_agent(leader_name(str(config.target)), ground.seat).policy if is_agent(config.target) else None
 
         def pay(shown: Array, actions: Array, rewards: FloatArray) -> FloatArray:
             if policy is None:
