@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rlattack.registry import lazily
 
 if TYPE_CHECKING:
+    from rlattack.benchmark.board import Leaderboard
     from rlattack.benchmark.counterexample import Counterexample, read_counterexample, write_counterexample
     from rlattack.benchmark.entry import Entry, read_entry, write_entry
     from rlattack.benchmark.grid import Grid
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from rlattack.benchmark.program import Program, plan_grid
     from rlattack.benchmark.publish import write_leaderboard
     from rlattack.benchmark.ranking import rank
-    from rlattack.benchmark.standing import Leaderboard
     from rlattack.benchmark.trials import plan_trials, try_all
 
 __all__ = [
@@ -25,6 +25,6 @@ __all__ = [
 __getattr__ = lazily(
     __name__, counterexample="Counterexample read_counterexample write_counterexample",
     entry="Entry read_entry write_entry", grid="Grid", grid_file="read_grid", ranking="rank",
-    play="play_grid", program="Program plan_grid", publish="write_leaderboard", standing="Leaderboard",
+    play="play_grid", program="Program plan_grid", publish="write_leaderboard", board="Leaderboard",
     trials="plan_trials try_all",
 )  # fmt: skip

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlattack.arrays import FloatArray
+from rlattack.benchmark.board import Challenge, Compared
 from rlattack.benchmark.estimates import Estimate, over_seeds
-from rlattack.benchmark.standing import Challenge, Compared, Shown, Threat
+from rlattack.benchmark.standing import Shown, Threat
 from rlattack.evaluation.results import Result
 from rlattack.report.comparison import attack_label
 

@@ -7,20 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from rlattack.benchmark.board import Attacker, Difference, GameBoard, Ranking
 from rlattack.benchmark.estimates import area, half_size, over_seeds, p_value, worst_decile
 from rlattack.benchmark.hits import AgentRecord, Hit, threat_of, voids
 from rlattack.benchmark.scores import agent_score, score, standard_hit
-from rlattack.benchmark.standing import (
-    OWN_SEEDS,
-    Attacker,
-    Certificate,
-    Difference,
-    GameBoard,
-    Ranking,
-    Score,
-    Standing,
-    Threat,
-)
+from rlattack.benchmark.standing import OWN_SEEDS, Certificate, Score, Standing, Threat
 from rlattack.benchmark.tiers import tier
 from rlattack.evaluation.measured import CERTIFIED, Measured
 from rlattack.evaluation.results import Mean, Result

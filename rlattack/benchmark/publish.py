@@ -10,8 +10,9 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from rlattack.benchmark.board import GameBoard, Leaderboard, Ranking
 from rlattack.benchmark.estimates import Estimate
-from rlattack.benchmark.standing import OWN_SEEDS, GameBoard, Leaderboard, Ranking, Score, Standing
+from rlattack.benchmark.standing import OWN_SEEDS, Score, Standing
 from rlattack.benchmark.tables import to_csv, to_json
 from rlattack.evaluation.estimates import Mean
 from rlattack.files import write_whole

@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
+from rlattack.benchmark.board import Compared, Leaderboard
 from rlattack.benchmark.grid import Grid
 from rlattack.benchmark.hits import AgentRecord, Tried
 from rlattack.benchmark.leaderboard import game_boards
 from rlattack.benchmark.play import Played
 from rlattack.benchmark.program import Entrant, Program
-from rlattack.benchmark.standing import Compared, Leaderboard, Threat
+from rlattack.benchmark.standing import Threat
 from rlattack.evaluation.cell import Cell
 from rlattack.evaluation.commands import command_of
 from rlattack.evaluation.study import Study

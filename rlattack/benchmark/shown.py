@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rlattack.benchmark.board import GameBoard, Leaderboard, Ranking
 from rlattack.benchmark.publish import columns, digits
-from rlattack.benchmark.standing import GameBoard, Leaderboard, Ranking
 from rlattack.evaluation.episode import Episode
 from rlattack.evaluation.plan import Plan
 from rlattack.report.progress import EpisodeBar, say

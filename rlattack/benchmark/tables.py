@@ -6,8 +6,9 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from rlattack.benchmark.board import Leaderboard
 from rlattack.benchmark.estimates import Estimate
-from rlattack.benchmark.standing import Leaderboard, Standing
+from rlattack.benchmark.standing import Standing
 
 SCHEMA = "rlattack/leaderboard/1"
 VOLATILE = ("seconds", "date")

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlattack.benchmark.board import Challenge
 from rlattack.benchmark.counterexample import PERTURBATIONS, Counterexample, play_digest, read_counterexample
 from rlattack.benchmark.hits import Tried
 from rlattack.benchmark.play import Watch, play_grid, verified
 from rlattack.benchmark.program import Entrant, Program
-from rlattack.benchmark.standing import Challenge
 from rlattack.budget.words import size_words
 from rlattack.errors import InvalidInput, RlattackError
 from rlattack.evaluation.cell import Cell

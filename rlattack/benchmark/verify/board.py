@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from rlattack.benchmark.board import Challenge, Compared, Leaderboard
 from rlattack.benchmark.grid import drawn_seeds
 from rlattack.benchmark.hits import AgentRecord, Scored, Tried, won
 from rlattack.benchmark.leaderboard import game_boards
-from rlattack.benchmark.standing import Challenge, Compared, Leaderboard
 from rlattack.benchmark.tables import SCHEMA, VOLATILE, to_csv, to_json
 from rlattack.benchmark.verify.checks import Check, Verdict, found, skipped
 from rlattack.benchmark.verify.figures import read_rows, told_by_rows
