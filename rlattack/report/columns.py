@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rlattack.budget.words import counted, grey_levels, size_words
+from rlattack.evaluation.likeness import DOES
 from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.comparison import Setting
 from rlattack.report.values import Value, decimals, mean, number, percent, share
@@ -30,11 +31,12 @@ def numbers(setting: Setting) -> list[Column]:
     """What most readers want."""
     names = [seat.name for seat in setting.first.seats]
     timed = any(attack.schedule != "every" for cell in setting.results for attack in cell.attacks)
-    often = [_ATTACKED] if timed else []
+    more = [_ATTACKED] if timed else []
+    more += [_observed(setting, seat, DOES) for seat in _compared(setting)]
     wins = [rates("win rate" if setting.alone else f"{name} wins", _win(seat)) for seat, name in enumerate(names)]
     if setting.alone:
-        return [*_SIZES, *wins, means("mean return", _return(0)), _WIN_DROP, _RETURN_DROP, *often, _ACTIONS_CHANGED]
-    return [*_SIZES, *wins, _TIE, _WIN_DROP, *often, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
+        return [*_SIZES, *wins, means("mean return", _return(0)), _WIN_DROP, _RETURN_DROP, *more, _ACTIONS_CHANGED]
+    return [*_SIZES, *wins, _TIE, _WIN_DROP, *more, _ACTIONS_CHANGED, _LENGTH, _ENDINGS]
 
 
 def details(setting: Setting) -> list[Column]:
@@ -42,7 +44,8 @@ def details(setting: Setting) -> list[Column]:
     returns = [means(f"return of {seat.name}", _return(number)) for number, seat in enumerate(setting.first.seats)]
     rest = [_TIE, rates("loss", lambda cell: cell.victim_seat.loss)] if setting.alone else [*returns, _RETURN_DROP]
     of_seats = ((seat, name) for cell in setting.results for seat, of in enumerate(cell.seats) for name in of.observed)
-    observed = [_observed(setting, seat, name) for seat, name in sorted(set(of_seats))]
+    first = {(seat, DOES) for seat in _compared(setting)}
+    observed = [_observed(setting, seat, name) for seat, name in sorted(set(of_seats) - first)]
     length = [_LENGTH, _ENDINGS] if setting.alone else []
     return [_SIZES[0], *rest, _IQM, *_JUDGED, *observed, *length, DISTINCT, *_EFFORT, _CELL]
 
@@ -77,6 +80,11 @@ def _rare(title: str, hint: str, of: Callable[[Result], int]) -> Column:
 def _observed(setting: Setting, seat: int, name: str) -> Column:
     words = name.replace("_", " ") + ("" if setting.alone else f" of {setting.first.seats[seat].name}")
     return means(words, lambda cell: cell.seats[seat].observed.get(name), "mean of an episode, {}")
+
+
+def _compared(setting: Setting) -> list[int]:
+    """Seats whose play is compared with that of somebody else."""
+    return sorted({seat for cell in setting.results for seat, of in enumerate(cell.seats) if DOES in of.observed})
 
 
 def _budget(cell: Result) -> Value:

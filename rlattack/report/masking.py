@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from rlattack.attacks import title_of
 from rlattack.attacks.ensemble import Kind
+from rlattack.evaluation.likeness import DOES
 from rlattack.evaluation.results import Mean, Rate, Result
 from rlattack.report.comparison import Pairing, Setting, attack_label, size
 from rlattack.report.detection import is_natural
@@ -101,10 +102,12 @@ def _shrinking(pairing: Pairing) -> Iterator[str]:
 def _no_better(pairing: Pairing) -> Iterator[str]:
     """Says where noise does harm, and an attack of its size and schedule no more, to wins as to what is earned.
 
-    One without a size is left out, and changes that nobody chose.
+    One without a size is left out, changes that nobody chose, and what leads a victim more than its control does.
     """
     for cell in pairing.good:
         control = None if cell.control or cell.eps is None or is_natural(cell) else pairing.control(cell)
+        if control is not None and _leads(cell, control):
+            continue
         falls = [] if control is None else list(zip(_falls(cell), _falls(control), strict=False))
         if any(noise.ci[0] > 0 for _, noise in falls) and all(own.ci[0] <= noise.ci[1] for own, noise in falls):
             assert control is not None, "it has falls"
@@ -115,6 +118,12 @@ def _no_better(pairing: Pairing) -> Iterator[str]:
                 f"{title_of(control.attacks[0].name).lower()}, which does some: the attack is weak, which says nothing "
                 "for the victim."
             )
+
+
+def _leads(cell: Result, control: Result) -> bool:
+    """Whether the victim is measurably more like whom it is compared with than under the control."""
+    led, beside = (one.attacked.observed.get(DOES) for one in (cell, control))
+    return led is not None and beside is not None and led.ci[0] > beside.ci[1]
 
 
 def _falls(cell: Result) -> list[Rate | Mean]:

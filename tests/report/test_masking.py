@@ -9,7 +9,7 @@ from rlattack.evaluation.results import from_json, to_json
 from rlattack.report.comparison import Setting
 from rlattack.report.masking import doubts
 from rlattack.report.members import member_lines, members
-from tests.kit.results import pong_cell
+from tests.kit.results import mean, pong_cell
 
 MEMBERS = (Member("search", 11.25, 0.0, 1.0, 1600), Member("square:queries=9", -3.5, 9.0, 0.0))
 FINE = tuple(Probe(kind, "a", "b", 1.0, 1.2, 1.3) for kind in ("steps", "size", "black box", "random starts"))
@@ -67,6 +67,15 @@ def test_who_does_not_know_of_a_defence_and_does_more_harm_is_a_sign(knowing, to
     lines = [line for line in said(found) if "goes through the defence" in line]
     assert len(lines) == told
     assert not told or "leaves 15, where 10 is left by who does not know of it" in lines[0]
+
+
+@pytest.mark.parametrize(("like", "told"), [(0.9, 0), (0.5, 1)])
+def test_an_attack_that_leads_a_victim_is_not_judged_by_what_it_leaves(like, told):
+    found = cells(score=10.0, noise=10.0, wins=(0.5, 0.5))
+    for number, one in enumerate((0.4, 0.5, like)):
+        seat = replace(found[number].seats[0], observed={"likeness": mean(one, 0.02)})
+        found[number] = replace(found[number], seats=(seat,))
+    assert len(said(found)) == told
 
 
 def test_an_attack_that_does_no_more_than_noise_is_a_sign_where_noise_does_harm():

@@ -172,6 +172,13 @@ def test_what_observers_collected_has_columns():
     assert str(column(laid([cell], details), "alarms of blocker")["a – b"]) == "3.0 [2.0, 4.0]"
 
 
+def test_how_like_a_target_a_victim_plays_stands_among_the_first_numbers():
+    cells = [pong_cell("c", "clean", None, 21.0, 1.0, seat={"observed": {"likeness": mean(0.5, 0.1)}})]
+    assert str(column(laid(cells), "likeness")["clean"]) == "0.50 [0.40, 0.60]"
+    assert "likeness" not in titles(laid(cells, details))
+    assert "likeness" not in titles(laid([pong()[0]]))
+
+
 def test_an_attack_without_a_size_has_a_group_of_its_own():
     sleep = pong_cell("z", "sleep", None, 3.0, 0.5, about={"reach": None, "space": None, "radius": None})
     made = laid([pong()[0], sleep])
