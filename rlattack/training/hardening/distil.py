@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
@@ -124,7 +125,7 @@ class _Hardened(Pupil):
             of = self._teacher.normaliser
             vicinity = student.standard.vicinity(self._ground.seat, self._ground.budget, of, share)
         made = self._regime.loss(student, vicinity, self.taken(lesson.obs), lesson)
-        return made.loss, {"agrees": made.agrees, "stands": made.stands, "size": made.loss.new_tensor(share)}
+        return made.loss, {"agrees": made.agrees, "stands": made.stands, "size": torch.tensor(share)}
 
     def said(self, told: Told) -> str:
         """In how many states it does what is right, and does so everywhere in the box."""
