@@ -48,8 +48,9 @@ def _played(row: Mapping[str, str]) -> torch.Tensor:
 def _attacked(row: Mapping[str, str], states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     game = make_game(find_game(row["game"]), slots=1)
     budget = Budget(norm=row["reach"], eps=float(row["eps"]) if row["eps"] else None, space="unit")
-    spec = f"{row['attack']}:{row['parameters'].replace(' ', ',')}" if row["parameters"] else row["attack"]
-    attacker = Attacker(make_attack(spec, budget), row["victim"], game.seats[0].observation, slots=1)
+    given = dict(part.split("=") for part in row["parameters"].split(",") if part)
+    attack = make_attack(row["attack"], budget, **{key: int(value) for key, value in given.items()})
+    attacker = Attacker(attack, row["victim"], game.seats[0].observation, slots=1)
     attacker.restart(np.asarray([0]), [np.random.SeedSequence(7)])
     received = [attacker(state[None]) for state in states[-8:]][-1]
     return states[-1, -1], received[0, -1]
