@@ -55,25 +55,27 @@ class Breeding:
     enough: float
 
     def fool(
-        self, sure: Sure, inputs: Inputs, rng: np.random.Generator, tell: Callable[[str], None]
-    ) -> tuple[dict[str, Evolutions], Tensor]:
+        self, sure: Sure, inputs: Inputs, keep: Callable[[Tensor], Array], rng: np.random.Generator,
+        tell: Callable[[str], None],
+    ) -> tuple[dict[str, Evolutions], Array]:  # fmt: skip
         """Evolves inputs of which somebody is sure of an action.
 
         Args:
             sure: Who is to be fooled.
             inputs: What could be shown; of three axes where it is pictures.
+            keep: Makes what is kept of inputs.
             rng: Of all draws.
             tell: Told which way it is at, again and again.
 
         Returns:
-            How far each way came; and inputs of which somebody was surer, of an action, than of all before in their
-            evolution, as they are shown, float32, shape (n, *observation).
+            How far each way came; and what is kept of all inputs that fool, by `enough`, and of those of which
+            somebody was surer, of an action, than of all before in their evolution, shape (n, ...).
         """
         shape = tuple(inputs.low.shape)
         encodings: dict[str, Encoding[Any]] = {WAYS[0]: Direct(shape)}
         if len(shape) == 3:
             encodings[WAYS[1]] = Painted((shape[0], shape[1], shape[2]), lambda painted: painted)
-        found, kept = {}, list[Tensor]()
+        found, kept = {}, list[Array]()
         for way, encoding in encodings.items():
 
             def told(_: int, way: str = way) -> None:
@@ -81,30 +83,31 @@ class Breeding:
 
             runs, left = list[Evolved[Any]](), self.evolutions * self.queries
             while left >= self.queries:
-                best = _Best(sure, inputs)
-                runs.append(evolve(encoding, best.ask, self.enough, self.queries, rng, told))
+                asking = _Asking(sure, inputs, keep, self.enough)
+                runs.append(evolve(encoding, asking, self.enough, self.queries, rng, told))
                 left -= runs[-1].queries
-                kept += best.kept
+                kept += asking.kept
             asked = np.asarray([one.queries for one in runs])
             found[way] = Evolutions(np.stack([one.sure for one in runs]), asked)
-        return found, torch.cat(kept)
+        return found, np.concatenate(kept)
 
 
-class _Best:
-    """Keeps what was the surest of an action when it was asked about."""
+class _Asking:
+    """Asks how sure somebody is, and keeps what fools, and what was the surest of an action when it was asked about."""
 
-    def __init__(self, sure: Sure, inputs: Inputs) -> None:
-        self._sure, self._inputs = sure, inputs
+    def __init__(self, sure: Sure, inputs: Inputs, keep: Callable[[Tensor], Array], enough: float) -> None:
+        self._sure, self._inputs, self._keep, self._enough = sure, inputs, keep, enough
         self._most: FloatArray | None = None
-        self.kept: list[Tensor] = []
+        self.kept: list[Array] = []
 
-    def ask(self, shares: Sequence[Array]) -> FloatArray:
+    def __call__(self, shares: Sequence[Array]) -> FloatArray:
         """How sure somebody is of each action, shape (n, actions), of inputs in shares of their range."""
         obs = self._inputs.at(torch.as_tensor(np.stack(shares)))
         found = self._sure(obs)
         least = np.full((1, found.shape[1]), -1.0) if self._most is None else self._most
         most = np.maximum.accumulate(np.concatenate([least, found]), axis=0)
-        self.kept.append(obs[torch.as_tensor((found > most[:-1]).any(axis=1))])
+        wanted = ((found > most[:-1]) | (found >= self._enough)).any(axis=1)
+        self.kept.append(self._keep(obs[torch.as_tensor(wanted)]))
         self._most = most[-1:]
         return found
 

@@ -40,12 +40,14 @@ class GarbageConfig(TaughtConfig):
 
     rounds: Annotated[int, Range(least=1, most=100)] = 3
     """Of evolving inputs and learning to call them garbage, in the second half of the run."""
-    evolutions: Annotated[int, Range(least=1, most=1000)] = 3
+    evolutions: Annotated[int, Range(least=1, most=1000)] = 5
     """Of a round, of every entry, and as many of networks that paint pictures (CPPN); more where they end early."""
     queries: Annotated[int, Range(least=1, most=1_000_000)] = 2000
     """Inputs that an evolution asks about, at most."""
     sure: Annotated[float, Range(above=0, below=1)] = 0.99
-    """An evolution ends where the student is so sure of every action."""
+    """An evolution ends where the student is so sure of every action; an input fools where it is of one."""
+    pool: Count = 4000
+    """Inputs of a round that are learned from on, drawn of those that fool, or did so the most till then."""
     waste: Count = 64
     """Inputs of all rounds so far in each step of Adam, beside the states."""
 
@@ -170,12 +172,12 @@ class _Sorter(Pupil):
         said, rng = f", round {number} of {config.rounds}: evolving ", np.random.default_rng((self._seed, 5, number))
         breeding = Breeding(evolutions=config.evolutions, queries=config.queries, enough=config.sure)
         tell = lambda way: self.tell(self.num_timesteps, said + way)  # noqa: E731
-        ways, evolved = breeding.fool(self._sure, self._inputs, rng, tell)
+        ways, evolved = breeding.fool(self._sure, self._inputs, self._kept, rng, tell)
+        inputs = evolved[rng.permutation(len(evolved))[: config.pool]]
         played = self.lesson(_PLAYED, (self._seed, 6, number), led=True)
         with torch.no_grad():
             said_of = torch.cat([self._classes(part) for part in np.array_split(played.obs, _PARTS)])
         called = said_of.argmax(dim=1) == played.chances.shape[1]
-        inputs = self.policy.standard.newest(evolved).numpy(force=True).astype(played.obs.dtype)
         made = Round(self.num_timesteps, ways, float(called.double().mean()), inputs)
         made.save(path)
         self._add(made)
@@ -187,6 +189,11 @@ class _Sorter(Pupil):
         scores = self._classes(self.policy.standard.newest(obs)) / self._regime.config.temperature
         found: FloatArray = scores.softmax(dim=1)[:, :-1].numpy(force=True).astype(np.float64)
         return found
+
+    def _kept(self, obs: Tensor) -> Array:
+        """The part of observations that it looks at, as lessons have it."""
+        kept: Array = self.policy.standard.newest(obs).numpy(force=True)
+        return kept.astype(self._ground.seat.observation.dtype)
 
     def _classes(self, obs: Any) -> Tensor:
         return self.policy.classes(self.policy.network.trunk(self.taken(obs)))
