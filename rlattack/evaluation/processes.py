@@ -4,18 +4,28 @@ import contextlib
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from rlattack.errors import WorkerDied
 
+_LEAVING = 30.0
+"""Seconds that processes have to leave in by themselves."""
+
 
 @contextlib.contextmanager
 def running(processes: list[Any]) -> Iterator[None]:
-    """Starts processes, and ends them with whoever let them run."""
+    """Starts processes, and ends them with whoever let them run.
+
+    After a good end they leave by themselves: one that is ended while it leaves may have files half written.
+    """
     try:
         _start(processes)
         yield
+        until = time.monotonic() + _LEAVING
+        for process in processes:
+            process.join(max(0.0, until - time.monotonic()))
     finally:
         begun = [process for process in processes if process.pid is not None]
         for process in begun:
