@@ -61,11 +61,11 @@ class Smooth(Front[SmoothConfig]):
                 f"defence smooth: vote=majority is of actions to choose from, got {action}; use vote=median or mean"
             )
         self._space = self.config.space or ("unit" if kind_of(space) == "pictures" else "sigma")
-        self._low, self._high = (torch.as_tensor(end, dtype=torch.float32) for end in (space.low, space.high))
-        span = float(self._high.max() - self._low.min())
-        if self._space == "unit" and not (kind_of(space) == "pictures" and span < torch.inf):
+        self.span = span_of(space)
+        width = float(self.span[1].max() - self.span[0].min())
+        if self._space == "unit" and not (kind_of(space) == "pictures" and width < torch.inf):
             raise InvalidInput(f"defence smooth: space=unit is of pixels, {seat.name} sees {space}; use space=raw")
-        self.size: Tensor = torch.full((1,), self.config.sigma * (span if self._space == "unit" else 1.0))
+        self.size: Tensor = torch.full((1,), self.config.sigma * (width if self._space == "unit" else 1.0))
 
     def meet(self, policy: Policy) -> None:
         """Takes the unit of the noise where it is the victim's own."""
@@ -82,7 +82,7 @@ class Smooth(Front[SmoothConfig]):
         shape = tuple(obs.shape[1:])
         noise = self._fixed(shape) if draws is None else draws.normal(self.copies, *shape)
         found = obs[:, None] + self.size * noise.to(obs.device)
-        return torch.minimum(torch.maximum(found, self._low), self._high).flatten(0, 1)
+        return torch.minimum(torch.maximum(found, self.span[0]), self.span[1]).flatten(0, 1)
 
     def decided(self, out: Output, obs: Tensor, memory: State) -> tuple[Output, State]:
         """What the copies vote for."""
@@ -92,3 +92,9 @@ class Smooth(Front[SmoothConfig]):
         if self._usual is None:
             self._usual = SharedDraws(1, _ON_THE_WHOLE).normal(self.copies, *shape)
         return self._usual
+
+
+def span_of(space: Box) -> tuple[Tensor, Tensor]:
+    """Ends of what can be seen, float32, shape of an observation each."""
+    low, high = (torch.as_tensor(end, dtype=torch.float32) for end in (space.low, space.high))
+    return low, high

@@ -22,7 +22,7 @@ OBSERVERS: Registry[type[Observer]] = Registry(
         "certified": "rlattack.evaluation.certified:Certified",
         "likeness": "rlattack.evaluation.likeness:Likeness",
         "margins": "rlattack.evaluation.margins:Margins",
-        "return-bound": "rlattack.evaluation.smoothed:ReturnBound",
+        "return-bound": "rlattack.evaluation.return_bound:ReturnBound",
         "sizes": "rlattack.evaluation.sizes:SizeQuantiles",
         "smoothed": "rlattack.evaluation.smoothed:SmoothedActions",
     },
@@ -69,6 +69,11 @@ def over_all(names: Sequence[str], episodes: Sequence[SeatEpisode], lengths: Seq
         kind, config = _read(text)
         found |= kind.over(config, episodes, lengths)
     return found
+
+
+def configs_of(names: Sequence[str], kind: type[Observer]) -> list[Any]:
+    """Parameters of those among observers that are of a kind."""
+    return [config for of, config in map(_read, names) if of is kind]
 
 
 def _made(text: str, cell: Cell, seat: int) -> Observer:

@@ -1,7 +1,7 @@
-"""What noise before a victim makes certain: radii of its smoothed actions, and bounds of what it earns so."""
+"""What noise before a victim makes certain: radii of its smoothed actions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
@@ -15,15 +15,13 @@ from rlattack.arrays import BoolArray
 from rlattack.budget import Budget, Unit
 from rlattack.budget.change import is_picture
 from rlattack.defences import Defended
-from rlattack.defences.certificates.returns import SmoothedReturns
 from rlattack.defences.certificates.smoothed import Smoothed, Vote
+from rlattack.defences.smooth import span_of
 from rlattack.draws import Streams, seat_seed
 from rlattack.errors import InvalidInput
 from rlattack.evaluation.cell import Cell
-from rlattack.evaluation.episode import SeatEpisode
 from rlattack.evaluation.measured import CERTIFIED, RADIUS, Measured
 from rlattack.evaluation.observer import Moment, Observer
-from rlattack.evaluation.results import Mean
 from rlattack.games.game import Seat
 from rlattack.policies.policy import Policy
 from rlattack.specs import Count, Positive, Range
@@ -31,12 +29,8 @@ from rlattack.specs import Count, Positive, Range
 Probability = Annotated[float, Range(above=0, below=1)]
 _DRAWS = 100_000
 """In place of a seat's number, of the streams of this observer."""
-SIZE = "_size"
-"""How large a perturbation of a step is beside the noise; a name that begins so is of no column."""
 SMOOTH = "smooth"
 """The front that puts noise before a victim."""
-QUANTILE_BOUND, MEAN_BOUND = "bound of return, quantile", "bound of mean return"
-"""How the names of bounds begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +48,8 @@ class SmoothedConfig:
     alpha: Probability = 0.05
     """Probability that the certificate of a state is wrong."""
     vote: Vote | None = None
-    """What copies say together: majority (Cohen et al. 2019) or mean (LoAct of CROP); of continuous actions, median."""
+    """What copies say together: majority (Cohen et al. 2019) or mean (LoAct of CROP); of continuous actions, median. By
+    default what the victim's own front takes, else the first of them."""
     low: float | None = None
     """With vote=mean, the end below which Q values are clipped; probabilities are taken where none is given."""
     high: float | None = None
@@ -76,23 +71,37 @@ class SmoothedConfig:
         if not isinstance(policy.action, Discrete | Box):
             raise InvalidInput(f"expected one action to choose, or continuous ones, got {policy.action}")
         fitting: tuple[Vote, ...] = ("median",) if isinstance(policy.action, Box) else ("majority", "mean")
-        vote, front = self.vote or fitting[0], smooth_front(policy)
+        front = smooth_front(policy) if self.sigma is None else None
+        vote = self.vote or (fitting[0] if front is None else front.config.vote)
         if vote not in fitting:
             raise InvalidInput(f"vote: expected {' or '.join(fitting)} of {policy.action}, got {vote}")
         ends = None if self.low is None or self.high is None else (self.low, self.high)
-        if front is not None and self.sigma is None:
-            assert isinstance(policy, Defended), "it has that front"
-            own = front.config.space or ("unit" if is_picture(space) else "sigma")
-            if self.space not in (None, own):
-                raise InvalidInput(f"space: the noise before the victim is counted in {own}, got {self.space}")
-            return Smoothed(policy.policy, front.size, self.noises, self.alpha, vote, ends), front.config.sigma
+        if front is None:
+            sigma, name = self._noise(policy, space)
+            span = span_of(space) if isinstance(space, Box) else None
+            return Smoothed(policy, sigma, self.noises, self.alpha, vote, ends, span), name
+        assert isinstance(policy, Defended), "it has that front"
+        own = front.config.space or ("unit" if is_picture(space) else "sigma")
+        if self.space not in (None, own):
+            raise InvalidInput(f"space: the noise before the victim is counted in {own}, got {self.space}")
+        if vote != front.config.vote:
+            raise InvalidInput(f"vote: copies before the victim vote by {front.config.vote}, got {vote}")
+        found = Smoothed(policy.policy, front.size, self.noises, self.alpha, vote, ends, front.span)
+        if vote == "mean" and ends is None and found.rated:
+            raise InvalidInput(
+                "vote: a mean of Q values is certain only between ends of theirs: put vote=majority before the victim, "
+                "or give the observer low= and high="
+            )
+        return found, front.config.sigma
+
+    def _noise(self, policy: Policy, space: Space[Any]) -> tuple[Tensor, float]:
+        """Deviations of noise that no front puts before a policy, and their size in units of the space."""
         if self.sigma is None:
             raise InvalidInput("sigma: expected noise above 0, as sigma=0.1, or a victim behind --defence smooth")
         usual: Unit = "unit" if is_picture(space) else "raw" if policy.normaliser is None else "sigma"
         deviation = None if policy.normaliser is None else policy.normaliser.unit
         budget = Budget(norm="l2", eps=self.eps or self.sigma, space=self.space or usual)
-        sigma = self.sigma * budget.ball(space, deviation=deviation).scale
-        return Smoothed(policy, sigma, self.noises, self.alpha, vote, ends), self.sigma
+        return self.sigma * budget.ball(space, deviation=deviation).scale, self.sigma
 
 
 def smooth_front(policy: Policy) -> Any:
@@ -174,89 +183,9 @@ class SmoothedActions(Observer):
             radius = smoothed.radius(shown, self._draws)[1] * each
             if config.eps is None:
                 return {f"smoothed radius {at}": radius}
-            of = Measured(CERTIFIED, "l2", config.eps, f"{SMOOTH}-{self._sigma:g}{'-mean' * (config.vote == 'mean')}")
+            of = Measured(CERTIFIED, "l2", config.eps, f"{SMOOTH}-{self._sigma:g}{'-mean' * (smoothed.vote == 'mean')}")
             return {of.name: radius >= config.eps, replace(of, what=RADIUS).name: radius}
         size = 0.0 if config.eps is None else config.eps / each
         middle, lower, upper = smoothed.moves(shown, self._draws, size)
         farthest = torch.maximum(upper - middle, middle - lower).amax(dim=1)
         return {f"smoothed action may move {at}, l2 {config.eps or 0:g}": farthest}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReturnBoundConfig:
-    """Parameters of `return-bound`."""
-
-    eps: Positive
-    """Size of a perturbation of a step, as --eps of --norm l2, in the units of the noise."""
-    steps: Count
-    """Most steps of an episode: what --max-steps says, or the game."""
-    share: Probability = 0.5
-    """Which quantile of the return is bounded; .5 is the median."""
-    alpha: Annotated[float, Range(above=0, most=0.5)] = 0.05
-    """Probability that a bound is wrong, of each; that of Massart for one side holds up to a half."""
-    low: float | None = None
-    """The least return that the game can give; without it means have no bound."""
-    high: float | None = None
-    """The most."""
-
-
-class ReturnBound(Observer):
-    """Least that a victim behind noise earns under any attack of a size: a quantile and the mean, by all episodes."""
-
-    config_type = ReturnBoundConfig
-
-    def __init__(self, seat: int, slots: int, config: ReturnBoundConfig, clean: bool) -> None:
-        super().__init__(seat, slots)
-        self.config, self._clean, self._size = config, clean, 0.0
-
-    @classmethod
-    def of(cls, cell: Cell, seat: int, config: ReturnBoundConfig | None = None) -> Self:
-        """Looks where nothing is attacked."""
-        assert config is not None, "it has parameters"
-        return cls(seat, cell.envs, config, not cell.attacks)
-
-    @classmethod
-    def check(cls, config: ReturnBoundConfig, policy: Policy, seat: Seat) -> None:
-        """Refuses a victim that sees what is shown without noise."""
-        if smooth_front(policy) is None:
-            raise InvalidInput(
-                "observer return-bound: expected a victim whose first front is noise, as --defence smooth:sigma=0.1"
-            )
-
-    def see(self, moment: Moment) -> None:
-        """Keeps how large a perturbation of a step is beside the noise: copies of a step are moved alike."""
-        if moment.seat != self.seat or self._size or not self._clean:
-            return
-        assert moment.policy is not None, "play tells who plays"
-        assert moment.space is not None, "and what is seen"
-        front, entries = smooth_front(moment.policy), math.prod(moment.space.shape or ())
-        self._size = self.config.eps * math.sqrt(entries * front.copies) / front.config.sigma
-
-    def collect(self, slot: int) -> Mapping[str, float | None]:
-        """What the bound needs to know beside the returns."""
-        return {_size(self.config): self._size} if self._clean else {}
-
-    @classmethod
-    def over(cls, config: Any, episodes: Sequence[SeatEpisode], lengths: Sequence[int]) -> Mapping[str, Mean]:
-        """The bounds, of all episodes together."""
-        each = episodes[0].measured.get(_size(config))
-        if not each:
-            return {}
-        if max(lengths) > config.steps:
-            raise InvalidInput(
-                f"observer return-bound: expected episodes of at most steps={config.steps}, one took {max(lengths)}: "
-                "raise steps=, or cut them by --max-steps"
-            )
-        returns = SmoothedReturns(np.asarray([one.score for one in episodes]), config.alpha, config.low, config.high)
-        size, at = each * math.sqrt(config.steps), f"at l2 {config.eps:g}"
-        found = {
-            f"{QUANTILE_BOUND} {config.share:g}, {at}": returns.percentile(config.share, size),
-            f"{MEAN_BOUND} {at}": returns.expectation(size),
-            f"{MEAN_BOUND} by its slope {at}": returns.lipschitz(size),
-        }
-        return {name: Mean(value, (value, value)) for name, value in found.items() if value is not None}
-
-
-def _size(config: ReturnBoundConfig) -> str:
-    """Under what name the size of a perturbation is kept: several bounds may look at one cell."""
-    return f"{SIZE} at {config.eps:g}"

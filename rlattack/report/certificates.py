@@ -10,7 +10,8 @@ from matplotlib.ticker import PercentFormatter
 from rlattack.evaluation.bounded import BOUND
 from rlattack.evaluation.measured import BROKEN, CERTIFIED, MOVES, OPEN, RADIUS, Measured
 from rlattack.evaluation.results import Mean, Result
-from rlattack.evaluation.smoothed import MEAN_BOUND, QUANTILE_BOUND, SMOOTH
+from rlattack.evaluation.return_bound import MEAN_BOUND, QUANTILE_BOUND
+from rlattack.evaluation.smoothed import SMOOTH
 from rlattack.report.columns import Column
 from rlattack.report.comparison import Setting, names
 from rlattack.report.tables import Group, Row, Table

@@ -100,6 +100,24 @@ def test_no_attack_leaves_less_than_the_absolute_worst_case_which_leaves_no_more
     assert wrong[1].status.startswith("failed: episode 0 is left 9, below 10, its absolute worst case")
 
 
+def test_a_worst_case_of_some_steps_is_none_of_the_others(tmp_path):
+    """It plans as if it acted in every step, and so leaves more than an attack that looks no farther than one."""
+    study = Study(**LEDGE, attack=("pgd:steps=3", "awc:horizon=6"), eps=0.6, when=("random:share=0.1", "every"))
+    results = evaluate(study, run=tmp_path / "run", workers=1)
+    cells = list(results.plan.cells)
+    below = {
+        cell.key: [_episode(9.0 if cell.attacks and cell.attacks[0].spec.name == "pgd" else 10.0)] for cell in cells
+    }
+    rare, every = (
+        [cell for cell in cells if not (cell.attacks and cell.attacks[0].label.startswith("awc") and only(cell))]
+        for only in (lambda cell: cell.attacks[0].schedule == "every", lambda cell: cell.attacks[0].schedule != "every")
+    )
+    for kept, failed in ((rare, 0), (every, 2)):  # of what acts in every step, at any time
+        there = [one for cell, one in zip(cells, results.cells, strict=True) if cell in kept]
+        found = held(kept, there, lambda cell: below[cell.key])
+        assert [one.attacks[0].name for one in found if not one.ok] == ["pgd"] * failed
+
+
 def _episode(score):
     one = play(make_cell("turns/any", actions=("greedy",) * 2), namer(), namer())[0]
     return dataclasses.replace(one, length=5, seats=(dataclasses.replace(one.seats[0], score=score),))

@@ -183,7 +183,11 @@ def _ends(traced: Traced, method: Method) -> Interval:
     with torch.no_grad():
         both = least(traced, torch.cat([unit, -unit])[None], method)
     lower, upper = both[:, :outputs], -both[:, outputs:]
-    room = _HAIR * torch.maximum(lower.abs(), upper.abs())
+    room = torch.maximum(lower.abs(), upper.abs())
+    if traced.layers:
+        taken = torch.maximum(traced.seen[-2].lower.abs(), traced.seen[-2].upper.abs())
+        room = torch.maximum(room, _terms(traced.layers[-1], taken, room))
+    room = _HAIR * room
     return Interval(lower - room, upper + room)
 
 

@@ -11,8 +11,8 @@ from rlattack.defences.layers import Clip
 
 _TINY = 1e-12
 _NARROW = 1e-6
-_HALVINGS = 12
-"""Of the range in which a line that touches tanh is looked for: it is touched on the safe side whatever is left."""
+_HALVINGS = 16
+"""Of the range in which a line that touches tanh is looked for: whatever is left, lines are on the safe side of it."""
 _FARTHEST = 12.0
 """Where tanh is 1 in float32."""
 
@@ -106,21 +106,25 @@ def _above_tanh(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
     """A line above tanh between two ends: slope and what it is at 0."""
     chord = (upper.tanh() - lower.tanh()) / (upper - lower).clamp_min(_TINY)
     chord_at = lower.tanh() - chord * lower
-    touched = torch.where(lower >= 0, (lower + upper) / 2, _touching(lower))
+    near, far = _touching(lower)
+    touched = torch.where(lower >= 0, (lower + upper) / 2, far)
     slope = 1 - touched.tanh().square()
     at = touched.tanh() - slope * touched
-    by_chord = (upper <= 0) | (lower < 0) & (touched >= upper)
+    by_chord = (upper <= 0) | (lower < 0) & (upper <= near)
     flat = upper - lower < _NARROW  # between such ends a slope is rounding
     slope, at = torch.where(by_chord, chord, slope), torch.where(by_chord, chord_at, at)
     return torch.where(flat, 0.0, slope), torch.where(flat, upper.tanh(), at)
 
 
-def _touching(lower: Tensor) -> Tensor:
-    """Where a line from tanh at a lower end below 0 touches it above 0, or a hair farther, where it lies above both."""
+def _touching(lower: Tensor) -> tuple[Tensor, Tensor]:
+    """Between which places a line from tanh at a lower end below 0 touches it above 0.
+
+    A chord that ends before them lies above tanh, and so does the line that touches it at the second.
+    """
     near, far = torch.zeros_like(lower), torch.full_like(lower, _FARTHEST)
     for _ in range(_HALVINGS):
         middle = (near + far) / 2
         slope = 1 - middle.tanh().square()
         safe = middle.tanh() - slope * (middle - lower) >= lower.tanh()
         near, far = torch.where(safe, near, middle), torch.where(safe, middle, far)
-    return far
+    return near, far

@@ -29,7 +29,7 @@ _AT_ONCE, _FEWEST = 2**18, 256
 
 @dataclass(frozen=True)
 class Smoothed:
-    """A policy that is asked about noised copies of what it sees.
+    """A policy that is asked about noised copies of what it sees: what all that there could be say, not some of them.
 
     Attributes:
         policy: Who is asked; without memory.
@@ -38,6 +38,7 @@ class Smoothed:
         alpha: Probability that a certificate is wrong, of each state.
         vote: What they say together.
         ends: Ends to which Q values are clipped, of `mean`; probabilities, which lie in (0, 1), where there are none.
+        span: Ends within which copies are brought before the policy sees them, as they broadcast over observations.
 
     Raises:
         InvalidInput: A noise of nothing, a probability outside (0, 1), or a policy with a memory.
@@ -49,6 +50,7 @@ class Smoothed:
     alpha: float = 0.05
     vote: Vote = "majority"
     ends: tuple[float, float] | None = None
+    span: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
         if not bool((self.sigma >= 0).all() & (self.sigma > 0).any()):
@@ -130,7 +132,10 @@ class Smoothed:
         while left > 0:
             some = min(left, most)
             noise = draws.normal(some, *obs.shape[1:]).to(obs.device)
-            yield (obs[:, None] + self.sigma * noise).flatten(0, 1)
+            copies = obs[:, None] + self.sigma * noise
+            if self.span is not None:
+                copies = torch.minimum(torch.maximum(copies, self.span[0]), self.span[1])
+            yield copies.flatten(0, 1)
             left -= some
 
     @cached_property
@@ -142,7 +147,7 @@ class Smoothed:
             return None
 
     @cached_property
-    def _rated(self) -> bool:
+    def rated(self) -> bool:
         """Whether the policy acts by Q values, of which its scores are a multiple."""
         with torch.no_grad():
             return self.policy(torch.zeros(1, *self.policy.observation, device=self.sigma.device)).q is not None
@@ -160,11 +165,11 @@ class Smoothed:
     def _values(self, copies: Tensor) -> Tensor:
         """Of each action, from 0 to 1."""
         if self.ends is not None:
-            if not self._rated:
+            if not self.rated:
                 raise InvalidInput("smoothed certificates: ends= are of Q values, which the policy has not")
             low, high = self.ends
             return ((self._ranked(copies) - low) / (high - low)).clamp(0, 1)
-        if not self._rated:
+        if not self.rated:
             return self._ranked(copies).softmax(dim=1)
         with torch.no_grad():
             return self.policy(copies).actions.scores.softmax(dim=1)  # type: ignore[attr-defined,no-any-return]  # discrete

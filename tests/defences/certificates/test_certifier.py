@@ -58,6 +58,14 @@ def test_a_lead_that_is_left_of_large_terms_is_rounding(scale):
     assert certain.tolist() == [scale == 1.0]
 
 
+def test_a_mean_that_is_left_of_large_terms_has_their_rounding():
+    policy = ContinuousPolicy(
+        nn.Sequential(linear([[1.0, 0.0], [1.0, 0.0]]), nn.ReLU(), linear([[1e4, -1e4]])), (2,), Box(-1, 1, (1,))
+    )
+    found = Certifier(policy, ball(1e-9)).outputs(torch.ones(1, 2))
+    assert found.lower.item() < -0.1 < 0.1 < found.upper.item()
+
+
 def test_an_illegal_action_is_no_rival():
     obs, legal = torch.tensor([[1.0, 0.9]]), torch.tensor([[True, False]])
     certifier = Certifier(IDENTITY, ball(1.0))

@@ -156,6 +156,21 @@ def test_what_bends_runs_between_its_lines(layer):
     assert ((found.low == found.high) | (upper == lower))[straight].all()
 
 
+def test_a_chord_of_tanh_ends_before_it_would_cut_it():
+    lower = torch.linspace(-3, -0.01, 40, dtype=torch.float64)[:, None]
+    touching = torch.zeros_like(lower)
+    for step in 0.5 ** torch.arange(1, 60):  # where the line from the lower end touches, to the last digit
+        more = touching + 3 * step
+        touching = torch.where(more.tanh() - (1 - more.tanh() ** 2) * (more - lower) < lower.tanh(), more, touching)
+    upper = touching + torch.linspace(-1e-3, 3e-3, 81, dtype=torch.float64)
+    found = lines(nn.Tanh(), Interval(lower.expand_as(upper), upper))
+    for share in torch.linspace(0, 1, 101, dtype=torch.float64):
+        x = lower + share * (upper - lower)
+        assert (x.tanh() <= found.high * x + found.high_at + 1e-12).all()
+    below = lines(nn.Tanh(), Interval(-upper, -lower.expand_as(upper)))
+    assert (below.low_at == -found.high_at).all()
+
+
 def test_a_layer_without_bounds_is_named():
     with pytest.raises(InvalidInput, match="with zeros around, ReLU, Tanh, Flatten, got Sigmoid, which"):
         trace([nn.Linear(2, 2), nn.Sigmoid()], around(torch.zeros(1, 2), 1.0, "linf"), "crown")
