@@ -161,11 +161,10 @@ class AutoAttack(ObservationAttack[AutoAttackConfig, Ball]):
 
     @property
     def _climbers(self) -> list[Spec]:
-        """Members that climb in every step, of a victim that is random in itself once."""
+        """Members that climb in every step, with restarts."""
         setting = self._known_setting
         losses = ("ce", "margin") if isinstance(setting.actions, Categorical) else ("mad", "q", "value")
-        again = {} if setting.random else {"restarts": _RESTARTS}
-        specs = [Spec("apgd", {"loss": loss, "steps": self._worth(_STEPS), **again}) for loss in losses]
+        specs = [Spec("apgd", {"loss": loss, "steps": self._worth(_STEPS), "restarts": _RESTARTS}) for loss in losses]
         square = Spec("square", {"queries": self._worth(_QUERIES)})
         return [*[spec for spec in specs if self._fits(spec)][:2], *filter(self._fits, (square,))]
 

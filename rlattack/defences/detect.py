@@ -108,9 +108,10 @@ class Detect(Front[DetectConfig]):
         wanted = _values(out.actions)
         with torch.no_grad():
             over, after = self._fitted(self._look(obs.detach(), out.detach()), before)
-            fallback, there = self._fallback(out.actions, obs.detach(), last)
-            alarm = (over > 0) & there
-            moved = torch.where(alarm[:, None], fallback, wanted) - wanted
+        fallback, there = self._fallback(out.actions, obs, last)
+        alarm = (over > 0) & there
+        from_where = wanted if fallback.requires_grad else wanted.detach()  # else attacks go past an alarm
+        moved = torch.where(alarm[:, None], fallback - from_where, 0.0)
         said = replace(out, actions=_with_values(out.actions, wanted + moved))
         with torch.no_grad():
             after = self._fitted.after(self._look(obs.detach(), said.detach()), after)
@@ -127,7 +128,7 @@ class Detect(Front[DetectConfig]):
         return Look(obs, out, self._policy, np.ones(len(obs), dtype=np.bool_), out.actions.greedy)
 
     def _fallback(self, actions: Actions, obs: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-        """What is done with an alarm, as `_values` has it, and in which rows that is known."""
+        """What is done with an alarm, as `_values` has it, a median with its slope, and in which rows that is known."""
         known = torch.ones(len(obs), dtype=torch.bool)
         if self.config.then == "repeat":
             return last[:, :-1], last[:, -1] > 0

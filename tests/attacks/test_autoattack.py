@@ -124,7 +124,7 @@ def test_of_a_victim_that_is_random_in_itself_it_takes_the_mean_of_several_draws
     attacker, found = fitted(noisy(), space, [torch.ones(4, 2)])
     assert found["random"]
     assert [name for name in names(found) if "apgd" in name or "square" in name] == [
-        "apgd:loss=ce,steps=1", "apgd:loss=margin,steps=1", "square:queries=1",
+        "apgd:loss=ce,steps=1,restarts=2", "apgd:loss=margin,steps=1,restarts=2", "square:queries=1",
     ]  # fmt: skip
     assert attacker.note == ""
     budget = Budget(eps=0.1, space="raw")

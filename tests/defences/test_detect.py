@@ -93,6 +93,14 @@ def test_with_an_alarm_the_policy_acts_on_the_median_of_the_stack():
     assert standing("median", STACK, policy)(frames).actions.scores.tolist() == [[3.0, 3.0, 3.0]]
 
 
+def test_an_attack_goes_through_the_median_where_there_is_an_alarm():
+    victim = standing("median", STACK, ModulePolicy(Means(), (3, 9, 9), 3))
+    for largest, slopes in ((50.0, [0.0, 0.0, 1.0]), (5.0, [1.0, 0.0, 0.0])):  # the third frame is the median of three
+        frames = torch.tensor([1.0, largest, 3.0]).view(1, 3, 1, 1).expand(1, 3, 9, 9)
+        slope, _ = victim.gradient(frames, lambda out: out.actions.scores[:, 0].sum())
+        assert slope.sum(dim=(2, 3))[0].tolist() == pytest.approx(slopes)
+
+
 def test_an_attack_goes_through_it_as_if_there_were_no_alarm():
     both = standing("noop")
     slope, out = both.gradient(torch.tensor([[0.0, 50.0, 7.0]]), lambda out: out.actions.scores[:, 2].sum())
