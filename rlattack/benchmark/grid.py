@@ -13,7 +13,7 @@ from typing import Any
 from rlattack.benchmark.entry import AGENT, Entry, is_entry, read_entry
 from rlattack.errors import InvalidInput, UnknownName, nearest, typed
 from rlattack.evaluation.study import Study
-from rlattack.policies.folder import agent_cards
+from rlattack.policies.folder import AgentCard, agent_cards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +95,7 @@ class Grid:
         products: Its tables.
         reported: What is stated of agents elsewhere.
         salt: By which its seeds were drawn after its entries were fixed; empty where they were known before.
+        called: Whether its victims are those of a command, of whom some play in none of some tables.
     """
 
     name: str
@@ -103,9 +104,13 @@ class Grid:
     products: tuple[Product, ...]
     reported: tuple[Reported, ...] = ()
     salt: str = ""
+    called: bool = False
 
     def with_victims(self, victims: Sequence[str]) -> "Grid":
-        """The same for other agents, each as AGENT or as GROUP=AGENT,AGENT,...; the grid's own where none is given."""
+        """The same for other agents, each as AGENT or as GROUP=AGENT,AGENT,...; the grid's own where none is given.
+
+        They stand in the tables of their games.
+        """
         if not victims:
             return self
         groups = dict(self.groups)
@@ -115,7 +120,7 @@ class Grid:
                 groups[name] = tuple(agents.split(","))
         names = tuple(text.partition("=")[0] for text in victims)
         products = tuple(dataclasses.replace(one, victims=names) if one.victims else one for one in self.products)
-        other = dataclasses.replace(self, groups=groups, products=products, reported=())
+        other = dataclasses.replace(self, groups=groups, products=products, reported=(), called=True)
         known = {name for one in other.contenders for name in one.names}
         return dataclasses.replace(other, reported=tuple(one for one in self.reported if one.agent in known))
 
@@ -162,14 +167,15 @@ class Grid:
         found: dict[tuple[str, str], Contender] = {}
         for number, product in enumerate(self.products, start=1):
             of_product = list(self._of(product, f"grid {self.name}, table {number}"))
-            if not of_product:
-                raise InvalidInput(
-                    f"grid {self.name}, table {number}: victims: expected agents of {', '.join(product.games)}, got "
-                    f"{', '.join(product.victims)}, which none is; `rlattack list agents` shows all"
-                )
+            if not of_product and not self.called:
+                raise _nobody(f"grid {self.name}, table {number}", product.games, product.victims)
             for one in of_product:
                 before = found.get((one.game, one.name))
                 found[one.game, one.name] = one if before is None else _joined(before, one, self.name)
+        games = list(dict.fromkeys(game for product in self.products for game in product.games))
+        for text in self.products[0].victims if self.called else ():
+            if not any(self._plays(text, game) for game in games):
+                raise _nobody(f"grid {self.name}", games, (text,))
         self._check_reported(list(found.values()))
         return list(found.values())
 
@@ -217,16 +223,31 @@ class Grid:
     def _named(self, victims: Sequence[str], game: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Who plays a game: groups, agents, and those that a pattern fits."""
         for text in victims:
+            if (self.called or text in self.entries) and not self._plays(text, game):
+                continue
             if text in self.groups:
                 yield text, self.groups[text]
-            elif text in self.entries:
-                if self.entries[text].game == game:
-                    yield text, (text,)
             elif any(sign in text for sign in "*?["):
-                listed = (name for name, card in agent_cards() if card.game == game and card.role == "victim")
+                listed = (name for name, card in self._cards if card.game == game and card.role == "victim")
                 yield from ((name, (name,)) for name in listed if fnmatch.fnmatch(name, text))
             else:
                 yield text, (text,)
+
+    def _plays(self, victim: str, game: str) -> bool:
+        """Whether a victim, or each of a group, is of a game, as far as entries and cards of agents tell."""
+        of = {name: card.game for name, card in self._cards} | {name: one.game for name, one in self.entries.items()}
+        return all(of.get(agent, game) == game for agent in self.groups.get(victim, (victim,)))
+
+    @functools.cached_property
+    def _cards(self) -> list[tuple[str, AgentCard]]:
+        return agent_cards()
+
+
+def _nobody(where: str, games: Sequence[str], victims: Sequence[str]) -> InvalidInput:
+    return InvalidInput(
+        f"{where}: victims: expected agents of {', '.join(games)}, got {', '.join(victims)}, which none is; `rlattack "
+        "list agents` shows all"
+    )
 
 
 def _fixed(entries: Sequence[Entry]) -> str:

@@ -87,6 +87,18 @@ def test_victims_of_the_command_take_the_place_of_the_grids_own(tmp_path):
     assert grid(tmp_path).with_victims([]) == grid(tmp_path)
 
 
+def test_victims_of_the_command_stand_in_the_tables_of_their_games():
+    shipped = read_grid("control-linf")
+    found = shipped.with_victims(["mujoco/hopper/sa-0", "both=mujoco/walker2d/sa-0,mujoco/walker2d/sa-1"]).contenders
+    assert [(one.game, one.name) for one in found] == [
+        ("mujoco/hopper", "mujoco/hopper/sa-0"), ("mujoco/walker2d", "both"),
+    ]  # fmt: skip
+    with pytest.raises(
+        InvalidInput, match="expected agents of mujoco/hopper, mujoco/walker2d, got atari/pong/ppo, which"
+    ):
+        shipped.with_victims(["mujoco/hopper/sa-0", "atari/pong/ppo"])
+
+
 def test_grids_that_ship_can_be_named():
     assert "smoke" in [name for name, _ in list_grids()]
     assert read_grid("smoke").name == "smoke"
