@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from rlattack.attacks import ATTACKS, SCHEDULES
+from rlattack.cli.attack import Command
 from rlattack.cli.main import parse
 from rlattack.defences import FRONTS
 from rlattack.defences.detectors import DETECTORS
+from rlattack.evaluation.plan import plan
 from rlattack.training.hardening import POISONS, REGIMES
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +35,15 @@ def commands():
             yield from ((page, line) for line in lines if line.startswith("rlattack ") and "..." not in line)
 
 
-COMMANDS = [pytest.param(line, id=f"{page}: {line[:60]}") for page, line in dict.fromkeys(commands())]
+LINES = dict.fromkeys(commands())
+COMMANDS = [pytest.param(line, id=f"{page}: {line[:60]}") for page, line in LINES]
+OWN = re.compile(r"my[/_.]|zoo/|mine/|hf:|path/to|\bID\b|\.zip|\.model|\.pkl|GAME|AGENT|FILE")
+"""What a reader has, and we have not."""
+PLAYED = [
+    pytest.param(line, id=f"{page}: {line[:60]}")
+    for page, line in LINES
+    if re.match("rlattack (attack|duel|certify) ", line) and not OWN.search(line)
+]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -49,9 +59,19 @@ def test_a_command_line_is_read(line):
     assert parse(shlex.split(line, comments=True)[1:]) is not None
 
 
+@pytest.mark.parametrize("line", PLAYED)
+def test_a_command_line_that_needs_nothing_of_the_reader_can_be_played(line, monkeypatch):
+    planned = []
+    monkeypatch.setattr(Command, "evaluate", lambda self, study, command: planned.append(plan(study)))
+    arguments = shlex.split(line, comments=True)
+    parse(arguments[1:])(arguments)
+    assert planned[0].cells
+
+
 def test_there_is_something_to_run():
     assert len(BLOCKS) >= 4
     assert len(COMMANDS) >= 20
+    assert len(PLAYED) >= 10
 
 
 @pytest.mark.parametrize("page", TEXTS)
