@@ -239,6 +239,11 @@ BAD = [
     ({"defence": "jpeg:quality=50"}, "--defence jpeg: is a front, which stands before any agent and is not trained: "),
     ({"defence": "sa:kapa=1"}, "defence sa has no parameter 'kapa'; did you mean 'kappa'"),
     ({"defence": "sa:solver=best"}, "defence sa: solver: expected"),
+    (
+        {"defence": "sa:start=0.5,ramp=0.9"},
+        "defence sa: expected start and ramp, .* got 0.5 and 0.9, .* choose a ramp of at most 0.5$",
+    ),
+    ({"defence": "distil:start=0.6"}, "defence distil: expected start and ramp, .* got 0.6 and 0.5, "),
     ({"eps": None}, "--eps: --defence sa needs the size that it is to stand, as --eps 0.01"),
     ({"eps": 0.0}, "--eps: expected a finite number above 0, got 0"),
     ({"space": "unit"}, "--space unit is for pixels in 0..255, this game shows"),

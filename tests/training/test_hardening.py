@@ -9,6 +9,7 @@ from torch import nn
 
 from rlattack.budget import Budget
 from rlattack.defences.bounds import Interval
+from rlattack.errors import InvalidInput
 from rlattack.specs import make
 from rlattack.training.hardening.actor import Actor
 from rlattack.training.hardening.car import softly
@@ -231,3 +232,11 @@ def test_sizes_grow_as_the_papers_have_it():
     assert np.ptp(slopes[25:]) < 1e-9  # linear from a quarter on, and no bend there
     assert slopes[24] == pytest.approx(slopes[25], rel=0.1)
     assert Ramped(ramp=0).share(0.0) == 1
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("start", [0.0, 0.1, 0.3, 0.9, 0.95])
+def test_a_run_meets_the_whole_size_before_it_ends(start, smooth):
+    assert Ramped(start=start, ramp=1 - start, smooth=smooth).share(1.0) == pytest.approx(1)
+    with pytest.raises(InvalidInput, match=f"start and ramp, shares .* got {start:g} and {1.01 - start:g}, .* at most"):
+        Ramped(start=start, ramp=1.01 - start, smooth=smooth)
