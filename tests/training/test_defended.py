@@ -19,6 +19,7 @@ from tests.kit.agents import gaussian_network, save_network
 from tests.kit.learning import Crash, Diary, curve
 
 COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
+TEACHER = {**COINS, "victim": "tests.kit.players:coin", "envs": 8}
 ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
 RECIPES = [
@@ -33,15 +34,15 @@ RECIPES = [
     (ARM, "pa-atla"),
     (COINS, 'adversarial:attack="pgd:steps=2,loss=margin",share=1,pool=50,layer=hidden'),
     (COINS, "natural:changes=missing+delay+action-slip"),
-    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8"),
+    (TEACHER, "distil:updates=16,batch=8"),
     (
-        {**COINS, "victim": "tests.kit.players:coin", "eps": None},
+        {**TEACHER, "eps": None},
         "garbage:updates=16,batch=8,rounds=1,evolutions=1,queries=40",
     ),
 ]
 """Every regime, as small as it gets."""
 MORE_RECIPES = [
-    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8,solver=pgd"),
+    (TEACHER, "distil:updates=16,batch=8,solver=pgd"),
     (COINS, "sa:solver=convex"),
     (COINS, "car:steps=2"),
     (COINS, "wocar:steps=2"),
@@ -301,7 +302,7 @@ BAD = [
         {"defence": "sa:start=0.5,ramp=0.9"},
         "defence sa: expected start and ramp, .* got 0.5 and 0.9, .* choose a ramp of at most 0.5$",
     ),
-    ({"defence": "distil:start=0.6"}, "defence distil: expected start and ramp, .* got 0.6 and 0.5, "),
+    ({**TEACHER, "defence": "distil:start=0.6"}, "defence distil: expected start and ramp, .* got 0.6 and 0.5, "),
     ({"eps": None}, "--eps: --defence sa needs the size that it is to stand, as --eps 0.01"),
     ({"eps": 0.0}, "--eps: expected a finite number above 0, got 0"),
     ({"space": "unit"}, "--space unit is for pixels in 0..255, this game shows"),
@@ -340,6 +341,15 @@ BAD = [
     (
         {"victim": "tests.kit.players:coin", "victim_temperature": 2.0, "defence": "distil"},
         "--victim-temperature: is for ppo of discrete actions",
+    ),
+    ({**TEACHER, "defence": "distil", "algo": "dqn"}, "--algo: changes nothing of --defence distil, which learns by i"),
+    (
+        {**TEACHER, "defence": "distil", "learning_rate": 5.0},
+        "--learning-rate: changes nothing of --defence distil, whose own is its parameter rate; leave it out",
+    ),
+    (
+        {**TEACHER, "defence": "garbage", "eps": None, "envs": 64},
+        "--envs: changes nothing of --defence garbage, whose lessons are of 8 copies; leave it out",
     ),
     ({"device": "cuda:99"}, "--device cuda:99: "),
     ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),

@@ -78,7 +78,7 @@ def test_with_a_victim_that_is_the_undefended_one():
     twins = recipe(victim=COIN, defence=("distil:updates=16", "distil:updates=32", "distil:updates=16,robust=0"))
     assert list(twins.trainings) == ["distil", "distil-2", "distil-3"]
     assert list(recipe(defence=("sa", "none")).trainings) == ["sa", "undefended"]
-    results = train_matrix(recipe(victim=COIN, defence=("distil:updates=16,batch=8",)), Notes())
+    results = train_matrix(recipe(victim=COIN, envs=8, defence=("distil:updates=16,batch=8",)), Notes())
     (laid,) = matrices(settings(results.cells))
     assert [(row.name, row.bare) for row in laid.rows] == [(COIN, True), ("my/distil", False)]
 
@@ -96,7 +96,7 @@ def test_with_a_victim_that_is_the_undefended_one():
         ({"defence": ("jpeg",)}, "--defence jpeg: is a front"),
         ({"resume": True}, "--resume: run holds no training run"),
         (
-            {"victim": COIN, "defence": ("distil",), "against": ("patch:eps=1",)},
+            {"victim": COIN, "envs": 8, "defence": ("distil",), "against": ("patch:eps=1",)},
             "--against patch:eps=1: no victim can be",
         ),
     ],

@@ -18,12 +18,19 @@ from rlattack.training.checkpoint import FILE, load_checkpoint
 from rlattack.training.hardening.pupil import Desk, Pupil, curves
 from rlattack.training.hardening.regime import Ground, Regime
 from rlattack.training.learner import check_longer
+from rlattack.training.recipes import TrainDefended
+from rlattack.training.recipes.recipe import flag
 from rlattack.training.watch import Trained, Watch
 
 _COPIES = 8
 """Games at once: few, so that a lesson holds whole ones."""
 _LESSON = 20_000
 """States between two checkpoints, at most; at each, games begin anew."""
+_OTHERS = {
+    "algo": "which learns by itself", "learning_rate": "whose own is its parameter rate",
+    "envs": f"whose lessons are of {_COPIES} copies",
+}  # fmt: skip
+"""Options of learners, which students are none of, and what students have in place of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +66,13 @@ class Taught(Regime[Config], Generic[Config]):
     needs_victim = True
 
     def check(self, ground: Ground) -> None:
-        """Refuses a teacher with a memory, what is no array, and more frames than are shown."""
+        """Refuses options of learners, a teacher with a memory, what is no array, and more frames than are shown."""
         super().check(ground)
         assert ground.victim is not None
         told, seen, teacher = f"--defence {self.name}", ground.seat.observation, ground.victim
+        for option, instead in _OTHERS.items():
+            if getattr(ground.recipe, option) != getattr(TrainDefended, option):
+                raise InvalidInput(f"{flag(option)}: changes nothing of {told}, {instead}; leave it out")
         if not isinstance(seen, Box) or len(seen.shape) not in (1, 3):
             raise InvalidInput(f"{told}: expected pictures or numbers in a row to see, got {seen}")
         if teacher.policy.initial_state(1) is not None:
