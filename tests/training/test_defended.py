@@ -293,7 +293,24 @@ def test_a_smoothed_agent_is_scored_behind_its_front(tmp_path):
     assert read_agent_card(shipped.folder).score["fronts"] == [front]
 
 
+def test_who_learns_under_noise_needs_no_size(tmp_path):
+    shipped = run(tmp_path / "run", defence="smoothed:sigma=0.1,copies=4", eps=None)
+    card = read_agent_card(shipped.folder)
+    assert card.provenance["defends"]["kinds"] == ["gaussian"]
+    assert "eps" not in card.provenance["defends"]
+    assert card.score["attacked"]["attack"] == "missing"
+
+
+PONG = {"game": "atari/pong", "space": "unit", "eps": 0.01}
 BAD = [
+    (
+        {**PONG, "defence": "smoothed:sigma=0.0005"},
+        "smoothed: sigma: what is seen is kept as bytes, so expected at least half a grey level, 0.001961, got 0.0005",
+    ),
+    (
+        {**PONG, "space": "raw", "defence": "smoothed:sigma=0.4"},
+        "expected at least half a grey level, 0.5, got 0.4",
+    ),
     ({"defence": "sb"}, "no defence 'sb'; did you mean 'sa'"),
     ({"defence": "jpeg:quality=50"}, "--defence jpeg: is a front, which stands before any agent and is not trained: "),
     ({"defence": "sa:kapa=1"}, "defence sa has no parameter 'kapa'; did you mean 'kappa'"),

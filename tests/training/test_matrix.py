@@ -59,6 +59,10 @@ def test_defences_and_an_undefended_twin_are_trained_in_turn_and_all_meet_what_t
     ]  # fmt: skip
     assert laid.columns == ("pgd loss=margin linf 0.3", "missing 1 %", "missing 10 %")
     assert [met.kind for met in laid.rows[1].met.values()] == ["foreseen", "unforeseen", "unforeseen"]
+    smoothed = laid.rows[2]
+    assert {met.kind for met in smoothed.met.values()} == {"unforeseen"}  # its training met no attack
+    assert smoothed.unforeseen.mean == pytest.approx(sum(met.left.mean for met in smoothed.met.values()) / 3)
+    assert smoothed.claim.words == "smoothed:sigma=0.1,copies=2"
     assert results.folder == Path("run/matrix")
     again = Notes()
     assert train_matrix(recipe(defence=defences, against=against, resume=True), again).cells == results.cells

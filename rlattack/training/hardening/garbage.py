@@ -75,10 +75,6 @@ class Garbage(Taught[GarbageConfig]):
         """Fooling inputs, which no attack in play shows."""
         return ("fooling",)
 
-    def attack(self, ground: Ground) -> str:
-        """A natural change, which has a size of its own."""
-        return "missing:eps=1"
-
     def lessons(self, ground: Ground) -> int:
         """At least one a round, and as many before the first."""
         return max(super().lessons(ground), 2 * self.config.rounds)
