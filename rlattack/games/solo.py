@@ -1,6 +1,6 @@
 """A game for one who learns or is measured alone: frozen policies hold all other seats (Gleave et al. 2019, sec. 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -84,6 +84,8 @@ class Solo(VectorEnv[Array, Array, Array]):
 
     weights: tuple[float, float]
     """Of what comes for the end of the game, and of what comes on the way; may be changed between steps."""
+    begins: Callable[[IntArray, IntArray], None] | None = None
+    """Called with the numbers of slots, and the seeds, of games that are about to begin."""
 
     def __init__(
         self, game: Game, seat: int, opponents: Opponents, *, sparse: float = 0.01, dense: float = 0.0,
@@ -150,7 +152,10 @@ class Solo(VectorEnv[Array, Array, Array]):
     def _begin(self, mask: BoolArray) -> None:
         """Starts games, and lets the others play where they are first; a game that they end so starts anew."""
         while mask.any():
-            self._views = self.game.reset(mask, self._games.integers(2**31, size=int(mask.sum())))
+            seeds = self._games.integers(2**31, size=int(mask.sum()))
+            if self.begins is not None:
+                self.begins(np.flatnonzero(mask), seeds)
+            self._views = self.game.reset(mask, seeds)
             self._others.restart(mask)
             mask = self._follow(_Turn.nothing(self.num_envs), mask).done
 

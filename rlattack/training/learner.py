@@ -76,13 +76,28 @@ def begin(learners: Sequence[Learner], *parts: tuple[str, Path]) -> None:
     run = learners[0].run
     run.check(*parts)
     for learner in learners:
-        model, found = learner.make(learner.seed), load_checkpoint(learner.folder)
-        if found is not None and found.steps >= run.recipe.steps + _batch(model):
-            raise InvalidInput(
-                f"--steps {run.recipe.steps}: {learner.folder} has learned from {found.steps} already; ask for at "
-                "least that many, or choose another --run"
-            )
+        model = learner.make(learner.seed)
+        check_longer(run, learner.folder, load_checkpoint(learner.folder), _batch(model))
     run.open()
+
+
+def check_longer(run: TrainingRun[Any], folder: Path, found: Checkpoint | None, batch: int = 1) -> None:
+    """Refuses to go on with what has learned for longer than is asked.
+
+    Args:
+        run: What is asked.
+        folder: Of the seed.
+        found: Its checkpoint, where there is one.
+        batch: Agent steps between two updates.
+
+    Raises:
+        InvalidInput: It has.
+    """
+    if found is not None and found.steps >= run.recipe.steps + batch:
+        raise InvalidInput(
+            f"--steps {run.recipe.steps}: {folder} has learned from {found.steps} already; ask for at least that many, "
+            "or choose another --run"
+        )
 
 
 def _batch(model: Any) -> int:  # SB3's learners have no class in common that says it

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from rlattack.cli.main import main
+from rlattack.cli.main import main, parse
 from rlattack.evaluation.results import from_json
 from rlattack.games import find_game
-from rlattack.policies.folder import agent_cards
+from rlattack.policies.folder import agent_cards, read_agent_card
 from rlattack.policies.load import agent_folder
+from rlattack.training import TrainDefended
+from rlattack.training.defended import Room
 
 pytest.importorskip("mujoco")
 ZOO = Path(__file__).parents[2] / "../shared/zoo/mujoco"
 SHIPPED = {name: card for name, card in agent_cards() if "win" in card.score}
+TRAINED = {name: card.provenance["command"] for name, card in agent_cards() if "command" in card.provenance}
 ALONE = {name: card for name, card in agent_cards() if card.game.startswith("mujoco/") and "mean" in card.score}
 
 
@@ -35,6 +38,16 @@ def test_an_agent_of_a_control_task_scores_what_its_card_says(name, tmp_path, mo
     assert main([*shlex.split(ALONE[name].score["command"])[1:], "--json"]) == 0
     (*_, cell) = from_json(json.loads(capsys.readouterr().out)["cells"])  # of an adversary the attack
     assert cell.seats[0].returns.mean == pytest.approx(ALONE[name].score["mean"])
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_command_that_trained_an_agent_is_not_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    verb = parse(shlex.split(TRAINED[name])[1:]).verb
+    recipe = verb.recipe(**vars(verb))
+    assert recipe.game == read_agent_card(agent_folder(name)).game
+    if isinstance(recipe, TrainDefended):
+        assert Room(recipe, "").ground.budget.eps == recipe.eps
 
 
 @pytest.mark.parametrize("name", SHIPPED)

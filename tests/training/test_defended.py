@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from rlattack.errors import InvalidInput, RlattackError, RunConflict
+from rlattack.errors import InvalidInput, RefusedFile, RlattackError, RunConflict
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.results import Mean
 from rlattack.policies.folder import read_agent, read_agent_card
@@ -19,12 +19,14 @@ from tests.kit.agents import gaussian_network, save_network
 from tests.kit.learning import Crash, Diary, curve
 
 COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
+TEACHER = {**COINS, "victim": "tests.kit.players:coin", "envs": 8}
 ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
 RECIPES = [
     (COINS, "none"),
     (ARM, "smoothed"),
     (COINS, "sa:steps=2"),
+    (COINS, "sa:solver=crown-ibp"),
     (COINS, "radial"),
     (COINS, "bar:steps=2"),
     (COINS, "car:solver=convex"),
@@ -33,21 +35,23 @@ RECIPES = [
     (ARM, "pa-atla"),
     (COINS, 'adversarial:attack="pgd:steps=2,loss=margin",share=1,pool=50,layer=hidden'),
     (COINS, "natural:changes=missing+delay+action-slip"),
-    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8"),
+    (TEACHER, "distil:updates=16,batch=8"),
     (
-        {**COINS, "victim": "tests.kit.players:coin", "eps": None},
+        {**TEACHER, "eps": None},
         "garbage:updates=16,batch=8,rounds=1,evolutions=1,queries=40",
     ),
 ]
 """Every regime, as small as it gets."""
 MORE_RECIPES = [
-    ({**COINS, "victim": "tests.kit.players:coin"}, "distil:updates=16,batch=8,solver=pgd"),
+    (TEACHER, "distil:updates=16,batch=8,solver=pgd"),
     (COINS, "sa:solver=convex"),
     (COINS, "car:steps=2"),
     (COINS, "wocar:steps=2"),
     (COINS, "pa-atla"),
     (ARM, "sa:steps=2"),
     (ARM, "sa:solver=convex"),
+    (ARM, "sa:solver=crown-ibp"),
+    ({**COINS, "game": "gymnasium/CartPole-v1", "eps": 0.05}, "sa:solver=crown-ibp"),
     (ARM, "radial"),
     (ARM, "car:steps=2"),
     (ARM, "car:solver=convex"),
@@ -177,6 +181,64 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path, game, 
     assert one.provenance["steps"] == 256
 
 
+TAUGHT = [one for one in RECIPES if one[1].startswith(("distil", "garbage"))]
+
+
+def kept(folder):
+    """What a checkpoint holds of the student of seed 0."""
+    return torch.load(folder / "seed-0/checkpoint.pt", weights_only=True)["policy"]
+
+
+@pytest.mark.parametrize(("game", "defence"), TAUGHT)
+@pytest.mark.parametrize("more", [8, 300])
+def test_a_student_goes_on_for_longer_with_what_it_has(tmp_path, game, defence, more):
+    values = {**game, "defence": defence, "checkpoint_every": 100}
+    learned(tmp_path / "run", **values)
+    before, first = kept(tmp_path / "run"), sorted((tmp_path / "run/seed-0/lessons").iterdir())
+    told = [one.read_bytes() for one in first]
+    assert learned(tmp_path / "run", resume=True, steps=256 + more, **values).steps == 256 + more
+    after, every = kept(tmp_path / "run"), sorted((tmp_path / "run/seed-0/lessons").iterdir())
+    assert after["course"].tolist() == [before["course"][0], len(every)]
+    assert len(every) == len(first) + max(1, more // int(before["course"][0]))
+    assert [one.read_bytes() for one in first] == told
+    for name in ("centre", "spread", "value_scale"):
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=0)
+    moved = (after["network.actor.0.weight"] != before["network.actor.0.weight"]).any()
+    assert moved, "it learned on"
+    assert read_agent_card(tmp_path / "run/seed-0/agent").provenance["steps"] == 256 + more
+
+
+@pytest.mark.parametrize(("game", "defence"), TAUGHT)
+def test_a_student_that_goes_on_for_longer_may_be_killed_again(tmp_path, game, defence):
+    values = {**game, "defence": defence, "checkpoint_every": 100}
+    for name in ("whole", "killed"):
+        learned(tmp_path / name, **values)
+    longer = {**values, "resume": True, "steps": 500}
+    with pytest.raises(Crash):
+        learned(tmp_path / "killed", Diary(crash_at=440), **longer)
+    assert 256 < json.loads((tmp_path / "killed/seed-0/progress.json").read_text())["steps"] < 500
+    for name in ("whole", "killed"):
+        learned(tmp_path / name, **longer)
+    one, other = (read_agent_card(tmp_path / name / "seed-0/agent") for name in ("killed", "whole"))
+    assert one.sha256 == other.sha256
+
+
+@pytest.mark.parametrize(("game", "defence"), TAUGHT)
+def test_a_student_does_not_go_on_for_less_or_from_a_checkpoint_of_before(tmp_path, game, defence):
+    values = {**game, "defence": defence, "resume": True}
+    learned(tmp_path / "run", **values | {"resume": False})
+    with pytest.raises(InvalidInput, match=r"--steps 255: .*seed-0 has learned from 256 already; ask for at"):
+        learned(tmp_path / "run", **values, steps=255)
+    path = tmp_path / "run/seed-0/checkpoint.pt"
+    told = torch.load(path, weights_only=True)
+    del told["policy"]["course"]
+    torch.save(told, path)
+    with pytest.raises(
+        RefusedFile, match=r"checkpoint\.pt: expected what its lessons are, .* got none; begin anew, in an"
+    ):
+        learned(tmp_path / "run", **values)
+
+
 def test_every_regime_is_trained_here():
     assert {defence.partition(":")[0] for _, defence in RECIPES} == set(REGIMES) - set(REGIMES.added)
 
@@ -186,6 +248,7 @@ def test_every_regime_is_trained_here():
     [
         "sa",
         "sa:solver=convex",
+        "sa:solver=crown-ibp",
         "radial:kappa=0.8",
         "car",
         "car:solver=convex",
@@ -234,11 +297,33 @@ def test_a_smoothed_agent_is_scored_behind_its_front(tmp_path):
     assert read_agent_card(shipped.folder).score["fronts"] == [front]
 
 
+def test_who_learns_under_noise_needs_no_size(tmp_path):
+    shipped = run(tmp_path / "run", defence="smoothed:sigma=0.1,copies=4", eps=None)
+    card = read_agent_card(shipped.folder)
+    assert card.provenance["defends"]["kinds"] == ["gaussian"]
+    assert "eps" not in card.provenance["defends"]
+    assert card.score["attacked"]["attack"] == "missing"
+
+
+PONG = {"game": "atari/pong", "space": "unit", "eps": 0.01}
 BAD = [
+    (
+        {**PONG, "defence": "smoothed:sigma=0.0005"},
+        "smoothed: sigma: what is seen is kept as bytes, so expected at least half a grey level, 0.001961, got 0.0005",
+    ),
+    (
+        {**PONG, "space": "raw", "defence": "smoothed:sigma=0.4"},
+        "expected at least half a grey level, 0.5, got 0.4",
+    ),
     ({"defence": "sb"}, "no defence 'sb'; did you mean 'sa'"),
     ({"defence": "jpeg:quality=50"}, "--defence jpeg: is a front, which stands before any agent and is not trained: "),
     ({"defence": "sa:kapa=1"}, "defence sa has no parameter 'kapa'; did you mean 'kappa'"),
     ({"defence": "sa:solver=best"}, "defence sa: solver: expected"),
+    (
+        {"defence": "sa:start=0.5,ramp=0.9"},
+        "defence sa: expected start and ramp, .* got 0.5 and 0.9, .* choose a ramp of at most 0.5$",
+    ),
+    ({**TEACHER, "defence": "distil:start=0.6"}, "defence distil: expected start and ramp, .* got 0.6 and 0.5, "),
     ({"eps": None}, "--eps: --defence sa needs the size that it is to stand, as --eps 0.01"),
     ({"eps": 0.0}, "--eps: expected a finite number above 0, got 0"),
     ({"space": "unit"}, "--space unit is for pixels in 0..255, this game shows"),
@@ -277,6 +362,15 @@ BAD = [
     (
         {"victim": "tests.kit.players:coin", "victim_temperature": 2.0, "defence": "distil"},
         "--victim-temperature: is for ppo of discrete actions",
+    ),
+    ({**TEACHER, "defence": "distil", "algo": "dqn"}, "--algo: changes nothing of --defence distil, which learns by i"),
+    (
+        {**TEACHER, "defence": "distil", "learning_rate": 5.0},
+        "--learning-rate: changes nothing of --defence distil, whose own is its parameter rate; leave it out",
+    ),
+    (
+        {**TEACHER, "defence": "garbage", "eps": None, "envs": 64},
+        "--envs: changes nothing of --defence garbage, whose lessons are of 8 copies; leave it out",
     ),
     ({"device": "cuda:99"}, "--device cuda:99: "),
     ({"env_args": ("rules",)}, "--env-args: expected KEY=VALUE"),

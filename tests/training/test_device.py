@@ -75,6 +75,7 @@ def test_a_perturber_learns_there_what_it_learns_here(working_folder, attack, to
     [
         ("sa:steps=2", "ppo"), ("sa:solver=convex", "dqn"), ("radial", "ppo"), ("car:steps=2", "dqn"), ("wocar", "ppo"),
         ("adversarial:pool=20", "ppo"), ("atla", "ppo"), ("smoothed", "ppo"), ("natural:changes=missing", "ppo"),
+        ("sa:solver=crown-ibp", "ppo"),
     ],
 )  # fmt: skip
 def test_a_regime_hardens_there_as_here(tmp_path, monkeypatch, defence, algo):

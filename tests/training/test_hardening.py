@@ -9,10 +9,12 @@ from torch import nn
 
 from rlattack.budget import Budget
 from rlattack.defences.bounds import Interval
+from rlattack.errors import InvalidInput
 from rlattack.specs import make
 from rlattack.training.hardening.actor import Actor
 from rlattack.training.hardening.car import softly
 from rlattack.training.hardening.learners import HardenedDQN, HardenedPPO, Minibatch, Transitions
+from rlattack.training.hardening.mixed import Mixed
 from rlattack.training.hardening.ramp import Ramped
 from rlattack.training.hardening.regime import REGIMES
 from rlattack.training.hardening.search import ascend, langevin
@@ -65,7 +67,7 @@ def loss_of(text, actor, given):
     return loss(actor, HALF, given).item()
 
 
-@pytest.mark.parametrize("solver", ["sgld", "convex"])
+@pytest.mark.parametrize("solver", ["sgld", "convex", "crown-ibp"])
 def test_sa_adds_the_divergence_at_the_worst_corner_of_a_linear_policy(solver):
     actor = linear([[1.0, -2.0]], log_std=[float(np.log(0.5))])
     given = batch(actor, [[0.0, 0.0], [1.0, 3.0]], [[0.0], [0.0]], [1.0, -1.0])
@@ -79,9 +81,68 @@ def test_sa_of_values_is_how_far_another_action_comes_above_the_best_one():
     actor = linear([[1.0, 0.0], [0.0, 1.0]])
     seen = torch.tensor([[2.0, 1.5], [1.0, 5.0]])
     given = transitions(actor, seen, torch.tensor([0, 0]), torch.tensor([2.0, 1.0]))
-    for solver in ("sgld", "convex"):  # leads of .5 and 4, of which 1 is lost; the second is cut at the margin
+    for solver in (
+        "sgld",
+        "convex",
+        "crown-ibp",
+    ):  # leads of .5 and 4, of which 1 is lost; the second is cut at the margin
         found = loss_of(f"sa:kappa=0.1,solver={solver}", actor, given)
         assert found == pytest.approx(0.1 * (0.5 - 1.0) / 2, abs=1e-6)
+
+
+def layered(pictures=False, bend=nn.Tanh, log_std=None):
+    """A random actor of three layers, and states that it is shown."""
+    torch.manual_seed(0)
+    if pictures:
+        layers = nn.Conv2d(2, 4, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 8), nn.ReLU()
+        return Actor(layers, nn.Linear(8, 3)), torch.rand(5, 2, 8, 8)
+    layers = nn.Flatten(), nn.Linear(2, 8), bend(), nn.Linear(8, 8), bend()
+    return Actor(layers, nn.Linear(8, 3), log_std), torch.randn(5, 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"bend": nn.ReLU}, {"log_std": torch.zeros(3)}, {"pictures": True}],
+    ids=["tanh", "relu", "continuous", "pictures"],
+)
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
+def test_bounds_that_give_way_to_intervals_hold_and_are_never_looser_than_these(given, share):
+    actor, seen = layered(**given)
+    vicinity = Vicinity(torch.tensor([share * 0.3]), torch.tensor([-2.0]), torch.tensor([2.0]), share)
+    found, box, clean = Mixed.of(actor, vicinity, seen), vicinity.box(seen), actor(seen)
+    best = clean.argmax(dim=1)
+    far, lead = found.largest_divergence(clean), found.least_lead(best)
+    loose, loose_lead = actor.largest_divergence(clean, box), actor.least_lead(box, best)
+    assert (far <= loose + 1e-5).all()
+    assert (lead >= loose_lead - 1e-5).all()
+    if share == 1.0:  # intervals alone
+        torch.testing.assert_close(far, loose, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(lead, loose_lead, rtol=1e-4, atol=1e-5)
+    if share == 0.5:
+        assert far.mean() < loose.mean() * 0.99
+    with torch.no_grad():
+        for _ in range(100):
+            said = actor(box.lower + torch.rand_like(seen) * (box.upper - box.lower))
+            assert (actor.divergence(clean, said) <= far + 1e-5).all()
+            others = said.scatter(1, best[:, None], -torch.inf).amax(dim=1)
+            assert (said.gather(1, best[:, None]).squeeze(1) - others >= lead - 1e-5).all()
+    slopes = torch.autograd.grad(far.sum() - lead.sum(), [actor.last.weight, *actor.layers[-2].parameters()])
+    assert all(slope.isfinite().all() for slope in slopes)
+    assert any((slope != 0).any() for slope in slopes)
+
+
+def test_what_is_pressed_by_crown_ibp_falls():
+    actor, seen = layered()
+    vicinity = Vicinity(torch.tensor([0.1]), torch.tensor([-9.0]), torch.tensor([9.0]), 0.3)
+    weights = [one for layer in (*actor.layers, actor.last) for one in layer.parameters()]
+    optimizer, told = torch.optim.SGD(weights, 1.0), []
+    for _ in range(20):
+        far = Mixed.of(actor, vicinity, seen).largest_divergence(actor(seen)).mean()
+        optimizer.zero_grad()
+        far.backward()
+        optimizer.step()
+        told.append(far.item())
+    assert told[-1] < 0.5 * told[0]
 
 
 @pytest.mark.parametrize("name", ["radial:kappa=0", "car:solver=convex", "car:steps=50"])
@@ -231,3 +292,11 @@ def test_sizes_grow_as_the_papers_have_it():
     assert np.ptp(slopes[25:]) < 1e-9  # linear from a quarter on, and no bend there
     assert slopes[24] == pytest.approx(slopes[25], rel=0.1)
     assert Ramped(ramp=0).share(0.0) == 1
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("start", [0.0, 0.1, 0.3, 0.9, 0.95])
+def test_a_run_meets_the_whole_size_before_it_ends(start, smooth):
+    assert Ramped(start=start, ramp=1 - start, smooth=smooth).share(1.0) == pytest.approx(1)
+    with pytest.raises(InvalidInput, match=f"start and ramp, shares .* got {start:g} and {1.01 - start:g}, .* at most"):
+        Ramped(start=start, ramp=1.01 - start, smooth=smooth)

@@ -59,6 +59,10 @@ def test_defences_and_an_undefended_twin_are_trained_in_turn_and_all_meet_what_t
     ]  # fmt: skip
     assert laid.columns == ("pgd loss=margin linf 0.3", "missing 1 %", "missing 10 %")
     assert [met.kind for met in laid.rows[1].met.values()] == ["foreseen", "unforeseen", "unforeseen"]
+    smoothed = laid.rows[2]
+    assert {met.kind for met in smoothed.met.values()} == {"unforeseen"}  # its training met no attack
+    assert smoothed.unforeseen.mean == pytest.approx(sum(met.left.mean for met in smoothed.met.values()) / 3)
+    assert smoothed.claim.words == "smoothed:sigma=0.1,copies=2"
     assert results.folder == Path("run/matrix")
     again = Notes()
     assert train_matrix(recipe(defence=defences, against=against, resume=True), again).cells == results.cells
@@ -78,7 +82,7 @@ def test_with_a_victim_that_is_the_undefended_one():
     twins = recipe(victim=COIN, defence=("distil:updates=16", "distil:updates=32", "distil:updates=16,robust=0"))
     assert list(twins.trainings) == ["distil", "distil-2", "distil-3"]
     assert list(recipe(defence=("sa", "none")).trainings) == ["sa", "undefended"]
-    results = train_matrix(recipe(victim=COIN, defence=("distil:updates=16,batch=8",)), Notes())
+    results = train_matrix(recipe(victim=COIN, envs=8, defence=("distil:updates=16,batch=8",)), Notes())
     (laid,) = matrices(settings(results.cells))
     assert [(row.name, row.bare) for row in laid.rows] == [(COIN, True), ("my/distil", False)]
 
@@ -96,7 +100,7 @@ def test_with_a_victim_that_is_the_undefended_one():
         ({"defence": ("jpeg",)}, "--defence jpeg: is a front"),
         ({"resume": True}, "--resume: run holds no training run"),
         (
-            {"victim": COIN, "defence": ("distil",), "against": ("patch:eps=1",)},
+            {"victim": COIN, "envs": 8, "defence": ("distil",), "against": ("patch:eps=1",)},
             "--against patch:eps=1: no victim can be",
         ),
     ],

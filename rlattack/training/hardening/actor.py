@@ -73,10 +73,18 @@ class Actor:
             clean: What is said of the centre, shape (n, actions).
             box: What may be shown.
         """
+        return self.divergence_within(clean, self._log_probabilities(box) if self.log_std is None else self.bounds(box))
+
+    def divergence_within(self, clean: Tensor, found: Interval) -> Tensor:
+        """What KL(clean || said) is at most, shape (n,), where bounds of what is said are known.
+
+        Args:
+            clean: What is said of the centre, shape (n, actions).
+            found: Between which the logarithms of probabilities lie, or means; shape (n, actions).
+        """
         if self.log_std is None:
             before = clean.log_softmax(dim=1)
-            return (before.exp() * (before - self._log_probabilities(box).lower)).sum(dim=1)
-        found = self.bounds(box)
+            return (before.exp() * (before - found.lower)).sum(dim=1)
         far = torch.maximum((found.upper - clean).abs(), (found.lower - clean).abs())
         return (far / self.log_std.exp()).square().sum(dim=1) / 2
 

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlattack.arrays import Array, BoolArray
 from rlattack.attacks import ActionAttacker, Attacker
-from rlattack.budget import Budget
+from rlattack.budget import Budget, Unit
 from rlattack.errors import BudgetError
 from rlattack.games.game import Seat
 from rlattack.policies.gaussian import GaussianNetwork, GaussianPolicy
@@ -42,15 +42,22 @@ def arm(model: BaseAlgorithm) -> "Attacked":
     return env
 
 
+def grey_level(seat: Seat, space: Unit) -> float | None:
+    """One grey level in units of a space, where learners keep what they see as bytes; None elsewhere."""
+    seen = seat.observation
+    if not (isinstance(seen, Box) and seen.dtype == np.uint8):
+        return None
+    return 1.0 if space == "raw" else 1 / 255
+
+
 def check_bytes(name: str, seat: Seat, budget: Budget) -> None:
     """Refuses a size of which nothing would be left where learners keep what they see as bytes.
 
     Raises:
         BudgetError: It is below one grey level.
     """
-    space = seat.observation
-    level = 1.0 if budget.space == "raw" else 1 / 255
-    if isinstance(space, Box) and space.dtype == np.uint8 and budget.norm != "l0" and budget.size < level * (1 - 1e-6):
+    level = grey_level(seat, budget.space)
+    if level is not None and budget.norm != "l0" and budget.size < level * (1 - 1e-6):
         raise BudgetError(
             f"--eps: --defence {name}: what is seen is kept as bytes, so expected at least one grey level, "
             f"{level:.6g}, got {budget.size:g}"

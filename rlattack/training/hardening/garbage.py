@@ -75,10 +75,6 @@ class Garbage(Taught[GarbageConfig]):
         """Fooling inputs, which no attack in play shows."""
         return ("fooling",)
 
-    def attack(self, ground: Ground) -> str:
-        """A natural change, which has a size of its own."""
-        return "missing:eps=1"
-
     def lessons(self, ground: Ground) -> int:
         """At least one a round, and as many before the first."""
         return max(super().lessons(ground), 2 * self.config.rounds)
@@ -95,8 +91,7 @@ class _Sorter(Pupil):
 
     def __init__(self, regime: Garbage, ground: Ground, seed: int, desk: Desk) -> None:
         super().__init__(regime, ground, seed, desk)
-        first, rounds = desk.lessons // 2, regime.config.rounds
-        self._begins = [first + number * (desk.lessons - first) // rounds for number in range(rounds)]
+        self._begins: list[int] = []
         self._rounds: list[Round] = []
         self._pool: Array = np.empty(0)
         self._inputs: Inputs
@@ -112,6 +107,9 @@ class _Sorter(Pupil):
     def restore(self) -> int:
         """The student, and the rounds that it had before."""
         done = super().restore()
+        lessons, rounds = done + len(self.ends), self._regime.config.rounds
+        first = lessons // 2
+        self._begins = [first + number * (lessons - first) // rounds for number in range(rounds)]
         space = self._ground.seat.observation
         assert isinstance(space, Box), "others are refused"
         self._inputs = Inputs.of(space, lambda: self.lesson(_PLAYED, (self._seed, 4), everything=True).obs)
@@ -120,11 +118,11 @@ class _Sorter(Pupil):
                 self._add(Round.load(self._round(number)))
         return done
 
-    def attend(self, number: int) -> None:
+    def attend(self, number: int, states: int) -> None:
         """A lesson, and the round that begins with it."""
         if number in self._begins:
             self._evolve()
-        super().attend(number)
+        super().attend(number, states)
 
     def end(self) -> None:
         """Evolves once more, to see what is left."""

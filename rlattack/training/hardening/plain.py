@@ -18,7 +18,3 @@ class Plain(Regime[NoParameters]):
     def kinds(self, ground: Ground) -> Sequence[str]:
         """Nothing."""
         return ()
-
-    def attack(self, ground: Ground) -> str:
-        """That of the others, or without a size a natural change."""
-        return "missing:eps=1" if ground.recipe.eps is None else super().attack(ground)

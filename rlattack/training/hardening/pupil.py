@@ -42,7 +42,7 @@ class Desk:
         folder: Of its seed in the run.
         curve: Where its curves are written.
         watch: Hears how far it is.
-        lessons: How many there are.
+        lessons: How many a new run has; one that goes on keeps what it has of each.
     """
 
     env: VectorEnv[Any, Any, Any]
@@ -61,7 +61,6 @@ class Pupil(ABC):
         self._teacher = ground.victim.policy
         self._device = torch.device(ground.recipe.device)
         self._known = Aggregate(regime.config.memory)
-        self._states = -(-ground.recipe.steps // desk.lessons)
         self._note, self.num_timesteps = "", 0
         self.policy: Student
 
@@ -94,28 +93,36 @@ class Pupil(ABC):
         """Nothing: what it sees is brought to a common size once and for all."""
 
     def restore(self) -> int:
-        """Makes the student by the first lesson, as a checkpoint left it where there is one; how many it has had."""
-        first = self.lesson(self._states // 10 + 1, (self._seed, 0, 0), everything=True)
+        """Makes the student by a first look, or as its checkpoint left it; how many lessons it has had."""
+        states = self._ground.recipe.steps // self._desk.lessons
+        first = self.lesson(states // 10 + 1, (self._seed, 0, 0), everything=True)
         spec = self.spec()
         frames = self._regime.config.frames if len(spec.observation) == 3 else None
         torch.manual_seed(self._seed)
         scale = float(first.values.mean()), float(first.values.std().clamp_min(1e-3))
         seen = torch.as_tensor(first.obs, dtype=torch.float32, device=self._device)
-        self.policy = Student(spec, Standard.of(self._ground.seat, seen, frames), scale)
+        self.policy = Student(spec, Standard.of(self._ground.seat, seen, frames), scale, states)
         found = load_checkpoint(self._desk.folder)
         if found is None:
             return 0
         found.restore(self, str(self._desk.folder / FILE))  # type: ignore[arg-type]  # as much of a learner as it looks at
-        done = round(found.steps * self._desk.lessons / self._ground.recipe.steps)
+        done = int(self.policy.course[1])
         for number in range(done):
             self._learn_of(Lesson.load(self._lesson(number)), number)
         return done
 
-    def attend(self, number: int) -> None:
-        """A lesson, by its number; the first one is the teacher's alone."""
-        lesson = self.lesson(self._states, (self._seed, 1, number), led=number > 0)
+    @property
+    def ends(self) -> list[int]:
+        """The steps at which each lesson that is left ends; the last one has up to twice as many as others."""
+        done, whole, states = self.num_timesteps, self._ground.recipe.steps, max(1, int(self.policy.course[0]))
+        return [*range(done + states, whole - states + 1, states), whole] if done < whole else []
+
+    def attend(self, number: int, states: int) -> None:
+        """A lesson of so many states, by its number; the first one is the teacher's alone."""
+        lesson = self.lesson(states, (self._seed, 1, number), led=number > 0)
         lesson.save(self._lesson(number))
         self._learn_of(lesson, number)
+        self.policy.course[1] = number + 1
 
     def lesson(self, states: int, seed: tuple[int, ...], *, led: bool = False, everything: bool = False) -> Lesson:
         """So many states of play with what the teacher says of them.

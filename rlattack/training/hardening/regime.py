@@ -159,7 +159,12 @@ class Regime(ABC, Generic[Config]):
         return {}
 
     def attack(self, ground: Ground) -> str:
-        """The attack by which seeds are chosen where none is named: by default PGD on the margin, or on the mean."""
+        """The attack by which seeds are chosen where none is named: by default PGD on the margin, or on the mean.
+
+        Without a size it is a natural change, which has one of its own.
+        """
+        if ground.recipe.eps is None:
+            return "missing:eps=1"
         return "pgd" if ground.kind == "continuous" else "pgd:loss=margin"
 
 

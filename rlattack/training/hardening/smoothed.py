@@ -18,10 +18,14 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from rlattack.arrays import Array, FloatArray
 from rlattack.budget import Unit
 from rlattack.defences import FRONTS
+from rlattack.errors import InvalidInput
 from rlattack.specs import Count, Positive, canonical
+from rlattack.training.hardening.attacked import grey_level
 from rlattack.training.hardening.regime import Ground, Regime
 
 _PIXEL = 255.0
+_SEEN = 0.5
+"""Grey levels of noise below which hardly any is left of it in whole bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,8 @@ class SmoothedConfig:
     """Parameters of `smoothed`."""
 
     sigma: Positive = 0.2
-    """Standard deviation of the noise, in units of --space, while it learns and where it plays."""
+    """Standard deviation of the noise, in units of --space, while it learns and where it plays; of pictures that are
+    bytes at least half a grey level."""
     copies: Count = 16
     """Noised copies that it sees in each step where it plays."""
 
@@ -40,13 +45,24 @@ class Smoothed(Regime[SmoothedConfig]):
     name = "smoothed"
     algorithms: ClassVar[tuple[str, ...]] = ("ppo", "dqn")
     reaches: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
+    sized: ClassVar[bool] = False
     config_type: ClassVar[type[Any]] = SmoothedConfig
 
     def check(self, ground: Ground) -> None:
-        """Refuses what the front cannot stand before, too, before anything is learned."""
+        """Refuses noise that learning would not see, and what the front cannot stand before, too."""
         super().check(ground)
+        level, sigma = grey_level(ground.seat, ground.recipe.space), self.config.sigma
+        if level is not None and sigma < _SEEN * level:
+            raise InvalidInput(
+                f"defence smoothed: sigma: what is seen is kept as bytes, so expected at least half a grey level, "
+                f"{_SEEN * level:.4g}, got {sigma:g}"
+            )
         for front in self.fronts(ground):
             canonical("defence", FRONTS, front)
+
+    def kinds(self, ground: Ground) -> Sequence[str]:
+        """Noise, which is no attack: those of its norm are as unforeseen as any."""
+        return ("gaussian",)
 
     def harden(self, model: BaseAlgorithm, ground: Ground) -> None:
         """Puts noise on what the learner sees, after all that is done to it."""

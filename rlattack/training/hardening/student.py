@@ -65,18 +65,42 @@ class Standard:
 class Student(nn.Module):
     """A network of an agent's sizes that learns from standardised observations.
 
+    What it takes of them, what its critic learns and where it is in its course are buffers, so that checkpoints hold
+    what its weights were learned with.
+
     Args:
         spec: The agent that comes of it: an actor and a critic on one trunk, without layers of their own.
         standard: What it takes of observations.
         values: Mean and deviation of what its critic learns.
+        states: Of a lesson.
+
+    Attributes:
+        centre: That of `standard`.
+        spread: That of `standard`.
+        value_scale: Mean and deviation of what its critic learns, float32, shape (2,).
+        course: States of a lesson, and how many lessons it has had, float64, shape (2,).
     """
 
-    def __init__(self, spec: NetworkSpec, standard: Standard, values: tuple[float, float]) -> None:
+    centre: Tensor
+    spread: Tensor
+    value_scale: Tensor
+    course: Tensor
+
+    def __init__(self, spec: NetworkSpec, standard: Standard, values: tuple[float, float], states: int = 1) -> None:
         super().__init__()
         seen = spec.observation if standard.frames is None else (standard.frames, *spec.observation[1:])
-        self.spec, self.standard, self.value_scale = spec, standard, values
-        self.network = Network(replace(spec, observation=seen, scale=1.0)).to(standard.centre.device)
+        self.spec, self._frames, device = spec, standard.frames, standard.centre.device
+        self.register_buffer("centre", standard.centre.clone())
+        self.register_buffer("spread", standard.spread.clone())
+        self.register_buffer("value_scale", torch.tensor(values, device=device))
+        self.register_buffer("course", torch.tensor((states, 0), dtype=torch.float64, device=device))
+        self.network = Network(replace(spec, observation=seen, scale=1.0)).to(device)
         self.optimizer = torch.optim.Adam(self.parameters(), 1e-3)
+
+    @property
+    def standard(self) -> Standard:
+        """What it takes of observations."""
+        return Standard(self._frames, self.centre, self.spread)
 
     @property
     def last(self) -> nn.Linear:

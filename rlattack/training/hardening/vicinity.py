@@ -23,11 +23,13 @@ class Vicinity:
         radius: How far each entry may move, shape (1,) or (1, *observation).
         low: The smallest values that there are, of the same shape.
         high: The largest ones.
+        share: What the radius is of that which there will be.
     """
 
     radius: Tensor
     low: Tensor
     high: Tensor
+    share: float = 1.0
 
     @classmethod
     def of(cls, model: BaseAlgorithm, budget: Budget, share: float = 1.0) -> "Vicinity":
@@ -43,15 +45,15 @@ class Vicinity:
         size = torch.full((1,), share * budget.size, device=model.device)
         if is_image_space(space):
             ends = torch.zeros_like(size), torch.ones_like(size)
-            return cls(size if budget.space == "unit" else size / _PIXEL, *ends)
+            return cls(size if budget.space == "unit" else size / _PIXEL, *ends, share)
         if normal is None or not normal.norm_obs:
             low, high = (torch.as_tensor(end[None], device=model.device) for end in (space.low, space.high))
-            return cls(size, low.float(), high.float())
+            return cls(size, low.float(), high.float(), share)
         if budget.space == "raw":
             seen: Any = normal.obs_rms
             deviation = torch.as_tensor(seen.var + normal.epsilon, device=model.device).sqrt().float()
             size = size / deviation[None]
-        return cls(size, torch.full_like(size, -normal.clip_obs), torch.full_like(size, normal.clip_obs))
+        return cls(size, torch.full_like(size, -normal.clip_obs), torch.full_like(size, normal.clip_obs), share)
 
     def box(self, seen: Tensor) -> Interval:
         """Everything that may be shown in place of each row, shape (n, *observation)."""
