@@ -235,8 +235,13 @@ class Grid:
 
     def _plays(self, victim: str, game: str) -> bool:
         """Whether a victim, or each of a group, is of a game, as far as entries and cards of agents tell."""
-        of = {name: card.game for name, card in self._cards} | {name: one.game for name, one in self.entries.items()}
-        return all(of.get(agent, game) == game for agent in self.groups.get(victim, (victim,)))
+        return all(self._games.get(agent, game) == game for agent in self.groups.get(victim, (victim,)))
+
+    @functools.cached_property
+    def _games(self) -> dict[str, str]:
+        """Of agents that can be named, and of entries."""
+        of_entries = {name: one.game for name, one in self.entries.items()}
+        return {name: card.game for name, card in self._cards} | of_entries
 
     @functools.cached_property
     def _cards(self) -> list[tuple[str, AgentCard]]:

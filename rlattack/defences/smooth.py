@@ -82,7 +82,7 @@ class Smooth(Front[SmoothConfig]):
         shape = tuple(obs.shape[1:])
         noise = self._fixed(shape) if draws is None else draws.normal(self.copies, *shape)
         found = obs[:, None] + self.size * noise.to(obs.device)
-        return torch.minimum(torch.maximum(found, self.span[0]), self.span[1]).flatten(0, 1)
+        return found.clamp(*self.span).flatten(0, 1)
 
     def decided(self, out: Output, obs: Tensor, memory: State) -> tuple[Output, State]:
         """What the copies vote for."""

@@ -74,11 +74,12 @@ def _short(clean: Result, cell: Cell, result: Result, read: Read) -> str:
     ref = cell.attacks[0]
     if ref.seat != cell.victim or ref.access != "observation" or ref.budget.norm != "l2" or ref.budget.eps is None:
         return ""
-    for config in configs_of(cell.observers, ReturnBound):
-        space = make("defence", FRONTS, cell.players[cell.victim].fronts[0]).config.space
-        same = ref.budget.space == space if space else ref.budget.space != "raw"
-        if not same or ref.budget.eps > config.eps:
-            continue
+    bounds = [one for one in configs_of(cell.observers, ReturnBound) if ref.budget.eps <= one.eps]
+    fronts = cell.players[cell.victim].fronts if bounds else ()  # none of a victim that has its noise in itself
+    space = make("defence", FRONTS, fronts[0]).config.space if fronts else None
+    if not (ref.budget.space == space if space else ref.budget.space != "raw"):
+        return ""
+    for config in bounds:
         episodes = read(cell)
         own = [one.seats[cell.victim] for one in episodes]
         within = max(one.length for one in episodes) <= config.steps

@@ -256,3 +256,13 @@ def test_an_attack_that_leaves_less_than_a_bound_fails(tmp_path, bounds, name, s
     played = [dataclasses.replace(one, length=6, seats=(dataclasses.replace(one.seats[0], score=6.0),))] * 20
     found = held(cells, told, lambda cell: played)
     assert found[2].status.startswith(said) if said else found[2].ok
+
+
+def test_a_victim_that_has_its_noise_in_itself_is_held_to_its_bounds_too(tmp_path):
+    space = Box(-np.inf, np.inf, (4,), np.float32)
+    victim = defend(SIDES, ["smooth:sigma=0.1,space=raw"], Seat("player", space, Discrete(2)))
+    study = Study(
+        game="gymnasium/CartPole-v1", players=victim, attack="fgsm:eps=0.1,norm=l2", space="raw", max_steps=6,
+        episodes=4, observe=("return-bound:eps=0.1,steps=6,low=0,high=6",),
+    )  # fmt: skip
+    assert evaluate(study, run=tmp_path / "run", workers=1).ok

@@ -133,9 +133,7 @@ class Smoothed:
             some = min(left, most)
             noise = draws.normal(some, *obs.shape[1:]).to(obs.device)
             copies = obs[:, None] + self.sigma * noise
-            if self.span is not None:
-                copies = torch.minimum(torch.maximum(copies, self.span[0]), self.span[1])
-            yield copies.flatten(0, 1)
+            yield (copies if self.span is None else copies.clamp(*self.span)).flatten(0, 1)
             left -= some
 
     @cached_property
