@@ -5,83 +5,23 @@ import json
 import pytest
 import torch
 
-from rlattack.errors import InvalidInput, RefusedFile, RlattackError, RunConflict
+from rlattack.errors import InvalidInput, RlattackError, RunConflict
 from rlattack.evaluation import Study, evaluate
 from rlattack.evaluation.results import Mean
 from rlattack.policies.folder import read_agent, read_agent_card
 from rlattack.policies.network import Network, NetworkSpec
-from rlattack.training import TrainDefended, Trained, train
+from rlattack.training import Trained
 from rlattack.training.adversary import choose
-from rlattack.training.defended import Room
-from rlattack.training.hardening import REGIMES
-from rlattack.training.settings import CONTROL, VECTORS
 from tests.kit.agents import gaussian_network, save_network
-from tests.kit.learning import Crash, Diary, curve
+from tests.kit.learning import Diary, curve
+from tests.training.hardened import ARM, COINS, TEACHER, learn_little, run
 
-COINS = {"game": "coins/any", "eps": 0.3, "space": "raw"}
-TEACHER = {**COINS, "victim": "tests.kit.players:coin", "envs": 8}
-ARM = {"game": "gymnasium/Pendulum-v1", "eps": 0.1, "space": "sigma"}
 SPEC = NetworkSpec(observation=(2,), actions=2, head="actor-critic", scale=1.0, actor=(8,), critic=(8,))
-RECIPES = [
-    (COINS, "none"),
-    (ARM, "smoothed"),
-    (COINS, "sa:steps=2"),
-    (COINS, "sa:solver=crown-ibp"),
-    (COINS, "radial"),
-    (COINS, "bar:steps=2"),
-    (COINS, "car:solver=convex"),
-    (ARM, "wocar:steps=2"),
-    (COINS, "atla:kappa=0.1"),
-    (ARM, "pa-atla"),
-    (COINS, 'adversarial:attack="pgd:steps=2,loss=margin",share=1,pool=50,layer=hidden'),
-    (COINS, "natural:changes=missing+delay+action-slip"),
-    (TEACHER, "distil:updates=16,batch=8"),
-    (
-        {**TEACHER, "eps": None},
-        "garbage:updates=16,batch=8,rounds=1,evolutions=1,queries=40",
-    ),
-]
-"""Every regime, as small as it gets."""
-MORE_RECIPES = [
-    (TEACHER, "distil:updates=16,batch=8,solver=pgd"),
-    (COINS, "sa:solver=convex"),
-    (COINS, "car:steps=2"),
-    (COINS, "wocar:steps=2"),
-    (COINS, "pa-atla"),
-    (ARM, "sa:steps=2"),
-    (ARM, "sa:solver=convex"),
-    (ARM, "sa:solver=crown-ibp"),
-    ({**COINS, "game": "gymnasium/CartPole-v1", "eps": 0.05}, "sa:solver=crown-ibp"),
-    (ARM, "radial"),
-    (ARM, "car:steps=2"),
-    (ARM, "car:solver=convex"),
-    (ARM, "bar:steps=2"),
-    (ARM, "atla:kappa=0.1"),
-    (ARM, "adversarial:attack=noise,pool=50"),
-    (ARM, "natural"),
-]
-"""On the other kind of actions, and by other ways."""
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    """Small batches, so that little is learned."""
-    monkeypatch.setitem(CONTROL, "ppo", CONTROL["ppo"] | {"batch": 64, "minibatches": 2, "n_epochs": 1})
-    monkeypatch.setitem(VECTORS, "ppo", VECTORS["ppo"] | {"n_steps": 16, "minibatches": 2, "n_epochs": 2})
-    monkeypatch.setitem(VECTORS, "dqn", VECTORS["dqn"] | {"every": 8, "updates": 1, "learning_starts": 16})
-
-
-def recipe(folder, **values):
-    default = {
-        **COINS, "defence": "sa:steps=2", "steps": 256, "envs": 4, "checkpoint_every": 128, "episodes": 3, "tuning": 2,
-        "agent": "my/own",
-    }  # fmt: skip
-    return TrainDefended(**default | values, run=folder)
-
-
-def run(folder, watch=None, **values):
-    (shipped,) = train(recipe(folder, **values), watch or Diary(), "rlattack ...")
-    return shipped
+    learn_little(monkeypatch)
 
 
 def test_a_run_leaves_an_agent_whose_card_says_what_it_stands_and_what_it_earns_clean_and_attacked(tmp_path):
@@ -157,125 +97,6 @@ def test_every_seed_learns_and_the_one_that_earns_most_under_attack_ships(tmp_pa
         for seed, mean in ((4, 2.0), (7, 3.0))
     ]
     assert choose(tmp_path / "run", trained, defended=True).seed == 7
-
-
-def learned(folder, watch=None, **values):
-    """What a recipe makes of its first seed, which is not scored."""
-    room = Room(recipe(folder, **values), "rlattack ...")
-    room.regime.begin(room.ground)
-    return room.regime.learn(room.ground, 0, watch or Diary())
-
-
-@pytest.mark.parametrize(
-    ("game", "defence"), [*RECIPES, *(pytest.param(*one, marks=pytest.mark.slow) for one in MORE_RECIPES)]
-)
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path, game, defence):
-    values = {**game, "defence": defence}
-    with pytest.raises(Crash):
-        learned(tmp_path / "killed", Diary(crash_at=192), **values)
-    assert json.loads((tmp_path / "killed/seed-0/progress.json").read_text())["steps"] == 128
-    learned(tmp_path / "killed", resume=True, **values)
-    assert learned(tmp_path / "whole", **values).steps == 256
-    one, other = (read_agent_card(tmp_path / name / "seed-0/agent") for name in ("killed", "whole"))
-    assert one.sha256 == other.sha256
-    assert one.provenance["steps"] == 256
-
-
-TAUGHT = [one for one in RECIPES if one[1].startswith(("distil", "garbage"))]
-
-
-def kept(folder):
-    """What a checkpoint holds of the student of seed 0."""
-    return torch.load(folder / "seed-0/checkpoint.pt", weights_only=True)["policy"]
-
-
-@pytest.mark.parametrize(("game", "defence"), TAUGHT)
-@pytest.mark.parametrize("more", [8, 300])
-def test_a_student_goes_on_for_longer_with_what_it_has(tmp_path, game, defence, more):
-    values = {**game, "defence": defence, "checkpoint_every": 100}
-    learned(tmp_path / "run", **values)
-    before, first = kept(tmp_path / "run"), sorted((tmp_path / "run/seed-0/lessons").iterdir())
-    told = [one.read_bytes() for one in first]
-    assert learned(tmp_path / "run", resume=True, steps=256 + more, **values).steps == 256 + more
-    after, every = kept(tmp_path / "run"), sorted((tmp_path / "run/seed-0/lessons").iterdir())
-    assert after["course"].tolist() == [before["course"][0], len(every)]
-    assert len(every) == len(first) + max(1, more // int(before["course"][0]))
-    assert [one.read_bytes() for one in first] == told
-    for name in ("centre", "spread", "value_scale"):
-        torch.testing.assert_close(after[name], before[name], rtol=0, atol=0)
-    moved = (after["network.actor.0.weight"] != before["network.actor.0.weight"]).any()
-    assert moved, "it learned on"
-    assert read_agent_card(tmp_path / "run/seed-0/agent").provenance["steps"] == 256 + more
-
-
-@pytest.mark.parametrize(("game", "defence"), TAUGHT)
-def test_a_student_that_goes_on_for_longer_may_be_killed_again(tmp_path, game, defence):
-    values = {**game, "defence": defence, "checkpoint_every": 100}
-    for name in ("whole", "killed"):
-        learned(tmp_path / name, **values)
-    longer = {**values, "resume": True, "steps": 500}
-    with pytest.raises(Crash):
-        learned(tmp_path / "killed", Diary(crash_at=440), **longer)
-    assert 256 < json.loads((tmp_path / "killed/seed-0/progress.json").read_text())["steps"] < 500
-    for name in ("whole", "killed"):
-        learned(tmp_path / name, **longer)
-    one, other = (read_agent_card(tmp_path / name / "seed-0/agent") for name in ("killed", "whole"))
-    assert one.sha256 == other.sha256
-
-
-@pytest.mark.parametrize(("game", "defence"), TAUGHT)
-def test_a_student_does_not_go_on_for_less_or_from_a_checkpoint_of_before(tmp_path, game, defence):
-    values = {**game, "defence": defence, "resume": True}
-    learned(tmp_path / "run", **values | {"resume": False})
-    with pytest.raises(InvalidInput, match=r"--steps 255: .*seed-0 has learned from 256 already; ask for at"):
-        learned(tmp_path / "run", **values, steps=255)
-    path = tmp_path / "run/seed-0/checkpoint.pt"
-    told = torch.load(path, weights_only=True)
-    del told["policy"]["course"]
-    torch.save(told, path)
-    with pytest.raises(
-        RefusedFile, match=r"checkpoint\.pt: expected what its lessons are, .* got none; begin anew, in an"
-    ):
-        learned(tmp_path / "run", **values)
-
-
-def test_every_regime_is_trained_here():
-    assert {defence.partition(":")[0] for _, defence in RECIPES} == set(REGIMES) - set(REGIMES.added)
-
-
-@pytest.mark.parametrize(
-    "defence",
-    [
-        "sa",
-        "sa:solver=convex",
-        "sa:solver=crown-ibp",
-        "radial:kappa=0.8",
-        "car",
-        "car:solver=convex",
-        "adversarial",
-        "natural:changes=missing",
-        "smoothed:sigma=0.1",
-    ],
-)
-def test_a_killed_dqn_goes_on_with_a_replay_of_its_own(tmp_path, defence):
-    values = {"algo": "dqn", "steps": 400, "checkpoint_every": 200, "defence": defence}
-    with pytest.raises(Crash):
-        learned(tmp_path / "run", Diary(crash_at=300), **values)
-    assert learned(tmp_path / "run", resume=True, **values).steps == 400
-    assert curve(tmp_path / "run/seed-0", "train/robustness")
-
-
-def test_a_run_goes_on_longer_with_more_seeds_and_under_nothing_else(tmp_path):
-    run(tmp_path / "run")
-    with pytest.raises(RunConflict, match="holds a training run; add --resume to go on"):
-        run(tmp_path / "run")
-    with pytest.raises(RunConflict, match=r"trained with eps 0\.3, now 0\.5; choose another --run"):
-        run(tmp_path / "run", resume=True, eps=0.5)
-    with pytest.raises(RunConflict, match="trained with defence sa:steps=2, now sa:steps=3; choose another --run"):
-        run(tmp_path / "run", resume=True, defence="sa:steps=3")
-    shipped = run(tmp_path / "run", resume=True, steps=320, seeds=(0, 1), attack="fgsm")
-    assert [(one.seed, one.steps) for one in shipped.tried] == [(0, 320), (1, 320)]
-    assert shipped.score.more["attacked"]["attack"] == "fgsm"
 
 
 @pytest.mark.slow
